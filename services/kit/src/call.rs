@@ -1,0 +1,277 @@
+//! One call as a handler sees it: who calls, what she may see, and what travels on to the next service.
+
+use std::{sync::Arc, time::Duration};
+
+use aws_lc_rs::digest;
+use prost::Message;
+use tokio::time::Instant;
+use tonic::{Request, metadata::MetadataMap};
+
+use crate::{
+    Fault, Role,
+    id::{SessionId, UserId},
+    telemetry::Trace,
+};
+
+/// The header of an idempotency key.
+pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
+/// The header of an answer that was given before.
+pub const IDEMPOTENCY_REPLAYED: &str = "idempotency-replayed";
+/// The header of a request id.
+pub const REQUEST_ID: &str = "x-request-id";
+
+/// What a signed-in user may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+pub struct Roles {
+    pub staff: bool,
+    pub admin: bool,
+}
+
+/// Who calls.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Caller {
+    /// Nobody that we know.
+    Anonymous,
+    /// A signed-in user.
+    User { id: UserId, roles: Roles, session: SessionId },
+    /// Another service of the mesh, for itself or on behalf of a user.
+    Service { role: Role, on_behalf_of: Option<UserId> },
+}
+
+impl Caller {
+    /// The signed-in user's id; for a service, of the user on whose behalf it calls.
+    pub fn user(&self) -> Option<UserId> {
+        match self {
+            Caller::Anonymous => None,
+            Caller::User { id, .. } => Some(*id),
+            Caller::Service { on_behalf_of, .. } => *on_behalf_of,
+        }
+    }
+
+    /// Staff or an administrator, by own identity.
+    pub fn is_staff(&self) -> bool {
+        matches!(self, Caller::User { roles, .. } if roles.staff || roles.admin)
+    }
+
+    /// An administrator, by own identity.
+    pub fn is_admin(&self) -> bool {
+        matches!(self, Caller::User { roles, .. } if roles.admin)
+    }
+
+    /// Another service of the mesh.
+    pub fn is_service(&self) -> bool {
+        matches!(self, Caller::Service { .. })
+    }
+
+    /// Who did it, for histories: a user's id or a service's name.
+    pub fn actor(&self) -> String {
+        match self {
+            Caller::Anonymous => "anonymous".to_owned(),
+            Caller::User { id, .. } => id.to_string(),
+            Caller::Service { on_behalf_of: Some(id), .. } => id.to_string(),
+            Caller::Service { role, on_behalf_of: None } => role.name().to_owned(),
+        }
+    }
+}
+
+/// Whose things a caller may see and touch. Every finder of an owned thing takes one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// One user's own.
+    Owner(UserId),
+    /// Everybody's: staff, and other services.
+    All,
+}
+
+impl Scope {
+    /// Whether something of this owner is in sight.
+    pub fn sees(&self, owner: UserId) -> bool {
+        match self {
+            Scope::All => true,
+            Scope::Owner(user) => *user == owner,
+        }
+    }
+}
+
+/// What the layers in front of a handler learn about a call; they leave it in the request's extensions.
+#[derive(Debug, Clone)]
+pub struct Arrival {
+    pub caller: Caller,
+    /// The method's path, `/package.Service/Method`.
+    pub method: Arc<str>,
+    pub request_id: Arc<str>,
+    /// When the caller stops waiting.
+    pub deadline: Option<Instant>,
+}
+
+/// One call.
+#[derive(Debug, Clone)]
+pub struct Call {
+    arrival: Arrival,
+    key: Option<Arc<str>>,
+    digest: Arc<[u8]>,
+    trace: Trace,
+}
+
+impl Call {
+    /// Reads the call out of a request. Fails where its idempotency key is none: 1 to 255 visible ASCII
+    /// characters, given once.
+    pub fn of<M: Message>(request: &Request<M>) -> Result<Self, Fault> {
+        let arrival = request
+            .extensions()
+            .get::<Arrival>()
+            .cloned()
+            .ok_or_else(|| Fault::internal("a call arrived without passing the layers"))?;
+        let key = idempotency_key(request.metadata())?;
+        let digest = match key {
+            Some(_) => {
+                Arc::from(digest::digest(&digest::SHA256, &request.get_ref().encode_to_vec()).as_ref())
+            }
+            None => Arc::from([]),
+        };
+        let trace = request.extensions().get::<Trace>().cloned().unwrap_or_default();
+        Ok(Self { arrival, key, digest, trace })
+    }
+
+    /// A call that a service makes to itself, out of a background task.
+    pub fn of_service(role: Role, method: &str) -> Self {
+        let arrival = Arrival {
+            caller: Caller::Service { role, on_behalf_of: None },
+            method: Arc::from(method),
+            request_id: Arc::from(uuid::Uuid::now_v7().to_string()),
+            deadline: None,
+        };
+        Self { arrival, key: None, digest: Arc::from([]), trace: Trace::default() }
+    }
+
+    /// Who calls.
+    pub fn caller(&self) -> &Caller {
+        &self.arrival.caller
+    }
+
+    /// Whose things the caller may see. Nobody's without signing in: UNAUTHENTICATED.
+    pub fn scope(&self) -> Result<Scope, Fault> {
+        match &self.arrival.caller {
+            Caller::Service { .. } => Ok(Scope::All),
+            caller if caller.is_staff() => Ok(Scope::All),
+            Caller::User { id, .. } => Ok(Scope::Owner(*id)),
+            Caller::Anonymous => Err(Fault::unauthenticated("sign in first")),
+        }
+    }
+
+    /// The user that a `user_id` names: `me` is the caller, and a user out of the caller's sight does not
+    /// exist (NOT_FOUND). `field` is the id's proto path.
+    pub fn user_id(&self, text: &str, field: &str) -> Result<UserId, Fault> {
+        let id = match text {
+            "me" => self.me()?,
+            _ => text
+                .parse()
+                .map_err(|problem: crate::id::Malformed| Fault::invalid(field, problem.to_string()))?,
+        };
+        if self.scope()?.sees(id) { Ok(id) } else { Err(Fault::not_found("user")) }
+    }
+
+    /// The signed-in user.
+    pub fn me(&self) -> Result<UserId, Fault> {
+        self.caller().user().ok_or_else(|| Fault::unauthenticated("sign in first"))
+    }
+
+    /// The method's path.
+    pub fn method(&self) -> &Arc<str> {
+        &self.arrival.method
+    }
+
+    /// The id under which this request is found in every log.
+    pub fn request_id(&self) -> &Arc<str> {
+        &self.arrival.request_id
+    }
+
+    /// How long the caller still waits.
+    pub fn time_left(&self) -> Option<Duration> {
+        self.arrival.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()))
+    }
+
+    /// The same call with the idempotency key left out, for steps that are idempotent by themselves.
+    pub fn without_key(&self) -> Self {
+        Self { key: None, digest: Arc::from([]), ..self.clone() }
+    }
+
+    /// The same call without the caller's deadline: for what goes on when the caller has left.
+    pub fn detached(&self) -> Self {
+        let arrival = Arrival { deadline: None, ..self.arrival.clone() };
+        Self { arrival, ..self.clone() }
+    }
+
+    /// The same call, to be answered within `limit`.
+    pub fn within(&self, limit: Duration) -> Self {
+        let limit = Instant::now() + limit;
+        let deadline = Some(self.arrival.deadline.map_or(limit, |deadline| deadline.min(limit)));
+        let arrival = Arrival { deadline, ..self.arrival.clone() };
+        Self { arrival, ..self.clone() }
+    }
+
+    pub(crate) fn key(&self) -> Option<&Arc<str>> {
+        self.key.as_ref()
+    }
+
+    /// SHA-256 of the request message; empty without an idempotency key.
+    pub(crate) fn digest(&self) -> &[u8] {
+        &self.digest
+    }
+
+    /// A request to another service on behalf of this call: request id, trace, caller and the time left
+    /// travel with it.
+    pub fn request<M>(&self, message: M) -> Request<M> {
+        let mut request = Request::new(message);
+        request.extensions_mut().insert(Outgoing {
+            on_behalf_of: self.caller().user(),
+            request_id: self.arrival.request_id.clone(),
+            deadline: self.arrival.deadline,
+            trace: self.trace.clone(),
+        });
+        request
+    }
+}
+
+/// What [`Call::request`] leaves for the transport to write into headers.
+#[derive(Debug, Clone)]
+pub(crate) struct Outgoing {
+    pub on_behalf_of: Option<UserId>,
+    pub request_id: Arc<str>,
+    pub deadline: Option<Instant>,
+    pub trace: Trace,
+}
+
+fn idempotency_key(metadata: &MetadataMap) -> Result<Option<Arc<str>>, Fault> {
+    let bad = |problem| Err(Fault::invalid(IDEMPOTENCY_KEY, problem));
+    let mut keys = metadata.get_all(IDEMPOTENCY_KEY).iter();
+    let Some(key) = keys.next() else { return Ok(None) };
+    if keys.next().is_some() {
+        return bad("must be given once");
+    }
+    match key.to_str() {
+        Ok(text) if (1..=255).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic()) => {
+            Ok(Some(Arc::from(text)))
+        }
+        _ => bad("must be 1 to 255 visible ASCII characters"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_idempotency_key_is_given_once_and_visible() {
+        let mut metadata = MetadataMap::new();
+        assert_eq!(idempotency_key(&metadata).unwrap(), None);
+        metadata.insert(IDEMPOTENCY_KEY, "a-1".parse().unwrap());
+        assert_eq!(idempotency_key(&metadata).unwrap().as_deref(), Some("a-1"));
+        metadata.append(IDEMPOTENCY_KEY, "a-2".parse().unwrap());
+        assert!(idempotency_key(&metadata).is_err());
+        for bad in ["", "a b", &"x".repeat(256)] {
+            metadata.insert(IDEMPOTENCY_KEY, bad.parse().unwrap());
+            assert!(idempotency_key(&metadata).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! The transport between roles: the callee's own layers in this process, or a channel to another one.
+//!
+//! Either way only headers and body cross. Request id, caller, trace and the time left are written into
+//! headers here, from what [`crate::Call::request`] left in the request.
+
+use std::{
+    sync::{Arc, OnceLock},
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use futures::future::BoxFuture;
+use http::{HeaderValue, Request, Response, header::AUTHORIZATION};
+use http_body_util::BodyExt;
+use tokio::time::Instant;
+use tonic::{Code, Status, body::Body};
+use tower::{Service, ServiceExt, util::BoxCloneSyncService};
+
+use crate::{
+    Fault, Identity, Role,
+    access::Methods,
+    call::{Outgoing, REQUEST_ID},
+    reason, telemetry,
+};
+
+/// How long a call between roles may take that has no deadline of its own.
+const DEFAULT_DEADLINE: Duration = Duration::from_secs(10);
+/// How often a safe call is sent in all.
+const ATTEMPTS: u32 = 3;
+
+type Boxed = BoxCloneSyncService<Request<Body>, Response<Body>, Status>;
+
+/// A transport to one role, cheap to clone; a generated client takes it as it takes a `Channel`.
+#[derive(Clone)]
+pub struct Conn(Boxed);
+
+impl Conn {
+    /// A transport over any service that answers gRPC.
+    pub fn new<S>(service: S) -> Self
+    where
+        S: Service<Request<Body>, Response = Response<Body>, Error = Status> + Clone + Send + Sync + 'static,
+        S::Future: Send + 'static,
+    {
+        Self(BoxCloneSyncService::new(service))
+    }
+}
+
+impl Service<Request<Body>> for Conn {
+    type Response = Response<Body>;
+    type Error = Status;
+    type Future = BoxFuture<'static, Result<Response<Body>, Status>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Status>> {
+        self.0.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        self.0.call(request)
+    }
+}
+
+/// This process's own services, known once they are all built.
+#[derive(Clone, Default)]
+pub struct Local(Arc<OnceLock<Boxed>>);
+
+impl Local {
+    /// Says what they are.
+    pub fn set(&self, conn: Conn) {
+        let _ = self.0.set(conn.0);
+    }
+}
+
+/// Where a role is.
+#[derive(Clone)]
+pub(crate) enum Target {
+    Local(Local),
+    Remote(tonic::transport::Channel),
+    /// Nobody said where it runs.
+    Nowhere,
+}
+
+/// One role's way to another: writes the headers, keeps the deadline, repeats what is safe to repeat.
+#[derive(Clone)]
+pub(crate) struct Hop {
+    pub from: Role,
+    pub to: Role,
+    pub target: Target,
+    pub identity: Identity,
+    pub methods: Methods,
+}
+
+impl Service<Request<Body>> for Hop {
+    type Response = Response<Body>;
+    type Error = Status;
+    type Future = BoxFuture<'static, Result<Response<Body>, Status>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Status>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let hop = self.clone();
+        Box::pin(async move { hop.send(request).await })
+    }
+}
+
+impl Hop {
+    async fn send(self, mut request: Request<Body>) -> Result<Response<Body>, Status> {
+        let outgoing = request.extensions_mut().remove::<Outgoing>();
+        request.extensions_mut().clear();
+        self.write_headers(&mut request, outgoing.as_ref())?;
+        let streams = request.uri().path().ends_with("/Subscribe");
+        // The gateway's requests carry their own deadline; a stream has none.
+        let deadline = match &outgoing {
+            Some(outgoing) => outgoing.deadline.unwrap_or_else(|| Instant::now() + DEFAULT_DEADLINE),
+            None => Instant::now() + Duration::from_secs(3600),
+        };
+        if outgoing.is_some() && !streams {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if let Ok(value) = HeaderValue::from_str(&format!("{}u", left.as_micros().clamp(1, 99_999_999))) {
+                request.headers_mut().insert("grpc-timeout", value);
+            }
+        }
+        match &self.target {
+            Target::Local(local) => match local.0.get() {
+                // The callee's own layers keep the deadline.
+                Some(service) => service.clone().oneshot(request).await,
+                None => Err(self.unavailable()),
+            },
+            Target::Remote(channel) => self.send_remote(channel.clone(), request, deadline).await,
+            Target::Nowhere => Err(self.unavailable()),
+        }
+    }
+
+    fn write_headers(&self, request: &mut Request<Body>, outgoing: Option<&Outgoing>) -> Result<(), Status> {
+        telemetry::inject(request.headers_mut(), outgoing.map(|outgoing| &outgoing.trace));
+        if self.from == Role::Gateway {
+            return Ok(()); // It hands on its callers' own headers.
+        }
+        let on_behalf_of = outgoing.and_then(|outgoing| outgoing.on_behalf_of);
+        let token = self.identity.service_token(self.from, on_behalf_of)?;
+        let mut value = HeaderValue::from_str(&format!("Bearer {token}")).map_err(Fault::internal)?;
+        value.set_sensitive(true);
+        request.headers_mut().insert(AUTHORIZATION, value);
+        if let Some(id) = outgoing.and_then(|outgoing| HeaderValue::from_str(&outgoing.request_id).ok()) {
+            request.headers_mut().insert(REQUEST_ID, id);
+        }
+        Ok(())
+    }
+
+    /// Sends a call out of the process; one that is safe to repeat is sent again when it was not answered.
+    async fn send_remote(
+        &self,
+        channel: tonic::transport::Channel,
+        request: Request<Body>,
+        deadline: Instant,
+    ) -> Result<Response<Body>, Status> {
+        let (parts, body) = request.into_parts();
+        let method = self.methods.get(parts.uri.path());
+        let retriable = method.is_some_and(|method| method.is_retriable(self.from != Role::Gateway));
+        if !retriable {
+            return self.once(channel, Request::from_parts(parts, body), deadline).await;
+        }
+        let bytes = body.collect().await?.to_bytes();
+        let mut attempt = 1;
+        loop {
+            let body = Body::new(http_body_util::Full::new(bytes.clone()).map_err(|never| match never {}));
+            let request = Request::from_parts(parts.clone(), body);
+            match self.once(channel.clone(), request, deadline).await {
+                Err(status) if attempt < ATTEMPTS && status.code() == Code::Unavailable => {
+                    let pause = Duration::from_millis(rand::random_range(10..50) << attempt);
+                    if Instant::now() + pause >= deadline {
+                        return Err(status);
+                    }
+                    tokio::time::sleep(pause).await;
+                    attempt += 1;
+                }
+                result => return result,
+            }
+        }
+    }
+
+    async fn once(
+        &self,
+        channel: tonic::transport::Channel,
+        request: Request<Body>,
+        deadline: Instant,
+    ) -> Result<Response<Body>, Status> {
+        match tokio::time::timeout_at(deadline, channel.oneshot(request)).await {
+            Ok(Ok(response)) => Ok(response),
+            Ok(Err(error)) => {
+                tracing::debug!(%error, role = %self.to, "a call to another role failed");
+                Err(self.unavailable())
+            }
+            Err(_) => {
+                Err(Fault::new(Code::DeadlineExceeded, reason::DEADLINE_EXCEEDED, "the deadline has passed")
+                    .into())
+            }
+        }
+    }
+
+    fn unavailable(&self) -> Status {
+        Fault::unavailable(self.to.name()).into()
+    }
+}

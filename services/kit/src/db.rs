@@ -1,0 +1,274 @@
+//! A service's database: SQLite, PostgreSQL or MySQL by URL, its pools, its migrations.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use aws_lc_rs::hmac;
+use sea_orm::{
+    ConnectOptions, ConnectionTrait, Database, DatabaseBackend, DatabaseConnection, DbErr,
+    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
+};
+use sea_orm_migration::MigratorTrait;
+use sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
+use tokio::sync::Notify;
+
+use crate::{Clock, Role, write::Running};
+
+/// Why a database cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error("{role} database: {location} cannot be opened: {problem}")]
+    Unreachable { role: Role, location: String, problem: String },
+    #[error("{role} database: {0}", role = .1)]
+    Migration(String, Role),
+    #[error("the {role} database URL is not one of sqlite:, postgres: or mysql:")]
+    Url { role: Role },
+}
+
+/// What a role is told about its database.
+#[derive(Clone)]
+pub struct DatabaseOptions {
+    pub role: Role,
+    /// `sqlite:PATH`, `postgres://…`, `mysql://…`; may hold a password, so it is never shown.
+    pub url: String,
+    /// Connections at the most; SQLite reads with as many and writes with one.
+    pub max_connections: u32,
+    pub clock: Clock,
+    /// The key of idempotency fingerprints; the same in all replicas of the role.
+    pub fingerprint_key: [u8; 32],
+}
+
+/// A service's database, cheap to clone.
+#[derive(Clone)]
+pub struct Db(pub(crate) Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub role: Role,
+    pub writer: DatabaseConnection,
+    pub reader: DatabaseConnection,
+    pub backend: DatabaseBackend,
+    pub location: String,
+    pub clock: Clock,
+    pub fingerprints: hmac::Key,
+    /// Idempotent calls under way in this process.
+    pub running: Running,
+    /// Woken by every commit that wrote to the outbox.
+    pub committed: Notify,
+    /// Transactions under way, for drain.
+    pub tasks: tokio_util::task::TaskTracker,
+}
+
+impl std::fmt::Debug for Db {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "Db({} {})", self.0.role, self.0.location)
+    }
+}
+
+/// A URL without what must not be shown: user, password, parameters.
+pub fn location(url: &str) -> String {
+    let (scheme, rest) = url.split_once(':').unwrap_or(("", url));
+    let rest = rest.split('?').next().unwrap_or_default();
+    match rest.rsplit_once('@') {
+        Some((_, host)) => format!("{scheme}://{host}"),
+        None => format!("{scheme}:{rest}"),
+    }
+}
+
+impl Db {
+    /// Connects. A SQLite file is made if there is none; WAL and synchronous=FULL, so that what is
+    /// committed survives a power cut.
+    pub async fn open(options: DatabaseOptions) -> Result<Self, OpenError> {
+        let DatabaseOptions { role, url, max_connections, clock, fingerprint_key } = options;
+        let location = location(&url);
+        let unreachable = |error: DbErr| OpenError::Unreachable {
+            role,
+            location: location.clone(),
+            problem: error.to_string(),
+        };
+        let (writer, reader) = match url.split(':').next() {
+            Some("sqlite") => {
+                if let Some(folder) = sqlite_path(&url).and_then(Path::parent) {
+                    std::fs::create_dir_all(folder).map_err(|error| OpenError::Unreachable {
+                        role,
+                        location: location.clone(),
+                        problem: error.to_string(),
+                    })?;
+                }
+                let writer = connect(&url, 1).await.map_err(unreachable)?;
+                (writer, connect(&url, max_connections.clamp(1, 4)).await.map_err(unreachable)?)
+            }
+            Some("postgres" | "postgresql" | "mysql" | "mariadb") => {
+                let pool = connect(&url, max_connections).await.map_err(unreachable)?;
+                (pool.clone(), pool)
+            }
+            _ => return Err(OpenError::Url { role }),
+        };
+        let backend = writer.get_database_backend();
+        Ok(Self(Arc::new(Inner {
+            role,
+            writer,
+            reader,
+            backend,
+            location,
+            clock,
+            fingerprints: hmac::Key::new(hmac::HMAC_SHA256, &fingerprint_key),
+            running: Running::default(),
+            committed: Notify::new(),
+            tasks: tokio_util::task::TaskTracker::new(),
+        })))
+    }
+
+    /// For reads outside a write.
+    pub fn read(&self) -> &DatabaseConnection {
+        &self.0.reader
+    }
+
+    /// Which database it is.
+    pub fn backend(&self) -> DatabaseBackend {
+        self.0.backend
+    }
+
+    /// Whose it is.
+    pub fn role(&self) -> Role {
+        self.0.role
+    }
+
+    /// Where it is, without secrets.
+    pub fn location(&self) -> &str {
+        &self.0.location
+    }
+
+    /// Its clock.
+    pub fn clock(&self) -> &Clock {
+        &self.0.clock
+    }
+
+    /// Whether it answers.
+    pub async fn ping(&self) -> Result<(), DbErr> {
+        self.0.reader.execute_unprepared("SELECT 1").await.map(|_| ())
+    }
+
+    /// Applies what is missing of the schema, once however many replicas start together. Answers with the
+    /// names of what it applied. A database with a migration that this binary does not know is refused.
+    pub async fn migrate<M: MigratorTrait>(&self) -> Result<Vec<String>, OpenError> {
+        let failed = |error: DbErr| OpenError::Migration(error.to_string(), self.0.role);
+        let tx = self.0.writer.begin_with_options(immediate()).await.map_err(failed)?;
+        match self.0.backend {
+            DatabaseBackend::Postgres => {
+                tx.execute_unprepared("SELECT pg_advisory_xact_lock(7166391372)").await.map_err(failed)?;
+            }
+            DatabaseBackend::MySql => {
+                let lock = Statement::from_string(
+                    DatabaseBackend::MySql,
+                    "SELECT GET_LOCK('feira-migrate', 60) AS got",
+                );
+                let row = tx.query_one_raw(lock).await.map_err(failed)?;
+                let got = row.and_then(|row| row.try_get::<Option<i64>>("", "got").ok().flatten());
+                if got != Some(1) {
+                    return Err(OpenError::Migration(
+                        "another process holds the migration lock".to_owned(),
+                        self.0.role,
+                    ));
+                }
+            }
+            _ => {}
+        }
+        M::install(&tx).await.map_err(failed)?;
+        let pending: Vec<String> = M::get_pending_migrations(&tx)
+            .await
+            .map_err(failed)?
+            .iter()
+            .map(|step| step.name().to_owned())
+            .collect();
+        if !pending.is_empty() {
+            M::up(&tx, None).await.map_err(failed)?;
+        }
+        tx.commit().await.map_err(failed)?;
+        if self.0.backend == DatabaseBackend::MySql {
+            let _ = self.0.writer.execute_unprepared("DO RELEASE_LOCK('feira-migrate')").await;
+        }
+        Ok(pending)
+    }
+
+    /// The names of all migrations, with whether they are applied.
+    pub async fn migrations<M: MigratorTrait>(&self) -> Result<Vec<(String, bool)>, OpenError> {
+        let failed = |error: DbErr| OpenError::Migration(error.to_string(), self.0.role);
+        M::install(&self.0.writer).await.map_err(failed)?;
+        let steps = M::get_migration_with_status(&self.0.writer).await.map_err(failed)?;
+        Ok(steps
+            .iter()
+            .map(|step| {
+                (step.name().to_owned(), step.status() == sea_orm_migration::MigrationStatus::Applied)
+            })
+            .collect())
+    }
+
+    /// Waits for the transactions under way; new ones still pass.
+    pub async fn drained(&self) {
+        self.0.tasks.close();
+        self.0.tasks.wait().await;
+    }
+
+    /// Closes its connections.
+    pub async fn close(&self) {
+        let _ = self.0.writer.close_by_ref().await;
+        let _ = self.0.reader.close_by_ref().await;
+    }
+}
+
+/// BEGIN IMMEDIATE on SQLite: a transaction that will write takes the write lock at once.
+pub(crate) fn immediate() -> TransactionOptions {
+    TransactionOptions {
+        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+        ..Default::default()
+    }
+}
+
+fn sqlite_path(url: &str) -> Option<&Path> {
+    let path = url.strip_prefix("sqlite:")?.trim_start_matches("//").split('?').next()?;
+    (!path.is_empty() && path != ":memory:").then(|| Path::new(path))
+}
+
+async fn connect(url: &str, connections: u32) -> Result<DatabaseConnection, DbErr> {
+    let mut options = ConnectOptions::new(url.to_owned());
+    options
+        .max_connections(connections)
+        .min_connections(1)
+        .acquire_timeout(Duration::from_secs(2))
+        .connect_timeout(Duration::from_secs(2))
+        .idle_timeout(Duration::from_secs(300))
+        .max_lifetime(Duration::from_secs(1800))
+        .test_before_acquire(false)
+        .test_before_acquire_if_idle_for(Duration::from_secs(5))
+        .sqlx_logging(false)
+        .map_sqlx_sqlite_opts(|sqlite| {
+            sqlite
+                .create_if_missing(true)
+                .journal_mode(SqliteJournalMode::Wal)
+                .synchronous(SqliteSynchronous::Full)
+                .foreign_keys(true)
+                .busy_timeout(Duration::from_secs(5))
+        })
+        .map_sqlx_postgres_opts(|postgres| {
+            postgres.options([
+                ("lock_timeout", "4s"),
+                ("idle_in_transaction_session_timeout", "15s"),
+                ("statement_timeout", "10s"),
+            ])
+        });
+    Database::connect(options).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_location_shows_no_user_password_or_parameter() {
+        assert_eq!(
+            location("postgres://u:p%40ss@db:5432/user?sslmode=require&password=x"),
+            "postgres://db:5432/user"
+        );
+        assert_eq!(location("sqlite:/data/user.db?mode=rwc"), "sqlite:/data/user.db");
+        assert_eq!(location("sqlite:///data/user.db"), "sqlite:///data/user.db");
+    }
+}

@@ -1,0 +1,71 @@
+//! Following another role's feed, from where one left off, for as long as the process runs.
+
+use std::{future::Future, time::Duration};
+
+use contracts::mesh::{FeedEvent, SubscribeRequest, node_service_client::NodeServiceClient};
+use prost::{Message, Name};
+use sea_orm::{ActiveValue::Set, DbErr, EntityTrait, sea_query::OnConflict};
+use tonic::{Request, Status};
+
+use crate::{Conn, Db, Role, Tasks, Tx, outbox::cursor};
+
+/// Reads an event as a message, if that is what it holds.
+pub fn event<M: Message + Name + Default>(event: &FeedEvent) -> Option<M> {
+    let data = event.data.as_ref()?;
+    let name = data.type_url.rsplit('/').next()?;
+    (name == M::full_name()).then(|| M::decode(data.value.as_slice()).ok()).flatten()
+}
+
+/// Where this role is in a feed. `source` names the feed and what it is followed for.
+pub async fn position(db: &Db, source: &str) -> Result<i64, DbErr> {
+    let found = cursor::Entity::find_by_id(source.to_owned()).one(db.read()).await?;
+    Ok(found.map_or(0, |cursor| cursor.position))
+}
+
+/// Notes how far a feed was followed, in the transaction that did what the event asks for.
+pub async fn advance(tx: &Tx, source: &str, position: i64) -> Result<(), DbErr> {
+    let row = cursor::ActiveModel { source: Set(source.to_owned()), position: Set(position) };
+    cursor::Entity::insert(row)
+        .on_conflict(
+            OnConflict::column(cursor::Column::Source).update_column(cursor::Column::Position).to_owned(),
+        )
+        .exec_without_returning(&**tx)
+        .await
+        .map(|_| ())
+}
+
+/// Follows `role`'s feed: asks `start` where to begin, hands `handle` one event after the other, and begins
+/// anew whenever the stream or the handler fails. Ends when the process drains.
+pub async fn follow<S, SF, H, HF, E>(tasks: Tasks, conn: Conn, role: Role, start: S, handle: H)
+where
+    S: Fn() -> SF,
+    SF: Future<Output = Result<i64, E>>,
+    H: Fn(FeedEvent) -> HF,
+    HF: Future<Output = Result<(), E>>,
+    E: std::fmt::Display,
+{
+    let mut pause = Duration::from_millis(100);
+    loop {
+        let round = async {
+            let after_position = start().await.map_err(|error| Status::unavailable(error.to_string()))?;
+            let request = SubscribeRequest { role: role.name().to_owned(), after_position };
+            let mut events =
+                NodeServiceClient::new(conn.clone()).subscribe(Request::new(request)).await?.into_inner();
+            while let Some(event) = events.message().await? {
+                handle(event).await.map_err(|error| Status::aborted(error.to_string()))?;
+                pause = Duration::from_millis(100);
+            }
+            Ok::<(), Status>(())
+        };
+        tokio::select! {
+            () = tasks.draining() => return,
+            ended = round => if let Err(status) = ended {
+                tracing::debug!(%role, code = ?status.code(), message = status.message(), "following a feed was interrupted");
+            },
+        }
+        tokio::select! {
+            () = tasks.draining() => return,
+            () = tokio::time::sleep(pause) => pause = (pause * 2).min(Duration::from_secs(2)),
+        }
+    }
+}

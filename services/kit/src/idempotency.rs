@@ -1,0 +1,210 @@
+//! The records behind idempotency keys: a key, its call's fingerprint, and its answer.
+
+use aws_lc_rs::{digest, hmac};
+use sea_orm::{ActiveValue::Set, Condition, entity::prelude::*, sea_query::OnConflict};
+use tonic::{Code, Status};
+
+use crate::{
+    Call, Caller, Db, Fault, Time, reason,
+    write::{Tx, Written},
+};
+
+/// The table.
+pub mod record {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "idempotency")]
+    pub struct Model {
+        /// SHA-256 of caller, method and key, in hexadecimal.
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub claim: String,
+        pub fingerprint: String,
+        /// The encoded answer, once there is one.
+        pub answer: Option<Vec<u8>>,
+        /// The encoded refusal, for the few that are kept.
+        pub refusal: Option<Vec<u8>>,
+        pub create_time: i64,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// What a claim found.
+pub enum Found<V> {
+    Fresh(V),
+    Answered(Vec<u8>),
+}
+
+/// The call is still under way.
+pub fn in_progress() -> Fault {
+    let mut fault = Fault::new(
+        Code::Aborted,
+        reason::IDEMPOTENCY_IN_PROGRESS,
+        "a call with this idempotency key is under way: ask again for its answer",
+    );
+    fault.retry_after = Some(std::time::Duration::from_secs(1));
+    fault
+}
+
+/// The id of a claim. Callers without an identity share no keys: their requests are part of the id.
+pub fn claim_id(call: &Call, key: &str) -> String {
+    let mut context = digest::Context::new(&digest::SHA256);
+    let caller = match call.caller() {
+        Caller::Anonymous => None,
+        Caller::User { id, .. } => Some(id.to_string()),
+        Caller::Service { role, on_behalf_of } => Some(format!("{role} {on_behalf_of:?}")),
+    };
+    let scope = match &caller {
+        Some(caller) => caller.as_bytes(),
+        None => call.digest(),
+    };
+    for part in [scope, call.method().as_bytes(), key.as_bytes()] {
+        context.update(&(part.len() as u64).to_be_bytes());
+        context.update(part);
+    }
+    hex(context.finish().as_ref())
+}
+
+/// The keyed fingerprint of the call's request: a database alone tells nothing of what was in it.
+fn fingerprint(call: &Call, db: &Db) -> String {
+    hex(hmac::sign(&db.0.fingerprints, call.digest()).as_ref())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// Claims a key within a transaction. Another call's key of the same caller and method is
+/// IDEMPOTENCY_KEY_REUSED, an unanswered one IDEMPOTENCY_IN_PROGRESS.
+pub async fn claim(tx: &Tx, claim: &str) -> Result<Found<()>, Fault> {
+    let fingerprint = fingerprint(tx.call(), tx.db());
+    let row = record::ActiveModel {
+        claim: Set(claim.to_owned()),
+        fingerprint: Set(fingerprint.clone()),
+        answer: Set(None),
+        refusal: Set(None),
+        create_time: Set(tx.now().0),
+    };
+    let made = record::Entity::insert(row)
+        .on_conflict(OnConflict::column(record::Column::Claim).do_nothing().to_owned())
+        .exec_without_returning(&**tx)
+        .await
+        .map_err(
+            |error| if Fault::is_database_conflict(&error) { in_progress() } else { Fault::from(error) },
+        )?;
+    if made == 1 {
+        return Ok(Found::Fresh(()));
+    }
+    let found = record::Entity::find_by_id(claim.to_owned()).one(&**tx).await?.ok_or_else(in_progress)?;
+    read(found, &fingerprint)
+}
+
+/// The answer that the call's key has already, if any: for handlers that ask other services before they
+/// write, so that a repeat is answered whatever has become of what they ask for.
+pub async fn replayed<T: prost::Message + Default>(
+    db: &Db,
+    call: &Call,
+) -> Result<Option<Written<T>>, Fault> {
+    let Some(key) = call.key() else { return Ok(None) };
+    let Some(found) = record::Entity::find_by_id(claim_id(call, key)).one(db.read()).await? else {
+        return Ok(None);
+    };
+    match read(found, &fingerprint(call, db))? {
+        Found::Fresh(()) => Ok(None),
+        Found::Answered(bytes) => {
+            let message =
+                T::decode(bytes.as_slice()).map_err(|_| Fault::internal("a stored answer cannot be read"))?;
+            Ok(Some(Written { message, replayed: true }))
+        }
+    }
+}
+
+/// What a record says to a call with this fingerprint.
+fn read(found: record::Model, fingerprint: &str) -> Result<Found<()>, Fault> {
+    if found.fingerprint != fingerprint {
+        return Err(Fault::new(
+            Code::InvalidArgument,
+            reason::IDEMPOTENCY_KEY_REUSED,
+            "this idempotency key was used for another request",
+        ));
+    }
+    match (found.answer, found.refusal) {
+        (Some(answer), _) => Ok(Found::Answered(answer)),
+        (None, Some(refusal)) => Err(decode_refusal(&refusal)),
+        (None, None) => Err(in_progress()),
+    }
+}
+
+/// Stores a claim's answer.
+pub async fn answer(tx: &Tx, claim: &str, answer: Vec<u8>) -> Result<(), DbErr> {
+    record::Entity::update_many()
+        .col_expr(record::Column::Answer, Expr::value(answer))
+        .filter(record::Column::Claim.eq(claim))
+        .exec(&**tx)
+        .await
+        .map(|_| ())
+}
+
+/// Stores a claim's refusal.
+pub async fn refuse(tx: &Tx, claim: &str, refusal: &Fault) -> Result<(), DbErr> {
+    record::Entity::update_many()
+        .col_expr(record::Column::Refusal, Expr::value(encode_refusal(refusal)))
+        .filter(record::Column::Claim.eq(claim))
+        .exec(&**tx)
+        .await
+        .map(|_| ())
+}
+
+/// Forgets a claim.
+pub async fn unclaim(tx: &Tx, claim: &str) -> Result<(), DbErr> {
+    record::Entity::delete_by_id(claim.to_owned()).exec(&**tx).await.map(|_| ())
+}
+
+/// Forgets the claims made before a time.
+pub async fn prune(db: &Db, before: Time) -> Result<u64, DbErr> {
+    let done = record::Entity::delete_many()
+        .filter(record::Column::CreateTime.lt(before.0))
+        .filter(
+            Condition::any()
+                .add(record::Column::Answer.is_not_null())
+                .add(record::Column::Refusal.is_not_null()),
+        )
+        .exec(&db.0.writer)
+        .await?;
+    Ok(done.rows_affected)
+}
+
+/// Code, message and details, as JSON.
+fn encode_refusal(fault: &Fault) -> Vec<u8> {
+    let status = Status::from(fault.clone());
+    serde_json::to_vec(&(status.code() as i32, status.message(), status.details())).unwrap_or_default()
+}
+
+fn decode_refusal(bytes: &[u8]) -> Fault {
+    match serde_json::from_slice::<(i32, String, Vec<u8>)>(bytes) {
+        Ok((code, message, details)) => {
+            Fault::of(&Status::with_details(Code::from(code), message, details.into()))
+        }
+        Err(error) => Fault::internal(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_survives_storage() {
+        let fault = Fault::precondition(reason::OUT_OF_STOCK, "short").with("article_id", "art_1");
+        let again = decode_refusal(&encode_refusal(&fault));
+        assert_eq!((again.reason, again.metadata), (fault.reason, fault.metadata));
+    }
+}

@@ -1,0 +1,187 @@
+//! What every call passes before it reaches a handler, whichever way it came: request id, trace, panics,
+//! identity, access, deadline.
+
+use std::{
+    panic::AssertUnwindSafe,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use futures::{FutureExt, future::BoxFuture};
+use http::{HeaderMap, HeaderValue, Request, Response};
+use tokio::time::Instant;
+use tonic::{Code, Status, body::Body};
+use tower::Service;
+use tracing::Instrument;
+
+use crate::{
+    Fault, Identity,
+    access::Methods,
+    call::{Arrival, REQUEST_ID},
+    reason, telemetry,
+};
+
+/// The longest deadline that is kept; a caller who names none gets it.
+const LONGEST: Duration = Duration::from_secs(3600);
+
+/// Puts the layers in front of a process's services.
+#[derive(Clone)]
+pub struct Front<S> {
+    inner: S,
+    methods: Methods,
+    identity: Identity,
+}
+
+impl<S> Front<S> {
+    /// Layers around `inner`.
+    pub fn new(inner: S, methods: Methods, identity: Identity) -> Self {
+        Self { inner, methods, identity }
+    }
+}
+
+impl<S> Service<Request<Body>> for Front<S>
+where
+    S: Service<Request<Body>, Response = Response<Body>> + Clone + Send + 'static,
+    S::Error: std::fmt::Display,
+    S::Future: Send + 'static,
+{
+    type Response = Response<Body>;
+    type Error = Status;
+    type Future = BoxFuture<'static, Result<Response<Body>, Status>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Status>> {
+        // Routes are always ready; a clone is called, so readiness could not be carried over anyway.
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+        let (mut inner, methods, identity) =
+            (self.inner.clone(), self.methods.clone(), self.identity.clone());
+        let request_id = request_id(request.headers_mut());
+        let span = telemetry::server_span(request.uri().path(), &request_id, request.headers());
+        let trace = telemetry::Trace::of(&span, request.headers());
+        request.extensions_mut().insert(trace);
+        let told = request_id.clone();
+        let work = async move {
+            let started = std::time::Instant::now();
+            let path: Arc<str> = Arc::from(request.uri().path());
+            let done = AssertUnwindSafe(handle(&mut inner, &methods, &identity, request, request_id))
+                .catch_unwind()
+                .await;
+            let mut response = match done {
+                Ok(Ok(response)) => response,
+                Ok(Err(fault)) => Status::from(fault).into_http(),
+                Err(_) => Status::from(Fault::internal("a handler panicked")).into_http(),
+            };
+            let code = code(&response);
+            telemetry::served(&path, code, started.elapsed());
+            if let Ok(value) = HeaderValue::from_str(&told) {
+                response.headers_mut().insert(REQUEST_ID, value);
+            }
+            Ok(response)
+        };
+        Box::pin(work.instrument(span))
+    }
+}
+
+async fn handle<S>(
+    inner: &mut S,
+    methods: &Methods,
+    identity: &Identity,
+    mut request: Request<Body>,
+    request_id: Arc<str>,
+) -> Result<Response<Body>, Fault>
+where
+    S: Service<Request<Body>, Response = Response<Body>>,
+    S::Error: std::fmt::Display,
+{
+    let deadline = deadline(request.headers())?;
+    if let Some(method) = methods.get(request.uri().path()) {
+        let caller = identity.caller(request.headers()).await?;
+        method.admit(&caller)?;
+        request.extensions_mut().insert(Arrival {
+            caller,
+            method: method.path.clone(),
+            request_id,
+            deadline,
+        });
+    }
+    let limit = deadline.unwrap_or_else(|| Instant::now() + LONGEST);
+    match tokio::time::timeout_at(limit, inner.call(request)).await {
+        Ok(Ok(response)) => Ok(response),
+        Ok(Err(error)) => Err(Fault::internal(error)),
+        Err(_) => {
+            Err(Fault::new(Code::DeadlineExceeded, reason::DEADLINE_EXCEEDED, "the deadline has passed"))
+        }
+    }
+}
+
+/// The caller's request id, or a new one where it sent none or nonsense.
+fn request_id(headers: &mut HeaderMap) -> Arc<str> {
+    let sent = headers.get(REQUEST_ID).and_then(|value| value.to_str().ok());
+    match sent.filter(|id| (1..=128).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic())) {
+        Some(id) => Arc::from(id),
+        None => Arc::from(uuid::Uuid::now_v7().to_string()),
+    }
+}
+
+/// The moment that `grpc-timeout` names: up to eight digits and a unit (gRPC over HTTP/2).
+fn deadline(headers: &HeaderMap) -> Result<Option<Instant>, Fault> {
+    let Some(value) = headers.get("grpc-timeout") else { return Ok(None) };
+    let bad = || Fault::invalid("grpc-timeout", "must be up to eight digits and one of H M S m u n");
+    let text = value.to_str().map_err(|_| bad())?;
+    let unit = text.bytes().last().ok_or_else(bad)?;
+    let digits = &text[..text.len() - 1];
+    if digits.is_empty() || digits.len() > 8 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(bad());
+    }
+    let count: u64 = digits.parse().map_err(|_| bad())?;
+    let duration = match unit {
+        b'H' => Duration::from_secs(count * 3600),
+        b'M' => Duration::from_secs(count * 60),
+        b'S' => Duration::from_secs(count),
+        b'm' => Duration::from_millis(count),
+        b'u' => Duration::from_micros(count),
+        b'n' => Duration::from_nanos(count),
+        _ => return Err(bad()),
+    };
+    Ok(Some(Instant::now() + duration.min(LONGEST)))
+}
+
+/// The code of an answer that failed before its first message; `Ok` where that is still open.
+fn code(response: &Response<Body>) -> Code {
+    let status = response.headers().get("grpc-status").and_then(|value| value.to_str().ok());
+    status.and_then(|text| text.parse::<i32>().ok()).map_or(Code::Ok, Code::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn deadlines_are_read_and_nonsense_is_refused() {
+        let left = |text: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert("grpc-timeout", text.parse().unwrap());
+            deadline(&headers).map(|at| at.unwrap() - Instant::now())
+        };
+        assert!(left("5S").unwrap() > Duration::from_secs(4));
+        assert!(left("250m").unwrap() <= Duration::from_millis(250));
+        assert!(left("99999999H").unwrap() <= LONGEST);
+        for bad in ["", "S", "5", "5s", "-5S", "123456789S", "5 S", "5é"] {
+            let mut headers = HeaderMap::new();
+            headers.insert("grpc-timeout", HeaderValue::from_bytes(bad.as_bytes()).unwrap());
+            assert!(deadline(&headers).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_request_id_is_kept_when_it_is_one() {
+        let mut headers = HeaderMap::new();
+        headers.insert(REQUEST_ID, "abc-1".parse().unwrap());
+        assert_eq!(&*request_id(&mut headers), "abc-1");
+        headers.insert(REQUEST_ID, "a b".parse().unwrap());
+        assert_ne!(&*request_id(&mut headers), "a b");
+    }
+}

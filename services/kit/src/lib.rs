@@ -1,0 +1,43 @@
+//! What every service is built on: its database and its one write path, identity and access, the ways to
+//! the other roles and their feeds, errors, money, time, ids, pages.
+
+pub mod access;
+pub mod boot;
+pub mod call;
+pub mod clock;
+pub mod conn;
+pub mod db;
+pub mod drain;
+pub mod fault;
+pub mod follow;
+pub mod health;
+pub mod id;
+pub mod idempotency;
+pub mod identity;
+pub mod layer;
+pub mod listen;
+pub mod mesh;
+pub mod migration;
+pub mod money;
+pub mod node;
+pub mod outbox;
+pub mod page;
+pub mod payment_types;
+mod resolve;
+pub mod role;
+pub mod telemetry;
+pub mod write;
+
+pub use boot::{Context, Service, Tasks};
+pub use call::{Call, Caller, Scope};
+pub use clock::{Clock, Time};
+pub use conn::Conn;
+pub use db::Db;
+pub use fault::{Fault, reason};
+pub use idempotency::replayed;
+pub use identity::Identity;
+pub use mesh::Mesh;
+pub use money::{Currency, Money};
+pub use page::Page;
+pub use role::Role;
+pub use write::{Opened, Tx, Written, open, transact, write};

@@ -1,0 +1,279 @@
+//! Listening: accept loops with the timeouts, caps and graceful ends that the servers of axum and tonic
+//! lack.
+
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::graceful::GracefulConnection,
+    service::TowerToHyperService,
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::Semaphore,
+    time::{sleep, timeout},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tonic::body::Body;
+use tower::{Service, ServiceExt};
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// How long a client may take to say its first word, and to send the head of an HTTP/1 request; a kept
+/// HTTP/1 connection is closed when none comes in that time.
+const HEAD: Duration = if cfg!(test) { Duration::from_millis(300) } else { Duration::from_secs(10) };
+/// How often an HTTP/2 client is asked whether it is still there, and how long it may take to answer.
+const KEEP_ALIVE: Duration = Duration::from_secs(20);
+const KEEP_ALIVE_ANSWER: Duration = Duration::from_secs(10);
+/// Connections at the same time; more wait in the kernel's queue.
+const CONNECTIONS: usize = 10_000;
+/// Calls at the same time on one connection.
+const STREAMS: u32 = 1_000;
+/// Resets that one connection may have waiting. Our own gateway shares a connection among its clients, and
+/// at the default (20) a few dozen of them that leave at once would end it for all.
+const PENDING_RESETS: usize = 2_000;
+/// A gRPC connection is asked to end after five minutes and up to five more, so that clients find new
+/// replicas.
+const AGE: Duration = Duration::from_secs(300);
+const AGE_SPREAD_SECONDS: u64 = 300;
+/// The longest list of headers that an HTTP/2 request may have, in bytes.
+const HEADERS: u32 = 32 * 1024;
+/// How long to wait when accepting failed: there are no free file descriptors, most likely.
+const BACK_OFF: Duration = Duration::from_millis(100);
+/// What an HTTP/2 connection begins with (RFC 9113, 3.4).
+const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// Who is at the other end of the connection; in the extensions of every request.
+#[derive(Debug, Clone, Copy)]
+pub struct Peer(pub SocketAddr);
+
+/// What is spoken on a port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    /// HTTP/1.1, and HTTP/2 where a client begins with it.
+    Rest,
+    /// HTTP/2.
+    Grpc,
+}
+
+/// An open port.
+pub struct Listener {
+    socket: TcpListener,
+    protocol: Protocol,
+}
+
+impl Listener {
+    /// Opens a port; `address` is a host and a port. Clients are not let in yet.
+    pub async fn bind(address: &str, protocol: Protocol) -> io::Result<Self> {
+        Ok(Self { socket: TcpListener::bind(address).await?, protocol })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> io::Result<SocketAddr> {
+        self.socket.local_addr()
+    }
+
+    /// Lets clients in until `stop`, then asks those that are there to end, and returns when the last has
+    /// left. Connections end with their last call, and idle ones at once.
+    pub async fn serve<S, B>(self, service: S, stop: CancellationToken)
+    where
+        S: Service<Request<Body>, Response = Response<B>> + Clone + Send + 'static,
+        S::Error: Into<BoxError>,
+        S::Future: Send,
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        let connections = TaskTracker::new();
+        let free = Arc::new(Semaphore::new(CONNECTIONS));
+        loop {
+            let accepted = async {
+                let place = free.clone().acquire_owned().await;
+                (self.socket.accept().await, place)
+            };
+            let (accepted, place) = tokio::select! {
+                () = stop.cancelled() => break,
+                accepted = accepted => accepted,
+            };
+            match accepted {
+                Ok((stream, peer)) => {
+                    let (service, stop, protocol) = (service.clone(), stop.clone(), self.protocol);
+                    connections.spawn(async move {
+                        if let Err(error) = connection(stream, peer, protocol, service, stop).await {
+                            tracing::debug!(%peer, ?protocol, error, "connection.ended");
+                        }
+                        drop(place);
+                    });
+                }
+                // The client left before it was let in.
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset
+                    ) => {}
+                Err(error) => {
+                    tracing::warn!(%error, protocol = ?self.protocol, "connection.not_accepted");
+                    sleep(BACK_OFF).await;
+                }
+            }
+        }
+        drop(self.socket);
+        connections.close();
+        connections.wait().await;
+    }
+}
+
+/// Serves one connection to its end.
+async fn connection<S, B>(
+    stream: TcpStream,
+    peer: SocketAddr,
+    protocol: Protocol,
+    service: S,
+    stop: CancellationToken,
+) -> Result<(), BoxError>
+where
+    S: Service<Request<Body>, Response = Response<B>> + Clone + Send + 'static,
+    S::Error: Into<BoxError>,
+    S::Future: Send,
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    stream.set_nodelay(true)?;
+    let speaks_http2 = tokio::select! {
+        () = stop.cancelled() => return Ok(()),
+        spoken = timeout(HEAD, speaks_http2(&stream)) => spoken??,
+    };
+    let service = TowerToHyperService::new(service.map_request(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(Peer(peer));
+        request.map(Body::new)
+    }));
+    let io = TokioIo::new(stream);
+    if !speaks_http2 {
+        if protocol == Protocol::Grpc {
+            return Err("not HTTP/2".into());
+        }
+        let mut http1 = hyper::server::conn::http1::Builder::new();
+        http1.timer(TokioTimer::new()).header_read_timeout(HEAD).half_close(false);
+        return until_end(http1.serve_connection(io, service), None, stop).await;
+    }
+    let mut http2 = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+    http2
+        .timer(TokioTimer::new())
+        .keep_alive_interval(KEEP_ALIVE)
+        .keep_alive_timeout(KEEP_ALIVE_ANSWER)
+        .max_concurrent_streams(STREAMS)
+        .max_header_list_size(HEADERS);
+    let age = match protocol {
+        Protocol::Rest => None,
+        Protocol::Grpc => {
+            http2.max_pending_accept_reset_streams(PENDING_RESETS);
+            Some(AGE + Duration::from_secs(rand::random_range(0..=AGE_SPREAD_SECONDS)))
+        }
+    };
+    until_end(http2.serve_connection(io, service), age, stop).await
+}
+
+/// Carries a connection to its end; asks it to end when it is old or the process stops.
+async fn until_end<C>(connection: C, age: Option<Duration>, stop: CancellationToken) -> Result<(), BoxError>
+where
+    C: GracefulConnection,
+    C::Error: Into<BoxError>,
+{
+    let mut connection = std::pin::pin!(connection);
+    let old = async {
+        match age {
+            Some(age) => sleep(age).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        ended = connection.as_mut() => return ended.map_err(Into::into),
+        () = stop.cancelled() => {}
+        () = old => {}
+    }
+    connection.as_mut().graceful_shutdown();
+    connection.await.map_err(Into::into)
+}
+
+/// Waits for a client's first words and tells whether they are HTTP/2's.
+async fn speaks_http2(stream: &TcpStream) -> io::Result<bool> {
+    let mut seen = [0; PREFACE.len()];
+    loop {
+        let length = stream.peek(&mut seen).await?;
+        if length == 0 || seen[..length] != PREFACE[..length] {
+            return Ok(false);
+        }
+        if length == PREFACE.len() {
+            return Ok(true);
+        }
+        // What has been seen stays readable, so there is no event to wait for.
+        sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use http_body_util::Full;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tower::service_fn;
+
+    use super::*;
+
+    /// A port that answers `hello` after a while.
+    async fn serve(
+        protocol: Protocol,
+        answers_after: Duration,
+    ) -> (SocketAddr, CancellationToken, tokio::task::JoinHandle<()>) {
+        let listener = Listener::bind("127.0.0.1:0", protocol).await.unwrap();
+        let (address, stop) = (listener.address().unwrap(), CancellationToken::new());
+        let service = service_fn(move |request: Request<Body>| async move {
+            assert!(request.extensions().get::<Peer>().is_some());
+            sleep(answers_after).await;
+            Ok::<_, Infallible>(Response::new(Full::new(Bytes::from("hello"))))
+        });
+        let serving = tokio::spawn(listener.serve(service, stop.clone()));
+        (address, stop, serving)
+    }
+
+    #[tokio::test]
+    async fn a_call_under_way_is_answered_before_the_port_closes() {
+        let (address, stop, serving) = serve(Protocol::Rest, Duration::from_millis(200)).await;
+        let mut busy = TcpStream::connect(address).await.unwrap();
+        let mut idle = TcpStream::connect(address).await.unwrap();
+        busy.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+        sleep(Duration::from_millis(50)).await;
+        stop.cancel();
+        let mut answer = String::new();
+        busy.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.ends_with("hello"), "{answer}");
+        assert_eq!(idle.read(&mut [0; 8]).await.unwrap(), 0);
+        serving.await.unwrap();
+        assert!(TcpStream::connect(address).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn http1_is_refused_where_grpc_is_spoken() {
+        let (address, _stop, _serving) = serve(Protocol::Grpc, Duration::ZERO).await;
+        let mut client = TcpStream::connect(address).await.unwrap();
+        client.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+        // With bytes unread the kernel may say "reset" for "closed".
+        assert!(matches!(client.read(&mut [0; 8]).await, Ok(0) | Err(_)));
+    }
+
+    #[tokio::test]
+    async fn a_client_that_says_nothing_or_too_little_is_let_go() {
+        let (address, _stop, _serving) = serve(Protocol::Rest, Duration::ZERO).await;
+        for words in ["", "PRI * HTT", "GET / HTTP/1.1\r\nho"] {
+            let mut client = TcpStream::connect(address).await.unwrap();
+            client.write_all(words.as_bytes()).await.unwrap();
+            let ended = timeout(Duration::from_secs(10), client.read(&mut [0; 8]))
+                .await
+                .expect("the connection ends");
+            assert!(matches!(ended, Ok(0) | Err(_)), "{words:?}");
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! How the roles of a mesh find each other.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use tonic::transport::{Channel, Endpoint};
+
+use crate::{
+    Conn, Identity, Role,
+    access::Methods,
+    conn::{Hop, Local, Target},
+    resolve,
+};
+
+/// A URL under which a role cannot be found.
+#[derive(Debug, thiserror::Error)]
+#[error("the URL of the {role} service is not one: {problem}")]
+pub struct BadUrl {
+    role: Role,
+    problem: String,
+}
+
+/// The ways to every role; cheap to clone.
+#[derive(Clone)]
+pub struct Mesh(Arc<Inner>);
+
+struct Inner {
+    targets: HashMap<Role, Target>,
+    identity: Identity,
+    methods: Methods,
+}
+
+impl Mesh {
+    /// `here` are the roles of this process, reached through `local`; `urls` say where the others are.
+    pub fn new(
+        here: &[Role],
+        local: &Local,
+        urls: &HashMap<Role, String>,
+        identity: Identity,
+        methods: Methods,
+    ) -> Result<Self, BadUrl> {
+        let target = |role: Role| match urls.get(&role) {
+            _ if here.contains(&role) => Ok(Target::Local(local.clone())),
+            Some(url) => Ok(Target::Remote(channel(role, url)?)),
+            None => Ok(Target::Nowhere),
+        };
+        let targets = Role::SERVICES
+            .into_iter()
+            .map(|role| Ok((role, target(role)?)))
+            .collect::<Result<_, BadUrl>>()?;
+        Ok(Self(Arc::new(Inner { targets, identity, methods })))
+    }
+
+    /// The way from one role to another.
+    pub fn conn(&self, from: Role, to: Role) -> Conn {
+        let target = self.0.targets.get(&to).cloned().unwrap_or(Target::Nowhere);
+        let (identity, methods) = (self.0.identity.clone(), self.0.methods.clone());
+        Conn::new(Hop { from, to, target, identity, methods })
+    }
+}
+
+/// A lazy channel to all addresses behind a URL.
+fn channel(role: Role, url: &str) -> Result<Channel, BadUrl> {
+    let bad = |problem: String| BadUrl { role, problem };
+    let endpoint = Endpoint::from_shared(url.to_owned()).map_err(|error| bad(error.to_string()))?;
+    if endpoint.uri().scheme_str() != Some("http") || endpoint.uri().host().is_none() {
+        return Err(bad(format!("{url:?} does not begin with http:// and a host")));
+    }
+    let endpoint = endpoint
+        .connect_timeout(Duration::from_secs(1))
+        .tcp_keepalive(Some(Duration::from_secs(30)))
+        .http2_keep_alive_interval(Duration::from_secs(10))
+        .keep_alive_timeout(Duration::from_secs(5))
+        .keep_alive_while_idle(true)
+        .tcp_nodelay(true);
+    Ok(resolve::balanced(endpoint))
+}

@@ -1,0 +1,169 @@
+//! Pages of a list: a size and a token that knows which list and which arguments it belongs to.
+//!
+//! A token holds the sort key of the last row seen (keyset pagination: page 1,000 costs what page 1
+//! costs) and a digest of the list's name and arguments. It grants nothing: who may see a row is decided
+//! anew on every page.
+
+use aws_lc_rs::digest;
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use prost::Message;
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::Fault;
+
+const DEFAULT: i32 = 50;
+const MOST: i32 = 1_000;
+
+/// A list request: its paging fields can be taken out, what is left are its arguments.
+pub trait Listing: Message + Clone {
+    /// Takes out `page_size` and `page_token`.
+    fn take_paging(&mut self) -> (i32, String);
+}
+
+/// Implements [`Listing`] for the contract's list requests.
+macro_rules! listing {
+    ($($request:ty),+ $(,)?) => {$(
+        impl Listing for $request {
+            fn take_paging(&mut self) -> (i32, String) {
+                (std::mem::take(&mut self.page_size), std::mem::take(&mut self.page_token))
+            }
+        }
+    )+};
+}
+
+listing!(
+    contracts::user::ListUsersRequest,
+    contracts::user::ListAddressesRequest,
+    contracts::article::ListArticlesRequest,
+    contracts::article::ListStockMovementsRequest,
+    contracts::order::ListOrdersRequest,
+    contracts::order::ListOrderEventsRequest,
+    contracts::payment::ListPaymentsRequest,
+    contracts::payment::ListRefundsRequest,
+);
+
+/// One page asked for; `C` is the sort key of a row.
+#[derive(Debug)]
+pub struct Page<C> {
+    /// How many rows at most.
+    pub size: u64,
+    /// The sort key of the last row of the page before.
+    pub after: Option<C>,
+    arguments: [u8; 8],
+}
+
+impl<C: Serialize + DeserializeOwned> Page<C> {
+    /// Reads the page that a request asks for.
+    pub fn of<R: Listing>(request: &R) -> Result<Self, Fault> {
+        let mut rest = request.clone();
+        let (size, token) = rest.take_paging();
+        let size = match size {
+            0 => DEFAULT,
+            1.. => size.min(MOST),
+            _ => return Err(Fault::invalid("page_size", "must not be negative")),
+        };
+        let arguments = digest_of(&[std::any::type_name::<R>().as_bytes(), &rest.encode_to_vec()]);
+        let after = if token.is_empty() { None } else { Some(open(&token, arguments)?) };
+        Ok(Self { size: size as u64, after, arguments })
+    }
+
+    /// How many rows to fetch: one more than the page holds tells whether there is another page.
+    pub fn limit(&self) -> u64 {
+        self.size + 1
+    }
+
+    /// Cuts fetched rows to the page and makes the next page's token, empty on the last one.
+    pub fn cut<T>(&self, rows: &mut Vec<T>, key: impl Fn(&T) -> C) -> String {
+        if rows.len() as u64 <= self.size {
+            return String::new();
+        }
+        rows.truncate(self.size as usize);
+        rows.last().map(|last| self.token(&key(last))).unwrap_or_default()
+    }
+
+    fn token(&self, key: &C) -> String {
+        let mut bytes = self.arguments.to_vec();
+        bytes.extend(serde_json::to_vec(key).unwrap_or_default());
+        let check = digest_of(&[&bytes]);
+        bytes.extend(check);
+        URL_SAFE_NO_PAD.encode(bytes)
+    }
+}
+
+fn open<C: DeserializeOwned>(token: &str, arguments: [u8; 8]) -> Result<C, Fault> {
+    let bad = |problem| Fault::invalid("page_token", problem);
+    let bytes = URL_SAFE_NO_PAD.decode(token).map_err(|_| bad("is not a page token"))?;
+    let (rest, check) = bytes.split_last_chunk::<8>().ok_or_else(|| bad("is not a page token"))?;
+    if digest_of(&[rest]) != *check {
+        return Err(bad("is not a page token"));
+    }
+    let (of, key) = rest.split_first_chunk::<8>().ok_or_else(|| bad("is not a page token"))?;
+    if *of != arguments {
+        return Err(bad("belongs to another list or other arguments"));
+    }
+    serde_json::from_slice(key).map_err(|_| bad("is not a page token"))
+}
+
+fn digest_of(parts: &[&[u8]]) -> [u8; 8] {
+    let mut context = digest::Context::new(&digest::SHA256);
+    for part in parts {
+        context.update(&(part.len() as u64).to_be_bytes());
+        context.update(part);
+    }
+    std::array::from_fn(|place| context.clone().finish().as_ref()[place])
+}
+
+#[cfg(test)]
+mod tests {
+    use contracts::{order::ListOrdersRequest, user::ListUsersRequest};
+
+    use super::*;
+
+    fn token(request: &ListUsersRequest) -> String {
+        let mut rows: Vec<u32> = (0..=50).collect();
+        Page::of(request).unwrap().cut(&mut rows, |row| *row)
+    }
+
+    #[test]
+    fn a_token_continues_after_the_last_row() {
+        let mut request = ListUsersRequest::default();
+        request.page_token = token(&request);
+        assert_eq!(Page::<u32>::of(&request).unwrap().after, Some(49));
+        request.page_size = 7;
+        assert_eq!(Page::<u32>::of(&request).unwrap().size, 7);
+    }
+
+    #[test]
+    fn tokens_of_other_arguments_other_lists_and_none_at_all_are_refused() {
+        let page_token = token(&ListUsersRequest::default());
+        let other =
+            ListUsersRequest { query: "x".to_owned(), page_token: page_token.clone(), ..Default::default() };
+        assert!(Page::<u32>::of(&other).is_err());
+        assert!(
+            Page::<u32>::of(&ListOrdersRequest { page_token: page_token.clone(), ..Default::default() })
+                .is_err()
+        );
+        for bad in ["x", "eA", "????", &page_token[1..], &format!("{page_token}AAAA")] {
+            let request = ListUsersRequest { page_token: bad.to_owned(), ..Default::default() };
+            assert_eq!(Page::<u32>::of(&request).unwrap_err().fields[0].0, "page_token", "{bad}");
+        }
+    }
+
+    #[test]
+    fn sizes_default_to_50_and_end_at_1000() {
+        let size = |page_size| {
+            Page::<u32>::of(&ListUsersRequest { page_size, ..Default::default() }).map(|page| page.size)
+        };
+        assert_eq!(size(0).unwrap(), 50);
+        assert_eq!(size(3).unwrap(), 3);
+        assert_eq!(size(5_000).unwrap(), 1_000);
+        assert!(size(-1).is_err());
+    }
+
+    #[test]
+    fn the_last_page_has_no_token() {
+        let mut rows = vec![1, 2, 3];
+        assert_eq!(Page::<u32>::of(&ListUsersRequest::default()).unwrap().cut(&mut rows, |row| *row), "");
+        assert_eq!(rows.len(), 3);
+    }
+}

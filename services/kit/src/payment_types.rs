@@ -1,0 +1,235 @@
+//! The shop's payment types: a number that checkout names, the provider behind it, and its fee. The order
+//! service reckons the fee, the payment service finds the provider, so both read the same configuration.
+
+use std::{collections::BTreeMap, str::FromStr};
+
+use crate::{Money, money::MoneyError};
+
+/// What all of a total is, in hundredths of a percent.
+const WHOLE: i32 = 10_000;
+
+/// How customers may pay.
+#[derive(Debug, Clone, clap::Args)]
+pub struct PaymentTypesOptions {
+    /// A payment type: its number, its provider and, where it has one, its fee: an amount, a percentage of the
+    /// total before the fee, or both, as in "2=simulated,flat=0.50 EUR,percent=1.5". May be repeated; the
+    /// environment variable separates them by ";".
+    #[arg(
+        id = "payment_types",
+        long = "payment-type",
+        env = "FEIRA_PAYMENT_TYPES",
+        value_name = "NUMBER=PROVIDER[,flat=AMOUNT][,percent=NUMBER]",
+        value_delimiter = ';',
+        default_value = "1=simulated"
+    )]
+    pub payment_types: Vec<PaymentTypeEntry>,
+}
+
+impl Default for PaymentTypesOptions {
+    fn default() -> Self {
+        let provider = "simulated".to_owned();
+        Self {
+            payment_types: vec![PaymentTypeEntry {
+                number: 1,
+                kind: PaymentType { provider, flat: None, percent_basis_points: 0 },
+            }],
+        }
+    }
+}
+
+impl PaymentTypesOptions {
+    /// The types by number. Fails where a number is given twice.
+    pub fn types(&self) -> Result<PaymentTypes, String> {
+        PaymentTypes::new(self.payment_types.iter().cloned())
+    }
+}
+
+/// One payment type as configuration writes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PaymentTypeEntry {
+    /// What checkout calls it by; 1 or more.
+    pub number: i32,
+    pub kind: PaymentType,
+}
+
+/// One payment type.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PaymentType {
+    /// The provider's name.
+    pub provider: String,
+    /// A fee of its own for every payment, in one currency: orders in another cannot be paid this way.
+    pub flat: Option<Money>,
+    /// A fee in hundredths of a percent of the total before the fee.
+    pub percent_basis_points: i32,
+}
+
+impl PaymentType {
+    /// The fee of a total that has no fee in it yet: its percentage, rounded half up once, plus the flat
+    /// amount.
+    pub fn fee(&self, total: Money) -> Result<Money, MoneyError> {
+        let share = total.share(self.percent_basis_points)?;
+        self.flat.map_or(Ok(share), |flat| share.plus(flat))
+    }
+}
+
+/// The shop's payment types.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct PaymentTypes(BTreeMap<i32, PaymentType>);
+
+impl PaymentTypes {
+    /// These types. Fails where a number is given twice.
+    pub fn new(entries: impl IntoIterator<Item = PaymentTypeEntry>) -> Result<Self, String> {
+        let mut types = BTreeMap::new();
+        for PaymentTypeEntry { number, kind } in entries {
+            if types.insert(number, kind).is_some() {
+                return Err(format!("payment type {number} is given twice"));
+            }
+        }
+        Ok(Self(types))
+    }
+
+    /// The type of a number.
+    pub fn get(&self, number: i32) -> Option<&PaymentType> {
+        self.0.get(&number)
+    }
+
+    /// All types, by number.
+    pub fn iter(&self) -> impl Iterator<Item = (i32, &PaymentType)> {
+        self.0.iter().map(|(number, kind)| (*number, kind))
+    }
+}
+
+/// `1=simulated; 2=simulated,percent=1.5`
+impl FromStr for PaymentTypes {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let entries = text.split(';').filter(|entry| !entry.trim().is_empty());
+        Self::new(entries.map(str::parse).collect::<Result<Vec<PaymentTypeEntry>, String>>()?)
+    }
+}
+
+/// `2=simulated,flat=0.50 EUR,percent=1.5`
+impl FromStr for PaymentTypeEntry {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let example =
+            || format!("{text:?} is not a payment type such as \"2=simulated,flat=0.50 EUR,percent=1.5\"");
+        let mut parts = text.split(',').map(str::trim);
+        let (number, provider) = parts.next().and_then(|first| first.split_once('=')).ok_or_else(example)?;
+        let number: i32 = number.trim().parse().map_err(|_| example())?;
+        let provider = provider.trim().to_owned();
+        if number < 1 || provider.is_empty() {
+            return Err(example());
+        }
+        let mut kind = PaymentType { provider, flat: None, percent_basis_points: 0 };
+        let (mut flat, mut percent) = (false, false);
+        for part in parts {
+            match part.split_once('=').map(|(name, value)| (name.trim(), value.trim())) {
+                Some(("flat", value)) if !std::mem::replace(&mut flat, true) => {
+                    let money: Money = value.parse()?;
+                    if money.minor < 0 {
+                        return Err(format!("the fee {value:?} is negative"));
+                    }
+                    kind.flat = Some(money);
+                }
+                Some(("percent", value)) if !std::mem::replace(&mut percent, true) => {
+                    kind.percent_basis_points = basis_points(value)?;
+                }
+                _ => return Err(example()),
+            }
+        }
+        Ok(Self { number, kind })
+    }
+}
+
+/// A percentage from 0 to 100 with up to two decimals, in hundredths of a percent.
+fn basis_points(text: &str) -> Result<i32, String> {
+    let problem = || format!("{text:?} is not a percentage from 0 to 100 with up to two decimals");
+    let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));
+    let plain = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    if whole.is_empty() || decimals.len() > 2 || !plain(whole) || !plain(decimals) {
+        return Err(problem());
+    }
+    let points: i32 = format!("{whole}{decimals:0<2}").parse().map_err(|_| problem())?;
+    if points <= WHOLE { Ok(points) } else { Err(problem()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Program {
+        #[command(flatten)]
+        options: PaymentTypesOptions,
+    }
+
+    fn eur(minor: i64) -> Money {
+        Money::new(minor, "EUR".parse().unwrap())
+    }
+
+    #[test]
+    fn types_have_a_provider_and_perhaps_a_fee() {
+        let types: PaymentTypes = "1=simulated; 2 = stripe, flat=0.50 EUR, percent=1.5;".parse().unwrap();
+        assert_eq!(types.get(1).unwrap().fee(eur(1000)), Ok(eur(0)));
+        let stripe =
+            PaymentType { provider: "stripe".to_owned(), flat: Some(eur(50)), percent_basis_points: 150 };
+        assert_eq!(types.get(2), Some(&stripe));
+        assert_eq!(types.get(3), None);
+    }
+
+    #[test]
+    fn a_fee_is_rounded_half_up_once_and_stays_in_its_currency() {
+        let kind = "1=x,flat=0.30 EUR,percent=0.5".parse::<PaymentTypeEntry>().unwrap().kind;
+        assert_eq!(kind.fee(eur(1000)), Ok(eur(35)));
+        assert_eq!(kind.fee(eur(100)), Ok(eur(31)));
+        assert_eq!(kind.fee(eur(99)), Ok(eur(30)));
+        assert_eq!(kind.fee(Money::new(1000, "USD".parse().unwrap())), Err(MoneyError::Currencies));
+    }
+
+    #[test]
+    fn nonsense_is_refused() {
+        for text in [
+            "",
+            "1",
+            "x=y",
+            "0=simulated",
+            "-1=simulated",
+            "1=",
+            "1=a,flat=1",
+            "1=a,flat=-1 EUR",
+            "1=a,percent=101",
+            "1=a,percent=1.555",
+            "1=a,percent=-1",
+            "1=a,other=1",
+            "1=a,percent=1,percent=2",
+            "1=a,",
+        ] {
+            assert!(text.parse::<PaymentTypeEntry>().is_err(), "{text}");
+        }
+        assert_eq!("1=a;1=b".parse::<PaymentTypes>(), Err("payment type 1 is given twice".to_owned()));
+    }
+
+    #[test]
+    fn flags_may_be_repeated_or_separated_and_the_default_is_the_simulated_provider() {
+        let types = |arguments: &[&str]| Program::parse_from(arguments).options.types().unwrap();
+        assert_eq!(types(&["x"]), PaymentTypesOptions::default().types().unwrap());
+        let repeated =
+            types(&["x", "--payment-type", "1=a", "--payment-type", "2=b,flat=1.00 EUR,percent=2"]);
+        assert_eq!(repeated, types(&["x", "--payment-type", "1=a;2=b,flat=1.00 EUR,percent=2"]));
+        assert_eq!(repeated.iter().count(), 2);
+    }
+
+    proptest! {
+        #[test]
+        fn a_percentage_is_never_more_than_the_total(minor in 0i64.., points in 0i32..=WHOLE) {
+            let kind = PaymentType { provider: "x".to_owned(), flat: None, percent_basis_points: points };
+            prop_assert!((0..=minor).contains(&kind.fee(eur(minor)).unwrap().minor));
+        }
+    }
+}

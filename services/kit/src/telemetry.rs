@@ -1,0 +1,195 @@
+//! Logs, traces and metrics.
+//!
+//! Logs always go to standard error. Traces and metrics are exported by OTLP as soon as the standard
+//! `OTEL_*` variables ask for it; without them nothing is recorded, and the caller's trace context is
+//! still handed on from hop to hop.
+
+mod export;
+mod log;
+
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderValue};
+use tonic::Code;
+use tracing::{Span, field::Empty};
+use tracing_subscriber::{Layer, layer::SubscriberExt, util::SubscriberInitExt};
+
+pub use log::{Format, LogOptions};
+
+/// What a process logs to and exports to, for as long as it runs.
+#[derive(Default)]
+pub struct Telemetry(Option<export::Export>);
+
+impl Telemetry {
+    /// Starts logging and, where the environment asks for it, exporting. `service` is the service's name
+    /// unless `OTEL_SERVICE_NAME` says another. Needs the runtime.
+    pub fn start(options: &LogOptions, service: &str) -> Result<Self, String> {
+        let export = export::Export::start(service)?;
+        let spans = export.as_ref().and_then(export::Export::layer);
+        tracing_subscriber::registry()
+            .with(spans)
+            .with(options.layer().with_filter(options.log_level.filter()))
+            .try_init()
+            .map_err(|error| error.to_string())?;
+        Ok(Self(export))
+    }
+
+    /// Sends what is not sent yet.
+    pub async fn flush(self) {
+        let Some(export) = self.0 else { return };
+        let _ = tokio::task::spawn_blocking(move || export.shut_down()).await;
+    }
+}
+
+/// A caller's place in a distributed trace (W3C Trace Context), carried along with a call.
+#[derive(Debug, Clone, Default)]
+pub struct Trace {
+    parent: Option<HeaderValue>,
+    state: Option<HeaderValue>,
+}
+
+const TRACEPARENT: &str = "traceparent";
+const TRACESTATE: &str = "tracestate";
+
+impl Trace {
+    /// What travels on from here: the span's own place where spans are exported, else what came in.
+    pub fn of(span: &Span, headers: &HeaderMap) -> Self {
+        match export::place(span) {
+            Some(place) => Self::read(&place),
+            None => Self::read(headers),
+        }
+    }
+
+    fn read(headers: &HeaderMap) -> Self {
+        let only = |name| {
+            let mut values = headers.get_all(name).iter();
+            values.next().filter(|_| values.next().is_none()).cloned()
+        };
+        let parent = only(TRACEPARENT).filter(|value| trace_id(value).is_some());
+        let state = headers.get(TRACESTATE).filter(|state| parent.is_some() && !state.is_empty()).cloned();
+        Self { parent, state }
+    }
+
+    fn write(&self, headers: &mut HeaderMap) {
+        if let Some(parent) = &self.parent {
+            headers.insert(TRACEPARENT, parent.clone());
+            match &self.state {
+                Some(state) => headers.insert(TRACESTATE, state.clone()),
+                None => headers.remove(TRACESTATE),
+            };
+        }
+    }
+}
+
+/// The 32 hexadecimal digits of a well-formed `traceparent`: version, trace id, parent id, flags.
+fn trace_id(value: &HeaderValue) -> Option<&str> {
+    let text = value.to_str().ok()?;
+    let mut parts = text.split('-');
+    let lengths = [2, 32, 16, 2];
+    let hex = |part: &str, length| {
+        part.len() == length && part.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'))
+    };
+    let well_formed = lengths.into_iter().all(|length| parts.next().is_some_and(|part| hex(part, length)));
+    (well_formed && (parts.next().is_none() || !text.starts_with("00"))).then(|| &text[3..35])
+}
+
+/// The span of a call that came in, a child of the caller's if its headers name one.
+pub fn server_span(path: &str, request_id: &str, headers: &HeaderMap) -> Span {
+    if export::active() {
+        let (service, method) = path.trim_start_matches('/').split_once('/').unwrap_or((path, ""));
+        let span = tracing::info_span!(
+            "grpc",
+            path,
+            request_id,
+            trace_id = Empty,
+            otel.name = path.trim_start_matches('/'),
+            otel.kind = "server",
+            otel.status_code = Empty,
+            rpc.system = "grpc",
+            rpc.service = service,
+            rpc.method = method,
+            rpc.grpc.status_code = Empty,
+        );
+        child_of(&span, headers);
+        if let Some(id) = export::trace_id(&span) {
+            span.record("trace_id", id);
+        }
+        return span;
+    }
+    let span = tracing::info_span!("grpc", path, request_id, trace_id = Empty);
+    if let Some(id) = headers.get(TRACEPARENT).and_then(trace_id) {
+        span.record("trace_id", id);
+    }
+    span
+}
+
+/// Makes a span a child of the one that headers name, if they do. Before it is entered.
+pub fn child_of(span: &Span, headers: &HeaderMap) {
+    export::child_of(span, headers);
+}
+
+/// A call was answered, in the span of [`server_span`]. Only our own failures deserve attention.
+pub fn served(path: &str, code: Code, took: Duration) {
+    export::served(path, code, took);
+    let took_us = took.as_micros() as u64;
+    match code {
+        Code::Ok => tracing::debug!(took_us, "call.served"),
+        code if is_server_fault(code) => tracing::warn!(?code, took_us, "call.failed"),
+        code => tracing::debug!(?code, took_us, "call.refused"),
+    }
+}
+
+/// Whether a code says that the server failed, not that the caller asked for the wrong thing.
+fn is_server_fault(code: Code) -> bool {
+    matches!(
+        code,
+        Code::Unknown | Code::DeadlineExceeded | Code::Internal | Code::Unavailable | Code::DataLoss
+    )
+}
+
+/// Writes the trace context into a call that goes out: the current span's where spans are exported, else
+/// what the call that it belongs to came with. What the headers say already stays where there is neither.
+pub fn inject(headers: &mut HeaderMap, carried: Option<&Trace>) {
+    if let Some(place) = export::place(&Span::current()) {
+        Trace::read(&place).write(headers);
+    } else if let Some(trace) = carried {
+        trace.write(headers);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
+    fn headers(parents: &[&str]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for parent in parents {
+            headers.append(TRACEPARENT, parent.parse().unwrap());
+        }
+        headers.insert(TRACESTATE, "a=1".parse().unwrap());
+        headers
+    }
+
+    #[test]
+    fn without_an_exporter_the_callers_place_is_handed_on_as_it_came() {
+        let trace = Trace::of(&Span::none(), &headers(&[PARENT]));
+        let mut out = HeaderMap::new();
+        inject(&mut out, Some(&trace));
+        assert_eq!(out.get(TRACEPARENT).unwrap(), PARENT);
+        assert_eq!(out.get(TRACESTATE).unwrap(), "a=1");
+    }
+
+    #[test]
+    fn a_malformed_or_repeated_place_is_not_handed_on() {
+        let short = PARENT.replace("4bf9", "");
+        let upper = PARENT.to_uppercase();
+        let more = format!("{PARENT}-00");
+        for parents in [vec![PARENT, PARENT], vec![&short], vec![&upper], vec![&more], vec![""], vec![]] {
+            let mut out = HeaderMap::new();
+            inject(&mut out, Some(&Trace::of(&Span::none(), &headers(&parents))));
+            assert!(out.is_empty(), "{parents:?}");
+        }
+    }
+}

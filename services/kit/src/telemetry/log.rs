@@ -1,0 +1,127 @@
+//! Logs: what is logged, and how it looks.
+
+use std::{fmt, io::IsTerminal, str::FromStr};
+
+use tracing::Subscriber;
+use tracing_subscriber::{EnvFilter, Layer, fmt::layer, registry::LookupSpan};
+
+/// Our own crates; a bare level is meant for them.
+pub(super) const OURS: [&str; 8] =
+    ["feira", "kit", "contracts", "user", "article", "order", "payment", "gateway"];
+
+/// What is logged, and how.
+#[derive(Debug, Clone, clap::Args)]
+#[group(skip)]
+pub struct LogOptions {
+    /// What is logged: off, error, warn, info, debug or trace; or filters such as
+    /// `info,order=debug,sqlx=trace` (the syntax of tracing's EnvFilter)
+    #[arg(long, env = "FEIRA_LOG", value_name = "FILTER", default_value = "info")]
+    pub log_level: Level,
+
+    /// How log lines look
+    #[arg(long, env = "FEIRA_LOG_FORMAT", value_name = "FORMAT", default_value = "text")]
+    pub log_format: Format,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// For people.
+    Text,
+    /// For machines: one JSON object a line.
+    Json,
+}
+
+impl LogOptions {
+    /// Writes to standard error.
+    pub(super) fn layer<S>(&self) -> Box<dyn Layer<S> + Send + Sync>
+    where
+        S: Subscriber + for<'a> LookupSpan<'a> + Send + Sync,
+    {
+        match self.log_format {
+            Format::Text => {
+                let colours = std::io::stderr().is_terminal();
+                layer().with_writer(std::io::stderr).with_ansi(colours).boxed()
+            }
+            Format::Json => layer()
+                .json()
+                .flatten_event(true)
+                .with_current_span(false)
+                .with_writer(std::io::stderr)
+                .boxed(),
+        }
+    }
+}
+
+/// What is logged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Level(String);
+
+impl Level {
+    /// A bare level counts for our own crates, as `feira=LEVEL` does; the others speak up from `warn` on.
+    pub(super) fn filter(&self) -> EnvFilter {
+        EnvFilter::new(self.directives())
+    }
+
+    fn directives(&self) -> String {
+        let parts = self.0.split(',').map(str::trim).filter(|part| !part.is_empty());
+        let ours = |level: &str| OURS.map(|name| format!("{name}={level}")).join(",");
+        let parts = parts.map(|part| match part.strip_prefix("feira=") {
+            Some(level) => ours(level),
+            None if part.eq_ignore_ascii_case("off") => "off".to_owned(),
+            None if is_level(part) => format!("warn,{}", ours(part)),
+            None => part.to_owned(),
+        });
+        parts.collect::<Vec<_>>().join(",")
+    }
+}
+
+fn is_level(text: &str) -> bool {
+    tracing::level_filters::LevelFilter::from_str(text).is_ok()
+}
+
+impl FromStr for Level {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let level = Self(text.to_owned());
+        // A mistyped level would pass for the name of a crate.
+        let bare = text.split(',').map(str::trim).find(|part| {
+            !part.is_empty() && !part.contains(['=', '[', ':']) && !is_level(part) && !OURS.contains(part)
+        });
+        if let Some(part) = bare {
+            return Err(format!(
+                "{part:?} is neither a level (off, error, warn, info, debug, trace) nor `NAME=LEVEL`"
+            ));
+        }
+        EnvFilter::try_new(level.directives()).map_err(|error| error.to_string())?;
+        Ok(level)
+    }
+}
+
+impl fmt::Display for Level {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bare_level_counts_for_our_own_crates() {
+        let directives = |text: &str| text.parse::<Level>().unwrap().directives();
+        assert!(directives("debug").starts_with("warn,feira=debug,kit=debug,"));
+        assert_eq!(directives("off"), "off");
+        assert!(directives("info,sqlx=trace").ends_with("gateway=info,sqlx=trace"));
+        assert!(directives("feira=trace").contains("order=trace"));
+    }
+
+    #[test]
+    fn a_mistyped_filter_is_refused() {
+        for wrong in ["inf", "debug,verbose", "order=loud"] {
+            assert!(wrong.parse::<Level>().is_err(), "{wrong}");
+        }
+    }
+}

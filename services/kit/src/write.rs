@@ -1,0 +1,472 @@
+//! The one write path: a database transaction in which the idempotency claim, the change, its history and
+//! its outbox row commit together.
+//!
+//! It runs in a task of its own, which drain waits for, so a client that goes away never leaves half a
+//! change. The work is an `Fn`: where the database gave way to another transaction it is done again.
+
+use std::{
+    collections::HashSet,
+    future::Future,
+    ops::Deref,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use prost::Message;
+use sea_orm::{DatabaseTransaction, DbErr, TransactionTrait};
+use tonic::{Code, Response};
+use tracing::Instrument;
+
+use crate::{
+    Call, Db, Fault, Time, call::IDEMPOTENCY_REPLAYED, db::immediate, idempotency, idempotency::Found,
+    outbox, reason,
+};
+
+/// How often work is done again when the database gave way to another transaction.
+const ATTEMPTS: u32 = 8;
+
+/// What a service's own error type offers the write path.
+pub trait Failure: From<Fault> + From<DbErr> + Into<Fault> + Send + 'static {
+    /// The database error behind it, if that is what it is.
+    fn database(&self) -> Option<&DbErr>;
+}
+
+impl Failure for Fault {
+    fn database(&self) -> Option<&DbErr> {
+        None
+    }
+}
+
+/// The transaction of one write: everything that SeaORM takes, and the call it belongs to.
+#[derive(Clone)]
+pub struct Tx(Arc<TxInner>);
+
+struct TxInner {
+    tx: DatabaseTransaction,
+    db: Db,
+    call: Call,
+    now: Time,
+    published: AtomicBool,
+}
+
+impl Deref for Tx {
+    type Target = DatabaseTransaction;
+
+    fn deref(&self) -> &DatabaseTransaction {
+        &self.0.tx
+    }
+}
+
+impl Tx {
+    /// The time of this write: one for all its rows.
+    pub fn now(&self) -> Time {
+        self.0.now
+    }
+
+    /// Who does it, for histories.
+    pub fn actor(&self) -> String {
+        self.0.call.caller().actor()
+    }
+
+    /// The call it belongs to.
+    pub fn call(&self) -> &Call {
+        &self.0.call
+    }
+
+    /// Its database.
+    pub fn db(&self) -> &Db {
+        &self.0.db
+    }
+
+    /// Tells the role's followers, once this commits. Call it after the statement that locks the aggregate,
+    /// so that an aggregate's events come in the order of its changes.
+    pub async fn publish<M: Message + prost::Name>(
+        &self,
+        aggregate: impl ToString,
+        event: &M,
+    ) -> Result<(), DbErr> {
+        self.0.published.store(true, Ordering::Relaxed);
+        outbox::append(self, &aggregate.to_string(), event).await
+    }
+
+    /// Gives a claim that [`open`] made its answer.
+    pub async fn answer<M: Message>(&self, claim: &str, answer: &M) -> Result<(), DbErr> {
+        idempotency::answer(self, claim, answer.encode_to_vec()).await
+    }
+
+    /// Gives a claim that [`open`] made a refusal for an answer: for the few that leave a trace.
+    pub async fn refuse(&self, claim: &str, refusal: &Fault) -> Result<(), DbErr> {
+        idempotency::refuse(self, claim, refusal).await
+    }
+
+    /// Takes a claim that [`open`] made back, so that its key can be tried again.
+    pub async fn unclaim(&self, claim: &str) -> Result<(), DbErr> {
+        idempotency::unclaim(self, claim).await
+    }
+}
+
+/// An answer, and whether it was given before.
+#[derive(Debug)]
+pub struct Written<T> {
+    pub message: T,
+    pub replayed: bool,
+}
+
+impl<T> From<Written<T>> for Response<T> {
+    fn from(written: Written<T>) -> Response<T> {
+        let mut response = Response::new(written.message);
+        if written.replayed {
+            response
+                .metadata_mut()
+                .insert(IDEMPOTENCY_REPLAYED, tonic::metadata::MetadataValue::from_static("true"));
+        }
+        response
+    }
+}
+
+/// What became of the first transaction of a call of several steps.
+pub enum Opened<V, T> {
+    /// It is this caller's turn. The claim, if the call has a key, must be settled by the transaction that
+    /// ends the call; the guard lives as long as the call.
+    Fresh { value: V, claim: Option<String>, guard: Guard },
+    /// It was answered before.
+    Replayed(Written<T>),
+}
+
+/// Does `work` in one transaction and stores its answer under the call's idempotency key. A repeat gets
+/// the stored answer; refusals are not stored, they changed nothing.
+pub async fn write<T, E, F, Fut>(db: &Db, call: &Call, work: F) -> Result<Written<T>, E>
+where
+    T: Message + Default + 'static,
+    E: Failure,
+    F: Fn(Tx) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<T, E>> + Send + 'static,
+{
+    let opened = run::<T, T, E, _, _>(db, call, move |tx, claim| {
+        let work = work(tx.clone());
+        async move {
+            let message = work.await?;
+            if let Some(claim) = claim {
+                idempotency::answer(&tx, &claim, message.encode_to_vec()).await?;
+            }
+            Ok(message)
+        }
+    })
+    .await?;
+    match opened {
+        Opened::Fresh { value, .. } => Ok(Written { message: value, replayed: false }),
+        Opened::Replayed(written) => Ok(written),
+    }
+}
+
+/// Does `work`, whatever it answers, in one transaction; the call's idempotency key, if any, plays no part.
+/// For steps that are idempotent by themselves and for background work.
+pub async fn transact<V, E, F, Fut>(db: &Db, call: &Call, work: F) -> Result<V, E>
+where
+    V: Send + 'static,
+    E: Failure,
+    F: Fn(Tx) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<V, E>> + Send + 'static,
+{
+    match run::<V, (), E, _, _>(db, &call.without_key(), move |tx, _| work(tx)).await? {
+        Opened::Fresh { value, .. } => Ok(value),
+        Opened::Replayed(_) => Err(Fault::internal("a call without a key was replayed").into()),
+    }
+}
+
+/// Does the first transaction of a call of several steps: claims the call's key without an answer yet.
+pub async fn open<V, T, E, F, Fut>(db: &Db, call: &Call, work: F) -> Result<Opened<V, T>, E>
+where
+    V: Send + 'static,
+    T: Message + Default + 'static,
+    E: Failure,
+    F: Fn(Tx, Option<String>) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<V, E>> + Send + 'static,
+{
+    run(db, call, work).await
+}
+
+async fn run<V, T, E, F, Fut>(db: &Db, call: &Call, work: F) -> Result<Opened<V, T>, E>
+where
+    V: Send + 'static,
+    T: Message + Default + 'static,
+    E: Failure,
+    F: Fn(Tx, Option<String>) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<V, E>> + Send + 'static,
+{
+    if call.time_left().is_some_and(|left| left.is_zero()) {
+        return Err(
+            Fault::new(Code::DeadlineExceeded, reason::DEADLINE_EXCEEDED, "the deadline has passed").into()
+        );
+    }
+    let claim = call.key().map(|key| idempotency::claim_id(call, key));
+    let guard = Guard::take(db, claim.as_deref())?;
+    let tasks = db.0.tasks.clone();
+    let (db, call) = (db.clone(), call.clone());
+    let task = async move {
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            match once(&db, &call, claim.clone(), &work).await {
+                Ok(Found::Fresh(value)) => return Ok(Opened::Fresh { value, claim, guard }),
+                Ok(Found::Answered(bytes)) => {
+                    let message = T::decode(bytes.as_slice())
+                        .map_err(|_| Fault::internal("a stored answer cannot be read"))?;
+                    return Ok(Opened::Replayed(Written { message, replayed: true }));
+                }
+                Err(error) if attempt < ATTEMPTS && gave_way(&error) => {
+                    let spread = rand::random_range(1..=10u64 << attempt.min(5));
+                    tokio::time::sleep(Duration::from_millis(spread)).await;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    };
+    match tasks.spawn(task.in_current_span()).await {
+        Ok(result) => result,
+        Err(error) => Err(Fault::internal(format!("a write did not end: {error}")).into()),
+    }
+}
+
+/// One try: begins, claims, works, commits.
+async fn once<V, E, F, Fut>(db: &Db, call: &Call, claim: Option<String>, work: &F) -> Result<Found<V>, E>
+where
+    E: Failure,
+    F: Fn(Tx, Option<String>) -> Fut,
+    Fut: Future<Output = Result<V, E>>,
+{
+    let tx = db.0.writer.begin_with_options(immediate()).await?;
+    let (now, published) = (db.clock().now(), AtomicBool::new(false));
+    let tx = Tx(Arc::new(TxInner { tx, db: db.clone(), call: call.clone(), now, published }));
+    let result = match &claim {
+        Some(id) => match idempotency::claim(&tx, id).await {
+            Ok(Found::Fresh(())) => work(tx.clone(), claim).await.map(Found::Fresh),
+            Ok(Found::Answered(bytes)) => Ok(Found::Answered(bytes)),
+            Err(fault) => Err(E::from(fault)),
+        },
+        None => work(tx.clone(), None).await.map(Found::Fresh),
+    };
+    let published = tx.0.published.load(Ordering::Relaxed);
+    let Some(inner) = Arc::into_inner(tx.0) else {
+        return Err(Fault::internal("a write kept its transaction").into());
+    };
+    match result {
+        Ok(found) => {
+            inner.tx.commit().await?;
+            if published {
+                outbox::committed(db);
+            }
+            Ok(found)
+        }
+        Err(error) => {
+            let _ = inner.tx.rollback().await;
+            Err(error)
+        }
+    }
+}
+
+fn gave_way<E: Failure>(error: &E) -> bool {
+    error.database().is_some_and(Fault::is_database_conflict)
+}
+
+/// The idempotent calls under way in this process: a duplicate is turned away before it takes a
+/// connection only to wait for the claim.
+#[derive(Clone, Default)]
+pub(crate) struct Running(Arc<Mutex<HashSet<String>>>);
+
+/// Holds a call's key for as long as the call is under way.
+pub struct Guard(Option<(Running, String)>);
+
+impl Guard {
+    fn take(db: &Db, claim: Option<&str>) -> Result<Self, Fault> {
+        let Some(claim) = claim else { return Ok(Self(None)) };
+        let running = db.0.running.clone();
+        let fresh = running.0.lock().unwrap_or_else(PoisonError::into_inner).insert(claim.to_owned());
+        if fresh { Ok(Self(Some((running, claim.to_owned())))) } else { Err(idempotency::in_progress()) }
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        if let Some((running, claim)) = &self.0 {
+            running.0.lock().unwrap_or_else(PoisonError::into_inner).remove(claim);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use contracts::user::{GetUserRequest, User, UserErased};
+    use sea_orm::{EntityTrait, PaginatorTrait};
+    use sea_orm_migration::{MigrationTrait, MigratorTrait};
+    use tonic::{Code, Request};
+
+    use super::*;
+    use crate::{
+        Caller, Role,
+        call::{Arrival, IDEMPOTENCY_KEY, Roles},
+        db::DatabaseOptions,
+        id::{Id, SessionId, UserId},
+        idempotency::record,
+        outbox::event,
+    };
+
+    struct Migrator;
+
+    impl MigratorTrait for Migrator {
+        fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+            vec![Box::new(crate::migration::Base)]
+        }
+    }
+
+    async fn fresh() -> (Db, tempfile::TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}/test.db", folder.path().display());
+        let options = DatabaseOptions {
+            role: Role::User,
+            url,
+            max_connections: 4,
+            clock: crate::Clock::system(),
+            fingerprint_key: [7; 32],
+        };
+        let db = Db::open(options).await.unwrap();
+        assert_eq!(db.migrate::<Migrator>().await.unwrap().len(), 1);
+        (db, folder)
+    }
+
+    fn caller() -> Caller {
+        Caller::User { id: UserId::new(), roles: Roles::default(), session: SessionId::new() }
+    }
+
+    fn call(caller: &Caller, key: Option<&str>, body: &str) -> Call {
+        let mut request = Request::new(GetUserRequest { id: body.to_owned() });
+        if let Some(key) = key {
+            request.metadata_mut().insert(IDEMPOTENCY_KEY, key.parse().unwrap());
+        }
+        request.extensions_mut().insert(Arrival {
+            caller: caller.clone(),
+            method: Arc::from("/a/B"),
+            request_id: Arc::from("r"),
+            deadline: None,
+        });
+        Call::of(&request).unwrap()
+    }
+
+    async fn tell(db: &Db, call: &Call) -> Result<Written<User>, Fault> {
+        write(db, call, |tx| async move {
+            let id = UserId::new();
+            tx.publish(id, &UserErased { user_id: id.to_string() }).await?;
+            Ok::<_, Fault>(User { id: id.to_string(), ..Default::default() })
+        })
+        .await
+    }
+
+    #[tokio::test]
+    async fn a_repeat_gets_the_stored_answer_and_does_nothing() {
+        let (db, _folder) = fresh().await;
+        let caller = caller();
+        let first = tell(&db, &call(&caller, Some("k"), "x")).await.unwrap();
+        let again = tell(&db, &call(&caller, Some("k"), "x")).await.unwrap();
+        assert_eq!((first.replayed, again.replayed), (false, true));
+        assert_eq!(first.message, again.message);
+        assert_eq!(event::Entity::find().count(db.read()).await.unwrap(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_key_belongs_to_one_request_of_one_caller() {
+        let (db, _folder) = fresh().await;
+        let caller = caller();
+        tell(&db, &call(&caller, Some("k"), "x")).await.unwrap();
+        let other = tell(&db, &call(&caller, Some("k"), "y")).await.unwrap_err();
+        assert_eq!(
+            (other.code, other.reason.as_str()),
+            (Code::InvalidArgument, reason::IDEMPOTENCY_KEY_REUSED)
+        );
+        assert!(!tell(&db, &call(&self::caller(), Some("k"), "y")).await.unwrap().replayed);
+        // Nobody's keys are told apart by what they ask for.
+        assert!(!tell(&db, &call(&Caller::Anonymous, Some("k"), "x")).await.unwrap().replayed);
+        assert!(!tell(&db, &call(&Caller::Anonymous, Some("k"), "y")).await.unwrap().replayed);
+        assert!(tell(&db, &call(&Caller::Anonymous, Some("k"), "y")).await.unwrap().replayed);
+    }
+
+    #[tokio::test]
+    async fn a_refusal_is_not_stored_and_changes_nothing() {
+        let (db, _folder) = fresh().await;
+        let call = call(&caller(), Some("k"), "x");
+        let refused = write::<User, Fault, _, _>(&db, &call, |tx| async move {
+            tx.publish("x", &UserErased::default()).await?;
+            Err(Fault::not_found("user"))
+        })
+        .await;
+        assert_eq!(refused.unwrap_err().code, Code::NotFound);
+        assert_eq!(event::Entity::find().count(db.read()).await.unwrap(), 0);
+        assert!(!tell(&db, &call).await.unwrap().replayed);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn of_a_hundred_calls_at_once_with_one_key_one_does_the_work() {
+        let (db, _folder) = fresh().await;
+        let call = call(&caller(), Some("k"), "x");
+        let tries = (0..100).map(|_| {
+            let (db, call) = (db.clone(), call.clone());
+            tokio::spawn(async move { tell(&db, &call).await })
+        });
+        for outcome in futures::future::join_all(tries).await {
+            match outcome.unwrap() {
+                Ok(_) => {}
+                Err(fault) => assert_eq!(fault.reason, reason::IDEMPOTENCY_IN_PROGRESS),
+            }
+        }
+        assert_eq!(event::Entity::find().count(db.read()).await.unwrap(), 1);
+        assert!(tell(&db, &call).await.unwrap().replayed);
+    }
+
+    #[tokio::test]
+    async fn a_call_of_several_steps_is_in_progress_until_its_last_transaction() {
+        let (db, _folder) = fresh().await;
+        let call = call(&caller(), Some("k"), "x");
+        let opened = open::<(), User, Fault, _, _>(&db, &call, |_, _| async { Ok(()) }).await.unwrap();
+        let Opened::Fresh { claim: Some(claim), guard, .. } = opened else { panic!("not fresh") };
+        assert_eq!(tell(&db, &call).await.unwrap_err().reason, reason::IDEMPOTENCY_IN_PROGRESS);
+        drop(guard);
+        assert_eq!(tell(&db, &call).await.unwrap_err().reason, reason::IDEMPOTENCY_IN_PROGRESS);
+        let refusal = Fault::precondition(reason::OUT_OF_STOCK, "short").with("article_id", "art_1");
+        transact::<_, Fault, _, _>(&db, &call, move |tx| {
+            let (claim, refusal) = (claim.clone(), refusal.clone());
+            async move { Ok(tx.refuse(&claim, &refusal).await?) }
+        })
+        .await
+        .unwrap();
+        let stored = tell(&db, &call).await.unwrap_err();
+        assert_eq!(
+            (stored.reason.as_str(), stored.value("article_id")),
+            (reason::OUT_OF_STOCK, Some("art_1"))
+        );
+    }
+
+    #[tokio::test]
+    async fn a_client_that_goes_away_leaves_no_half_change() {
+        let (db, _folder) = fresh().await;
+        let call = call(&caller(), Some("k"), "x");
+        let work = write(&db, &call, |tx| async move {
+            tx.publish("x", &UserErased::default()).await?;
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            Ok::<_, Fault>(User::default())
+        });
+        assert!(tokio::time::timeout(Duration::from_millis(10), work).await.is_err());
+        db.drained().await;
+        assert_eq!(event::Entity::find().count(db.read()).await.unwrap(), 1);
+        assert_eq!(record::Entity::find().count(db.read()).await.unwrap(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_database_tells_nothing_of_what_was_asked() {
+        let (db, _folder) = fresh().await;
+        tell(&db, &call(&caller(), Some("k"), "a secret")).await.unwrap();
+        let row = record::Entity::find().one(db.read()).await.unwrap().unwrap();
+        assert!(!row.claim.contains('k') && row.fingerprint.len() == 64);
+    }
+}
