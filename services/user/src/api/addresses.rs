@@ -1,0 +1,125 @@
+//! Address books.
+
+use contracts::{
+    Masked,
+    user::{
+        Address, CreateAddressRequest, DeleteAddressRequest, GetAddressRequest, ListAddressesRequest,
+        ListAddressesResponse, UpdateAddressRequest,
+    },
+};
+use kit::{
+    Call, Fault, Page, Scope, Tx, Written,
+    id::{AddressId, UserId},
+};
+
+use crate::{
+    api::{Shared, render},
+    domain::{Invalid, address::Fields, roles},
+    error::Error,
+    store::{self, users::user},
+};
+
+pub async fn create(
+    shared: &Shared,
+    call: &Call,
+    request: CreateAddressRequest,
+) -> Result<Written<Address>, Error> {
+    let user_id = call.user_id(&request.user_id, "user_id")?;
+    let scope = call.scope()?;
+    let sent = request.address.unwrap_or_default();
+    if !sent.user_id.is_empty() && call.user_id(&sent.user_id, "address.user_id").ok() != Some(user_id) {
+        return Err(Invalid::new("address.user_id", "is not the user_id of the request").into());
+    }
+    let fields = Fields::from(sent);
+    fields.check("address")?;
+    kit::write(&shared.db, call, move |tx| {
+        let fields = fields.clone();
+        async move {
+            let owner = lock_owner(&tx, scope, user_id).await?;
+            Ok::<_, Error>(render::address(store::addresses::insert(&tx, owner.id, fields).await?))
+        }
+    })
+    .await
+}
+
+pub async fn get(shared: &Shared, call: &Call, request: GetAddressRequest) -> Result<Address, Error> {
+    let user_id = call.user_id(&request.user_id, "user_id")?;
+    let id = address_id(&request.id, "id")?;
+    let found = store::addresses::find(shared.db.read(), call.scope()?, user_id, id).await?;
+    Ok(render::address(found))
+}
+
+pub async fn list(
+    shared: &Shared,
+    call: &Call,
+    request: ListAddressesRequest,
+) -> Result<ListAddressesResponse, Error> {
+    let page = Page::<AddressId>::of(&request)?;
+    let user_id = call.user_id(&request.user_id, "user_id")?;
+    let (db, scope) = (shared.db.read(), call.scope()?);
+    let mut rows = store::addresses::list(db, scope, user_id, page.after, page.limit()).await?;
+    if rows.is_empty() {
+        store::users::find(db, scope, user_id).await?;
+    }
+    let next_page_token = page.cut(&mut rows, |row| row.id);
+    Ok(ListAddressesResponse { addresses: rows.into_iter().map(render::address).collect(), next_page_token })
+}
+
+pub async fn update(
+    shared: &Shared,
+    call: &Call,
+    request: UpdateAddressRequest,
+) -> Result<Written<Address>, Error> {
+    let mask = request.mask();
+    let sent = request.address.unwrap_or_default();
+    let user_id = call.user_id(&sent.user_id, "address.user_id")?;
+    let id = address_id(&sent.id, "address.id")?;
+    let scope = call.scope()?;
+    kit::write(&shared.db, call, move |tx| {
+        let (sent, mask) = (sent.clone(), mask.clone());
+        async move {
+            lock_owner(&tx, scope, user_id).await?;
+            let address = store::addresses::lock(&tx, scope, user_id, id).await?;
+            render::check_etag(&sent.etag, address.version)?;
+            if mask.is_empty() {
+                return Ok(render::address(address));
+            }
+            let fields = address.fields().changed(sent.into(), &mask);
+            fields.check("address")?;
+            Ok::<_, Error>(render::address(store::addresses::change(&tx, address, fields).await?))
+        }
+    })
+    .await
+}
+
+pub async fn delete(
+    shared: &Shared,
+    call: &Call,
+    request: DeleteAddressRequest,
+) -> Result<Written<()>, Error> {
+    let user_id = call.user_id(&request.user_id, "user_id")?;
+    let id = address_id(&request.id, "id")?;
+    let scope = call.scope()?;
+    kit::write(&shared.db, call, move |tx| {
+        let etag = request.etag.clone();
+        async move {
+            lock_owner(&tx, scope, user_id).await?;
+            let address = store::addresses::lock(&tx, scope, user_id, id).await?;
+            render::check_etag(&etag, address.version)?;
+            store::addresses::delete(&tx, id).await?;
+            Ok::<_, Error>(())
+        }
+    })
+    .await
+}
+
+/// Locks the user whose address book is about to change, if the caller may change it.
+async fn lock_owner(tx: &Tx, scope: Scope, user_id: UserId) -> Result<user::Model, Error> {
+    let owner = store::users::lock(tx, scope, user_id).await?;
+    roles::may_act(tx.call().caller(), owner.id, owner.roles())?;
+    Ok(owner)
+}
+
+fn address_id(text: &str, field: &str) -> Result<AddressId, Fault> {
+    text.parse().map_err(|problem: kit::id::Malformed| Fault::invalid(field, problem.to_string()))
+}

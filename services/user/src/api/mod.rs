@@ -1,0 +1,55 @@
+//! The contract's services: each call is parsed, decided by the domain, stored, and rendered.
+
+mod addresses;
+mod auth;
+mod passwords;
+mod render;
+mod revoke;
+mod users;
+
+use std::{sync::Arc, time::Duration};
+
+use kit::{Call, Db, Identity, Role, Tx};
+
+use crate::{
+    bucket::Bucket,
+    domain::{session, throttle::Limit},
+    error::Error,
+    keys::KeyRing,
+    password::Hasher,
+    store::{failures, sessions},
+};
+
+/// What both services work with.
+pub struct Shared {
+    pub db: Db,
+    pub identity: Identity,
+    pub hasher: Hasher,
+    pub keys: KeyRing,
+    pub limit: Limit,
+    pub username_checks: Bucket,
+}
+
+/// `UserService`.
+#[derive(Clone)]
+pub struct Users(pub Arc<Shared>);
+
+/// `AuthService`.
+#[derive(Clone)]
+pub struct Auth(pub Arc<Shared>);
+
+impl Shared {
+    /// Forgets sessions that have been over for so long, and what no longer counts of failed sign-ins.
+    pub async fn prune(&self, keep_sessions: Duration) -> Result<(), Error> {
+        let call = Call::of_service(Role::User, "forget old sessions");
+        let window = self.limit.window;
+        kit::transact(&self.db, &call, move |tx: Tx| async move {
+            let now = tx.now();
+            // A used token is remembered for as long as its copy may turn up in a session that idles.
+            sessions::prune(&tx, now - keep_sessions, now - session::IDLE).await?;
+            failures::prune(&tx, now - window).await?;
+            Ok::<_, Error>(())
+        })
+        .await
+    }
+}

@@ -1,0 +1,111 @@
+//! Changing a password.
+
+use contracts::user::ChangePasswordRequest;
+use kit::{Call, Caller, Scope, Written, id::UserId};
+
+use crate::{
+    api::Shared,
+    domain::{Invalid, roles},
+    error::Error,
+    password::PasswordHash,
+    store::{
+        failures::{self, Login},
+        sessions, users,
+    },
+};
+
+/// What the old password was found to be, before the write.
+#[derive(Clone)]
+enum Old {
+    /// Not asked for: an administrator acts on somebody else.
+    NotAsked,
+    /// The one that this hash is of.
+    Right(PasswordHash),
+    Wrong,
+    Throttled(std::time::Duration),
+}
+
+pub async fn change(
+    shared: &Shared,
+    call: &Call,
+    request: ChangePasswordRequest,
+) -> Result<Written<()>, Error> {
+    let id = call.user_id(&request.id, "id")?;
+    let scope = call.scope()?;
+    let by_herself = call.caller().user() == Some(id);
+    let asked = by_herself || !call.caller().is_admin();
+    if asked && request.old_password.is_empty() {
+        return Err(Invalid::new("old_password", "must be given").into());
+    }
+    let old =
+        if asked { check_old(shared, call, scope, id, &request.old_password).await? } else { Old::NotAsked };
+    let new = match old {
+        Old::NotAsked | Old::Right(_) => shared.hasher.hash(&request.new_password).await?,
+        // The write refuses, unless it was done before.
+        Old::Wrong | Old::Throttled(_) => PasswordHash(String::new()),
+    };
+    let limit = shared.limit;
+    let keep = match call.caller() {
+        Caller::User { session, .. } if by_herself => Some(*session),
+        _ => None,
+    };
+    let written = shared.write_revoking(call, move |tx, revocations| {
+        let (old, new) = (old.clone(), new.clone());
+        async move {
+            let mut user = users::lock(&tx, scope, id).await?;
+            roles::may_act(tx.call().caller(), user.id, user.roles())?;
+            match old {
+                Old::NotAsked => {}
+                Old::Right(hash) if hash == user.password_hash => {
+                    // Asked again: tries that came at the same time have been counted meanwhile.
+                    let failures = failures::find(&*tx, &Login::old_password(id)).await?;
+                    if let Some(wait) = limit.wait(failures, tx.now()) {
+                        return Err(Error::Throttled(wait));
+                    }
+                    failures::clear(&tx, &Login::old_password(id)).await?;
+                }
+                Old::Right(_) | Old::Wrong => return Err(Error::WrongOldPassword),
+                Old::Throttled(wait) => return Err(Error::Throttled(wait)),
+            }
+            user.password_hash = new;
+            let ended = sessions::end_all(&tx, id, keep).await?;
+            if keep.is_some() {
+                for session in ended {
+                    revocations.session(&tx, id, session).await?;
+                }
+            } else {
+                revocations.tokens_of(&tx, &mut user).await?;
+            }
+            users::change(&tx, user).await?;
+            Ok(())
+        }
+    });
+    match written.await {
+        Err(Error::WrongOldPassword) => Err(count_failure(shared, call, id).await?),
+        written => written,
+    }
+}
+
+async fn check_old(shared: &Shared, call: &Call, scope: Scope, id: UserId, old: &str) -> Result<Old, Error> {
+    let db = shared.db.read();
+    let user = users::find(db, scope, id).await?;
+    roles::may_act(call.caller(), user.id, user.roles())?;
+    let failures = failures::find(db, &Login::old_password(id)).await?;
+    if let Some(wait) = shared.limit.wait(failures, shared.db.clock().now()) {
+        return Ok(Old::Throttled(wait));
+    }
+    let right = shared.hasher.verify(old, Some(&user.password_hash)).await?;
+    Ok(if right { Old::Right(user.password_hash) } else { Old::Wrong })
+}
+
+/// Counts a wrong old password; says what the caller is told.
+async fn count_failure(shared: &Shared, call: &Call, id: UserId) -> Result<Error, Error> {
+    let limit = shared.limit;
+    let counted = kit::transact(&shared.db, call, move |tx| async move {
+        Ok::<_, Error>(failures::count(&tx, &Login::old_password(id), limit).await?)
+    });
+    Ok(match counted.await? {
+        Ok(()) => Error::WrongOldPassword,
+        Err(wait) => Error::Throttled(wait),
+    })
+}

@@ -1,0 +1,236 @@
+//! `UserService`: users. Addresses and passwords have files of their own.
+
+use std::time::Instant;
+
+use contracts::{
+    Masked,
+    user::{
+        Address, ChangePasswordRequest, CheckUsernameRequest, CheckUsernameResponse, CreateAddressRequest,
+        CreateUserRequest, DeleteAddressRequest, DeleteUserRequest, DisableUserRequest, EnableUserRequest,
+        GetAddressRequest, GetUserRequest, ListAddressesRequest, ListAddressesResponse, ListUsersRequest,
+        ListUsersResponse, Role, SetRolesRequest, UpdateAddressRequest, UpdateUserRequest, User, UserErased,
+        user_service_server::UserService,
+    },
+};
+use kit::{Call, Fault, Page, Scope, id::UserId};
+use tonic::{Request, Response, Status};
+
+use crate::{
+    api::{Users, addresses, passwords, render},
+    domain::{address::Fields, names, roles},
+    error::Error,
+    store::{
+        self,
+        listing::{self, Filter},
+        sessions,
+        users::NewUser,
+    },
+};
+
+#[tonic::async_trait]
+impl UserService for Users {
+    async fn create_user(&self, request: Request<CreateUserRequest>) -> Result<Response<User>, Status> {
+        let call = Call::of(&request)?;
+        let CreateUserRequest { username, email, password, first_name, last_name, address } =
+            request.into_inner();
+        names::check_username(&username, "username").map_err(Error::from)?;
+        names::check_email(&email, "email").map_err(Error::from)?;
+        let address = address.map(Fields::from);
+        if let Some(address) = &address {
+            address.check("address").map_err(Error::from)?;
+        }
+        let password_hash = self.0.hasher.hash(&password).await?;
+        let roles = roles::RoleSet::CUSTOMER;
+        let new = NewUser { username, email, password_hash, first_name, last_name, roles };
+        let written = kit::write(&self.0.db, &call, move |tx| {
+            let (new, address) = (new.clone(), address.clone());
+            async move {
+                let user = store::users::insert(&tx, new).await?;
+                if let Some(address) = address {
+                    store::addresses::insert(&tx, user.id, address).await?;
+                }
+                Ok::<_, Error>(render::user(user))
+            }
+        });
+        Ok(written.await?.into())
+    }
+
+    async fn get_user(&self, request: Request<GetUserRequest>) -> Result<Response<User>, Status> {
+        let call = Call::of(&request)?;
+        let id = call.user_id(&request.get_ref().id, "id")?;
+        let user = store::users::find(self.0.db.read(), call.scope()?, id).await?;
+        Ok(Response::new(render::user(user)))
+    }
+
+    async fn list_users(
+        &self,
+        request: Request<ListUsersRequest>,
+    ) -> Result<Response<ListUsersResponse>, Status> {
+        let request = request.into_inner();
+        let page = Page::<UserId>::of(&request)?;
+        let filter = Filter {
+            role: request.role.and_then(|role| Role::try_from(role).ok()),
+            query: request.query,
+            disabled: request.disabled,
+        };
+        let mut rows =
+            listing::list(self.0.db.read(), &filter, page.after, page.limit()).await.map_err(Fault::from)?;
+        let next_page_token = page.cut(&mut rows, |row| row.id);
+        let users = rows.into_iter().map(render::user).collect();
+        Ok(Response::new(ListUsersResponse { users, next_page_token }))
+    }
+
+    async fn update_user(&self, request: Request<UpdateUserRequest>) -> Result<Response<User>, Status> {
+        let call = Call::of(&request)?;
+        let mask = request.get_ref().mask();
+        let sent = request.into_inner().user.unwrap_or_default();
+        let id = call.user_id(&sent.id, "user.id")?;
+        let scope = call.scope()?;
+        if mask.has("username") {
+            names::check_username(&sent.username, "user.username").map_err(Error::from)?;
+        }
+        if mask.has("email") {
+            names::check_email(&sent.email, "user.email").map_err(Error::from)?;
+        }
+        let written = kit::write(&self.0.db, &call, move |tx| {
+            let (sent, mask) = (sent.clone(), mask.clone());
+            async move {
+                let mut user = store::users::lock(&tx, scope, id).await?;
+                roles::may_act(tx.call().caller(), user.id, user.roles())?;
+                render::check_etag(&sent.etag, user.version)?;
+                if mask.is_empty() {
+                    return Ok(render::user(user));
+                }
+                for (field, own, new) in [
+                    ("username", &mut user.username, sent.username),
+                    ("email", &mut user.email, sent.email),
+                    ("first_name", &mut user.first_name, sent.first_name),
+                    ("last_name", &mut user.last_name, sent.last_name),
+                ] {
+                    if mask.has(field) {
+                        *own = new;
+                    }
+                }
+                Ok::<_, Error>(render::user(store::users::change(&tx, user).await?))
+            }
+        });
+        Ok(written.await?.into())
+    }
+
+    async fn delete_user(&self, request: Request<DeleteUserRequest>) -> Result<Response<()>, Status> {
+        let call = Call::of(&request)?;
+        let DeleteUserRequest { id, etag } = request.into_inner();
+        let id = call.user_id(&id, "id")?;
+        let written = self.0.write_revoking(&call, move |tx, revocations| {
+            let etag = etag.clone();
+            async move {
+                let (user, administrators) = store::users::lock_with_administrators(&tx, id).await?;
+                roles::may_act(tx.call().caller(), user.id, user.roles())?;
+                render::check_etag(&etag, user.version)?;
+                roles::without(id, &administrators)?;
+                store::users::erase(&tx, id).await?;
+                revocations.all_of(&tx, id).await?;
+                tx.publish(id, &UserErased { user_id: id.to_string() }).await?;
+                Ok(())
+            }
+        });
+        Ok(written.await?.into())
+    }
+
+    async fn check_username(
+        &self,
+        request: Request<CheckUsernameRequest>,
+    ) -> Result<Response<CheckUsernameResponse>, Status> {
+        let username = request.into_inner().username;
+        names::check_username(&username, "username").map_err(Error::from)?;
+        self.0.username_checks.take(Instant::now()).map_err(Error::TooManyRequests)?;
+        let taken = store::users::is_taken(self.0.db.read(), &username).await.map_err(Fault::from)?;
+        Ok(Response::new(CheckUsernameResponse { available: !taken }))
+    }
+
+    async fn change_password(&self, request: Request<ChangePasswordRequest>) -> Result<Response<()>, Status> {
+        Ok(passwords::change(&self.0, &Call::of(&request)?, request.into_inner()).await?.into())
+    }
+
+    async fn set_roles(&self, request: Request<SetRolesRequest>) -> Result<Response<User>, Status> {
+        let call = Call::of(&request)?;
+        let request = request.into_inner();
+        let id = call.user_id(&request.id, "id")?;
+        let wanted = roles::RoleSet::of(&request.roles);
+        let written = self.0.write_revoking(&call, move |tx, revocations| async move {
+            let (mut user, administrators) = store::users::lock_with_administrators(&tx, id).await?;
+            if user.roles() == wanted {
+                return Ok(render::user(user));
+            }
+            if !wanted.admin {
+                roles::without(id, &administrators)?;
+            }
+            user.set_roles(wanted);
+            revocations.tokens_of(&tx, &mut user).await?;
+            Ok(render::user(store::users::change(&tx, user).await?))
+        });
+        Ok(written.await?.into())
+    }
+
+    async fn disable_user(&self, request: Request<DisableUserRequest>) -> Result<Response<User>, Status> {
+        let call = Call::of(&request)?;
+        let id = call.user_id(&request.get_ref().id, "id")?;
+        let written = self.0.write_revoking(&call, move |tx, revocations| async move {
+            let (mut user, administrators) = store::users::lock_with_administrators(&tx, id).await?;
+            if user.disabled {
+                return Ok(render::user(user));
+            }
+            roles::without(id, &administrators)?;
+            user.disabled = true;
+            revocations.tokens_of(&tx, &mut user).await?;
+            sessions::end_all(&tx, id, None).await?;
+            Ok(render::user(store::users::change(&tx, user).await?))
+        });
+        Ok(written.await?.into())
+    }
+
+    async fn enable_user(&self, request: Request<EnableUserRequest>) -> Result<Response<User>, Status> {
+        let call = Call::of(&request)?;
+        let id = call.user_id(&request.get_ref().id, "id")?;
+        let written = kit::write(&self.0.db, &call, move |tx| async move {
+            let mut user = store::users::lock(&tx, Scope::All, id).await?;
+            if user.disabled {
+                user.disabled = false;
+                user = store::users::change(&tx, user).await?;
+            }
+            Ok::<_, Error>(render::user(user))
+        });
+        Ok(written.await?.into())
+    }
+
+    async fn create_address(
+        &self,
+        request: Request<CreateAddressRequest>,
+    ) -> Result<Response<Address>, Status> {
+        Ok(addresses::create(&self.0, &Call::of(&request)?, request.into_inner()).await?.into())
+    }
+
+    async fn get_address(&self, request: Request<GetAddressRequest>) -> Result<Response<Address>, Status> {
+        let call = Call::of(&request)?;
+        Ok(Response::new(addresses::get(&self.0, &call, request.into_inner()).await?))
+    }
+
+    async fn list_addresses(
+        &self,
+        request: Request<ListAddressesRequest>,
+    ) -> Result<Response<ListAddressesResponse>, Status> {
+        let call = Call::of(&request)?;
+        Ok(Response::new(addresses::list(&self.0, &call, request.into_inner()).await?))
+    }
+
+    async fn update_address(
+        &self,
+        request: Request<UpdateAddressRequest>,
+    ) -> Result<Response<Address>, Status> {
+        Ok(addresses::update(&self.0, &Call::of(&request)?, request.into_inner()).await?.into())
+    }
+
+    async fn delete_address(&self, request: Request<DeleteAddressRequest>) -> Result<Response<()>, Status> {
+        Ok(addresses::delete(&self.0, &Call::of(&request)?, request.into_inner()).await?.into())
+    }
+}

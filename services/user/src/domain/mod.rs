@@ -1,0 +1,24 @@
+//! The rules of users: names, roles, addresses, throttling, sessions. Pure: no database, time passed in.
+
+pub mod address;
+pub mod countries;
+pub mod names;
+pub mod roles;
+pub mod session;
+pub mod throttle;
+
+/// A field of a request that breaks a rule.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{field}: {problem}")]
+pub struct Invalid {
+    /// Its proto path.
+    pub field: String,
+    pub problem: &'static str,
+}
+
+impl Invalid {
+    /// A field and what is wrong with it.
+    pub fn new(field: impl Into<String>, problem: &'static str) -> Self {
+        Self { field: field.into(), problem }
+    }
+}

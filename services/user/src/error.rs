@@ -1,0 +1,109 @@
+//! What can go wrong here, and what callers are told.
+
+use std::time::Duration;
+
+use kit::Fault;
+use sea_orm::DbErr;
+
+use crate::domain::{
+    Invalid, address,
+    roles::{LastAdministrator, NotYours},
+};
+
+/// Why a call is refused or fails.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("user not found")]
+    UserNotFound,
+    #[error("address not found")]
+    AddressNotFound,
+    #[error("another user has this username")]
+    UsernameTaken,
+    #[error("another user has this e-mail")]
+    EmailTaken,
+    #[error("changed meanwhile")]
+    Stale,
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+    #[error("only administrators act on staff")]
+    NotYours,
+    #[error("the last administrator stays")]
+    LastAdministrator,
+    #[error("the address book is full")]
+    AddressBookFull,
+    #[error("wrong login or password")]
+    SignInRefused,
+    #[error("wrong old password")]
+    WrongOldPassword,
+    #[error("too many failed tries")]
+    Throttled(Duration),
+    #[error("refresh token refused")]
+    RefreshRefused,
+    #[error("too many requests")]
+    TooManyRequests(Duration),
+    #[error(transparent)]
+    Fault(#[from] Fault),
+    #[error(transparent)]
+    Database(#[from] DbErr),
+}
+
+impl From<Error> for Fault {
+    fn from(error: Error) -> Fault {
+        match error {
+            Error::UserNotFound => Fault::not_found("user"),
+            Error::AddressNotFound => Fault::not_found("address"),
+            Error::UsernameTaken => Fault::already_exists("user", "username"),
+            Error::EmailTaken => Fault::already_exists("user", "email"),
+            Error::Stale => Fault::etag_mismatch(),
+            Error::Invalid(Invalid { field, problem }) => Fault::invalid(field, problem),
+            Error::NotYours => Fault::denied("only an administrator may do this to staff"),
+            Error::LastAdministrator => Fault::illegal_state(
+                "the last enabled administrator can neither be disabled, nor erased, nor lose the role",
+                "LAST_ADMINISTRATOR",
+            ),
+            Error::AddressBookFull => Fault::precondition(
+                "RESOURCE_LIMIT",
+                format!("an address book holds at most {}", address::MOST),
+            )
+            .with("limit", address::MOST),
+            Error::SignInRefused => Fault::unauthenticated("wrong login or password"),
+            Error::WrongOldPassword => Fault::invalid("old_password", "is not the user's password"),
+            Error::Throttled(wait) => {
+                Fault::rate_limited("too many failed tries: wait before the next one", wait)
+            }
+            Error::RefreshRefused => {
+                Fault::unauthenticated("the refresh token does not count (any more): sign in again")
+            }
+            Error::TooManyRequests(wait) => Fault::rate_limited("too many requests", wait),
+            Error::Fault(fault) => fault,
+            Error::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<Error> for tonic::Status {
+    fn from(error: Error) -> tonic::Status {
+        Fault::from(error).into()
+    }
+}
+
+impl From<NotYours> for Error {
+    fn from(_: NotYours) -> Self {
+        Error::NotYours
+    }
+}
+
+impl From<LastAdministrator> for Error {
+    fn from(_: LastAdministrator) -> Self {
+        Error::LastAdministrator
+    }
+}
+
+impl kit::write::Failure for Error {
+    fn database(&self) -> Option<&DbErr> {
+        match self {
+            Error::Database(error) => Some(error),
+            _ => None,
+        }
+    }
+}

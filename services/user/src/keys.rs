@@ -1,0 +1,173 @@
+//! The key ring: Ed25519 keys in the database, the newest of which signs access tokens.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError, RwLock},
+    time::Duration,
+};
+
+use aws_lc_rs::{
+    rand::SystemRandom,
+    signature::{Ed25519KeyPair, KeyPair},
+};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use contracts::user::{Jwk, Jwks, KeysChanged};
+use jsonwebtoken::{
+    Algorithm, EncodingKey, Header,
+    jwk::{self, ThumbprintHash},
+};
+use kit::{
+    Call, Db, Fault, Role, Tx,
+    fault::unique_violation,
+    identity::{ACCESS_TOKEN, ACCESS_TOKEN_SECONDS, AccessClaims, ISSUER},
+};
+use tokio::time::Instant;
+
+use crate::{
+    error::Error,
+    store::{
+        keys::{self, signing_key},
+        users::user,
+    },
+    wrap::Wrapper,
+};
+
+/// For how long the published keys are not read again, however often they are asked for.
+const FRESH: Duration = Duration::from_secs(1);
+
+/// The keys, kept in memory.
+pub struct KeyRing {
+    db: Db,
+    wrapper: Wrapper,
+    loaded: RwLock<Arc<Loaded>>,
+    read_at: Mutex<Instant>,
+}
+
+struct Loaded {
+    kid: String,
+    signing: EncodingKey,
+    jwks: Jwks,
+}
+
+impl KeyRing {
+    /// Reads the keys; makes the first one where there is none.
+    pub async fn open(db: Db, wrapping_key: &[u8; 32]) -> Result<Self, Fault> {
+        let wrapper = Wrapper::new(wrapping_key)?;
+        let mut rows = keys::list(db.read()).await?;
+        if rows.is_empty() {
+            make(&db, &wrapper).await?;
+            rows = keys::list(db.read()).await?;
+        }
+        let loaded = RwLock::new(Arc::new(load(&wrapper, rows)?));
+        Ok(Self { db, wrapper, loaded, read_at: Mutex::new(Instant::now()) })
+    }
+
+    /// Reads the keys again.
+    pub async fn reload(&self) -> Result<(), Fault> {
+        let loaded = load(&self.wrapper, keys::list(self.db.read()).await?)?;
+        *self.loaded.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(loaded);
+        Ok(())
+    }
+
+    /// The keys that are published now. Another replica may have made one, so they are read again, but
+    /// neither more often than once a second nor at the price of an answer.
+    pub async fn published(&self) -> Jwks {
+        let due = {
+            let mut read_at = self.read_at.lock().unwrap_or_else(PoisonError::into_inner);
+            let due = read_at.elapsed() >= FRESH;
+            if due {
+                *read_at = Instant::now();
+            }
+            due
+        };
+        if due && let Err(error) = self.reload().await {
+            tracing::warn!(%error, "the signing keys cannot be read again");
+        }
+        self.jwks()
+    }
+
+    /// The keys that were published when they were last read.
+    pub fn jwks(&self) -> Jwks {
+        self.loaded().jwks.clone()
+    }
+
+    /// A user's access token for a session.
+    pub fn access_token(&self, user: &user::Model, session: kit::id::SessionId) -> Result<String, Fault> {
+        let now = self.db.clock().now().seconds();
+        let claims = AccessClaims {
+            iss: ISSUER.to_owned(),
+            aud: ISSUER.to_owned(),
+            sub: user.id,
+            sid: session,
+            ver: user.token_version,
+            roles: kit::call::Roles { staff: user.staff, admin: user.admin },
+            iat: now,
+            nbf: now,
+            exp: now + ACCESS_TOKEN_SECONDS,
+        };
+        let loaded = self.loaded();
+        let header = Header {
+            typ: Some(ACCESS_TOKEN.to_owned()),
+            kid: Some(loaded.kid.clone()),
+            ..Header::new(Algorithm::EdDSA)
+        };
+        jsonwebtoken::encode(&header, &claims, &loaded.signing).map_err(Fault::internal)
+    }
+
+    fn loaded(&self) -> Arc<Loaded> {
+        self.loaded.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+fn load(wrapper: &Wrapper, rows: Vec<signing_key::Model>) -> Result<Loaded, Fault> {
+    let newest = rows.first().ok_or_else(|| Fault::internal("there is no signing key"))?;
+    let signing = EncodingKey::from_ed_der(&wrapper.unwrap(&newest.kid, &newest.wrapped_key)?);
+    let kid = newest.kid.clone();
+    let published = |row: signing_key::Model| Jwk {
+        kty: "OKP".to_owned(),
+        crv: "Ed25519".to_owned(),
+        x: row.public_key,
+        kid: row.kid,
+        alg: "EdDSA".to_owned(),
+        r#use: "sig".to_owned(),
+    };
+    Ok(Loaded { kid, signing, jwks: Jwks { keys: rows.into_iter().map(published).collect() } })
+}
+
+/// Makes the first key. Where another replica was quicker, its key is the first.
+async fn make(db: &Db, wrapper: &Wrapper) -> Result<(), Fault> {
+    let pkcs8 = Ed25519KeyPair::generate_pkcs8v1(&SystemRandom::new()).map_err(Fault::internal)?;
+    let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(pkcs8.as_ref()).map_err(Fault::internal)?;
+    let signing = EncodingKey::from_ed_der(pkcs8.as_ref());
+    let kid = jwk::Jwk::from_encoding_key(&signing, Algorithm::EdDSA)
+        .and_then(|key| key.thumbprint(ThumbprintHash::SHA256))
+        .map_err(Fault::internal)?;
+    let wrapped_key = wrapper.wrap(&kid, pkcs8.as_ref())?;
+    let public_key = URL_SAFE_NO_PAD.encode(pair.public_key().as_ref());
+    let call = Call::of_service(Role::User, "make the first signing key");
+    let made = kit::transact(db, &call, move |tx: Tx| {
+        let (kid, public_key, wrapped_key) = (kid.clone(), public_key.clone(), wrapped_key.clone());
+        async move {
+            // In this order: a key that appears in between has taken the slot.
+            let slot = keys::next_slot(&tx).await?;
+            if keys::list(&*tx).await?.is_empty() {
+                let create_time = tx.now();
+                let key = signing_key::Model {
+                    kid: kid.clone(),
+                    slot,
+                    public_key,
+                    wrapped_key,
+                    create_time,
+                    retire_time: None,
+                };
+                keys::insert(&tx, key).await?;
+                tx.publish(kid, &KeysChanged {}).await?;
+            }
+            Ok::<_, Error>(())
+        }
+    })
+    .await;
+    match made {
+        Err(Error::Database(error)) if unique_violation(&error).is_some() => Ok(()),
+        made => Ok(made?),
+    }
+}

@@ -1,0 +1,124 @@
+//! The user service: users and their address books, how they sign in, and the keys that prove it.
+
+mod admin;
+mod api;
+mod bucket;
+mod domain;
+mod error;
+mod keys;
+mod migration;
+mod password;
+mod refresh;
+mod secret;
+mod store;
+mod wrap;
+
+#[cfg(test)]
+mod tests;
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use contracts::user::{
+    auth_service_server::{self, AuthServiceServer},
+    user_service_server::{self, UserServiceServer},
+};
+use kit::{Fault, Role};
+
+use crate::{
+    admin::AdminOutcome, api::Shared, bucket::Bucket, domain::throttle::Limit, keys::KeyRing,
+    password::Hasher,
+};
+
+pub use crate::{error::Error, migration::Migrator, secret::Secret};
+
+/// What can be set.
+#[derive(clap::Args, Debug, Clone)]
+#[group(skip)]
+pub struct Options {
+    /// Password of the first administrator, the user `admin`; without one it is generated and shown once
+    #[arg(long, env = "FEIRA_ADMIN_PASSWORD", hide_env_values = true, value_name = "PASSWORD")]
+    pub admin_password: Option<Secret>,
+    /// File whose first line is the password of the first administrator
+    #[arg(long, env = "FEIRA_ADMIN_PASSWORD_FILE", conflicts_with = "admin_password", value_name = "FILE")]
+    pub admin_password_file: Option<PathBuf>,
+    /// Failed sign-ins of one login within the window before more are refused; 0 is without limit
+    #[arg(long, env = "FEIRA_SIGN_IN_ATTEMPTS", default_value_t = 10, value_name = "COUNT")]
+    pub sign_in_attempts: u32,
+    /// How long failed sign-ins count, from the first of them on
+    #[arg(long, env = "FEIRA_SIGN_IN_WINDOW", default_value = "15m", value_parser = humantime::parse_duration, value_name = "DURATION")]
+    pub sign_in_window: Duration,
+    /// Checks of usernames a second and process, with five seconds' worth at once; 0 is without limit
+    #[arg(long, env = "FEIRA_USERNAME_CHECKS_PER_SECOND", default_value_t = 0, value_name = "COUNT")]
+    pub username_checks_per_second: u32,
+    /// Memory that hashing one password takes, in KiB (argon2id); less is for tests only
+    #[arg(long, env = "FEIRA_PASSWORD_MEMORY_KIB", default_value_t = 19_456, value_name = "KIB", hide_short_help = true,
+        value_parser = clap::value_parser!(u32).range(8..))]
+    pub password_memory_kib: u32,
+    /// Iterations of hashing a password (argon2id); fewer is for tests only
+    #[arg(long, env = "FEIRA_PASSWORD_ITERATIONS", default_value_t = 2, value_name = "COUNT", hide_short_help = true,
+        value_parser = clap::value_parser!(u32).range(1..))]
+    pub password_iterations: u32,
+}
+
+/// The started service.
+pub struct Started {
+    pub service: kit::Service,
+    /// The first administrator's password, where it was generated just now: show it once, it is kept nowhere.
+    pub admin_password: Option<Secret>,
+}
+
+/// How often the signing keys are read again, and how often old records are forgotten.
+const RELOAD_KEYS: Duration = Duration::from_secs(60);
+const PRUNE: Duration = Duration::from_secs(600);
+/// How long an ended or expired session is kept, for people to look at.
+const KEEP_SESSIONS: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// Starts the service on an opened, migrated database. `wrapping_key` is the content of FEIRA_KEY_FILE.
+pub async fn start(
+    options: &Options,
+    db: kit::Db,
+    context: kit::Context,
+    wrapping_key: [u8; 32],
+) -> Result<Started, Fault> {
+    let hasher = Hasher::new(options.password_memory_kib, options.password_iterations)?;
+    let keys = KeyRing::open(db.clone(), &wrapping_key).await?;
+    context.identity.learn(&keys.jwks());
+    let admin_password = match admin::ensure_admin(&db, &hasher, options).await? {
+        AdminOutcome::MadeWith(password) => Some(password),
+        AdminOutcome::Made | AdminOutcome::Exists => None,
+    };
+    let shared = Arc::new(Shared {
+        db: db.clone(),
+        identity: context.identity.clone(),
+        hasher,
+        keys,
+        limit: Limit { attempts: options.sign_in_attempts, window: options.sign_in_window },
+        username_checks: Bucket::new(options.username_checks_per_second),
+    });
+    start_tasks(&shared, &context.tasks);
+    let routes = tonic::service::Routes::new(UserServiceServer::new(api::Users(shared.clone())))
+        .add_service(AuthServiceServer::new(api::Auth(shared)));
+    let names = vec![user_service_server::SERVICE_NAME, auth_service_server::SERVICE_NAME];
+    Ok(Started { service: kit::Service { role: Role::User, routes, names, db }, admin_password })
+}
+
+fn start_tasks(shared: &Arc<Shared>, tasks: &kit::Tasks) {
+    let reloading = shared.clone();
+    tasks.every(RELOAD_KEYS, move || {
+        let shared = reloading.clone();
+        async move {
+            if let Err(error) = shared.keys.reload().await {
+                tracing::warn!(%error, "the signing keys cannot be read again");
+            }
+        }
+    });
+    let pruning = shared.clone();
+    tasks.every(PRUNE, move || {
+        let shared = pruning.clone();
+        async move {
+            if let Err(error) = shared.prune(KEEP_SESSIONS).await {
+                tracing::warn!(%error, "old sessions cannot be forgotten");
+            }
+        }
+    });
+}

@@ -1,0 +1,67 @@
+//! Refresh tokens: random text, of which only the SHA-256 is kept.
+
+use std::fmt;
+
+use aws_lc_rs::digest;
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+
+/// What every refresh token begins with.
+const PREFIX: &str = "frt_";
+
+/// A refresh token, as its holder has it.
+pub struct RefreshToken(String);
+
+/// A refresh token's SHA-256 in hexadecimal, as the database has it.
+#[derive(Clone, PartialEq, Eq, sea_orm::DeriveValueType)]
+pub struct TokenHash(pub String);
+
+impl fmt::Debug for TokenHash {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("TokenHash(…)")
+    }
+}
+
+impl RefreshToken {
+    /// A new one, with 256 random bits.
+    pub fn generate() -> Self {
+        Self(format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>())))
+    }
+
+    /// Reads one that a caller sent, if it can be one at all.
+    pub fn read(text: String) -> Option<Self> {
+        let random = text.strip_prefix(PREFIX)?;
+        let bytes = URL_SAFE_NO_PAD.decode(random).ok()?;
+        (bytes.len() == 32).then_some(Self(text))
+    }
+
+    /// What is kept of it.
+    pub fn hash(&self) -> TokenHash {
+        TokenHash(sha256(self.0.as_bytes()))
+    }
+
+    /// Its text, for its holder.
+    pub fn into_text(self) -> String {
+        self.0
+    }
+}
+
+/// SHA-256 in hexadecimal.
+pub fn sha256(bytes: &[u8]) -> String {
+    digest::digest(&digest::SHA256, bytes).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_read_again_and_nothing_else_is() {
+        let text = RefreshToken::generate().into_text();
+        let hash = RefreshToken::read(text.clone()).unwrap().hash();
+        assert_eq!(hash.0.len(), 64);
+        assert_eq!(RefreshToken::read(text.clone()).unwrap().hash(), hash);
+        for bad in ["", "frt_", "frt_AAAA", &text[1..], &text[..text.len() - 1], &format!("{text}A")] {
+            assert!(RefreshToken::read(bad.to_owned()).is_none(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! Address books.
+
+use kit::{
+    Scope, Tx,
+    id::{AddressId, Id, UserId},
+};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel,
+    PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, sea_query::LockType,
+};
+
+use crate::{
+    domain::address::{Fields, MOST},
+    error::Error,
+};
+
+/// The table.
+pub mod address {
+    use kit::{
+        Time,
+        id::{AddressId, UserId},
+    };
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+    #[sea_orm(table_name = "addresses")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: AddressId,
+        pub user_id: UserId,
+        pub recipient: String,
+        /// One under the other: a line has no line break.
+        pub street_lines: String,
+        pub postal_code: String,
+        pub city: String,
+        pub region: String,
+        pub country_code: String,
+        pub phone: String,
+        /// The etag.
+        pub version: i64,
+        pub create_time: Time,
+        pub update_time: Time,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+use address::{Column, Entity, Model};
+
+impl Model {
+    /// The address's own words.
+    pub fn fields(&self) -> Fields {
+        Fields {
+            recipient: self.recipient.clone(),
+            lines: self.street_lines.split('\n').map(str::to_owned).collect(),
+            postal_code: self.postal_code.clone(),
+            city: self.city.clone(),
+            region: self.region.clone(),
+            country_code: self.country_code.clone(),
+            phone: self.phone.clone(),
+        }
+    }
+
+    fn with(self, fields: Fields) -> Self {
+        let Fields { recipient, lines, postal_code, city, region, country_code, phone } = fields;
+        let street_lines = lines.join("\n");
+        Self { recipient, street_lines, postal_code, city, region, country_code, phone, ..self }
+    }
+}
+
+/// Adds an address to the book of a user whom the transaction has locked: that lock makes the count hold.
+pub async fn insert(tx: &Tx, user_id: UserId, fields: Fields) -> Result<Model, Error> {
+    let held = Entity::find().filter(Column::UserId.eq(user_id)).count(&**tx).await?;
+    if held >= MOST {
+        return Err(Error::AddressBookFull);
+    }
+    let now = tx.now();
+    let address = Model {
+        id: AddressId::new(),
+        user_id,
+        recipient: String::new(),
+        street_lines: String::new(),
+        postal_code: String::new(),
+        city: String::new(),
+        region: String::new(),
+        country_code: String::new(),
+        phone: String::new(),
+        version: 1,
+        create_time: now,
+        update_time: now,
+    }
+    .with(fields);
+    Entity::insert(address.clone().into_active_model().reset_all()).exec_without_returning(&**tx).await?;
+    Ok(address)
+}
+
+/// Reads an address of a user.
+pub async fn find(
+    db: &impl ConnectionTrait,
+    scope: Scope,
+    user: UserId,
+    id: AddressId,
+) -> Result<Model, Error> {
+    let found = Entity::find_by_id(id).filter(Column::UserId.eq(user)).one(db).await?;
+    found.filter(|address| scope.sees(address.user_id)).ok_or(Error::AddressNotFound)
+}
+
+/// Reads an address and keeps others from changing it until the transaction ends.
+pub async fn lock(tx: &Tx, scope: Scope, user: UserId, id: AddressId) -> Result<Model, Error> {
+    let found =
+        Entity::find_by_id(id).filter(Column::UserId.eq(user)).lock(LockType::Update).one(&**tx).await?;
+    found.filter(|address| scope.sees(address.user_id)).ok_or(Error::AddressNotFound)
+}
+
+/// The addresses of a user after `after`, the oldest first.
+pub async fn list(
+    db: &impl ConnectionTrait,
+    scope: Scope,
+    user: UserId,
+    after: Option<AddressId>,
+    limit: u64,
+) -> Result<Vec<Model>, Error> {
+    if !scope.sees(user) {
+        return Err(Error::UserNotFound);
+    }
+    let mut addresses = Entity::find().filter(Column::UserId.eq(user)).order_by_asc(Column::Id).limit(limit);
+    if let Some(after) = after {
+        addresses = addresses.filter(Column::Id.gt(after));
+    }
+    Ok(addresses.all(db).await?)
+}
+
+/// Writes an address's new words; `before` is the row that [`lock`] read.
+pub async fn change(tx: &Tx, before: Model, fields: Fields) -> Result<Model, Error> {
+    let (version, update_time) = (before.version, tx.now().max(before.update_time));
+    let after = Model { version: version + 1, update_time, ..before.with(fields) };
+    let mut row = after.clone().into_active_model().reset_all();
+    (row.id, row.user_id) = (ActiveValue::NotSet, ActiveValue::NotSet);
+    let done = Entity::update_many()
+        .set(row)
+        .filter(Column::Id.eq(after.id))
+        .filter(Column::Version.eq(version))
+        .exec(&**tx)
+        .await?;
+    if done.rows_affected == 1 { Ok(after) } else { Err(Error::Stale) }
+}
+
+/// Removes an address.
+pub async fn delete(tx: &Tx, id: AddressId) -> Result<(), DbErr> {
+    Entity::delete_by_id(id).exec(&**tx).await.map(|_| ())
+}

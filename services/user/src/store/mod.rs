@@ -1,0 +1,9 @@
+//! The tables and their queries. Rows are locked in one order: failed sign-ins, administrators by id, the
+//! user, her sessions.
+
+pub mod addresses;
+pub mod failures;
+pub mod keys;
+pub mod listing;
+pub mod sessions;
+pub mod users;

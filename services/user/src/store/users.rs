@@ -1,0 +1,190 @@
+//! Users.
+
+use kit::{
+    Scope, Tx,
+    fault::unique_violation,
+    id::{Id, UserId},
+};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel,
+    PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, sea_query::LockType,
+};
+
+use crate::{
+    domain::{
+        names::{fold, is_email},
+        roles::RoleSet,
+    },
+    error::Error,
+    password::PasswordHash,
+};
+
+/// The table.
+pub mod user {
+    use kit::{Time, id::UserId};
+    use sea_orm::entity::prelude::*;
+
+    use crate::password::PasswordHash;
+
+    #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+    #[sea_orm(table_name = "users")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: UserId,
+        pub username: String,
+        pub username_folded: String,
+        pub email: String,
+        pub email_folded: String,
+        pub password_hash: PasswordHash,
+        pub first_name: String,
+        pub first_name_folded: String,
+        pub last_name: String,
+        pub last_name_folded: String,
+        pub customer: bool,
+        pub staff: bool,
+        pub admin: bool,
+        pub disabled: bool,
+        /// Access tokens of an older version are refused.
+        pub token_version: i64,
+        /// The etag.
+        pub version: i64,
+        pub create_time: Time,
+        pub update_time: Time,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+use user::{Column, Entity, Model};
+
+/// What a user begins with.
+#[derive(Debug, Clone)]
+pub struct NewUser {
+    pub username: String,
+    pub email: String,
+    pub password_hash: PasswordHash,
+    pub first_name: String,
+    pub last_name: String,
+    pub roles: RoleSet,
+}
+
+impl Model {
+    /// The roles as a set.
+    pub fn roles(&self) -> RoleSet {
+        RoleSet { customer: self.customer, staff: self.staff, admin: self.admin }
+    }
+
+    /// Replaces the roles.
+    pub fn set_roles(&mut self, roles: RoleSet) {
+        (self.customer, self.staff, self.admin) = (roles.customer, roles.staff, roles.admin);
+    }
+}
+
+/// Adds a user; the username and the e-mail must be nobody else's.
+pub async fn insert(tx: &Tx, new: NewUser) -> Result<Model, Error> {
+    let now = tx.now();
+    let mut user = Model {
+        id: UserId::new(),
+        username_folded: fold(&new.username),
+        username: new.username,
+        email_folded: fold(&new.email),
+        email: new.email,
+        password_hash: new.password_hash,
+        first_name_folded: fold(&new.first_name),
+        first_name: new.first_name,
+        last_name_folded: fold(&new.last_name),
+        last_name: new.last_name,
+        customer: false,
+        staff: false,
+        admin: false,
+        disabled: false,
+        token_version: 1,
+        version: 1,
+        create_time: now,
+        update_time: now,
+    };
+    user.set_roles(new.roles);
+    let row = user.clone().into_active_model().reset_all();
+    Entity::insert(row).exec_without_returning(&**tx).await.map_err(taken)?;
+    Ok(user)
+}
+
+/// Reads a user.
+pub async fn find(db: &impl ConnectionTrait, scope: Scope, id: UserId) -> Result<Model, Error> {
+    Entity::find_by_id(id).one(db).await?.filter(|user| scope.sees(user.id)).ok_or(Error::UserNotFound)
+}
+
+/// Reads a user and keeps others from changing her until the transaction ends.
+pub async fn lock(tx: &Tx, scope: Scope, id: UserId) -> Result<Model, Error> {
+    let found = Entity::find_by_id(id).lock(LockType::Update).one(&**tx).await?;
+    found.filter(|user| scope.sees(user.id)).ok_or(Error::UserNotFound)
+}
+
+/// Locks all administrators and then a user: for what may take the last administrator away.
+pub async fn lock_with_administrators(tx: &Tx, id: UserId) -> Result<(Model, Vec<(UserId, bool)>), Error> {
+    let administrators = Entity::find()
+        .filter(Column::Admin.eq(true))
+        .order_by_asc(Column::Id)
+        .lock(LockType::Update)
+        .all(&**tx)
+        .await?;
+    let user = lock(tx, Scope::All, id).await?;
+    Ok((user, administrators.iter().map(|user| (user.id, !user.disabled)).collect()))
+}
+
+/// Whether there is any administrator, disabled ones included.
+pub async fn has_administrator(db: &impl ConnectionTrait) -> Result<bool, DbErr> {
+    Ok(Entity::find().filter(Column::Admin.eq(true)).limit(1).count(db).await? > 0)
+}
+
+/// The user who signs in by this username or e-mail.
+pub async fn by_login(db: &impl ConnectionTrait, folded: &str) -> Result<Option<Model>, DbErr> {
+    let column = if is_email(folded) { Column::EmailFolded } else { Column::UsernameFolded };
+    Entity::find().filter(column.eq(folded)).one(db).await
+}
+
+/// Whether somebody has this username.
+pub async fn is_taken(db: &impl ConnectionTrait, username: &str) -> Result<bool, DbErr> {
+    Ok(by_login(db, &fold(username)).await?.is_some())
+}
+
+/// Writes what has become of a user; `after` is the row that [`lock`] read, changed. The version says which
+/// state it was changed from.
+pub async fn change(tx: &Tx, after: Model) -> Result<Model, Error> {
+    let before = after.version;
+    let after = Model {
+        username_folded: fold(&after.username),
+        email_folded: fold(&after.email),
+        first_name_folded: fold(&after.first_name),
+        last_name_folded: fold(&after.last_name),
+        version: before + 1,
+        update_time: tx.now().max(after.update_time),
+        ..after
+    };
+    let mut row = after.clone().into_active_model().reset_all();
+    row.id = ActiveValue::NotSet;
+    let done = Entity::update_many()
+        .set(row)
+        .filter(Column::Id.eq(after.id))
+        .filter(Column::Version.eq(before))
+        .exec(&**tx)
+        .await
+        .map_err(taken)?;
+    if done.rows_affected == 1 { Ok(after) } else { Err(Error::Stale) }
+}
+
+/// Removes a user, and with her what refers to her: addresses, sessions.
+pub async fn erase(tx: &Tx, id: UserId) -> Result<(), DbErr> {
+    Entity::delete_by_id(id).exec(&**tx).await.map(|_| ())
+}
+
+fn taken(error: DbErr) -> Error {
+    match unique_violation(&error) {
+        Some(text) if text.contains("username_folded") => Error::UsernameTaken,
+        Some(text) if text.contains("email_folded") => Error::EmailTaken,
+        _ => Error::Database(error),
+    }
+}

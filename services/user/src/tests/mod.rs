@@ -1,0 +1,200 @@
+//! Tests of the service as its callers see it: through the generated clients and the layers in front of the
+//! handlers, on a fresh database each.
+
+mod accounts;
+mod address_books;
+mod administrators;
+mod keys;
+mod passwords;
+mod privacy;
+mod sessions;
+mod sign_in;
+
+use std::{collections::HashMap, sync::Arc};
+
+use contracts::user::{
+    CreateUserRequest, DisableUserRequest, SetRolesRequest, SignInRequest, Tokens, User,
+    auth_service_client::AuthServiceClient, user_service_client::UserServiceClient,
+};
+use kit::{
+    Clock, Conn, Context, Db, Fault, Identity, Mesh, Role, Tasks, Time, access::Methods, conn::Local,
+    db::DatabaseOptions, identity::MeshSecret, layer::Front,
+};
+use tempfile::TempDir;
+use tonic::{Request, Response, Status};
+
+use crate::{Migrator, Options, Secret, start};
+
+const PASSWORD: &str = "correct horse";
+const ADMIN_PASSWORD: &str = "battery staple";
+
+/// A database, and where it is.
+struct House {
+    folder: Arc<TempDir>,
+    url: String,
+    clock: Clock,
+}
+
+/// One process of the service.
+#[derive(Clone)]
+struct Replica {
+    _folder: Arc<TempDir>,
+    db: Db,
+    clock: Clock,
+    /// The way of the other services to this one.
+    mesh: Mesh,
+    conn: Conn,
+    /// The first administrator's password, where this replica generated it.
+    generated: Option<Secret>,
+}
+
+impl House {
+    async fn new() -> Self {
+        let folder = Arc::new(TempDir::new().unwrap());
+        let url = match postgres() {
+            Some(url) => new_database(&url).await,
+            None => format!("sqlite:{}", folder.path().join("user.db").display()),
+        };
+        Self { folder, url, clock: Clock::manual(Time(1_800_000_000_000_000)) }
+    }
+
+    fn options() -> Options {
+        Options {
+            admin_password: Some(ADMIN_PASSWORD.parse().unwrap()),
+            admin_password_file: None,
+            sign_in_attempts: 10,
+            sign_in_window: std::time::Duration::from_secs(900),
+            username_checks_per_second: 0,
+            password_memory_kib: 8,
+            password_iterations: 1,
+        }
+    }
+
+    async fn replica(&self) -> Replica {
+        self.replica_with(&Self::options(), [7; 32]).await.unwrap()
+    }
+
+    async fn replica_with(&self, options: &Options, wrapping_key: [u8; 32]) -> Result<Replica, Fault> {
+        let clock = self.clock.clone();
+        let db = Db::open(DatabaseOptions {
+            role: Role::User,
+            url: self.url.clone(),
+            max_connections: 8,
+            clock: clock.clone(),
+            fingerprint_key: [1; 32],
+        })
+        .await
+        .unwrap();
+        db.migrate::<Migrator>().await.unwrap();
+        let identity = Identity::new(MeshSecret::new("a mesh of tests"), clock.clone());
+        let methods = Methods::read(contracts::pool()).unwrap();
+        let local = Local::default();
+        let mesh =
+            Mesh::new(&[Role::User], &local, &HashMap::new(), identity.clone(), methods.clone()).unwrap();
+        let context = Context {
+            clock: clock.clone(),
+            mesh: mesh.clone(),
+            identity: identity.clone(),
+            tasks: Tasks::default(),
+        };
+        let started = start(options, db.clone(), context, wrapping_key).await?;
+        let conn = Conn::new(Front::new(started.service.routes, methods, identity));
+        local.set(conn.clone());
+        Ok(Replica { _folder: self.folder.clone(), db, clock, mesh, conn, generated: started.admin_password })
+    }
+}
+
+impl Replica {
+    fn users(&self) -> UserServiceClient<Conn> {
+        UserServiceClient::new(self.conn.clone())
+    }
+
+    fn auth(&self) -> AuthServiceClient<Conn> {
+        AuthServiceClient::new(self.conn.clone())
+    }
+
+    async fn register(&self, username: &str) -> User {
+        self.users().create_user(registration(username)).await.unwrap().into_inner()
+    }
+
+    async fn try_sign_in(&self, login: &str, password: &str) -> Result<Tokens, Fault> {
+        let request = SignInRequest { login: login.to_owned(), password: password.to_owned() };
+        told(self.auth().sign_in(request).await)
+    }
+
+    async fn sign_in(&self, login: &str) -> Tokens {
+        let password = if login == "admin" { ADMIN_PASSWORD } else { PASSWORD };
+        self.try_sign_in(login, password).await.unwrap()
+    }
+
+    /// A new user with these roles, signed in.
+    async fn colleague(&self, username: &str, roles: &[contracts::user::Role]) -> Tokens {
+        let id = self.register(username).await.id;
+        let admin = self.sign_in("admin").await;
+        let roles = roles.iter().map(|role| *role as i32).collect();
+        self.users().set_roles(by(&admin, SetRolesRequest { id, roles })).await.unwrap();
+        self.sign_in(username).await
+    }
+
+    async fn disable(&self, user: &User) {
+        let admin = self.sign_in("admin").await;
+        self.users().disable_user(by(&admin, DisableUserRequest { id: user.id.clone() })).await.unwrap();
+    }
+}
+
+fn registration(username: &str) -> CreateUserRequest {
+    CreateUserRequest {
+        username: username.to_owned(),
+        email: format!("{username}@example.com"),
+        password: PASSWORD.to_owned(),
+        ..CreateUserRequest::default()
+    }
+}
+
+/// A request of the holder of these tokens.
+fn by<M>(tokens: &Tokens, message: M) -> Request<M> {
+    let mut request = Request::new(message);
+    let value = format!("Bearer {}", tokens.access_token).parse().unwrap();
+    request.metadata_mut().insert("authorization", value);
+    request
+}
+
+/// The same with an idempotency key.
+fn keyed<M>(key: &str, mut request: Request<M>) -> Request<M> {
+    request.metadata_mut().insert("idempotency-key", key.parse().unwrap());
+    request
+}
+
+/// An answer, or the reason why there is none.
+fn told<M>(answer: Result<Response<M>, Status>) -> Result<M, Fault> {
+    answer.map(Response::into_inner).map_err(|status| Fault::of(&status))
+}
+
+fn id_of(tokens: &Tokens) -> String {
+    tokens.user.clone().unwrap().id
+}
+
+/// The events published so far, by their message names.
+async fn events(db: &Db) -> Vec<String> {
+    use sea_orm::{EntityTrait, QueryOrder};
+    let rows = kit::outbox::event::Entity::find()
+        .order_by_asc(kit::outbox::event::Column::Id)
+        .all(db.read())
+        .await
+        .unwrap();
+    rows.into_iter().map(|row| row.kind.rsplit('.').next().unwrap().to_owned()).collect()
+}
+
+/// A PostgreSQL to test on instead of SQLite, if there is one.
+#[allow(clippy::disallowed_methods, reason = "says where to test, and is no setting of the program")]
+fn postgres() -> Option<String> {
+    std::env::var("FEIRA_TEST_POSTGRES_URL").ok()
+}
+
+async fn new_database(url: &str) -> String {
+    use sea_orm::ConnectionTrait;
+    let name = format!("user_{:032x}", rand::random::<u128>());
+    let server = sea_orm::Database::connect(format!("{url}/postgres")).await.unwrap();
+    server.execute_unprepared(&format!("CREATE DATABASE {name}")).await.unwrap();
+    format!("{url}/{name}")
+}

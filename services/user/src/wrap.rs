@@ -1,0 +1,61 @@
+//! Wrapping private keys, so that the database alone signs nothing: AES-256-GCM under the key file's key.
+
+use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
+use kit::Fault;
+use tonic::Code;
+
+/// The key that wraps others.
+pub struct Wrapper(RandomizedNonceKey);
+
+impl Wrapper {
+    /// Takes the key file's 32 bytes.
+    pub fn new(key: &[u8; 32]) -> Result<Self, Fault> {
+        RandomizedNonceKey::new(&AES_256_GCM, key).map(Self).map_err(Fault::internal)
+    }
+
+    /// Wraps a key; `name` must be given again to unwrap it.
+    pub fn wrap(&self, name: &str, key: &[u8]) -> Result<Vec<u8>, Fault> {
+        let mut sealed = key.to_vec();
+        let nonce = self
+            .0
+            .seal_in_place_append_tag(Aad::from(name.as_bytes()), &mut sealed)
+            .map_err(Fault::internal)?;
+        Ok([nonce.as_ref().as_slice(), &sealed].concat())
+    }
+
+    /// Unwraps a key.
+    pub fn unwrap(&self, name: &str, wrapped: &[u8]) -> Result<Vec<u8>, Fault> {
+        let refused = || {
+            Fault::new(
+                Code::FailedPrecondition,
+                "KEY_FILE",
+                "the signing keys in the user database cannot be unwrapped: \
+                 FEIRA_KEY_FILE is not the key file that they were made with",
+            )
+        };
+        let (nonce, sealed) = wrapped.split_first_chunk::<NONCE_LEN>().ok_or_else(refused)?;
+        let mut sealed = sealed.to_vec();
+        let nonce = Nonce::assume_unique_for_key(*nonce);
+        let key =
+            self.0.open_in_place(nonce, Aad::from(name.as_bytes()), &mut sealed).map_err(|_| refused())?;
+        Ok(key.to_vec())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_same_key_and_name_unwrap() {
+        let wrapper = Wrapper::new(&[7; 32]).unwrap();
+        let wrapped = wrapper.wrap("a", b"secret").unwrap();
+        assert_eq!(wrapper.unwrap("a", &wrapped).unwrap(), b"secret");
+        assert_ne!(wrapper.wrap("a", b"secret").unwrap(), wrapped);
+        assert!(wrapper.unwrap("b", &wrapped).is_err());
+        assert!(wrapper.unwrap("a", &wrapped[1..]).is_err());
+        assert!(wrapper.unwrap("a", b"short").is_err());
+        let other = Wrapper::new(&[8; 32]).unwrap().unwrap("a", &wrapped).unwrap_err();
+        assert!(other.message.contains("FEIRA_KEY_FILE"));
+    }
+}
