@@ -1,0 +1,144 @@
+//! ArticleService.
+
+use std::{collections::HashMap, sync::Arc};
+
+use contracts::{
+    Masked,
+    article::{
+        Article, BatchGetArticlesRequest, BatchGetArticlesResponse, CreateArticleRequest,
+        DeleteArticleRequest, GetArticleRequest, ListArticlesRequest, ListArticlesResponse,
+        UpdateArticleRequest, article_service_server::ArticleService, get_article_request::Key as ArticleKey,
+    },
+};
+use kit::{
+    Call, Db, Fault, Page,
+    id::{ArticleId, Id},
+};
+use tonic::{Request, Response, Status};
+
+use super::{read, render};
+use crate::{
+    domain::listing::{Cursor, Order, Sight},
+    error::Error,
+    store::{articles, list},
+};
+
+/// The handlers.
+pub struct Articles {
+    db: Db,
+}
+
+impl Articles {
+    /// Handlers on a database.
+    pub fn new(db: Db) -> Self {
+        Self { db }
+    }
+}
+
+#[tonic::async_trait]
+impl ArticleService for Articles {
+    async fn create_article(
+        &self,
+        request: Request<CreateArticleRequest>,
+    ) -> Result<Response<Article>, Status> {
+        let call = Call::of(&request)?;
+        let content = read::content(&request.into_inner().article.unwrap_or_default())?;
+        content.check().map_err(Error::from)?;
+        let content = Arc::new(content);
+        let answer = kit::write(&self.db, &call, move |tx| {
+            let content = content.clone();
+            async move {
+                Ok::<_, Error>(render::article(articles::insert(&tx, ArticleId::new(), &content).await?))
+            }
+        })
+        .await?;
+        Ok(answer.into())
+    }
+
+    async fn get_article(&self, request: Request<GetArticleRequest>) -> Result<Response<Article>, Status> {
+        let sight = Sight::of(Call::of(&request)?.caller());
+        let found = match request.into_inner().key {
+            Some(ArticleKey::Id(id)) => {
+                articles::by_id(self.db.read(), sight, read::article_id(&id, "id")?).await?
+            }
+            Some(ArticleKey::Code(code)) => articles::by_code(self.db.read(), sight, &code).await?,
+            None => return Err(Fault::invalid("key", "is required").into()),
+        };
+        Ok(Response::new(render::article(found)))
+    }
+
+    async fn batch_get_articles(
+        &self,
+        request: Request<BatchGetArticlesRequest>,
+    ) -> Result<Response<BatchGetArticlesResponse>, Status> {
+        let sight = Sight::of(Call::of(&request)?.caller());
+        let id = |(place, text): (usize, &String)| read::article_id(text, &format!("ids[{place}]"));
+        let ids = request.get_ref().ids.iter().enumerate().map(id).collect::<Result<Vec<_>, _>>()?;
+        let found = articles::by_ids(self.db.read(), sight, ids.iter().copied().collect()).await?;
+        let found: HashMap<ArticleId, _> = found.into_iter().map(|article| (article.id, article)).collect();
+        let article =
+            |id: &ArticleId| found.get(id).cloned().map(render::article).ok_or(Error::NoArticle(Some(*id)));
+        let articles = ids.iter().map(article).collect::<Result<_, _>>()?;
+        Ok(Response::new(BatchGetArticlesResponse { articles }))
+    }
+
+    async fn list_articles(
+        &self,
+        request: Request<ListArticlesRequest>,
+    ) -> Result<Response<ListArticlesResponse>, Status> {
+        let sight = Sight::of(Call::of(&request)?.caller());
+        let request = request.into_inner();
+        let filter = read::filter(&request, sight)?;
+        let unknown =
+            || Fault::invalid("order_by", "must be name, price or create_time, with or without \" desc\"");
+        let order = Order::read(&request.order_by).ok_or_else(unknown)?;
+        let page = Page::<Cursor>::of(&request)?;
+        if page.after.as_ref().is_some_and(|after| after.key.order() != order.0) {
+            return Err(Fault::invalid("page_token", "is not a page token").into());
+        }
+        let mut found = list::page(self.db.read(), &filter, order, page.after.as_ref(), page.limit()).await?;
+        let next_page_token = page.cut(&mut found, |(cursor, _)| cursor.clone());
+        let articles = found.into_iter().map(|(_, article)| render::article(article)).collect();
+        Ok(Response::new(ListArticlesResponse { articles, next_page_token }))
+    }
+
+    async fn update_article(
+        &self,
+        request: Request<UpdateArticleRequest>,
+    ) -> Result<Response<Article>, Status> {
+        let call = Call::of(&request)?;
+        let request = request.into_inner();
+        let mask = request.mask();
+        let article = request.article.unwrap_or_default();
+        let id = read::article_id(&article.id, "article.id")?;
+        let price = if mask.has("price") { read::price(&article)? } else { None };
+        let asked = Arc::new((article, mask));
+        let answer = kit::write(&self.db, &call, move |tx| {
+            let asked = asked.clone();
+            async move {
+                let (article, mask) = &*asked;
+                let changed = articles::update(&tx, id, &article.etag, |content| {
+                    read::change(content, article, price, mask);
+                    content.check()?;
+                    Ok(!mask.is_empty())
+                });
+                Ok::<_, Error>(render::article(changed.await?))
+            }
+        })
+        .await?;
+        Ok(answer.into())
+    }
+
+    async fn delete_article(&self, request: Request<DeleteArticleRequest>) -> Result<Response<()>, Status> {
+        let call = Call::of(&request)?;
+        let request = request.into_inner();
+        let id = read::article_id(&request.id, "id")?;
+        let etag: Arc<str> = Arc::from(request.etag);
+        let answer = kit::write(&self.db, &call, move |tx| {
+            let etag = etag.clone();
+            async move { articles::delete(&tx, id, &etag).await }
+        })
+        .await?;
+        Ok(answer.into())
+    }
+}

@@ -1,0 +1,129 @@
+//! Requests, as the domain has them.
+
+use std::collections::HashSet;
+
+use contracts::{Mask, article as wire};
+use kit::{
+    Fault, Money, Time,
+    id::{ArticleId, Malformed},
+};
+use prost_types::Timestamp;
+
+use crate::domain::{
+    article::Content,
+    listing::{Filter, Sight},
+    stock::{Attempt, LONGEST_HOLD, Line},
+    words,
+};
+
+/// An article's id; `field` is its proto path.
+pub fn article_id(text: &str, field: &str) -> Result<ArticleId, Fault> {
+    text.parse().map_err(|problem: Malformed| Fault::invalid(field, problem.to_string()))
+}
+
+/// A new article's content.
+pub fn content(article: &wire::Article) -> Result<Content, Fault> {
+    Ok(Content {
+        code: article.code.clone(),
+        name: article.name.clone(),
+        description: article.description.clone(),
+        category: article.category.clone(),
+        price: price(article)?,
+        tax_rate_basis_points: article.tax_rate_basis_points,
+        image_url: article.image_url.clone(),
+        active: article.active,
+        low_stock_threshold: article.low_stock_threshold,
+    })
+}
+
+/// Changes the fields that an update names, the price among them if it is in `price`.
+pub fn change(content: &mut Content, article: &wire::Article, price: Option<Money>, mask: &Mask) {
+    let texts = [
+        ("code", &mut content.code, &article.code),
+        ("name", &mut content.name, &article.name),
+        ("description", &mut content.description, &article.description),
+        ("category", &mut content.category, &article.category),
+        ("image_url", &mut content.image_url, &article.image_url),
+    ];
+    for (field, old, new) in texts {
+        if mask.has(field) {
+            old.clone_from(new);
+        }
+    }
+    if mask.has("price") {
+        content.price = price;
+    }
+    if mask.has("tax_rate_basis_points") {
+        content.tax_rate_basis_points = article.tax_rate_basis_points;
+    }
+    if mask.has("active") {
+        content.active = article.active;
+    }
+    if mask.has("low_stock_threshold") {
+        content.low_stock_threshold = article.low_stock_threshold;
+    }
+}
+
+/// An article's price.
+pub fn price(article: &wire::Article) -> Result<Option<Money>, Fault> {
+    article.price.as_ref().map(|price| Money::read(price, "article.price")).transpose()
+}
+
+/// A list's filters. Those that are staff's are refused to others.
+pub fn filter(request: &wire::ListArticlesRequest, sight: Sight) -> Result<Filter, Fault> {
+    if sight == Sight::Public && (request.active == Some(false) || request.low_stock.is_some()) {
+        return Err(Fault::denied("active and low_stock are for staff"));
+    }
+    let bound =
+        |price: &Option<contracts::Money>, field| price.as_ref().map(|it| Money::read(it, field)).transpose();
+    let min_price = bound(&request.min_price, "min_price")?;
+    let max_price = bound(&request.max_price, "max_price")?;
+    if let (Some(least), Some(most)) = (min_price, max_price) {
+        if least.currency != most.currency {
+            return Err(Fault::invalid("max_price.currency_code", "must be that of min_price"));
+        }
+        if least.minor > most.minor {
+            return Err(Fault::invalid("min_price", "must not be above max_price"));
+        }
+    }
+    Ok(Filter {
+        sight,
+        words: words::query(&request.query),
+        category: words::fold_line(&request.category, 100),
+        min_price,
+        max_price,
+        in_stock: request.in_stock,
+        active: request.active,
+        low_stock: request.low_stock,
+    })
+}
+
+/// One try of an order.
+pub fn attempt(order_id: &str, attempt: i32) -> Result<Attempt, Fault> {
+    let order_id =
+        order_id.parse().map_err(|problem: Malformed| Fault::invalid("order_id", problem.to_string()))?;
+    Ok(Attempt { order_id, attempt })
+}
+
+/// The lines to reserve, each article once.
+pub fn lines(lines: &[wire::ReservationLine]) -> Result<Vec<Line>, Fault> {
+    let mut known = HashSet::new();
+    let line = |(place, line): (usize, &wire::ReservationLine)| {
+        let field = format!("lines[{place}].article_id");
+        let article_id = article_id(&line.article_id, &field)?;
+        match known.insert(article_id) {
+            true => Ok(Line { article_id, quantity: line.quantity }),
+            false => Err(Fault::invalid(field, "is in another line already")),
+        }
+    };
+    lines.iter().enumerate().map(line).collect()
+}
+
+/// When a reservation is to end by itself. That it is not over yet is for those to check who make one.
+pub fn expire_time(timestamp: Option<Timestamp>, now: Time) -> Result<Time, Fault> {
+    let time = timestamp.map(Time::from).ok_or_else(|| Fault::invalid("expire_time", "is required"))?;
+    if time > now + LONGEST_HOLD {
+        return Err(Fault::invalid("expire_time", "must be at most 31 days ahead"));
+    }
+    Ok(time)
+}

@@ -1,0 +1,65 @@
+//! Answers, as the contract has them.
+
+use contracts::article as wire;
+
+use crate::{
+    domain::{article::Article, stock::Reservation},
+    store::stock::{Moved, Stock},
+};
+
+/// An article.
+pub fn article(article: Article) -> wire::Article {
+    let content = article.content;
+    wire::Article {
+        id: article.id.to_string(),
+        code: content.code,
+        name: content.name,
+        description: content.description,
+        category: content.category,
+        price: content.price.map(Into::into),
+        tax_rate_basis_points: content.tax_rate_basis_points,
+        image_url: content.image_url,
+        active: content.active,
+        available: article.free,
+        low_stock_threshold: content.low_stock_threshold,
+        etag: article.version.to_string(),
+        create_time: Some(article.create_time.into()),
+        update_time: Some(article.update_time.into()),
+    }
+}
+
+/// An article's stock.
+pub fn stock(stock: &Stock) -> wire::Stock {
+    wire::Stock {
+        article_id: stock.article_id.to_string(),
+        free: stock.free,
+        reserved: stock.reserved,
+        sold: stock.sold,
+    }
+}
+
+/// A movement of stock.
+pub fn movement(moved: Moved) -> wire::StockMovement {
+    wire::StockMovement {
+        article_id: moved.article_id.to_string(),
+        sequence: moved.sequence,
+        reason: moved.reason,
+        free_change: moved.free_change,
+        reserved_change: moved.reserved_change,
+        sold_change: moved.sold_change,
+        order_id: moved.order_id.map(|id| id.to_string()).unwrap_or_default(),
+        note: moved.note,
+        actor: moved.actor,
+        create_time: Some(moved.create_time.into()),
+    }
+}
+
+/// A reservation.
+pub fn reservation(reservation: Reservation) -> wire::Reservation {
+    wire::Reservation {
+        order_id: reservation.key.order_id.to_string(),
+        attempt: reservation.key.attempt,
+        state: reservation.state.wire() as i32,
+        expire_time: Some(reservation.expire_time.into()),
+    }
+}

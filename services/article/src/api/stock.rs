@@ -1,0 +1,137 @@
+//! StockService.
+
+use std::sync::Arc;
+
+use contracts::article::{
+    AdjustStockRequest, CommitReservationRequest, GetStockRequest, ListStockMovementsRequest,
+    ListStockMovementsResponse, ReleaseReservationRequest, RenewReservationRequest, Reservation,
+    ReserveStockRequest, RestockOrderRequest, Stock, stock_service_server::StockService,
+};
+use kit::{Call, Db, Fault, Page, Tx};
+use tonic::{Request, Response, Status};
+
+use super::{read, render};
+use crate::{
+    domain::stock::{self as domain, Attempt, Reason},
+    error::Error,
+    store::{reservations, stock},
+};
+
+/// The handlers.
+pub struct Stocks {
+    db: Db,
+}
+
+impl Stocks {
+    /// Handlers on a database.
+    pub fn new(db: Db) -> Self {
+        Self { db }
+    }
+
+    /// Does one step with one try of an order.
+    async fn step<F, Fut>(&self, call: &Call, key: Attempt, step: F) -> Result<Response<Reservation>, Status>
+    where
+        F: Fn(Tx, Attempt) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<domain::Reservation, Error>> + Send + 'static,
+    {
+        let answer = kit::write(&self.db, call, move |tx| {
+            let step = step(tx, key);
+            async move { step.await.map(render::reservation) }
+        })
+        .await?;
+        Ok(answer.into())
+    }
+}
+
+#[tonic::async_trait]
+impl StockService for Stocks {
+    async fn get_stock(&self, request: Request<GetStockRequest>) -> Result<Response<Stock>, Status> {
+        let id = read::article_id(&request.get_ref().article_id, "article_id")?;
+        Ok(Response::new(render::stock(&stock::find(self.db.read(), id).await?)))
+    }
+
+    async fn adjust_stock(&self, request: Request<AdjustStockRequest>) -> Result<Response<Stock>, Status> {
+        let call = Call::of(&request)?;
+        let (reason, request) = (request.get_ref().reason(), request.into_inner());
+        let id = read::article_id(&request.article_id, "article_id")?;
+        if !matches!(reason, Reason::Received | Reason::Returned | Reason::WrittenOff | Reason::Correction) {
+            return Err(Fault::invalid("reason", "must be one of staff's").into());
+        }
+        domain::check_delta(reason, request.delta).map_err(Error::from)?;
+        let (delta, note) = (request.delta, Arc::<str>::from(request.note));
+        let answer = kit::write(&self.db, &call, move |tx| {
+            let note = note.clone();
+            async move { Ok::<_, Error>(render::stock(&stock::adjust(&tx, id, delta, reason, &note).await?)) }
+        })
+        .await?;
+        Ok(answer.into())
+    }
+
+    async fn list_stock_movements(
+        &self,
+        request: Request<ListStockMovementsRequest>,
+    ) -> Result<Response<ListStockMovementsResponse>, Status> {
+        let request = request.into_inner();
+        let id = read::article_id(&request.article_id, "article_id")?;
+        let page = Page::<i64>::of(&request)?;
+        let mut rows = stock::movements(self.db.read(), id, page.after, page.limit()).await?;
+        let next_page_token = page.cut(&mut rows, |row| row.sequence);
+        let movements = rows.into_iter().map(render::movement).collect();
+        Ok(Response::new(ListStockMovementsResponse { movements, next_page_token }))
+    }
+
+    async fn reserve_stock(
+        &self,
+        request: Request<ReserveStockRequest>,
+    ) -> Result<Response<Reservation>, Status> {
+        let call = Call::of(&request)?;
+        let request = request.into_inner();
+        let key = read::attempt(&request.order_id, request.attempt)?;
+        let expire_time = read::expire_time(request.expire_time, self.db.clock().now())?;
+        let lines: Arc<[_]> = Arc::from(read::lines(&request.lines)?);
+        self.step(&call, key, move |tx, key| {
+            let lines = lines.clone();
+            async move { reservations::reserve(&tx, key, &lines, expire_time).await }
+        })
+        .await
+    }
+
+    async fn renew_reservation(
+        &self,
+        request: Request<RenewReservationRequest>,
+    ) -> Result<Response<Reservation>, Status> {
+        let call = Call::of(&request)?;
+        let request = request.into_inner();
+        let key = read::attempt(&request.order_id, request.attempt)?;
+        let expire_time = read::expire_time(request.expire_time, self.db.clock().now())?;
+        self.step(&call, key, move |tx, key| async move { reservations::renew(&tx, key, expire_time).await })
+            .await
+    }
+
+    async fn commit_reservation(
+        &self,
+        request: Request<CommitReservationRequest>,
+    ) -> Result<Response<Reservation>, Status> {
+        let call = Call::of(&request)?;
+        let key = read::attempt(&request.get_ref().order_id, request.get_ref().attempt)?;
+        self.step(&call, key, |tx, key| async move { reservations::commit(&tx, key).await }).await
+    }
+
+    async fn release_reservation(
+        &self,
+        request: Request<ReleaseReservationRequest>,
+    ) -> Result<Response<Reservation>, Status> {
+        let call = Call::of(&request)?;
+        let key = read::attempt(&request.get_ref().order_id, request.get_ref().attempt)?;
+        self.step(&call, key, |tx, key| async move { reservations::release(&tx, key).await }).await
+    }
+
+    async fn restock_order(
+        &self,
+        request: Request<RestockOrderRequest>,
+    ) -> Result<Response<Reservation>, Status> {
+        let call = Call::of(&request)?;
+        let key = read::attempt(&request.get_ref().order_id, request.get_ref().attempt)?;
+        self.step(&call, key, |tx, key| async move { reservations::restock(&tx, key).await }).await
+    }
+}

@@ -1,0 +1,103 @@
+//! Why a call is refused, and what its caller is told.
+
+use std::collections::HashMap;
+
+use kit::{Fault, id::ArticleId, reason};
+use sea_orm::DbErr;
+
+use crate::domain::{
+    Illegal, State,
+    article::BadPrice,
+    stock::{BadDelta, MOST_FREE, Short},
+};
+
+/// Every refusal and failure of this service.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("article not found")]
+    NoArticle(Option<ArticleId>),
+    #[error("another article has this code")]
+    CodeTaken,
+    #[error("the article has another version")]
+    Stale,
+    #[error("the price {0}")]
+    Price(#[from] BadPrice),
+    #[error("the change {0}")]
+    Delta(#[from] BadDelta),
+    #[error("there would be too much in stock")]
+    TooMuch,
+    #[error("not enough in stock")]
+    OutOfStock(Vec<Short>),
+    #[error("not for sale")]
+    Inactive(Vec<ArticleId>),
+    #[error("the reservation is {}", .0.name())]
+    Illegal(State),
+    #[error("reserved with other lines")]
+    OtherLines,
+    #[error("the end of the reservation has passed")]
+    Past,
+    #[error(transparent)]
+    Fault(#[from] Fault),
+    #[error(transparent)]
+    Database(#[from] DbErr),
+}
+
+impl From<Illegal> for Error {
+    fn from(illegal: Illegal) -> Self {
+        Error::Illegal(illegal.0)
+    }
+}
+
+impl From<Error> for Fault {
+    fn from(error: Error) -> Fault {
+        match error {
+            Error::NoArticle(None) => Fault::not_found("article"),
+            Error::NoArticle(Some(id)) => Fault::not_found("article").with("article_id", id),
+            Error::CodeTaken => Fault::already_exists("article", "code"),
+            Error::Stale => Fault::etag_mismatch(),
+            Error::Price(problem) => Fault::invalid("article.price", problem.to_string()),
+            Error::Delta(problem) => Fault::invalid("delta", problem.to_string()),
+            Error::TooMuch => Fault::invalid("delta", format!("must leave at most {MOST_FREE} units free")),
+            Error::OutOfStock(shorts) => {
+                let about = shorts.iter().map(|short| {
+                    let id = ("article_id".to_owned(), short.article_id.to_string());
+                    HashMap::from([id, ("free".to_owned(), short.free.to_string())])
+                });
+                about_each(Fault::precondition(reason::OUT_OF_STOCK, "not enough in stock"), about)
+            }
+            Error::Inactive(ids) => {
+                let about = ids.iter().map(|id| HashMap::from([("article_id".to_owned(), id.to_string())]));
+                about_each(Fault::precondition(reason::ARTICLE_INACTIVE, "not for sale"), about)
+            }
+            Error::Illegal(State::Unmade) => Fault::not_found("reservation"),
+            Error::Illegal(state) => Fault::illegal_state("the reservation's state forbids it", state.name()),
+            Error::OtherLines => {
+                Fault::invalid("lines", "differ from those that this try of the order has reserved already")
+            }
+            Error::Past => Fault::invalid("expire_time", "must be in the future"),
+            Error::Fault(fault) => fault,
+            Error::Database(error) => Fault::from(error),
+        }
+    }
+}
+
+/// One `ErrorInfo` for each of what a refusal is about.
+fn about_each(mut fault: Fault, about: impl Iterator<Item = HashMap<String, String>>) -> Fault {
+    fault.metadata = about.collect();
+    fault
+}
+
+impl From<Error> for tonic::Status {
+    fn from(error: Error) -> tonic::Status {
+        Fault::from(error).into()
+    }
+}
+
+impl kit::write::Failure for Error {
+    fn database(&self) -> Option<&DbErr> {
+        match self {
+            Error::Database(error) => Some(error),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,239 @@
+//! Articles one by one, and their words.
+
+use std::collections::BTreeSet;
+
+use kit::{Money, Tx, fault, id::ArticleId};
+use sea_orm::{
+    ActiveValue::Set,
+    ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QuerySelect, SelectTwo,
+    sea_query::{Expr, ExprTrait},
+};
+
+use super::table::{article, stock, word};
+use crate::{
+    domain::{
+        article::{Article, Content},
+        listing::Sight,
+        words::fold_line,
+    },
+    error::Error,
+};
+
+/// Inserts an article, its words and its stock, which is empty.
+pub async fn insert(tx: &Tx, id: ArticleId, content: &Content) -> Result<Article, Error> {
+    let now = tx.now();
+    let mut row = columns(content);
+    row.id = Set(id);
+    row.version = Set(1);
+    row.create_time = Set(now);
+    row.update_time = Set(now);
+    row.deleted_time = Set(None);
+    article::Entity::insert(row).exec_without_returning(&**tx).await.map_err(taken)?;
+    let empty = stock::Model { article_id: id, free: 0, reserved: 0, sold: 0, movements: 0 };
+    stock::Entity::insert(stock::ActiveModel::from(empty)).exec_without_returning(&**tx).await?;
+    insert_words(tx, id, content.words()).await?;
+    Ok(Article { id, content: content.clone(), version: 1, create_time: now, update_time: now, free: 0 })
+}
+
+/// Changes an article as `change` has it, if it is in the version that `etag` names; an empty etag is any.
+pub async fn update(
+    tx: &Tx,
+    id: ArticleId,
+    etag: &str,
+    change: impl FnOnce(&mut Content) -> Result<bool, Error>,
+) -> Result<Article, Error> {
+    let row = lock(tx, id, etag).await?;
+    let free = stock::Entity::find_by_id(id).one(&**tx).await?.map_or(0, |stock| stock.free);
+    let mut article = read(row, free)?;
+    let words = article.content.words();
+    if !change(&mut article.content)? {
+        return Ok(article);
+    }
+    let mut row = columns(&article.content);
+    row.version = Set(article.version + 1);
+    row.update_time = Set(tx.now());
+    save(tx, id, article.version, row).await?;
+    article.version += 1;
+    article.update_time = tx.now();
+    let new = article.content.words();
+    delete_words(tx, id, words.difference(&new).cloned().collect()).await?;
+    insert_words(tx, id, new.difference(&words).cloned().collect()).await?;
+    Ok(article)
+}
+
+/// Marks an article as deleted and frees its code. It is found no more, but for the mesh by its id.
+pub async fn delete(tx: &Tx, id: ArticleId, etag: &str) -> Result<(), Error> {
+    let row = lock(tx, id, etag).await?;
+    let deleted = article::ActiveModel {
+        code_folded: Set(format!(":{id}")),
+        active: Set(false),
+        version: Set(row.version + 1),
+        update_time: Set(tx.now()),
+        deleted_time: Set(Some(tx.now())),
+        ..Default::default()
+    };
+    save(tx, id, row.version, deleted).await?;
+    word::Entity::delete_many().filter(word::Column::ArticleId.eq(id)).exec(&**tx).await?;
+    Ok(())
+}
+
+/// Finds an article by its id.
+pub async fn by_id(db: &impl ConnectionTrait, sight: Sight, id: ArticleId) -> Result<Article, Error> {
+    one(db, Condition::all().add(seen_by_id(sight)).add(article::Column::Id.eq(id))).await
+}
+
+/// Finds an article by its code.
+pub async fn by_code(db: &impl ConnectionTrait, sight: Sight, code: &str) -> Result<Article, Error> {
+    one(db, Condition::all().add(seen(sight)).add(article::Column::CodeFolded.eq(fold_code(code)))).await
+}
+
+/// Finds those articles of a batch that there are, in no order.
+pub async fn by_ids(
+    db: &impl ConnectionTrait,
+    sight: Sight,
+    ids: BTreeSet<ArticleId>,
+) -> Result<Vec<Article>, Error> {
+    let rows = with_stock().filter(seen_by_id(sight)).filter(article::Column::Id.is_in(ids)).all(db).await?;
+    rows.into_iter().map(joined).collect()
+}
+
+/// Articles together with their stock.
+pub(super) fn with_stock() -> SelectTwo<article::Entity, stock::Entity> {
+    article::Entity::find().inner_join(stock::Entity).select_also(stock::Entity)
+}
+
+/// What a caller can find.
+pub(super) fn seen(sight: Sight) -> Condition {
+    match sight {
+        Sight::Public => Condition::all().add(article::Column::Active.eq(true)),
+        Sight::Staff | Sight::Mesh => Condition::all().add(article::Column::DeletedTime.is_null()),
+    }
+}
+
+/// What a caller can find who knows the id.
+fn seen_by_id(sight: Sight) -> Condition {
+    match sight {
+        Sight::Public | Sight::Staff => seen(sight),
+        Sight::Mesh => Condition::all(),
+    }
+}
+
+/// A row of [`with_stock`] as an article.
+pub(super) fn joined((row, stock): (article::Model, Option<stock::Model>)) -> Result<Article, Error> {
+    read(row, stock.map_or(0, |stock| stock.free))
+}
+
+async fn one(db: &impl ConnectionTrait, condition: Condition) -> Result<Article, Error> {
+    let found = with_stock().filter(condition).one(db).await?;
+    found.map(joined).unwrap_or(Err(Error::NoArticle(None)))
+}
+
+/// Reads an article for change; nobody else changes it until the transaction ends.
+async fn lock(tx: &Tx, id: ArticleId, etag: &str) -> Result<article::Model, Error> {
+    let found =
+        article::Entity::find_by_id(id).filter(seen(Sight::Staff)).lock_exclusive().one(&**tx).await?;
+    let row = found.ok_or(Error::NoArticle(None))?;
+    if etag.is_empty() || etag == row.version.to_string() { Ok(row) } else { Err(Error::Stale) }
+}
+
+/// Writes the columns that are set, if the article is still in this version.
+async fn save(tx: &Tx, id: ArticleId, version: i64, row: article::ActiveModel) -> Result<(), Error> {
+    let done = article::Entity::update_many()
+        .set(row)
+        .filter(article::Column::Id.eq(id))
+        .filter(article::Column::Version.eq(version))
+        .exec(&**tx)
+        .await
+        .map_err(taken)?;
+    if done.rows_affected == 1 { Ok(()) } else { Err(Error::Stale) }
+}
+
+async fn insert_words(tx: &Tx, id: ArticleId, words: BTreeSet<String>) -> Result<(), DbErr> {
+    if words.is_empty() {
+        return Ok(());
+    }
+    let rows = words.into_iter().map(|word| word::ActiveModel { article_id: Set(id), word: Set(word) });
+    word::Entity::insert_many(rows).exec_without_returning(&**tx).await.map(|_| ())
+}
+
+async fn delete_words(tx: &Tx, id: ArticleId, words: BTreeSet<String>) -> Result<(), DbErr> {
+    if words.is_empty() {
+        return Ok(());
+    }
+    let gone = word::Entity::delete_many()
+        .filter(word::Column::ArticleId.eq(id))
+        .filter(word::Column::Word.is_in(words));
+    gone.exec(&**tx).await.map(|_| ())
+}
+
+fn taken(error: DbErr) -> Error {
+    match fault::unique_violation(&error) {
+        Some(by) if by.contains("articles_code") || by.contains("code_folded") => Error::CodeTaken,
+        _ => Error::Database(error),
+    }
+}
+
+fn fold_code(code: &str) -> String {
+    code.to_ascii_lowercase()
+}
+
+/// The columns that follow from the content.
+fn columns(content: &Content) -> article::ActiveModel {
+    article::ActiveModel {
+        code: Set(content.code.clone()),
+        code_folded: Set(fold_code(&content.code)),
+        name: Set(content.name.clone()),
+        name_folded: Set(fold_line(&content.name, 200)),
+        description: Set(content.description.clone()),
+        category: Set(content.category.clone()),
+        category_folded: Set(fold_line(&content.category, 100)),
+        price_minor: Set(content.price.map(|price| price.minor)),
+        currency: Set(content.price.map(|price| price.currency.to_string())),
+        price_order: Set(content.price_order()),
+        tax_rate_basis_points: Set(content.tax_rate_basis_points),
+        image_url: Set(content.image_url.clone()),
+        active: Set(content.active),
+        low_stock_threshold: Set(content.low_stock_threshold),
+        ..Default::default()
+    }
+}
+
+fn read(row: article::Model, free: i64) -> Result<Article, Error> {
+    let price = match (row.price_minor, &row.currency) {
+        (Some(minor), Some(code)) => {
+            let currency =
+                code.parse().map_err(|()| kit::Fault::internal(format!("stored currency {code:?}")))?;
+            Some(Money::new(minor, currency))
+        }
+        _ => None,
+    };
+    Ok(Article {
+        id: row.id,
+        content: Content {
+            code: row.code,
+            name: row.name,
+            description: row.description,
+            category: row.category,
+            price,
+            tax_rate_basis_points: row.tax_rate_basis_points,
+            image_url: row.image_url,
+            active: row.active,
+            low_stock_threshold: row.low_stock_threshold,
+        },
+        version: row.version,
+        create_time: row.create_time,
+        update_time: row.update_time,
+        free,
+    })
+}
+
+/// A condition that an article exists for staff, within a query on something that has its id.
+pub(super) fn exists(id: Expr) -> Expr {
+    let mut found = sea_orm::sea_query::Query::select();
+    found
+        .expr(Expr::val(1))
+        .from(article::Entity)
+        .and_where(Expr::col((article::Entity, article::Column::Id)).eq(id))
+        .and_where(article::Column::DeletedTime.is_null());
+    Expr::exists(found)
+}

@@ -1,0 +1,218 @@
+//! Reservations. A reservation's row is locked before any stock, so that its calls take turns.
+
+use kit::{Db, Time, Tx};
+use sea_orm::{
+    ActiveValue::Set,
+    ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::{Expr, ExprTrait, OnConflict},
+};
+
+use super::{
+    stock,
+    table::{line, reservation},
+};
+use crate::{
+    domain::{
+        Event, Illegal, State,
+        stock::{Attempt, Line, RELEASE, RESERVE, RESTOCK, Reservation, SELL, shortages, withdrawn},
+    },
+    error::Error,
+};
+
+/// Sets stock aside for all lines or none. A repeat answers what there is.
+pub async fn reserve(tx: &Tx, key: Attempt, lines: &[Line], expire_time: Time) -> Result<Reservation, Error> {
+    if !insert(tx, key, State::Held, expire_time).await? {
+        let (row, state) = lock(tx, key).await?;
+        state.after(Event::Reserve)?;
+        return if same(lines, &lines_of(tx, key).await?) {
+            row.ok_or(missing())
+        } else {
+            Err(Error::OtherLines)
+        };
+    }
+    if expire_time <= tx.now() {
+        return Err(Error::Past);
+    }
+    let found = stock::lock(tx, lines.iter().map(|line| line.article_id).collect()).await?;
+    let withdrawn = withdrawn(lines, &found);
+    if !withdrawn.is_empty() {
+        return Err(Error::Inactive(withdrawn));
+    }
+    let short = shortages(lines, &found);
+    if !short.is_empty() {
+        return Err(Error::OutOfStock(short));
+    }
+    let rows = lines.iter().map(|line| line::ActiveModel {
+        order_id: Set(key.order_id),
+        attempt: Set(key.attempt),
+        article_id: Set(line.article_id),
+        quantity: Set(line.quantity),
+    });
+    line::Entity::insert_many(rows).exec_without_returning(&**tx).await?;
+    stock::shift(tx, key, RESERVE).await?;
+    Ok(Reservation { key, state: State::Held, expire_time })
+}
+
+/// Moves the end of a reservation.
+pub async fn renew(tx: &Tx, key: Attempt, expire_time: Time) -> Result<Reservation, Error> {
+    let (row, state) = lock(tx, key).await?;
+    let next = state.after(Event::Renew)?;
+    if expire_time <= tx.now() {
+        return Err(Error::Past);
+    }
+    let row = row.ok_or(missing())?;
+    change(tx, key, state, next, Some(expire_time)).await?;
+    Ok(Reservation { expire_time, ..row })
+}
+
+/// Sells what is reserved. What has expired is reserved again first, if there is enough.
+pub async fn commit(tx: &Tx, key: Attempt) -> Result<Reservation, Error> {
+    let (row, state) = lock(tx, key).await?;
+    let next = state.after(Event::Commit)?;
+    let row = row.ok_or(missing())?;
+    if next == state {
+        return Ok(row);
+    }
+    change(tx, key, state, next, None).await?;
+    if state == State::Expired {
+        let lines = lines_of(tx, key).await?;
+        let found = stock::lock(tx, lines.iter().map(|line| line.article_id).collect()).await?;
+        let short = shortages(&lines, &found);
+        if !short.is_empty() {
+            return Err(Error::OutOfStock(short));
+        }
+        stock::shift(tx, key, RESERVE).await?;
+    }
+    stock::shift(tx, key, SELL).await?;
+    Ok(Reservation { state: next, ..row })
+}
+
+/// Gives back what is reserved, or leaves a mark that keeps it from being reserved late.
+pub async fn release(tx: &Tx, key: Attempt) -> Result<Reservation, Error> {
+    let (mut row, mut state) = lock(tx, key).await?;
+    if state == State::Unmade {
+        let next = state.after(Event::Release)?;
+        if insert(tx, key, next, tx.now()).await? {
+            return Ok(Reservation { key, state: next, expire_time: tx.now() });
+        }
+        (row, state) = lock(tx, key).await?;
+    }
+    let next = state.after(Event::Release)?;
+    let row = row.ok_or(missing())?;
+    if next == state {
+        return Ok(row);
+    }
+    change(tx, key, state, next, None).await?;
+    if state == State::Held {
+        stock::shift(tx, key, RELEASE).await?;
+    }
+    Ok(Reservation { state: next, ..row })
+}
+
+/// Gives back what was sold.
+pub async fn restock(tx: &Tx, key: Attempt) -> Result<Reservation, Error> {
+    let (row, state) = lock(tx, key).await?;
+    let next = state.after(Event::Restock)?;
+    let row = row.ok_or(missing())?;
+    if next == state {
+        return Ok(row);
+    }
+    change(tx, key, state, next, None).await?;
+    stock::shift(tx, key, RESTOCK).await?;
+    Ok(Reservation { state: next, ..row })
+}
+
+/// Reservations whose time is over, the longest overdue first.
+pub async fn overdue(db: &Db, now: Time, limit: u64) -> Result<Vec<Attempt>, DbErr> {
+    let rows: Vec<(kit::id::OrderId, i32)> = reservation::Entity::find()
+        .select_only()
+        .columns([reservation::Column::OrderId, reservation::Column::Attempt])
+        .filter(reservation::Column::State.eq(State::Held))
+        .filter(reservation::Column::ExpireTime.lte(now))
+        .order_by_asc(reservation::Column::ExpireTime)
+        .limit(limit)
+        .into_tuple()
+        .all(db.read())
+        .await?;
+    Ok(rows.into_iter().map(|(order_id, attempt)| Attempt { order_id, attempt }).collect())
+}
+
+/// Ends a reservation whose time is over. `false` where it was renewed, or ended, meanwhile.
+pub async fn expire(tx: &Tx, key: Attempt) -> Result<bool, Error> {
+    let (row, state) = lock(tx, key).await?;
+    let Ok(next) = state.after(Event::Expire) else { return Ok(false) };
+    if row.is_none_or(|row| row.expire_time > tx.now()) {
+        return Ok(false);
+    }
+    change(tx, key, state, next, None).await?;
+    stock::shift(tx, key, RELEASE).await?;
+    Ok(true)
+}
+
+/// Reads a reservation; nobody else changes it until the transaction ends.
+async fn lock(tx: &Tx, key: Attempt) -> Result<(Option<Reservation>, State), DbErr> {
+    let row =
+        reservation::Entity::find_by_id((key.order_id, key.attempt)).lock_exclusive().one(&**tx).await?;
+    let found = row.map(|row| Reservation { key, state: row.state, expire_time: row.expire_time });
+    Ok((found, found.map_or(State::Unmade, |found| found.state)))
+}
+
+/// Makes a reservation's row, unless there is one: the database decides who is first.
+async fn insert(tx: &Tx, key: Attempt, state: State, expire_time: Time) -> Result<bool, DbErr> {
+    let row = reservation::ActiveModel {
+        order_id: Set(key.order_id),
+        attempt: Set(key.attempt),
+        state: Set(state),
+        expire_time: Set(expire_time),
+        version: Set(1),
+        create_time: Set(tx.now()),
+        update_time: Set(tx.now()),
+    };
+    let first = OnConflict::columns([reservation::Column::OrderId, reservation::Column::Attempt])
+        .do_nothing()
+        .to_owned();
+    Ok(reservation::Entity::insert(row).on_conflict(first).exec_without_returning(&**tx).await? == 1)
+}
+
+/// Takes a reservation from one state to the next, if it is still in that one.
+async fn change(
+    tx: &Tx,
+    key: Attempt,
+    from: State,
+    to: State,
+    expire_time: Option<Time>,
+) -> Result<(), Error> {
+    let mut update = reservation::Entity::update_many()
+        .col_expr(reservation::Column::State, Expr::val(to))
+        .col_expr(reservation::Column::Version, reservation::Column::Version.into_expr().add(1))
+        .col_expr(reservation::Column::UpdateTime, Expr::val(tx.now()));
+    if let Some(expire_time) = expire_time {
+        update = update.col_expr(reservation::Column::ExpireTime, Expr::val(expire_time));
+    }
+    let done = update
+        .filter(reservation::Column::OrderId.eq(key.order_id))
+        .filter(reservation::Column::Attempt.eq(key.attempt))
+        .filter(reservation::Column::State.eq(from))
+        .exec(&**tx)
+        .await?;
+    if done.rows_affected == 1 { Ok(()) } else { Err(Illegal(from).into()) }
+}
+
+async fn lines_of(tx: &Tx, key: Attempt) -> Result<Vec<Line>, DbErr> {
+    let rows = line::Entity::find()
+        .filter(line::Column::OrderId.eq(key.order_id))
+        .filter(line::Column::Attempt.eq(key.attempt))
+        .order_by_asc(line::Column::ArticleId)
+        .all(&**tx)
+        .await?;
+    Ok(rows.into_iter().map(|row| Line { article_id: row.article_id, quantity: row.quantity }).collect())
+}
+
+/// Whether these are the same lines in whatever order.
+fn same(asked: &[Line], kept: &[Line]) -> bool {
+    asked.len() == kept.len() && asked.iter().all(|line| kept.contains(line))
+}
+
+fn missing() -> Error {
+    Error::Illegal(State::Unmade)
+}

@@ -1,0 +1,206 @@
+//! Stock and its movements.
+
+use kit::{
+    Tx,
+    id::{ArticleId, OrderId},
+};
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, DatabaseBackend, DbErr, EntityTrait, QueryFilter, QueryOrder,
+    QuerySelect,
+    sea_query::{Expr, ExprTrait, Query, SelectStatement},
+};
+
+use super::{
+    articles,
+    table::{article, line, movement, stock},
+};
+use crate::{
+    domain::stock::{Attempt, Found, MOST_FREE, Movement, Reason, Short},
+    error::Error,
+};
+
+#[cfg(test)]
+pub use movement::Entity as Movements;
+pub use movement::Model as Moved;
+pub use stock::Model as Stock;
+
+/// An article's stock.
+pub async fn find(db: &impl ConnectionTrait, id: ArticleId) -> Result<Stock, Error> {
+    let found = stock::Entity::find_by_id(id).filter(articles::exists(Expr::val(id))).one(db).await?;
+    found.ok_or(Error::NoArticle(None))
+}
+
+/// Changes what is free. The database refuses what would leave less than none, or too much.
+pub async fn adjust(tx: &Tx, id: ArticleId, delta: i64, reason: Reason, note: &str) -> Result<Stock, Error> {
+    let free = || Expr::col((stock::Entity, stock::Column::Free));
+    let mut most = Condition::all();
+    if delta > 0 {
+        most = most.add(free().lte(MOST_FREE - delta));
+    }
+    let done = stock::Entity::update_many()
+        .col_expr(stock::Column::Free, free().add(delta))
+        .col_expr(stock::Column::Movements, stock::Column::Movements.into_expr().add(1))
+        .filter(stock::Column::ArticleId.eq(id))
+        .filter(free().gte(delta.saturating_neg()))
+        .filter(most)
+        .filter(articles::exists(Expr::val(id)))
+        .exec(&**tx)
+        .await?;
+    let stock = find(&**tx, id).await?;
+    match done.rows_affected {
+        1 => {}
+        _ if delta > 0 => return Err(Error::TooMuch),
+        _ => return Err(Error::OutOfStock(vec![Short { article_id: id, free: stock.free }])),
+    }
+    let moved = Moved {
+        article_id: id,
+        sequence: stock.movements,
+        reason: reason as i32,
+        free_change: delta,
+        reserved_change: 0,
+        sold_change: 0,
+        order_id: None,
+        note: note.to_owned(),
+        actor: tx.actor(),
+        create_time: tx.now(),
+    };
+    movement::Entity::insert(movement::ActiveModel::from(moved)).exec_without_returning(&**tx).await?;
+    Ok(stock)
+}
+
+/// Movements of an article before a sequence, the newest first.
+pub async fn movements(
+    db: &impl ConnectionTrait,
+    id: ArticleId,
+    before: Option<i64>,
+    limit: u64,
+) -> Result<Vec<Moved>, Error> {
+    let rows = movement::Entity::find()
+        .filter(movement::Column::ArticleId.eq(id))
+        .filter(Condition::all().add_option(before.map(|sequence| movement::Column::Sequence.lt(sequence))))
+        .filter(articles::exists(Expr::val(id)))
+        .order_by_desc(movement::Column::Sequence)
+        .limit(limit)
+        .all(db)
+        .await?;
+    if rows.is_empty() {
+        find(db, id).await?;
+    }
+    Ok(rows)
+}
+
+/// Reads these articles and their stock, and keeps both as they are until the transaction ends. Locks are
+/// taken in the order of ids, here as everywhere.
+pub async fn lock(tx: &Tx, ids: Vec<ArticleId>) -> Result<Vec<Found>, DbErr> {
+    let rows: Vec<(ArticleId, bool, i64)> = article::Entity::find()
+        .inner_join(stock::Entity)
+        .select_only()
+        .column(article::Column::Id)
+        .column(article::Column::Active)
+        .column(stock::Column::Free)
+        .filter(article::Column::Id.is_in(ids))
+        .order_by_asc(article::Column::Id)
+        .lock_exclusive()
+        .into_tuple()
+        .all(&**tx)
+        .await?;
+    Ok(rows.into_iter().map(|(article_id, active, free)| Found { article_id, active, free }).collect())
+}
+
+/// Moves the stock of a reservation's lines, and writes it down. Stock that is not there is an error of the
+/// caller's, who knows the reservation's state and has locked its row.
+pub async fn shift(tx: &Tx, key: Attempt, movement: Movement) -> Result<(), Error> {
+    if tx.db().backend() != DatabaseBackend::Sqlite {
+        // One UPDATE of several rows takes its locks in any order.
+        let lock = Query::select()
+            .column(stock::Column::ArticleId)
+            .from(stock::Entity)
+            .and_where(stock::Column::ArticleId.in_subquery(of_lines(key, line::Column::ArticleId)))
+            .order_by(stock::Column::ArticleId, sea_orm::Order::Asc)
+            .lock_exclusive()
+            .to_owned();
+        tx.query_all(&lock).await?;
+    }
+    let quantity = || {
+        let mut quantity = of_lines(key, line::Column::Quantity);
+        quantity.and_where(
+            Expr::col((line::Entity, line::Column::ArticleId))
+                .equals((stock::Entity, stock::Column::ArticleId)),
+        );
+        Expr::from(sea_orm::sea_query::SubQueryStatement::from(quantity))
+    };
+    let mut update = Query::update();
+    update
+        .table(stock::Entity)
+        .value(stock::Column::Movements, Expr::col(stock::Column::Movements).add(1))
+        .and_where(stock::Column::ArticleId.in_subquery(of_lines(key, line::Column::ArticleId)));
+    let figures = [
+        (stock::Column::Free, movement.free),
+        (stock::Column::Reserved, movement.reserved),
+        (stock::Column::Sold, movement.sold),
+    ];
+    for (figure, times) in figures.into_iter().filter(|(_, times)| *times != 0) {
+        update.value(figure, Expr::col(figure).add(quantity().mul(times)));
+        if times < 0 {
+            update.and_where(Expr::col((stock::Entity, figure)).gte(quantity()));
+        }
+    }
+    let moved = tx.execute(&update).await?.rows_affected();
+    let written = write_down(tx, key, movement).await?;
+    if moved == written {
+        Ok(())
+    } else {
+        Err(kit::Fault::internal("a reservation does not match its stock").into())
+    }
+}
+
+/// Writes the movements of a reservation's lines; each article's counter has its sequence already.
+async fn write_down(tx: &Tx, key: Attempt, movement: Movement) -> Result<u64, Error> {
+    use movement::Column;
+    let quantity = |times: i64| Expr::col((line::Entity, line::Column::Quantity)).mul(times);
+    let rows = Query::select()
+        .column((stock::Entity, stock::Column::ArticleId))
+        .column((stock::Entity, stock::Column::Movements))
+        .expr(Expr::val(movement.reason as i32))
+        .expr(quantity(movement.free))
+        .expr(quantity(movement.reserved))
+        .expr(quantity(movement.sold))
+        .expr(Expr::val(Some::<OrderId>(key.order_id)))
+        .expr(Expr::val(""))
+        .expr(Expr::val(tx.actor()))
+        .expr(Expr::val(tx.now()))
+        .from(line::Entity)
+        .inner_join(
+            stock::Entity,
+            Expr::col((stock::Entity, stock::Column::ArticleId))
+                .equals((line::Entity, line::Column::ArticleId)),
+        )
+        .cond_where(of(key))
+        .to_owned();
+    let mut insert = Query::insert();
+    insert.into_table(movement::Entity).columns([
+        Column::ArticleId,
+        Column::Sequence,
+        Column::Reason,
+        Column::FreeChange,
+        Column::ReservedChange,
+        Column::SoldChange,
+        Column::OrderId,
+        Column::Note,
+        Column::Actor,
+        Column::CreateTime,
+    ]);
+    insert.select_from(rows).map_err(kit::Fault::internal)?;
+    Ok(tx.execute(&insert).await?.rows_affected())
+}
+
+/// A column of a reservation's lines.
+fn of_lines(key: Attempt, column: line::Column) -> SelectStatement {
+    Query::select().column((line::Entity, column)).from(line::Entity).cond_where(of(key)).to_owned()
+}
+
+fn of(key: Attempt) -> Condition {
+    Condition::all()
+        .add(Expr::col((line::Entity, line::Column::OrderId)).eq(key.order_id))
+        .add(Expr::col((line::Entity, line::Column::Attempt)).eq(key.attempt))
+}

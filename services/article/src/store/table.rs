@@ -1,0 +1,183 @@
+//! The tables.
+
+pub mod article {
+    use kit::{Time, id::ArticleId};
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "articles")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: ArticleId,
+        pub code: String,
+        /// Unique. A deleted article's begins with a colon, which no code has, so that its code is free.
+        pub code_folded: String,
+        pub name: String,
+        pub name_folded: String,
+        pub description: String,
+        pub category: String,
+        pub category_folded: String,
+        pub price_minor: Option<i64>,
+        pub currency: Option<String>,
+        /// The price in thousandths; the greatest number there is without one.
+        pub price_order: i64,
+        pub tax_rate_basis_points: i32,
+        pub image_url: String,
+        /// Never of a deleted article.
+        pub active: bool,
+        pub low_stock_threshold: i64,
+        pub version: i64,
+        pub create_time: Time,
+        pub update_time: Time,
+        pub deleted_time: Option<Time>,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {
+        #[sea_orm(has_one = "super::stock::Entity")]
+        Stock,
+    }
+
+    impl Related<super::stock::Entity> for Entity {
+        fn to() -> RelationDef {
+            Relation::Stock.def()
+        }
+    }
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// The folded words by which articles are found.
+pub mod word {
+    use kit::id::ArticleId;
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "article_words")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub article_id: ArticleId,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub word: String,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+pub mod stock {
+    use kit::id::ArticleId;
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "stock")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub article_id: ArticleId,
+        pub free: i64,
+        pub reserved: i64,
+        pub sold: i64,
+        /// How many movements there were: the last one's sequence.
+        pub movements: i64,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {
+        #[sea_orm(
+            belongs_to = "super::article::Entity",
+            from = "Column::ArticleId",
+            to = "super::article::Column::Id"
+        )]
+        Article,
+    }
+
+    impl Related<super::article::Entity> for Entity {
+        fn to() -> RelationDef {
+            Relation::Article.def()
+        }
+    }
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+pub mod movement {
+    use kit::{
+        Time,
+        id::{ArticleId, OrderId},
+    };
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "stock_movements")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub article_id: ArticleId,
+        /// From 1, without a gap.
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub sequence: i64,
+        /// The contract's number.
+        pub reason: i32,
+        pub free_change: i64,
+        pub reserved_change: i64,
+        pub sold_change: i64,
+        pub order_id: Option<OrderId>,
+        pub note: String,
+        pub actor: String,
+        pub create_time: Time,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+pub mod reservation {
+    use kit::{Time, id::OrderId};
+    use sea_orm::entity::prelude::*;
+
+    use crate::domain::State;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "reservations")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub order_id: OrderId,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub attempt: i32,
+        pub state: State,
+        pub expire_time: Time,
+        pub version: i64,
+        pub create_time: Time,
+        pub update_time: Time,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+pub mod line {
+    use kit::id::{ArticleId, OrderId};
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "reservation_lines")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub order_id: OrderId,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub attempt: i32,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub article_id: ArticleId,
+        pub quantity: i64,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}

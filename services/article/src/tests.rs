@@ -1,0 +1,10 @@
+//! The service's handlers on a fresh database each.
+
+mod articles;
+mod lists;
+mod races;
+mod reservations;
+mod scale;
+mod start;
+mod stock;
+mod support;

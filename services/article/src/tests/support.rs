@@ -1,0 +1,209 @@
+//! A shop to test with: the handlers on a database of their own, and callers.
+
+use std::{sync::Arc, time::Duration};
+
+use contracts::article::{
+    AdjustStockRequest, Article, CommitReservationRequest, CreateArticleRequest, GetArticleRequest,
+    GetStockRequest, ListArticlesRequest, ListStockMovementsRequest, ReleaseReservationRequest,
+    RenewReservationRequest, Reservation, ReservationLine, ReserveStockRequest, RestockOrderRequest, Stock,
+    StockMovement, StockReason, UpdateArticleRequest, article_service_server::ArticleService,
+    get_article_request::Key, stock_service_server::StockService,
+};
+use kit::{
+    Caller, Clock, Db, Fault, Money, Role, Time,
+    call::{Arrival, Roles},
+    db::DatabaseOptions,
+    id::{Id, OrderId, SessionId, UserId},
+};
+use prost_types::FieldMask;
+use sea_orm::ConnectionTrait;
+use tonic::{Request, Response, Status};
+
+use crate::{
+    Migrator,
+    api::{Articles, Stocks},
+};
+
+/// The handlers, on a SQLite file, or on the PostgreSQL server whose URL (without a database) is in
+/// `FEIRA_TEST_POSTGRES`.
+pub struct Shop {
+    pub db: Db,
+    pub clock: Clock,
+    pub articles: Articles,
+    pub stock: Stocks,
+    _folder: tempfile::TempDir,
+}
+
+pub fn staff() -> Caller {
+    Caller::User { id: UserId::new(), roles: Roles { staff: true, admin: false }, session: SessionId::new() }
+}
+
+pub fn shopper() -> Caller {
+    Caller::User { id: UserId::new(), roles: Roles::default(), session: SessionId::new() }
+}
+
+pub fn order_service() -> Caller {
+    Caller::Service { role: Role::Order, on_behalf_of: None }
+}
+
+/// A request as the layers hand it on.
+pub fn from<M>(caller: Caller, message: M) -> Request<M> {
+    let mut request = Request::new(message);
+    let arrival =
+        Arrival { caller, method: Arc::from("/test"), request_id: Arc::from("test"), deadline: None };
+    request.extensions_mut().insert(arrival);
+    request
+}
+
+/// The message of an answer, or the fault of a refusal.
+pub fn told<T>(answer: Result<Response<T>, Status>) -> Result<T, Fault> {
+    answer.map(Response::into_inner).map_err(|status| Fault::of(&status))
+}
+
+pub fn price(text: &str) -> Option<contracts::Money> {
+    Some(text.parse::<Money>().unwrap().into())
+}
+
+/// An active article with this code, at 9.99 EUR.
+pub fn article(code: &str, name: &str) -> Article {
+    Article {
+        code: code.into(),
+        name: name.into(),
+        price: price("9.99 EUR"),
+        active: true,
+        ..Default::default()
+    }
+}
+
+pub fn mask(paths: &[&str]) -> Option<FieldMask> {
+    Some(FieldMask { paths: paths.iter().map(ToString::to_string).collect() })
+}
+
+pub fn lines(lines: &[(&Article, i64)]) -> Vec<ReservationLine> {
+    let line = |(article, quantity): &(&Article, i64)| ReservationLine {
+        article_id: article.id.clone(),
+        quantity: *quantity,
+    };
+    lines.iter().map(line).collect()
+}
+
+impl Shop {
+    pub async fn open() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let url = match std::env::var_os("FEIRA_TEST_POSTGRES") {
+            Some(server) => {
+                let server = server.into_string().unwrap();
+                let name = format!("test_{}", OrderId::new());
+                let admin = sea_orm::Database::connect(format!("{server}/postgres")).await.unwrap();
+                admin.execute_unprepared(&format!("CREATE DATABASE {name}")).await.unwrap();
+                format!("{server}/{name}")
+            }
+            None => format!("sqlite:{}", folder.path().join("article.db").display()),
+        };
+        let clock = Clock::manual(Time(1_800_000_000_000_000));
+        let options = DatabaseOptions {
+            role: Role::Article,
+            url,
+            max_connections: 8,
+            clock: clock.clone(),
+            fingerprint_key: [7; 32],
+        };
+        let db = Db::open(options).await.unwrap();
+        db.migrate::<Migrator>().await.unwrap();
+        let (articles, stock) = (Articles::new(db.clone()), Stocks::new(db.clone()));
+        Self { db, clock, articles, stock, _folder: folder }
+    }
+
+    pub async fn create(&self, article: Article) -> Result<Article, Fault> {
+        let request = CreateArticleRequest { article: Some(article) };
+        told(self.articles.create_article(from(staff(), request)).await)
+    }
+
+    /// An article of which so many are free.
+    pub async fn stocked(&self, code: &str, free: i64) -> Article {
+        let article = self.create(article(code, code)).await.unwrap();
+        if free > 0 {
+            self.adjust(&article, free, StockReason::Received).await.unwrap();
+        }
+        article
+    }
+
+    pub async fn get(&self, caller: Caller, key: Key) -> Result<Article, Fault> {
+        told(self.articles.get_article(from(caller, GetArticleRequest { key: Some(key) })).await)
+    }
+
+    pub async fn update(&self, article: Article, paths: &[&str]) -> Result<Article, Fault> {
+        let request = UpdateArticleRequest { article: Some(article), update_mask: mask(paths) };
+        told(self.articles.update_article(from(staff(), request)).await)
+    }
+
+    /// The codes of a page, and the next page's token.
+    pub async fn list(
+        &self,
+        caller: Caller,
+        request: &ListArticlesRequest,
+    ) -> Result<(Vec<String>, String), Fault> {
+        let page = told(self.articles.list_articles(from(caller, request.clone())).await)?;
+        Ok((page.articles.into_iter().map(|article| article.code).collect(), page.next_page_token))
+    }
+
+    pub async fn adjust(&self, article: &Article, delta: i64, reason: StockReason) -> Result<Stock, Fault> {
+        let article_id = article.id.clone();
+        let request = AdjustStockRequest { article_id, delta, reason: reason.into(), note: "counted".into() };
+        told(self.stock.adjust_stock(from(staff(), request)).await)
+    }
+
+    /// Free, reserved, sold.
+    pub async fn figures(&self, article: &Article) -> (i64, i64, i64) {
+        let request = GetStockRequest { article_id: article.id.clone() };
+        let stock = told(self.stock.get_stock(from(staff(), request)).await).unwrap();
+        (stock.free, stock.reserved, stock.sold)
+    }
+
+    pub async fn movements(&self, article: &Article) -> Vec<StockMovement> {
+        let request = ListStockMovementsRequest {
+            article_id: article.id.clone(),
+            page_size: 1000,
+            ..Default::default()
+        };
+        told(self.stock.list_stock_movements(from(staff(), request)).await).unwrap().movements
+    }
+
+    pub fn ahead(&self, seconds: u64) -> Time {
+        self.clock.now() + Duration::from_secs(seconds)
+    }
+
+    /// Reserves for ten minutes.
+    pub async fn reserve(
+        &self,
+        order: OrderId,
+        attempt: i32,
+        wanted: &[(&Article, i64)],
+    ) -> Result<Reservation, Fault> {
+        let expire_time = Some(self.ahead(600).into());
+        let request =
+            ReserveStockRequest { order_id: order.to_string(), attempt, lines: lines(wanted), expire_time };
+        told(self.stock.reserve_stock(from(order_service(), request)).await)
+    }
+
+    pub async fn renew(&self, order: OrderId, attempt: i32, until: Time) -> Result<Reservation, Fault> {
+        let request =
+            RenewReservationRequest { order_id: order.to_string(), attempt, expire_time: Some(until.into()) };
+        told(self.stock.renew_reservation(from(order_service(), request)).await)
+    }
+
+    pub async fn commit(&self, order: OrderId, attempt: i32) -> Result<Reservation, Fault> {
+        let request = CommitReservationRequest { order_id: order.to_string(), attempt };
+        told(self.stock.commit_reservation(from(order_service(), request)).await)
+    }
+
+    pub async fn release(&self, order: OrderId, attempt: i32) -> Result<Reservation, Fault> {
+        let request = ReleaseReservationRequest { order_id: order.to_string(), attempt };
+        told(self.stock.release_reservation(from(order_service(), request)).await)
+    }
+
+    pub async fn restock(&self, order: OrderId, attempt: i32) -> Result<Reservation, Fault> {
+        let request = RestockOrderRequest { order_id: order.to_string(), attempt };
+        told(self.stock.restock_order(from(order_service(), request)).await)
+    }
+}
