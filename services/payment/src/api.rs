@@ -1,0 +1,184 @@
+//! `PaymentService`.
+
+use std::sync::Arc;
+
+use contracts::payment::{
+    AcknowledgePaymentRequest, CapturePaymentRequest, CreatePaymentRequest, GetPaymentRequest,
+    ListPaymentsRequest, ListPaymentsResponse, ListRefundsRequest, ListRefundsResponse, Payment, Refund,
+    RefundPaymentRequest, VoidPaymentRequest, payment_service_server::PaymentService,
+};
+use kit::{
+    Call, Fault, Money, Page, Time,
+    id::{Id, PaymentId, RefundId},
+    payment_types::PaymentTypes,
+};
+use tonic::{Request, Response, Status};
+
+use crate::{
+    domain::{Operation, State},
+    engine::Engine,
+    error::Error,
+    filter::filter,
+    render, store,
+    store::{listing, payments, refunds},
+};
+
+/// The service; cheap to clone.
+#[derive(Clone)]
+pub struct Payments {
+    pub(crate) engine: Engine,
+    types: Arc<PaymentTypes>,
+}
+
+impl Payments {
+    pub fn new(engine: Engine, types: PaymentTypes) -> Self {
+        Self { engine, types: Arc::new(types) }
+    }
+
+    /// The row that a request asks for.
+    fn new_payment(&self, request: &CreatePaymentRequest) -> Result<store::Payment, Error> {
+        let amount = Money::read(&request.amount.clone().unwrap_or_default(), "amount")?;
+        let fee = match &request.fee {
+            Some(fee) => Money::read(fee, "fee")?,
+            None => Money::zero(amount.currency),
+        };
+        if amount.minor < 0 {
+            return Err(Fault::invalid("amount", "must not be negative").into());
+        }
+        if fee.currency != amount.currency {
+            return Err(Error::Currency);
+        }
+        if !(0..=amount.minor).contains(&fee.minor) {
+            return Err(Fault::invalid("fee", "must be from zero to the amount").into());
+        }
+        let kind = self.types.get(request.payment_type).ok_or(Error::PaymentType)?;
+        let provider = self.engine.providers().get(&kind.provider).ok_or(Error::PaymentType)?;
+        if !provider.accepts(&request.payment_method) {
+            return Err(Error::PaymentMethod { provider: kind.provider.clone() });
+        }
+        Ok(store::Payment {
+            id: id(&request.id, "id")?,
+            order_id: id(&request.order_id, "order_id")?,
+            user_id: id(&request.user_id, "user_id")?,
+            state: State::Pending,
+            payment_type: request.payment_type,
+            provider: kind.provider.clone(),
+            method: request.payment_method.clone(),
+            currency: amount.currency.to_string(),
+            amount_minor: amount.minor,
+            fee_minor: fee.minor,
+            authorized_minor: 0,
+            captured_minor: 0,
+            voided_minor: 0,
+            refunded_minor: 0,
+            refund_pending_minor: 0,
+            failure_reason: String::new(),
+            action: String::new(),
+            provider_reference: String::new(),
+            operation: None,
+            operation_reason: String::new(),
+            operation_claim: None,
+            attempts: 0,
+            next_poll_time: None,
+            last_sequence: 1,
+            version: 1,
+            create_time: Time(0),
+            update_time: Time(0),
+        })
+    }
+}
+
+/// Reads a typed id; `field` is its proto path.
+pub(crate) fn id<I: Id>(text: &str, field: &str) -> Result<I, Fault> {
+    text.parse().map_err(|problem: kit::id::Malformed| Fault::invalid(field, problem.to_string()))
+}
+
+#[tonic::async_trait]
+impl PaymentService for Payments {
+    /// Idempotent by the payment's id, so an idempotency key has no part in it.
+    async fn create_payment(
+        &self,
+        request: Request<CreatePaymentRequest>,
+    ) -> Result<Response<Payment>, Status> {
+        let call = Call::of(&request)?;
+        let payment = self.new_payment(request.get_ref())?;
+        Ok(Response::new(self.engine.create(&call, payment).await?))
+    }
+
+    async fn get_payment(&self, request: Request<GetPaymentRequest>) -> Result<Response<Payment>, Status> {
+        let call = Call::of(&request)?;
+        let id = id(&request.get_ref().id, "id")?;
+        let payment = payments::get(self.engine.db().read(), call.scope()?, id).await?;
+        Ok(Response::new(self.engine.render(&payment)?))
+    }
+
+    async fn list_payments(
+        &self,
+        request: Request<ListPaymentsRequest>,
+    ) -> Result<Response<ListPaymentsResponse>, Status> {
+        let call = Call::of(&request)?;
+        let request = request.into_inner();
+        let page = Page::<PaymentId>::of(&request)?;
+        let filter = filter(&call, &request)?;
+        let mut rows =
+            listing::list(self.engine.db().read(), call.scope()?, filter, page.after, page.limit()).await?;
+        let next_page_token = page.cut(&mut rows, |row| row.id);
+        let payments = rows.iter().map(|row| self.engine.render(row)).collect::<Result<_, _>>()?;
+        Ok(Response::new(ListPaymentsResponse { payments, next_page_token }))
+    }
+
+    async fn acknowledge_payment(
+        &self,
+        request: Request<AcknowledgePaymentRequest>,
+    ) -> Result<Response<Payment>, Status> {
+        let call = Call::of(&request)?;
+        let id = id(&request.get_ref().id, "id")?;
+        Ok(self.engine.carry_out(&call, id, Operation::Acknowledge, "").await?.into())
+    }
+
+    async fn capture_payment(
+        &self,
+        request: Request<CapturePaymentRequest>,
+    ) -> Result<Response<Payment>, Status> {
+        let call = Call::of(&request)?;
+        let id = id(&request.get_ref().id, "id")?;
+        Ok(self.engine.carry_out(&call, id, Operation::Capture, "").await?.into())
+    }
+
+    async fn void_payment(&self, request: Request<VoidPaymentRequest>) -> Result<Response<Payment>, Status> {
+        let call = Call::of(&request)?;
+        let request = request.into_inner();
+        let id = id(&request.id, "id")?;
+        Ok(self.engine.carry_out(&call, id, Operation::Void, &request.reason).await?.into())
+    }
+
+    async fn refund_payment(
+        &self,
+        request: Request<RefundPaymentRequest>,
+    ) -> Result<Response<Refund>, Status> {
+        let call = Call::of(&request)?;
+        let request = request.into_inner();
+        let id = id(&request.id, "id")?;
+        let amount = request.amount.as_ref().map(|amount| Money::read(amount, "amount")).transpose()?;
+        if amount.is_some_and(|amount| amount.minor <= 0) {
+            return Err(Fault::invalid("amount", "must be more than zero").into());
+        }
+        Ok(self.engine.refund(&call, id, amount, &request.reason).await?.into())
+    }
+
+    async fn list_refunds(
+        &self,
+        request: Request<ListRefundsRequest>,
+    ) -> Result<Response<ListRefundsResponse>, Status> {
+        let call = Call::of(&request)?;
+        let request = request.into_inner();
+        let page = Page::<RefundId>::of(&request)?;
+        let payment: PaymentId = id(&request.payment_id, "payment_id")?;
+        let db = self.engine.db().read();
+        payments::get(db, call.scope()?, payment).await?;
+        let mut rows = refunds::list(db, payment, page.after, page.limit()).await?;
+        let next_page_token = page.cut(&mut rows, |row| row.id);
+        let refunds = rows.iter().map(render::refund).collect::<Result<_, _>>()?;
+        Ok(Response::new(ListRefundsResponse { refunds, next_page_token }))
+    }
+}

@@ -1,0 +1,123 @@
+//! What has become of a payment's money.
+
+use super::Event;
+
+/// Amounts in minor units of the payment's currency.
+/// `0 <= refunded + refund_pending <= captured` and `captured + voided <= authorized <= amount`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Balance {
+    pub amount: i64,
+    pub authorized: i64,
+    pub captured: i64,
+    pub voided: i64,
+    pub refunded: i64,
+    /// Spoken for by refunds under way.
+    pub refund_pending: i64,
+}
+
+/// More than there is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("more than is left")]
+pub struct Unbalanced;
+
+impl Balance {
+    /// What an event makes of it. Refunds have their own steps.
+    pub fn after(mut self, event: Event) -> Self {
+        match event {
+            Event::Authorized => self.authorized = self.amount,
+            Event::Captured => {
+                self.authorized = self.amount;
+                self.captured = self.amount;
+            }
+            Event::Voided | Event::Declined => self.voided = self.authorized - self.captured,
+            Event::Began | Event::Waits | Event::Lost | Event::RefundedInPart | Event::RefundedWhole => {}
+        }
+        self
+    }
+
+    /// What may still be given back.
+    pub fn refundable(self) -> i64 {
+        self.captured - self.refunded - self.refund_pending
+    }
+
+    /// Speaks for a refund.
+    pub fn reserve(mut self, amount: i64) -> Result<Self, Unbalanced> {
+        if amount <= 0 || amount > self.refundable() {
+            return Err(Unbalanced);
+        }
+        self.refund_pending += amount;
+        Ok(self)
+    }
+
+    /// Ends a refund that was spoken for; the event says what it makes of the payment.
+    pub fn give_back(mut self, amount: i64) -> Result<(Self, Event), Unbalanced> {
+        self = self.release(amount)?;
+        self.refunded += amount;
+        let whole = self.refunded == self.captured;
+        Ok((self, if whole { Event::RefundedWhole } else { Event::RefundedInPart }))
+    }
+
+    /// Frees what a refund spoke for.
+    pub fn release(mut self, amount: i64) -> Result<Self, Unbalanced> {
+        if amount <= 0 || amount > self.refund_pending {
+            return Err(Unbalanced);
+        }
+        self.refund_pending -= amount;
+        Ok(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn new(amount: i64) -> Balance {
+        Balance { amount, ..Balance::default() }
+    }
+
+    fn sound(balance: Balance) -> bool {
+        let Balance { amount, authorized, captured, voided, refunded, refund_pending } = balance;
+        refunded >= 0
+            && refund_pending >= 0
+            && voided >= 0
+            && refunded + refund_pending <= captured
+            && captured + voided <= authorized
+            && authorized <= amount
+    }
+
+    #[test]
+    fn all_of_it_given_back_is_a_whole_refund() {
+        let captured = new(100).after(Event::Captured);
+        let (part, event) = captured.reserve(40).unwrap().give_back(40).unwrap();
+        assert_eq!((event, part.refundable()), (Event::RefundedInPart, 60));
+        let (whole, event) = part.reserve(60).unwrap().give_back(60).unwrap();
+        assert_eq!((event, whole.refundable()), (Event::RefundedWhole, 0));
+    }
+
+    #[test]
+    fn giving_up_what_was_authorised_voids_it() {
+        assert_eq!(new(100).after(Event::Authorized).after(Event::Voided).voided, 100);
+        assert_eq!(new(100).after(Event::Voided).voided, 0);
+    }
+
+    proptest! {
+        #[test]
+        fn never_more_is_given_back_than_was_captured(
+            amount in 0i64..1_000,
+            steps in proptest::collection::vec((0u8..3, -5i64..400), 0..40),
+        ) {
+            let mut balance = new(amount).after(Event::Captured);
+            for (step, amount) in steps {
+                let tried = match step {
+                    0 => balance.reserve(amount),
+                    1 => balance.give_back(amount).map(|done| done.0),
+                    _ => balance.release(amount),
+                };
+                balance = tried.unwrap_or(balance);
+                prop_assert!(sound(balance), "{balance:?}");
+            }
+        }
+    }
+}

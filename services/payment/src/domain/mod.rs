@@ -1,0 +1,13 @@
+//! Pure rules: which states follow which, what a provider's answer means, how much may be given back.
+
+mod admission;
+mod balance;
+mod outcome;
+mod pace;
+mod state;
+
+pub use admission::{Admission, admit};
+pub use balance::Balance;
+pub use outcome::{Conclusion, Verdict, conclude, learn, verdict};
+pub use pace::Pace;
+pub use state::{Event, Operation, RefundState, State, next};

@@ -1,0 +1,120 @@
+//! Changing a payment: its row, its history, its ledger and its event, together.
+
+use contracts::payment as wire;
+use kit::{Fault, Tx, id::Id};
+
+use super::Engine;
+use crate::{
+    domain::{Conclusion, Event, Operation, State, next},
+    error::Error,
+    provider::Standing,
+    render,
+    store::{Payment, entry, history, payments},
+};
+
+impl Engine {
+    /// The payment as the contract shows it.
+    pub fn render(&self, payment: &Payment) -> Result<wire::Payment, Error> {
+        let action_url = match self.0.providers.get(&payment.provider) {
+            Some(provider) if payment.state == State::Processing && !payment.action.is_empty() => {
+                provider.action_url(&payment.action)
+            }
+            _ => String::new(),
+        };
+        Ok(render::payment(payment, action_url)?)
+    }
+
+    /// Writes what became of `before`, whose row the transaction has locked.
+    pub(super) async fn change(
+        &self,
+        tx: &Tx,
+        before: &Payment,
+        mut after: Payment,
+        note: &str,
+    ) -> Result<Payment, Error> {
+        let visible = self.render(&after)? != self.render(before)?;
+        let moved = after.state != before.state;
+        after.version = before.version + 1;
+        if moved {
+            after.last_sequence = before.last_sequence + 1;
+        }
+        if visible {
+            after.update_time = tx.now();
+        }
+        payments::update(tx, &after).await?;
+        if moved {
+            history::note(tx, &after, note).await?;
+        }
+        let captured = after.captured_minor - before.captured_minor;
+        if captured > 0 {
+            entry::book(tx, &after, after.id.uuid(), captured).await?;
+        }
+        if visible {
+            self.publish(tx, &after).await?;
+        }
+        Ok(after)
+    }
+
+    /// Tells the followers how a payment is now.
+    pub(super) async fn publish(&self, tx: &Tx, payment: &Payment) -> Result<(), Error> {
+        let event = wire::PaymentChanged { payment: Some(self.render(payment)?) };
+        Ok(tx.publish(payment.id, &event).await?)
+    }
+
+    /// What a conclusion makes of a payment. `operation` is the one it ends; none, where the provider was
+    /// only asked.
+    pub(super) fn concluded(
+        &self,
+        tx: &Tx,
+        before: &Payment,
+        operation: Option<Operation>,
+        conclusion: Conclusion,
+    ) -> Result<Payment, Error> {
+        let (now, pace) = (tx.now(), self.0.pace);
+        let mut after = before.clone();
+        after.operation = None;
+        after.operation_claim = None;
+        after.next_poll_time = None;
+        after.attempts = 0;
+        let Conclusion::Event { event, told, failure_reason } = conclusion else {
+            if after.state == State::Processing {
+                after.next_poll_time = Some(now + pace.waiting(before.update_time, now));
+            }
+            return Ok(after);
+        };
+        after.state = next(before.state, event).map_err(Fault::internal)?;
+        after.set_balance(before.balance().after(event));
+        if let Some(told) = &told
+            && !told.reference.is_empty()
+        {
+            after.provider_reference.clone_from(&told.reference);
+        }
+        after.action = match told.map(|told| told.standing) {
+            Some(Standing::Waiting { action }) => action,
+            Some(_) => String::new(),
+            None => before.action.clone(),
+        };
+        match event {
+            Event::Waits => after.next_poll_time = Some(now + pace.waiting(now, now)),
+            Event::Lost => {
+                after.operation = operation.or(before.operation);
+                if before.state == State::Unknown {
+                    after.attempts = before.attempts.saturating_add(1);
+                }
+                let asks = self.provider(before).is_ok_and(|provider| provider.capabilities().can_ask);
+                after.next_poll_time = asks.then(|| now + pace.backoff(after.attempts));
+            }
+            Event::Declined => after.failure_reason = cut(failure_reason),
+            Event::Voided if before.operation == Some(Operation::Void) => {
+                after.failure_reason.clone_from(&before.operation_reason);
+            }
+            _ => {}
+        }
+        Ok(after)
+    }
+}
+
+/// A provider's reason, as long as the column takes.
+pub(super) fn cut(reason: String) -> String {
+    reason.chars().take(64).collect()
+}

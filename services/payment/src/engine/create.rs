@@ -1,0 +1,97 @@
+//! New payments.
+
+use contracts::payment as wire;
+use kit::{Call, Scope, id::PaymentId};
+use tokio::time::{Duration, Instant};
+use tracing::Instrument;
+
+use super::Engine;
+use crate::{
+    domain::{Event, Operation, State, next},
+    error::Error,
+    store::{Payment, history, payments},
+};
+
+/// What is kept of the caller's time to write the answer.
+const MARGIN: Duration = Duration::from_millis(300);
+
+impl Engine {
+    /// Records a payment, has its provider authorise it, and answers with how it stands once the provider
+    /// answered, or with how it stands when the caller should not wait any longer. The same payment again is
+    /// answered with how it is by then.
+    pub async fn create(&self, call: &Call, payment: Payment) -> Result<wire::Payment, Error> {
+        let id = payment.id;
+        let recorded = self.record_new(call, payment).await?;
+        if recorded.state == State::Pending {
+            let (engine, call) = (self.clone(), call.detached());
+            let drive = async move {
+                if let Err(error) = engine.drive(&call, id).await {
+                    tracing::warn!(payment = %id, %error, "a payment was not begun; the poller takes it up");
+                }
+            };
+            self.0.tasks.spawn(drive.in_current_span());
+        }
+        let left = call.time_left().map_or(self.0.pace.answer_within, |left| left.saturating_sub(MARGIN));
+        let limit = Instant::now() + left.min(self.0.pace.answer_within);
+        self.render(&self.settled(Scope::All, id, limit).await?)
+    }
+
+    /// Inserts a payment; answers with the one that is there, if it is the same.
+    async fn record_new(&self, call: &Call, payment: Payment) -> Result<Payment, Error> {
+        let engine = self.clone();
+        kit::transact(&self.0.db, call, move |tx| {
+            let (engine, mut payment) = (engine.clone(), payment.clone());
+            async move {
+                payment.create_time = tx.now();
+                payment.update_time = tx.now();
+                payment.next_poll_time = Some(tx.now() + engine.0.pace.orphaned);
+                if !payments::insert(&tx, payment.clone()).await? {
+                    let found = payments::get(&*tx, Scope::All, payment.id).await?;
+                    return if same(&found, &payment) { Ok(found) } else { Err(Error::Taken) };
+                }
+                history::note(&tx, &payment, "").await?;
+                engine.publish(&tx, &payment).await?;
+                Ok(payment)
+            }
+        })
+        .await
+    }
+
+    /// Has the provider of a payment that is only recorded authorise it. Whoever comes first does.
+    async fn drive(&self, call: &Call, id: PaymentId) -> Result<(), Error> {
+        let engine = self.clone();
+        let begun = kit::transact::<_, Error, _, _>(&self.0.db, call, move |tx| {
+            let engine = engine.clone();
+            async move {
+                let before = payments::lock(&tx, Scope::All, id).await?;
+                if before.state != State::Pending {
+                    return Ok(None);
+                }
+                let after = engine.begun(before.clone(), engine.lease(tx.now()))?;
+                Ok(Some(engine.change(&tx, &before, after, "").await?))
+            }
+        })
+        .await?;
+        if let Some(payment) = begun {
+            self.perform(call, &payment, Operation::Authorize, false).await?;
+        }
+        Ok(())
+    }
+
+    /// A payment that is about to be authorised.
+    pub(super) fn begun(&self, mut payment: Payment, until: kit::Time) -> Result<Payment, Error> {
+        payment.state = next(payment.state, Event::Began).map_err(kit::Fault::internal)?;
+        payment.operation = Some(Operation::Authorize);
+        payment.next_poll_time = Some(until);
+        Ok(payment)
+    }
+}
+
+/// Whether a payment that is there is the one that is to be made.
+fn same(found: &Payment, new: &Payment) -> bool {
+    let key = |payment: &Payment| {
+        let Payment { order_id, user_id, amount_minor, payment_type, .. } = *payment;
+        (order_id, user_id, amount_minor, payment_type, payment.currency.clone())
+    };
+    key(found) == key(new)
+}

@@ -1,0 +1,84 @@
+//! What carries payments through: operations at providers, each recorded before it is begun and again when
+//! its outcome is known, and the poller that takes up what was left lying.
+//!
+//! Whoever carries out an operation holds a lease on the payment: until `next_poll_time` nobody else touches
+//! it, and its outcome is recorded only if the payment is still at the version it began with.
+
+mod begin;
+mod change;
+mod create;
+mod lease;
+mod perform;
+mod poll;
+mod refund;
+mod resolve;
+
+use std::sync::Arc;
+
+use kit::{Db, Scope, Tasks, id::PaymentId};
+use tokio::{
+    sync::{Notify, Semaphore},
+    time::{Duration, Instant},
+};
+
+use crate::{
+    domain::Pace,
+    error::Error,
+    provider::{Provider, Providers},
+    store::{Payment, payments},
+};
+
+/// Operations that the poller carries out at a time.
+const SLOTS: usize = 64;
+/// How often a waiting call looks for what another replica committed.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// Carries payments through; cheap to clone.
+#[derive(Clone)]
+pub struct Engine(Arc<Inner>);
+
+struct Inner {
+    db: Db,
+    tasks: Tasks,
+    providers: Providers,
+    pace: Pace,
+    /// Woken whenever this process changed a payment.
+    changed: Notify,
+    slots: Arc<Semaphore>,
+}
+
+impl Engine {
+    pub fn new(db: Db, tasks: Tasks, providers: Providers, pace: Pace) -> Self {
+        let slots = Arc::new(Semaphore::new(SLOTS));
+        Self(Arc::new(Inner { db, tasks, providers, pace, changed: Notify::new(), slots }))
+    }
+
+    pub fn db(&self) -> &Db {
+        &self.0.db
+    }
+
+    pub fn providers(&self) -> &Providers {
+        &self.0.providers
+    }
+
+    /// The provider of a payment; it may be gone from the configuration.
+    fn provider(&self, payment: &Payment) -> Result<Arc<dyn Provider>, Error> {
+        let provider = self.0.providers.get(&payment.provider).cloned();
+        provider.ok_or_else(|| Error::Unavailable { provider: payment.provider.clone() })
+    }
+
+    /// Waits until no operation is under way on a payment, but not past `limit`; the payment as it is then.
+    async fn settled(&self, scope: Scope, id: PaymentId, limit: Instant) -> Result<Payment, Error> {
+        loop {
+            // Listen before looking: what commits in between wakes the wait.
+            let changed = self.0.changed.notified();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
+            let payment = payments::get(self.0.db.read(), scope, id).await?;
+            if !payment.is_under_way() || Instant::now() >= limit {
+                return Ok(payment);
+            }
+            let _ = tokio::time::timeout_at(limit.min(Instant::now() + LOOK), changed).await;
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! Refunds: the balance is spoken for before the provider is called.
+
+use std::sync::Arc;
+
+use contracts::payment as wire;
+use kit::{
+    Call, Fault, Money, Opened, Scope, Written,
+    id::{Id, PaymentId, RefundId},
+};
+use tokio::sync::oneshot;
+use tracing::Instrument;
+
+use super::{Engine, change::cut, lease::background, perform::note};
+use crate::{
+    domain::{RefundState, next},
+    error::Error,
+    provider::{Failure, Outcome},
+    render,
+    store::{Payment, Refund, entry, payments, refunds},
+};
+
+impl Engine {
+    /// Gives money of a payment back, all that is left where no amount is given.
+    pub async fn refund(
+        &self,
+        call: &Call,
+        id: PaymentId,
+        amount: Option<Money>,
+        reason: &str,
+    ) -> Result<Written<wire::Refund>, Error> {
+        let (engine, scope, reason) = (self.clone(), call.scope()?, reason.to_owned());
+        let opened = kit::open::<_, wire::Refund, Error, _, _>(&self.0.db, call, move |tx, claim| {
+            let (engine, reason) = (engine.clone(), reason.clone());
+            async move {
+                let before = payments::lock(&tx, scope, id).await?;
+                let minor = engine.refundable(&before, amount)?;
+                let refund = Refund {
+                    id: RefundId::new(),
+                    payment_id: id,
+                    amount_minor: minor,
+                    currency: before.currency.clone(),
+                    state: RefundState::Pending,
+                    reason,
+                    failure_reason: String::new(),
+                    claim,
+                    attempts: 0,
+                    next_poll_time: Some(engine.lease(tx.now())),
+                    version: 1,
+                    create_time: tx.now(),
+                    update_time: tx.now(),
+                };
+                let mut after = before.clone();
+                after.set_balance(before.balance().reserve(minor).map_err(Fault::internal)?);
+                let payment = engine.change(&tx, &before, after, "").await?;
+                refunds::insert(&tx, refund.clone()).await?;
+                Ok((payment, refund))
+            }
+        })
+        .await?;
+        let (payment, refund, guard) = match opened {
+            Opened::Replayed(written) => return Ok(written),
+            Opened::Fresh { value: (payment, refund), guard, .. } => (payment, refund, guard),
+        };
+        let (tell, told) = oneshot::channel();
+        let (engine, call) = (self.clone(), call.detached());
+        let work = async move {
+            let done = engine.perform_refund(&call, &payment, &refund).await;
+            drop(guard);
+            if let Err(Err(error)) = tell.send(done) {
+                tracing::debug!(%error, "nobody waited for the end of a refund");
+            }
+        };
+        self.0.tasks.spawn(work.in_current_span());
+        let refund = told.await.map_err(|_| Fault::internal("a refund did not end"))??;
+        Ok(Written { message: render::refund(&refund)?, replayed: false })
+    }
+
+    /// How much is to be given back, in minor units.
+    fn refundable(&self, payment: &Payment, amount: Option<Money>) -> Result<i64, Error> {
+        if !payment.state.is_captured() {
+            return Err(Error::Illegal(payment.state));
+        }
+        let refundable = payment.money(payment.balance().refundable())?;
+        let amount = amount.unwrap_or(refundable);
+        if amount.currency != refundable.currency {
+            return Err(Error::Currency);
+        }
+        if refundable.minor == 0 || amount.minor > refundable.minor {
+            return Err(Error::Refundable { state: payment.state, refundable });
+        }
+        let able = self.provider(payment)?.capabilities();
+        let partial = amount.minor < payment.captured_minor;
+        if !able.can_refund || (partial && !able.partial_refund) {
+            return Err(Error::Unsupported { provider: payment.provider.clone() });
+        }
+        Ok(amount.minor)
+    }
+
+    /// Takes up a refund that was left lying.
+    pub(super) async fn resume_refund(&self, id: RefundId) -> Result<(), Error> {
+        let engine = self.clone();
+        let taken = kit::transact::<_, Error, _, _>(&self.0.db, &background("resume"), move |tx| {
+            let engine = engine.clone();
+            async move {
+                let mut refund = refunds::lock(&tx, id).await?;
+                if refund.next_poll_time.is_none_or(|due| due > tx.now()) {
+                    return Ok(None);
+                }
+                refund.next_poll_time = Some(engine.lease(tx.now()));
+                refund.version += 1;
+                refunds::update(&tx, &refund).await?;
+                Ok(Some(refund))
+            }
+        })
+        .await?;
+        let Some(refund) = taken else { return Ok(()) };
+        let payment = payments::get(self.0.db.read(), Scope::All, refund.payment_id).await?;
+        self.perform_refund(&background("resume"), &payment, &refund).await.map(|_| ())
+    }
+
+    /// Has the provider give the money back, under the refund's id as the key, and records what came of it.
+    async fn perform_refund(&self, call: &Call, payment: &Payment, refund: &Refund) -> Result<Refund, Error> {
+        let provider = self.provider(payment)?;
+        let (key, charge, amount) =
+            (refund.id.to_string(), payment.charge()?, payment.money(refund.amount_minor)?);
+        let outcome = self.holding_refund(refund, provider.refund(&key, &charge, amount)).await;
+        if let Err(failure) = &outcome {
+            tracing::info!(refund = %refund.id, problem = note(failure), "a provider did not give money back");
+        }
+        self.record_refund(call, refund, outcome, provider.capabilities().idempotent).await
+    }
+
+    async fn record_refund(
+        &self,
+        call: &Call,
+        refund: &Refund,
+        outcome: Outcome,
+        idempotent: bool,
+    ) -> Result<Refund, Error> {
+        let (engine, outcome) = (self.clone(), Arc::new(outcome));
+        let (id, payment_id, version) = (refund.id, refund.payment_id, refund.version);
+        let recorded = kit::transact::<_, Error, _, _>(&self.0.db, call, move |tx| {
+            let (engine, outcome) = (engine.clone(), outcome.clone());
+            async move {
+                let before = payments::lock(&tx, Scope::All, payment_id).await?;
+                let mut refund = refunds::lock(&tx, id).await?;
+                if refund.version != version {
+                    return Ok(refund);
+                }
+                let (minor, mut after) = (refund.amount_minor, before.clone());
+                refund.next_poll_time = None;
+                match outcome.as_ref() {
+                    Ok(_) => {
+                        let (balance, event) = before.balance().give_back(minor).map_err(Fault::internal)?;
+                        after.state = next(before.state, event).map_err(Fault::internal)?;
+                        after.set_balance(balance);
+                        engine.change(&tx, &before, after, "").await?;
+                        entry::book(&tx, &before, id.uuid(), -minor).await?;
+                        refund.state = RefundState::Succeeded;
+                    }
+                    Err(Failure::Refused { reason, .. }) => {
+                        after.set_balance(before.balance().release(minor).map_err(Fault::internal)?);
+                        engine.change(&tx, &before, after, "").await?;
+                        refund.state = RefundState::Failed;
+                        refund.failure_reason = cut(reason.clone());
+                    }
+                    Err(Failure::NotSent { .. } | Failure::Unknown { .. }) => {
+                        // Sent again under its key it is the same refund; without keys, staff must look.
+                        let pause = engine.0.pace.backoff(refund.attempts);
+                        refund.next_poll_time = idempotent.then(|| tx.now() + pause);
+                        refund.attempts = refund.attempts.saturating_add(1);
+                    }
+                }
+                let claim = refund.claim.take();
+                refund.version += 1;
+                refund.update_time = tx.now();
+                refunds::update(&tx, &refund).await?;
+                if let Some(claim) = claim {
+                    tx.answer(&claim, &render::refund(&refund)?).await?;
+                }
+                Ok(refund)
+            }
+        })
+        .await;
+        self.0.changed.notify_waiters();
+        recorded
+    }
+}

@@ -1,0 +1,41 @@
+//! What a list request asks for.
+
+use contracts::payment::ListPaymentsRequest;
+use kit::{Call, Fault, Money};
+
+use crate::{domain::State, store::listing::Filter};
+
+/// Reads the filters of a list request.
+pub fn filter(call: &Call, request: &ListPaymentsRequest) -> Result<Filter, Fault> {
+    let bound = |money: &Option<contracts::Money>, field| {
+        money.as_ref().map(|money| Money::read(money, field)).transpose()
+    };
+    let min_amount = bound(&request.min_amount, "min_amount")?;
+    let max_amount = bound(&request.max_amount, "max_amount")?;
+    if let (Some(least), Some(most)) = (min_amount, max_amount) {
+        if least.currency != most.currency {
+            return Err(Fault::invalid("min_amount", "must be in the currency of max_amount"));
+        }
+        if least.minor > most.minor {
+            return Err(Fault::invalid("min_amount", "must not be more than max_amount"));
+        }
+    }
+    let states = request
+        .state()
+        .map(|state| State::of(state).ok_or_else(|| Fault::invalid("state", "must be a state of a payment")));
+    Ok(Filter {
+        states: states.collect::<Result<_, _>>()?,
+        pending: request.pending,
+        user: match request.user_id.as_str() {
+            "" => None,
+            user => Some(call.user_id(user, "user_id")?),
+        },
+        order: match request.order_id.as_str() {
+            "" => None,
+            order => Some(crate::api::id(order, "order_id")?),
+        },
+        payment_type: request.payment_type,
+        min_amount,
+        max_amount,
+    })
+}

@@ -1,0 +1,119 @@
+//! The payment service: payments, the providers that carry them out, and the simulated one.
+
+mod api;
+mod domain;
+mod engine;
+mod error;
+mod filter;
+mod migration;
+mod options;
+mod provider;
+mod render;
+mod simulator;
+mod store;
+#[cfg(test)]
+mod tests;
+
+use std::{net::SocketAddr, sync::Arc};
+
+use contracts::payment::payment_service_server::PaymentServiceServer;
+use kit::{Context, Db, Fault, Role, Service, Tasks, payment_types::PaymentTypes};
+use tonic::{Code, server::NamedService, service::Routes};
+
+pub use migration::Migrator;
+pub use options::Options;
+
+use crate::{
+    api::Payments,
+    domain::Pace,
+    engine::Engine,
+    provider::{Provider, Providers, Simulated},
+    simulator::Simulator,
+};
+
+/// Starts the service on an open and migrated database.
+pub async fn start(
+    options: &Options,
+    db: Db,
+    context: Context,
+    payment_types: PaymentTypes,
+) -> Result<Service, Fault> {
+    let payments = build(options, db.clone(), context.tasks, payment_types).await?;
+    let server = PaymentServiceServer::new(payments);
+    Ok(Service {
+        role: Role::Payment,
+        routes: Routes::new(server),
+        names: vec![<PaymentServiceServer<Payments> as NamedService>::NAME],
+        db,
+    })
+}
+
+/// Builds the service and starts its background tasks.
+async fn build(options: &Options, db: Db, tasks: Tasks, types: PaymentTypes) -> Result<Payments, Fault> {
+    let simulated = simulated(options, &db, &tasks).await?;
+    let providers = Providers::new([Arc::new(simulated) as Arc<dyn Provider>]);
+    for (number, kind) in types.iter() {
+        if providers.get(&kind.provider).is_none() {
+            let message = format!("payment type {number}: there is no provider {:?}", kind.provider);
+            return Err(Fault::new(Code::InvalidArgument, "CONFIGURATION", message));
+        }
+    }
+    let engine = Engine::new(db, tasks.clone(), providers, Pace::new(options.provider_poll_interval));
+    engine.start();
+    if options.simulator_url.is_none() && options.simulator_public_url.is_none() {
+        let engine = engine.clone();
+        tasks.spawn_until_drain(async move {
+            if let Err(error) = engine.announce_actions().await {
+                tracing::warn!(%error, "waiting payments were not announced");
+            }
+        });
+    }
+    Ok(Payments::new(engine, types))
+}
+
+/// The simulated provider's client; its server too, unless that runs elsewhere.
+async fn simulated(options: &Options, db: &Db, tasks: &Tasks) -> Result<Simulated, Fault> {
+    let url = match &options.simulator_url {
+        Some(url) => url.clone(),
+        None => format!("http://{}", listen(options, db, tasks).await?),
+    };
+    let public_url = options.simulator_public_url.as_ref().unwrap_or(&url);
+    for url in [&url, public_url] {
+        let wrong = |problem: String| {
+            let message = format!("the simulated payment provider's URL {url:?} is not one: {problem}");
+            Fault::new(Code::InvalidArgument, "CONFIGURATION", message)
+        };
+        let parsed: reqwest::Url = url.parse().map_err(|error| wrong(format!("{error}")))?;
+        if !matches!(parsed.scheme(), "http" | "https") || !parsed.has_host() {
+            return Err(wrong("it does not begin with http:// and a host".to_owned()));
+        }
+    }
+    Simulated::new(&url, public_url, options.provider_timeout)
+}
+
+/// Starts the simulated provider's server; answers with the address under which this process reaches it.
+async fn listen(options: &Options, db: &Db, tasks: &Tasks) -> Result<SocketAddr, Fault> {
+    let wanted = options.simulator_listen;
+    let failed = |error: std::io::Error| {
+        let message = format!("the simulated payment provider cannot listen on {wanted}: {error}");
+        Fault::new(Code::Unavailable, "CANNOT_LISTEN", message)
+    };
+    let listener = tokio::net::TcpListener::bind(wanted).await.map_err(failed)?;
+    let mut address = listener.local_addr().map_err(failed)?;
+    if address.ip().is_unspecified() {
+        address.set_ip(if address.is_ipv4() {
+            [127, 0, 0, 1].into()
+        } else {
+            std::net::Ipv6Addr::LOCALHOST.into()
+        });
+    }
+    tracing::info!(%address, "the simulated payment provider listens");
+    let router = Simulator::new(db.clone(), options.simulator_slow).router();
+    // What is under way when the process drains still needs its provider.
+    let (tasks, grace) = (tasks.clone(), options.provider_timeout);
+    tokio::spawn(simulator::serve(listener, router, async move {
+        tasks.draining().await;
+        tokio::time::sleep(grace).await;
+    }));
+    Ok(address)
+}

@@ -1,0 +1,15 @@
+//! The schema.
+
+mod payments;
+mod simulator;
+
+use sea_orm_migration::{MigrationTrait, MigratorTrait};
+
+/// The migrations of this service's database.
+pub struct Migrator;
+
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(kit::migration::Base), Box::new(payments::Payments), Box::new(simulator::Simulator)]
+    }
+}

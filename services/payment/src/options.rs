@@ -1,0 +1,95 @@
+//! What can be set.
+
+use std::{net::SocketAddr, time::Duration};
+
+/// The payment service's options.
+#[derive(Debug, Clone, clap::Args)]
+#[group(skip)]
+pub struct Options {
+    /// Where the simulated payment provider listens. It is a test tool: whoever reaches it can make and
+    /// approve charges. Port 0 takes any free one.
+    #[arg(long, env = "FEIRA_SIMULATOR_LISTEN", default_value = "127.0.0.1:0", value_name = "ADDRESS:PORT")]
+    pub simulator_listen: SocketAddr,
+
+    /// A simulated payment provider that runs elsewhere; none is started here then.
+    #[arg(long, env = "FEIRA_SIMULATOR_URL", value_name = "URL")]
+    pub simulator_url: Option<String>,
+
+    /// Where customers reach the simulated payment provider, if that is another URL than the service's: the
+    /// beginning of action URLs.
+    #[arg(long, env = "FEIRA_SIMULATOR_PUBLIC_URL", value_name = "URL")]
+    pub simulator_public_url: Option<String>,
+
+    /// How long the simulated payment provider takes for the payment method `sim_slow`.
+    #[arg(long, env = "FEIRA_SIMULATOR_SLOW", default_value = "8s", value_parser = duration, value_name = "DURATION")]
+    pub simulator_slow: Duration,
+
+    /// How long a payment provider may take for an answer; after that the outcome is unknown.
+    #[arg(long, env = "FEIRA_PROVIDER_TIMEOUT", default_value = "10s", value_parser = duration, value_name = "DURATION")]
+    pub provider_timeout: Duration,
+
+    /// How soon a payment provider is asked what became of an answer that was lost; then less and less often,
+    /// every half minute in the end.
+    #[arg(
+        long,
+        env = "FEIRA_PROVIDER_POLL_INTERVAL",
+        default_value = "1s",
+        value_parser = duration,
+        value_name = "DURATION"
+    )]
+    pub provider_poll_interval: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            simulator_listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            simulator_url: None,
+            simulator_public_url: None,
+            simulator_slow: Duration::from_secs(8),
+            provider_timeout: Duration::from_secs(10),
+            provider_poll_interval: Duration::from_secs(1),
+        }
+    }
+}
+
+/// A time above zero in seconds or milliseconds, as in `8s`, `300ms`.
+fn duration(text: &str) -> Result<Duration, String> {
+    let problem = || format!("{text:?} is not a duration such as \"8s\" or \"300ms\"");
+    let (digits, unit): (&str, fn(u64) -> Duration) = match (text.strip_suffix("ms"), text.strip_suffix('s'))
+    {
+        (Some(digits), _) => (digits, Duration::from_millis),
+        (None, Some(digits)) => (digits, Duration::from_secs),
+        (None, None) => return Err(problem()),
+    };
+    let count: u32 = digits.parse().map_err(|_| problem())?;
+    if count == 0 { Err(problem()) } else { Ok(unit(count.into())) }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Program {
+        #[command(flatten)]
+        options: Options,
+    }
+
+    #[test]
+    fn the_defaults_of_the_flags_are_the_defaults_of_the_type() {
+        let parsed = Program::parse_from(["x"]).options;
+        assert_eq!(format!("{parsed:?}"), format!("{:?}", Options::default()));
+    }
+
+    #[test]
+    fn durations_have_a_unit() {
+        assert_eq!(duration("8s"), Ok(Duration::from_secs(8)));
+        assert_eq!(duration("300ms"), Ok(Duration::from_millis(300)));
+        for bad in ["", "8", "s", "-1s", "1.5s", "0s", "1m", "1 s"] {
+            assert!(duration(bad).is_err(), "{bad}");
+        }
+    }
+}

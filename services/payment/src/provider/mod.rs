@@ -1,0 +1,124 @@
+//! What a payment provider is to us: a few operations, each idempotent by a key of ours where the provider
+//! has that, and answers that say what is certain and what is not.
+
+mod simulated;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use kit::{Money, id::PaymentId};
+
+pub use simulated::Simulated;
+
+/// What a provider can do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Capabilities {
+    /// The same key again is the same operation: what was lost may be sent again.
+    pub idempotent: bool,
+    /// It can be asked what became of a charge.
+    pub can_ask: bool,
+    pub can_void: bool,
+    pub can_refund: bool,
+    /// Refunds of less than all.
+    pub partial_refund: bool,
+    /// Waiting charges can be acknowledged.
+    pub can_acknowledge: bool,
+}
+
+/// A charge as we know it.
+#[derive(Debug, Clone)]
+pub struct Charge {
+    pub payment_id: PaymentId,
+    /// The provider's own id; empty until it told us.
+    pub reference: String,
+    pub amount: Money,
+    /// One that the provider accepts.
+    pub method: String,
+}
+
+/// Where a charge stands at its provider.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// The provider is still at work.
+    Working,
+    /// It waits: for the customer, whom [`Provider::action_url`] leads on from `action`, or for an
+    /// acknowledgement.
+    Waiting {
+        action: String,
+    },
+    Authorized,
+    Captured,
+    Declined {
+        reason: String,
+    },
+    Voided,
+}
+
+/// A charge as its provider knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told {
+    pub reference: String,
+    pub standing: Standing,
+}
+
+/// Why an operation was not answered with a charge.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Failure {
+    /// Refused for good, with the provider's reason; how the charge stands, where the provider says so.
+    Refused { reason: String, told: Option<Told> },
+    /// It cannot have reached the provider, or was turned away unread: nothing happened.
+    NotSent { problem: String },
+    /// It may have happened: the answer was lost, late or unreadable.
+    Unknown { problem: String },
+}
+
+/// What an operation came to.
+pub type Outcome = Result<Told, Failure>;
+
+/// A payment provider. `key` names an operation; sent again, it is the same operation.
+#[async_trait::async_trait]
+pub trait Provider: Send + Sync {
+    /// Its name in configuration, payments and the ledger.
+    fn name(&self) -> &'static str;
+
+    fn capabilities(&self) -> Capabilities;
+
+    /// Whether it takes a payment method; the empty one is its default.
+    fn accepts(&self, method: &str) -> bool;
+
+    /// Where the customer must act, from what [`Standing::Waiting`] said.
+    fn action_url(&self, action: &str) -> String {
+        action.to_owned()
+    }
+
+    /// Holds the money.
+    async fn authorize(&self, key: &str, charge: &Charge) -> Outcome;
+
+    /// Takes all of the money held.
+    async fn capture(&self, key: &str, charge: &Charge) -> Outcome;
+
+    /// Lets go of a charge that is not captured.
+    async fn void(&self, key: &str, charge: &Charge) -> Outcome;
+
+    /// Acknowledges a waiting charge.
+    async fn acknowledge(&self, key: &str, charge: &Charge) -> Outcome;
+
+    /// Gives money of a captured charge back.
+    async fn refund(&self, key: &str, charge: &Charge, amount: Money) -> Outcome;
+
+    /// What became of a charge; `None` where the provider has never heard of it.
+    async fn ask(&self, charge: &Charge) -> Result<Option<Told>, Failure>;
+}
+
+/// The providers of this process, by name.
+#[derive(Clone, Default)]
+pub struct Providers(Arc<BTreeMap<&'static str, Arc<dyn Provider>>>);
+
+impl Providers {
+    pub fn new(providers: impl IntoIterator<Item = Arc<dyn Provider>>) -> Self {
+        Self(Arc::new(providers.into_iter().map(|provider| (provider.name(), provider)).collect()))
+    }
+
+    pub fn get(&self, name: &str) -> Option<&Arc<dyn Provider>> {
+        self.0.get(name)
+    }
+}

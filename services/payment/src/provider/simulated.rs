@@ -1,0 +1,235 @@
+//! The simulated provider's client: speaks the protocol of [`crate::simulator`] over HTTP, as it would to a
+//! real provider.
+
+use std::time::Duration;
+
+use kit::{Fault, Money};
+use reqwest::{Client, RequestBuilder, StatusCode};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{Capabilities, Charge, Failure, Outcome, Provider, Standing, Told};
+use crate::simulator::METHODS;
+
+/// How long a connection may take to come about.
+const CONNECT: Duration = Duration::from_secs(1);
+
+/// The client.
+pub struct Simulated {
+    client: Client,
+    /// Without a slash at the end.
+    url: String,
+    public_url: String,
+}
+
+/// What is read of a charge.
+#[derive(Debug, Deserialize)]
+struct Answer {
+    reference: String,
+    status: String,
+    #[serde(default)]
+    decline_reason: String,
+    #[serde(default)]
+    action_path: String,
+}
+
+/// What is read of a refusal.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Refusal {
+    error: Reason,
+    charge: Option<Answer>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Reason {
+    code: String,
+}
+
+impl Simulated {
+    /// A client of the server at `url`, which customers reach at `public_url`.
+    pub fn new(url: &str, public_url: &str, timeout: Duration) -> Result<Self, Fault> {
+        let client = Client::builder().connect_timeout(CONNECT).timeout(timeout).no_proxy().build();
+        Ok(Self {
+            client: client.map_err(Fault::internal)?,
+            url: url.trim_end_matches('/').to_owned(),
+            public_url: public_url.trim_end_matches('/').to_owned(),
+        })
+    }
+
+    /// The address of a charge: by the provider's reference, or by our id until we know that.
+    fn charge_url(&self, charge: &Charge) -> String {
+        match charge.reference.as_str() {
+            "" => format!("{}/charges/{}", self.url, charge.payment_id),
+            reference => format!("{}/charges/{reference}", self.url),
+        }
+    }
+
+    async fn post(&self, key: &str, url: String, body: Value) -> Outcome {
+        let request = self.client.post(url).header("idempotency-key", key).json(&body);
+        match answer(request).await? {
+            (status, body) if status.is_success() => read(&body),
+            (status, body) => Err(refused(status, &body)),
+        }
+    }
+}
+
+#[async_trait::async_trait]
+impl Provider for Simulated {
+    fn name(&self) -> &'static str {
+        "simulated"
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            idempotent: true,
+            can_ask: true,
+            can_void: true,
+            can_refund: true,
+            partial_refund: true,
+            can_acknowledge: true,
+        }
+    }
+
+    fn accepts(&self, method: &str) -> bool {
+        method.is_empty() || METHODS.contains(&method)
+    }
+
+    fn action_url(&self, action: &str) -> String {
+        format!("{}{action}", self.public_url)
+    }
+
+    async fn authorize(&self, key: &str, charge: &Charge) -> Outcome {
+        let body = json!({
+            "id": charge.payment_id,
+            "amount_minor": charge.amount.minor,
+            "currency": charge.amount.currency.code(),
+            "method": charge.method,
+        });
+        self.post(key, format!("{}/charges", self.url), body).await
+    }
+
+    async fn capture(&self, key: &str, charge: &Charge) -> Outcome {
+        self.post(key, format!("{}/capture", self.charge_url(charge)), json!({})).await
+    }
+
+    async fn void(&self, key: &str, charge: &Charge) -> Outcome {
+        self.post(key, format!("{}/void", self.charge_url(charge)), json!({})).await
+    }
+
+    async fn acknowledge(&self, key: &str, charge: &Charge) -> Outcome {
+        self.post(key, format!("{}/acknowledge", self.charge_url(charge)), json!({})).await
+    }
+
+    async fn refund(&self, key: &str, charge: &Charge, amount: Money) -> Outcome {
+        let body = json!({ "amount_minor": amount.minor });
+        self.post(key, format!("{}/refunds", self.charge_url(charge)), body).await
+    }
+
+    async fn ask(&self, charge: &Charge) -> Result<Option<Told>, Failure> {
+        match answer(self.client.get(self.charge_url(charge))).await? {
+            (status, body) if status.is_success() => read(&body).map(Some),
+            (StatusCode::NOT_FOUND, _) => Ok(None),
+            (status, body) => Err(refused(status, &body)),
+        }
+    }
+}
+
+/// Sends a request and reads its answer. Only a connection that never came about proves that nothing
+/// happened.
+async fn answer(request: RequestBuilder) -> Result<(StatusCode, Vec<u8>), Failure> {
+    let unknown = |error: reqwest::Error| Failure::Unknown { problem: error.without_url().to_string() };
+    let response = request.send().await.map_err(|error| match error.is_connect() || error.is_builder() {
+        true => Failure::NotSent { problem: error.without_url().to_string() },
+        false => unknown(error),
+    })?;
+    let status = response.status();
+    Ok((status, response.bytes().await.map_err(unknown)?.into()))
+}
+
+fn read(body: &[u8]) -> Outcome {
+    let unreadable = |problem: String| Failure::Unknown { problem: format!("unreadable answer: {problem}") };
+    let answer: Answer = serde_json::from_slice(body).map_err(|error| unreadable(error.to_string()))?;
+    let status = answer.status.clone();
+    told(answer).ok_or_else(|| unreadable(format!("status {status:?}")))
+}
+
+fn told(answer: Answer) -> Option<Told> {
+    let standing = match answer.status.as_str() {
+        "processing" => Standing::Working,
+        "waiting" => Standing::Waiting { action: answer.action_path },
+        "authorized" => Standing::Authorized,
+        "captured" => Standing::Captured,
+        "declined" => Standing::Declined { reason: answer.decline_reason },
+        "voided" => Standing::Voided,
+        _ => return None,
+    };
+    Some(Told { reference: answer.reference, standing })
+}
+
+/// What it means that a request was answered with an error.
+fn refused(status: StatusCode, body: &[u8]) -> Failure {
+    let problem = format!("answered {status}");
+    match status {
+        StatusCode::TOO_MANY_REQUESTS => Failure::NotSent { problem },
+        StatusCode::REQUEST_TIMEOUT => Failure::Unknown { problem },
+        status if status.is_client_error() => {
+            let refusal: Refusal = serde_json::from_slice(body).unwrap_or_default();
+            let reason = match refusal.error.code.as_str() {
+                "" => format!("HTTP_{}", status.as_u16()),
+                code => code.to_uppercase(),
+            };
+            Failure::Refused { reason, told: refusal.charge.and_then(told) }
+        }
+        _ => Failure::Unknown { problem },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_are_told_apart_by_what_is_certain() {
+        let kind = |status: u16| match refused(StatusCode::from_u16(status).unwrap(), b"") {
+            Failure::Refused { .. } => "refused",
+            Failure::NotSent { .. } => "not sent",
+            Failure::Unknown { .. } => "unknown",
+        };
+        for (status, expected) in [
+            (400, "refused"),
+            (404, "refused"),
+            (409, "refused"),
+            (408, "unknown"),
+            (429, "not sent"),
+            (500, "unknown"),
+            (502, "unknown"),
+            (302, "unknown"),
+        ] {
+            assert_eq!(kind(status), expected, "{status}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_may_say_how_the_charge_stands() {
+        let body = br#"{"error":{"code":"captured"},"charge":{"reference":"sim_1","status":"captured"}}"#;
+        let told = Some(Told { reference: "sim_1".to_owned(), standing: Standing::Captured });
+        let expected = Failure::Refused { reason: "CAPTURED".to_owned(), told };
+        assert_eq!(refused(StatusCode::CONFLICT, body), expected);
+    }
+
+    #[test]
+    fn an_answer_that_makes_no_sense_is_none() {
+        for body in ["", "{}", "[]", r#"{"reference":"sim_1","status":"happy"}"#] {
+            assert!(matches!(read(body.as_bytes()), Err(Failure::Unknown { .. })), "{body}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_never_came_about_proves_that_nothing_happened() {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let request = Client::new().get(format!("http://{free}/"));
+        assert!(matches!(answer(request).await, Err(Failure::NotSent { .. })));
+    }
+}

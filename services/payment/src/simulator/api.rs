@@ -1,0 +1,201 @@
+//! The simulated provider's protocol: JSON over HTTP, an `Idempotency-Key` on everything that changes.
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use axum::{
+    Json, Router,
+    extract::{Path, State, rejection::JsonRejection},
+    http::{HeaderMap, StatusCode},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use kit::Db;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{
+    actions,
+    charge::{Act, Model, NewCharge, Status},
+    fault::{Fate, Faults, Operation, Plan},
+    serve::Lost,
+    store::{self, Done},
+};
+use crate::error::Error;
+
+/// The server's state; cheap to clone.
+#[derive(Clone)]
+pub struct Simulator {
+    pub(super) db: Db,
+    faults: Arc<Faults>,
+    slow: Duration,
+}
+
+impl Simulator {
+    /// One that keeps what it knows in `db`. `slow` is how long `sim_slow` takes.
+    pub fn new(db: Db, slow: Duration) -> Self {
+        Self { db, faults: Arc::default(), slow }
+    }
+
+    /// Its routes.
+    pub fn router(self) -> Router {
+        Router::new()
+            .route("/charges", post(create))
+            .route("/charges/{name}", get(show))
+            .route("/charges/{name}/capture", post(capture))
+            .route("/charges/{name}/void", post(void))
+            .route("/charges/{name}/acknowledge", post(acknowledge))
+            .route("/charges/{name}/refunds", post(refund))
+            .route("/actions/{token}", get(actions::page).post(actions::act))
+            .route("/faults", get(faults).put(set_faults))
+            .with_state(self)
+    }
+
+    /// Does `work` unless a fault is due.
+    async fn unless_faulty(&self, operation: Operation, work: impl Future<Output = Response>) -> Response {
+        let (delay, fate) = self.faults.next(operation);
+        tokio::time::sleep(delay).await;
+        match fate {
+            Fate::Answered => work.await,
+            Fate::FailsBefore => refusal(StatusCode::INTERNAL_SERVER_ERROR, "fault", None),
+            Fate::Refused => refusal(StatusCode::PAYMENT_REQUIRED, "refused", None),
+            Fate::LosesAnswer => {
+                let mut response = work.await;
+                response.extensions_mut().insert(Lost);
+                response
+            }
+        }
+    }
+
+    async fn act(&self, operation: Operation, headers: &HeaderMap, name: String, act: Act) -> Response {
+        let work = async {
+            let Some(key) = key(headers) else {
+                return refusal(StatusCode::BAD_REQUEST, "key_missing", None);
+            };
+            answer(store::act(&self.db, Some(key), name, act).await)
+        };
+        self.unless_faulty(operation, work).await
+    }
+}
+
+fn key(headers: &HeaderMap) -> Option<String> {
+    let key = headers.get("idempotency-key")?.to_str().ok()?;
+    (1..=255).contains(&key.len()).then(|| key.to_owned())
+}
+
+async fn create(
+    State(simulator): State<Simulator>,
+    headers: HeaderMap,
+    body: Result<Json<NewCharge>, JsonRejection>,
+) -> Response {
+    let work = async {
+        let Some(key) = key(&headers) else { return refusal(StatusCode::BAD_REQUEST, "key_missing", None) };
+        let Ok(Json(new)) = body else { return refusal(StatusCode::BAD_REQUEST, "invalid_body", None) };
+        if let Some(problem) = new.problem() {
+            return refusal(StatusCode::BAD_REQUEST, problem, None);
+        }
+        let name = new.id.clone();
+        match store::create(&simulator.db, key, new, simulator.slow).await {
+            Ok(Done::Charge(charge)) if charge.status == Status::Processing => {
+                tokio::time::sleep(charge.ready_time.since(simulator.db.clock().now())).await;
+                show_charge(&simulator, &name).await
+            }
+            done => answer(done),
+        }
+    };
+    simulator.unless_faulty(Operation::Authorize, work).await
+}
+
+async fn show(State(simulator): State<Simulator>, Path(name): Path<String>) -> Response {
+    simulator.unless_faulty(Operation::Ask, show_charge(&simulator, &name)).await
+}
+
+async fn show_charge(simulator: &Simulator, name: &str) -> Response {
+    let found = store::get(simulator.db.read(), name, simulator.db.clock().now()).await;
+    answer(found.map(|found| found.map_or(Done::NotFound, Done::Charge)))
+}
+
+async fn capture(
+    State(simulator): State<Simulator>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    simulator.act(Operation::Capture, &headers, name, Act::Capture).await
+}
+
+async fn void(State(simulator): State<Simulator>, Path(name): Path<String>, headers: HeaderMap) -> Response {
+    simulator.act(Operation::Void, &headers, name, Act::Void).await
+}
+
+async fn acknowledge(
+    State(simulator): State<Simulator>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    simulator.act(Operation::Acknowledge, &headers, name, Act::Acknowledge).await
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewRefund {
+    amount_minor: i64,
+}
+
+async fn refund(
+    State(simulator): State<Simulator>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    body: Result<Json<NewRefund>, JsonRejection>,
+) -> Response {
+    let Ok(Json(new)) = body else { return refusal(StatusCode::BAD_REQUEST, "invalid_body", None) };
+    simulator.act(Operation::Refund, &headers, name, Act::Refund(new.amount_minor)).await
+}
+
+async fn faults(State(simulator): State<Simulator>) -> Json<Plan> {
+    Json(simulator.faults.get())
+}
+
+async fn set_faults(State(simulator): State<Simulator>, Json(plan): Json<Plan>) -> Json<Plan> {
+    simulator.faults.set(plan);
+    faults(State(simulator)).await
+}
+
+/// What became of a request, as its sender reads it.
+pub(super) fn answer(done: Result<Done, Error>) -> Response {
+    match done {
+        Ok(Done::Charge(charge)) => Json(json_of(&charge)).into_response(),
+        Ok(Done::Illegal(charge)) => refusal(StatusCode::CONFLICT, "illegal_state", Some(&charge)),
+        Ok(Done::NotFound) => refusal(StatusCode::NOT_FOUND, "not_found", None),
+        Ok(Done::Taken) => refusal(StatusCode::UNPROCESSABLE_ENTITY, "key_reused", None),
+        Err(error) => {
+            tracing::warn!(%error, "the simulated provider failed");
+            refusal(StatusCode::INTERNAL_SERVER_ERROR, "internal", None)
+        }
+    }
+}
+
+pub(super) fn refusal(status: StatusCode, code: &str, charge: Option<&Model>) -> Response {
+    let body = match charge {
+        Some(charge) => json!({ "error": { "code": code }, "charge": json_of(charge) }),
+        None => json!({ "error": { "code": code } }),
+    };
+    (status, Json(body)).into_response()
+}
+
+fn json_of(charge: &Model) -> Value {
+    let path = match &charge.action_token {
+        Some(token) if charge.status == Status::Waiting => format!("/actions/{token}"),
+        _ => String::new(),
+    };
+    json!({
+        "reference": charge.reference,
+        "id": charge.merchant_id,
+        "amount_minor": charge.amount_minor,
+        "currency": charge.currency,
+        "method": charge.method,
+        "status": charge.status,
+        "decline_reason": charge.decline_reason,
+        "captured_minor": charge.captured_minor,
+        "refunded_minor": charge.refunded_minor,
+        "action_path": path,
+    })
+}

@@ -1,0 +1,13 @@
+//! The simulated provider: an HTTP server of its own that plays a payment provider. What it knows is kept in
+//! two tables of the payment database, so that it survives restarts and replicas share it.
+
+mod actions;
+mod api;
+mod charge;
+mod fault;
+mod serve;
+mod store;
+
+pub use api::Simulator;
+pub use charge::METHODS;
+pub use serve::serve;

@@ -1,0 +1,156 @@
+//! The simulated provider's tables. A key names one request: sent again, the charge is shown as it is and
+//! nothing is done.
+
+use kit::{Call, Db, Role, Time, Tx, id};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter,
+    QuerySelect, Select, prelude::Uuid, sea_query::OnConflict,
+};
+
+use super::charge::{Act, ActiveModel, Column, Entity, Model, NewCharge};
+use crate::error::Error;
+
+/// The requests that were done, by idempotency key.
+mod key {
+    use sea_orm::entity::prelude::*;
+
+    use super::Time;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "simulator_keys")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub idempotency_key: String,
+        /// What was asked for.
+        pub request: String,
+        pub create_time: Time,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// What became of a request.
+pub enum Done {
+    /// Done, now or before.
+    Charge(Model),
+    /// The charge does not allow it.
+    Illegal(Model),
+    NotFound,
+    /// The key was used for another request, or the charge's id for another charge.
+    Taken,
+}
+
+fn call() -> Call {
+    Call::of_service(Role::Payment, "simulator")
+}
+
+fn named(name: &str) -> Select<Entity> {
+    Entity::find().filter(Condition::any().add(Column::Reference.eq(name)).add(Column::MerchantId.eq(name)))
+}
+
+/// A charge by its reference or its merchant's id.
+pub async fn get(db: &impl ConnectionTrait, name: &str, now: Time) -> Result<Option<Model>, Error> {
+    Ok(named(name).one(db).await?.map(|charge| charge.at(now)))
+}
+
+/// A charge by its action's token.
+pub async fn of_token(db: &impl ConnectionTrait, token: &str) -> Result<Option<Model>, Error> {
+    Ok(Entity::find().filter(Column::ActionToken.eq(token)).one(db).await?)
+}
+
+/// Makes a charge.
+pub async fn create(db: &Db, key: String, new: NewCharge, slow: std::time::Duration) -> Result<Done, Error> {
+    let request = format!("authorize {} {} {} {}", new.id, new.amount_minor, new.currency, new.method);
+    kit::transact(db, &call(), move |tx| {
+        let (key, request, new) = (key.clone(), request.clone(), new.clone());
+        async move {
+            if !fresh(&tx, &key, &request).await? {
+                return again(&tx, &key, &request, &new.id).await;
+            }
+            let reference = format!("sim_{}", String::from_utf8_lossy(&id::encode(Uuid::now_v7())));
+            let token = format!("{:032x}", rand::random::<u128>());
+            let charge = new.charge(reference, token, tx.now(), slow);
+            let row: ActiveModel = charge.clone().into();
+            let made = Entity::insert(row.reset_all())
+                .on_conflict(
+                    OnConflict::column(Column::MerchantId).do_nothing_on([Column::MerchantId]).to_owned(),
+                )
+                .exec_without_returning(&*tx)
+                .await?;
+            if made == 0 {
+                key::Entity::delete_by_id(key).exec(&*tx).await?;
+                return Ok(Done::Taken);
+            }
+            Ok(Done::Charge(charge))
+        }
+    })
+    .await
+}
+
+/// Does something with a charge, once for each key; actions have none.
+pub async fn act(db: &Db, key: Option<String>, name: String, act: Act) -> Result<Done, Error> {
+    kit::transact(db, &call(), move |tx| {
+        let (key, name) = (key.clone(), name.clone());
+        async move {
+            let found = match act {
+                Act::Approve | Act::Decline => Entity::find().filter(Column::ActionToken.eq(&name)),
+                _ => named(&name),
+            };
+            let Some(charge) = found.lock_exclusive().one(&*tx).await? else { return Ok(Done::NotFound) };
+            let before = charge.clone().at(tx.now());
+            let mut charge = before.clone();
+            let request = format!("{act:?} {}", charge.reference);
+            if let Some(key) = &key
+                && let Some(found) = key::Entity::find_by_id(key.clone()).one(&*tx).await?
+            {
+                return Ok(if found.request == request { Done::Charge(before) } else { Done::Taken });
+            }
+            if charge.act(act).is_err() {
+                return Ok(Done::Illegal(before));
+            }
+            if let Some(key) = &key {
+                fresh(&tx, key, &request).await?;
+            }
+            let row: ActiveModel = charge.clone().into();
+            Entity::update_many()
+                .set(row.reset_all())
+                .filter(Column::Reference.eq(charge.reference.clone()))
+                .exec(&*tx)
+                .await?;
+            Ok(Done::Charge(charge))
+        }
+    })
+    .await
+}
+
+/// Notes a request under its key; `false` where the key was used before.
+async fn fresh(tx: &Tx, key: &str, request: &str) -> Result<bool, Error> {
+    let row = key::ActiveModel {
+        idempotency_key: Set(key.to_owned()),
+        request: Set(request.to_owned()),
+        create_time: Set(tx.now()),
+    };
+    let made = key::Entity::insert(row)
+        .on_conflict(
+            OnConflict::column(key::Column::IdempotencyKey)
+                .do_nothing_on([key::Column::IdempotencyKey])
+                .to_owned(),
+        )
+        .exec_without_returning(&**tx)
+        .await?;
+    Ok(made == 1)
+}
+
+async fn again(tx: &Tx, key: &str, request: &str, name: &str) -> Result<Done, Error> {
+    let same = key::Entity::find_by_id(key.to_owned())
+        .one(&**tx)
+        .await?
+        .is_some_and(|found| found.request == request);
+    match named(name).one(&**tx).await? {
+        Some(charge) if same => Ok(Done::Charge(charge.at(tx.now()))),
+        _ => Ok(Done::Taken),
+    }
+}

@@ -1,0 +1,12 @@
+//! The tables, and the queries over them.
+
+pub mod entry;
+pub mod history;
+pub mod listing;
+pub mod payment;
+pub mod payments;
+pub mod refund;
+pub mod refunds;
+
+pub use payment::Model as Payment;
+pub use refund::Model as Refund;

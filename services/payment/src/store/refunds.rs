@@ -1,0 +1,73 @@
+//! Queries over refunds.
+
+use kit::{
+    Time, Tx,
+    id::{PaymentId, RefundId},
+};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::NotSet, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter,
+    QueryOrder, QuerySelect,
+};
+
+use super::{
+    Refund,
+    refund::{ActiveModel, Column, Entity},
+};
+use crate::error::Error;
+
+/// Records a new refund.
+pub async fn insert(tx: &Tx, refund: Refund) -> Result<(), Error> {
+    let row: ActiveModel = refund.into();
+    Entity::insert(row.reset_all()).exec_without_returning(&**tx).await?;
+    Ok(())
+}
+
+/// A refund, locked until the transaction ends. Lock its payment first.
+pub async fn lock(tx: &Tx, id: RefundId) -> Result<Refund, Error> {
+    Entity::find_by_id(id).lock_exclusive().one(&**tx).await?.ok_or(Error::NotFound)
+}
+
+/// Writes a change of what had the version before it; fails where somebody else changed it meanwhile.
+pub async fn update(tx: &Tx, refund: &Refund) -> Result<(), Error> {
+    let row: ActiveModel = refund.clone().into();
+    let mut row = row.reset_all();
+    row.id = NotSet;
+    let done = Entity::update_many()
+        .set(row)
+        .filter(Column::Id.eq(refund.id))
+        .filter(Column::Version.eq(refund.version - 1))
+        .exec(&**tx)
+        .await?;
+    if done.rows_affected == 1 { Ok(()) } else { Err(Error::Changed) }
+}
+
+/// Moves the end of a refund's lease; `false` where it is not of this version any more.
+pub async fn postpone(tx: &Tx, id: RefundId, version: i64, until: Time) -> Result<bool, Error> {
+    let done = Entity::update_many()
+        .col_expr(Column::NextPollTime, sea_orm::sea_query::Expr::value(until))
+        .filter(Column::Id.eq(id))
+        .filter(Column::Version.eq(version))
+        .exec(&**tx)
+        .await?;
+    Ok(done.rows_affected == 1)
+}
+
+/// Refunds that must be looked after.
+pub async fn due(db: &impl ConnectionTrait, now: Time, limit: u64) -> Result<Vec<Refund>, Error> {
+    let rows = Entity::find().filter(Column::NextPollTime.lte(now)).order_by_asc(Column::NextPollTime);
+    Ok(rows.limit(limit).all(db).await?)
+}
+
+/// A payment's refunds after one of them, the oldest first.
+pub async fn list(
+    db: &impl ConnectionTrait,
+    payment: PaymentId,
+    after: Option<RefundId>,
+    limit: u64,
+) -> Result<Vec<Refund>, Error> {
+    let mut rows = Entity::find().filter(Column::PaymentId.eq(payment)).order_by_asc(Column::Id).limit(limit);
+    if let Some(after) = after {
+        rows = rows.filter(Column::Id.gt(after));
+    }
+    Ok(rows.all(db).await?)
+}

@@ -1,0 +1,108 @@
+//! Who sees what, and the filters.
+
+use contracts::payment::{
+    GetPaymentRequest, ListPaymentsRequest, ListPaymentsResponse, ListRefundsRequest, PaymentState,
+    payment_service_server::PaymentService,
+};
+use kit::{
+    Caller,
+    id::{Id, UserId},
+};
+use tonic::{Code, Status};
+
+use super::support::*;
+
+async fn list(
+    shop: &Shop,
+    caller: &Caller,
+    list: ListPaymentsRequest,
+) -> Result<ListPaymentsResponse, Status> {
+    Ok(shop.payments.list_payments(request(caller, list)).await?.into_inner())
+}
+
+async fn ids(shop: &Shop, filter: ListPaymentsRequest) -> Vec<String> {
+    let listed = list(shop, &staff(), filter).await.unwrap();
+    listed.payments.into_iter().map(|payment| payment.id).collect()
+}
+
+#[tokio::test]
+async fn a_foreign_payment_looks_like_a_missing_one() {
+    let shop = Shop::open().await;
+    let payment = shop.create(new("")).await.unwrap();
+    let owner = customer(payment.user_id.parse().unwrap());
+    let stranger = customer(UserId::new());
+    let get = |caller: &Caller| {
+        shop.payments.get_payment(request(caller, GetPaymentRequest { id: payment.id.clone() }))
+    };
+    let refunds = |caller: &Caller| {
+        let message = ListRefundsRequest { payment_id: payment.id.clone(), ..Default::default() };
+        shop.payments.list_refunds(request(caller, message))
+    };
+    assert!(get(&owner).await.is_ok() && refunds(&owner).await.is_ok());
+    assert_eq!(get(&stranger).await.unwrap_err().code(), Code::NotFound);
+    assert_eq!(refunds(&stranger).await.unwrap_err().code(), Code::NotFound);
+    let own = ListPaymentsRequest { user_id: "me".to_owned(), ..Default::default() };
+    assert_eq!(list(&shop, &owner, own.clone()).await.unwrap().payments.len(), 1);
+    assert_eq!(list(&shop, &stranger, own).await.unwrap().payments.len(), 0);
+    assert_eq!(list(&shop, &stranger, Default::default()).await.unwrap().payments.len(), 0);
+    let foreign = ListPaymentsRequest { user_id: payment.user_id.clone(), ..Default::default() };
+    assert_eq!(list(&shop, &stranger, foreign).await.unwrap_err().code(), Code::NotFound);
+}
+
+#[tokio::test]
+async fn lists_are_filtered_and_the_newest_comes_first() {
+    let shop = Shop::open().await;
+    let authorized = shop.create(new("")).await.unwrap();
+    let declined = shop.create(new("sim_decline")).await.unwrap();
+    let mut cheap = new("");
+    (cheap.amount, cheap.fee, cheap.payment_type) = (Some(eur(500)), None, 2);
+    let cheap = shop.create(cheap).await.unwrap();
+    let none = ListPaymentsRequest::default;
+    let [a, d, c] = [&authorized, &declined, &cheap].map(|payment| payment.id.clone());
+    assert_eq!(ids(&shop, none()).await, [c.clone(), d.clone(), a.clone()]);
+    let state = vec![PaymentState::Declined.into()];
+    assert_eq!(ids(&shop, ListPaymentsRequest { state, ..none() }).await, [d.clone()]);
+    assert_eq!(
+        ids(&shop, ListPaymentsRequest { pending: Some(true), ..none() }).await,
+        [c.clone(), a.clone()]
+    );
+    assert_eq!(ids(&shop, ListPaymentsRequest { pending: Some(false), ..none() }).await, [d.clone()]);
+    assert_eq!(ids(&shop, ListPaymentsRequest { payment_type: Some(2), ..none() }).await, [c.clone()]);
+    let order_id = authorized.order_id.clone();
+    assert_eq!(ids(&shop, ListPaymentsRequest { order_id, ..none() }).await, [a.clone()]);
+    let user_id = declined.user_id.clone();
+    assert_eq!(ids(&shop, ListPaymentsRequest { user_id, ..none() }).await, [d.clone()]);
+    let bounds = |least, most| ListPaymentsRequest { min_amount: least, max_amount: most, ..none() };
+    assert_eq!(ids(&shop, bounds(Some(eur(1299)), Some(eur(1299)))).await, [d.clone(), a.clone()]);
+    assert_eq!(ids(&shop, bounds(None, Some(eur(1298)))).await, [c.clone()]);
+    let mut dollars = eur(0);
+    dollars.currency_code = "USD".to_owned();
+    assert_eq!(ids(&shop, bounds(Some(dollars.clone()), None)).await, Vec::<String>::new());
+    for (least, most) in [(eur(2), eur(1)), (dollars, eur(1))] {
+        let refused = list(&shop, &staff(), bounds(Some(least), Some(most))).await.unwrap_err();
+        assert_eq!(
+            (refused.code(), fault(&refused).fields[0].0.as_str()),
+            (Code::InvalidArgument, "min_amount")
+        );
+    }
+}
+
+#[tokio::test]
+async fn pages_follow_each_other_without_gaps() {
+    let shop = Shop::open().await;
+    let mut expected = Vec::new();
+    for _ in 0..5 {
+        expected.insert(0, shop.create(new("")).await.unwrap().id);
+    }
+    let mut request = ListPaymentsRequest { page_size: 2, ..Default::default() };
+    let mut seen = Vec::new();
+    loop {
+        let page = list(&shop, &staff(), request.clone()).await.unwrap();
+        seen.extend(page.payments.into_iter().map(|payment| payment.id));
+        if page.next_page_token.is_empty() {
+            break;
+        }
+        request.page_token = page.next_page_token;
+    }
+    assert_eq!(seen, expected);
+}

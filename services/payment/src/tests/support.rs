@@ -1,0 +1,239 @@
+//! A payment service with its simulated provider, and callers.
+
+use std::{sync::Arc, time::Duration};
+
+use contracts::payment::{
+    AcknowledgePaymentRequest, CapturePaymentRequest, CreatePaymentRequest, GetPaymentRequest, Payment,
+    PaymentState, Refund, RefundPaymentRequest, VoidPaymentRequest, payment_service_server::PaymentService,
+};
+use kit::{
+    Caller, Clock, Db, Fault, Money, Role, Tasks,
+    call::{Arrival, IDEMPOTENCY_KEY, Roles},
+    db::DatabaseOptions,
+    id::{Id, OrderId, PaymentId, SessionId, UserId},
+};
+use prost::Message;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
+use serde_json::{Value, json};
+use tonic::{Request, Response, Status};
+
+use crate::{
+    Migrator, Options,
+    api::Payments,
+    store::{entry, history, payment},
+};
+
+pub struct Shop {
+    pub payments: Payments,
+    pub db: Db,
+    pub tasks: Tasks,
+    /// Where the simulated provider listens.
+    pub provider: String,
+    http: reqwest::Client,
+    _folder: Arc<tempfile::TempDir>,
+}
+
+pub fn options() -> Options {
+    Options {
+        provider_poll_interval: Duration::from_millis(50),
+        simulator_slow: Duration::from_millis(600),
+        ..Options::default()
+    }
+}
+
+/// Another service, in this test the order service.
+pub fn mesh() -> Caller {
+    Caller::Service { role: Role::Order, on_behalf_of: None }
+}
+
+pub fn staff() -> Caller {
+    let roles = Roles { staff: true, admin: false };
+    Caller::User { id: UserId::new(), roles, session: SessionId::new() }
+}
+
+pub fn customer(id: UserId) -> Caller {
+    Caller::User { id, roles: Roles::default(), session: SessionId::new() }
+}
+
+pub fn request<M>(caller: &Caller, message: M) -> Request<M> {
+    let mut request = Request::new(message);
+    request.extensions_mut().insert(Arrival {
+        caller: caller.clone(),
+        method: Arc::from(std::any::type_name::<M>()),
+        request_id: Arc::from("test"),
+        deadline: None,
+    });
+    request
+}
+
+pub fn keyed<M: Message>(caller: &Caller, key: &str, message: M) -> Request<M> {
+    let mut request = request(caller, message);
+    request.metadata_mut().insert(IDEMPOTENCY_KEY, key.parse().unwrap());
+    request
+}
+
+pub fn eur(minor: i64) -> contracts::Money {
+    Money::new(minor, "EUR".parse().unwrap()).into()
+}
+
+pub fn fault(status: &Status) -> Fault {
+    Fault::of(status)
+}
+
+/// A new payment of 12.99 EUR.
+pub fn new(method: &str) -> CreatePaymentRequest {
+    CreatePaymentRequest {
+        id: PaymentId::new().to_string(),
+        order_id: OrderId::new().to_string(),
+        user_id: UserId::new().to_string(),
+        amount: Some(eur(1299)),
+        fee: Some(eur(99)),
+        payment_type: 1,
+        payment_method: method.to_owned(),
+    }
+}
+
+impl Shop {
+    pub async fn open() -> Self {
+        Self::with(options()).await
+    }
+
+    pub async fn with(options: Options) -> Self {
+        let folder = Arc::new(tempfile::tempdir().unwrap());
+        let db = Db::open(DatabaseOptions {
+            role: Role::Payment,
+            url: format!("sqlite:{}", folder.path().join("payment.db").display()),
+            max_connections: 4,
+            clock: Clock::system(),
+            fingerprint_key: [7; 32],
+        })
+        .await
+        .unwrap();
+        db.migrate::<Migrator>().await.unwrap();
+        Self::on(db, folder, options).await
+    }
+
+    async fn on(db: Db, folder: Arc<tempfile::TempDir>, options: Options) -> Self {
+        let tasks = Tasks::default();
+        let types = "1=simulated;2=simulated,percent=1".parse().unwrap();
+        let payments = crate::build(&options, db.clone(), tasks.clone(), types).await.unwrap();
+        let provider = payments.engine.providers().get("simulated").unwrap().action_url("");
+        Self { payments, db, tasks, provider, http: reqwest::Client::new(), _folder: folder }
+    }
+
+    /// Another replica on the same database.
+    pub async fn replica(&self) -> Self {
+        Self::on(self.db.clone(), self._folder.clone(), options()).await
+    }
+
+    pub async fn create(&self, new: CreatePaymentRequest) -> Result<Payment, Status> {
+        self.payments.create_payment(request(&mesh(), new)).await.map(Response::into_inner)
+    }
+
+    pub async fn capture(&self, id: &str) -> Result<Payment, Status> {
+        let message = CapturePaymentRequest { id: id.to_owned() };
+        self.payments.capture_payment(request(&mesh(), message)).await.map(Response::into_inner)
+    }
+
+    pub async fn void(&self, id: &str, reason: &str) -> Result<Payment, Status> {
+        let message = VoidPaymentRequest { id: id.to_owned(), reason: reason.to_owned() };
+        self.payments.void_payment(request(&mesh(), message)).await.map(Response::into_inner)
+    }
+
+    pub async fn acknowledge(&self, id: &str) -> Result<Payment, Status> {
+        let message = AcknowledgePaymentRequest { id: id.to_owned() };
+        self.payments.acknowledge_payment(request(&staff(), message)).await.map(Response::into_inner)
+    }
+
+    pub async fn refund(&self, id: &str, amount: Option<i64>) -> Result<Refund, Status> {
+        let message = RefundPaymentRequest {
+            id: id.to_owned(),
+            amount: amount.map(eur),
+            reason: "returned".to_owned(),
+        };
+        self.payments.refund_payment(request(&staff(), message)).await.map(Response::into_inner)
+    }
+
+    pub async fn get(&self, id: &str) -> Payment {
+        let message = GetPaymentRequest { id: id.to_owned() };
+        self.payments.get_payment(request(&mesh(), message)).await.unwrap().into_inner()
+    }
+
+    pub async fn captured(&self) -> Payment {
+        let payment = self.create(new("")).await.unwrap();
+        self.capture(&payment.id).await.unwrap()
+    }
+
+    /// Waits until a payment is in a state.
+    pub async fn becomes(&self, id: &str, state: PaymentState) -> Payment {
+        let wait = async {
+            loop {
+                let payment = self.get(id).await;
+                if payment.state() == state {
+                    return payment;
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        match tokio::time::timeout(Duration::from_secs(10), wait).await {
+            Ok(payment) => payment,
+            Err(_) => panic!("{id} is {:?}, not {state:?}", self.get(id).await),
+        }
+    }
+
+    pub async fn faults(&self, plan: Value) {
+        let answer = self.http.put(format!("{}/faults", self.provider)).json(&plan).send().await.unwrap();
+        assert!(answer.status().is_success());
+    }
+
+    /// What a customer does; the answer's status code.
+    pub async fn act(&self, url: &str, outcome: &str) -> u16 {
+        let answer = self.http.post(url).json(&json!({ "outcome": outcome })).send().await.unwrap();
+        answer.status().as_u16()
+    }
+
+    /// The charge at the provider.
+    pub async fn charge(&self, id: &str) -> Value {
+        self.http.get(format!("{}/charges/{id}", self.provider)).send().await.unwrap().json().await.unwrap()
+    }
+
+    pub async fn post(&self, path: &str, key: &str, body: Value) -> u16 {
+        let request = self.http.post(format!("{}{path}", self.provider)).header("idempotency-key", key);
+        request.json(&body).send().await.unwrap().status().as_u16()
+    }
+
+    /// The states that a payment came to; checks that its history has no gaps.
+    pub async fn history(&self, id: &str) -> Vec<String> {
+        let id: PaymentId = id.parse().unwrap();
+        let rows = history::row::Entity::find()
+            .filter(history::row::Column::PaymentId.eq(id))
+            .order_by_asc(history::row::Column::Sequence)
+            .all(self.db.read())
+            .await
+            .unwrap();
+        assert!(rows.iter().map(|row| row.sequence).eq(1..=rows.len() as i32));
+        rows.iter().map(|row| row.state.name().trim_start_matches("PAYMENT_STATE_").to_owned()).collect()
+    }
+
+    /// What the provider's account holds of a payment; checks that its ledger sums to zero.
+    pub async fn ledger(&self, id: &str) -> i64 {
+        let id: PaymentId = id.parse().unwrap();
+        let rows = entry::row::Entity::find()
+            .filter(entry::row::Column::PaymentId.eq(id))
+            .all(self.db.read())
+            .await
+            .unwrap();
+        assert_eq!(rows.iter().map(|row| row.amount_minor).sum::<i64>(), 0);
+        rows.iter().filter(|row| row.account == "provider:simulated").map(|row| row.amount_minor).sum()
+    }
+
+    pub async fn row(&self, id: &str) -> payment::Model {
+        let id: PaymentId = id.parse().unwrap();
+        payment::Entity::find_by_id(id).one(self.db.read()).await.unwrap().unwrap()
+    }
+
+    /// How many payments there are.
+    pub async fn count(&self) -> usize {
+        payment::Entity::find().all(self.db.read()).await.unwrap().len()
+    }
+}
