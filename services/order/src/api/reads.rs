@@ -1,0 +1,138 @@
+//! Reading, listing and watching orders.
+
+use contracts::order::{
+    ListOrderEventsRequest, ListOrderEventsResponse, ListOrdersRequest, ListOrdersResponse, Order,
+    OrderEvent, WatchOrderRequest,
+};
+use futures::{Stream, StreamExt, stream};
+use kit::{Call, Fault, Money, Page, Scope, Time, id::OrderId};
+use tonic::Status;
+
+use super::{Api, Named, named};
+use crate::{
+    domain::State,
+    error::Error,
+    render,
+    store::{self, Filter, order},
+};
+
+impl Api {
+    /// Reads an order.
+    pub(crate) async fn read(&self, call: &Call, named: Named) -> Result<Order, Error> {
+        let row = self.find(call, named).await?;
+        render::order(&store::view(self.db().read(), row).await?)
+    }
+
+    /// Finds an order in the caller's sight.
+    pub(crate) async fn find(&self, call: &Call, named: Named) -> Result<order::Model, Error> {
+        match named {
+            Named::Open(user) => store::open_order(self.db().read(), user).await,
+            Named::Id(id) => store::by_id(self.db().read(), id, call.scope()?).await,
+        }
+    }
+
+    /// A page of the caller's orders, or for staff of everybody's.
+    pub(crate) async fn list(
+        &self,
+        call: &Call,
+        request: ListOrdersRequest,
+    ) -> Result<ListOrdersResponse, Error> {
+        let page = Page::<OrderId>::of(&request)?;
+        let scope = call.scope()?;
+        let filter = filter(call, &request)?;
+        let mut rows = store::list(self.db().read(), scope, filter, &page).await?;
+        let next_page_token = page.cut(&mut rows, |row| row.id);
+        let views = store::views(self.db().read(), rows).await?;
+        Ok(ListOrdersResponse {
+            orders: views.iter().map(render::order).collect::<Result<_, _>>()?,
+            next_page_token,
+        })
+    }
+
+    /// A page of an order's history.
+    pub(crate) async fn list_events(
+        &self,
+        call: &Call,
+        request: ListOrderEventsRequest,
+    ) -> Result<ListOrderEventsResponse, Error> {
+        let page = Page::<i64>::of(&request)?;
+        let order = self.find(call, named(call, &request.order_id, "order_id")?).await?;
+        let mut rows = store::list_events(self.db().read(), order.id, &page).await?;
+        let next_page_token = page.cut(&mut rows, |row| row.sequence);
+        Ok(ListOrderEventsResponse { events: rows.iter().map(render::event).collect(), next_page_token })
+    }
+
+    /// What happens to an order, from the first event that the caller has not seen on.
+    pub(crate) async fn watch(
+        &self,
+        call: &Call,
+        request: WatchOrderRequest,
+    ) -> Result<impl Stream<Item = Result<OrderEvent, Status>> + Send + use<>, Error> {
+        let order = self.find(call, named(call, &request.id, "id")?).await?;
+        // Listen before looking, so that what happens in between is not missed.
+        let news = self.saga.watch.subscribe(order.id);
+        let (db, tasks, id) = (self.db().clone(), self.saga.tasks.clone(), order.id);
+        let start = (request.after_sequence, news, false);
+        let batches = stream::unfold(start, move |(seen, mut news, over)| {
+            let (db, tasks) = (db.clone(), tasks.clone());
+            async move {
+                if over {
+                    return None;
+                }
+                loop {
+                    news.mark_unchanged();
+                    let rows = match store::events_after(db.read(), id, seen).await {
+                        Ok(rows) => rows,
+                        Err(error) => return Some((vec![Err(Status::from(error))], (seen, news, true))),
+                    };
+                    if rows.is_empty() && is_over(&db, id).await {
+                        return None;
+                    }
+                    if let Some(last) = rows.last() {
+                        let (seen, over) = (last.sequence, last.state.is_final());
+                        let events = rows.iter().map(|row| Ok(render::event(row))).collect::<Vec<_>>();
+                        return Some((events, (seen, news, over)));
+                    }
+                    tokio::select! {
+                        () = tasks.draining() => {
+                            let gone = Status::from(Fault::unavailable("order"));
+                            return Some((vec![Err(gone)], (seen, news, true)));
+                        }
+                        changed = news.changed() => if changed.is_err() { return None },
+                    }
+                }
+            }
+        });
+        Ok(batches.flat_map(stream::iter))
+    }
+}
+
+/// Whether nothing more can happen: asked only when there is nothing new to tell.
+async fn is_over(db: &kit::Db, id: OrderId) -> bool {
+    matches!(store::by_id(db.read(), id, Scope::All).await, Ok(row) if row.state.is_final())
+}
+
+/// Reads a list's filters; bounds must be of one currency and the right way round.
+fn filter(call: &Call, request: &ListOrdersRequest) -> Result<Filter, Fault> {
+    let bound = |wire: &Option<contracts::Money>, field| {
+        wire.as_ref().map(|wire| Money::read(wire, field)).transpose()
+    };
+    let (min_total, max_total) =
+        (bound(&request.min_total, "min_total")?, bound(&request.max_total, "max_total")?);
+    if let (Some(min), Some(max)) = (min_total, max_total) {
+        if min.currency != max.currency {
+            return Err(Fault::invalid("max_total.currency_code", "must be that of min_total"));
+        }
+        if min.minor > max.minor {
+            return Err(Fault::invalid("min_total", "must not be above max_total"));
+        }
+    }
+    let states: Vec<State> = request.state().filter_map(|state| State::try_from(state).ok()).collect();
+    let user = match request.user_id.as_str() {
+        "" => None,
+        text => Some(call.user_id(text, "user_id")?),
+    };
+    let (placed_after, placed_before) =
+        (request.placed_after.map(Time::from), request.placed_before.map(Time::from));
+    Ok(Filter { states, user, min_total, max_total, placed_after, placed_before })
+}

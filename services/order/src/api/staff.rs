@@ -1,0 +1,115 @@
+//! Ending an order, and sending it on its way.
+
+use std::time::Duration;
+
+use contracts::order::{CancelOrderRequest, DeliverOrderRequest, Order, ShipOrderRequest};
+use kit::{Call, Written, id::OrderId};
+
+use super::{Api, lock, named, parse};
+use crate::{
+    domain::Event,
+    error::Error,
+    saga::{Settle, rest},
+    store::{self, Record},
+};
+
+/// How long a cancellation waits for stock and money to go back before it answers.
+const UNDO_WITHIN: Duration = Duration::from_secs(4);
+
+impl Api {
+    /// Cancels an order; its stock and money go back.
+    pub(crate) async fn cancel(
+        &self,
+        call: &Call,
+        request: CancelOrderRequest,
+    ) -> Result<Written<Order>, Error> {
+        let (named, scope) = (named(call, &request.id, "id")?, call.scope()?);
+        let write = move |tx: kit::Tx| {
+            let (etag, reason) = (request.etag.clone(), request.reason.clone());
+            async move {
+                let mut record = lock(&tx, named, scope).await?;
+                record.check_etag(&etag)?;
+                record.happen(Event::Cancel, if reason.is_empty() { "cancelled" } else { &reason })?;
+                record.order.payment_action_url.clear();
+                // Whoever is at its checkout is overtaken.
+                record.lease(tx.now());
+                store::undo_all(&tx, record.order.id).await?;
+                rest(&tx, record, Settle::Answer).await
+            }
+        };
+        let written = self.saga.write(call, write).await?;
+        if !written.replayed {
+            let id: OrderId = parse(&written.message.id, "id")?;
+            let (saga, call) = (self.saga.clone(), call.detached());
+            let (send, done) = tokio::sync::oneshot::channel();
+            self.saga.tasks.spawn(async move {
+                saga.undo(&call, id).await;
+                let _ = send.send(());
+            });
+            let _ = tokio::time::timeout(UNDO_WITHIN, done).await;
+        }
+        Ok(written)
+    }
+
+    /// A paid order is on its way.
+    pub(crate) async fn ship(&self, call: &Call, request: ShipOrderRequest) -> Result<Written<Order>, Error> {
+        let parts = Parcel {
+            id: request.id,
+            carrier: request.carrier,
+            tracking_code: request.tracking_code,
+            etag: request.etag,
+        };
+        self.move_on(call, parts, Event::Ship).await
+    }
+
+    /// A shipped order has arrived.
+    pub(crate) async fn deliver(
+        &self,
+        call: &Call,
+        request: DeliverOrderRequest,
+    ) -> Result<Written<Order>, Error> {
+        let parts = Parcel {
+            id: request.id,
+            carrier: request.carrier,
+            tracking_code: request.tracking_code,
+            etag: request.etag,
+        };
+        self.move_on(call, parts, Event::Deliver).await
+    }
+
+    async fn move_on(&self, call: &Call, parcel: Parcel, event: Event) -> Result<Written<Order>, Error> {
+        let (id, scope): (OrderId, _) = (parse(&parcel.id, "id")?, call.scope()?);
+        let parcel = std::sync::Arc::new(parcel);
+        let write = move |tx: kit::Tx| {
+            let parcel = parcel.clone();
+            async move {
+                let mut record = Record::lock(&tx, id, scope).await?;
+                record.check_etag(&parcel.etag)?;
+                if !parcel.carrier.is_empty() {
+                    record.order.carrier.clone_from(&parcel.carrier);
+                }
+                if !parcel.tracking_code.is_empty() {
+                    record.order.tracking_code.clone_from(&parcel.tracking_code);
+                }
+                record.happen(event, &parcel.note(event))?;
+                record.save().await
+            }
+        };
+        self.saga.write(call, write).await
+    }
+}
+
+/// What staff says of a parcel.
+struct Parcel {
+    id: String,
+    carrier: String,
+    tracking_code: String,
+    etag: String,
+}
+
+impl Parcel {
+    fn note(&self, event: Event) -> String {
+        let what = if event == Event::Ship { "shipped" } else { "delivered" };
+        [what, &self.carrier, &self.tracking_code].join(" ").trim_end().to_owned()
+    }
+}

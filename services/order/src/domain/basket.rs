@@ -1,0 +1,230 @@
+//! Lines, totals and what is added to them.
+
+use contracts::{article::Article, order::AdjustmentType};
+use kit::{
+    Currency, Fault, Money,
+    id::{AdjustmentId, ArticleId, Id, LineId},
+    money::MoneyError,
+    reason,
+};
+
+/// Units of one article in one line at most.
+pub const MOST_OF_ONE: i32 = 1_000;
+/// Lines of one order at most.
+pub const MOST_LINES: usize = 100;
+
+/// An article in an order, with what it cost when it was put there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    pub id: LineId,
+    pub article_id: ArticleId,
+    pub code: String,
+    pub name: String,
+    pub quantity: i32,
+    pub unit_price: Money,
+    pub tax_rate_basis_points: i32,
+}
+
+impl Line {
+    /// What the line costs.
+    pub fn total(&self) -> Result<Money, MoneyError> {
+        self.unit_price.times(i64::from(self.quantity))
+    }
+
+    /// The tax in it.
+    pub fn tax_included(&self) -> Result<Money, MoneyError> {
+        self.total()?.tax_included(self.tax_rate_basis_points)
+    }
+
+    /// Takes over what the catalogue says now. Answers whether the price is another one.
+    pub fn refresh(&mut self, offer: &Offer) -> bool {
+        let drifted = self.unit_price != offer.price;
+        self.code.clone_from(&offer.code);
+        self.name.clone_from(&offer.name);
+        self.unit_price = offer.price;
+        self.tax_rate_basis_points = offer.tax_rate_basis_points;
+        drifted
+    }
+}
+
+/// A change of an order's total.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Adjustment {
+    pub id: AdjustmentId,
+    pub kind: AdjustmentType,
+    pub label: String,
+    pub amount: Money,
+}
+
+impl Adjustment {
+    /// A new one.
+    pub fn new(kind: AdjustmentType, label: &str, amount: Money) -> Self {
+        Self { id: AdjustmentId::new(), kind, label: label.to_owned(), amount }
+    }
+}
+
+/// What the catalogue says about an article that can be bought.
+#[derive(Debug, Clone)]
+pub struct Offer {
+    pub article_id: ArticleId,
+    pub code: String,
+    pub name: String,
+    pub price: Money,
+    pub tax_rate_basis_points: i32,
+}
+
+impl Offer {
+    /// What the article service answered; `None` where the article is not for sale.
+    pub fn of(article: &Article) -> Result<Option<Self>, Fault> {
+        let Some(price) = article.price.as_ref().filter(|_| article.active) else { return Ok(None) };
+        Ok(Some(Self {
+            article_id: article.id.parse().map_err(Fault::internal)?,
+            code: article.code.clone(),
+            name: article.name.clone(),
+            price: Money::read(price, "price")?,
+            tax_rate_basis_points: article.tax_rate_basis_points,
+        }))
+    }
+
+    /// A line of so many.
+    pub fn line(&self, quantity: i32) -> Line {
+        Line {
+            id: LineId::new(),
+            article_id: self.article_id,
+            code: self.code.clone(),
+            name: self.name.clone(),
+            quantity,
+            unit_price: self.price,
+            tax_rate_basis_points: self.tax_rate_basis_points,
+        }
+    }
+}
+
+/// What an order costs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Totals {
+    pub subtotal: Money,
+    pub total: Money,
+    pub tax_included: Money,
+}
+
+/// Adds an order up; `None` while it has no line.
+pub fn totals(lines: &[Line], adjustments: &[Adjustment]) -> Result<Option<Totals>, MoneyError> {
+    let Some(currency) = currency(lines) else { return Ok(None) };
+    let zero = Money::zero(currency);
+    let subtotal = lines.iter().try_fold(zero, |sum, line| sum.plus(line.total()?))?;
+    let tax_included = lines.iter().try_fold(zero, |sum, line| sum.plus(line.tax_included()?))?;
+    let total = adjustments.iter().try_fold(subtotal, |sum, adjustment| sum.plus(adjustment.amount))?;
+    Ok(Some(Totals { subtotal, total, tax_included }))
+}
+
+/// The first line fixes the currency.
+pub fn currency(lines: &[Line]) -> Option<Currency> {
+    lines.first().map(|line| line.unit_price.currency)
+}
+
+/// Puts `quantity` of an article among the lines; what is there already gets more.
+pub fn add(lines: &mut Vec<Line>, offer: &Offer, quantity: i32) -> Result<(), Fault> {
+    if let Some(currency) = currency(lines)
+        && currency != offer.price.currency
+        && !(lines.len() == 1 && lines[0].article_id == offer.article_id)
+    {
+        return Err(currency_mismatch(currency, offer));
+    }
+    let full = lines.len() >= MOST_LINES;
+    match lines.iter_mut().find(|line| line.article_id == offer.article_id) {
+        Some(line) => {
+            let sum = line.quantity + quantity;
+            if sum > MOST_OF_ONE {
+                let problem =
+                    format!("makes {sum} with the {} there are; at most {MOST_OF_ONE}", line.quantity);
+                return Err(Fault::invalid("quantity", problem));
+            }
+            line.refresh(offer);
+            line.quantity = sum;
+        }
+        None if full => {
+            return Err(Fault::precondition(
+                "LIMIT_EXCEEDED",
+                format!("an order has at most {MOST_LINES} lines"),
+            ));
+        }
+        None => lines.push(offer.line(quantity)),
+    }
+    Ok(())
+}
+
+/// The article is priced in another currency than the order.
+pub fn currency_mismatch(currency: Currency, offer: &Offer) -> Fault {
+    let message = format!("the order is in {currency}, {} is priced in {}", offer.code, offer.price.currency);
+    Fault::precondition(reason::CURRENCY_MISMATCH, message).with("article_id", offer.article_id)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn offer(minor: i64, currency: &str) -> Offer {
+        Offer {
+            article_id: ArticleId::new(),
+            code: "A".to_owned(),
+            name: "An article".to_owned(),
+            price: Money::new(minor, currency.parse().unwrap()),
+            tax_rate_basis_points: 2_300,
+        }
+    }
+
+    #[test]
+    fn the_same_article_merges_and_takes_the_newest_price() {
+        let mut lines = Vec::new();
+        let mut tea = offer(250, "EUR");
+        add(&mut lines, &tea, 2).unwrap();
+        tea.price.minor = 300;
+        add(&mut lines, &tea, 3).unwrap();
+        assert_eq!((lines.len(), lines[0].quantity, lines[0].total().unwrap().minor), (1, 5, 1_500));
+    }
+
+    #[test]
+    fn a_line_ends_at_a_thousand_and_an_order_at_a_hundred_lines() {
+        let mut lines = Vec::new();
+        let tea = offer(1, "EUR");
+        add(&mut lines, &tea, 1_000).unwrap();
+        assert_eq!(add(&mut lines, &tea, 1).unwrap_err().fields[0].0, "quantity");
+        for _ in 1..MOST_LINES {
+            add(&mut lines, &offer(1, "EUR"), 1).unwrap();
+        }
+        assert_eq!(add(&mut lines, &offer(1, "EUR"), 1).unwrap_err().reason, "LIMIT_EXCEEDED");
+    }
+
+    #[test]
+    fn the_first_line_fixes_the_currency() {
+        let mut lines = Vec::new();
+        add(&mut lines, &offer(1, "EUR"), 1).unwrap();
+        assert_eq!(add(&mut lines, &offer(1, "USD"), 1).unwrap_err().reason, reason::CURRENCY_MISMATCH);
+    }
+
+    proptest! {
+        #[test]
+        fn the_total_is_the_sum_of_lines_and_adjustments(
+            parts in prop::collection::vec((0i64..10_000_000, 1i32..=1_000), 1..20),
+            shipping in 0i64..100_000,
+        ) {
+            let lines: Vec<Line> = parts.iter().map(|(price, quantity)| offer(*price, "EUR").line(*quantity)).collect();
+            let fee = Adjustment::new(AdjustmentType::Shipping, "", Money::new(shipping, "EUR".parse().unwrap()));
+            let totals = totals(&lines, &[fee]).unwrap().unwrap();
+            let expected: i64 = parts.iter().map(|(price, quantity)| price * i64::from(*quantity)).sum();
+            prop_assert_eq!(totals.subtotal.minor, expected);
+            prop_assert_eq!(totals.total.minor, expected + shipping);
+            prop_assert!(totals.tax_included.minor <= expected);
+        }
+    }
+
+    #[test]
+    fn amounts_beyond_64_bits_are_an_error() {
+        let mut lines = Vec::new();
+        add(&mut lines, &offer(i64::MAX / 2, "EUR"), 3).unwrap();
+        assert_eq!(totals(&lines, &[]), Err(MoneyError::Overflow));
+    }
+}

@@ -1,0 +1,53 @@
+//! What a checkout does next.
+
+use contracts::payment::PaymentState;
+
+/// The next step of an order's checkout, written down before it is taken. Whoever holds the order's lease
+/// takes it; taking it twice does no harm.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, sea_orm::EnumIter, sea_orm::DeriveActiveEnum)]
+#[sea_orm(rs_type = "i16", db_type = "SmallInteger")]
+pub enum Step {
+    /// Nothing is under way.
+    Idle = 0,
+    /// CHECKING_OUT: reserve the stock.
+    Reserve = 1,
+    /// AWAITING_PAYMENT: have the payment that is written down made.
+    Pay = 2,
+    /// AWAITING_PAYMENT: capture what is authorised.
+    Capture = 4,
+    /// AWAITING_PAYMENT: it is captured; turn the reservation into a sale.
+    Commit = 5,
+    /// AWAITING_PAYMENT: not paid in time; void, then give up.
+    Expire = 6,
+}
+
+/// What an order that awaits a payment does once it knows the payment's state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Follow {
+    /// The payment is not decided yet.
+    Wait,
+    /// Go on with a step.
+    Go(Step),
+    /// It failed: the order waits for another try.
+    Failed,
+}
+
+/// The step that follows from a payment's state.
+pub fn follow(state: PaymentState) -> Follow {
+    match state {
+        PaymentState::Unspecified
+        | PaymentState::Pending
+        | PaymentState::Processing
+        | PaymentState::Unknown => Follow::Wait,
+        PaymentState::Authorized => Follow::Go(Step::Capture),
+        // Money that came and went back again before the order could take notice was still captured for it:
+        // committing finds nothing to refund when it has to.
+        PaymentState::Captured | PaymentState::PartiallyRefunded => Follow::Go(Step::Commit),
+        PaymentState::Refunded | PaymentState::Declined | PaymentState::Voided => Follow::Failed,
+    }
+}
+
+/// Whether a payment in this state holds or may come to hold money.
+pub fn is_live(state: PaymentState) -> bool {
+    !matches!(state, PaymentState::Declined | PaymentState::Voided | PaymentState::Refunded)
+}

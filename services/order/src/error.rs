@@ -1,0 +1,67 @@
+//! Everything that can go wrong here.
+
+use kit::{Fault, money::MoneyError, reason, write::Failure};
+use sea_orm::DbErr;
+use tonic::Status;
+
+use crate::domain::state::Illegal;
+
+/// An error of the order service.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("{0} not found")]
+    NotFound(&'static str),
+    #[error(transparent)]
+    Illegal(#[from] Illegal),
+    #[error("the order is being worked on")]
+    Busy { state: crate::domain::State },
+    #[error("the order has no lines")]
+    Empty,
+    #[error("changed meanwhile")]
+    Stale,
+    /// Somebody else has taken the order's checkout over: whatever this one was doing counts no more.
+    #[error("the lease is lost")]
+    LeaseLost,
+    #[error(transparent)]
+    Money(#[from] MoneyError),
+    #[error(transparent)]
+    Database(#[from] DbErr),
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+impl From<Error> for Fault {
+    fn from(error: Error) -> Fault {
+        match error {
+            Error::NotFound(what) => Fault::not_found(what),
+            Error::Illegal(illegal) => illegal.into(),
+            Error::Busy { state } => {
+                let state = contracts::order::OrderState::from(state);
+                Fault::illegal_state("a checkout of this order is under way", state.as_str_name())
+            }
+            Error::Empty => Fault::precondition(reason::EMPTY_ORDER, "the order has no lines"),
+            Error::Stale => Fault::etag_mismatch(),
+            Error::LeaseLost => {
+                Fault::new(tonic::Code::Aborted, "ABORTED", "another process took over: try again")
+            }
+            Error::Money(error) => error.into(),
+            Error::Database(error) => error.into(),
+            Error::Fault(fault) => fault,
+        }
+    }
+}
+
+impl From<Error> for Status {
+    fn from(error: Error) -> Status {
+        Fault::from(error).into()
+    }
+}
+
+impl Failure for Error {
+    fn database(&self) -> Option<&DbErr> {
+        match self {
+            Error::Database(error) => Some(error),
+            _ => None,
+        }
+    }
+}

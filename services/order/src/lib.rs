@@ -1,0 +1,41 @@
+//! Baskets, orders and the checkout saga.
+
+mod api;
+pub mod domain;
+mod error;
+mod feeds;
+mod migration;
+mod remote;
+mod render;
+mod saga;
+mod settings;
+mod store;
+mod sweep;
+mod watch;
+
+use std::sync::Arc;
+
+use contracts::order::order_service_server::{OrderServiceServer, SERVICE_NAME};
+use kit::{Context, Db, Fault, Role, Service, payment_types::PaymentTypes};
+
+pub use error::Error;
+pub use migration::Migrator;
+pub use settings::Options;
+
+/// Starts the order service over a migrated database.
+pub async fn start(
+    options: &Options,
+    payment_types: PaymentTypes,
+    db: Db,
+    context: Context,
+) -> Result<Service, Fault> {
+    let watch = watch::Watch::default();
+    watch.start(db.clone(), &context.tasks);
+    let saga = saga::Saga::new(db.clone(), &context, watch, options.clone());
+    saga.claim_abandoned().await?;
+    feeds::start(&saga, &context);
+    sweep::start(saga.clone());
+    let api = api::Api { saga, payment_types: Arc::new(payment_types) };
+    let routes = tonic::service::Routes::new(OrderServiceServer::new(api));
+    Ok(Service { role: Role::Order, routes, names: vec![SERVICE_NAME], db })
+}

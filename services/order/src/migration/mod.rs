@@ -1,0 +1,14 @@
+//! The schema of the order service.
+
+use sea_orm_migration::prelude::*;
+
+mod m000002_orders;
+
+/// All migrations, in order.
+pub struct Migrator;
+
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(kit::migration::Base), Box::new(m000002_orders::Migration)]
+    }
+}

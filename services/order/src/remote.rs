@@ -1,0 +1,198 @@
+//! The other services, as the order service needs them.
+
+use std::time::Duration;
+
+use contracts::{
+    article::{
+        Article, BatchGetArticlesRequest, CommitReservationRequest, GetArticleRequest,
+        ReleaseReservationRequest, RenewReservationRequest, ReservationLine, ReserveStockRequest,
+        RestockOrderRequest, article_service_client::ArticleServiceClient, get_article_request,
+        stock_service_client::StockServiceClient,
+    },
+    payment::{
+        CapturePaymentRequest, CreatePaymentRequest, GetPaymentRequest, Payment, Refund,
+        RefundPaymentRequest, VoidPaymentRequest, payment_service_client::PaymentServiceClient,
+    },
+    user::{Address, GetAddressRequest, GetUserRequest, user_service_client::UserServiceClient},
+};
+use kit::{
+    Call, Conn, Context, Fault, Role, Time,
+    call::IDEMPOTENCY_KEY,
+    id::{ArticleId, Id, OrderId, PaymentId, UserId},
+};
+use tonic::{Code, Request};
+
+use crate::{domain::Line, store::order};
+
+/// The ways to the other services.
+#[derive(Clone)]
+pub struct Remote {
+    user: Conn,
+    article: Conn,
+    payment: Conn,
+}
+
+/// What another service answered, or why it did not.
+pub type Answer<T> = Result<T, Fault>;
+
+impl Remote {
+    /// Ways out of this role.
+    pub fn new(context: &Context) -> Self {
+        let to = |role| context.mesh.conn(Role::Order, role);
+        Self { user: to(Role::User), article: to(Role::Article), payment: to(Role::Payment) }
+    }
+
+    /// One of a user's addresses.
+    pub async fn address(&self, call: &Call, user: UserId, id: &str) -> Answer<Address> {
+        let request = call.request(GetAddressRequest { user_id: user.to_string(), id: id.to_owned() });
+        UserServiceClient::new(self.user.clone())
+            .get_address(request)
+            .await
+            .map(tonic::Response::into_inner)
+            .map_err(fault)
+    }
+
+    /// Whether there is such a user: NOT_FOUND otherwise.
+    pub async fn user_exists(&self, call: &Call, user: UserId) -> Answer<()> {
+        let request = call.request(GetUserRequest { id: user.to_string() });
+        UserServiceClient::new(self.user.clone()).get_user(request).await.map(|_| ()).map_err(fault)
+    }
+
+    /// One article, for sale or not.
+    pub async fn article(&self, call: &Call, id: ArticleId) -> Answer<Article> {
+        let key = Some(get_article_request::Key::Id(id.to_string()));
+        let request = call.request(GetArticleRequest { key });
+        let answer = ArticleServiceClient::new(self.article.clone()).get_article(request).await;
+        answer.map(tonic::Response::into_inner).map_err(fault)
+    }
+
+    /// Articles, for sale or not, in the order asked for.
+    pub async fn articles(&self, call: &Call, ids: impl Iterator<Item = ArticleId>) -> Answer<Vec<Article>> {
+        let request = call.request(BatchGetArticlesRequest { ids: ids.map(|id| id.to_string()).collect() });
+        let answer = ArticleServiceClient::new(self.article.clone()).batch_get_articles(request).await;
+        answer.map(|answer| answer.into_inner().articles).map_err(fault)
+    }
+
+    /// Sets the stock of an order aside.
+    pub async fn reserve(
+        &self,
+        call: &Call,
+        order: &order::Model,
+        lines: &[Line],
+        until: Time,
+    ) -> Answer<()> {
+        let request = ReserveStockRequest {
+            order_id: order.id.to_string(),
+            attempt: order.attempt,
+            lines: lines
+                .iter()
+                .map(|line| ReservationLine {
+                    article_id: line.article_id.to_string(),
+                    quantity: line.quantity.into(),
+                })
+                .collect(),
+            expire_time: Some(until.into()),
+        };
+        self.stock().reserve_stock(call.request(request)).await.map(|_| ()).map_err(fault)
+    }
+
+    /// Keeps a reservation alive.
+    pub async fn renew(&self, call: &Call, order: &order::Model, until: Time) -> Answer<()> {
+        let (order_id, attempt) = (order.id.to_string(), order.attempt);
+        let request = RenewReservationRequest { order_id, attempt, expire_time: Some(until.into()) };
+        self.stock().renew_reservation(call.request(request)).await.map(|_| ()).map_err(fault)
+    }
+
+    /// Turns a reservation into a sale.
+    pub async fn commit(&self, call: &Call, order: &order::Model) -> Answer<()> {
+        let request = CommitReservationRequest { order_id: order.id.to_string(), attempt: order.attempt };
+        self.stock().commit_reservation(call.request(request)).await.map(|_| ()).map_err(fault)
+    }
+
+    /// Gives reserved stock back.
+    pub async fn release(&self, call: &Call, order_id: OrderId, attempt: i32) -> Answer<()> {
+        let request = ReleaseReservationRequest { order_id: order_id.to_string(), attempt };
+        self.stock().release_reservation(call.request(request)).await.map(|_| ()).map_err(fault)
+    }
+
+    /// Gives sold stock back.
+    pub async fn restock(&self, call: &Call, order_id: OrderId, attempt: i32) -> Answer<()> {
+        let request = RestockOrderRequest { order_id: order_id.to_string(), attempt };
+        self.stock().restock_order(call.request(request)).await.map(|_| ()).map_err(fault)
+    }
+
+    fn stock(&self) -> StockServiceClient<Conn> {
+        StockServiceClient::new(self.article.clone())
+    }
+
+    /// Whether the payment service and its database answer: asks for a payment that cannot exist.
+    pub async fn payment_answers(&self, call: &Call) -> Answer<()> {
+        match self.payment(call, PaymentId::new()).await {
+            Ok(_) => Ok(()),
+            Err(fault) if fault.code == Code::NotFound => Ok(()),
+            Err(_) => Err(Fault::unavailable(Role::Payment.name())),
+        }
+    }
+
+    /// Reads a payment.
+    pub async fn payment(&self, call: &Call, id: PaymentId) -> Answer<Payment> {
+        let request = call.request(GetPaymentRequest { id: id.to_string() });
+        self.payments().get_payment(request).await.map(tonic::Response::into_inner).map_err(fault)
+    }
+
+    /// Has a payment made; the same id again answers with the payment as it is by then.
+    pub async fn pay(&self, call: &Call, request: CreatePaymentRequest) -> Answer<Payment> {
+        self.payments()
+            .create_payment(call.request(request))
+            .await
+            .map(tonic::Response::into_inner)
+            .map_err(fault)
+    }
+
+    /// Takes what is authorised.
+    pub async fn capture(&self, call: &Call, id: PaymentId) -> Answer<Payment> {
+        let request = call.request(CapturePaymentRequest { id: id.to_string() });
+        self.payments().capture_payment(request).await.map(tonic::Response::into_inner).map_err(fault)
+    }
+
+    /// Gives a payment up.
+    pub async fn void(&self, call: &Call, id: PaymentId, reason: &str) -> Answer<Payment> {
+        let request = call.request(VoidPaymentRequest { id: id.to_string(), reason: reason.to_owned() });
+        self.payments().void_payment(request).await.map(tonic::Response::into_inner).map_err(fault)
+    }
+
+    /// Gives all of a payment's money back, once however often it is asked.
+    pub async fn refund(&self, call: &Call, id: PaymentId, reason: &str) -> Answer<Refund> {
+        let message = RefundPaymentRequest { id: id.to_string(), amount: None, reason: reason.to_owned() };
+        let mut request: Request<_> = call.request(message);
+        let key = format!("undo:{id}").parse().map_err(Fault::internal)?;
+        request.metadata_mut().insert(IDEMPOTENCY_KEY, key);
+        self.payments().refund_payment(request).await.map(tonic::Response::into_inner).map_err(fault)
+    }
+
+    fn payments(&self) -> PaymentServiceClient<Conn> {
+        PaymentServiceClient::new(self.payment.clone())
+    }
+}
+
+fn fault(status: tonic::Status) -> Fault {
+    Fault::of(&status)
+}
+
+/// Whether the same call may go better in a while: nobody answered, or somebody else was at it.
+pub fn is_passing(fault: &Fault) -> bool {
+    matches!(
+        fault.code,
+        Code::Unavailable
+            | Code::DeadlineExceeded
+            | Code::Aborted
+            | Code::Cancelled
+            | Code::Unknown
+            | Code::Internal
+    )
+}
+
+/// How long to wait before asking again.
+pub fn pause(tries: u32) -> Duration {
+    Duration::from_millis(50 << tries.min(5))
+}

@@ -1,0 +1,72 @@
+//! Orders as the contract shows them.
+
+use contracts::{order, user::Address};
+use prost::Message;
+
+use crate::{
+    error::Error,
+    store::{View, event},
+};
+
+/// An order.
+pub fn order(view: &View) -> Result<order::Order, Error> {
+    let totals = crate::domain::basket::totals(&view.lines, &view.adjustments)?;
+    let row = &view.order;
+    let address = row.address.as_deref().map(Address::decode).transpose().map_err(kit::Fault::internal)?;
+    Ok(order::Order {
+        id: row.id.to_string(),
+        user_id: row.user_id.to_string(),
+        state: order::OrderState::from(row.state).into(),
+        lines: view.lines.iter().map(line).collect::<Result<_, _>>()?,
+        adjustments: view.adjustments.iter().map(adjustment).collect(),
+        subtotal: totals.map(|totals| totals.subtotal.into()),
+        total: totals.map(|totals| totals.total.into()),
+        tax_included: totals.map(|totals| totals.tax_included.into()),
+        address,
+        payment_id: row.payment_id.map(|id| id.to_string()).unwrap_or_default(),
+        payment_type: row.payment_type,
+        payment_action_url: row.payment_action_url.clone(),
+        payment_failure: row.payment_failure.clone(),
+        tracking_code: row.tracking_code.clone(),
+        etag: row.version.to_string(),
+        create_time: Some(row.create_time.into()),
+        place_time: row.place_time.map(Into::into),
+        update_time: Some(row.update_time.into()),
+        carrier: row.carrier.clone(),
+    })
+}
+
+fn line(line: &crate::domain::Line) -> Result<order::Line, Error> {
+    Ok(order::Line {
+        id: line.id.to_string(),
+        article_id: line.article_id.to_string(),
+        code: line.code.clone(),
+        name: line.name.clone(),
+        quantity: line.quantity,
+        unit_price: Some(line.unit_price.into()),
+        total: Some(line.total()?.into()),
+        tax_rate_basis_points: line.tax_rate_basis_points,
+        tax_included: Some(line.tax_included()?.into()),
+    })
+}
+
+fn adjustment(adjustment: &crate::domain::Adjustment) -> order::Adjustment {
+    order::Adjustment {
+        id: adjustment.id.to_string(),
+        r#type: adjustment.kind.into(),
+        label: adjustment.label.clone(),
+        amount: Some(adjustment.amount.into()),
+    }
+}
+
+/// An event of an order's history.
+pub fn event(event: &event::Model) -> order::OrderEvent {
+    order::OrderEvent {
+        order_id: event.order_id.to_string(),
+        sequence: event.sequence,
+        state: order::OrderState::from(event.state).into(),
+        actor: event.actor.clone(),
+        note: event.note.clone(),
+        create_time: Some(event.create_time.into()),
+    }
+}

@@ -1,0 +1,338 @@
+//! The steps of a checkout.
+
+use contracts::payment::{CreatePaymentRequest, Payment, PaymentState};
+use kit::{
+    Call, Fault, Money, Time, Tx,
+    id::{Id, OrderId, PaymentId},
+    reason,
+};
+use tonic::Code;
+
+use super::{After, CALL, LEASE, RESERVATION_MARGIN, Rest, Saga, Settle, rest};
+use crate::{
+    domain::{
+        Event, State, Step,
+        basket::totals,
+        saga::{Follow, follow},
+    },
+    error::Error,
+    remote::is_passing,
+    store::{self, Record, View},
+};
+
+impl Saga {
+    /// CHECKING_OUT: sets the stock aside; then the payment is written down.
+    pub(super) async fn reserve(&self, call: &Call, view: View) -> Result<After, Error> {
+        let until = view.order.expire_time.unwrap_or_else(|| self.clock().now() + self.options.window());
+        let until = until + RESERVATION_MARGIN;
+        match self.remote.reserve(&call.within(CALL), &view.order, &view.lines, until).await {
+            Ok(()) => {
+                let (id, fence, window) = (view.order.id, view.order.fence, self.options.window());
+                let view = self
+                    .transact(call, move |tx| async move {
+                        let mut record = Record::lock_fenced(&tx, id, fence).await?;
+                        record.happen(Event::Reserve, "stock reserved")?;
+                        plan_payment(&tx, &mut record, tx.now() + window).await?;
+                        record.save().await
+                    })
+                    .await?;
+                Ok(After::Next(view))
+            }
+            Err(fault) if is_passing(&fault) => Ok(After::Again(view, fault)),
+            Err(fault) => self.refuse(call, view, fault).await,
+        }
+    }
+
+    /// Puts a refused basket back; gives up an order that was placed in one call.
+    async fn refuse(&self, call: &Call, view: View, fault: Fault) -> Result<After, Error> {
+        let (id, fence, direct) = (view.order.id, view.order.fence, view.order.direct);
+        let fault = if direct { fault.with_all("order_id", id) } else { fault };
+        let kept = fault.clone();
+        self.transact(call, move |tx| {
+            let fault = kept.clone();
+            async move {
+                let mut record = Record::lock_fenced(&tx, id, fence).await?;
+                let settle = if direct {
+                    record.happen(Event::Reject, &fault.message)?;
+                    Settle::Keep(fault)
+                } else {
+                    record.happen(Event::Refuse, &fault.message)?;
+                    record.order.place_time = None;
+                    record.order.expire_time = None;
+                    record
+                        .adjustments
+                        .retain(|adjustment| adjustment.kind != contracts::order::AdjustmentType::Fee);
+                    Settle::Forget
+                };
+                rest(&tx, record, settle).await
+            }
+        })
+        .await?;
+        Ok(After::Rest(Rest::Refused(fault)))
+    }
+
+    /// AWAITING_PAYMENT: has the payment made that is written down.
+    pub(super) async fn pay(&self, call: &Call, view: View) -> Result<After, Error> {
+        let payment_id = payment_of(&view)?;
+        let totals = totals(&view.lines, &view.adjustments)?.ok_or(Error::Empty)?;
+        let fee = fee(&view).unwrap_or(Money::zero(totals.total.currency));
+        let request = CreatePaymentRequest {
+            id: payment_id.to_string(),
+            order_id: view.order.id.to_string(),
+            user_id: view.order.user_id.to_string(),
+            amount: Some(totals.total.into()),
+            fee: Some(fee.into()),
+            payment_type: view.order.payment_type,
+            payment_method: view.order.payment_method.clone(),
+        };
+        match self.remote.pay(&call.within(CALL), request).await {
+            Ok(payment) => self.heard(call, view.order.id, view.order.fence, payment).await,
+            Err(fault) if is_passing(&fault) => Ok(After::Again(view, fault)),
+            Err(fault) => self.not_made(call, view, fault).await,
+        }
+    }
+
+    /// The payment service refused to make the payment at all: as good as declined.
+    async fn not_made(&self, call: &Call, view: View, fault: Fault) -> Result<After, Error> {
+        let (id, fence) = (view.order.id, view.order.fence);
+        let view = self
+            .transact(call, move |tx| {
+                let failure = fault.reason.clone();
+                let note = format!("payment refused: {}", fault.message);
+                async move {
+                    let mut record = Record::lock_fenced(&tx, id, fence).await?;
+                    record.order.payment_failure = failure;
+                    record.tell(&note);
+                    rest(&tx, record, Settle::Answer).await
+                }
+            })
+            .await?;
+        Ok(After::Rest(Rest::At(Box::new(view))))
+    }
+
+    /// AWAITING_PAYMENT: takes the money that is authorised.
+    pub(super) async fn capture(&self, call: &Call, view: View) -> Result<After, Error> {
+        let payment_id = payment_of(&view)?;
+        match self.remote.capture(&call.within(CALL), payment_id).await {
+            Ok(payment) => self.heard(call, view.order.id, view.order.fence, payment).await,
+            Err(fault) if is_passing(&fault) => Ok(After::Again(view, fault)),
+            Err(fault) if fault.reason == reason::ILLEGAL_STATE => self.ask(call, view, payment_id).await,
+            Err(fault) => Err(fault.into()),
+        }
+    }
+
+    /// Asks where the payment stands and goes by that.
+    async fn ask(&self, call: &Call, view: View, payment_id: PaymentId) -> Result<After, Error> {
+        match self.remote.payment(&call.within(CALL), payment_id).await {
+            Ok(payment) => self.heard(call, view.order.id, view.order.fence, payment).await,
+            Err(fault) if is_passing(&fault) => Ok(After::Again(view, fault)),
+            Err(fault) => Err(fault.into()),
+        }
+    }
+
+    /// AWAITING_PAYMENT: it is captured; the reserved stock is sold.
+    pub(super) async fn commit(&self, call: &Call, view: View) -> Result<After, Error> {
+        let (id, fence) = (view.order.id, view.order.fence);
+        let refused = match self.remote.commit(&call.within(CALL), &view.order).await {
+            Ok(()) => None,
+            Err(fault) if is_passing(&fault) => return Ok(After::Again(view, fault)),
+            Err(fault) => Some(fault.message),
+        };
+        let gone = refused.is_some();
+        let view = self
+            .transact(call, move |tx| {
+                let refused = refused.clone();
+                async move {
+                    let mut record = Record::lock_fenced(&tx, id, fence).await?;
+                    match refused {
+                        None => record.happen(Event::Pay, "paid")?,
+                        Some(problem) => {
+                            record.happen(
+                                Event::Cancel,
+                                &format!("paid, but the stock is gone ({problem}): refunded"),
+                            )?;
+                            store::undo_all(&tx, id).await?;
+                        }
+                    }
+                    record.order.payment_action_url.clear();
+                    rest(&tx, record, Settle::Answer).await
+                }
+            })
+            .await?;
+        if gone {
+            self.undo(call, id).await;
+        }
+        Ok(After::Rest(Rest::At(Box::new(view))))
+    }
+
+    /// AWAITING_PAYMENT, not paid in time: voids, then gives up. Never while the outcome is unknown.
+    pub(super) async fn expire(&self, call: &Call, view: View) -> Result<After, Error> {
+        let (id, fence) = (view.order.id, view.order.fence);
+        let payment_id = payment_of(&view)?;
+        let waits = !view.order.payment_action_url.is_empty();
+        let failure = if waits { "ACTION_EXPIRED" } else { "" };
+        let never_made = match self.remote.void(&call.within(CALL), payment_id, failure).await {
+            Ok(_) => false,
+            Err(fault) if fault.code == Code::NotFound => true,
+            Err(fault) if is_passing(&fault) => return Ok(After::Again(view, fault)),
+            Err(fault) if fault.value("state") == Some(PaymentState::Unknown.as_str_name()) => {
+                return self.wait_longer(call, &view).await;
+            }
+            Err(_) => return self.ask(call, view, payment_id).await,
+        };
+        let view = self
+            .transact(call, move |tx| async move {
+                let mut record = Record::lock_fenced(&tx, id, fence).await?;
+                record.happen(Event::Expire, "not paid in time")?;
+                if waits {
+                    record.order.payment_failure = failure.to_owned();
+                }
+                record.order.payment_action_url.clear();
+                store::undo_all(&tx, id).await?;
+                if !never_made {
+                    store::finish_payment(&tx, payment_id, false).await?;
+                }
+                rest(&tx, record, Settle::Answer).await
+            })
+            .await?;
+        self.undo(call, id).await;
+        Ok(After::Rest(Rest::At(Box::new(view))))
+    }
+
+    /// The outcome is unknown: the order keeps waiting, and keeps its stock.
+    async fn wait_longer(&self, call: &Call, view: &View) -> Result<After, Error> {
+        let (id, fence, until) = (view.order.id, view.order.fence, self.clock().now() + 4 * LEASE);
+        if let Err(fault) =
+            self.remote.renew(&call.within(CALL), &view.order, until + RESERVATION_MARGIN).await
+        {
+            tracing::warn!(order = %id, problem = fault.message, "a reservation cannot be renewed");
+        }
+        let view = self
+            .transact(call, move |tx| async move {
+                let mut record = Record::lock_fenced(&tx, id, fence).await?;
+                record.order.expire_time = Some(until);
+                rest(&tx, record, Settle::Answer).await
+            })
+            .await?;
+        Ok(After::Rest(Rest::At(Box::new(view))))
+    }
+
+    /// The payment service said where the order's payment stands.
+    async fn heard(&self, call: &Call, id: OrderId, fence: i64, payment: Payment) -> Result<After, Error> {
+        let told = payment.update_time;
+        let view = self
+            .transact(call, move |tx| {
+                let payment = payment.clone();
+                async move {
+                    let record = Record::lock_fenced(&tx, id, fence).await?;
+                    take_news(&tx, record, &payment).await
+                }
+            })
+            .await?;
+        let waits = view.order.state == State::AwaitingPayment && view.order.payment_failure.is_empty();
+        match view.order.step {
+            Step::Idle if waits => self.look_again(call, view, told).await,
+            Step::Idle => Ok(After::Rest(Rest::At(Box::new(view)))),
+            _ => Ok(After::Next(view)),
+        }
+    }
+
+    /// The order has come to rest waiting for its payment. News that came while it was on its way there
+    /// were left to this look.
+    async fn look_again(
+        &self,
+        call: &Call,
+        view: View,
+        told: Option<prost_types::Timestamp>,
+    ) -> Result<After, Error> {
+        let (id, payment_id) = (view.order.id, payment_of(&view)?);
+        let payment = match self.remote.payment(&call.within(CALL), payment_id).await {
+            Ok(payment) if payment.update_time != told => payment,
+            _ => return Ok(After::Rest(Rest::At(Box::new(view)))),
+        };
+        let view = self
+            .transact(call, move |tx| {
+                let payment = payment.clone();
+                async move {
+                    let mut record = Record::lock(&tx, id, kit::Scope::All).await?;
+                    if !record.waits_for(payment_id) {
+                        return Err(Error::LeaseLost);
+                    }
+                    record.lease(tx.now() + LEASE);
+                    take_news(&tx, record, &payment).await
+                }
+            })
+            .await?;
+        Ok(if view.order.step == Step::Idle {
+            After::Rest(Rest::At(Box::new(view)))
+        } else {
+            After::Next(view)
+        })
+    }
+}
+
+/// Writes a new payment down and makes having it made the next step.
+pub async fn plan_payment(tx: &Tx, record: &mut Record, expire_time: Time) -> Result<(), Error> {
+    let payment_id = PaymentId::new();
+    store::plan_payment(tx, record.order.id, payment_id).await?;
+    let order = &mut record.order;
+    order.payment_id = Some(payment_id);
+    order.payment_failure.clear();
+    order.payment_action_url.clear();
+    order.expire_time = Some(expire_time);
+    order.step = Step::Pay;
+    order.lease_until = tx.now() + LEASE;
+    Ok(())
+}
+
+/// Notes what is heard of the payment that an order awaits, and decides what the order does next.
+pub async fn take_news(tx: &Tx, mut record: Record, payment: &Payment) -> Result<View, Error> {
+    let id: PaymentId = payment.id.parse().map_err(Fault::internal)?;
+    let seen = payment.update_time.map_or(Time(0), Time::from);
+    // The feed may have been quicker than the answer: what counts is the newest.
+    let known = store::note_payment(tx, id, payment.state(), seen).await?;
+    let state =
+        known.and_then(|row| PaymentState::try_from(i32::from(row.state)).ok()).unwrap_or(payment.state());
+    let newest = state == payment.state();
+    match follow(state) {
+        Follow::Go(step) => {
+            record.order.step = step;
+            record.order.lease_until = tx.now() + LEASE;
+            record.order.payment_failure.clear();
+            record.save().await
+        }
+        Follow::Wait => {
+            if newest {
+                record.order.payment_action_url.clone_from(&payment.action_url);
+            }
+            rest(tx, record, Settle::Answer).await
+        }
+        Follow::Failed => {
+            let failure =
+                if payment.failure_reason.is_empty() { state_word(state) } else { &payment.failure_reason };
+            if record.order.payment_failure != failure {
+                record.order.payment_failure = failure.to_owned();
+                record.tell(&format!("payment failed: {failure}"));
+            }
+            record.order.payment_action_url.clear();
+            rest(tx, record, Settle::Answer).await
+        }
+    }
+}
+
+fn state_word(state: PaymentState) -> &'static str {
+    state.as_str_name().trim_start_matches("PAYMENT_STATE_")
+}
+
+/// The payment that an order awaits.
+fn payment_of(view: &View) -> Result<PaymentId, Error> {
+    view.order
+        .payment_id
+        .ok_or_else(|| Fault::internal("an order awaits a payment that it does not have").into())
+}
+
+/// The payment type's fee in an order's total.
+fn fee(view: &View) -> Option<Money> {
+    let kind = contracts::order::AdjustmentType::Fee;
+    view.adjustments.iter().find(|adjustment| adjustment.kind == kind).map(|adjustment| adjustment.amount)
+}

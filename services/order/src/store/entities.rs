@@ -1,0 +1,193 @@
+//! The tables.
+
+/// Orders, from basket to door.
+pub mod order {
+    use kit::{
+        Time,
+        id::{OrderId, PaymentId, UserId},
+    };
+    use sea_orm::entity::prelude::*;
+
+    use crate::domain::{State, Step};
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "orders")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: OrderId,
+        pub user_id: UserId,
+        pub state: State,
+        /// The user's id while this is that user's basket (OPEN or CHECKING_OUT, not placed in one call).
+        pub basket_of: Option<UserId>,
+        /// Placed in one call.
+        pub direct: bool,
+        pub currency: Option<String>,
+        /// For filters; lines and adjustments say how it comes about.
+        pub total_minor: i64,
+        /// The encoded address.
+        pub address: Option<Vec<u8>>,
+        /// Its customer was erased: the address goes as soon as the state is final.
+        pub user_erased: bool,
+        pub payment_id: Option<PaymentId>,
+        pub payment_type: i32,
+        pub payment_method: String,
+        pub payment_failure: String,
+        pub payment_action_url: String,
+        pub carrier: String,
+        pub tracking_code: String,
+        /// Counts the tries to reserve its stock; a reservation belongs to one.
+        pub attempt: i32,
+        /// What its checkout does next.
+        pub step: Step,
+        /// Until when somebody is at it.
+        pub lease_until: Time,
+        /// Counts the leases: an old owner's updates no longer match.
+        pub fence: i64,
+        /// The idempotency claim that gets its answer when the checkout comes to rest.
+        pub claim: Option<String>,
+        /// When it is given up if it is not paid.
+        pub expire_time: Option<Time>,
+        /// How many events its history has.
+        pub events: i64,
+        pub version: i64,
+        pub create_time: Time,
+        pub place_time: Option<Time>,
+        pub update_time: Time,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// Lines.
+pub mod line {
+    use kit::id::{ArticleId, LineId, OrderId};
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "order_lines")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: LineId,
+        pub order_id: OrderId,
+        pub article_id: ArticleId,
+        pub code: String,
+        pub name: String,
+        pub quantity: i32,
+        pub unit_price_minor: i64,
+        pub currency: String,
+        pub tax_rate_basis_points: i32,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// Adjustments of the total.
+pub mod adjustment {
+    use kit::id::{AdjustmentId, OrderId};
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "order_adjustments")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: AdjustmentId,
+        pub order_id: OrderId,
+        /// The contract's `AdjustmentType`.
+        pub kind: i16,
+        pub label: String,
+        pub amount_minor: i64,
+        pub currency: String,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// What happened to orders.
+pub mod event {
+    use kit::{Time, id::OrderId};
+    use sea_orm::entity::prelude::*;
+
+    use crate::domain::State;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "order_events")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub order_id: OrderId,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub sequence: i64,
+        pub state: State,
+        pub actor: String,
+        pub note: String,
+        pub create_time: Time,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// The payments that orders had made, and which of them are to be undone.
+pub mod payment {
+    use kit::{
+        Time,
+        id::{OrderId, PaymentId},
+    };
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "order_payments")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub payment_id: PaymentId,
+        pub order_id: OrderId,
+        /// The contract's `PaymentState`, as last heard.
+        pub state: i16,
+        /// The payment's update time at that; older news is no news.
+        pub seen_time: Time,
+        /// To be voided or refunded.
+        pub undo: bool,
+        /// Could not be undone: staff must see to it.
+        pub flagged: bool,
+        pub next_try: Time,
+        pub create_time: Time,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// The reservations that orders asked for, and which of them are to be undone.
+pub mod reservation {
+    use kit::{Time, id::OrderId};
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "order_reservations")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub order_id: OrderId,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub attempt: i32,
+        /// To be released or restocked.
+        pub undo: bool,
+        pub next_try: Time,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}

@@ -1,0 +1,278 @@
+//! An order being changed: loaded under lock, changed in memory by the domain, written back whole.
+
+use kit::{
+    Time, Tx,
+    id::{Id, OrderId, PaymentId, UserId},
+};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter,
+    sea_query::OnConflict,
+};
+
+use super::{
+    entities::{adjustment, event, line, order},
+    find::{View, lock, locked_basket, view},
+};
+use crate::{
+    domain::{
+        Adjustment, Event, Line, State, Step,
+        basket::{self, Totals},
+        next,
+    },
+    error::Error,
+};
+
+/// An order under lock. [`Record::save`] writes it back.
+pub struct Record {
+    tx: Tx,
+    before: View,
+    pub order: order::Model,
+    pub lines: Vec<Line>,
+    pub adjustments: Vec<Adjustment>,
+    news: Vec<event::Model>,
+}
+
+impl Record {
+    /// Loads an order for change.
+    pub async fn lock(tx: &Tx, id: OrderId, scope: kit::Scope) -> Result<Self, Error> {
+        Self::of(tx, lock(&**tx, id, scope).await?).await
+    }
+
+    /// Loads a user's basket for change.
+    pub async fn lock_basket(tx: &Tx, user: UserId) -> Result<Self, Error> {
+        Self::of(tx, locked_basket(&**tx, user).await?).await
+    }
+
+    /// Loads an order for its checkout's owner: a lost lease is an error.
+    pub async fn lock_fenced(tx: &Tx, id: OrderId, fence: i64) -> Result<Self, Error> {
+        let record = Self::lock(tx, id, kit::Scope::All).await?;
+        if record.order.fence == fence { Ok(record) } else { Err(Error::LeaseLost) }
+    }
+
+    async fn of(tx: &Tx, order: order::Model) -> Result<Self, Error> {
+        let before = view(&**tx, order).await?;
+        let View { order, lines, adjustments } = before.clone();
+        Ok(Self { tx: tx.clone(), before, order, lines, adjustments, news: Vec::new() })
+    }
+
+    /// Refuses a stale etag; an empty one is no condition.
+    pub fn check_etag(&self, etag: &str) -> Result<(), Error> {
+        if etag.is_empty() || etag == self.before.order.version.to_string() {
+            Ok(())
+        } else {
+            Err(Error::Stale)
+        }
+    }
+
+    /// Moves the order on by the transition table and writes its history.
+    pub fn happen(&mut self, event: Event, note: &str) -> Result<(), Error> {
+        let state = next(self.order.state, event)?;
+        self.order.state = state;
+        self.order.basket_of = (!self.order.direct && matches!(state, State::Open | State::CheckingOut))
+            .then_some(self.order.user_id);
+        if state.is_final() && self.order.user_erased {
+            self.order.address = None;
+        }
+        self.tell(note);
+        Ok(())
+    }
+
+    /// Writes something into the order's history without moving it.
+    pub fn tell(&mut self, note: &str) {
+        self.order.events += 1;
+        self.news.push(event::Model {
+            order_id: self.order.id,
+            sequence: self.order.events,
+            state: self.order.state,
+            actor: self.tx.actor(),
+            note: note.chars().take(600).collect(),
+            create_time: self.tx.now(),
+        });
+    }
+
+    /// At rest, and this payment is what it waits for.
+    pub fn waits_for(&self, payment: PaymentId) -> bool {
+        let order = &self.order;
+        order.state == State::AwaitingPayment && order.step == Step::Idle && order.payment_id == Some(payment)
+    }
+
+    /// Takes the checkout's lease, until `until`; whoever had it before can change nothing any more.
+    pub fn lease(&mut self, until: Time) {
+        self.order.fence += 1;
+        self.order.lease_until = until;
+    }
+
+    /// The order has come to rest.
+    pub fn rest(&mut self) {
+        self.order.step = Step::Idle;
+        self.order.lease_until = Time(0);
+    }
+
+    /// What it costs; `None` without lines.
+    pub fn totals(&self) -> Result<Option<Totals>, Error> {
+        Ok(basket::totals(&self.lines, &self.adjustments)?)
+    }
+
+    /// Writes everything back and answers with the order as it is now.
+    pub async fn save(mut self) -> Result<View, Error> {
+        let totals = self.totals()?;
+        self.order.total_minor = totals.map_or(0, |totals| totals.total.minor);
+        self.order.currency = totals.map(|totals| totals.total.currency.to_string());
+        self.order.version += 1;
+        self.order.update_time = self.tx.now();
+        let tx = &*self.tx;
+        changed(&self.before.order, &self.order).update(tx).await?;
+        self.save_lines().await?;
+        self.save_adjustments().await?;
+        for event in std::mem::take(&mut self.news) {
+            write_event(&self.tx, event).await?;
+        }
+        Ok(View { order: self.order, lines: self.lines, adjustments: self.adjustments })
+    }
+
+    async fn save_lines(&self) -> Result<(), Error> {
+        let (tx, before) = (&*self.tx, &self.before.lines);
+        let gone: Vec<_> =
+            before.iter().filter(|old| !self.lines.iter().any(|line| line.id == old.id)).collect();
+        if !gone.is_empty() {
+            let ids = gone.iter().map(|line| line.id);
+            line::Entity::delete_many().filter(line::Column::Id.is_in(ids)).exec(tx).await?;
+        }
+        for new in &self.lines {
+            match before.iter().find(|old| old.id == new.id) {
+                Some(old) if old == new => {}
+                Some(_) => {
+                    line_row(self.order.id, new).reset_all().update(tx).await?;
+                }
+                None => {
+                    line::Entity::insert(line_row(self.order.id, new)).exec_without_returning(tx).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn save_adjustments(&self) -> Result<(), Error> {
+        let tx = &*self.tx;
+        if self.adjustments == self.before.adjustments {
+            return Ok(());
+        }
+        adjustment::Entity::delete_many()
+            .filter(adjustment::Column::OrderId.eq(self.order.id))
+            .exec(tx)
+            .await?;
+        if !self.adjustments.is_empty() {
+            let rows = self.adjustments.iter().map(|adjustment| adjustment::ActiveModel {
+                id: Set(adjustment.id),
+                order_id: Set(self.order.id),
+                kind: Set(adjustment.kind as i16),
+                label: Set(adjustment.label.clone()),
+                amount_minor: Set(adjustment.amount.minor),
+                currency: Set(adjustment.amount.currency.to_string()),
+            });
+            adjustment::Entity::insert_many(rows).exec_without_returning(tx).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Only the columns that differ.
+fn changed(before: &order::Model, after: &order::Model) -> order::ActiveModel {
+    use sea_orm::{ActiveModelTrait, Iterable};
+    let (old, mut new) = (before.clone().into_active_model(), after.clone().into_active_model());
+    for column in order::Column::iter() {
+        if old.get(column).into_value() != new.get(column).into_value() {
+            new.reset(column);
+        }
+    }
+    new
+}
+
+/// A row of history, and the same for those who follow.
+async fn write_event(tx: &Tx, event: event::Model) -> Result<(), Error> {
+    let told = crate::render::event(&event);
+    event::Entity::insert(event.into_active_model()).exec_without_returning(&**tx).await?;
+    Ok(tx.publish(&told.order_id, &told).await?)
+}
+
+fn line_row(order_id: OrderId, line: &Line) -> line::ActiveModel {
+    line::ActiveModel {
+        id: Set(line.id),
+        order_id: Set(order_id),
+        article_id: Set(line.article_id),
+        code: Set(line.code.clone()),
+        name: Set(line.name.clone()),
+        quantity: Set(line.quantity),
+        unit_price_minor: Set(line.unit_price.minor),
+        currency: Set(line.unit_price.currency.to_string()),
+        tax_rate_basis_points: Set(line.tax_rate_basis_points),
+    }
+}
+
+/// The user's basket, made if there is none; when two make it at once, the unique index keeps one.
+pub async fn create_basket(tx: &Tx, user: UserId) -> Result<Record, Error> {
+    let model = blank(tx, user, false);
+    let first = first_event(tx, &model, "basket opened");
+    let made = order::Entity::insert(model.into_active_model())
+        .on_conflict(OnConflict::column(order::Column::BasketOf).do_nothing().to_owned())
+        .exec_without_returning(&**tx)
+        .await?;
+    if made == 1 {
+        write_event(tx, first).await?;
+    }
+    Record::lock_basket(tx, user).await
+}
+
+/// An order that is placed in one call: it begins where a basket's checkout begins.
+pub async fn create_direct(tx: &Tx, user: UserId) -> Result<Record, Error> {
+    let mut model = blank(tx, user, true);
+    model.state = State::CheckingOut;
+    let first = first_event(tx, &model, "order placed");
+    let id = model.id;
+    order::Entity::insert(model.into_active_model()).exec_without_returning(&**tx).await?;
+    write_event(tx, first).await?;
+    Record::lock(tx, id, kit::Scope::All).await
+}
+
+fn blank(tx: &Tx, user: UserId, direct: bool) -> order::Model {
+    order::Model {
+        id: OrderId::new(),
+        user_id: user,
+        state: State::Open,
+        basket_of: (!direct).then_some(user),
+        direct,
+        currency: None,
+        total_minor: 0,
+        address: None,
+        user_erased: false,
+        payment_id: None,
+        payment_type: 0,
+        payment_method: String::new(),
+        payment_failure: String::new(),
+        payment_action_url: String::new(),
+        carrier: String::new(),
+        tracking_code: String::new(),
+        attempt: 0,
+        step: Step::Idle,
+        lease_until: Time(0),
+        fence: 0,
+        claim: None,
+        expire_time: None,
+        events: 1,
+        version: 1,
+        create_time: tx.now(),
+        place_time: None,
+        update_time: tx.now(),
+    }
+}
+
+fn first_event(tx: &Tx, order: &order::Model, note: &str) -> event::Model {
+    event::Model {
+        order_id: order.id,
+        sequence: 1,
+        state: order.state,
+        actor: tx.actor(),
+        note: note.to_owned(),
+        create_time: tx.now(),
+    }
+}
