@@ -1,0 +1,80 @@
+//! Makes an HTTP answer of a method's.
+
+use axum::response::{IntoResponse as _, Response};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use prost_reflect::{DynamicMessage, FieldDescriptor};
+use tonic::metadata::MetadataMap;
+
+use crate::{binding::Binding, error::Failure, headers, json, raw};
+
+/// Answers with the one message of a unary call.
+pub fn make(binding: &Binding, metadata: &MetadataMap, message: Bytes) -> Result<Response, Failure> {
+    let rpc = &binding.rpc;
+    let mut out = headers::returned(metadata);
+    if rpc.success == StatusCode::NO_CONTENT || rpc.output.full_name() == "google.protobuf.Empty" {
+        return Ok((rpc.success, out).into_response());
+    }
+    let message = decode(binding, message)?;
+    if let Some(etag) = &rpc.etag
+        && let Some(value) = entity_tag(&message, etag)
+    {
+        out.insert(header::ETAG, value);
+    }
+    let body = body(binding, &message, &mut out)?;
+    Ok((rpc.success, out, body).into_response())
+}
+
+/// Reads a message of the method's answer.
+pub fn decode(binding: &Binding, message: Bytes) -> Result<DynamicMessage, Failure> {
+    DynamicMessage::decode(binding.rpc.output.clone(), message).map_err(|error| {
+        tracing::warn!(path = %binding.rpc.path, %error, "upstream answered with another message");
+        Failure::internal()
+    })
+}
+
+/// Writes the JSON of an answer, or of the field of it that is answered.
+pub fn write(binding: &Binding, message: &DynamicMessage, out: &mut Vec<u8>) -> Result<(), Failure> {
+    match &binding.response_body {
+        Some(field) => json::encode_field(message, field, out),
+        None => json::encode(message, out),
+    }
+    .map_err(|error| {
+        tracing::warn!(path = %binding.rpc.path, %error, "an answer has no JSON");
+        Failure::internal()
+    })
+}
+
+/// The answer, or the field of it that is answered, where that is raw bytes.
+pub fn raw_body(binding: &Binding, message: &DynamicMessage) -> Option<raw::Raw> {
+    match &binding.response_body {
+        None if raw::is(&binding.rpc.output) => Some(raw::get(message)),
+        Some(field) if raw::is_field(field) => message.get_field(field).as_message().map(raw::get),
+        _ => None,
+    }
+}
+
+fn body(binding: &Binding, message: &DynamicMessage, headers: &mut HeaderMap) -> Result<Bytes, Failure> {
+    if let Some(raw) = raw_body(binding, message) {
+        headers.insert(header::CONTENT_TYPE, media_type(&raw.content_type));
+        return Ok(raw.data);
+    }
+    let mut out = Vec::with_capacity(512);
+    write(binding, message, &mut out)?;
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    Ok(out.into())
+}
+
+/// A header's value of the type that a service gives.
+pub fn media_type(text: &str) -> HeaderValue {
+    HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static("application/octet-stream"))
+}
+
+/// The strong entity tag (RFC 9110) of a message; none where its etag is empty or cannot stand in one.
+fn entity_tag(message: &DynamicMessage, field: &FieldDescriptor) -> Option<HeaderValue> {
+    let value = message.get_field(field);
+    let etag = value.as_str().filter(|etag| !etag.is_empty() && !etag.contains('"'))?;
+    etag.bytes()
+        .all(|byte| byte.is_ascii_graphic())
+        .then(|| HeaderValue::try_from(format!("\"{etag}\"")).ok())?
+}

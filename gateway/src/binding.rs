@@ -1,0 +1,215 @@
+//! Bindings: one HTTP rule of a method, resolved against its descriptors at start. A [`Binding`] holds
+//! everything that turns a request of its route into the method's own.
+
+use std::{fmt, sync::Arc};
+
+use http::Method;
+use prost_reflect::{DescriptorPool, DynamicMessage, FieldDescriptor, MethodDescriptor, Value};
+
+use crate::{
+    Error, annotation, raw,
+    routes::Routes,
+    rpc::{Rpc, field_path, is_message, is_scalar, is_text},
+    template::Template,
+};
+
+/// One route of one method.
+pub struct Binding {
+    /// The method it calls.
+    pub rpc: Arc<Rpc>,
+    /// The HTTP method.
+    pub method: Method,
+    /// The path's template as the contract spells it; for logs and metrics.
+    pub route: Arc<str>,
+    /// The path's template.
+    pub template: Template,
+    /// The fields that the template's variables set, in its order.
+    pub variables: Vec<Vec<FieldDescriptor>>,
+    /// What the body becomes.
+    pub body: Body,
+    /// What of the answer is answered; all of it where none is named.
+    pub response_body: Option<FieldDescriptor>,
+    /// The field that `If-Match` sets.
+    pub if_match: Option<Vec<FieldDescriptor>>,
+    /// The mask that is filled with what the body names.
+    pub update_mask: Option<FieldDescriptor>,
+}
+
+/// What a request's body becomes.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Body {
+    /// There is none.
+    None,
+    /// The whole request.
+    Whole,
+    /// One field of the request.
+    Field(FieldDescriptor),
+}
+
+impl Binding {
+    fn resolve(rpc: Arc<Rpc>, method: Method, template: &Template, rule: &Rule) -> Result<Self, String> {
+        let mut variables = Vec::new();
+        for variable in &template.variables {
+            let path = field_path(&rpc.input, &variable.field)?;
+            if !path.last().is_some_and(is_scalar) {
+                return Err(format!("`{}` in the path is not a scalar field", variable.field));
+            }
+            variables.push(path);
+        }
+        let body = match rule.body.as_str() {
+            "" => Body::None,
+            "*" => Body::Whole,
+            name => match rpc.input.get_field_by_name(name) {
+                Some(field) if variables.iter().any(|path| path.len() == 1 && path[0] == field) => {
+                    return Err(format!("`{name}` is both in the path and the body"));
+                }
+                Some(field) => Body::Field(field),
+                None => return Err(format!("there is no field `{name}` for the body")),
+            },
+        };
+        let response_body = match rule.response_body.as_str() {
+            "" => None,
+            name => match rpc.output.get_field_by_name(name) {
+                Some(field) => Some(field),
+                None => return Err(format!("there is no field `{name}` for the response body")),
+            },
+        };
+        let etag_in_body = match &body {
+            Body::Field(field) => field_path(&rpc.input, &format!("{}.etag", field.name())).ok(),
+            _ => None,
+        };
+        let if_match = etag_in_body
+            .or_else(|| field_path(&rpc.input, "etag").ok())
+            .filter(|path| path.last().is_some_and(is_text));
+        let update_mask = match &body {
+            Body::Field(field) if field.kind().as_message().is_some() && !field.is_list() => rpc
+                .input
+                .get_field_by_name("update_mask")
+                .filter(|mask| is_message(mask, "google.protobuf.FieldMask")),
+            _ => None,
+        };
+        let route = rule.path.as_str().into();
+        let template = template.clone();
+        Ok(Self { rpc, method, route, template, variables, body, response_body, if_match, update_mask })
+    }
+
+    /// Whether its body is not JSON but handed on as it is.
+    pub fn takes_http_body(&self) -> bool {
+        match &self.body {
+            Body::None => false,
+            Body::Whole => raw::is(&self.rpc.input),
+            Body::Field(field) => raw::is_field(field),
+        }
+    }
+
+    /// Whether its answer is not JSON but handed on as it is.
+    pub fn answers_http_body(&self) -> bool {
+        match &self.response_body {
+            None => raw::is(&self.rpc.output),
+            Some(field) => raw::is_field(field),
+        }
+    }
+
+    /// Whether calls of it change something (RFC 9110: the method is not a safe one).
+    pub fn mutates(&self) -> bool {
+        !self.method.is_safe()
+    }
+}
+
+impl fmt::Debug for Binding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} -> {}", self.method, self.route, self.rpc.path)
+    }
+}
+
+/// Makes the routes of every service that has a transport.
+pub fn routes(
+    pool: &DescriptorPool,
+    upstream: impl Fn(&str) -> Option<kit::Conn>,
+) -> Result<Routes<Arc<Binding>>, Error> {
+    let mut routes = Routes::default();
+    for service in pool.services() {
+        let Some(conn) = upstream(service.full_name()) else { continue };
+        for method in service.methods() {
+            let name = method.full_name().to_owned();
+            let wrong = |problem: String| Error::Method { method: name.clone(), problem };
+            let rules = Rule::of(&method, pool).map_err(wrong)?;
+            if rules.is_empty() {
+                continue;
+            }
+            let rpc = Arc::new(Rpc::new(method, conn.clone()).map_err(wrong)?);
+            for rule in rules {
+                let template = Template::parse(&rule.path)
+                    .map_err(|error| wrong(format!("path `{}`: {error}", rule.path)))?;
+                for method in &rule.methods {
+                    let binding =
+                        Binding::resolve(rpc.clone(), method.clone(), &template, &rule).map_err(wrong)?;
+                    routes.add(method.clone(), &template, Arc::new(binding)).map_err(|taken| {
+                        wrong(format!("{method} {} is the same route as {taken:?}", rule.path))
+                    })?;
+                }
+            }
+        }
+    }
+    Ok(routes)
+}
+
+/// One `google.api.HttpRule`.
+struct Rule {
+    methods: Vec<Method>,
+    path: String,
+    body: String,
+    response_body: String,
+}
+
+impl Rule {
+    /// The rules of a method: its own and its additional bindings.
+    fn of(method: &MethodDescriptor, pool: &DescriptorPool) -> Result<Vec<Self>, String> {
+        let Some(rule) = annotation::message(&method.options(), pool, "google.api.http") else {
+            return Ok(Vec::new());
+        };
+        let mut rules = vec![Self::read(&rule)?];
+        for more in annotation::list(&rule, "additional_bindings") {
+            if let Value::Message(more) = more {
+                rules.push(Self::read(&more)?);
+            }
+        }
+        Ok(rules)
+    }
+
+    fn read(rule: &DynamicMessage) -> Result<Self, String> {
+        let fixed = [
+            ("get", Method::GET),
+            ("put", Method::PUT),
+            ("post", Method::POST),
+            ("delete", Method::DELETE),
+            ("patch", Method::PATCH),
+        ];
+        let named = fixed
+            .iter()
+            .find_map(|(name, method)| annotation::set(rule, name).map(|path| (path, vec![method.clone()])));
+        let (path, methods) = match (named, annotation::set(rule, "custom")) {
+            (Some((Value::String(path), methods)), _) => (path, methods),
+            (_, Some(Value::Message(custom))) => {
+                let kind = annotation::text(&custom, "kind");
+                let methods = match kind.as_str() {
+                    "*" => fixed.into_iter().map(|(_, method)| method).collect(),
+                    kind => vec![
+                        Method::from_bytes(kind.as_bytes())
+                            .ok()
+                            .filter(|method| !matches!(*method, Method::HEAD | Method::OPTIONS))
+                            .ok_or_else(|| format!("`{kind}` is no method for a rule"))?,
+                    ],
+                };
+                (annotation::text(&custom, "path"), methods)
+            }
+            _ => return Err("an HTTP rule without a method".to_owned()),
+        };
+        Ok(Self {
+            methods,
+            path,
+            body: annotation::text(rule, "body"),
+            response_body: annotation::text(rule, "response_body"),
+        })
+    }
+}

@@ -1,0 +1,122 @@
+//! The details of an error (google.rpc.Status): made, found and rendered as JSON.
+
+use std::sync::LazyLock;
+
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use prost::Message;
+use prost_reflect::{DescriptorPool, DynamicMessage};
+use prost_types::Any;
+use serde_json::{Value, json};
+use tonic::Code;
+use tonic_types::pb;
+
+use crate::json as proto_json;
+
+/// The reasons that the edge gives are Feira's.
+const DOMAIN: &str = "feira";
+
+/// Makes an ErrorInfo.
+pub fn error_info<'a>(reason: &str, metadata: impl IntoIterator<Item = (&'a str, &'a str)>) -> Any {
+    let info = pb::ErrorInfo {
+        reason: reason.to_owned(),
+        domain: DOMAIN.to_owned(),
+        metadata: metadata.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect(),
+    };
+    pack("google.rpc.ErrorInfo", &info)
+}
+
+/// Makes a BadRequest about one field.
+pub fn bad_field(field: String, description: String) -> Any {
+    let violation = pb::bad_request::FieldViolation { field, description, ..Default::default() };
+    pack("google.rpc.BadRequest", &pb::BadRequest { field_violations: vec![violation] })
+}
+
+fn pack(name: &str, message: &impl Message) -> Any {
+    Any { type_url: format!("type.googleapis.com/{name}"), value: message.encode_to_vec() }
+}
+
+/// The reason of an error whose service gives none.
+pub fn reason(code: Code) -> &'static str {
+    match code {
+        Code::InvalidArgument | Code::OutOfRange => "VALIDATION",
+        Code::ResourceExhausted => "RATE_LIMITED",
+        Code::Unavailable => "UPSTREAM_UNAVAILABLE",
+        code => crate::error::name(code),
+    }
+}
+
+/// Reads `grpc-status-details-bin`. What cannot be read is no detail; what is meant for developers of the
+/// service alone (DebugInfo) is left out.
+pub fn decode(status: &[u8]) -> Vec<Any> {
+    let Ok(status) = pb::Status::decode(status) else { return Vec::new() };
+    status.details.into_iter().filter(|detail| !detail.type_url.ends_with("/google.rpc.DebugInfo")).collect()
+}
+
+/// Whether a detail is an ErrorInfo.
+pub fn is_error_info(detail: &Any) -> bool {
+    detail.type_url.ends_with("/google.rpc.ErrorInfo")
+}
+
+/// Whether one of some details is an ErrorInfo with a reason.
+pub fn has_reason(details: &[Any], reason: &str) -> bool {
+    details
+        .iter()
+        .filter(|detail| is_error_info(detail))
+        .any(|detail| pb::ErrorInfo::decode(detail.value.as_slice()).is_ok_and(|info| info.reason == reason))
+}
+
+/// A detail's JSON, with its type under `@type`. One of a type that nobody here knows is its bytes in base64.
+pub fn json(detail: &Any, pool: &DescriptorPool) -> Option<Value> {
+    let known = RPC.as_ref().and_then(|rpc| render(detail, rpc)).or_else(|| render(detail, pool));
+    Some(
+        known.unwrap_or_else(
+            || json!({"@type": detail.type_url, "value": BASE64_STANDARD.encode(&detail.value)}),
+        ),
+    )
+}
+
+fn render(detail: &Any, pool: &DescriptorPool) -> Option<Value> {
+    let (_, name) = detail.type_url.rsplit_once('/')?;
+    let message = DynamicMessage::decode(pool.get_message_by_name(name)?, detail.value.as_slice()).ok()?;
+    match proto_json::encode_value(&message).ok()? {
+        Value::Object(mut fields) => {
+            fields.insert("@type".to_owned(), detail.type_url.clone().into());
+            Some(Value::Object(fields))
+        }
+        value => Some(json!({"@type": detail.type_url, "value": value})),
+    }
+}
+
+/// google.rpc's own types.
+static RPC: LazyLock<Option<DescriptorPool>> =
+    LazyLock::new(|| DescriptorPool::decode(pb::FILE_DESCRIPTOR_SET).ok());
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_types_of_google_rpc_are_known() {
+        let rpc = RPC.as_ref().unwrap();
+        for name in ["ErrorInfo", "BadRequest", "RetryInfo", "PreconditionFailure", "QuotaFailure", "Help"] {
+            assert!(rpc.get_message_by_name(&format!("google.rpc.{name}")).is_some(), "{name}");
+        }
+    }
+
+    #[test]
+    fn details_are_proto3_json_with_their_type() {
+        let pool = DescriptorPool::new();
+        let info = error_info("OUT_OF_STOCK", [("article_id", "art_1")]);
+        assert_eq!(
+            json(&info, &pool),
+            Some(json!({
+                "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                "reason": "OUT_OF_STOCK", "domain": "feira", "metadata": {"article_id": "art_1"}
+            }))
+        );
+        let bad = json(&bad_field("lines[0].quantity".into(), "too many".into()), &pool).unwrap();
+        assert_eq!(bad["fieldViolations"][0]["field"], "lines[0].quantity");
+        let unknown = Any { type_url: "example.com/a.B".into(), value: vec![1, 2] };
+        assert_eq!(json(&unknown, &pool), Some(json!({"@type": "example.com/a.B", "value": "AQI="})));
+    }
+}

@@ -1,0 +1,290 @@
+//! Failures, the edge's own and those of the services, and the one form in which REST sees them (AIP-193):
+//! `{"error":{"code":404,"status":"NOT_FOUND","message":"…","details":[…]}}`.
+
+use std::time::Duration;
+
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use prost::Message as _;
+use prost_reflect::DescriptorPool;
+use prost_types::Any;
+use tonic::{Code, Status, TimeoutExpired};
+use tonic_types::pb;
+
+use crate::{details, json};
+
+/// Why a request failed, ready to be answered.
+#[derive(Debug)]
+pub struct Failure {
+    code: Code,
+    http: StatusCode,
+    message: String,
+    details: Vec<Any>,
+    headers: HeaderMap,
+}
+
+impl Failure {
+    /// A failure with a reason of its own.
+    pub fn new(code: Code, reason: &str, message: impl Into<String>) -> Self {
+        let mut failure = Self {
+            code,
+            http: http_status(code),
+            message: message.into(),
+            details: vec![details::error_info(reason, [])],
+            headers: HeaderMap::new(),
+        };
+        failure.add_headers();
+        failure
+    }
+
+    /// A request that is not what the contract says.
+    pub fn invalid(message: impl Into<String>) -> Self {
+        Self::new(Code::InvalidArgument, "VALIDATION", message)
+    }
+
+    /// A request with a bad field, named by its proto path.
+    pub fn field(field: impl Into<String>, description: impl Into<String>) -> Self {
+        let (field, description) = (field.into(), description.into());
+        let mut failure = Self::invalid(format!("`{field}`: {description}"));
+        failure.details.push(details::bad_field(field, description));
+        failure
+    }
+
+    /// No such path.
+    pub fn not_found() -> Self {
+        Self::new(Code::NotFound, "NOT_FOUND", "there is nothing at this path")
+    }
+
+    /// A path that has other methods.
+    pub fn method_not_allowed(allowed: &[Method]) -> Self {
+        let mut failure =
+            Self::new(Code::Unimplemented, "METHOD_NOT_ALLOWED", "this path does not have this method");
+        failure.http = StatusCode::METHOD_NOT_ALLOWED;
+        failure.headers.insert(header::ALLOW, allow(allowed));
+        failure
+    }
+
+    /// A body over the limit.
+    pub fn too_large() -> Self {
+        let limit = crate::options::BODY_LIMIT;
+        let mut failure = Self::new(
+            Code::ResourceExhausted,
+            "REQUEST_TOO_LARGE",
+            format!("the request's body is larger than {limit} bytes"),
+        );
+        failure.http = StatusCode::PAYLOAD_TOO_LARGE;
+        failure
+    }
+
+    /// A body of another type than the route takes.
+    pub fn unsupported_media_type(expected: &str) -> Self {
+        let mut failure = Self::new(
+            Code::InvalidArgument,
+            "UNSUPPORTED_MEDIA_TYPE",
+            format!("the request's body must be sent with `content-type: {expected}`"),
+        );
+        failure.http = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+        failure
+    }
+
+    /// The time for a call has passed.
+    pub fn deadline() -> Self {
+        Self::new(Code::DeadlineExceeded, "DEADLINE_EXCEEDED", "the time for this call has passed")
+    }
+
+    /// A service that cannot be reached.
+    pub fn unavailable(service: &str) -> Self {
+        let mut failure =
+            Self::new(Code::Unavailable, "UPSTREAM_UNAVAILABLE", format!("{service} cannot be reached"));
+        failure.details = vec![details::error_info("UPSTREAM_UNAVAILABLE", [("service", service)])];
+        failure
+    }
+
+    /// A fault of ours.
+    pub fn internal() -> Self {
+        Self::new(Code::Internal, "INTERNAL", "internal error")
+    }
+
+    /// What a service answered, or what became of the call. What only operators may know, such as the
+    /// addresses in a transport's errors, stays in the log.
+    pub fn from_status(status: &Status, service: &str) -> Self {
+        let given = details::decode(status.details());
+        let explained = given.iter().any(details::is_error_info);
+        if !explained {
+            if timed_out(status) {
+                return Self::deadline();
+            }
+            let transport = std::error::Error::source(status).is_some();
+            match status.code() {
+                Code::Unavailable => {
+                    tracing::warn!(service, error = %status, "upstream unavailable");
+                    return Self::unavailable(service);
+                }
+                _ if transport => {
+                    tracing::warn!(service, error = ?status, "upstream connection failed");
+                    return Self::unavailable(service);
+                }
+                Code::Internal | Code::Unknown | Code::DataLoss => {
+                    tracing::warn!(service, error = %status, "upstream failed");
+                    let code = status.code();
+                    return Self::new(code, details::reason(code), "internal error");
+                }
+                _ => {}
+            }
+        }
+        let mut failure = Self::new(status.code(), details::reason(status.code()), status.message());
+        if explained {
+            failure.details.clear();
+        }
+        // Whatever else there is comes behind the error's reason.
+        failure.details.extend(given);
+        failure.details.sort_by_key(|detail| !details::is_error_info(detail));
+        failure.add_headers();
+        failure
+    }
+
+    /// The same for a caller whose condition (`If-Match`) was not met.
+    pub fn with_condition(mut self) -> Self {
+        if self.code == Code::Aborted && details::has_reason(&self.details, "ETAG_MISMATCH") {
+            self.http = StatusCode::PRECONDITION_FAILED;
+        }
+        self
+    }
+
+    /// The same, said of one line of a body.
+    pub fn in_line(mut self, number: usize) -> Self {
+        self.message = format!("line {number}: {}", self.message);
+        self
+    }
+
+    /// The status that it is answered with.
+    pub fn http(&self) -> StatusCode {
+        self.http
+    }
+
+    /// Its JSON, as a whole answer or as the last line of a stream.
+    pub fn json(&self, pool: &DescriptorPool) -> Vec<u8> {
+        let body = Body {
+            error: Error {
+                code: self.http.as_u16(),
+                status: name(self.code),
+                message: &self.message,
+                details: self.details.iter().filter_map(|detail| details::json(detail, pool)).collect(),
+            },
+        };
+        // Made of strings and numbers alone, it can always be written.
+        serde_json::to_vec(&body).unwrap_or_default()
+    }
+
+    /// The answer.
+    pub fn response(self, pool: &DescriptorPool) -> Response {
+        let body = self.json(pool);
+        let mut headers = self.headers;
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        (self.http, headers, body).into_response()
+    }
+
+    fn add_headers(&mut self) {
+        if self.http == StatusCode::UNAUTHORIZED {
+            self.headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if let Some(delay) = self.details.iter().find_map(retry_delay) {
+            let seconds = delay.as_secs() + u64::from(delay.subsec_nanos() > 0);
+            self.headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)));
+        }
+    }
+}
+
+impl From<json::Error> for Failure {
+    fn from(error: json::Error) -> Self {
+        match error {
+            json::Error::Syntax(problem) => {
+                let mut failure =
+                    Self::invalid(format!("the request's body is not the JSON it should be: {problem}"));
+                failure.details.push(details::bad_field(String::new(), problem));
+                failure
+            }
+            json::Error::Field(bad) => Self::field(bad.field, bad.description),
+        }
+    }
+}
+
+#[derive(serde::Serialize)]
+struct Body<'a> {
+    error: Error<'a>,
+}
+
+#[derive(serde::Serialize)]
+struct Error<'a> {
+    code: u16,
+    status: &'static str,
+    message: &'a str,
+    details: Vec<serde_json::Value>,
+}
+
+/// The value of `Allow`.
+pub fn allow(methods: &[Method]) -> HeaderValue {
+    let list = methods.iter().map(Method::as_str).collect::<Vec<_>>().join(", ");
+    HeaderValue::try_from(list).unwrap_or(HeaderValue::from_static("OPTIONS"))
+}
+
+/// Whether a call ended because its time had passed. tonic says so by CANCELLED.
+fn timed_out(status: &Status) -> bool {
+    let mut source = std::error::Error::source(status);
+    while let Some(error) = source {
+        if error.is::<TimeoutExpired>() {
+            return true;
+        }
+        source = error.source();
+    }
+    status.code() == Code::Cancelled && status.message() == "Timeout expired"
+}
+
+fn retry_delay(detail: &Any) -> Option<Duration> {
+    if !detail.type_url.ends_with("/google.rpc.RetryInfo") {
+        return None;
+    }
+    pb::RetryInfo::decode(detail.value.as_slice()).ok()?.retry_delay?.try_into().ok()
+}
+
+/// The name of a code, as google.rpc.Code has it.
+pub fn name(code: Code) -> &'static str {
+    match code {
+        Code::Ok => "OK",
+        Code::Cancelled => "CANCELLED",
+        Code::Unknown => "UNKNOWN",
+        Code::InvalidArgument => "INVALID_ARGUMENT",
+        Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
+        Code::NotFound => "NOT_FOUND",
+        Code::AlreadyExists => "ALREADY_EXISTS",
+        Code::PermissionDenied => "PERMISSION_DENIED",
+        Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
+        Code::FailedPrecondition => "FAILED_PRECONDITION",
+        Code::Aborted => "ABORTED",
+        Code::OutOfRange => "OUT_OF_RANGE",
+        Code::Unimplemented => "UNIMPLEMENTED",
+        Code::Internal => "INTERNAL",
+        Code::Unavailable => "UNAVAILABLE",
+        Code::DataLoss => "DATA_LOSS",
+        Code::Unauthenticated => "UNAUTHENTICATED",
+    }
+}
+
+/// The HTTP status of a code, as google.rpc.Code's documentation says.
+pub fn http_status(code: Code) -> StatusCode {
+    match code {
+        Code::Ok => StatusCode::OK,
+        // "Client closed request"; it has no name in any RFC.
+        Code::Cancelled => StatusCode::from_u16(499).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
+        Code::InvalidArgument | Code::FailedPrecondition | Code::OutOfRange => StatusCode::BAD_REQUEST,
+        Code::Unauthenticated => StatusCode::UNAUTHORIZED,
+        Code::PermissionDenied => StatusCode::FORBIDDEN,
+        Code::NotFound => StatusCode::NOT_FOUND,
+        Code::AlreadyExists | Code::Aborted => StatusCode::CONFLICT,
+        Code::ResourceExhausted => StatusCode::TOO_MANY_REQUESTS,
+        Code::Unimplemented => StatusCode::NOT_IMPLEMENTED,
+        Code::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        Code::DeadlineExceeded => StatusCode::GATEWAY_TIMEOUT,
+        Code::Unknown | Code::Internal | Code::DataLoss => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}

@@ -1,0 +1,99 @@
+//! Reads repeated fields and maps.
+
+use std::{collections::HashMap, fmt};
+
+use prost_reflect::{Kind, MapKey, Value};
+use serde::de::{MapAccess, SeqAccess, Visitor};
+
+use super::{At, decode::Element, from_text};
+
+/// Makes a visitor refuse all scalars with one description.
+macro_rules! no_scalars {
+    ($expected:literal) => {
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str($expected)
+        }
+        fn visit_bool<E: serde::de::Error>(self, _: bool) -> Result<Value, E> {
+            Err(self.0.wrong($expected))
+        }
+        fn visit_i64<E: serde::de::Error>(self, _: i64) -> Result<Value, E> {
+            Err(self.0.wrong($expected))
+        }
+        fn visit_u64<E: serde::de::Error>(self, _: u64) -> Result<Value, E> {
+            Err(self.0.wrong($expected))
+        }
+        fn visit_f64<E: serde::de::Error>(self, _: f64) -> Result<Value, E> {
+            Err(self.0.wrong($expected))
+        }
+        fn visit_str<E: serde::de::Error>(self, _: &str) -> Result<Value, E> {
+            Err(self.0.wrong($expected))
+        }
+    };
+}
+
+/// Reads a repeated field.
+pub struct List<'a>(pub Element<'a>);
+
+impl<'de> Visitor<'de> for List<'_> {
+    type Value = Value;
+
+    no_scalars!("expected an array");
+
+    fn visit_map<A: MapAccess<'de>>(self, _: A) -> Result<Value, A::Error> {
+        Err(self.0.wrong("expected an array"))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
+        let mut list = Vec::new();
+        loop {
+            let at = At::Index(self.0.at, list.len());
+            match seq.next_element_seed(Element { at: &at, ..self.0 })? {
+                Some(value) => list.push(value),
+                None => return Ok(Value::List(list)),
+            }
+        }
+    }
+}
+
+/// Reads a map.
+pub struct Entries<'a>(pub Element<'a>);
+
+impl<'de> Visitor<'de> for Entries<'_> {
+    type Value = Value;
+
+    no_scalars!("expected an object");
+
+    fn visit_seq<A: SeqAccess<'de>>(self, _: A) -> Result<Value, A::Error> {
+        Err(self.0.wrong("expected an object"))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
+        let Kind::Message(entry) = self.0.kind else { return Err(self.0.wrong("expected an object")) };
+        let (key_kind, kind) = (entry.map_entry_key_field().kind(), entry.map_entry_value_field().kind());
+        let mut map = HashMap::new();
+        while let Some(name) = entries.next_key::<String>()? {
+            let at = At::Key(self.0.at, &name);
+            let element = Element { kind: &kind, at: &at, depth: self.0.depth + 1, context: self.0.context };
+            let key = from_text(&key_kind, &name).map_err(|description| element.wrong(description))?;
+            let key = map_key(key).ok_or_else(|| element.wrong("not a key"))?;
+            if map.contains_key(&key) {
+                return Err(element.wrong("given more than once"));
+            }
+            let value = entries.next_value_seed(element)?;
+            map.insert(key, value);
+        }
+        Ok(Value::Map(map))
+    }
+}
+
+fn map_key(value: Value) -> Option<MapKey> {
+    Some(match value {
+        Value::Bool(value) => MapKey::Bool(value),
+        Value::I32(value) => MapKey::I32(value),
+        Value::I64(value) => MapKey::I64(value),
+        Value::U32(value) => MapKey::U32(value),
+        Value::U64(value) => MapKey::U64(value),
+        Value::String(value) => MapKey::String(value),
+        _ => return None,
+    })
+}

@@ -1,0 +1,118 @@
+//! The seam between JSON and protobuf: everything that knows proto3 JSON is below this module, and nothing
+//! else depends on how it is done.
+//!
+//! Requests are read strictly: unknown fields, repeated fields (in either spelling), wrong types, numbers
+//! out of range and messages nested too deep are errors that name the field by its proto path.
+
+mod collections;
+mod decode;
+mod path;
+mod scalar;
+mod tree;
+mod well_known;
+
+use prost_reflect::{DynamicMessage, FieldDescriptor, MessageDescriptor, SerializeOptions, Value};
+
+use self::well_known::Form;
+pub use self::{decode::other_choice, path::At, scalar::from_text};
+
+/// How deep messages may be nested: what every protobuf implementation decodes.
+pub const DEPTH_LIMIT: u32 = 99;
+
+/// Why JSON was refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Error {
+    /// It is not JSON at all.
+    Syntax(String),
+    /// A field is not what it must be.
+    Field(BadField),
+}
+
+/// What is wrong with one field.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BadField {
+    /// The field's proto path: `lines[0].quantity`.
+    pub field: String,
+    /// What is wrong with it.
+    pub description: String,
+}
+
+/// A decoded JSON text.
+#[derive(Debug)]
+pub struct Decoded<T> {
+    /// What it says.
+    pub value: T,
+    /// The numbers of the fields that its outermost object names, in order; those that are null, too.
+    pub named: Vec<u32>,
+}
+
+/// Reads a message.
+pub fn decode(desc: &MessageDescriptor, json: &[u8]) -> Result<Decoded<DynamicMessage>, Error> {
+    decode::message(desc, json)
+}
+
+/// Reads the value of one field of a message; `None` where the JSON is null.
+pub fn decode_field(field: &FieldDescriptor, json: &[u8]) -> Result<Decoded<Option<Value>>, Error> {
+    decode::field(field, json)
+}
+
+/// Reads a message of a well-known type from its JSON string, as a query parameter gives it. `None` where
+/// its JSON is not a string, number or bool.
+pub fn message_from_text(desc: &MessageDescriptor, text: &str) -> Option<Result<DynamicMessage, String>> {
+    well_known::from_text(desc, text)
+}
+
+/// Whether a message's JSON is a string, number or bool, so that a query parameter can be one.
+pub fn has_text(desc: &MessageDescriptor) -> bool {
+    matches!(well_known::form(desc), Form::Text | Form::Wrapper)
+}
+
+/// Whether a message's JSON is an object of its fields.
+pub fn has_fields(desc: &MessageDescriptor) -> bool {
+    well_known::form(desc) == Form::Object
+}
+
+/// Writes a message, fields without presence always among it. Fails only for what proto3 JSON cannot say
+/// (a timestamp after the year 9999, say).
+pub fn encode(message: &DynamicMessage, out: &mut Vec<u8>) -> Result<(), String> {
+    message
+        .serialize_with_options(&mut serde_json::Serializer::new(out), &options())
+        .map_err(|error| error.to_string())
+}
+
+/// [`encode`] to a value.
+pub fn encode_value(message: &DynamicMessage) -> Result<serde_json::Value, String> {
+    message
+        .serialize_with_options(serde_json::value::Serializer, &options())
+        .map_err(|error| error.to_string())
+}
+
+/// Writes one field of a message as its message would.
+pub fn encode_field(
+    message: &DynamicMessage,
+    field: &FieldDescriptor,
+    out: &mut Vec<u8>,
+) -> Result<(), String> {
+    match message.get_field(field).as_ref() {
+        Value::Message(part) if !message.has_field(field) && field.supports_presence() => {
+            let _ = part;
+            out.extend_from_slice(b"null");
+            Ok(())
+        }
+        Value::Message(part) => encode(part, out),
+        _ => {
+            let mut whole = encode_value(message)?;
+            let part = whole.get_mut(field.json_name()).map(serde_json::Value::take).unwrap_or_default();
+            serde_json::to_writer(out, &part).map_err(|error| error.to_string())
+        }
+    }
+}
+
+const fn options() -> SerializeOptions {
+    SerializeOptions::new().skip_default_fields(false)
+}
+
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+pub use tests::test_pool;

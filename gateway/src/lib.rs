@@ -1,0 +1,127 @@
+//! The edge: REST and JSON to gRPC, from descriptors alone.
+//!
+//! It knows no service. Which paths there are, what they take and what they answer follows from the
+//! `google.api.http` options of whatever contract it is given, so it also serves contracts that are not
+//! Feira's. One request's way: [`access`] (id, span, log) → [`edge`] (finds the route) → [`request`] (path,
+//! query, body) → [`call`] → [`answer`] or [`stream`].
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    http::{HeaderName, HeaderValue, Method, header},
+    middleware::from_fn_with_state,
+};
+use prost_reflect::DescriptorPool;
+use tower_http::{
+    catch_panic::CatchPanicLayer,
+    compression::{
+        CompressionLayer,
+        predicate::{NotForContentType, Predicate as _, SizeAbove},
+    },
+    cors::{AllowOrigin, CorsLayer},
+};
+
+mod access;
+mod annotation;
+mod answer;
+mod binding;
+mod call;
+mod details;
+mod edge;
+mod error;
+mod headers;
+mod json;
+mod openapi;
+mod options;
+mod pages;
+mod query;
+mod raw;
+mod request;
+mod routes;
+mod rpc;
+mod slot;
+mod stream;
+mod template;
+mod upload;
+
+pub use options::{BODY_LIMIT, Options};
+
+/// Why a contract cannot be served.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A method's options do not fit its messages, or another method's.
+    #[error("{method}: {problem}")]
+    Method {
+        /// The method's full name.
+        method: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+}
+
+/// Answers shorter than this are not worth compressing.
+const COMPRESS_ABOVE: u64 = 1024;
+
+/// Makes the REST interface of a contract.
+///
+/// `upstream` gives the transport to a service by its full name; one for which it gives none has no
+/// routes. The error says which method's rule is wrong and why.
+pub fn router(
+    options: &Options,
+    pool: &DescriptorPool,
+    upstream: impl Fn(&str) -> Option<kit::Conn>,
+) -> Result<Router, Error> {
+    let routes = binding::routes(pool, upstream)?;
+    let pages = pages::Pages::new(routes.iter().cloned().collect());
+    let edge = Arc::new(edge::Edge { routes, pool: pool.clone(), pages, timeout: options.rest_timeout });
+
+    let compressed = SizeAbove::new(COMPRESS_ABOVE)
+        .and(NotForContentType::IMAGES)
+        .and(NotForContentType::SSE)
+        .and(NotForContentType::const_new("application/x-ndjson"))
+        .and(NotForContentType::const_new("application/octet-stream"));
+    let panicked = {
+        let pool = pool.clone();
+        CatchPanicLayer::custom(move |_| error::Failure::internal().response(&pool))
+    };
+    let mut router = Router::new()
+        .fallback(edge::handle)
+        .with_state(edge.clone())
+        .layer(CompressionLayer::new().compress_when(compressed));
+    if !options.cors_origins.is_empty() {
+        router = router.layer(cors(&options.cors_origins));
+    }
+    Ok(router.layer(panicked).layer(from_fn_with_state(edge, access::access)))
+}
+
+/// Lets pages of other origins in. Credentials travel in `authorization`, never in cookies.
+fn cors(origins: &[HeaderValue]) -> CorsLayer {
+    const SENT: [HeaderName; 7] = [
+        header::AUTHORIZATION,
+        header::CONTENT_TYPE,
+        header::IF_MATCH,
+        HeaderName::from_static("idempotency-key"),
+        HeaderName::from_static("last-event-id"),
+        HeaderName::from_static("traceparent"),
+        HeaderName::from_static("x-request-id"),
+    ];
+    const SEEN: [HeaderName; 5] = [
+        header::ETAG,
+        header::RETRY_AFTER,
+        header::WWW_AUTHENTICATE,
+        HeaderName::from_static("idempotency-replayed"),
+        HeaderName::from_static("x-request-id"),
+    ];
+    let origins = if origins.iter().any(|origin| origin == "*") {
+        AllowOrigin::any()
+    } else {
+        AllowOrigin::list(origins.iter().cloned())
+    };
+    CorsLayer::new()
+        .allow_origin(origins)
+        .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
+        .allow_headers(SENT)
+        .expose_headers(SEEN)
+        .max_age(std::time::Duration::from_secs(3_600))
+}

@@ -1,0 +1,57 @@
+//! Comments of the contract, found by their place in it.
+
+use std::collections::HashMap;
+
+use prost_reflect::{FileDescriptor, prost_types::FileDescriptorProto};
+
+/// The comments of files, each read once.
+#[derive(Default)]
+pub struct Comments {
+    files: HashMap<String, HashMap<Vec<i32>, String>>,
+}
+
+impl Comments {
+    /// The comment before what stands at a path of a file; empty where there is none.
+    pub fn of(&mut self, file: &FileDescriptor, path: &[i32]) -> String {
+        let comments =
+            self.files.entry(file.name().to_owned()).or_insert_with(|| read(file.file_descriptor_proto()));
+        comments.get(path).cloned().unwrap_or_default()
+    }
+}
+
+fn read(file: &FileDescriptorProto) -> HashMap<Vec<i32>, String> {
+    let locations = file.source_code_info.iter().flat_map(|info| &info.location);
+    locations
+        .filter_map(|location| {
+            let comment = location.leading_comments.as_deref().or(location.trailing_comments.as_deref())?;
+            let lines: Vec<_> =
+                comment.lines().map(|line| line.strip_prefix(' ').unwrap_or(line).trim_end()).collect();
+            Some((location.path.clone(), lines.join("\n").trim().to_owned()))
+        })
+        .collect()
+}
+
+/// The first sentence of a comment, on one line, without its full stop.
+pub fn summary(comment: &str) -> String {
+    let paragraph = comment.split("\n\n").next().unwrap_or_default().replace('\n', " ");
+    let end = paragraph.find(". ").unwrap_or(paragraph.len());
+    let sentence = paragraph.get(..end).unwrap_or_default();
+    sentence.trim_end_matches(['.', ':']).to_owned()
+}
+
+/// Puts paragraphs below each other, those that are empty left out.
+pub fn paragraphs<'a>(parts: impl IntoIterator<Item = &'a str>) -> String {
+    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_summary_is_the_first_sentence() {
+        assert_eq!(summary("Reads an order."), "Reads an order");
+        assert_eq!(summary("Lists\norders. The newest first.\n\nMore."), "Lists orders");
+        assert_eq!(summary(""), "");
+    }
+}

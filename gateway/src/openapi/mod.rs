@@ -1,0 +1,94 @@
+//! The OpenAPI 3.1 document of a contract, from its descriptors alone: comments become descriptions,
+//! `buf.validate` rules become constraints, access rules become security requirements.
+
+mod access;
+mod comments;
+mod errors;
+mod operation;
+mod parameters;
+mod paths;
+mod rules;
+mod schema;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use serde_json::{Map, Value, json};
+
+use self::{
+    comments::paragraphs,
+    operation::Describer,
+    schema::{Schemas, insert_text},
+};
+use crate::binding::Binding;
+
+/// What holds for every operation.
+const INTRODUCTION: &str = "Every answer carries `x-request-id`; the caller's own is kept. Fields may be sent in \
+    lowerCamelCase or as the contract spells them; unknown and repeated ones are refused. Whole numbers of 64 bits \
+    are strings. Errors are `{\"error\": {code, status, message, details}}` (AIP-193); `details` always has an \
+    `ErrorInfo` whose `reason` says which error it is.";
+
+/// The document of some routes.
+pub fn document(bindings: &[Arc<Binding>]) -> Value {
+    let mut schemas = Schemas::default();
+    let requests: Vec<_> = bindings.iter().map(|binding| &binding.rpc.input).collect();
+    let answers: Vec<_> = bindings.iter().map(|binding| &binding.rpc.output).collect();
+    schemas.name_all(&requests, &answers);
+
+    let tags = tags(bindings, &mut schemas);
+    let secured = bindings.iter().any(|binding| access::access(&binding.rpc.method).is_some());
+    let mut describer = Describer { schemas, secured, ids: BTreeSet::new() };
+    let mut items: BTreeMap<String, Map<String, Value>> = BTreeMap::new();
+    for (path, binding) in paths::unify(bindings) {
+        let operation = describer.operation(binding, &path);
+        items.entry(path.text).or_default().insert(binding.method.as_str().to_ascii_lowercase(), operation);
+    }
+
+    let mut components = Map::new();
+    let mut all = describer.schemas.finish();
+    all.insert("Error".to_owned(), errors::schema());
+    components.insert("schemas".to_owned(), all.into());
+    components.insert("responses".to_owned(), errors::responses());
+    components.insert("parameters".to_owned(), parameters::shared());
+    if secured {
+        let bearer = json!({
+            "type": "http", "scheme": "bearer", "bearerFormat": "JWT",
+            "description": "An access token."
+        });
+        components.insert("securitySchemes".to_owned(), json!({"bearer": bearer}));
+    }
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Feira",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": INTRODUCTION,
+            "license": {"name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0"},
+        },
+        "servers": [{"url": "/"}],
+        "tags": tags,
+        "paths": items,
+        "components": components,
+    })
+}
+
+/// A tag for each service.
+fn tags(bindings: &[Arc<Binding>], schemas: &mut Schemas) -> Vec<Value> {
+    let mut seen = BTreeSet::new();
+    let mut tags = Vec::new();
+    for binding in bindings {
+        let service = binding.rpc.method.parent_service();
+        if !seen.insert(service.full_name().to_owned()) {
+            continue;
+        }
+        let mut tag = Map::from_iter([("name".to_owned(), json!(service.name()))]);
+        let comment = schemas.comments.of(&service.parent_file(), service.path());
+        insert_text(&mut tag, "description", &paragraphs([comment.as_str()]));
+        tags.push(tag.into());
+    }
+    tags
+}

@@ -1,0 +1,124 @@
+//! Parameters: what operations take beside their body.
+
+use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor};
+use serde_json::{Value, json};
+
+use super::{
+    comments::paragraphs,
+    operation::Describer,
+    paths::Path,
+    schema::{insert_text, object},
+};
+use crate::binding::{Binding, Body};
+
+impl Describer {
+    /// The parameters of a binding.
+    pub fn parameters(&mut self, binding: &Binding, path: &Path) -> Vec<Value> {
+        let mut out = Vec::new();
+        for parameter in &path.parameters {
+            let mut schema = object(json!({"type": "string"}));
+            let mut comment = String::new();
+            if let Some(field) = &parameter.field {
+                schema = object(self.schemas.field(field).0);
+                comment = self.schemas.comments.of(&field.parent_file(), field.path());
+            }
+            for keyword in ["description", "readOnly", "writeOnly"] {
+                schema.remove(keyword);
+            }
+            if schema.get("type") == Some(&json!("string")) {
+                // An empty segment belongs to no path.
+                schema.entry("minLength").or_insert(json!(1));
+            }
+            let slashes = if parameter.slashes { "May contain slashes." } else { "" };
+            let mut entry =
+                object(json!({"in": "path", "name": parameter.name, "required": true, "schema": schema}));
+            insert_text(&mut entry, "description", &paragraphs([comment.as_str(), slashes]));
+            out.push(entry.into());
+        }
+        let mut way = Vec::new();
+        self.query(binding, &binding.rpc.input, &mut way, &mut out);
+        let headers = [
+            ("IdempotencyKey", binding.mutates()),
+            ("IfMatch", binding.if_match.is_some() && binding.mutates()),
+            ("LastEventId", binding.rpc.resume.is_some()),
+        ];
+        for (name, _) in headers.into_iter().filter(|(_, there)| *there) {
+            out.push(json!({"$ref": format!("#/components/parameters/{name}")}));
+        }
+        out
+    }
+
+    /// Parameters for all fields of a message that neither the path nor the body sets.
+    fn query(
+        &mut self,
+        binding: &Binding,
+        message: &MessageDescriptor,
+        way: &mut Vec<FieldDescriptor>,
+        out: &mut Vec<Value>,
+    ) {
+        if binding.body == Body::Whole {
+            return;
+        }
+        for field in message.fields() {
+            way.push(field.clone());
+            let taken = binding.variables.iter().any(|path| path == way)
+                || matches!(&binding.body, Body::Field(body) if way.first() == Some(body));
+            if !taken {
+                self.query_field(binding, &field, way, out);
+            }
+            way.pop();
+        }
+    }
+
+    fn query_field(
+        &mut self,
+        binding: &Binding,
+        field: &FieldDescriptor,
+        way: &mut Vec<FieldDescriptor>,
+        out: &mut Vec<Value>,
+    ) {
+        if let Kind::Message(message) = field.kind()
+            && !crate::json::has_text(&message)
+        {
+            let recursive =
+                way.iter().filter(|there| there.kind().as_message() == Some(&message)).count() > 1;
+            if !field.is_list() && !field.is_map() && !recursive && crate::json::has_fields(&message) {
+                self.query(binding, &message, way, out);
+            }
+            return;
+        }
+        let (schema, required) = self.schemas.field(field);
+        let mut schema = object(schema);
+        let comment = schema.remove("description");
+        let name = way.iter().map(FieldDescriptor::json_name).collect::<Vec<_>>().join(".");
+        let mut entry = object(json!({"in": "query", "name": name, "schema": schema}));
+        if required && way.len() == 1 {
+            entry.insert("required".to_owned(), json!(true));
+        }
+        // The comment of what a nested field belongs to says more than its own.
+        let outer = way.iter().rev().skip(1).next_back();
+        let outer = outer.map(|outer| self.schemas.comments.of(&outer.parent_file(), outer.path()));
+        let own = comment.as_ref().and_then(Value::as_str).unwrap_or_default();
+        insert_text(&mut entry, "description", &paragraphs([outer.as_deref().unwrap_or_default(), own]));
+        out.push(entry.into());
+    }
+}
+
+/// Parameters that many operations have.
+pub fn shared() -> Value {
+    json!({
+        "IdempotencyKey": {
+            "in": "header", "name": "Idempotency-Key", "schema": {"type": "string", "minLength": 1},
+            "description": "Makes the call safe to repeat: with the same key it is done once, and a repeat is \
+                answered as the first was."
+        },
+        "IfMatch": {
+            "in": "header", "name": "If-Match", "schema": {"type": "string"},
+            "description": "The ETag of the version that is to be changed, in quotes; a stale one is refused."
+        },
+        "LastEventId": {
+            "in": "header", "name": "Last-Event-ID", "schema": {"type": "string"},
+            "description": "The id of the last event that was received; the stream goes on after it."
+        }
+    })
+}

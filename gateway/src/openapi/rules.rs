@@ -1,0 +1,148 @@
+//! `buf.validate` rules as JSON Schema. Read by name: a contract without them has none.
+
+use prost_reflect::{DynamicMessage, FieldDescriptor, OneofDescriptor, Value};
+use serde_json::{Map, Value as Json, json};
+
+use crate::annotation;
+
+/// What the rules of a field say.
+#[derive(Debug, Default)]
+pub struct Rules {
+    /// It must be given.
+    pub required: bool,
+    /// Keywords of its schema.
+    pub keywords: Map<String, Json>,
+    /// Keywords of its elements' schema.
+    pub items: Map<String, Json>,
+    /// What no keyword can say.
+    pub notes: Vec<String>,
+}
+
+/// The rules of a field.
+pub fn of(field: &FieldDescriptor) -> Rules {
+    let mut rules = Rules::default();
+    if let Some(message) = annotation::message(&field.options(), field.parent_pool(), "buf.validate.field") {
+        read(&message, &mut rules, field);
+    }
+    rules
+}
+
+/// Whether one field of a oneof must be given.
+pub fn oneof_required(oneof: &OneofDescriptor) -> bool {
+    annotation::message(&oneof.options(), oneof.parent_pool(), "buf.validate.oneof")
+        .is_some_and(|rules| annotation::flag(&rules, "required"))
+}
+
+fn read(message: &DynamicMessage, rules: &mut Rules, field: &FieldDescriptor) {
+    rules.required = annotation::flag(message, "required");
+    let part = |name: &str| match annotation::set(message, name) {
+        Some(Value::Message(part)) => Some(part),
+        _ => None,
+    };
+    if let Some(string) = part("string") {
+        text(&string, &mut rules.keywords);
+    } else if let Some(number) = part("int32").or_else(|| part("uint32")).or_else(|| part("double")) {
+        range(&number, |keyword, value| {
+            rules.keywords.insert(keyword.to_owned(), json!(value));
+        });
+    } else if let Some(number) = part("int64").or_else(|| part("uint64")) {
+        // These are strings in JSON, which have no range.
+        range(&number, |keyword, value| rules.notes.push(in_words(keyword, value)));
+    } else if let Some(values) = part("enum") {
+        enumeration(&values, &mut rules.keywords, field);
+    } else if let Some(list) = part("repeated") {
+        count(&list, "min_items", "minItems", &mut rules.keywords);
+        count(&list, "max_items", "maxItems", &mut rules.keywords);
+        if annotation::flag(&list, "unique") {
+            rules.keywords.insert("uniqueItems".to_owned(), json!(true));
+        }
+        if let Some(Value::Message(items)) = annotation::set(&list, "items") {
+            let mut inner = Rules::default();
+            read(&items, &mut inner, field);
+            rules.items = inner.keywords;
+            rules.notes.extend(inner.notes);
+        }
+    }
+    if rules.required && crate::rpc::is_text(field) {
+        rules.keywords.entry("minLength").or_insert(json!(1));
+    }
+}
+
+fn text(rules: &DynamicMessage, keywords: &mut Map<String, Json>) {
+    count(rules, "min_len", "minLength", keywords);
+    count(rules, "max_len", "maxLength", keywords);
+    if let Some(Value::String(pattern)) = annotation::set(rules, "pattern") {
+        keywords.insert("pattern".to_owned(), json!(portable(&pattern)));
+    }
+    if let Some(Value::String(only)) = annotation::set(rules, "const") {
+        keywords.insert("const".to_owned(), json!(only));
+    }
+    let choices = annotation::list(rules, "in");
+    if !choices.is_empty() {
+        let choices: Vec<_> = choices.iter().filter_map(Value::as_str).collect();
+        keywords.insert("enum".to_owned(), json!(choices));
+    }
+    for (name, format) in [("email", "email"), ("uri", "uri"), ("hostname", "hostname"), ("uuid", "uuid")] {
+        if annotation::flag(rules, name) {
+            keywords.insert("format".to_owned(), json!(format));
+        }
+    }
+}
+
+fn count(rules: &DynamicMessage, name: &str, keyword: &str, keywords: &mut Map<String, Json>) {
+    if let Some(count) = annotation::set(rules, name).and_then(|value| value.as_u64()) {
+        keywords.insert(keyword.to_owned(), json!(count));
+    }
+}
+
+fn range(rules: &DynamicMessage, mut found: impl FnMut(&'static str, i128)) {
+    for (name, keyword) in [
+        ("gte", "minimum"),
+        ("gt", "exclusiveMinimum"),
+        ("lte", "maximum"),
+        ("lt", "exclusiveMaximum"),
+        ("const", "const"),
+    ] {
+        let value = annotation::set(rules, name);
+        let whole = value.and_then(|value| {
+            let signed = value.as_i32().map(i128::from).or_else(|| value.as_i64().map(i128::from));
+            signed.or_else(|| value.as_u32().map(i128::from)).or_else(|| value.as_u64().map(i128::from))
+        });
+        if let Some(value) = whole {
+            found(keyword, value);
+        }
+    }
+}
+
+fn in_words(keyword: &str, value: i128) -> String {
+    match keyword {
+        "minimum" => format!("At least {value}."),
+        "exclusiveMinimum" => format!("More than {value}."),
+        "maximum" => format!("At most {value}."),
+        "exclusiveMaximum" => format!("Less than {value}."),
+        _ => format!("Always {value}."),
+    }
+}
+
+fn enumeration(rules: &DynamicMessage, keywords: &mut Map<String, Json>, field: &FieldDescriptor) {
+    let kind = field.kind();
+    let Some(desc) = kind.as_enum() else { return };
+    let numbers = |name| annotation::list(rules, name).iter().filter_map(Value::as_i32).collect::<Vec<_>>();
+    let (only, never) = (numbers("in"), numbers("not_in"));
+    if only.is_empty() && never.is_empty() {
+        return;
+    }
+    let names: Vec<_> = desc
+        .values()
+        .filter(|value| only.is_empty() || only.contains(&value.number()))
+        .filter(|value| !never.contains(&value.number()))
+        .map(|value| value.name().to_owned())
+        .collect();
+    keywords.insert("enum".to_owned(), json!(names));
+}
+
+/// A pattern without what only some dialects of regular expressions know.
+fn portable(pattern: &str) -> String {
+    const CONTROLS: &str = r"\u0000-\u001f\u007f-\u009f";
+    pattern.replace(r"\P{Cc}", &format!("[^{CONTROLS}]")).replace(r"\p{Cc}", CONTROLS)
+}

@@ -1,0 +1,296 @@
+//! Messages and enums as JSON Schema.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use prost_reflect::{EnumDescriptor, FieldDescriptor, Kind, MessageDescriptor, Value};
+use serde_json::{Map, Value as Json, json};
+
+use super::{
+    comments::{Comments, paragraphs},
+    rules,
+};
+use crate::annotation;
+
+/// The schemas of a document, gathered while its operations are described.
+#[derive(Default)]
+pub struct Schemas {
+    /// The contract's comments.
+    pub comments: Comments,
+    /// What each type is called in the document.
+    names: HashMap<String, String>,
+    /// The types that answers are made of: they may get more fields, so their readers must not mind.
+    answered: BTreeSet<String>,
+    done: BTreeMap<String, Json>,
+}
+
+/// Which of a message's fields a schema is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part<'a> {
+    /// All of them.
+    Whole,
+    /// All of them, none required: what an update takes.
+    Update,
+    /// All but those that the path sets.
+    Without(&'a BTreeSet<u32>),
+}
+
+impl Schemas {
+    /// Names the types that requests and answers reach: short where that is unambiguous.
+    pub fn name_all(&mut self, requests: &[&MessageDescriptor], answers: &[&MessageDescriptor]) {
+        self.answered = reachable(answers);
+        let full_names: BTreeSet<_> = reachable(requests).union(&self.answered).cloned().collect();
+        let short = |full: &str| full.rsplit('.').next().unwrap_or_default().to_owned();
+        let mut counts: HashMap<String, usize> = HashMap::new();
+        for full in &full_names {
+            *counts.entry(short(full)).or_default() += 1;
+        }
+        self.names = full_names
+            .into_iter()
+            .map(|full| match short(&full) {
+                // `Error` is what failures look like.
+                short if counts.get(&short) == Some(&1) && short != "Error" => (full, short),
+                _ => (full.clone(), full),
+            })
+            .collect();
+    }
+
+    /// All that were referred to.
+    pub fn finish(self) -> Map<String, Json> {
+        self.done.into_iter().collect()
+    }
+
+    /// A schema that refers to a message's own.
+    pub fn message(&mut self, message: &MessageDescriptor, part: Part<'_>) -> Json {
+        if let Some(schema) = well_known(message.full_name()) {
+            return schema;
+        }
+        let plain = self.name(message.full_name());
+        let name = match part {
+            Part::Whole => plain,
+            Part::Without(set) if set.is_empty() => plain,
+            Part::Update => format!("{plain}Update"),
+            Part::Without(_) => format!("{}Body", plain.strip_suffix("Request").unwrap_or(&plain)),
+        };
+        if !self.done.contains_key(&name) {
+            // Stands for itself while its fields are described: messages may contain themselves.
+            self.done.insert(name.clone(), Json::Null);
+            let schema = self.object(message, part);
+            self.done.insert(name.clone(), schema);
+        }
+        json!({"$ref": format!("#/components/schemas/{name}")})
+    }
+
+    fn name(&self, full: &str) -> String {
+        self.names.get(full).cloned().unwrap_or_else(|| full.to_owned())
+    }
+
+    fn object(&mut self, message: &MessageDescriptor, part: Part<'_>) -> Json {
+        let mut properties = Map::new();
+        let mut required = Vec::new();
+        for field in message.fields() {
+            if matches!(part, Part::Without(set) if set.contains(&field.number())) {
+                continue;
+            }
+            let (schema, must) = self.field(&field);
+            if must && part != Part::Update {
+                required.push(field.json_name().to_owned());
+            }
+            properties.insert(field.json_name().to_owned(), schema);
+        }
+        let mut schema = Map::from_iter([("type".to_owned(), json!("object"))]);
+        let comment = self.comments.of(&message.parent_file(), message.path());
+        let update = if part == Part::Update { "Only what is given is changed." } else { "" };
+        let choices = choices(message);
+        let description = paragraphs([comment.as_str(), update, &choices]);
+        insert_text(&mut schema, "description", &description);
+        if !properties.is_empty() {
+            schema.insert("properties".to_owned(), properties.into());
+        }
+        if !required.is_empty() {
+            schema.insert("required".to_owned(), required.into());
+        }
+        if part != Part::Whole || !self.answered.contains(message.full_name()) {
+            // Unknown fields of a request are refused.
+            schema.insert("additionalProperties".to_owned(), json!(false));
+        }
+        schema.into()
+    }
+
+    /// A field's schema with its comment and its rules, and whether it must be given.
+    pub fn field(&mut self, field: &FieldDescriptor) -> (Json, bool) {
+        let rules = rules::of(field);
+        let mut schema = if field.is_map() {
+            let kind = field.kind();
+            let value = kind.as_message().map(|entry| entry.map_entry_value_field().kind());
+            let value = value.map_or(json!({}), |kind| self.kind(&kind));
+            Map::from_iter([("type".to_owned(), json!("object")), ("additionalProperties".to_owned(), value)])
+        } else if field.is_list() {
+            let mut items = object(self.kind(&field.kind()));
+            items.extend(rules.items);
+            Map::from_iter([("type".to_owned(), json!("array")), ("items".to_owned(), items.into())])
+        } else {
+            object(self.kind(&field.kind()))
+        };
+        schema.extend(rules.keywords);
+        let behaviors = behaviors(field);
+        let is = |behavior: &str| behaviors.iter().any(|there| there == behavior);
+        let immutable = if is("IMMUTABLE") { "Cannot be changed." } else { "" };
+        let comment = self.comments.of(&field.parent_file(), field.path());
+        let notes = rules.notes.join(" ");
+        let description = paragraphs([comment.as_str(), &notes, immutable]);
+        insert_text(&mut schema, "description", &description);
+        if is("OUTPUT_ONLY") {
+            schema.insert("readOnly".to_owned(), json!(true));
+        }
+        if is("INPUT_ONLY") {
+            schema.insert("writeOnly".to_owned(), json!(true));
+        }
+        if annotation::flag(&field.options(), "deprecated") {
+            schema.insert("deprecated".to_owned(), json!(true));
+        }
+        (schema.into(), rules.required || is("REQUIRED"))
+    }
+
+    /// The schema of a single value.
+    fn kind(&mut self, kind: &Kind) -> Json {
+        match kind {
+            Kind::Double => json!({"type": "number", "format": "double"}),
+            Kind::Float => json!({"type": "number", "format": "float"}),
+            Kind::Int32 | Kind::Sint32 | Kind::Sfixed32 => json!({"type": "integer", "format": "int32"}),
+            Kind::Uint32 | Kind::Fixed32 => {
+                json!({"type": "integer", "format": "int64", "minimum": 0, "maximum": u32::MAX})
+            }
+            Kind::Int64 | Kind::Sint64 | Kind::Sfixed64 => integer_text("int64"),
+            Kind::Uint64 | Kind::Fixed64 => integer_text("uint64"),
+            Kind::Bool => json!({"type": "boolean"}),
+            Kind::String => json!({"type": "string"}),
+            Kind::Bytes => json!({"type": "string", "contentEncoding": "base64"}),
+            Kind::Enum(values) => self.enumeration(values),
+            Kind::Message(message) => self.message(message, Part::Whole),
+        }
+    }
+
+    fn enumeration(&mut self, desc: &EnumDescriptor) -> Json {
+        if desc.full_name() == "google.protobuf.NullValue" {
+            return json!({"type": "null"});
+        }
+        let name = self.name(desc.full_name());
+        if !self.done.contains_key(&name) {
+            let file = desc.parent_file();
+            let lines: Vec<_> = desc
+                .values()
+                .filter_map(|value| {
+                    let comment = self.comments.of(&file, value.path()).replace('\n', " ");
+                    (!comment.is_empty()).then(|| format!("- `{}`: {comment}", value.name()))
+                })
+                .collect();
+            let names: Vec<_> = desc.values().map(|value| value.name().to_owned()).collect();
+            let mut schema = object(json!({"type": "string", "enum": names}));
+            let comment = self.comments.of(&file, desc.path());
+            let description = paragraphs([comment.as_str(), &lines.join("\n")]);
+            insert_text(&mut schema, "description", &description);
+            self.done.insert(name.clone(), schema.into());
+        }
+        json!({"$ref": format!("#/components/schemas/{name}")})
+    }
+}
+
+/// The messages and enums that some messages are made of, and these themselves.
+fn reachable(roots: &[&MessageDescriptor]) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    let mut queue: Vec<MessageDescriptor> = roots.iter().map(|root| (*root).clone()).collect();
+    while let Some(message) = queue.pop() {
+        if !found.insert(message.full_name().to_owned()) {
+            continue;
+        }
+        for field in message.fields() {
+            match field.kind() {
+                Kind::Message(next) => queue.push(next),
+                Kind::Enum(next) => {
+                    found.insert(next.full_name().to_owned());
+                }
+                _ => {}
+            }
+        }
+    }
+    found
+}
+
+/// Says which fields exclude each other.
+fn choices(message: &MessageDescriptor) -> String {
+    let lines: Vec<_> = message
+        .oneofs()
+        .filter(|oneof| !oneof.is_synthetic())
+        .map(|oneof| {
+            let names: Vec<_> = oneof.fields().map(|field| format!("`{}`", field.json_name())).collect();
+            let rule = if rules::oneof_required(&oneof) { "Exactly one" } else { "At most one" };
+            format!("{rule} of {}.", names.join(", "))
+        })
+        .collect();
+    lines.join(" ")
+}
+
+fn behaviors(field: &FieldDescriptor) -> Vec<String> {
+    let options = field.options();
+    let Some(list) = annotation::extension(&options, field.parent_pool(), "google.api.field_behavior") else {
+        return Vec::new();
+    };
+    let Some(desc) = field.parent_pool().get_enum_by_name("google.api.FieldBehavior") else {
+        return Vec::new();
+    };
+    let numbers = list.as_list().unwrap_or_default().iter().filter_map(Value::as_enum_number);
+    numbers.filter_map(|number| Some(desc.get_value(number)?.name().to_owned())).collect()
+}
+
+/// Whole numbers of 64 bits, which JSON's own numbers cannot hold.
+fn integer_text(format: &str) -> Json {
+    let pattern = if format == "uint64" { "^[0-9]+$" } else { "^-?[0-9]+$" };
+    json!({"type": "string", "format": format, "pattern": pattern})
+}
+
+/// The schemas of types whose JSON is not an object of their fields.
+fn well_known(name: &str) -> Option<Json> {
+    Some(match name {
+        "google.protobuf.Timestamp" => json!({"type": "string", "format": "date-time"}),
+        "google.protobuf.Duration" => json!({"type": "string", "pattern": r"^-?[0-9]+(\.[0-9]{1,9})?s$"}),
+        "google.protobuf.FieldMask" => json!({
+            "type": "string",
+            "description": "Names of fields, separated by commas."
+        }),
+        "google.protobuf.Struct" => json!({"type": "object"}),
+        "google.protobuf.Value" => json!({}),
+        "google.protobuf.ListValue" => json!({"type": "array", "items": {}}),
+        "google.protobuf.Any" => json!({
+            "type": "object",
+            "properties": {"@type": {"type": "string"}},
+            "additionalProperties": true
+        }),
+        "google.protobuf.BoolValue" => json!({"type": ["boolean", "null"]}),
+        "google.protobuf.StringValue" => json!({"type": ["string", "null"]}),
+        "google.protobuf.BytesValue" => json!({"type": ["string", "null"], "contentEncoding": "base64"}),
+        "google.protobuf.Int32Value" => json!({"type": ["integer", "null"], "format": "int32"}),
+        "google.protobuf.UInt32Value" => {
+            json!({"type": ["integer", "null"], "format": "int64", "minimum": 0})
+        }
+        "google.protobuf.Int64Value" => json!({"type": ["string", "null"], "format": "int64"}),
+        "google.protobuf.UInt64Value" => json!({"type": ["string", "null"], "format": "uint64"}),
+        "google.protobuf.FloatValue" => json!({"type": ["number", "null"], "format": "float"}),
+        "google.protobuf.DoubleValue" => json!({"type": ["number", "null"], "format": "double"}),
+        _ => return None,
+    })
+}
+
+/// A schema's keywords.
+pub fn object(schema: Json) -> Map<String, Json> {
+    match schema {
+        Json::Object(map) => map,
+        _ => Map::new(),
+    }
+}
+
+/// Sets a text unless it is empty.
+pub fn insert_text(map: &mut Map<String, Json>, key: &str, text: &str) {
+    if !text.is_empty() {
+        map.insert(key.to_owned(), text.into());
+    }
+}

@@ -1,0 +1,123 @@
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::*;
+
+/// The document of a pool's services whose names begin with a prefix.
+fn describe(pool: &prost_reflect::DescriptorPool, prefix: &str) -> Value {
+    let conn = kit::Conn::new(tower::service_fn(|_| async { Err(tonic::Status::internal("never called")) }));
+    let routes = crate::binding::routes(pool, |name| name.starts_with(prefix).then(|| conn.clone())).unwrap();
+    document(&routes.iter().cloned().collect::<Vec<Arc<Binding>>>())
+}
+
+fn feira() -> Value {
+    describe(contracts::pool(), "feira.")
+}
+
+fn all<'v>(value: &'v Value, visit: &mut impl FnMut(&'v Value)) {
+    visit(value);
+    match value {
+        Value::Array(list) => list.iter().for_each(|value| all(value, visit)),
+        Value::Object(map) => map.values().for_each(|value| all(value, visit)),
+        _ => {}
+    }
+}
+
+#[test]
+fn every_reference_leads_somewhere_and_no_number_is_a_float() {
+    let document = feira();
+    all(&document, &mut |value| {
+        assert!(!value.is_f64(), "{value}");
+        if let Some(reference) = value.get("$ref").and_then(Value::as_str) {
+            let pointer = reference.strip_prefix('#').unwrap();
+            assert!(document.pointer(pointer).is_some(), "{reference}");
+        }
+    });
+}
+
+#[test]
+fn templates_that_differ_in_names_alone_are_one_path() {
+    let document = feira();
+    let paths = document["paths"].as_object().unwrap();
+    assert_eq!(
+        paths["/v1/articles/{id}"].as_object().unwrap().keys().collect::<Vec<_>>(),
+        ["delete", "get", "patch"]
+    );
+    let mut shapes = std::collections::BTreeSet::new();
+    for path in paths.keys() {
+        let shape: String =
+            path.split('/').map(|part| if part.starts_with('{') { "/{}" } else { part }).collect();
+        let verb = path.rsplit_once(':').map_or("", |(_, verb)| verb);
+        assert!(shapes.insert((shape, verb)), "{path}");
+    }
+}
+
+#[test]
+fn rules_comments_and_access_are_told() {
+    let document = feira();
+    let create = &document["paths"]["/v1/users"]["post"];
+    assert_eq!(create["operationId"], "UserService_CreateUser");
+    assert_eq!(create["summary"], "Registers a user, with the first address if one is given");
+    assert!(create["description"].as_str().unwrap().ends_with("**Access**: everybody."));
+    assert_eq!(create["security"], json!([]));
+    assert!(create["responses"]["201"].is_object() && create["responses"]["401"].is_null());
+    let request = &document["components"]["schemas"]["CreateUserRequest"];
+    assert_eq!(request["required"], json!(["username", "email", "password"]));
+    let password = &request["properties"]["password"];
+    assert_eq!((&password["minLength"], &password["maxLength"]), (&json!(8), &json!(128)));
+    assert_eq!(password["writeOnly"], true);
+    assert_eq!(request["properties"]["email"]["format"], "email");
+
+    let article = &document["components"]["schemas"]["Article"];
+    assert_eq!(article["properties"]["available"]["readOnly"], true);
+    assert_eq!(article["properties"]["available"]["format"], "int64");
+    assert_eq!(article["properties"]["available"]["type"], "string");
+    assert_eq!(article["properties"]["taxRateBasisPoints"]["maximum"], 10_000);
+    assert!(document["components"]["schemas"]["ArticleUpdate"]["required"].is_null());
+
+    let update = &document["paths"]["/v1/articles/{id}"]["patch"];
+    let parameters: Vec<_> = update["parameters"].as_array().unwrap().iter().collect();
+    for name in ["IfMatch", "IdempotencyKey"] {
+        assert!(
+            parameters.iter().any(|it| it["$ref"] == format!("#/components/parameters/{name}")),
+            "{name}"
+        );
+    }
+    assert!(update["responses"]["412"].is_object());
+    assert_eq!(update["security"], json!([{"bearer": []}]));
+    assert!(document["paths"]["/v1/users/{id}"]["delete"]["responses"]["204"].is_object());
+    let stream = &document["paths"]["/v1/orders/{id}:watch"]["get"]["responses"]["200"]["content"];
+    assert!(stream["application/x-ndjson"].is_object() && stream["text/event-stream"].is_object());
+    let movement = &document["components"]["schemas"]["StockReason"];
+    assert!(movement["description"].as_str().unwrap().contains("`STOCK_REASON_RECEIVED`: Came in."));
+}
+
+#[test]
+fn what_the_path_sets_is_not_in_the_body() {
+    let document = feira();
+    let body = &document["components"]["schemas"]["ChangePasswordBody"];
+    assert!(body["properties"]["id"].is_null());
+    assert_eq!(body["required"], json!(["newPassword"]));
+}
+
+#[test]
+fn a_contract_without_access_rules_has_no_security() {
+    let document = describe(&crate::json::test_pool(), "library.");
+    assert!(document["components"]["securitySchemes"].is_null());
+    let search = &document["paths"]["/v1/search"]["get"];
+    assert!(search["security"].is_null());
+    let names: Vec<_> = search["parameters"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|parameter| parameter["name"].as_str())
+        .collect();
+    assert!(names.contains(&"innerPart.units") && names.contains(&"time") && names.contains(&"words"));
+    assert!(names.contains(&"nested.text") && !names.contains(&"nested.nested.text"));
+    assert!(document["paths"]["/v1/shelves/{name}/books/{name2}:checkOut"]["post"].is_object());
+    assert_eq!(
+        document["paths"]["/v1/books/{id}/cover"]["put"]["requestBody"]["content"],
+        json!({"*/*": {"schema": {}}})
+    );
+}

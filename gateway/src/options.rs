@@ -1,0 +1,95 @@
+//! What can be set about the edge.
+
+use std::time::Duration;
+
+use http::{HeaderValue, Uri};
+
+/// The largest body that the edge reads into memory (4 MiB); streams and uploads have no such limit.
+pub const BODY_LIMIT: usize = 4 * 1024 * 1024;
+
+/// The edge's settings.
+#[derive(Debug, Clone, clap::Args)]
+#[group(skip)]
+pub struct Options {
+    /// How long a REST call may take at most; streams may take longer. Seconds, or a number with `ms`, `s`
+    /// or `m`.
+    #[arg(long, env = "FEIRA_REST_TIMEOUT", value_name = "TIME", default_value = "15s", value_parser = time)]
+    pub rest_timeout: Duration,
+
+    /// A web origin whose pages may call the REST interface, as `https://shop.example`, or `*` for all of
+    /// them. Can be repeated, or separated by commas. None by default.
+    #[arg(
+        id = "cors_origin",
+        long = "cors-origin",
+        env = "FEIRA_CORS_ORIGIN",
+        value_name = "ORIGIN",
+        value_delimiter = ',',
+        value_parser = origin
+    )]
+    pub cors_origins: Vec<HeaderValue>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { rest_timeout: Duration::from_secs(15), cors_origins: Vec::new() }
+    }
+}
+
+/// Parses a time of at least a millisecond and at most a day.
+fn time(text: &str) -> Result<Duration, String> {
+    let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(split);
+    let number: u64 = number.parse().map_err(|_| "expected a number, as in `15s`".to_owned())?;
+    let milliseconds = match unit.trim() {
+        "ms" => Some(number),
+        "" | "s" => number.checked_mul(1_000),
+        "m" => number.checked_mul(60_000),
+        other => return Err(format!("unknown unit `{other}`: use `ms`, `s` or `m`")),
+    };
+    match milliseconds {
+        Some(milliseconds @ 1..=86_400_000) => Ok(Duration::from_millis(milliseconds)),
+        _ => Err("must be between 1ms and 1440m".to_owned()),
+    }
+}
+
+/// Parses a web origin (RFC 6454: scheme, host and port, nothing else) or `*`.
+fn origin(text: &str) -> Result<HeaderValue, String> {
+    let wrong = || format!("`{text}` is not an origin such as `https://shop.example`");
+    if text != "*" {
+        let uri: Uri = text.parse().map_err(|_| wrong())?;
+        let scheme = uri.scheme_str().filter(|scheme| matches!(*scheme, "http" | "https"));
+        let plain = scheme.zip(uri.authority()).map(|(scheme, authority)| format!("{scheme}://{authority}"));
+        if plain.as_deref() != Some(text) {
+            return Err(wrong());
+        }
+    }
+    HeaderValue::from_str(text).map_err(|_| wrong())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_seconds_unless_they_say_otherwise() {
+        assert_eq!(time("15"), Ok(Duration::from_secs(15)));
+        assert_eq!(time("15s"), Ok(Duration::from_secs(15)));
+        assert_eq!(time("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(time("2m"), Ok(Duration::from_secs(120)));
+        for wrong in ["", "s", "0", "-1", "1h", "1.5s", "99999999999999999999", "99999999999m"] {
+            assert!(time(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn an_origin_has_no_path() {
+        for right in ["*", "http://localhost:3000", "https://shop.example"] {
+            assert!(origin(right).is_ok(), "{right}");
+        }
+        for wrong in
+            ["", "shop.example", "https://shop.example/", "https://shop.example/a", "ftp://x", "https://"]
+        {
+            assert!(origin(wrong).is_err(), "{wrong}");
+        }
+    }
+}

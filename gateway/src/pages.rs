@@ -1,0 +1,135 @@
+//! The edge's own pages: the OpenAPI document, its page to try things out, and the root.
+
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, OnceLock},
+};
+
+use axum::response::{IntoResponse as _, Response};
+use bytes::Bytes;
+use http::{HeaderValue, StatusCode, header};
+use serde_json::json;
+use utoipa_swagger_ui::Config;
+
+use crate::{binding::Binding, openapi};
+
+/// What the page at `/docs` may do: run its own scripts and call this very origin. Swagger UI styles
+/// elements directly and has its icons inline.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
+     img-src 'self' data:; font-src 'self'; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; \
+     form-action 'none'";
+
+/// The pages, made when they are first asked for.
+pub struct Pages {
+    bindings: Vec<Arc<Binding>>,
+    whole: OnceLock<Document>,
+    /// The script that starts Swagger UI.
+    initializer: Bytes,
+}
+
+/// An OpenAPI document in both forms.
+struct Document {
+    json: Bytes,
+    yaml: Bytes,
+}
+
+impl Pages {
+    /// Pages about some routes.
+    pub fn new(bindings: Vec<Arc<Binding>>) -> Self {
+        let initializer = initializer(&bindings).into();
+        Self { bindings, whole: OnceLock::new(), initializer }
+    }
+
+    /// The page at a path.
+    pub fn get(&self, path: &str) -> Option<Response> {
+        match path {
+            "/" => Some(root()),
+            "/docs" => Some((StatusCode::FOUND, [(header::LOCATION, "/docs/")]).into_response()),
+            "/openapi.json" => Some(file("application/json", self.whole().json.clone())),
+            "/openapi.yaml" => Some(file("application/yaml", self.whole().yaml.clone())),
+            _ => match path.strip_prefix("/docs/") {
+                Some(name) => self.docs(name),
+                None => self.of_service(path.strip_prefix("/openapi/")?),
+            },
+        }
+    }
+
+    fn whole(&self) -> &Document {
+        self.whole.get_or_init(|| document(&self.bindings))
+    }
+
+    /// `/openapi/package.Service.json`: the document of one service.
+    fn of_service(&self, name: &str) -> Option<Response> {
+        let (service, form) = name.rsplit_once('.')?;
+        let bindings: Vec<_> =
+            self.bindings.iter().filter(|binding| binding.rpc.service == service).cloned().collect();
+        if bindings.is_empty() {
+            return None;
+        }
+        match form {
+            "json" => Some(file("application/json", document(&bindings).json)),
+            "yaml" => Some(file("application/yaml", document(&bindings).yaml)),
+            _ => None,
+        }
+    }
+
+    fn docs(&self, name: &str) -> Option<Response> {
+        let page = utoipa_swagger_ui::serve(name, Arc::new(Config::from("/openapi.json"))).ok()??;
+        let bytes = match name {
+            "swagger-initializer.js" => self.initializer.clone(),
+            _ => page.bytes.into_owned().into(),
+        };
+        let mut response = file(&page.content_type, bytes);
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+        if page.gzpipped {
+            headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        }
+        Some(response)
+    }
+}
+
+fn document(bindings: &[Arc<Binding>]) -> Document {
+    let document = openapi::document(bindings);
+    Document {
+        json: serde_json::to_vec(&document).unwrap_or_default().into(),
+        yaml: yaml_serde::to_string(&document).unwrap_or_default().into(),
+    }
+}
+
+/// Starts Swagger UI with the whole document and with that of each service to choose from.
+fn initializer(bindings: &[Arc<Binding>]) -> String {
+    let services: BTreeSet<_> = bindings.iter().map(|binding| binding.rpc.service.as_str()).collect();
+    let mut urls = vec![json!({"name": "All services", "url": "/openapi.json"})];
+    urls.extend(services.iter().map(|name| json!({"name": name, "url": format!("/openapi/{name}.json")})));
+    let settings = json!({
+        "urls": urls,
+        "dom_id": "#swagger-ui",
+        "layout": "StandaloneLayout",
+        "deepLinking": true,
+        "docExpansion": "list",
+        "defaultModelsExpandDepth": 0,
+        "displayRequestDuration": true,
+        "filter": true,
+        "persistAuthorization": true,
+        "tryItOutEnabled": true,
+        // Otherwise the page would have a validator on the internet look at the document.
+        "validatorUrl": null,
+    });
+    format!(
+        "window.onload = function () {{\n  window.ui = SwaggerUIBundle(Object.assign({settings}, {{\n    \
+         presets: [SwaggerUIBundle.presets.apis, SwaggerUIStandalonePreset],\n  }}));\n}};\n"
+    )
+}
+
+/// Says where to go from here.
+fn root() -> Response {
+    let links = json!({"docs": "/docs", "openapi": "/openapi.json"});
+    file("application/json", links.to_string().into())
+}
+
+fn file(content_type: &str, bytes: Bytes) -> Response {
+    let content_type =
+        HeaderValue::from_str(content_type).unwrap_or(HeaderValue::from_static("application/octet-stream"));
+    ([(header::CONTENT_TYPE, content_type)], bytes).into_response()
+}

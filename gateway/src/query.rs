@@ -1,0 +1,98 @@
+//! Query parameters: fields of the request that neither the path nor the body sets, named as in JSON and
+//! nested with dots: `minPrice.units=5&state=ORDER_STATE_PAID&state=ORDER_STATE_SHIPPED`.
+
+use std::{borrow::Cow, collections::HashSet};
+
+use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, Value};
+
+use crate::{
+    binding::{Binding, Body},
+    error::Failure,
+    json,
+    rpc::dotted,
+    slot::{excluded_by, slot},
+    template::decode,
+};
+
+/// How many fields a parameter's name may go down.
+const DEPTH_LIMIT: usize = 32;
+
+/// Sets in a request what its query says.
+pub fn apply(query: &str, binding: &Binding, message: &mut DynamicMessage) -> Result<(), Failure> {
+    let mut seen = HashSet::new();
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        let (name, text) = pair.split_once('=').unwrap_or((pair, ""));
+        let (Some(name), Some(text)) = (unescape(name), unescape(text)) else {
+            return Err(Failure::invalid("the query has a broken percent encoding"));
+        };
+        let path = resolve(&binding.rpc.input, &name)?;
+        let proto = dotted(&path);
+        let wrong = |description: &str| Failure::field(proto.clone(), description);
+        if binding.variables.contains(&path) {
+            return Err(wrong("is set by the path, not by the query"));
+        }
+        match &binding.body {
+            Body::Whole => return Err(wrong("is set by the body, not by the query")),
+            Body::Field(field) if path.first() == Some(field) => {
+                return Err(wrong("is set by the body, not by the query"));
+            }
+            _ => {}
+        }
+        if let Some(other) = excluded_by(message, &path) {
+            return Err(wrong(&format!("excludes `{}`", other.name())));
+        }
+        let (target, field) = slot(message, &path).ok_or_else(|| wrong("cannot be set by the query"))?;
+        let value = value(field, &text).map_err(|description| wrong(&description))?;
+        if field.is_list() {
+            if let Some(list) = target.get_field_mut(field).as_list_mut() {
+                list.push(value);
+            }
+            continue;
+        }
+        if !seen.insert(proto.clone()) {
+            return Err(wrong("given more than once"));
+        }
+        target.set_field(field, value);
+    }
+    Ok(())
+}
+
+/// Finds the fields that a parameter's name leads to, each in either spelling.
+fn resolve(message: &MessageDescriptor, name: &str) -> Result<Vec<FieldDescriptor>, Failure> {
+    let mut path: Vec<FieldDescriptor> = Vec::new();
+    let mut message = Some(message.clone());
+    for part in name.split('.') {
+        let field = message
+            .as_ref()
+            .filter(|_| path.len() < DEPTH_LIMIT)
+            .and_then(|message| {
+                message.get_field_by_json_name(part).or_else(|| message.get_field_by_name(part))
+            })
+            .ok_or_else(|| Failure::field(name, "unknown query parameter"))?;
+        message = match field.kind() {
+            Kind::Message(next) if !field.is_list() && !field.is_map() => Some(next),
+            _ => None,
+        };
+        path.push(field);
+    }
+    Ok(path)
+}
+
+fn value(field: &FieldDescriptor, text: &str) -> Result<Value, String> {
+    match field.kind() {
+        Kind::Message(desc) if !field.is_map() => match json::message_from_text(&desc, text) {
+            Some(message) => message.map(Value::Message),
+            None => Err("cannot be set by the query; its fields can".to_owned()),
+        },
+        Kind::Message(_) => Err("cannot be set by the query".to_owned()),
+        kind => json::from_text(&kind, text),
+    }
+}
+
+/// Decodes `application/x-www-form-urlencoded`.
+fn unescape(text: &str) -> Option<Cow<'_, str>> {
+    if !text.contains('+') {
+        return decode(text);
+    }
+    decode(&text.replace('+', " ")).map(|text| Cow::Owned(text.into_owned()))
+}

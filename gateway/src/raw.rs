@@ -1,0 +1,60 @@
+//! `google.api.HttpBody`: bodies that are no JSON, with a type of their own. Works where the contract's
+//! pool has that message; nothing here depends on it otherwise.
+
+use bytes::Bytes;
+use http::HeaderValue;
+use prost_reflect::{DynamicMessage, FieldDescriptor, MessageDescriptor, Value};
+
+use crate::binding::Body;
+
+const NAME: &str = "google.api.HttpBody";
+
+/// A raw body and its type.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Raw {
+    /// Its media type.
+    pub content_type: String,
+    /// Its bytes.
+    pub data: Bytes,
+}
+
+/// Whether a message is an HttpBody.
+pub fn is(message: &MessageDescriptor) -> bool {
+    message.full_name() == NAME
+}
+
+/// Whether a field is one HttpBody.
+pub fn is_field(field: &FieldDescriptor) -> bool {
+    crate::rpc::is_message(field, NAME)
+}
+
+/// Takes a request's body as it came.
+pub fn read(content_type: Option<&HeaderValue>, data: Bytes) -> Raw {
+    let content_type = content_type.and_then(|value| value.to_str().ok());
+    Raw { content_type: content_type.unwrap_or("application/octet-stream").to_owned(), data }
+}
+
+/// Sets the HttpBody of a request.
+pub fn set(body: &Body, message: &mut DynamicMessage, raw: Raw) {
+    let target = match body {
+        Body::None => None,
+        Body::Whole => Some(message),
+        Body::Field(field) => message.get_field_mut(field).as_message_mut(),
+    };
+    if let Some(target) = target {
+        let _ = target.try_set_field_by_name("content_type", Value::String(raw.content_type));
+        let _ = target.try_set_field_by_name("data", Value::Bytes(raw.data));
+    }
+}
+
+/// Reads an answer that is an HttpBody.
+pub fn get(message: &DynamicMessage) -> Raw {
+    let text = message.get_field_by_name("content_type").and_then(|value| value.as_str().map(str::to_owned));
+    let data = message.get_field_by_name("data").and_then(|value| value.as_bytes().cloned());
+    Raw {
+        content_type: text
+            .filter(|text| !text.is_empty())
+            .unwrap_or_else(|| "application/octet-stream".to_owned()),
+        data: data.unwrap_or_default(),
+    }
+}

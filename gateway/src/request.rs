@@ -1,0 +1,216 @@
+//! Makes a method's request of an HTTP one: path, query, body, and the headers that mean fields.
+
+use std::borrow::Cow;
+
+use axum::body::Body as HttpBody;
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, header, request::Parts};
+use http_body::Body as _;
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use prost_reflect::{DynamicMessage, Value};
+
+use crate::{
+    binding::{Binding, Body},
+    error::Failure,
+    json,
+    options::BODY_LIMIT,
+    query, raw,
+    rpc::dotted,
+    slot::{excluded_by, get, slot},
+};
+
+/// A method's request, and what else the HTTP one said.
+#[derive(Debug)]
+pub struct Request {
+    /// The message to send.
+    pub message: DynamicMessage,
+    /// Whether `If-Match` set its etag.
+    pub conditional: bool,
+}
+
+/// Makes the request. `segments` are the path's, which the binding's template matches.
+pub fn make(
+    binding: &Binding,
+    segments: &[Cow<'_, str>],
+    parts: &Parts,
+    body: &Bytes,
+) -> Result<Request, Failure> {
+    let (mut message, named) = of_body(binding, &parts.headers, body)?;
+    for (variable, path) in binding.template.variables.iter().zip(&binding.variables) {
+        set_variable(&mut message, path, &binding.template.value(variable, segments))?;
+    }
+    if let Some(query) = parts.uri.query() {
+        query::apply(query, binding, &mut message)?;
+    }
+    if let Some(resume) = &binding.rpc.resume
+        && let Some(id) = single(&parts.headers, &LAST_EVENT_ID)?
+    {
+        // A browser that reconnects repeats the query as it was: the header is newer.
+        let value = json::from_text(&resume.kind(), id)
+            .map_err(|description| Failure::field(resume.name(), format!("last-event-id: {description}")))?;
+        message.set_field(resume, value);
+    }
+    let conditional = set_condition(binding, &parts.headers, &mut message)?;
+    fill_mask(binding, &mut message, &named);
+    Ok(Request { message, conditional })
+}
+
+/// Reads a body of at most [`BODY_LIMIT`] bytes.
+pub async fn read(body: HttpBody) -> Result<Bytes, Failure> {
+    if body.is_end_stream() {
+        return Ok(Bytes::new());
+    }
+    if body.size_hint().lower() > BODY_LIMIT as u64 {
+        return Err(Failure::too_large());
+    }
+    match Limited::new(body, BODY_LIMIT).collect().await {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(Failure::too_large()),
+        Err(_) => Err(Failure::invalid("the request's body ended too early")),
+    }
+}
+
+/// The only value of a header; more than one is an error.
+pub fn single<'h>(headers: &'h HeaderMap, name: &header::HeaderName) -> Result<Option<&'h str>, Failure> {
+    let mut values = headers.get_all(name).iter();
+    match (values.next(), values.next()) {
+        (None, _) => Ok(None),
+        (Some(value), None) => value.to_str().map(Some).map_err(|_| {
+            Failure::invalid(format!("the header `{name}` has other than visible ASCII characters"))
+        }),
+        (Some(_), Some(_)) => Err(Failure::invalid(format!("the header `{name}` is given more than once"))),
+    }
+}
+
+/// The header by which a reader of server-sent events says which it had last.
+pub static LAST_EVENT_ID: header::HeaderName = header::HeaderName::from_static("last-event-id");
+
+/// The request as far as the body makes it, and the numbers of the fields that the body names.
+fn of_body(
+    binding: &Binding,
+    headers: &HeaderMap,
+    body: &Bytes,
+) -> Result<(DynamicMessage, Vec<u32>), Failure> {
+    let input = &binding.rpc.input;
+    let mut message = DynamicMessage::new(input.clone());
+    if body.is_empty() && !binding.takes_http_body() {
+        return Ok((message, Vec::new()));
+    }
+    match &binding.body {
+        Body::None => Err(Failure::invalid("this method takes no body")),
+        _ if binding.takes_http_body() => {
+            let body = raw::read(headers.get(header::CONTENT_TYPE), body.clone());
+            raw::set(&binding.body, &mut message, body);
+            Ok((message, Vec::new()))
+        }
+        Body::Whole => {
+            let decoded = json::decode(input, body)?;
+            Ok((decoded.value, decoded.named))
+        }
+        Body::Field(field) => {
+            let decoded = json::decode_field(field, body)?;
+            if let Some(value) = decoded.value {
+                message.set_field(field, value);
+            }
+            Ok((message, decoded.named))
+        }
+    }
+}
+
+/// Bodies are JSON in UTF-8, and say so.
+pub fn check_type(binding: &Binding, headers: &HeaderMap, body: &Bytes) -> Result<(), Failure> {
+    if body.is_empty() || binding.body == Body::None || binding.takes_http_body() {
+        return Ok(());
+    }
+    let is_json = |value: &HeaderValue| {
+        let mut parts = value.to_str().unwrap_or_default().split(';').map(str::trim);
+        parts.next().is_some_and(|media| media.eq_ignore_ascii_case("application/json"))
+            && parts.all(|parameter| {
+                parameter.split_once('=').is_some_and(|(name, value)| {
+                    name.trim_end().eq_ignore_ascii_case("charset")
+                        && value.trim_start().trim_matches('"').eq_ignore_ascii_case("utf-8")
+                })
+            })
+    };
+    let mut types = headers.get_all(header::CONTENT_TYPE).iter();
+    match (types.next(), types.next()) {
+        (Some(only), None) if is_json(only) => Ok(()),
+        _ => Err(Failure::unsupported_media_type("application/json")),
+    }
+}
+
+fn set_variable(
+    message: &mut DynamicMessage,
+    path: &[prost_reflect::FieldDescriptor],
+    text: &str,
+) -> Result<(), Failure> {
+    let wrong = |description: &str| Failure::field(dotted(path), description);
+    let in_body = get(message, path);
+    if let Some(other) = excluded_by(message, path) {
+        return Err(wrong(&format!("excludes `{}`", other.name())));
+    }
+    let (target, field) = slot(message, path).ok_or_else(|| wrong("cannot be set by the path"))?;
+    let value = json::from_text(&field.kind(), text).map_err(|description| wrong(&description))?;
+    if in_body.is_some_and(|there| there != value) {
+        return Err(wrong("contradicts the path"));
+    }
+    target.set_field(field, value);
+    Ok(())
+}
+
+/// Sets the etag that `If-Match` gives; whether it gives one.
+fn set_condition(
+    binding: &Binding,
+    headers: &HeaderMap,
+    message: &mut DynamicMessage,
+) -> Result<bool, Failure> {
+    let Some(condition) = single(headers, &header::IF_MATCH)? else { return Ok(false) };
+    if condition == "*" {
+        return Ok(false);
+    }
+    let etag = condition
+        .strip_prefix('"')
+        .and_then(|rest| rest.strip_suffix('"'))
+        .filter(|etag| !etag.is_empty() && !etag.contains('"'))
+        .ok_or_else(|| Failure::invalid("the header `if-match` must have one strong entity tag in quotes"))?;
+    let Some(path) = &binding.if_match else {
+        return Err(Failure::invalid("this method takes no `if-match`"));
+    };
+    let wrong = |description: &str| Failure::field(dotted(path), description);
+    let value = Value::String(etag.to_owned());
+    if get(message, path).is_some_and(|there| there != value) {
+        return Err(wrong("contradicts the header `if-match`"));
+    }
+    let (target, field) = slot(message, path).ok_or_else(|| wrong("cannot be set"))?;
+    target.set_field(field, value);
+    Ok(true)
+}
+
+/// Fills an update mask that the caller did not give with the fields that the body names: not those that
+/// the path sets, nor the etag, which is a condition and no change.
+fn fill_mask(binding: &Binding, message: &mut DynamicMessage, named: &[u32]) {
+    let (Some(mask), Body::Field(resource)) = (&binding.update_mask, &binding.body) else { return };
+    if message.has_field(mask) {
+        return;
+    }
+    let kind = resource.kind();
+    let Some(desc) = kind.as_message() else { return };
+    let by_path = |number: u32| {
+        binding.variables.iter().any(
+            |path| matches!(path.as_slice(), [first, second, ..] if first == resource && second.number() == number),
+        )
+    };
+    let paths: Vec<Value> = named
+        .iter()
+        .filter(|number| !by_path(**number))
+        .filter_map(|number| desc.get_field(*number))
+        .filter(|field| field.name() != "etag")
+        .map(|field| Value::String(field.name().to_owned()))
+        .collect();
+    if paths.is_empty() {
+        return;
+    }
+    if let Some(mask) = message.get_field_mut(mask).as_message_mut() {
+        let _ = mask.try_set_field_by_name("paths", Value::List(paths));
+    }
+}

@@ -1,0 +1,151 @@
+//! What the edge knows of one RPC, made once from its descriptor: how to call it, and what its options say
+//! about requests and answers.
+
+use http::{HeaderName, StatusCode, uri::PathAndQuery};
+use prost_reflect::{DescriptorPool, FieldDescriptor, Kind, MessageDescriptor, MethodDescriptor};
+
+use crate::annotation;
+
+/// A method that has REST routes.
+#[derive(Clone)]
+pub struct Rpc {
+    /// Its descriptor.
+    pub method: MethodDescriptor,
+    /// The full name of its service.
+    pub service: String,
+    /// Where gRPC finds it: `/package.Service/Method`.
+    pub path: PathAndQuery,
+    /// The request's type.
+    pub input: MessageDescriptor,
+    /// The answer's type.
+    pub output: MessageDescriptor,
+    /// The transport to its service.
+    pub upstream: kit::Conn,
+    /// The status of a good answer.
+    pub success: StatusCode,
+    /// Request headers handed on to it, beside those that every method gets.
+    pub request_headers: Vec<HeaderName>,
+    /// On a server stream: what becomes the id of an event.
+    pub event_id: Option<FieldDescriptor>,
+    /// On a server stream: what a reader's `Last-Event-ID` sets.
+    pub resume: Option<FieldDescriptor>,
+    /// What becomes the `ETag` of the answer.
+    pub etag: Option<FieldDescriptor>,
+}
+
+impl Rpc {
+    /// Reads a method's descriptor. The error says what is wrong with its options.
+    pub fn new(method: MethodDescriptor, upstream: kit::Conn) -> Result<Self, String> {
+        let pool = method.parent_pool().clone();
+        let service = method.parent_service().full_name().to_owned();
+        let path = format!("/{service}/{}", method.name());
+        let (input, output) = (method.input(), method.output());
+        let rest = Rest::of(&method, &pool)?;
+        let field = |message: &MessageDescriptor, name: &str| match name {
+            "" => Ok(None),
+            name => scalar_field(message, name).map(Some),
+        };
+        let empty = output.full_name() == "google.protobuf.Empty" && !method.is_server_streaming();
+        Ok(Self {
+            service,
+            path: path.parse().map_err(|_| format!("`{path}` is no path"))?,
+            upstream,
+            success: match rest.success {
+                None if empty => StatusCode::NO_CONTENT,
+                None => StatusCode::OK,
+                Some(status) => status,
+            },
+            request_headers: rest.request_headers,
+            event_id: field(&output, &rest.event_id)?,
+            resume: field(&input, &rest.resume)?,
+            etag: output.get_field_by_name("etag").filter(is_text),
+            input,
+            output,
+            method,
+        })
+    }
+}
+
+/// `feira.http.v1.rest`.
+#[derive(Default)]
+struct Rest {
+    success: Option<StatusCode>,
+    request_headers: Vec<HeaderName>,
+    event_id: String,
+    resume: String,
+}
+
+impl Rest {
+    fn of(method: &MethodDescriptor, pool: &DescriptorPool) -> Result<Self, String> {
+        let Some(rest) = annotation::message(&method.options(), pool, "feira.http.v1.rest") else {
+            return Ok(Self::default());
+        };
+        let success = match annotation::set(&rest, "success").and_then(|value| value.as_i32()) {
+            None => None,
+            Some(code) => Some(
+                u16::try_from(code)
+                    .ok()
+                    .and_then(|code| StatusCode::from_u16(code).ok())
+                    .filter(StatusCode::is_success)
+                    .ok_or_else(|| format!("{code} is no status of success"))?,
+            ),
+        };
+        let request_headers = annotation::list(&rest, "request_headers")
+            .iter()
+            .filter_map(|name| name.as_str())
+            .map(|name| name.parse().map_err(|_| format!("`{name}` is no header's name")))
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
+            success,
+            request_headers,
+            event_id: annotation::text(&rest, "event_id_field"),
+            resume: annotation::text(&rest, "resume_field"),
+        })
+    }
+}
+
+/// Finds the fields that a dotted path names, from a message's own field down.
+pub fn field_path(message: &MessageDescriptor, path: &str) -> Result<Vec<FieldDescriptor>, String> {
+    let mut fields = Vec::new();
+    let mut message = Some(message.clone());
+    for name in path.split('.') {
+        let field = message
+            .as_ref()
+            .and_then(|message| message.get_field_by_name(name))
+            .ok_or_else(|| format!("there is no field `{path}`"))?;
+        message = match field.kind() {
+            Kind::Message(next) if !field.is_list() && !field.is_map() => Some(next),
+            _ => None,
+        };
+        fields.push(field);
+    }
+    Ok(fields)
+}
+
+/// A field of a message that text can set: neither repeated nor a message.
+pub fn scalar_field(message: &MessageDescriptor, name: &str) -> Result<FieldDescriptor, String> {
+    let field = message.get_field_by_name(name).ok_or_else(|| format!("there is no field `{name}`"))?;
+    if is_scalar(&field) { Ok(field) } else { Err(format!("`{name}` is not a scalar field")) }
+}
+
+/// Whether a field is neither repeated nor a message.
+pub fn is_scalar(field: &FieldDescriptor) -> bool {
+    !field.is_list() && !field.is_map() && field.kind().as_message().is_none()
+}
+
+/// Whether a field is a single string.
+pub fn is_text(field: &FieldDescriptor) -> bool {
+    !field.is_list() && matches!(field.kind(), Kind::String)
+}
+
+/// Whether a field is a single message of a type.
+pub fn is_message(field: &FieldDescriptor, name: &str) -> bool {
+    !field.is_list()
+        && !field.is_map()
+        && field.kind().as_message().is_some_and(|kind| kind.full_name() == name)
+}
+
+/// The proto path of nested fields: `user.id`.
+pub fn dotted(path: &[FieldDescriptor]) -> String {
+    path.iter().map(FieldDescriptor::name).collect::<Vec<_>>().join(".")
+}

@@ -1,0 +1,232 @@
+//! Server streams over HTTP: lines of JSON (`{"result":…}`, a failure last as `{"error":…}`), server-sent
+//! events for those who accept them, or raw bytes for `google.api.HttpBody`.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    body::Body,
+    response::{IntoResponse as _, Response},
+};
+use bytes::Bytes;
+use futures::{Stream, StreamExt as _, TryStreamExt as _, future, stream};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use prost_reflect::{DescriptorPool, DynamicMessage, Value};
+use tokio::time::{Instant, timeout, timeout_at};
+use tonic::{Status, metadata::MetadataMap};
+
+use crate::{answer, binding::Binding, call, error::Failure, headers, request::LAST_EVENT_ID};
+
+/// How long an answer waits for the first message, so that a failure before it can still become the
+/// answer's status. After that the stream is begun, and a failure is its last line.
+const FIRST_MESSAGE: Duration = Duration::from_secs(1);
+/// How often an event stream without events says that it is alive.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// How a stream is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Format {
+    Lines,
+    Events,
+    Raw,
+}
+
+/// Calls a method and answers with its stream. It ends by itself at `deadline`, if there is one.
+pub async fn answer(
+    binding: Arc<Binding>,
+    pool: DescriptorPool,
+    request_headers: &HeaderMap,
+    metadata: MetadataMap,
+    message: Bytes,
+    deadline: Option<Instant>,
+) -> Result<Response, Failure> {
+    let format = match request_headers {
+        _ if binding.answers_http_body() => Format::Raw,
+        headers if accepts_events(headers) => Format::Events,
+        _ => Format::Lines,
+    };
+    let (meta, receive_meta) = tokio::sync::oneshot::channel();
+    let call = {
+        let binding = binding.clone();
+        async move {
+            let (metadata, messages, _) =
+                call::server_streaming(&binding.rpc, metadata, message).await?.into_parts();
+            let _ = meta.send(headers::returned(&metadata));
+            Ok::<_, Status>(messages)
+        }
+    };
+    let upstream = until(deadline, stream::once(call).try_flatten());
+    let mut messages = Box::pin({
+        let binding = binding.clone();
+        upstream.map(move |message| match message {
+            Ok(Ok(message)) => answer::decode(&binding, message),
+            Ok(Err(status)) => Err(Failure::from_status(&status, &binding.rpc.service)),
+            Err(_) => Err(Failure::deadline()),
+        })
+    })
+    .fuse();
+
+    let mut headers = HeaderMap::new();
+    let first = match format {
+        Format::Raw => messages.next().await,
+        _ => match timeout(FIRST_MESSAGE, messages.next()).await {
+            Ok(None) if format == Format::Events && request_headers.contains_key(&LAST_EVENT_ID) => {
+                // Nothing came after the last event, and nothing will: this ends the browser's retries.
+                return Ok(StatusCode::NO_CONTENT.into_response());
+            }
+            Ok(first) => first,
+            Err(_) => {
+                let body = body(format, binding, pool, messages);
+                return Ok(respond(format, HeaderMap::new(), body));
+            }
+        },
+    };
+    let first = first.transpose()?;
+    if let Ok(returned) = receive_meta.await {
+        headers.extend(returned);
+    }
+    if format == Format::Raw {
+        let content_type =
+            first.as_ref().and_then(|first| answer::raw_body(&binding, first)).map(|raw| raw.content_type);
+        headers.insert(
+            header::CONTENT_TYPE,
+            answer::media_type(content_type.as_deref().unwrap_or("application/octet-stream")),
+        );
+    }
+    let all = stream::iter(first.map(Ok)).chain(messages);
+    let body = body(format, binding, pool, all);
+    Ok(respond(format, headers, body))
+}
+
+fn respond(format: Format, mut headers: HeaderMap, body: Body) -> Response {
+    let kind = match format {
+        Format::Lines => Some("application/x-ndjson"),
+        Format::Events => Some("text/event-stream"),
+        Format::Raw => None,
+    };
+    if let Some(kind) = kind {
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+        // Asks proxies not to hold lines back (nginx's own header, understood by others).
+        headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+    }
+    (StatusCode::OK, headers, body).into_response()
+}
+
+/// Writes messages until the first failure, which is written too.
+fn body(
+    format: Format,
+    binding: Arc<Binding>,
+    pool: DescriptorPool,
+    messages: impl Stream<Item = Result<DynamicMessage, Failure>> + Send + 'static,
+) -> Body {
+    let written = messages.scan(false, move |failed, message| {
+        if *failed {
+            return future::ready(None);
+        }
+        let chunk = match message.and_then(|message| write(format, &binding, &message)) {
+            Ok(chunk) => Some(Ok(chunk)),
+            Err(failure) => {
+                *failed = true;
+                tracing::debug!(path = %binding.rpc.path, status = %failure.http(), "stream failed");
+                match format {
+                    Format::Lines => Some(Ok([failure.json(&pool).as_slice(), b"\n"].concat().into())),
+                    Format::Events => Some(Ok(event("error", None, &failure.json(&pool)))),
+                    // Bytes have no place for an error: breaking off is all that tells.
+                    Format::Raw => Some(Err("the stream broke off")),
+                }
+            }
+        };
+        future::ready(chunk)
+    });
+    match format {
+        Format::Events => Body::from_stream(keep_alive(written)),
+        _ => Body::from_stream(written),
+    }
+}
+
+fn write(format: Format, binding: &Binding, message: &DynamicMessage) -> Result<Bytes, Failure> {
+    let mut json = Vec::with_capacity(256);
+    match format {
+        Format::Raw => return Ok(answer::raw_body(binding, message).map(|raw| raw.data).unwrap_or_default()),
+        Format::Lines => {
+            json.extend_from_slice(b"{\"result\":");
+            answer::write(binding, message, &mut json)?;
+            json.extend_from_slice(b"}\n");
+            Ok(json.into())
+        }
+        Format::Events => {
+            answer::write(binding, message, &mut json)?;
+            let id = binding.rpc.event_id.as_ref().map(|field| text(&message.get_field(field)));
+            Ok(event("message", id.as_deref(), &json))
+        }
+    }
+}
+
+/// One server-sent event. JSON as it is written here has no line breaks.
+fn event(name: &str, id: Option<&str>, json: &[u8]) -> Bytes {
+    let mut out = Vec::with_capacity(json.len() + 64);
+    if let Some(id) = id.filter(|id| !id.contains(['\r', '\n', '\0'])) {
+        out.extend_from_slice(format!("id: {id}\n").as_bytes());
+    }
+    out.extend_from_slice(format!("event: {name}\ndata: ").as_bytes());
+    out.extend_from_slice(json);
+    out.extend_from_slice(b"\n\n");
+    out.into()
+}
+
+fn text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Bool(value) => value.to_string(),
+        Value::I32(value) | Value::EnumNumber(value) => value.to_string(),
+        Value::I64(value) => value.to_string(),
+        Value::U32(value) => value.to_string(),
+        Value::U64(value) => value.to_string(),
+        _ => String::new(),
+    }
+}
+
+/// Puts a comment wherever there is nothing else for a while.
+fn keep_alive<E: Send + 'static>(
+    chunks: impl Stream<Item = Result<Bytes, E>> + Send + 'static,
+) -> impl Stream<Item = Result<Bytes, E>> + Send {
+    stream::unfold(Box::pin(chunks), |mut chunks| async move {
+        match timeout(KEEP_ALIVE, chunks.next()).await {
+            Ok(Some(chunk)) => Some((chunk, chunks)),
+            Ok(None) => None,
+            Err(_) => Some((Ok(Bytes::from_static(b":\n\n")), chunks)),
+        }
+    })
+}
+
+/// Ends a stream at a deadline by an error.
+fn until<T>(
+    deadline: Option<Instant>,
+    items: impl Stream<Item = T>,
+) -> impl Stream<Item = Result<T, tokio::time::error::Elapsed>> {
+    stream::unfold((Box::pin(items), false), move |(mut items, over)| async move {
+        if over {
+            return None;
+        }
+        let next = match deadline {
+            Some(deadline) => timeout_at(deadline, items.next()).await,
+            None => Ok(items.next().await),
+        };
+        match next {
+            Ok(Some(item)) => Some((Ok(item), (items, false))),
+            Ok(None) => None,
+            Err(elapsed) => Some((Err(elapsed), (items, true))),
+        }
+    })
+}
+
+/// Whether the caller prefers server-sent events: `Accept` names them.
+fn accepts_events(headers: &HeaderMap) -> bool {
+    headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok()).any(|value| {
+        value.split(',').any(|range| {
+            let mut parts = range.split(';').map(str::trim);
+            parts.next().is_some_and(|media| media.eq_ignore_ascii_case("text/event-stream"))
+                && !parts.any(|parameter| matches!(parameter, "q=0" | "q=0.0" | "q=0.00" | "q=0.000"))
+        })
+    })
+}

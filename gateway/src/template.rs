@@ -1,0 +1,350 @@
+//! Path templates, as `google.api.http` defines them: `/v1/{name=shelves/*/books/*}:verb`.
+
+use std::{borrow::Cow, fmt};
+
+/// A parsed template.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Template {
+    /// What the path's segments must be, one by one.
+    pub segments: Vec<Segment>,
+    /// What the path sets in the request.
+    pub variables: Vec<Variable>,
+    /// What stands behind the `:` of the last segment.
+    pub verb: Option<String>,
+}
+
+/// What one segment of a path must be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Segment {
+    /// Exactly this, once decoded.
+    Literal(String),
+    /// `*`: any one segment that is not empty.
+    Any,
+    /// `**`: all that is left, which may be nothing.
+    Rest,
+}
+
+/// A variable: the dotted path of a request's field, and the segments that make its value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Variable {
+    /// The field's path in the request, as the template spells it.
+    pub field: String,
+    /// The first of [`Template::segments`] that belongs to it.
+    pub from: usize,
+    /// The first one that no longer does.
+    pub to: usize,
+}
+
+/// A template that cannot be understood.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{problem} at character {at}")]
+pub struct Error {
+    problem: &'static str,
+    at: usize,
+}
+
+impl Template {
+    /// Parses a template. `/` alone is the path without segments.
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        let mut parser = Parser { text, at: 0, template: Self::empty() };
+        parser.expect(b'/', "a template starts with `/`")?;
+        if text.len() > 1 {
+            parser.segments(false)?;
+            if parser.eat(b':') {
+                let verb = parser.literal()?;
+                parser.template.verb = Some(verb);
+            }
+        }
+        if parser.at < text.len() {
+            return Err(parser.error("unexpected character"));
+        }
+        Ok(parser.template)
+    }
+
+    fn empty() -> Self {
+        Self { segments: Vec::new(), variables: Vec::new(), verb: None }
+    }
+
+    /// The value that a path gives a variable. The path must match this template.
+    ///
+    /// A value of one segment is decoded completely; in one of several, `%2F` stays as it is, so that it
+    /// can be told from the slashes between segments.
+    pub fn value<'p>(&self, variable: &Variable, path: &[Cow<'p, str>]) -> Cow<'p, str> {
+        let rest = matches!(self.segments.get(variable.from..variable.to), Some([.., Segment::Rest]));
+        let to = if rest { path.len() } else { variable.to };
+        match path.get(variable.from..to).unwrap_or_default() {
+            [one] if !rest => one.clone(),
+            // A decoded segment has no slashes but those that were encoded.
+            several => Cow::Owned(
+                several.iter().map(|piece| piece.replace('/', "%2F")).collect::<Vec<_>>().join("/"),
+            ),
+        }
+    }
+}
+
+impl fmt::Display for Template {
+    /// Writes the template anew; `{name=*}` becomes `{name}`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.segments.is_empty() {
+            f.write_str("/")?;
+        }
+        for (index, segment) in self.segments.iter().enumerate() {
+            f.write_str("/")?;
+            if let Some(variable) = self.variables.iter().find(|variable| variable.from == index) {
+                write!(f, "{{{}", variable.field)?;
+                if self.segments.get(variable.from..variable.to) == Some(&[Segment::Any]) {
+                    f.write_str("}")?;
+                    continue;
+                }
+                f.write_str("=")?;
+            }
+            match segment {
+                Segment::Literal(text) => f.write_str(&encode(text))?,
+                Segment::Any => f.write_str("*")?,
+                Segment::Rest => f.write_str("**")?,
+            }
+            if self.variables.iter().any(|variable| variable.to == index + 1) {
+                f.write_str("}")?;
+            }
+        }
+        match &self.verb {
+            Some(verb) => write!(f, ":{}", encode(verb)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Splits a request's path into decoded segments and the verb behind the last one's first unescaped `:`.
+/// `None` where a percent encoding is broken or does not give UTF-8.
+pub fn split(path: &str) -> Option<(Vec<Cow<'_, str>>, Option<Cow<'_, str>>)> {
+    let path = path.strip_prefix('/')?;
+    if path.is_empty() {
+        return Some((Vec::new(), None));
+    }
+    let start = path.rfind('/').map_or(0, |slash| slash + 1);
+    let (path, verb) = match path.get(start..)?.find(':') {
+        Some(colon) => {
+            let colon = start + colon;
+            (path.get(..colon)?, Some(decode(path.get(colon + 1..)?)?))
+        }
+        None => (path, None),
+    };
+    let mut pieces = Vec::with_capacity(8);
+    for raw in path.split('/') {
+        pieces.push(decode(raw)?);
+    }
+    Some((pieces, verb))
+}
+
+/// Decodes percent encodings (RFC 3986); `None` where one is broken or the result is not UTF-8.
+pub fn decode(text: &str) -> Option<Cow<'_, str>> {
+    if !text.contains('%') {
+        return Some(Cow::Borrowed(text));
+    }
+    let mut out = Vec::with_capacity(text.len());
+    let mut bytes = text.bytes();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'%' => out.push(hex(bytes.next()?)? << 4 | hex(bytes.next()?)?),
+            _ => out.push(byte),
+        }
+    }
+    String::from_utf8(out).ok().map(Cow::Owned)
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
+}
+
+/// Percent-encodes all that may not stand in a segment as it is.
+pub fn encode(text: &str) -> String {
+    use fmt::Write as _;
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => out.push(char::from(byte)),
+            _ => {
+                let _ = write!(out, "%{byte:02X}");
+            }
+        }
+    }
+    out
+}
+
+struct Parser<'t> {
+    text: &'t str,
+    at: usize,
+    template: Template,
+}
+
+impl Parser<'_> {
+    fn peek(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    fn eat(&mut self, byte: u8) -> bool {
+        let found = self.peek() == Some(byte);
+        self.at += usize::from(found);
+        found
+    }
+
+    fn expect(&mut self, byte: u8, problem: &'static str) -> Result<(), Error> {
+        if self.eat(byte) { Ok(()) } else { Err(self.error(problem)) }
+    }
+
+    fn error(&self, problem: &'static str) -> Error {
+        Error { problem, at: self.at }
+    }
+
+    fn segments(&mut self, in_variable: bool) -> Result<(), Error> {
+        loop {
+            if matches!(self.template.segments.last(), Some(Segment::Rest)) {
+                return Err(self.error("nothing but a verb may follow `**`"));
+            }
+            match self.peek() {
+                Some(b'{') if in_variable => return Err(self.error("a variable within a variable")),
+                Some(b'{') => self.variable()?,
+                Some(b'*') => {
+                    self.at += 1;
+                    let segment = if self.eat(b'*') { Segment::Rest } else { Segment::Any };
+                    self.template.segments.push(segment);
+                }
+                _ => {
+                    let literal = self.literal()?;
+                    self.template.segments.push(Segment::Literal(literal));
+                }
+            }
+            if !self.eat(b'/') {
+                return Ok(());
+            }
+        }
+    }
+
+    fn variable(&mut self) -> Result<(), Error> {
+        self.at += 1;
+        let start = self.at;
+        while self.peek().is_some_and(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.')) {
+            self.at += 1;
+        }
+        let field = self.text.get(start..self.at).unwrap_or_default().to_owned();
+        if field.split('.').any(str::is_empty) {
+            return Err(self.error("expected a field's name"));
+        }
+        if self.template.variables.iter().any(|variable| variable.field == field) {
+            return Err(self.error("a variable that is there already"));
+        }
+        let from = self.template.segments.len();
+        if self.eat(b'=') {
+            self.segments(true)?;
+        } else {
+            self.template.segments.push(Segment::Any);
+        }
+        self.expect(b'}', "expected `}`")?;
+        let to = self.template.segments.len();
+        self.template.variables.push(Variable { field, from, to });
+        Ok(())
+    }
+
+    fn literal(&mut self) -> Result<String, Error> {
+        let start = self.at;
+        while self
+            .peek()
+            .is_some_and(|byte| !matches!(byte, b'/' | b'{' | b'}' | b'*' | b':' | b'=' | b'?' | b'#'))
+        {
+            self.at += 1;
+        }
+        let raw = self.text.get(start..self.at).unwrap_or_default();
+        match decode(raw) {
+            Some(text) if !text.is_empty() => Ok(text.into_owned()),
+            Some(_) => Err(self.error("expected a segment")),
+            None => Err(self.error("a broken percent encoding")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn value(template: &str, path: &str) -> String {
+        let template = Template::parse(template).unwrap();
+        let (pieces, _) = split(path).unwrap();
+        template.value(&template.variables[0], &pieces).into_owned()
+    }
+
+    #[test]
+    fn every_form_of_a_template_is_understood() {
+        for text in [
+            "/",
+            "/v1/users",
+            "/v1/users/{id}",
+            "/v1/users/{user.id}:disable",
+            "/v1/{name=shelves/*/books/*}",
+            "/v1/{name=shelves/**}:read",
+            "/v1/*/x/**",
+            "/.well-known/jwks.json",
+            "/v1/a%3Ab:c",
+        ] {
+            assert_eq!(Template::parse(text).map(|template| template.to_string()).as_deref(), Ok(text));
+        }
+        assert_eq!(Template::parse("/{name=*}"), Template::parse("/{name}"));
+    }
+
+    #[test]
+    fn malformed_templates_are_refused() {
+        for text in [
+            "", "v1", "//", "/v1/", "/v1//x", "/{", "/{}", "/{a", "/{a=}", "/{a..b}", "/{a={b}}", "/**/x",
+            "/***", "/x:", "/x:y:z", "/x:y/z", "/{a}/{a}", "/%zz", "/a{b}", "/{a}b", "/x?y",
+        ] {
+            assert!(Template::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_value_of_several_segments_keeps_its_encoded_slashes() {
+        assert_eq!(value("/v1/{id}", "/v1/a%2Fb%3Ac"), "a/b:c");
+        assert_eq!(value("/v1/{name=a/*/b/*}", "/v1/a/x%2fy/b/%C3%A9"), "a/x%2Fy/b/é");
+        assert_eq!(value("/v1/{rest=**}", "/v1/a/b"), "a/b");
+        assert_eq!(value("/v1/{rest=**}", "/v1"), "");
+    }
+
+    #[test]
+    fn a_colon_in_the_last_segment_starts_a_verb_unless_it_is_escaped() {
+        let verb = |path| split(path).unwrap().1.map(Cow::into_owned);
+        assert_eq!(verb("/v1/a:b").as_deref(), Some("b"));
+        assert_eq!(verb("/v1/a:b:c").as_deref(), Some("b:c"));
+        assert_eq!(verb("/v1/a%3Ab"), None);
+        assert_eq!(verb("/v1/a:b/c"), None);
+        assert_eq!(verb("/v1/a:").as_deref(), Some(""));
+    }
+
+    #[test]
+    fn broken_encodings_are_found() {
+        for path in ["/%", "/%1", "/%zz", "/a/%ff/b", "/a:%", ""] {
+            assert!(split(path).is_none(), "{path}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn parsing_never_panics(text in ".*") {
+            let _ = Template::parse(&text);
+            let _ = split(&text);
+        }
+
+        #[test]
+        fn what_is_encoded_comes_back(text in "\\PC+") {
+            let path = format!("/v1/{}", encode(&text));
+            prop_assert_eq!(value("/v1/{id}", &path), text);
+        }
+
+        #[test]
+        fn a_template_written_anew_is_the_same(text in "(/([a-z]{1,3}|\\*|\\{[a-z]{1,9}(=[a-z]{1,3}/\\*)?\\})){1,4}(:[a-z]{1,4})?") {
+            if let Ok(template) = Template::parse(&text) {
+                prop_assert_eq!(Template::parse(&template.to_string()), Ok(template));
+            }
+        }
+    }
+}

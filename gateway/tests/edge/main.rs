@@ -1,0 +1,12 @@
+//! The edge before an upstream that serves a contract which is not Feira's: nothing here has code of its
+//! own for any method.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod answers;
+mod failures;
+mod pages;
+mod requests;
+mod streams;
+mod support;
+mod wire;
