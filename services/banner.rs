@@ -1,0 +1,126 @@
+//! What people and scripts are told. Nobody may be listening, which is no reason to stop.
+
+use std::{
+    fmt::Write as _,
+    io::{Write, stderr, stdout},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    path::Path,
+};
+
+use kit::telemetry::Format;
+use serde_json::json;
+
+use crate::error::Error;
+
+/// Standard output.
+pub fn print(text: &str) {
+    let _ = stdout().write_all(text.as_bytes()).and_then(|()| stdout().flush());
+}
+
+/// Why the program ends, in one line.
+pub fn complain(error: &Error) {
+    let line = error.to_string().replace('\n', " ");
+    let _ = writeln!(stderr(), "feira: {line}");
+}
+
+/// A process that serves, as it is shown to the world.
+pub struct Ready<'a> {
+    pub rest: Option<SocketAddr>,
+    pub grpc: Option<SocketAddr>,
+    pub data_dir: &'a Path,
+    /// The first administrator's password, where it was generated just now.
+    pub admin_password: Option<&'a str>,
+}
+
+impl Ready<'_> {
+    /// Tells people on standard error and scripts on standard output.
+    pub fn announce(&self, format: Format) {
+        let banner = match format {
+            Format::Text => self.banner(),
+            Format::Json => self.record(),
+        };
+        let _ = stderr().write_all(banner.as_bytes());
+        print(&self.line());
+    }
+
+    /// The line that scripts wait for.
+    fn line(&self) -> String {
+        let ports = [("rest", self.rest), ("grpc", self.grpc)];
+        let ports =
+            ports.into_iter().filter_map(|(name, port)| Some(format!("\"{name}\":\"{}\"", url(port?))));
+        format!("{{\"ready\":{{{}}}}}\n", ports.collect::<Vec<_>>().join(","))
+    }
+
+    fn banner(&self) -> String {
+        let mut text = format!("\n  Feira {}\n\n", env!("CARGO_PKG_VERSION"));
+        if let Some(rest) = self.rest.map(url) {
+            let _ = writeln!(text, "  REST   {rest}  (described at {rest}/docs)");
+        }
+        if let Some(grpc) = self.grpc.map(url) {
+            let _ = writeln!(text, "  gRPC   {grpc}");
+        }
+        let _ = writeln!(text, "  data   {}\n", self.data_dir.display());
+        if let Some(password) = self.admin_password {
+            let _ = writeln!(text, "  The first administrator is \"admin\", her password \"{password}\".");
+            let _ = writeln!(text, "  It is shown this once and kept nowhere: write it down.\n");
+        }
+        if let Some(rest) = self.rest.map(url) {
+            let _ = match self.admin_password {
+                Some(password) => writeln!(
+                    text,
+                    "  Try:   curl -s {rest}/v1/auth:signIn -H 'content-type: application/json' -d '{{\"login\":\"admin\",\"password\":\"{password}\"}}'\n"
+                ),
+                None => writeln!(text, "  Try:   curl -s {rest}/v1/articles\n"),
+            };
+        }
+        text
+    }
+
+    /// The banner where a machine reads the log.
+    fn record(&self) -> String {
+        let mut record = json!({
+            "level": "INFO",
+            "message": "process.ready",
+            "version": env!("CARGO_PKG_VERSION"),
+            "rest": self.rest.map(url),
+            "grpc": self.grpc.map(url),
+            "data_dir": self.data_dir.display().to_string(),
+        });
+        if let Some(password) = self.admin_password {
+            record["admin_password_shown_once"] = password.into();
+        }
+        format!("{record}\n")
+    }
+}
+
+/// A port as it is reached from this machine.
+fn url(mut address: SocketAddr) -> String {
+    match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
+        IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+        _ => {}
+    }
+    format!("http://{address}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ready_line_names_the_open_ports_only() {
+        let ready = Ready {
+            rest: None,
+            grpc: "0.0.0.0:5".parse().ok(),
+            data_dir: Path::new("x"),
+            admin_password: None,
+        };
+        assert_eq!(ready.line(), "{\"ready\":{\"grpc\":\"http://127.0.0.1:5\"}}\n");
+        let ready = Ready { rest: "127.0.0.1:8080".parse().ok(), grpc: "[::1]:5".parse().ok(), ..ready };
+        assert_eq!(
+            ready.line(),
+            "{\"ready\":{\"rest\":\"http://127.0.0.1:8080\",\"grpc\":\"http://[::1]:5\"}}\n"
+        );
+        assert!(!ready.banner().contains("password"));
+    }
+}

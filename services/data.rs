@@ -1,0 +1,121 @@
+//! The data folder, and the secrets that are generated into it.
+
+use std::{
+    fs::{self, OpenOptions},
+    io::{self, ErrorKind, Write},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+};
+
+use kit::{Role, identity::MeshSecret};
+
+use crate::{
+    error::Error,
+    settings::{self, Settings},
+};
+
+const MESH_SECRET: &str = "mesh.secret";
+const SIGNING_KEY: &str = "signing.key";
+/// The fewest characters that a key file may have.
+const SHORTEST_KEY: usize = 32;
+
+/// What a process must know and nobody else may.
+pub struct Secrets {
+    pub mesh: MeshSecret,
+    /// Wraps the user service's signing keys; where that runs here.
+    pub wrapping_key: Option<[u8; 32]>,
+}
+
+impl Secrets {
+    /// Reads them, and generates those that nobody gave.
+    pub fn get(settings: &Settings) -> Result<Self, Error> {
+        let roles = settings.process.roles.get();
+        let folder = &settings.process.data.path;
+        let given = (&settings.secrets.mesh_secret, &settings.secrets.mesh_secret_file);
+        let mesh = match given {
+            (Some(secret), _) => settings::mesh_secret("FEIRA_MESH_SECRET", secret.expose())?,
+            (None, Some(file)) => {
+                settings::mesh_secret("FEIRA_MESH_SECRET_FILE", &read("FEIRA_MESH_SECRET_FILE", file)?)?
+            }
+            (None, None) => {
+                let file = generated(folder, MESH_SECRET)?;
+                settings::mesh_secret(&file.display().to_string(), &read("--data-dir", &file)?)?
+            }
+        };
+        let wrapping_key = roles.contains(&Role::User).then(|| wrapping_key(settings)).transpose()?;
+        Ok(Self { mesh: MeshSecret::new(&mesh), wrapping_key })
+    }
+}
+
+fn wrapping_key(settings: &Settings) -> Result<[u8; 32], Error> {
+    let (source, file) = match &settings.secrets.key_file {
+        Some(file) => ("FEIRA_KEY_FILE", file.clone()),
+        None => ("--data-dir", generated(&settings.process.data.path, SIGNING_KEY)?),
+    };
+    let text = read(source, &file)?;
+    if text.trim().chars().count() < SHORTEST_KEY {
+        let file = file.display();
+        return Err(Error::usage(format!("{source}: {file}: a key has {SHORTEST_KEY} characters or more")));
+    }
+    Ok(MeshSecret::new(&text).derive("signing keys"))
+}
+
+fn read(source: &str, file: &Path) -> Result<String, Error> {
+    fs::read_to_string(file).map_err(|error| Error::usage(format!("{source}: {}: {error}", file.display())))
+}
+
+/// Makes the data folder, for its owner's eyes only, if there is none.
+pub fn make_folder(folder: &Path) -> Result<(), Error> {
+    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    made.map_err(|error| Error::usage(format!("--data-dir: {}: {error}", folder.display())))
+}
+
+/// A secret's file in the data folder, made if there is none. Of processes that start at once one makes
+/// it, and all read the same.
+fn generated(folder: &Path, name: &str) -> Result<PathBuf, Error> {
+    make_folder(folder)?;
+    let file = folder.join(name);
+    let wrong = |error: io::Error| Error::usage(format!("--data-dir: {}: {error}", file.display()));
+    if file.try_exists().map_err(wrong)? {
+        return Ok(file);
+    }
+    // Written apart and then linked, so that nobody ever reads half of it.
+    let draft = folder.join(format!(".{name}.{:016x}", rand::random::<u64>()));
+    let write = || {
+        let mut draft = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
+        let secret = rand::random::<[u8; 32]>().iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        writeln!(draft, "{secret}")?;
+        draft.sync_all()
+    };
+    let linked = write().and_then(|()| fs::hard_link(&draft, &file));
+    let _ = fs::remove_file(&draft);
+    match linked {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(wrong(error)),
+        _ => Ok(file),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn starters_at_once_agree_on_a_secret_that_only_its_owner_reads() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = place.path().join("data");
+        let read: Vec<String> = std::thread::scope(|scope| {
+            let starters: Vec<_> = (0..8)
+                .map(|_| {
+                    scope.spawn(|| fs::read_to_string(generated(&folder, MESH_SECRET).unwrap()).unwrap())
+                })
+                .collect();
+            starters.into_iter().map(|starter| starter.join().unwrap()).collect()
+        });
+        assert!(read.iter().all(|secret| secret == &read[0] && secret.trim().len() == 64));
+        assert_eq!(fs::metadata(&folder).unwrap().permissions().mode() & 0o777, 0o700);
+        assert_eq!(fs::metadata(folder.join(MESH_SECRET)).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
+    }
+}

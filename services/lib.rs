@@ -1,0 +1,55 @@
+//! One binary, every role: a subcommand each for what can be done, a table of roles behind `serve`.
+
+mod banner;
+mod cli;
+mod config;
+mod data;
+mod databases;
+mod error;
+mod health;
+mod migrate;
+mod roles;
+mod serve;
+mod settings;
+
+use std::{ffi::OsString, process::ExitCode, time::Duration};
+
+use cli::{Command, Parsed};
+use error::Error;
+
+/// How long what still runs may take to stop, once the work is done.
+const STOP: Duration = Duration::from_millis(200);
+
+/// Runs the program with these arguments, the program's name first.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let done = match cli::parse(arguments.into_iter().collect()) {
+        Ok(Parsed::Shown(text)) => {
+            banner::print(&text);
+            Ok(())
+        }
+        Ok(Parsed::Command(command)) => execute(command),
+        Err(error) => Err(error),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            banner::complain(&error);
+            error.exit_code()
+        }
+    }
+}
+
+fn execute(command: Command) -> Result<(), Error> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Error::other)?;
+    // Every TLS connection uses the one provider that is built in.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let done = runtime.block_on(async {
+        match command {
+            Command::Serve(serve) => serve::serve(serve.settings).await,
+            Command::Migrate(migrate) => migrate::migrate(migrate).await,
+            Command::Health(health) => health::health(health).await,
+        }
+    });
+    runtime.shutdown_timeout(STOP);
+    done
+}

@@ -1,0 +1,108 @@
+//! The table of roles: whom each calls, its schema, and how it starts.
+
+use kit::{Context, Db, Fault, Role, Service, db::OpenError, payment_types::PaymentTypes};
+use sea_orm_migration::MigratorTrait;
+
+use crate::settings::Settings;
+
+/// The roles that a role calls, so that they must run here or have a URL. All learn keys and revocations
+/// from the user service.
+pub fn calls(role: Role) -> &'static [Role] {
+    match role {
+        Role::User => &[],
+        Role::Article | Role::Payment => &[Role::User],
+        Role::Order => &[Role::User, Role::Article, Role::Payment],
+        Role::Gateway => &Role::SERVICES,
+    }
+}
+
+/// What roles are started with, beside their database.
+pub struct Start<'a> {
+    pub settings: &'a Settings,
+    pub payment_types: PaymentTypes,
+    pub context: Context,
+    /// Wraps the user service's signing keys.
+    pub wrapping_key: Option<[u8; 32]>,
+}
+
+/// A role that runs.
+pub struct Started {
+    pub service: Service,
+    /// The first administrator's password, where it was generated just now.
+    pub admin_password: Option<user::Secret>,
+}
+
+impl From<Service> for Started {
+    fn from(service: Service) -> Self {
+        Self { service, admin_password: None }
+    }
+}
+
+/// Starts the service whose database this is.
+pub async fn start(with: &Start<'_>, db: Db) -> Result<Started, Fault> {
+    let (settings, context) = (with.settings, with.context.clone());
+    match db.role() {
+        Role::User => {
+            let key =
+                with.wrapping_key.ok_or_else(|| Fault::internal("the user service has no wrapping key"))?;
+            let user::Started { service, admin_password } =
+                user::start(&settings.user, db, context, key).await?;
+            Ok(Started { service, admin_password })
+        }
+        Role::Article => Ok(article::start(&settings.article, db, context).await?.into()),
+        Role::Payment => {
+            Ok(payment::start(&settings.payment, db, context, with.payment_types.clone()).await?.into())
+        }
+        Role::Order => {
+            Ok(order::start(&settings.order, with.payment_types.clone(), db, context).await?.into())
+        }
+        Role::Gateway => Err(Fault::internal("the gateway has no database")),
+    }
+}
+
+/// What is to be done with a schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Schema {
+    /// Say what there is.
+    Show,
+    /// Apply what is missing.
+    Apply,
+}
+
+/// The names of a database's migrations, each with whether it was applied before.
+pub async fn migrations(db: &Db, schema: Schema) -> Result<Vec<(String, bool)>, OpenError> {
+    match db.role() {
+        Role::User => migrations_of::<user::Migrator>(db, schema).await,
+        Role::Article => migrations_of::<article::Migrator>(db, schema).await,
+        Role::Payment => migrations_of::<payment::Migrator>(db, schema).await,
+        Role::Order => migrations_of::<order::Migrator>(db, schema).await,
+        Role::Gateway => Ok(Vec::new()),
+    }
+}
+
+/// The names of all migrations that this binary knows for a role.
+pub fn known_migrations(role: Role) -> Vec<String> {
+    match role {
+        Role::User => names::<user::Migrator>(),
+        Role::Article => names::<article::Migrator>(),
+        Role::Payment => names::<payment::Migrator>(),
+        Role::Order => names::<order::Migrator>(),
+        Role::Gateway => Vec::new(),
+    }
+}
+
+async fn migrations_of<M: MigratorTrait>(db: &Db, schema: Schema) -> Result<Vec<(String, bool)>, OpenError> {
+    if schema == Schema::Show {
+        return db.migrations::<M>().await;
+    }
+    let applied_now = db.migrate::<M>().await?;
+    let before = |name: String| {
+        let applied_before = !applied_now.contains(&name);
+        (name, applied_before)
+    };
+    Ok(names::<M>().into_iter().map(before).collect())
+}
+
+fn names<M: MigratorTrait>() -> Vec<String> {
+    M::migrations().iter().map(|migration| migration.name().to_owned()).collect()
+}

@@ -1,0 +1,244 @@
+//! `feira serve`: from settings to ports that answer, and back to nothing.
+
+use std::time::Duration;
+
+use axum::Router;
+use kit::{
+    Clock, Conn, Context, Db, Identity, Mesh, Role, Service, Tasks,
+    access::Methods,
+    conn::Local,
+    drain::EndStreams,
+    health::Health,
+    layer::Front,
+    listen::{Listener, Protocol},
+    node::Node,
+    telemetry::Telemetry,
+};
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    time::timeout,
+};
+use tokio_util::sync::CancellationToken;
+use tonic::service::Routes;
+
+use crate::{
+    banner::Ready,
+    data::Secrets,
+    databases,
+    error::Error,
+    roles::{self, Start},
+    settings::Settings,
+};
+
+/// Runs the roles that the settings name until the process is told to stop.
+pub async fn serve(settings: Settings) -> Result<(), Error> {
+    let mut signals = Signals::catch()?;
+    let telemetry = Telemetry::start(&settings.log, &settings.service_name()).map_err(Error::usage)?;
+    let ports = Ports::open(&settings).await?;
+    let process = tokio::select! {
+        process = Process::start(&settings) => process?,
+        () = signals.next() => return Ok(()),
+    };
+    let stop = CancellationToken::new();
+    let (rest, grpc) = ports.addresses()?;
+    let serving = tokio::spawn(ports.serve(&process, stop.clone()));
+    let admin_password = process.admin_password.as_ref().map(user::Secret::expose);
+    let data_dir = &settings.process.data.path;
+    Ready { rest, grpc, data_dir, admin_password }.announce(settings.log.log_format);
+
+    signals.next().await;
+    tracing::info!("process.draining");
+    tokio::select! {
+        () = process.drain(&settings, stop, serving) => {}
+        () = signals.next() => return Err(Error::other("told to stop twice: calls under way were cut off")),
+    }
+    telemetry.flush().await;
+    Ok(())
+}
+
+/// The signals that end a process.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn catch() -> Result<Self, Error> {
+        let catch = |kind| signal(kind).map_err(Error::other);
+        Ok(Self { terminate: catch(SignalKind::terminate())?, interrupt: catch(SignalKind::interrupt())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+/// The open ports. Clients queue at them until the process is ready.
+struct Ports {
+    rest: Option<Listener>,
+    grpc: Listener,
+}
+
+impl Ports {
+    async fn open(settings: &Settings) -> Result<Self, Error> {
+        let process = &settings.process;
+        let rest = match process.roles.get().contains(&Role::Gateway) {
+            true => Some(open(&process.rest_listen, "--rest-listen", Protocol::Rest).await?),
+            false => None,
+        };
+        Ok(Self { rest, grpc: open(&process.grpc_listen, "--grpc-listen", Protocol::Grpc).await? })
+    }
+
+    fn addresses(&self) -> Result<(Option<std::net::SocketAddr>, Option<std::net::SocketAddr>), Error> {
+        let rest = self.rest.as_ref().map(Listener::address).transpose().map_err(Error::other)?;
+        Ok((rest, Some(self.grpc.address().map_err(Error::other)?)))
+    }
+
+    /// Lets clients in until `stop`; ends when the last has left.
+    fn serve(self, process: &Process, stop: CancellationToken) -> impl Future<Output = ()> + use<> {
+        let (services, edge) = (process.services.clone(), process.edge.clone());
+        async move {
+            let rest = async {
+                if let (Some(listener), Some(edge)) = (self.rest, edge) {
+                    listener.serve(edge, stop.clone()).await;
+                }
+            };
+            tokio::join!(rest, self.grpc.serve(services, stop.clone()));
+        }
+    }
+}
+
+async fn open(address: &str, flag: &'static str, protocol: Protocol) -> Result<Listener, Error> {
+    let opened = Listener::bind(address, protocol).await;
+    opened.map_err(|cause| Error::Listen { address: address.to_owned(), flag, cause })
+}
+
+/// All gRPC services of the process, behind the layers that every call passes.
+type Services = Front<EndStreams<Routes>>;
+
+/// The roles of this process, running.
+struct Process {
+    services: Services,
+    /// The REST interface, where the gateway runs here.
+    edge: Option<Router>,
+    databases: Vec<Db>,
+    health: Health,
+    tasks: Tasks,
+    admin_password: Option<user::Secret>,
+}
+
+impl Process {
+    async fn start(settings: &Settings) -> Result<Self, Error> {
+        let here = settings.process.roles.get();
+        let secrets = Secrets::get(settings)?;
+        let databases =
+            databases::open(&settings.databases, &settings.process.data, &here, &secrets.mesh).await?;
+
+        let clock = Clock::system();
+        let identity = Identity::new(secrets.mesh, clock.clone());
+        let methods = Methods::read(contracts::pool()).map_err(Error::other)?;
+        let local = Local::default();
+        let mesh = Mesh::new(&here, &local, &settings.urls.get(), identity.clone(), methods.clone())
+            .map_err(Error::usage)?;
+        let tasks = Tasks::default();
+        let context = Context { clock, mesh, identity: identity.clone(), tasks: tasks.clone() };
+
+        let payment_types = settings.payment_types.types().map_err(Error::usage)?;
+        let start =
+            Start { settings, payment_types, context: context.clone(), wrapping_key: secrets.wrapping_key };
+        let mut started = Vec::new();
+        let mut admin_password = None;
+        for db in &databases {
+            let role = db.role();
+            let one = roles::start(&start, db.clone()).await.map_err(|fault| Error::Role { role, fault })?;
+            admin_password = admin_password.or(one.admin_password);
+            started.push(one.service);
+        }
+
+        let health = Health::start(&tasks, &started).await;
+        let routes = EndStreams::new(routes(&started, &health)?, contracts::pool(), tasks.clone());
+        let services = Front::new(routes, methods, identity);
+        local.set(Conn::new(services.clone()));
+        if let Some(role) = here.first() {
+            context.start_identity(*role);
+        }
+        for db in &databases {
+            context.start_database(db);
+        }
+        let edge = here.contains(&Role::Gateway).then(|| edge(settings, &context)).transpose()?;
+        Ok(Self { services, edge, databases, health, tasks, admin_password })
+    }
+
+    /// Says that it leaves, lets calls under way end, stops background work, closes the databases: in the
+    /// time that the settings give.
+    async fn drain(
+        &self,
+        settings: &Settings,
+        stop: CancellationToken,
+        serving: tokio::task::JoinHandle<()>,
+    ) {
+        self.health.leave().await;
+        tokio::time::sleep(settings.process.drain_delay).await;
+        // Streams end when the tasks are told to, so both are told at once.
+        stop.cancel();
+        self.tasks.drain();
+        let limit = settings.process.drain_timeout;
+        let ended = async {
+            let _ = serving.await;
+            tracing::debug!("process.connections_ended");
+            self.tasks.drained().await;
+            tracing::debug!("process.tasks_ended");
+            for db in &self.databases {
+                db.drained().await;
+            }
+        };
+        if timeout(limit, ended).await.is_err() {
+            tracing::warn!(limit_ms = limit.as_millis() as u64, "process.cut_off");
+        }
+        let close = async {
+            for db in &self.databases {
+                db.close().await;
+            }
+        };
+        let _ = timeout(CLOSE, close).await;
+        tracing::debug!("process.databases_closed");
+    }
+}
+
+/// How long closing the databases may take.
+const CLOSE: Duration = Duration::from_secs(2);
+
+/// Every gRPC service of the process: the roles' own, and what every process offers.
+fn routes(started: &[Service], health: &Health) -> Result<Routes, Error> {
+    let databases: Vec<Db> = started.iter().map(|service| service.db.clone()).collect();
+    let mut names: Vec<&str> = started.iter().flat_map(|service| service.names.iter().copied()).collect();
+    names.push("grpc.health.v1.Health");
+    let mut common = Routes::new(health.service());
+    if !databases.is_empty() {
+        use contracts::mesh::node_service_server::{NodeServiceServer, SERVICE_NAME};
+        names.push(SERVICE_NAME);
+        common = common.add_service(NodeServiceServer::new(Node::new(databases)));
+    }
+    let reflection = || {
+        let builder = tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(contracts::DESCRIPTORS)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET);
+        names.iter().fold(builder, |builder, name| builder.with_service_name(*name))
+    };
+    common = common.add_service(reflection().build_v1().map_err(Error::other)?);
+    common = common.add_service(reflection().build_v1alpha().map_err(Error::other)?);
+    let all = started.iter().fold(common.into_axum_router(), |all, service| {
+        // Only one answer to what nobody serves can stay.
+        all.merge(service.routes.clone().into_axum_router().reset_fallback())
+    });
+    Ok(Routes::from(all).prepare())
+}
+
+/// The REST interface.
+fn edge(settings: &Settings, context: &Context) -> Result<Router, Error> {
+    let upstream = |service: &str| Role::serving(service).map(|role| context.mesh.conn(Role::Gateway, role));
+    gateway::router(&settings.gateway, contracts::pool(), upstream).map_err(Error::other)
+}

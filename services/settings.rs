@@ -1,0 +1,347 @@
+//! What can be set: each is a flag, an environment variable and a key of the configuration file.
+
+use std::{collections::HashMap, path::PathBuf, time::Duration};
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use kit::{Role, payment_types::PaymentTypesOptions, telemetry::LogOptions};
+use url::Url;
+
+use crate::{error::Error, roles};
+
+/// The shortest mesh secret that is taken, in characters.
+const SHORTEST_SECRET: usize = 16;
+
+/// Everything that `serve` can be told.
+#[derive(clap::Args, Debug, Clone)]
+#[group(skip)]
+pub struct Settings {
+    #[command(flatten, next_help_heading = "Process")]
+    pub process: Process,
+    #[command(flatten, next_help_heading = "Databases")]
+    pub databases: Databases,
+    #[command(flatten, next_help_heading = "Roles that run elsewhere")]
+    pub urls: Urls,
+    #[command(flatten, next_help_heading = "Secrets")]
+    pub secrets: Secrets,
+    #[command(flatten, next_help_heading = "Logs")]
+    pub log: LogOptions,
+    #[command(flatten, next_help_heading = "User service")]
+    pub user: user::Options,
+    #[command(flatten, next_help_heading = "Article service")]
+    pub article: article::Options,
+    #[command(flatten, next_help_heading = "Order service")]
+    pub order: order::Options,
+    #[command(flatten, next_help_heading = "Payment service")]
+    pub payment: payment::Options,
+    #[command(flatten, next_help_heading = "Payment types")]
+    pub payment_types: PaymentTypesOptions,
+    #[command(flatten, next_help_heading = "Gateway")]
+    pub gateway: gateway::Options,
+}
+
+/// What runs, and where it can be reached.
+#[derive(clap::Args, Debug, Clone)]
+#[group(skip)]
+pub struct Process {
+    #[command(flatten)]
+    pub roles: Roles,
+
+    #[command(flatten)]
+    pub data: DataDir,
+
+    /// Host and port of the REST interface, open where the role gateway runs; port 0 takes any free one
+    #[arg(long, env = "FEIRA_REST_LISTEN", value_name = "HOST:PORT", default_value = "127.0.0.1:8080", value_parser = address)]
+    pub rest_listen: String,
+
+    /// Host and port of gRPC; port 0 takes any free one
+    #[arg(long, env = "FEIRA_GRPC_LISTEN", value_name = "HOST:PORT", default_value = "127.0.0.1:50051", value_parser = address)]
+    pub grpc_listen: String,
+
+    /// How long calls under way may take to end once the process is told to stop
+    #[arg(long, env = "FEIRA_DRAIN_TIMEOUT", value_name = "TIME", default_value = "25s", value_parser = humantime::parse_duration)]
+    pub drain_timeout: Duration,
+
+    /// How long to go on serving after health says NOT_SERVING, so that load balancers notice
+    #[arg(long, env = "FEIRA_DRAIN_DELAY", value_name = "TIME", default_value = "0s", value_parser = humantime::parse_duration)]
+    pub drain_delay: Duration,
+}
+
+/// Which roles are meant.
+#[derive(clap::Args, Debug, Clone)]
+#[group(skip)]
+pub struct Roles {
+    /// A role to run; repeated or separated by commas. All of them by default
+    #[arg(
+        id = "role",
+        long = "role",
+        env = "FEIRA_ROLE",
+        value_name = "ROLE",
+        value_delimiter = ',',
+        value_parser = PossibleValuesParser::new(Role::ALL.map(Role::name)).try_map(|name| name.parse::<Role>())
+    )]
+    named: Vec<Role>,
+}
+
+impl Roles {
+    /// The roles meant, in the order in which they start.
+    pub fn get(&self) -> Vec<Role> {
+        Role::ALL.into_iter().filter(|role| self.named.is_empty() || self.named.contains(role)).collect()
+    }
+}
+
+/// Where data is kept.
+#[derive(clap::Args, Debug, Clone)]
+#[group(skip)]
+pub struct DataDir {
+    /// Folder of the embedded databases and of generated secrets; made if there is none
+    #[arg(
+        id = "data_dir",
+        long = "data-dir",
+        env = "FEIRA_DATA_DIR",
+        value_name = "FOLDER",
+        default_value = "./feira-data"
+    )]
+    pub path: PathBuf,
+}
+
+/// Where each role's database is.
+#[derive(clap::Args, Debug, Clone)]
+#[group(skip)]
+pub struct Databases {
+    /// Database of the one service that runs here: sqlite:PATH, postgres://USER:PASSWORD@HOST/NAME or
+    /// mysql://… (default: sqlite:DATA_DIR/ROLE.db)
+    #[arg(long, env = "FEIRA_DATABASE_URL", value_name = "URL")]
+    database_url: Option<String>,
+    /// Database of the user service
+    #[arg(long, env = "FEIRA_USER_DATABASE_URL", value_name = "URL")]
+    user_database_url: Option<String>,
+    /// Database of the article service
+    #[arg(long, env = "FEIRA_ARTICLE_DATABASE_URL", value_name = "URL")]
+    article_database_url: Option<String>,
+    /// Database of the order service
+    #[arg(long, env = "FEIRA_ORDER_DATABASE_URL", value_name = "URL")]
+    order_database_url: Option<String>,
+    /// Database of the payment service
+    #[arg(long, env = "FEIRA_PAYMENT_DATABASE_URL", value_name = "URL")]
+    payment_database_url: Option<String>,
+
+    /// Connections to a database at the most, for each role
+    #[arg(long, env = "FEIRA_DATABASE_CONNECTIONS", value_name = "COUNT", default_value_t = 16,
+        value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub database_connections: u32,
+
+    /// How long to wait at start for a database server that does not answer yet
+    #[arg(long, env = "FEIRA_DATABASE_WAIT", value_name = "TIME", default_value = "30s", value_parser = humantime::parse_duration)]
+    pub database_wait: Duration,
+}
+
+/// Where roles are found that run in other processes.
+#[derive(clap::Args, Debug, Clone)]
+#[group(skip)]
+pub struct Urls {
+    /// Where the user service is reached by gRPC, as http://HOST:PORT
+    #[arg(long, env = "FEIRA_USER_URL", value_name = "URL", value_parser = role_url)]
+    user_url: Option<String>,
+    /// Where the article service is reached by gRPC
+    #[arg(long, env = "FEIRA_ARTICLE_URL", value_name = "URL", value_parser = role_url)]
+    article_url: Option<String>,
+    /// Where the order service is reached by gRPC
+    #[arg(long, env = "FEIRA_ORDER_URL", value_name = "URL", value_parser = role_url)]
+    order_url: Option<String>,
+    /// Where the payment service is reached by gRPC
+    #[arg(long, env = "FEIRA_PAYMENT_URL", value_name = "URL", value_parser = role_url)]
+    payment_url: Option<String>,
+}
+
+/// What must stay secret. Command lines can be seen by others on the machine: prefer files.
+#[derive(clap::Args, Debug, Clone)]
+#[group(skip)]
+pub struct Secrets {
+    /// The secret that all processes of a mesh share, 16 characters or more. Generated in the data folder
+    /// where all roles run as one process
+    #[arg(long, env = "FEIRA_MESH_SECRET", value_name = "SECRET")]
+    pub mesh_secret: Option<user::Secret>,
+    /// File that holds the mesh secret
+    #[arg(long, env = "FEIRA_MESH_SECRET_FILE", value_name = "FILE")]
+    pub mesh_secret_file: Option<PathBuf>,
+    /// File whose content wraps the signing keys in the user database, the same for all replicas of the
+    /// user service (default: DATA_DIR/signing.key, generated)
+    #[arg(long, env = "FEIRA_KEY_FILE", value_name = "FILE")]
+    pub key_file: Option<PathBuf>,
+}
+
+impl Databases {
+    /// The database URL of a role that runs here, checked as far as that goes without connecting.
+    pub fn url(&self, role: Role, here: &[Role], data: &DataDir) -> Result<String, Error> {
+        let (flag, own) = match role {
+            Role::User => ("--user-database-url", &self.user_database_url),
+            Role::Article => ("--article-database-url", &self.article_database_url),
+            Role::Order => ("--order-database-url", &self.order_database_url),
+            Role::Payment => ("--payment-database-url", &self.payment_database_url),
+            Role::Gateway => return Err(Error::usage("the role gateway has no database")),
+        };
+        match (&self.database_url, own) {
+            (Some(_), _) if here.iter().filter(|role| Role::SERVICES.contains(role)).count() != 1 => {
+                Err(Error::usage(
+                    "--database-url is for a process that runs a single service: name one by --role, or use --ROLE-database-url",
+                ))
+            }
+            (Some(_), Some(_)) => {
+                Err(Error::usage(format!("--database-url and {flag} contradict each other: give one")))
+            }
+            (Some(url), None) => database_url("--database-url", url),
+            (None, Some(url)) => database_url(flag, url),
+            (None, None) => {
+                let path = data.path.join(format!("{role}.db"));
+                match path.to_str() {
+                    Some(path) if !path.contains(['?', '%', '#']) => Ok(format!("sqlite:{path}")),
+                    _ => Err(Error::usage(
+                        "--data-dir: must be UTF-8 without ?, % and #, where databases are embedded",
+                    )),
+                }
+            }
+        }
+    }
+}
+
+/// Checks a database URL. Its text may hold a password, so it is not repeated.
+fn database_url(flag: &str, text: &str) -> Result<String, Error> {
+    let wrong = |problem: &str| Err(Error::usage(format!("{flag}: {problem}")));
+    match text.split_once(':') {
+        Some(("sqlite", "" | "//" | "///")) => wrong("a sqlite: URL needs the path of a file"),
+        Some(("sqlite", _)) => Ok(text.to_owned()),
+        Some(("postgres" | "postgresql" | "mysql" | "mariadb", _)) => match Url::parse(text) {
+            Err(problem) => wrong(&format!("not a URL: {problem}")),
+            Ok(url) if url.host_str().is_none_or(str::is_empty) && url.query().is_none() => {
+                wrong("the URL names no host")
+            }
+            Ok(_) => Ok(text.to_owned()),
+        },
+        _ => wrong("must begin with sqlite:, postgres:// or mysql://"),
+    }
+}
+
+impl Urls {
+    /// The URLs given.
+    pub fn get(&self) -> HashMap<Role, String> {
+        let urls = [
+            (Role::User, &self.user_url),
+            (Role::Article, &self.article_url),
+            (Role::Order, &self.order_url),
+            (Role::Payment, &self.payment_url),
+        ];
+        urls.into_iter().filter_map(|(role, url)| Some((role, url.clone()?))).collect()
+    }
+}
+
+impl Settings {
+    /// Finds what contradicts itself or is missing, before anything is opened.
+    pub fn check(&self) -> Result<(), Error> {
+        let here = self.process.roles.get();
+        for role in here.iter().filter(|role| Role::SERVICES.contains(role)) {
+            self.databases.url(*role, &here, &self.process.data)?;
+        }
+        let urls = self.urls.get();
+        for role in &here {
+            let missing = roles::calls(*role)
+                .iter()
+                .filter(|callee| !here.contains(callee) && !urls.contains_key(callee));
+            let flags: Vec<String> = missing.map(|callee| format!("--{callee}-url")).collect();
+            if !flags.is_empty() {
+                let flags = flags.join(", ");
+                return Err(Error::usage(format!(
+                    "the role {role} calls roles that do not run here: say where they are by {flags}"
+                )));
+            }
+        }
+        self.payment_types.types().map_err(|problem| Error::usage(format!("--payment-type: {problem}")))?;
+        if self.secrets.mesh_secret.is_none()
+            && self.secrets.mesh_secret_file.is_none()
+            && here.len() != Role::ALL.len()
+        {
+            return Err(Error::usage(
+                "processes that run some of the roles share a secret: set FEIRA_MESH_SECRET or FEIRA_MESH_SECRET_FILE",
+            ));
+        }
+        Ok(())
+    }
+
+    /// The name under which this process reports its telemetry: `feira`, or `feira-ROLE` if it runs one.
+    pub fn service_name(&self) -> String {
+        match self.process.roles.get().as_slice() {
+            [role] => format!("feira-{role}"),
+            _ => "feira".to_owned(),
+        }
+    }
+}
+
+/// Checks the length of a mesh secret.
+pub fn mesh_secret(source: &str, text: &str) -> Result<String, Error> {
+    let text = text.trim();
+    if text.chars().count() < SHORTEST_SECRET {
+        return Err(Error::usage(format!(
+            "{source}: a mesh secret has {SHORTEST_SECRET} characters or more"
+        )));
+    }
+    Ok(text.to_owned())
+}
+
+fn address(text: &str) -> Result<String, String> {
+    match text.rsplit_once(':') {
+        Some((host, port)) if !host.is_empty() && port.parse::<u16>().is_ok() => Ok(text.to_owned()),
+        _ => Err("must be a host and a port, such as 127.0.0.1:8080".to_owned()),
+    }
+}
+
+fn role_url(text: &str) -> Result<String, String> {
+    match Url::parse(text) {
+        Ok(url) if url.scheme() != "http" => Err("must begin with http://".to_owned()),
+        Ok(url) if url.path() != "/" || url.query().is_some() || !url.username().is_empty() => {
+            Err("must be a scheme, a host and a port only, such as http://order:50051".to_owned())
+        }
+        Ok(_) => Ok(text.to_owned()),
+        Err(problem) => Err(problem.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bad_database_url_names_the_flag_and_shows_no_password() {
+        for wrong in [
+            "postgres://u:hunter22@db:port/user",
+            "hunter22",
+            "redis://:hunter22@db",
+            "sqlite:",
+            "postgres://",
+        ] {
+            let problem = database_url("--user-database-url", wrong).unwrap_err().to_string();
+            assert!(
+                problem.starts_with("--user-database-url: ") && !problem.contains("hunter22"),
+                "{problem}"
+            );
+        }
+        for right in [
+            "sqlite:/data/user.db",
+            "postgres://u:p@db/user",
+            "postgresql:///user?host=/run/postgresql",
+            "mysql://db/user",
+        ] {
+            assert!(database_url("--x", right).is_ok(), "{right}");
+        }
+    }
+
+    #[test]
+    fn addresses_and_urls_of_roles_are_checked() {
+        assert!(address("localhost:8080").is_ok() && address("[::1]:0").is_ok());
+        for wrong in ["8080", ":8080", "localhost", "localhost:http", "localhost:70000"] {
+            assert!(address(wrong).is_err(), "{wrong}");
+        }
+        assert!(role_url("http://order:50051").is_ok());
+        for wrong in ["order:50051", "https://order", "http://", "http://order/path", "http://u@order"] {
+            assert!(role_url(wrong).is_err(), "{wrong}");
+        }
+    }
+}
