@@ -27,7 +27,8 @@ pub fn complain(error: &Error) {
 pub struct Ready<'a> {
     pub rest: Option<SocketAddr>,
     pub grpc: Option<SocketAddr>,
-    pub data_dir: &'a Path,
+    /// Where databases are embedded.
+    pub data_dir: Option<&'a Path>,
     /// The first administrator's password, where it was generated just now.
     pub admin_password: Option<&'a str>,
 }
@@ -59,7 +60,10 @@ impl Ready<'_> {
         if let Some(grpc) = self.grpc.map(url) {
             let _ = writeln!(text, "  gRPC   {grpc}");
         }
-        let _ = writeln!(text, "  data   {}\n", self.data_dir.display());
+        if let Some(folder) = self.data_dir {
+            let _ = writeln!(text, "  data   {}", folder.display());
+        }
+        text.push('\n');
         if let Some(password) = self.admin_password {
             let _ = writeln!(text, "  The first administrator is \"admin\", her password \"{password}\".");
             let _ = writeln!(text, "  It is shown this once and kept nowhere: write it down.\n");
@@ -84,7 +88,7 @@ impl Ready<'_> {
             "version": env!("CARGO_PKG_VERSION"),
             "rest": self.rest.map(url),
             "grpc": self.grpc.map(url),
-            "data_dir": self.data_dir.display().to_string(),
+            "data_dir": self.data_dir.map(|folder| folder.display().to_string()),
         });
         if let Some(password) = self.admin_password {
             record["admin_password_shown_once"] = password.into();
@@ -109,12 +113,8 @@ mod tests {
 
     #[test]
     fn the_ready_line_names_the_open_ports_only() {
-        let ready = Ready {
-            rest: None,
-            grpc: "0.0.0.0:5".parse().ok(),
-            data_dir: Path::new("x"),
-            admin_password: None,
-        };
+        let ready =
+            Ready { rest: None, grpc: "0.0.0.0:5".parse().ok(), data_dir: None, admin_password: None };
         assert_eq!(ready.line(), "{\"ready\":{\"grpc\":\"http://127.0.0.1:5\"}}\n");
         let ready = Ready { rest: "127.0.0.1:8080".parse().ok(), grpc: "[::1]:5".parse().ok(), ..ready };
         assert_eq!(

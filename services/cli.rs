@@ -84,6 +84,10 @@ pub fn parse(mut arguments: Vec<OsString>) -> Result<Parsed, Error> {
         arguments.insert(arguments.len().min(1), "serve".into());
     }
     let mut command = without_empty_variables(Cli::command());
+    let variables = std::env::vars_os().filter(|(_, value)| !value.is_empty());
+    if let Some(problem) = mistyped(variables.filter_map(|(name, _)| name.into_string().ok()), &command) {
+        return Err(Error::Usage(problem));
+    }
     let file = config::path(&arguments).map(|path| File::read(&path)).transpose()?;
     if let Some(file) = &file {
         command = file.apply(command)?;
@@ -133,6 +137,17 @@ fn without_empty_variables(command: clap::Command) -> clap::Command {
                 }
             })
         })
+    })
+}
+
+/// A variable that nearly has a setting's name. Others may begin with `FEIRA_` without being meant for us:
+/// Kubernetes sets some for every service that is called so.
+fn mistyped(variables: impl Iterator<Item = String>, command: &clap::Command) -> Option<String> {
+    let settings = command.get_subcommands().flat_map(clap::Command::get_arguments);
+    let known: Vec<&str> = settings.filter_map(|argument| argument.get_env()?.to_str()).collect();
+    variables.filter(|name| name.starts_with("FEIRA_") && !known.contains(&name.as_str())).find_map(|name| {
+        let near = known.iter().find(|known| strsim::damerau_levenshtein(&name, known) <= 2)?;
+        Some(format!("there is no setting {name}; did you mean {near}?"))
     })
 }
 
@@ -223,6 +238,24 @@ mod tests {
             [&["--help"][..], &["-V"], &["help", "serve"], &["migrate", "--help"], &["--print-config"]]
         {
             assert!(matches!(parsed(arguments), Ok(Parsed::Shown(_))), "{arguments:?}");
+        }
+    }
+
+    #[test]
+    fn a_mistyped_variable_is_refused_and_those_of_kubernetes_are_not() {
+        let problem = |name: &str| mistyped(std::iter::once(name.to_owned()), &Cli::command());
+        assert!(
+            problem("FEIRA_REST_LISEN")
+                .is_some_and(|problem| problem.ends_with("did you mean FEIRA_REST_LISTEN?"))
+        );
+        for name in [
+            "FEIRA_USER_PORT",
+            "FEIRA_USER_SERVICE_HOST",
+            "FEIRA_ORDER_PORT_50051_TCP",
+            "FEIRA_LOG",
+            "REST_LISTEN",
+        ] {
+            assert_eq!(problem(name), None, "{name}");
         }
     }
 

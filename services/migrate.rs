@@ -7,10 +7,10 @@ use kit::{Db, Role, db};
 use crate::{
     banner,
     cli::ConfigFile,
-    databases,
+    databases::{self, Databases},
     error::Error,
     roles::{self, Schema},
-    settings::{DataDir, Databases, Roles},
+    settings::{DataDir, Roles},
 };
 
 /// Shows and applies migrations.

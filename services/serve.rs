@@ -43,7 +43,8 @@ pub async fn serve(settings: Settings) -> Result<(), Error> {
     let (rest, grpc) = ports.addresses()?;
     let serving = tokio::spawn(ports.serve(&process, stop.clone()));
     let admin_password = process.admin_password.as_ref().map(user::Secret::expose);
-    let data_dir = &settings.process.data.path;
+    let embedded = process.databases.iter().any(|db| db.location().starts_with("sqlite:"));
+    let data_dir = embedded.then_some(settings.process.data.path.as_path());
     Ready { rest, grpc, data_dir, admin_password }.announce(settings.log.log_format);
 
     signals.next().await;

@@ -6,7 +6,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use kit::{Role, payment_types::PaymentTypesOptions, telemetry::LogOptions};
 use url::Url;
 
-use crate::{error::Error, roles};
+use crate::{databases::Databases, error::Error, roles};
 
 /// The shortest mesh secret that is taken, in characters.
 const SHORTEST_SECRET: usize = 16;
@@ -104,37 +104,6 @@ pub struct DataDir {
     pub path: PathBuf,
 }
 
-/// Where each role's database is.
-#[derive(clap::Args, Debug, Clone)]
-#[group(skip)]
-pub struct Databases {
-    /// Database of the one service that runs here: sqlite:PATH, postgres://USER:PASSWORD@HOST/NAME or
-    /// mysql://… (default: sqlite:DATA_DIR/ROLE.db)
-    #[arg(long, env = "FEIRA_DATABASE_URL", value_name = "URL")]
-    database_url: Option<String>,
-    /// Database of the user service
-    #[arg(long, env = "FEIRA_USER_DATABASE_URL", value_name = "URL")]
-    user_database_url: Option<String>,
-    /// Database of the article service
-    #[arg(long, env = "FEIRA_ARTICLE_DATABASE_URL", value_name = "URL")]
-    article_database_url: Option<String>,
-    /// Database of the order service
-    #[arg(long, env = "FEIRA_ORDER_DATABASE_URL", value_name = "URL")]
-    order_database_url: Option<String>,
-    /// Database of the payment service
-    #[arg(long, env = "FEIRA_PAYMENT_DATABASE_URL", value_name = "URL")]
-    payment_database_url: Option<String>,
-
-    /// Connections to a database at the most, for each role
-    #[arg(long, env = "FEIRA_DATABASE_CONNECTIONS", value_name = "COUNT", default_value_t = 16,
-        value_parser = clap::value_parser!(u32).range(1..=1000))]
-    pub database_connections: u32,
-
-    /// How long to wait at start for a database server that does not answer yet
-    #[arg(long, env = "FEIRA_DATABASE_WAIT", value_name = "TIME", default_value = "30s", value_parser = humantime::parse_duration)]
-    pub database_wait: Duration,
-}
-
 /// Where roles are found that run in other processes.
 #[derive(clap::Args, Debug, Clone)]
 #[group(skip)]
@@ -168,57 +137,6 @@ pub struct Secrets {
     /// user service (default: DATA_DIR/signing.key, generated)
     #[arg(long, env = "FEIRA_KEY_FILE", value_name = "FILE")]
     pub key_file: Option<PathBuf>,
-}
-
-impl Databases {
-    /// The database URL of a role that runs here, checked as far as that goes without connecting.
-    pub fn url(&self, role: Role, here: &[Role], data: &DataDir) -> Result<String, Error> {
-        let (flag, own) = match role {
-            Role::User => ("--user-database-url", &self.user_database_url),
-            Role::Article => ("--article-database-url", &self.article_database_url),
-            Role::Order => ("--order-database-url", &self.order_database_url),
-            Role::Payment => ("--payment-database-url", &self.payment_database_url),
-            Role::Gateway => return Err(Error::usage("the role gateway has no database")),
-        };
-        match (&self.database_url, own) {
-            (Some(_), _) if here.iter().filter(|role| Role::SERVICES.contains(role)).count() != 1 => {
-                Err(Error::usage(
-                    "--database-url is for a process that runs a single service: name one by --role, or use --ROLE-database-url",
-                ))
-            }
-            (Some(_), Some(_)) => {
-                Err(Error::usage(format!("--database-url and {flag} contradict each other: give one")))
-            }
-            (Some(url), None) => database_url("--database-url", url),
-            (None, Some(url)) => database_url(flag, url),
-            (None, None) => {
-                let path = data.path.join(format!("{role}.db"));
-                match path.to_str() {
-                    Some(path) if !path.contains(['?', '%', '#']) => Ok(format!("sqlite:{path}")),
-                    _ => Err(Error::usage(
-                        "--data-dir: must be UTF-8 without ?, % and #, where databases are embedded",
-                    )),
-                }
-            }
-        }
-    }
-}
-
-/// Checks a database URL. Its text may hold a password, so it is not repeated.
-fn database_url(flag: &str, text: &str) -> Result<String, Error> {
-    let wrong = |problem: &str| Err(Error::usage(format!("{flag}: {problem}")));
-    match text.split_once(':') {
-        Some(("sqlite", "" | "//" | "///")) => wrong("a sqlite: URL needs the path of a file"),
-        Some(("sqlite", _)) => Ok(text.to_owned()),
-        Some(("postgres" | "postgresql" | "mysql" | "mariadb", _)) => match Url::parse(text) {
-            Err(problem) => wrong(&format!("not a URL: {problem}")),
-            Ok(url) if url.host_str().is_none_or(str::is_empty) && url.query().is_none() => {
-                wrong("the URL names no host")
-            }
-            Ok(_) => Ok(text.to_owned()),
-        },
-        _ => wrong("must begin with sqlite:, postgres:// or mysql://"),
-    }
 }
 
 impl Urls {
@@ -307,31 +225,6 @@ fn role_url(text: &str) -> Result<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_bad_database_url_names_the_flag_and_shows_no_password() {
-        for wrong in [
-            "postgres://u:hunter22@db:port/user",
-            "hunter22",
-            "redis://:hunter22@db",
-            "sqlite:",
-            "postgres://",
-        ] {
-            let problem = database_url("--user-database-url", wrong).unwrap_err().to_string();
-            assert!(
-                problem.starts_with("--user-database-url: ") && !problem.contains("hunter22"),
-                "{problem}"
-            );
-        }
-        for right in [
-            "sqlite:/data/user.db",
-            "postgres://u:p@db/user",
-            "postgresql:///user?host=/run/postgresql",
-            "mysql://db/user",
-        ] {
-            assert!(database_url("--x", right).is_ok(), "{right}");
-        }
-    }
 
     #[test]
     fn addresses_and_urls_of_roles_are_checked() {

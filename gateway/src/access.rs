@@ -33,7 +33,9 @@ pub async fn access(State(edge): State<Arc<Edge>>, mut request: Request, next: N
         http.route = Empty,
         http.response.status_code = Empty,
         request_id = id.to_str().unwrap_or_default(),
+        otel.kind = Empty,
     );
+    kit::telemetry::child_of(&span, request.headers());
     async {
         let mut response = next.run(request).await;
         if let Some(path) = path {

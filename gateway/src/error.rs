@@ -20,21 +20,19 @@ pub struct Failure {
     http: StatusCode,
     message: String,
     details: Vec<Any>,
-    headers: HeaderMap,
+    allow: Option<HeaderValue>,
 }
 
 impl Failure {
     /// A failure with a reason of its own.
     pub fn new(code: Code, reason: &str, message: impl Into<String>) -> Self {
-        let mut failure = Self {
+        Self {
             code,
             http: http_status(code),
             message: message.into(),
             details: vec![details::error_info(reason, [])],
-            headers: HeaderMap::new(),
-        };
-        failure.add_headers();
-        failure
+            allow: None,
+        }
     }
 
     /// A request that is not what the contract says.
@@ -60,7 +58,7 @@ impl Failure {
         let mut failure =
             Self::new(Code::Unimplemented, "METHOD_NOT_ALLOWED", "this path does not have this method");
         failure.http = StatusCode::METHOD_NOT_ALLOWED;
-        failure.headers.insert(header::ALLOW, allow(allowed));
+        failure.allow = Some(allow(allowed));
         failure
     }
 
@@ -139,7 +137,6 @@ impl Failure {
         // Whatever else there is comes behind the error's reason.
         failure.details.extend(given);
         failure.details.sort_by_key(|detail| !details::is_error_info(detail));
-        failure.add_headers();
         failure
     }
 
@@ -179,19 +176,19 @@ impl Failure {
     /// The answer.
     pub fn response(self, pool: &DescriptorPool) -> Response {
         let body = self.json(pool);
-        let mut headers = self.headers;
+        let mut headers = HeaderMap::new();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        (self.http, headers, body).into_response()
-    }
-
-    fn add_headers(&mut self) {
+        if let Some(allow) = self.allow {
+            headers.insert(header::ALLOW, allow);
+        }
         if self.http == StatusCode::UNAUTHORIZED {
-            self.headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         if let Some(delay) = self.details.iter().find_map(retry_delay) {
             let seconds = delay.as_secs() + u64::from(delay.subsec_nanos() > 0);
-            self.headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)));
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)));
         }
+        (self.http, headers, body).into_response()
     }
 }
 

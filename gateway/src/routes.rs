@@ -7,7 +7,7 @@ use std::{borrow::Cow, collections::HashMap};
 
 use http::Method;
 
-use crate::template::{Segment, Template, split};
+use crate::template::{Path, Segment, Template, split};
 
 /// Routes to values of `T`.
 #[derive(Debug)]
@@ -77,7 +77,7 @@ impl<T> Routes<T> {
 
     /// Finds the route of a request. HEAD is answered as GET is.
     pub fn find<'p>(&self, method: &Method, path: &'p str) -> Found<'_, 'p, T> {
-        let Some((segments, verb)) = split(path) else { return Found::Malformed };
+        let Some(Path { segments, verb }) = split(path) else { return Found::Malformed };
         let method = if method == Method::HEAD { &Method::GET } else { method };
         let mut allowed = Vec::new();
         match self.root.find(&segments, verb.as_deref(), method, &mut allowed) {
@@ -90,7 +90,7 @@ impl<T> Routes<T> {
     /// The methods that a path has, HEAD and OPTIONS among them; none where there is no such path.
     pub fn methods(&self, path: &str) -> Vec<Method> {
         let mut allowed = Vec::new();
-        if let Some((segments, verb)) = split(path) {
+        if let Some(Path { segments, verb }) = split(path) {
             // No route has this method, so all of the path's own are gathered.
             self.root.find(&segments, verb.as_deref(), &Method::OPTIONS, &mut allowed);
         }

@@ -147,7 +147,7 @@ fn body(
 fn write(format: Format, binding: &Binding, message: &DynamicMessage) -> Result<Bytes, Failure> {
     let mut json = Vec::with_capacity(256);
     match format {
-        Format::Raw => return Ok(answer::raw_body(binding, message).map(|raw| raw.data).unwrap_or_default()),
+        Format::Raw => Ok(answer::raw_body(binding, message).map(|raw| raw.data).unwrap_or_default()),
         Format::Lines => {
             json.extend_from_slice(b"{\"result\":");
             answer::write(binding, message, &mut json)?;

@@ -114,12 +114,20 @@ impl fmt::Display for Template {
     }
 }
 
-/// Splits a request's path into decoded segments and the verb behind the last one's first unescaped `:`.
-/// `None` where a percent encoding is broken or does not give UTF-8.
-pub fn split(path: &str) -> Option<(Vec<Cow<'_, str>>, Option<Cow<'_, str>>)> {
+/// A request's path.
+#[derive(Debug)]
+pub struct Path<'p> {
+    /// Its segments, decoded.
+    pub segments: Vec<Cow<'p, str>>,
+    /// What stands behind the first unescaped `:` of the last one.
+    pub verb: Option<Cow<'p, str>>,
+}
+
+/// Splits a request's path. `None` where a percent encoding is broken or does not give UTF-8.
+pub fn split(path: &str) -> Option<Path<'_>> {
     let path = path.strip_prefix('/')?;
     if path.is_empty() {
-        return Some((Vec::new(), None));
+        return Some(Path { segments: Vec::new(), verb: None });
     }
     let start = path.rfind('/').map_or(0, |slash| slash + 1);
     let (path, verb) = match path.get(start..)?.find(':') {
@@ -129,11 +137,11 @@ pub fn split(path: &str) -> Option<(Vec<Cow<'_, str>>, Option<Cow<'_, str>>)> {
         }
         None => (path, None),
     };
-    let mut pieces = Vec::with_capacity(8);
+    let mut segments = Vec::with_capacity(8);
     for raw in path.split('/') {
-        pieces.push(decode(raw)?);
+        segments.push(decode(raw)?);
     }
-    Some((pieces, verb))
+    Some(Path { segments, verb })
 }
 
 /// Decodes percent encodings (RFC 3986); `None` where one is broken or the result is not UTF-8.
@@ -270,8 +278,8 @@ mod tests {
 
     fn value(template: &str, path: &str) -> String {
         let template = Template::parse(template).unwrap();
-        let (pieces, _) = split(path).unwrap();
-        template.value(&template.variables[0], &pieces).into_owned()
+        let path = split(path).unwrap();
+        template.value(&template.variables[0], &path.segments).into_owned()
     }
 
     #[test]
@@ -312,7 +320,7 @@ mod tests {
 
     #[test]
     fn a_colon_in_the_last_segment_starts_a_verb_unless_it_is_escaped() {
-        let verb = |path| split(path).unwrap().1.map(Cow::into_owned);
+        let verb = |path| split(path).unwrap().verb.map(Cow::into_owned);
         assert_eq!(verb("/v1/a:b").as_deref(), Some("b"));
         assert_eq!(verb("/v1/a:b:c").as_deref(), Some("b:c"));
         assert_eq!(verb("/v1/a%3Ab"), None);

@@ -94,8 +94,7 @@ pub fn encode_field(
     out: &mut Vec<u8>,
 ) -> Result<(), String> {
     match message.get_field(field).as_ref() {
-        Value::Message(part) if !message.has_field(field) && field.supports_presence() => {
-            let _ = part;
+        Value::Message(_) if !message.has_field(field) => {
             out.extend_from_slice(b"null");
             Ok(())
         }

@@ -95,7 +95,10 @@ pub fn upstream(calls: Arc<Mutex<Vec<Call>>>, handler: Arc<Handler>) -> kit::Con
                 match frame.map(Frame::into_data) {
                     Ok(Ok(data)) => bytes.put(data),
                     Ok(Err(_)) => {}
-                    Err(_) => broken = true,
+                    Err(_) => {
+                        broken = true;
+                        break;
+                    }
                 }
             }
             let mut messages = Vec::new();

@@ -4,7 +4,6 @@ mod articles;
 mod lists;
 mod races;
 mod reservations;
-mod scale;
 mod start;
 mod stock;
 mod support;

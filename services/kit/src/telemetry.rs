@@ -103,7 +103,7 @@ pub fn server_span(path: &str, request_id: &str, headers: &HeaderMap) -> Span {
             request_id,
             trace_id = Empty,
             otel.name = path.trim_start_matches('/'),
-            otel.kind = "server",
+            otel.kind = Empty,
             otel.status_code = Empty,
             rpc.system = "grpc",
             rpc.service = service,
@@ -123,7 +123,8 @@ pub fn server_span(path: &str, request_id: &str, headers: &HeaderMap) -> Span {
     span
 }
 
-/// Makes a span a child of the one that headers name, if they do. Before it is entered.
+/// Makes the span of a call that came in a child of the one that its headers name, if they do. To be done
+/// before the span is entered; it needs a field `otel.kind` that is empty.
 pub fn child_of(span: &Span, headers: &HeaderMap) {
     export::child_of(span, headers);
 }

@@ -10,7 +10,7 @@ use contracts::{
         stock_service_client::StockServiceClient,
     },
     payment::{
-        CapturePaymentRequest, CreatePaymentRequest, GetPaymentRequest, Payment, Refund,
+        CapturePaymentRequest, CheckPaymentMethodRequest, CreatePaymentRequest, GetPaymentRequest, Payment, Refund,
         RefundPaymentRequest, VoidPaymentRequest, payment_service_client::PaymentServiceClient,
     },
     user::{Address, GetAddressRequest, GetUserRequest, user_service_client::UserServiceClient},
@@ -18,7 +18,7 @@ use contracts::{
 use kit::{
     Call, Conn, Context, Fault, Role, Time,
     call::IDEMPOTENCY_KEY,
-    id::{ArticleId, Id, OrderId, PaymentId, UserId},
+    id::{ArticleId, OrderId, PaymentId, UserId},
 };
 use tonic::{Code, Request};
 
@@ -125,12 +125,12 @@ impl Remote {
         StockServiceClient::new(self.article.clone())
     }
 
-    /// Whether the payment service and its database answer: asks for a payment that cannot exist.
-    pub async fn payment_answers(&self, call: &Call) -> Answer<()> {
-        match self.payment(call, PaymentId::new()).await {
-            Ok(_) => Ok(()),
-            Err(fault) if fault.code == Code::NotFound => Ok(()),
-            Err(_) => Err(Fault::unavailable(Role::Payment.name())),
+    /// Whether a payment could be made now, by this type and method.
+    pub async fn can_pay(&self, call: &Call, payment_type: i32, payment_method: &str) -> Answer<()> {
+        let message = CheckPaymentMethodRequest { payment_type, payment_method: payment_method.to_owned() };
+        match self.payments().check_payment_method(call.request(message)).await.map_err(fault) {
+            Err(fault) if is_passing(&fault) => Err(Fault::unavailable(Role::Payment.name())),
+            other => other.map(|_| ()),
         }
     }
 

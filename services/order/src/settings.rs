@@ -9,14 +9,23 @@ use kit::{Currency, Money};
 #[group(skip)]
 #[command(next_help_heading = "Orders")]
 pub struct Options {
-    /// How long an order waits for its payment before it is given up, in seconds
-    #[arg(long, env = "FEIRA_PAYMENT_WINDOW", value_name = "SECONDS", default_value_t = 1800,
-          value_parser = clap::value_parser!(u64).range(1..=2_592_000))]
-    pub payment_window: u64,
+    /// How long an order waits for its payment before it is given up
+    #[arg(long, env = "FEIRA_PAYMENT_WINDOW", value_name = "TIME", default_value = "30m", value_parser = window)]
+    pub payment_window: Duration,
 
     /// Carriage added to every order, for example "4.99 EUR"; once per currency. None by default
     #[arg(long, env = "FEIRA_SHIPPING", value_name = "AMOUNT", value_delimiter = ';', value_parser = amount)]
     pub shipping: Vec<Money>,
+}
+
+/// A plain number is seconds. At most what a reservation may last.
+fn window(text: &str) -> Result<Duration, String> {
+    let time = match text.parse() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => humantime::parse_duration(text).map_err(|error| error.to_string())?,
+    };
+    let allowed = Duration::from_secs(1)..=Duration::from_secs(30 * 24 * 3600);
+    if allowed.contains(&time) { Ok(time) } else { Err("must be from 1s to 30days".to_owned()) }
 }
 
 fn amount(text: &str) -> Result<Money, String> {
@@ -25,11 +34,6 @@ fn amount(text: &str) -> Result<Money, String> {
 }
 
 impl Options {
-    /// How long an order waits for its payment.
-    pub fn window(&self) -> Duration {
-        Duration::from_secs(self.payment_window)
-    }
-
     /// What carriage costs in a currency; nothing where nothing is set.
     pub fn shipping_in(&self, currency: Currency) -> Option<Money> {
         self.shipping.iter().copied().find(|amount| amount.currency == currency && amount.minor > 0)

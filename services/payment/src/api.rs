@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use contracts::payment::{
-    AcknowledgePaymentRequest, CapturePaymentRequest, CreatePaymentRequest, GetPaymentRequest,
-    ListPaymentsRequest, ListPaymentsResponse, ListRefundsRequest, ListRefundsResponse, Payment, Refund,
-    RefundPaymentRequest, VoidPaymentRequest, payment_service_server::PaymentService,
+    AcknowledgePaymentRequest, CapturePaymentRequest, CheckPaymentMethodRequest, CreatePaymentRequest,
+    GetPaymentRequest, ListPaymentsRequest, ListPaymentsResponse, ListRefundsRequest, ListRefundsResponse,
+    Payment, Refund, RefundPaymentRequest, VoidPaymentRequest, payment_service_server::PaymentService,
 };
 use kit::{
     Call, Fault, Money, Page, Time,
@@ -35,6 +35,14 @@ impl Payments {
         Self { engine, types: Arc::new(types) }
     }
 
+    /// The name of the provider of a payment type, if it takes the method.
+    fn provider(&self, payment_type: i32, method: &str) -> Result<String, Error> {
+        let kind = self.types.get(payment_type).ok_or(Error::PaymentType)?;
+        let provider = self.engine.providers().get(&kind.provider).ok_or(Error::PaymentType)?;
+        let name = kind.provider.clone();
+        if provider.accepts(method) { Ok(name) } else { Err(Error::PaymentMethod { provider: name }) }
+    }
+
     /// The row that a request asks for.
     fn new_payment(&self, request: &CreatePaymentRequest) -> Result<store::Payment, Error> {
         let amount = Money::read(&request.amount.clone().unwrap_or_default(), "amount")?;
@@ -51,18 +59,14 @@ impl Payments {
         if !(0..=amount.minor).contains(&fee.minor) {
             return Err(Fault::invalid("fee", "must be from zero to the amount").into());
         }
-        let kind = self.types.get(request.payment_type).ok_or(Error::PaymentType)?;
-        let provider = self.engine.providers().get(&kind.provider).ok_or(Error::PaymentType)?;
-        if !provider.accepts(&request.payment_method) {
-            return Err(Error::PaymentMethod { provider: kind.provider.clone() });
-        }
+        let provider = self.provider(request.payment_type, &request.payment_method)?;
         Ok(store::Payment {
             id: id(&request.id, "id")?,
             order_id: id(&request.order_id, "order_id")?,
             user_id: id(&request.user_id, "user_id")?,
             state: State::Pending,
             payment_type: request.payment_type,
-            provider: kind.provider.clone(),
+            provider,
             method: request.payment_method.clone(),
             currency: amount.currency.to_string(),
             amount_minor: amount.minor,
@@ -103,6 +107,16 @@ impl PaymentService for Payments {
         let call = Call::of(&request)?;
         let payment = self.new_payment(request.get_ref())?;
         Ok(Response::new(self.engine.create(&call, payment).await?))
+    }
+
+    async fn check_payment_method(
+        &self,
+        request: Request<CheckPaymentMethodRequest>,
+    ) -> Result<Response<()>, Status> {
+        let request = request.into_inner();
+        self.provider(request.payment_type, &request.payment_method)?;
+        self.engine.db().ping().await.map_err(Fault::from)?;
+        Ok(Response::new(()))
     }
 
     async fn get_payment(&self, request: Request<GetPaymentRequest>) -> Result<Response<Payment>, Status> {

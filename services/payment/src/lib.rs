@@ -38,7 +38,8 @@ pub async fn start(
     context: Context,
     payment_types: PaymentTypes,
 ) -> Result<Service, Fault> {
-    let payments = build(options, db.clone(), context.tasks, payment_types).await?;
+    let pace = Pace::new(options.provider_poll_interval);
+    let payments = build(options, pace, db.clone(), context.tasks, payment_types).await?;
     let server = PaymentServiceServer::new(payments);
     Ok(Service {
         role: Role::Payment,
@@ -49,7 +50,13 @@ pub async fn start(
 }
 
 /// Builds the service and starts its background tasks.
-async fn build(options: &Options, db: Db, tasks: Tasks, types: PaymentTypes) -> Result<Payments, Fault> {
+async fn build(
+    options: &Options,
+    pace: Pace,
+    db: Db,
+    tasks: Tasks,
+    types: PaymentTypes,
+) -> Result<Payments, Fault> {
     let simulated = simulated(options, &db, &tasks).await?;
     let providers = Providers::new([Arc::new(simulated) as Arc<dyn Provider>]);
     for (number, kind) in types.iter() {
@@ -58,7 +65,7 @@ async fn build(options: &Options, db: Db, tasks: Tasks, types: PaymentTypes) -> 
             return Err(Fault::new(Code::InvalidArgument, "CONFIGURATION", message));
         }
     }
-    let engine = Engine::new(db, tasks.clone(), providers, Pace::new(options.provider_poll_interval));
+    let engine = Engine::new(db, tasks.clone(), providers, pace);
     engine.start();
     if options.simulator_url.is_none() && options.simulator_public_url.is_none() {
         let engine = engine.clone();

@@ -29,7 +29,7 @@ use crate::{
     password::Hasher,
 };
 
-pub use crate::{error::Error, migration::Migrator, secret::Secret};
+pub use crate::{migration::Migrator, secret::Secret};
 
 /// What can be set.
 #[derive(clap::Args, Debug, Clone)]

@@ -1,7 +1,7 @@
 //! The contract: requests are read, answers are written here, and nothing else.
 
 mod article;
-mod read;
+pub mod read;
 mod render;
 mod stock;
 

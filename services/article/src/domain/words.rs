@@ -76,11 +76,10 @@ mod tests {
         let found =
             words(&["Vermelho-escuro, PÃO de Açúcar", "Straße №5", "Ørsted ŁÓDŹ İstanbul", "SKU_77.b"]);
         let expected = [
-            "5", "77", "acucar", "b", "de", "escuro", "istanbul", "lodz", "no5", "orsted", "pao", "sku",
+            "77", "acucar", "b", "de", "escuro", "istanbul", "lodz", "no5", "orsted", "pao", "sku",
             "strasse", "vermelho",
         ];
-        let expected: BTreeSet<String> = expected.iter().map(ToString::to_string).collect();
-        assert_eq!(found, expected.into_iter().filter(|word| word != "5").collect());
+        assert_eq!(found.into_iter().collect::<Vec<_>>(), expected);
     }
 
     #[test]

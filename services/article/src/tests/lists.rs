@@ -3,10 +3,14 @@
 use contracts::article::{
     Article, DeleteArticleRequest, ListArticlesRequest, StockReason, article_service_server::ArticleService,
 };
-use kit::Caller;
+use kit::{
+    Call, Caller, Role,
+    id::{ArticleId, Id},
+};
 use tonic::Code;
 
 use super::support::*;
+use crate::{api::read, error::Error, store::articles};
 
 fn searching(query: &str) -> ListArticlesRequest {
     ListArticlesRequest { query: query.into(), ..Default::default() }
@@ -132,10 +136,17 @@ async fn search_follows_updates_and_deletion() {
 #[tokio::test]
 async fn a_search_with_more_hits_than_are_sorted_at_once_is_paged_like_any_list() {
     let shop = Shop::open().await;
-    for number in 0..2_010 {
-        let name = format!("common {}", if number % 100 == 0 { "rare" } else { "plain" });
-        shop.create(article(&format!("{number:04}"), &name)).await.unwrap();
-    }
+    let call = Call::of_service(Role::Article, "fill");
+    kit::transact(&shop.db, &call, |tx| async move {
+        for number in 0..2_010 {
+            let name = format!("common {}", if number % 100 == 0 { "rare" } else { "plain" });
+            let content = read::content(&article(&format!("{number:04}"), &name))?;
+            articles::insert(&tx, ArticleId::new(), &content).await?;
+        }
+        Ok::<_, Error>(())
+    })
+    .await
+    .unwrap();
     let request = ListArticlesRequest { page_size: 400, order_by: "name desc".into(), ..searching("comm") };
     let codes = walk(&shop, &request).await;
     assert_eq!(codes.len(), 2_010);

@@ -144,6 +144,7 @@ pub(super) fn active() -> bool {
 /// Makes a span a child of the one that headers name.
 pub(super) fn child_of(span: &Span, headers: &HeaderMap) {
     if active() {
+        span.record("otel.kind", "server");
         let parent = TraceContextPropagator::new().extract_with_context(&Context::new(), &Headers(headers));
         if parent.span().span_context().is_valid() {
             // Fails only for a span that is filtered out, and then nothing is lost.

@@ -102,7 +102,7 @@ impl Api {
         let (remote, asked) = (&self.saga.remote, call.within(CALL));
         let (offers, ()) = tokio::try_join!(
             async { offers(&remote.articles(&asked, articles).await?) },
-            remote.payment_answers(&asked),
+            remote.can_pay(&asked, terms.payment_type, &terms.payment_method),
         )?;
         let mut lines = view.lines.clone();
         let mut drifted = false;
@@ -118,7 +118,7 @@ impl Api {
             }
             return Err(price_changed(total).into());
         }
-        let (id, version, window) = (view.order.id, view.order.version, self.saga.options.window());
+        let (id, version, window) = (view.order.id, view.order.version, self.saga.options.payment_window);
         let (method, kind) = (terms.payment_method.clone(), terms.payment_type);
         let opened = kit::open::<Option<View>, Order, Error, _, _>(self.db(), call, move |tx, claim| {
             let (lines, adjustments) = (lines.clone(), adjustments.clone());
@@ -158,13 +158,14 @@ impl Api {
         }
         let old = view.order.payment_id.ok_or_else(|| Fault::internal("an order awaits no payment"))?;
         let remote = &self.saga.remote;
+        remote.can_pay(&call.within(CALL), terms.payment_type, &terms.payment_method).await?;
         match remote.void(&call.within(CALL), old, "").await {
             Ok(_) => {}
             Err(fault) if fault.code == tonic::Code::NotFound => {}
             Err(fault) if is_taken(&fault) => return self.already_paid(call, view, old).await,
             Err(fault) => return Err(fault.into()),
         }
-        let (id, window) = (view.order.id, self.saga.options.window());
+        let (id, window) = (view.order.id, self.saga.options.payment_window);
         let (method, kind) = (terms.payment_method.clone(), terms.payment_type);
         let opened = kit::open::<Option<View>, Order, Error, _, _>(self.db(), call, move |tx, claim| {
             let (adjustments, address, method) = (adjustments.clone(), address.clone(), method.clone());
@@ -238,7 +239,7 @@ impl Api {
         let (address, offers, ()) = tokio::try_join!(
             self.destination(&asked, user, &request),
             async { offers(&remote.articles(&asked, wanted.iter().map(|(id, _)| *id)).await?) },
-            remote.payment_answers(&asked),
+            remote.can_pay(&asked, terms.payment_type, &terms.payment_method),
         )?;
         let mut lines: Vec<Line> = Vec::new();
         for (id, quantity) in &wanted {
@@ -252,7 +253,7 @@ impl Api {
         if terms.expected_total.is_some_and(|expected| expected != total) {
             return Err(price_changed(total).into());
         }
-        let window = self.saga.options.window();
+        let window = self.saga.options.payment_window;
         let opened = kit::open::<Option<View>, Order, Error, _, _>(self.db(), call, move |tx, claim| {
             let (lines, adjustments, address) = (lines.clone(), adjustments.clone(), address.clone());
             let (method, kind) = (terms.payment_method.clone(), terms.payment_type);

@@ -23,11 +23,11 @@ use crate::{
 impl Saga {
     /// CHECKING_OUT: sets the stock aside; then the payment is written down.
     pub(super) async fn reserve(&self, call: &Call, view: View) -> Result<After, Error> {
-        let until = view.order.expire_time.unwrap_or_else(|| self.clock().now() + self.options.window());
+        let until = view.order.expire_time.unwrap_or_else(|| self.clock().now() + self.options.payment_window);
         let until = until + RESERVATION_MARGIN;
         match self.remote.reserve(&call.within(CALL), &view.order, &view.lines, until).await {
             Ok(()) => {
-                let (id, fence, window) = (view.order.id, view.order.fence, self.options.window());
+                let (id, fence, window) = (view.order.id, view.order.fence, self.options.payment_window);
                 let view = self
                     .transact(call, move |tx| async move {
                         let mut record = Record::lock_fenced(&tx, id, fence).await?;

@@ -35,7 +35,7 @@ impl Engine {
         let (payment, guard) = loop {
             match self.begin(call, id, operation, reason).await {
                 Err(Error::Busy) if Instant::now() < limit => {
-                    self.settled(scope, id, limit).await?;
+                    self.wait_for(scope, id, limit, |payment| !payment.is_under_way()).await?;
                 }
                 Err(error) => return Err(error),
                 Ok(Opened::Replayed(written)) => return Ok(written),

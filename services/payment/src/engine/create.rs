@@ -33,7 +33,8 @@ impl Engine {
         }
         let left = call.time_left().map_or(self.0.pace.answer_within, |left| left.saturating_sub(MARGIN));
         let limit = Instant::now() + left.min(self.0.pace.answer_within);
-        self.render(&self.settled(Scope::All, id, limit).await?)
+        let known = |payment: &Payment| !payment.is_under_way() && payment.state != State::Unknown;
+        self.render(&self.wait_for(Scope::All, id, limit, known).await?)
     }
 
     /// Inserts a payment; answers with the one that is there, if it is the same.

@@ -67,15 +67,21 @@ impl Engine {
         provider.ok_or_else(|| Error::Unavailable { provider: payment.provider.clone() })
     }
 
-    /// Waits until no operation is under way on a payment, but not past `limit`; the payment as it is then.
-    async fn settled(&self, scope: Scope, id: PaymentId, limit: Instant) -> Result<Payment, Error> {
+    /// Waits until a payment is `ready`, but not past `limit`; the payment as it is then.
+    async fn wait_for(
+        &self,
+        scope: Scope,
+        id: PaymentId,
+        limit: Instant,
+        ready: fn(&Payment) -> bool,
+    ) -> Result<Payment, Error> {
         loop {
             // Listen before looking: what commits in between wakes the wait.
             let changed = self.0.changed.notified();
             tokio::pin!(changed);
             changed.as_mut().enable();
             let payment = payments::get(self.0.db.read(), scope, id).await?;
-            if !payment.is_under_way() || Instant::now() >= limit {
+            if ready(&payment) || Instant::now() >= limit {
                 return Ok(payment);
             }
             let _ = tokio::time::timeout_at(limit.min(Instant::now() + LOOK), changed).await;

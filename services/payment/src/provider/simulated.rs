@@ -13,6 +13,9 @@ use crate::simulator::METHODS;
 
 /// How long a connection may take to come about.
 const CONNECT: Duration = Duration::from_secs(1);
+/// How long a connection is kept for the next call: not as long as servers keep theirs, or a call would now
+/// and then meet one that is being closed, and its outcome be unknown.
+const KEEP: Duration = Duration::from_secs(10);
 
 /// The client.
 pub struct Simulated {
@@ -50,7 +53,12 @@ struct Reason {
 impl Simulated {
     /// A client of the server at `url`, which customers reach at `public_url`.
     pub fn new(url: &str, public_url: &str, timeout: Duration) -> Result<Self, Fault> {
-        let client = Client::builder().connect_timeout(CONNECT).timeout(timeout).no_proxy().build();
+        let client = Client::builder()
+            .connect_timeout(CONNECT)
+            .timeout(timeout)
+            .pool_idle_timeout(KEEP)
+            .no_proxy()
+            .build();
         Ok(Self {
             client: client.map_err(Fault::internal)?,
             url: url.trim_end_matches('/').to_owned(),

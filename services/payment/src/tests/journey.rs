@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use contracts::payment::{PaymentChanged, PaymentState, payment_service_server::PaymentService};
+use contracts::payment::{
+    CheckPaymentMethodRequest, PaymentChanged, PaymentState, payment_service_server::PaymentService,
+};
 use kit::{call::Arrival, outbox::event};
 use prost::Message;
 use sea_orm::{EntityTrait, QueryOrder};
@@ -68,6 +70,20 @@ async fn what_cannot_be_paid_is_refused_before_anything_is_recorded() {
     mixed.fee.as_mut().unwrap().currency_code = "USD".to_owned();
     assert_eq!(fault(&shop.create(mixed).await.unwrap_err()).reason, "CURRENCY_MISMATCH");
     assert_eq!(shop.count().await, 0);
+}
+
+#[tokio::test]
+async fn a_way_of_paying_can_be_checked_beforehand() {
+    let shop = Shop::open().await;
+    let check = async |payment_type, payment_method: &str| {
+        let message = CheckPaymentMethodRequest { payment_type, payment_method: payment_method.to_owned() };
+        let checked = shop.payments.check_payment_method(request(&mesh(), message)).await;
+        checked.map(|_| ()).map_err(|status| fault(&status).fields[0].0.clone())
+    };
+    assert_eq!(check(1, "").await, Ok(()));
+    assert_eq!(check(2, "sim_slow").await, Ok(()));
+    assert_eq!(check(9, "").await, Err("payment_type".to_owned()));
+    assert_eq!(check(1, "paypal").await, Err("payment_method".to_owned()));
 }
 
 #[tokio::test]
@@ -177,7 +193,7 @@ async fn a_configuration_that_cannot_work_stops_the_start() {
     let shop = Shop::open().await;
     let build = async |options, types: &str| {
         let types = types.parse().unwrap();
-        crate::build(&options, shop.db.clone(), shop.tasks.clone(), types).await.err().unwrap().reason
+        crate::build(&options, pace(), shop.db.clone(), shop.tasks.clone(), types).await.err().unwrap().reason
     };
     assert_eq!(build(options(), "1=stripe").await, "CONFIGURATION");
     for url in ["provider:8080", "", "http://", "ftp://x"] {

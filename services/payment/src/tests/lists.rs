@@ -58,23 +58,20 @@ async fn lists_are_filtered_and_the_newest_comes_first() {
     (cheap.amount, cheap.fee, cheap.payment_type) = (Some(eur(500)), None, 2);
     let cheap = shop.create(cheap).await.unwrap();
     let none = ListPaymentsRequest::default;
-    let [a, d, c] = [&authorized, &declined, &cheap].map(|payment| payment.id.clone());
-    assert_eq!(ids(&shop, none()).await, [c.clone(), d.clone(), a.clone()]);
+    let [a, d, c] = [&authorized, &declined, &cheap].map(|payment| payment.id.as_str());
+    assert_eq!(ids(&shop, none()).await, [c, d, a]);
     let state = vec![PaymentState::Declined.into()];
-    assert_eq!(ids(&shop, ListPaymentsRequest { state, ..none() }).await, [d.clone()]);
-    assert_eq!(
-        ids(&shop, ListPaymentsRequest { pending: Some(true), ..none() }).await,
-        [c.clone(), a.clone()]
-    );
-    assert_eq!(ids(&shop, ListPaymentsRequest { pending: Some(false), ..none() }).await, [d.clone()]);
-    assert_eq!(ids(&shop, ListPaymentsRequest { payment_type: Some(2), ..none() }).await, [c.clone()]);
+    assert_eq!(ids(&shop, ListPaymentsRequest { state, ..none() }).await, [d]);
+    assert_eq!(ids(&shop, ListPaymentsRequest { pending: Some(true), ..none() }).await, [c, a]);
+    assert_eq!(ids(&shop, ListPaymentsRequest { pending: Some(false), ..none() }).await, [d]);
+    assert_eq!(ids(&shop, ListPaymentsRequest { payment_type: Some(2), ..none() }).await, [c]);
     let order_id = authorized.order_id.clone();
-    assert_eq!(ids(&shop, ListPaymentsRequest { order_id, ..none() }).await, [a.clone()]);
+    assert_eq!(ids(&shop, ListPaymentsRequest { order_id, ..none() }).await, [a]);
     let user_id = declined.user_id.clone();
-    assert_eq!(ids(&shop, ListPaymentsRequest { user_id, ..none() }).await, [d.clone()]);
+    assert_eq!(ids(&shop, ListPaymentsRequest { user_id, ..none() }).await, [d]);
     let bounds = |least, most| ListPaymentsRequest { min_amount: least, max_amount: most, ..none() };
-    assert_eq!(ids(&shop, bounds(Some(eur(1299)), Some(eur(1299)))).await, [d.clone(), a.clone()]);
-    assert_eq!(ids(&shop, bounds(None, Some(eur(1298)))).await, [c.clone()]);
+    assert_eq!(ids(&shop, bounds(Some(eur(1299)), Some(eur(1299)))).await, [d, a]);
+    assert_eq!(ids(&shop, bounds(None, Some(eur(1298)))).await, [c]);
     let mut dollars = eur(0);
     dollars.currency_code = "USD".to_owned();
     assert_eq!(ids(&shop, bounds(Some(dollars.clone()), None)).await, Vec::<String>::new());

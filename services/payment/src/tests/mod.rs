@@ -1,5 +1,6 @@
 //! Calls against the whole service on a fresh database.
 
+mod chaos;
 mod faults;
 mod journey;
 mod lists;

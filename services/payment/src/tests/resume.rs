@@ -1,5 +1,7 @@
 //! What a process that died has left lying is taken up.
 
+use std::time::Duration;
+
 use contracts::payment::{
     PaymentState, Refund, RefundPaymentRequest, payment_service_server::PaymentService,
 };
@@ -9,7 +11,7 @@ use serde_json::json;
 
 use super::support::*;
 use crate::{
-    domain::{Operation, RefundState, State},
+    domain::{Operation, Pace, RefundState, State},
     error::Error,
     store::{payment, refund},
 };
@@ -134,6 +136,14 @@ async fn a_refund_whose_owner_died_is_finished_and_its_key_answered() {
     assert_eq!((replayed.id.as_str(), replayed.state()), (first.id.as_str(), first.state()));
     assert_eq!(shop.charge(&payment.id).await["refunded_minor"], 300);
     assert_eq!(shop.ledger(&payment.id).await, 999);
+}
+
+#[tokio::test]
+async fn an_operation_that_takes_longer_than_its_lease_is_not_taken_over() {
+    let shop = Shop::with(Pace { lease: Duration::from_millis(150), ..pace() }).await;
+    let payment = shop.create(new("sim_slow")).await.unwrap();
+    assert_eq!(payment.state(), PaymentState::Authorized);
+    assert_eq!(shop.row(&payment.id).await.version, 3);
 }
 
 #[tokio::test]

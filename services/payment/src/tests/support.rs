@@ -20,6 +20,7 @@ use tonic::{Request, Response, Status};
 use crate::{
     Migrator, Options,
     api::Payments,
+    domain::Pace,
     store::{entry, history, payment},
 };
 
@@ -34,11 +35,11 @@ pub struct Shop {
 }
 
 pub fn options() -> Options {
-    Options {
-        provider_poll_interval: Duration::from_millis(50),
-        simulator_slow: Duration::from_millis(600),
-        ..Options::default()
-    }
+    Options { simulator_slow: Duration::from_millis(600), ..Options::default() }
+}
+
+pub fn pace() -> Pace {
+    Pace { answer_within: Duration::from_secs(1), ..Pace::new(Duration::from_millis(50)) }
 }
 
 /// Another service, in this test the order service.
@@ -95,10 +96,10 @@ pub fn new(method: &str) -> CreatePaymentRequest {
 
 impl Shop {
     pub async fn open() -> Self {
-        Self::with(options()).await
+        Self::with(pace()).await
     }
 
-    pub async fn with(options: Options) -> Self {
+    pub async fn with(pace: Pace) -> Self {
         let folder = Arc::new(tempfile::tempdir().unwrap());
         let db = Db::open(DatabaseOptions {
             role: Role::Payment,
@@ -110,20 +111,20 @@ impl Shop {
         .await
         .unwrap();
         db.migrate::<Migrator>().await.unwrap();
-        Self::on(db, folder, options).await
+        Self::on(db, folder, pace).await
     }
 
-    async fn on(db: Db, folder: Arc<tempfile::TempDir>, options: Options) -> Self {
+    async fn on(db: Db, folder: Arc<tempfile::TempDir>, pace: Pace) -> Self {
         let tasks = Tasks::default();
         let types = "1=simulated;2=simulated,percent=1".parse().unwrap();
-        let payments = crate::build(&options, db.clone(), tasks.clone(), types).await.unwrap();
+        let payments = crate::build(&options(), pace, db.clone(), tasks.clone(), types).await.unwrap();
         let provider = payments.engine.providers().get("simulated").unwrap().action_url("");
         Self { payments, db, tasks, provider, http: reqwest::Client::new(), _folder: folder }
     }
 
     /// Another replica on the same database.
     pub async fn replica(&self) -> Self {
-        Self::on(self.db.clone(), self._folder.clone(), options()).await
+        Self::on(self.db.clone(), self._folder.clone(), pace()).await
     }
 
     pub async fn create(&self, new: CreatePaymentRequest) -> Result<Payment, Status> {
