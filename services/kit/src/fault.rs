@@ -9,6 +9,9 @@ use sea_orm::{DbErr, SqlErr};
 use tonic::{Code, Status};
 use tonic_types::{BadRequest, ErrorDetail, ErrorInfo, FieldViolation, RetryInfo, StatusExt};
 
+/// `ErrorInfo`s of one answer at most: details travel in a header, and gRPC clients take 16 KiB of them.
+const MOST_INFOS: usize = 40;
+
 /// The domain of all our reasons.
 pub const DOMAIN: &str = "feira";
 
@@ -206,6 +209,7 @@ impl From<Fault> for Status {
         let mut details: Vec<ErrorDetail> = fault
             .metadata
             .into_iter()
+            .take(MOST_INFOS)
             .map(|metadata| {
                 ErrorInfo { reason: fault.reason.clone(), domain: DOMAIN.to_owned(), metadata }.into()
             })

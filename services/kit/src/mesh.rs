@@ -1,6 +1,6 @@
 //! How the roles of a mesh find each other.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc};
 
 use tonic::transport::{Channel, Endpoint};
 
@@ -65,12 +65,5 @@ fn channel(role: Role, url: &str) -> Result<Channel, BadUrl> {
     if endpoint.uri().scheme_str() != Some("http") || endpoint.uri().host().is_none() {
         return Err(bad(format!("{url:?} does not begin with http:// and a host")));
     }
-    let endpoint = endpoint
-        .connect_timeout(Duration::from_secs(1))
-        .tcp_keepalive(Some(Duration::from_secs(30)))
-        .http2_keep_alive_interval(Duration::from_secs(10))
-        .keep_alive_timeout(Duration::from_secs(5))
-        .keep_alive_while_idle(true)
-        .tcp_nodelay(true);
     Ok(resolve::balanced(endpoint))
 }

@@ -8,13 +8,28 @@ use tonic::transport::{Channel, Endpoint, channel::Change};
 /// How often names are resolved again.
 const INTERVAL: Duration = Duration::from_secs(3);
 
+/// Room for the details of an error, which travel in a header.
+const HEADERS: u32 = 64 * 1024;
+
+/// How every connection between roles is kept.
+fn kept(endpoint: Endpoint) -> Endpoint {
+    endpoint
+        .connect_timeout(Duration::from_secs(1))
+        .tcp_keepalive(Some(Duration::from_secs(30)))
+        .tcp_nodelay(true)
+        .http2_keep_alive_interval(Duration::from_secs(10))
+        .keep_alive_timeout(Duration::from_secs(5))
+        .keep_alive_while_idle(true)
+        .http2_max_header_list_size(HEADERS)
+}
+
 /// A channel for an endpoint: as it is where its host is an address, balanced over the addresses behind a
 /// name otherwise. It connects when it is used.
 pub fn balanced(endpoint: Endpoint) -> Channel {
     let uri = endpoint.uri().clone();
     let host = uri.host().unwrap_or_default().trim_matches(['[', ']']).to_owned();
     if host.parse::<std::net::IpAddr>().is_ok() || host == "localhost" {
-        return endpoint.connect_lazy();
+        return kept(endpoint).connect_lazy();
     }
     let port = uri.port_u16().unwrap_or(80);
     let (channel, changes) = Channel::balance_channel::<SocketAddr>(64);
@@ -31,12 +46,7 @@ pub fn balanced(endpoint: Endpoint) -> Channel {
                     }
                     for new in found.difference(&known) {
                         let Ok(address) = Endpoint::from_shared(format!("http://{new}")) else { continue };
-                        let address = address
-                            .connect_timeout(Duration::from_secs(1))
-                            .http2_keep_alive_interval(Duration::from_secs(10))
-                            .keep_alive_timeout(Duration::from_secs(5))
-                            .keep_alive_while_idle(true);
-                        if changes.send(Change::Insert(*new, address)).await.is_err() {
+                        if changes.send(Change::Insert(*new, kept(address))).await.is_err() {
                             return;
                         }
                     }

@@ -188,7 +188,7 @@ async fn events(db: &Db) -> Vec<String> {
 /// A PostgreSQL to test on instead of SQLite, if there is one.
 #[allow(clippy::disallowed_methods, reason = "says where to test, and is no setting of the program")]
 fn postgres() -> Option<String> {
-    std::env::var("FEIRA_TEST_POSTGRES_URL").ok()
+    std::env::var("FEIRA_TEST_POSTGRES").ok()
 }
 
 async fn new_database(url: &str) -> String {
