@@ -13,6 +13,9 @@ use tokio::sync::Notify;
 
 use crate::{Clock, Role, write::Running};
 
+/// How long a call waits for a connection.
+const WAIT: Duration = Duration::from_secs(2);
+
 /// Why a database cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
@@ -93,11 +96,12 @@ impl Db {
                         problem: error.to_string(),
                     })?;
                 }
-                let writer = connect(&url, 1).await.map_err(unreachable)?;
-                (writer, connect(&url, max_connections.clamp(1, 4)).await.map_err(unreachable)?)
+                // Writers wait for their turn here, not for a server: a queue is no reason to give up early.
+                let writer = connect(&url, 1, Duration::from_secs(8)).await.map_err(unreachable)?;
+                (writer, connect(&url, max_connections.clamp(1, 4), WAIT).await.map_err(unreachable)?)
             }
             Some("postgres" | "postgresql" | "mysql" | "mariadb") => {
-                let pool = connect(&url, max_connections).await.map_err(unreachable)?;
+                let pool = connect(&url, max_connections, WAIT).await.map_err(unreachable)?;
                 (pool.clone(), pool)
             }
             _ => return Err(OpenError::Url { role }),
@@ -228,12 +232,12 @@ fn sqlite_path(url: &str) -> Option<&Path> {
     (!path.is_empty() && path != ":memory:").then(|| Path::new(path))
 }
 
-async fn connect(url: &str, connections: u32) -> Result<DatabaseConnection, DbErr> {
+async fn connect(url: &str, connections: u32, wait: Duration) -> Result<DatabaseConnection, DbErr> {
     let mut options = ConnectOptions::new(url.to_owned());
     options
         .max_connections(connections)
         .min_connections(1)
-        .acquire_timeout(Duration::from_secs(2))
+        .acquire_timeout(wait)
         .connect_timeout(Duration::from_secs(2))
         .idle_timeout(Duration::from_secs(300))
         .max_lifetime(Duration::from_secs(1800))

@@ -22,6 +22,9 @@ pub enum Error {
     /// Somebody else has taken the order's checkout over: whatever this one was doing counts no more.
     #[error("the lease is lost")]
     LeaseLost,
+    /// What was heard of a payment is older than what is known of it.
+    #[error("newer is known")]
+    OldNews,
     #[error(transparent)]
     Money(#[from] MoneyError),
     #[error(transparent)]
@@ -41,7 +44,7 @@ impl From<Error> for Fault {
             }
             Error::Empty => Fault::precondition(reason::EMPTY_ORDER, "the order has no lines"),
             Error::Stale => Fault::etag_mismatch(),
-            Error::LeaseLost => {
+            Error::LeaseLost | Error::OldNews => {
                 Fault::new(tonic::Code::Aborted, "ABORTED", "another process took over: try again")
             }
             Error::Money(error) => error.into(),

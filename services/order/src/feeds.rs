@@ -131,6 +131,9 @@ async fn apply(tx: &Tx, payment: &Payment) -> Result<Moved, Error> {
     let Some(known) = store::note_payment(tx, id, payment.state(), seen).await? else {
         return Ok(Moved::Nothing);
     };
+    if known.seen_time > seen {
+        return Ok(Moved::Nothing);
+    }
     if known.undo {
         return Ok(Moved::Undo(order_id));
     }

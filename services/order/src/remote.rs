@@ -10,8 +10,8 @@ use contracts::{
         stock_service_client::StockServiceClient,
     },
     payment::{
-        CapturePaymentRequest, CheckPaymentMethodRequest, CreatePaymentRequest, GetPaymentRequest, Payment, Refund,
-        RefundPaymentRequest, VoidPaymentRequest, payment_service_client::PaymentServiceClient,
+        CapturePaymentRequest, CheckPaymentMethodRequest, CreatePaymentRequest, GetPaymentRequest, Payment,
+        Refund, RefundPaymentRequest, VoidPaymentRequest, payment_service_client::PaymentServiceClient,
     },
     user::{Address, GetAddressRequest, GetUserRequest, user_service_client::UserServiceClient},
 };

@@ -44,10 +44,27 @@ impl Api {
         call: &Call,
         request: CheckoutRequest,
     ) -> Result<Written<Order>, Error> {
-        let limit = Instant::now() + ANSWER_WITHIN;
+        self.once(call, self.try_check_out(call, request)).await
+    }
+
+    /// Answers a call whose key is known already as it was answered then; also where the same call is under
+    /// way elsewhere, and this one was refused for what that one has changed.
+    async fn once(
+        &self,
+        call: &Call,
+        work: impl Future<Output = Result<Written<Order>, Error>>,
+    ) -> Result<Written<Order>, Error> {
         if let Some(written) = replayed(self.db(), call).await? {
             return Ok(written);
         }
+        match work.await {
+            Err(error) => replayed(self.db(), call).await?.ok_or(error),
+            written => written,
+        }
+    }
+
+    async fn try_check_out(&self, call: &Call, request: CheckoutRequest) -> Result<Written<Order>, Error> {
+        let limit = Instant::now() + ANSWER_WITHIN;
         let named = named(call, &request.id, "id")?;
         let terms =
             self.terms(request.payment_type, &request.payment_method, request.expected_total.as_ref())?;
@@ -223,10 +240,11 @@ impl Api {
         call: &Call,
         request: CreateOrderRequest,
     ) -> Result<Written<Order>, Error> {
+        self.once(call, self.try_place(call, request)).await
+    }
+
+    async fn try_place(&self, call: &Call, request: CreateOrderRequest) -> Result<Written<Order>, Error> {
         let limit = Instant::now() + ANSWER_WITHIN;
-        if let Some(written) = replayed(self.db(), call).await? {
-            return Ok(written);
-        }
         let user = match request.user_id.as_str() {
             "" => call.me()?,
             text => call.user_id(text, "user_id")?,

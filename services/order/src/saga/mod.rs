@@ -134,7 +134,7 @@ impl Saga {
                 After::Again(view, fault) if since.elapsed() > PATIENCE || self.tasks.is_draining() => {
                     let id = view.order.id;
                     tracing::warn!(order = %id, reason = fault.reason, problem = fault.message, "a checkout waits for another service");
-                    self.let_go(call, id, view.order.fence).await?;
+                    self.let_go(call, view).await?;
                     return Err(fault.into());
                 }
                 After::Again(view, _) => {
@@ -147,9 +147,8 @@ impl Saga {
     }
 
     /// Gives the lease back, so that the sweeper goes on without waiting for its end.
-    async fn let_go(&self, call: &Call, id: OrderId, fence: i64) -> Result<(), Error> {
-        self.transact(call, move |tx| async move {
-            let mut record = Record::lock_fenced(&tx, id, fence).await?;
+    async fn let_go(&self, call: &Call, view: View) -> Result<(), Error> {
+        self.fenced(call, view, |tx, mut record| async move {
             record.order.lease_until = tx.now();
             record.save().await
         })
@@ -166,6 +165,23 @@ impl Saga {
         let view = kit::transact(&self.db, call, work).await?;
         self.watch.changed(view.order.id, view.order.events);
         Ok(view)
+    }
+
+    /// One transaction on an order by the owner of its checkout, who saw it last as `view`.
+    async fn fenced<F, Fut>(&self, call: &Call, view: View, work: F) -> Result<View, Error>
+    where
+        F: Fn(Tx, Record) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<View, Error>> + Send + 'static,
+    {
+        let (view, work) = (Arc::new(view), Arc::new(work));
+        self.transact(call, move |tx| {
+            let (view, work) = (view.clone(), work.clone());
+            async move {
+                let record = Record::lock_fenced(&tx, &view).await?;
+                work(tx, record).await
+            }
+        })
+        .await
     }
 
     /// One idempotent transaction on an order that is answered with the order, after which its watchers

@@ -3,7 +3,7 @@
 use contracts::payment::{CreatePaymentRequest, Payment, PaymentState};
 use kit::{
     Call, Fault, Money, Time, Tx,
-    id::{Id, OrderId, PaymentId},
+    id::{Id, PaymentId},
     reason,
 };
 use tonic::Code;
@@ -23,14 +23,14 @@ use crate::{
 impl Saga {
     /// CHECKING_OUT: sets the stock aside; then the payment is written down.
     pub(super) async fn reserve(&self, call: &Call, view: View) -> Result<After, Error> {
-        let until = view.order.expire_time.unwrap_or_else(|| self.clock().now() + self.options.payment_window);
+        let until =
+            view.order.expire_time.unwrap_or_else(|| self.clock().now() + self.options.payment_window);
         let until = until + RESERVATION_MARGIN;
         match self.remote.reserve(&call.within(CALL), &view.order, &view.lines, until).await {
             Ok(()) => {
-                let (id, fence, window) = (view.order.id, view.order.fence, self.options.payment_window);
+                let window = self.options.payment_window;
                 let view = self
-                    .transact(call, move |tx| async move {
-                        let mut record = Record::lock_fenced(&tx, id, fence).await?;
+                    .fenced(call, view, move |tx, mut record| async move {
                         record.happen(Event::Reserve, "stock reserved")?;
                         plan_payment(&tx, &mut record, tx.now() + window).await?;
                         record.save().await
@@ -45,13 +45,12 @@ impl Saga {
 
     /// Puts a refused basket back; gives up an order that was placed in one call.
     async fn refuse(&self, call: &Call, view: View, fault: Fault) -> Result<After, Error> {
-        let (id, fence, direct) = (view.order.id, view.order.fence, view.order.direct);
+        let (id, direct) = (view.order.id, view.order.direct);
         let fault = if direct { fault.with_all("order_id", id) } else { fault };
         let kept = fault.clone();
-        self.transact(call, move |tx| {
+        self.fenced(call, view, move |tx, mut record| {
             let fault = kept.clone();
             async move {
-                let mut record = Record::lock_fenced(&tx, id, fence).await?;
                 let settle = if direct {
                     record.happen(Event::Reject, &fault.message)?;
                     Settle::Keep(fault)
@@ -86,7 +85,7 @@ impl Saga {
             payment_method: view.order.payment_method.clone(),
         };
         match self.remote.pay(&call.within(CALL), request).await {
-            Ok(payment) => self.heard(call, view.order.id, view.order.fence, payment).await,
+            Ok(payment) => self.heard(call, view, payment).await,
             Err(fault) if is_passing(&fault) => Ok(After::Again(view, fault)),
             Err(fault) => self.not_made(call, view, fault).await,
         }
@@ -94,13 +93,11 @@ impl Saga {
 
     /// The payment service refused to make the payment at all: as good as declined.
     async fn not_made(&self, call: &Call, view: View, fault: Fault) -> Result<After, Error> {
-        let (id, fence) = (view.order.id, view.order.fence);
         let view = self
-            .transact(call, move |tx| {
+            .fenced(call, view, move |tx, mut record| {
                 let failure = fault.reason.clone();
                 let note = format!("payment refused: {}", fault.message);
                 async move {
-                    let mut record = Record::lock_fenced(&tx, id, fence).await?;
                     record.order.payment_failure = failure;
                     record.tell(&note);
                     rest(&tx, record, Settle::Answer).await
@@ -114,7 +111,7 @@ impl Saga {
     pub(super) async fn capture(&self, call: &Call, view: View) -> Result<After, Error> {
         let payment_id = payment_of(&view)?;
         match self.remote.capture(&call.within(CALL), payment_id).await {
-            Ok(payment) => self.heard(call, view.order.id, view.order.fence, payment).await,
+            Ok(payment) => self.heard(call, view, payment).await,
             Err(fault) if is_passing(&fault) => Ok(After::Again(view, fault)),
             Err(fault) if fault.reason == reason::ILLEGAL_STATE => self.ask(call, view, payment_id).await,
             Err(fault) => Err(fault.into()),
@@ -124,7 +121,7 @@ impl Saga {
     /// Asks where the payment stands and goes by that.
     async fn ask(&self, call: &Call, view: View, payment_id: PaymentId) -> Result<After, Error> {
         match self.remote.payment(&call.within(CALL), payment_id).await {
-            Ok(payment) => self.heard(call, view.order.id, view.order.fence, payment).await,
+            Ok(payment) => self.heard(call, view, payment).await,
             Err(fault) if is_passing(&fault) => Ok(After::Again(view, fault)),
             Err(fault) => Err(fault.into()),
         }
@@ -132,7 +129,7 @@ impl Saga {
 
     /// AWAITING_PAYMENT: it is captured; the reserved stock is sold.
     pub(super) async fn commit(&self, call: &Call, view: View) -> Result<After, Error> {
-        let (id, fence) = (view.order.id, view.order.fence);
+        let id = view.order.id;
         let refused = match self.remote.commit(&call.within(CALL), &view.order).await {
             Ok(()) => None,
             Err(fault) if is_passing(&fault) => return Ok(After::Again(view, fault)),
@@ -140,10 +137,9 @@ impl Saga {
         };
         let gone = refused.is_some();
         let view = self
-            .transact(call, move |tx| {
+            .fenced(call, view, move |tx, mut record| {
                 let refused = refused.clone();
                 async move {
-                    let mut record = Record::lock_fenced(&tx, id, fence).await?;
                     match refused {
                         None => record.happen(Event::Pay, "paid")?,
                         Some(problem) => {
@@ -167,7 +163,7 @@ impl Saga {
 
     /// AWAITING_PAYMENT, not paid in time: voids, then gives up. Never while the outcome is unknown.
     pub(super) async fn expire(&self, call: &Call, view: View) -> Result<After, Error> {
-        let (id, fence) = (view.order.id, view.order.fence);
+        let id = view.order.id;
         let payment_id = payment_of(&view)?;
         let waits = !view.order.payment_action_url.is_empty();
         let failure = if waits { "ACTION_EXPIRED" } else { "" };
@@ -176,13 +172,12 @@ impl Saga {
             Err(fault) if fault.code == Code::NotFound => true,
             Err(fault) if is_passing(&fault) => return Ok(After::Again(view, fault)),
             Err(fault) if fault.value("state") == Some(PaymentState::Unknown.as_str_name()) => {
-                return self.wait_longer(call, &view).await;
+                return self.wait_longer(call, view).await;
             }
             Err(_) => return self.ask(call, view, payment_id).await,
         };
         let view = self
-            .transact(call, move |tx| async move {
-                let mut record = Record::lock_fenced(&tx, id, fence).await?;
+            .fenced(call, view, move |tx, mut record| async move {
                 record.happen(Event::Expire, "not paid in time")?;
                 if waits {
                     record.order.payment_failure = failure.to_owned();
@@ -200,16 +195,15 @@ impl Saga {
     }
 
     /// The outcome is unknown: the order keeps waiting, and keeps its stock.
-    async fn wait_longer(&self, call: &Call, view: &View) -> Result<After, Error> {
-        let (id, fence, until) = (view.order.id, view.order.fence, self.clock().now() + 4 * LEASE);
+    async fn wait_longer(&self, call: &Call, view: View) -> Result<After, Error> {
+        let (id, until) = (view.order.id, self.clock().now() + 4 * LEASE);
         if let Err(fault) =
             self.remote.renew(&call.within(CALL), &view.order, until + RESERVATION_MARGIN).await
         {
             tracing::warn!(order = %id, problem = fault.message, "a reservation cannot be renewed");
         }
         let view = self
-            .transact(call, move |tx| async move {
-                let mut record = Record::lock_fenced(&tx, id, fence).await?;
+            .fenced(call, view, move |tx, mut record| async move {
                 record.order.expire_time = Some(until);
                 rest(&tx, record, Settle::Answer).await
             })
@@ -218,17 +212,22 @@ impl Saga {
     }
 
     /// The payment service said where the order's payment stands.
-    async fn heard(&self, call: &Call, id: OrderId, fence: i64, payment: Payment) -> Result<After, Error> {
+    async fn heard(&self, call: &Call, view: View, payment: Payment) -> Result<After, Error> {
+        let payment_id = payment_of(&view)?;
         let told = payment.update_time;
-        let view = self
-            .transact(call, move |tx| {
+        let before = view.clone();
+        let heard = self
+            .fenced(call, view, move |tx, record| {
                 let payment = payment.clone();
-                async move {
-                    let record = Record::lock_fenced(&tx, id, fence).await?;
-                    take_news(&tx, record, &payment).await
-                }
+                async move { take_news(&tx, record, &payment).await }
             })
-            .await?;
+            .await;
+        let view = match heard {
+            Ok(view) => view,
+            // The feed was quicker than the answer.
+            Err(Error::OldNews) => return Box::pin(self.ask(call, before, payment_id)).await,
+            Err(error) => return Err(error),
+        };
         let waits = view.order.state == State::AwaitingPayment && view.order.payment_failure.is_empty();
         match view.order.step {
             Step::Idle if waits => self.look_again(call, view, told).await,
@@ -285,16 +284,16 @@ pub async fn plan_payment(tx: &Tx, record: &mut Record, expire_time: Time) -> Re
     Ok(())
 }
 
-/// Notes what is heard of the payment that an order awaits, and decides what the order does next.
+/// Notes what is heard of the payment that an order awaits, and decides what the order does next. What is
+/// older than what is known is [`Error::OldNews`].
 pub async fn take_news(tx: &Tx, mut record: Record, payment: &Payment) -> Result<View, Error> {
     let id: PaymentId = payment.id.parse().map_err(Fault::internal)?;
     let seen = payment.update_time.map_or(Time(0), Time::from);
-    // The feed may have been quicker than the answer: what counts is the newest.
     let known = store::note_payment(tx, id, payment.state(), seen).await?;
-    let state =
-        known.and_then(|row| PaymentState::try_from(i32::from(row.state)).ok()).unwrap_or(payment.state());
-    let newest = state == payment.state();
-    match follow(state) {
+    if known.is_some_and(|known| known.seen_time > seen) {
+        return Err(Error::OldNews);
+    }
+    match follow(payment.state()) {
         Follow::Go(step) => {
             record.order.step = step;
             record.order.lease_until = tx.now() + LEASE;
@@ -302,14 +301,15 @@ pub async fn take_news(tx: &Tx, mut record: Record, payment: &Payment) -> Result
             record.save().await
         }
         Follow::Wait => {
-            if newest {
-                record.order.payment_action_url.clone_from(&payment.action_url);
-            }
+            record.order.payment_action_url.clone_from(&payment.action_url);
             rest(tx, record, Settle::Answer).await
         }
         Follow::Failed => {
-            let failure =
-                if payment.failure_reason.is_empty() { state_word(state) } else { &payment.failure_reason };
+            let failure = if payment.failure_reason.is_empty() {
+                state_word(payment.state())
+            } else {
+                &payment.failure_reason
+            };
             if record.order.payment_failure != failure {
                 record.order.payment_failure = failure.to_owned();
                 record.tell(&format!("payment failed: {failure}"));

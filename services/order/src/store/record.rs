@@ -43,16 +43,23 @@ impl Record {
         Self::of(tx, locked_basket(&**tx, user).await?).await
     }
 
-    /// Loads an order for its checkout's owner: a lost lease is an error.
-    pub async fn lock_fenced(tx: &Tx, id: OrderId, fence: i64) -> Result<Self, Error> {
-        let record = Self::lock(tx, id, kit::Scope::All).await?;
-        if record.order.fence == fence { Ok(record) } else { Err(Error::LeaseLost) }
+    /// Loads an order for its checkout's owner, who saw it last as `view`: a lost lease is an error. While the
+    /// lease holds, nobody else has changed lines or adjustments.
+    pub async fn lock_fenced(tx: &Tx, view: &View) -> Result<Self, Error> {
+        let order = lock(&**tx, view.order.id, kit::Scope::All).await?;
+        if order.fence != view.order.fence {
+            return Err(Error::LeaseLost);
+        }
+        Ok(Self::from(tx, View { order, ..view.clone() }))
+    }
+
+    fn from(tx: &Tx, before: View) -> Self {
+        let View { order, lines, adjustments } = before.clone();
+        Self { tx: tx.clone(), before, order, lines, adjustments, news: Vec::new() }
     }
 
     async fn of(tx: &Tx, order: order::Model) -> Result<Self, Error> {
-        let before = view(&**tx, order).await?;
-        let View { order, lines, adjustments } = before.clone();
-        Ok(Self { tx: tx.clone(), before, order, lines, adjustments, news: Vec::new() })
+        Ok(Self::from(tx, view(&**tx, order).await?))
     }
 
     /// Refuses a stale etag; an empty one is no condition.
@@ -138,16 +145,18 @@ impl Record {
             let ids = gone.iter().map(|line| line.id);
             line::Entity::delete_many().filter(line::Column::Id.is_in(ids)).exec(tx).await?;
         }
-        for new in &self.lines {
-            match before.iter().find(|old| old.id == new.id) {
-                Some(old) if old == new => {}
+        let mut new = Vec::new();
+        for line in &self.lines {
+            match before.iter().find(|old| old.id == line.id) {
+                Some(old) if old == line => {}
                 Some(_) => {
-                    line_row(self.order.id, new).reset_all().update(tx).await?;
+                    line_row(self.order.id, line).reset_all().update(tx).await?;
                 }
-                None => {
-                    line::Entity::insert(line_row(self.order.id, new)).exec_without_returning(tx).await?;
-                }
+                None => new.push(line_row(self.order.id, line)),
             }
+        }
+        if !new.is_empty() {
+            line::Entity::insert_many(new).exec_without_returning(tx).await?;
         }
         Ok(())
     }
@@ -228,10 +237,9 @@ pub async fn create_direct(tx: &Tx, user: UserId) -> Result<Record, Error> {
     let mut model = blank(tx, user, true);
     model.state = State::CheckingOut;
     let first = first_event(tx, &model, "order placed");
-    let id = model.id;
-    order::Entity::insert(model.into_active_model()).exec_without_returning(&**tx).await?;
+    order::Entity::insert(model.clone().into_active_model()).exec_without_returning(&**tx).await?;
     write_event(tx, first).await?;
-    Record::lock(tx, id, kit::Scope::All).await
+    Ok(Record::from(tx, View { order: model, lines: Vec::new(), adjustments: Vec::new() }))
 }
 
 fn blank(tx: &Tx, user: UserId, direct: bool) -> order::Model {
