@@ -1,0 +1,119 @@
+//! Killed in the middle of checkouts and started again: every order comes to rest, no stock and no money is
+//! lost or counted twice.
+
+use std::time::Duration;
+
+use contracts::{
+    order::{ListOrdersRequest, Order, OrderState},
+    payment::{Payment, PaymentState},
+};
+
+use crate::support::{Mesh, Setup, Shopper, eur, money::cents, until};
+
+on_every_database!(a_mesh_killed_in_the_middle_of_checkouts_comes_to_rest);
+
+const ROUNDS: u64 = 3;
+const SHOPPERS: usize = 12;
+
+async fn a_mesh_killed_in_the_middle_of_checkouts_comes_to_rest(setup: Setup) {
+    let backend = setup.backend;
+    let mut setup = setup.env("FEIRA_PROVIDER_POLL_INTERVAL", "100ms");
+    setup.more = 0;
+    let mut mesh = setup.start().await;
+    let staff = mesh.admin().await;
+    let article = staff.stocked(eur(1000), 1000).await;
+    let shoppers = mesh.shoppers(SHOPPERS).await;
+    for round in 0..ROUNDS {
+        let (staff, shoppers) =
+            (again(&mesh, &staff), shoppers.iter().map(|it| again(&mesh, it)).collect::<Vec<_>>());
+        let before = staff.list_orders(all()).await.unwrap().orders.len();
+        let buying = shoppers.into_iter().enumerate().map(|(number, shopper)| {
+            let id = article.id.clone();
+            tokio::spawn(async move {
+                let methods = ["sim_approve", "sim_slow", "sim_decline"];
+                for turn in 0..50 {
+                    let order = if turn % 2 == 0 {
+                        shopper.order(&id, 1, methods[(number + turn) % 3]).await
+                    } else {
+                        let Ok(basket) = shopper.add(&id, 1).await else { return };
+                        shopper.pay(&basket.id, methods[(number + turn) % 3]).await
+                    };
+                    let Ok(order) = order else { return };
+                    if (number + turn) % 4 == 0 && shopper.cancel(&order.id).await.is_err() {
+                        return;
+                    }
+                }
+            })
+        });
+        let buying = buying.collect::<Vec<_>>();
+        // Somewhere in the middle, each round a bit later.
+        until("some orders are under way", || async {
+            let Ok(orders) = staff.list_orders(all()).await else { return Some(()) };
+            (orders.orders.len() >= before + 10 * (round as usize + 1)).then_some(())
+        })
+        .await;
+        mesh.kill("feira-0");
+        for task in buying {
+            task.await.expect("shoppers give up when the shop is gone");
+        }
+        mesh.restart("feira-0");
+    }
+
+    let staff = again(&mesh, &staff);
+    let orders =
+        crate::support::wait::within(Duration::from_secs(60), "every order comes to rest", || async {
+            let orders = staff.list_orders(all()).await.unwrap().body.orders;
+            let mut rest = Vec::new();
+            for order in orders {
+                let payments = staff.payments(&order.id).await;
+                if !at_rest(&order, &payments) {
+                    return None;
+                }
+                rest.push((order, payments));
+            }
+            Some(rest)
+        })
+        .await;
+    println!("{backend:?}: {} orders in {ROUNDS} rounds", orders.len());
+    let units = |states: &[OrderState]| {
+        let those = orders.iter().filter(|(order, _)| states.contains(&order.state()));
+        those
+            .map(|(order, _)| order.lines.iter().map(|line| i64::from(line.quantity)).sum::<i64>())
+            .sum::<i64>()
+    };
+    let (reserved, sold) = (units(&[OrderState::AwaitingPayment]), units(&[OrderState::Paid]));
+    staff.until_stock(&article.id, (1000 - reserved - sold, reserved, sold)).await;
+    for (order, _) in &orders {
+        let history = staff.history(&order.id).await;
+        let sequences = history.iter().map(|event| event.sequence).collect::<Vec<_>>();
+        assert_eq!(sequences, (1..=history.len() as i64).collect::<Vec<_>>(), "without a gap");
+        assert_eq!(history.last().unwrap().state(), order.state());
+    }
+}
+
+/// Whether nothing is under way any more, and the money is where the order says.
+fn at_rest(order: &Order, payments: &[Payment]) -> bool {
+    let settled = payments.iter().all(|payment| {
+        use PaymentState::{Captured, Declined, Refunded, Voided};
+        matches!(payment.state(), Captured | Declined | Refunded | Voided)
+    });
+    let held: i64 = payments.iter().map(|it| cents(&it.captured) - cents(&it.refunded)).sum();
+    let charged = payments.iter().filter(|it| it.state() == PaymentState::Captured).count();
+    assert!(charged <= 1, "charged once: {payments:#?}");
+    let expected = match order.state() {
+        OrderState::Paid => cents(&order.total),
+        OrderState::AwaitingPayment if order.payment_failure.is_empty() => return false,
+        OrderState::CheckingOut => return false,
+        _ => 0,
+    };
+    settled && held == expected
+}
+
+fn all() -> ListOrdersRequest {
+    ListOrdersRequest { page_size: 1000, ..Default::default() }
+}
+
+/// Somebody who is signed in, at a mesh that was started again.
+fn again(mesh: &Mesh, who: &Shopper) -> Shopper {
+    Shopper { client: mesh.client().signed_in(&who.tokens.access_token), ..who.clone() }
+}

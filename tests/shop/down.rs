@@ -1,0 +1,122 @@
+//! A role that is down costs only its own functions.
+
+use contracts::{
+    article::ListArticlesRequest,
+    order::{GetOpenOrderRequest, ListOrdersRequest, OrderState},
+    user::GetUserRequest,
+};
+
+use crate::support::{Code, Edge, Refused, Setup, eur, shop::new_order};
+
+tests!(
+    without_payment_browsing_and_baskets_go_on,
+    without_article_orders_can_still_be_read,
+    without_user_those_who_are_signed_in_go_on,
+    without_order_the_catalogue_goes_on,
+    what_was_begun_is_finished_when_the_role_is_back,
+    without_the_gateway_grpc_goes_on,
+);
+
+async fn without_payment_browsing_and_baskets_go_on(setup: Setup) {
+    let mut mesh = setup.split().over(Edge::Rest).start().await;
+    let (staff, ada) = (mesh.admin().await, mesh.shopper().await);
+    let article = staff.stocked(eur(100), 10).await;
+    mesh.kill("payment");
+
+    assert_eq!(ada.list_articles(ListArticlesRequest::default()).await.unwrap().articles.len(), 1);
+    let basket = ada.add(&article.id, 2).await.unwrap().body;
+    let before = ada.history(&basket.id).await;
+    let refusal = ada.pay("open", "sim_approve").await.refused(Code::Unavailable, "UPSTREAM_UNAVAILABLE");
+    assert_eq!((refusal.info("service"), refusal.http.unwrap().as_u16()), ("payment", 503));
+    let after = ada.get_open_order(GetOpenOrderRequest {}).await.unwrap().body;
+    assert_eq!((after.state(), &after.lines, &after.total), (OrderState::Open, &basket.lines, &basket.total));
+    assert_eq!(staff.stock(&article.id).await, (10, 0, 0), "nothing is reserved");
+    assert_eq!(ada.history(&basket.id).await, before, "nothing happened to the order");
+    let refusal = ada.create_order(new_order(&article.id, 1, "")).await.unwrap_err();
+    assert_eq!(refusal.code, Code::Unavailable);
+    assert_eq!(staff.stock(&article.id).await, (10, 0, 0));
+    let refusal =
+        ada.list_payments(Default::default()).await.refused(Code::Unavailable, "UPSTREAM_UNAVAILABLE");
+    assert!(refusal.info("service").contains("payment"), "{refusal:?}");
+
+    mesh.restart("payment");
+    let order =
+        crate::support::until("checkout works again", || async { ada.pay("open", "sim_approve").await.ok() })
+            .await;
+    ada.until(&order.id, OrderState::Paid).await;
+    assert_eq!(staff.stock(&article.id).await, (8, 0, 2));
+}
+
+async fn without_article_orders_can_still_be_read(setup: Setup) {
+    let mesh = setup.split().over(Edge::Rest).start().await;
+    let (staff, ada) = (mesh.admin().await, mesh.shopper().await);
+    let article = staff.stocked(eur(100), 10).await;
+    ada.add(&article.id, 2).await.unwrap();
+    mesh.kill("article");
+    let basket = ada.get_open_order(GetOpenOrderRequest {}).await.unwrap().body;
+    assert_eq!(basket.lines[0].name, article.name);
+    ada.article(&article.id).await.refused(Code::Unavailable, "UPSTREAM_UNAVAILABLE");
+    let refusal = ada.add(&article.id, 1).await.refused(Code::Unavailable, "UPSTREAM_UNAVAILABLE");
+    assert_eq!(refusal.info("service"), "article");
+    ada.pay("open", "").await.refused(Code::Unavailable, "UPSTREAM_UNAVAILABLE");
+    assert_eq!(ada.get_open_order(GetOpenOrderRequest {}).await.unwrap().state(), OrderState::Open);
+}
+
+async fn without_user_those_who_are_signed_in_go_on(setup: Setup) {
+    let mut mesh = setup.split().over(Edge::Rest).start().await;
+    let (staff, ada) = (mesh.admin().await, mesh.shopper().await);
+    let article = staff.stocked(eur(100), 10).await;
+    ada.add(&article.id, 1).await.unwrap();
+    mesh.kill("user");
+    let order = ada.order(&article.id, 2, "sim_approve").await.unwrap();
+    ada.until(&order.id, OrderState::Paid).await;
+    ada.get_user(GetUserRequest { id: "me".into() }).await.refused(Code::Unavailable, "UPSTREAM_UNAVAILABLE");
+    assert_eq!(mesh.client().sign_in_as("admin", "x").await.unwrap_err().code, Code::Unavailable);
+    mesh.restart("user");
+    crate::support::until("she is known again", || async {
+        ada.get_user(GetUserRequest { id: "me".into() }).await.ok()
+    })
+    .await;
+}
+
+async fn without_order_the_catalogue_goes_on(setup: Setup) {
+    let mesh = setup.split().over(Edge::Rest).start().await;
+    let (staff, ada) = (mesh.admin().await, mesh.shopper().await);
+    let article = staff.stocked(eur(100), 10).await;
+    mesh.kill("order");
+    assert_eq!(ada.article(&article.id).await.unwrap().available, 10);
+    staff.adjust(&article.id, 1, contracts::article::StockReason::Received).await.unwrap();
+    ada.list_orders(ListOrdersRequest::default()).await.refused(Code::Unavailable, "UPSTREAM_UNAVAILABLE");
+}
+
+async fn what_was_begun_is_finished_when_the_role_is_back(setup: Setup) {
+    let mut mesh = setup.split().env("FEIRA_SIMULATOR_SLOW", "2s").start().await;
+    let (staff, ada) = (mesh.admin().await, mesh.shopper().await);
+    let article = staff.stocked(eur(100), 10).await;
+    let order = ada.add(&article.id, 1).await.unwrap().body;
+    let paying = tokio::spawn({
+        let (ada, id) = (ada.clone(), order.id.clone());
+        async move { ada.pay(&id, "sim_slow").await }
+    });
+    crate::support::until("the stock is reserved and the payment begun", || async {
+        ada.payments(&order.id).await.first().cloned()
+    })
+    .await;
+    mesh.kill("payment");
+    let answer = paying.await.unwrap();
+    assert!(answer.is_ok() || answer.as_ref().unwrap_err().code == Code::Unavailable, "{answer:?}");
+    assert_ne!(ada.see(&order.id).await.state(), OrderState::Paid);
+    mesh.restart("payment");
+    ada.until(&order.id, OrderState::Paid).await;
+    assert_eq!(ada.payments(&order.id).await.len(), 1, "it is not charged again");
+    assert_eq!(staff.stock(&article.id).await, (9, 0, 1));
+}
+
+async fn without_the_gateway_grpc_goes_on(setup: Setup) {
+    let mesh = setup.split().start().await;
+    mesh.kill("gateway");
+    let (staff, ada) = (mesh.admin().await, mesh.shopper().await);
+    let article = staff.stocked(eur(100), 10).await;
+    let order = ada.order(&article.id, 1, "").await.unwrap();
+    ada.until(&order.id, OrderState::Paid).await;
+}

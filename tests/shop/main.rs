@@ -1,0 +1,23 @@
+//! Black-box tests: the real binary, its two edges, a fresh database for each test. See ../README.md.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "that is how tests fail")]
+
+#[macro_use]
+mod support;
+
+mod articles;
+mod auth;
+mod bad_input;
+mod crash;
+mod down;
+mod edge;
+mod health;
+mod idempotency;
+mod journey;
+mod layering;
+mod orders;
+mod payments;
+mod program;
+mod races;
+mod telemetry;
+mod users;
+mod watching;

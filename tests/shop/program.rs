@@ -1,0 +1,361 @@
+//! The program: its output, its exit codes, its start and its end.
+
+use std::{net::TcpListener, path::Path};
+
+use contracts::order::OrderState;
+use serde_json::Value;
+use tempfile::tempdir;
+
+use crate::support::{
+    Backend, Setup, at_once, eur,
+    mesh::ADMIN_PASSWORD,
+    process::{Process, Start},
+    until,
+};
+
+tests!(
+    standard_output_has_the_ready_line_and_nothing_else,
+    a_second_start_finds_its_data,
+    a_checkout_under_way_is_finished_before_the_end,
+    health_tells_whether_it_serves,
+    wrong_settings_are_one_line_and_exit_code_2,
+    a_port_in_use_is_one_line_and_exit_code_3,
+    a_database_out_of_reach_is_one_line_and_exit_code_4,
+    printed_settings_name_their_origin_and_mask_secrets,
+    every_command_has_help,
+    a_generated_password_is_shown_once,
+    the_files_that_hold_secrets_are_for_their_owner_only,
+    migrations_are_shown_and_applied,
+    five_starting_at_once_on_one_postgres_migrate_once,
+    open_connections_and_streams_do_not_hold_up_the_end,
+);
+
+/// Serves everything on ports of its own, on a data folder.
+fn serve(data: &Path) -> Start {
+    Start::of("serve --rest-listen 127.0.0.1:0 --grpc-listen 127.0.0.1:0")
+        .env("FEIRA_DATA_DIR", data.to_str().unwrap())
+        .env("FEIRA_PASSWORD_MEMORY_KIB", "8")
+        .env("FEIRA_PASSWORD_ITERATIONS", "1")
+}
+
+/// Runs a command that must fail: one line that has `said`, and the exit code.
+#[track_caller]
+fn fails(start: &Start, code: i32, said: &str) {
+    let folder = tempdir().unwrap();
+    let ended = start.run(folder.path());
+    assert_eq!(ended.code, Some(code), "{start:?}: {ended:?}");
+    assert_eq!(ended.stdout, "");
+    let lines = ended.stderr.lines().filter(|line| !line.trim().is_empty()).collect::<Vec<_>>();
+    assert_eq!(lines.len(), 1, "one line: {lines:#?}");
+    assert!(lines[0].contains(said), "says {said:?}: {}", lines[0]);
+}
+
+async fn standard_output_has_the_ready_line_and_nothing_else(setup: Setup) {
+    let mesh = setup.start().await;
+    let ada = mesh.shopper().await;
+    let staff = mesh.admin().await;
+    let article = staff.stocked(eur(100), 5).await;
+    ada.order(&article.id, 1, "sim_approve").await.unwrap();
+    drop((ada, staff));
+    mesh.stop("feira-0");
+    let stdout = mesh.main().stdout();
+    let lines = stdout.lines().collect::<Vec<_>>();
+    assert_eq!(lines.len(), 1, "{stdout}");
+    let ready: Value = serde_json::from_str(lines[0]).unwrap();
+    let keys = ready["ready"].as_object().unwrap().keys().collect::<Vec<_>>();
+    assert_eq!(keys, ["grpc", "rest"]);
+    for (_, url) in ready["ready"].as_object().unwrap() {
+        assert!(url.as_str().unwrap().starts_with("http://127.0.0.1:"), "{url}");
+    }
+    let log = mesh.main().stderr();
+    assert!(!log.contains(ADMIN_PASSWORD) && !log.contains("long enough 1"), "no secret in the log");
+}
+
+async fn a_second_start_finds_its_data(setup: Setup) {
+    let mut mesh = setup.start().await;
+    let (staff, ada) = (mesh.admin().await, mesh.shopper().await);
+    let article = staff.stocked(eur(100), 5).await;
+    let order = ada.order(&article.id, 1, "sim_approve").await.unwrap();
+    ada.until(&order.id, OrderState::Paid).await;
+    drop((staff, ada.clone()));
+    mesh.stop("feira-0");
+    mesh.restart("feira-0");
+    let again = mesh.client().signed_in(&ada.tokens.access_token);
+    assert_eq!(
+        again.see(&order.id).await.state(),
+        OrderState::Paid,
+        "her token and her order are still good"
+    );
+    assert_eq!(mesh.admin().await.stock(&article.id).await, (4, 0, 1));
+}
+
+async fn a_checkout_under_way_is_finished_before_the_end(setup: Setup) {
+    let mut mesh = setup.env("FEIRA_SIMULATOR_SLOW", "1s").start().await;
+    let (staff, ada) = (mesh.admin().await, mesh.shopper().await);
+    let article = staff.stocked(eur(100), 5).await;
+    let order = ada.add(&article.id, 1).await.unwrap().body;
+    let paying = tokio::spawn({
+        let (ada, id) = (ada.clone(), order.id.clone());
+        async move { ada.pay(&id, "sim_slow").await }
+    });
+    until("the checkout is under way", || async {
+        (ada.see(&order.id).await.state() != OrderState::Open).then_some(())
+    })
+    .await;
+    mesh.main().ask_to_stop();
+    let answer = paying.await.unwrap().expect("it is answered");
+    assert!(matches!(answer.state(), OrderState::Paid | OrderState::AwaitingPayment), "{answer:?}");
+    mesh.stop("feira-0");
+    mesh.restart("feira-0");
+    let ada = mesh.client().signed_in(&ada.tokens.access_token);
+    ada.until(&order.id, OrderState::Paid).await;
+    assert_eq!(ada.payments(&order.id).await.len(), 1);
+}
+
+async fn health_tells_whether_it_serves(setup: Setup) {
+    let mesh = setup.start().await;
+    let url = mesh.grpc_url("feira-0");
+    let ask = |words: &str| Start::of(words).arg("--url", &url);
+    let ended = ask("health").run(mesh.folder());
+    assert_eq!((ended.code, ended.stdout.trim()), (Some(0), "SERVING"));
+    let ended = ask("health --service feira.order.v1.OrderService").run(mesh.folder());
+    assert_eq!(ended.code, Some(0));
+    assert_eq!(ask("health --service feira.shoe.v1.ShoeService").run(mesh.folder()).code, Some(1));
+    mesh.stop("feira-0");
+    assert_eq!(ask("health").run(mesh.folder()).code, Some(1));
+}
+
+async fn wrong_settings_are_one_line_and_exit_code_2(_: Setup) {
+    for (words, said) in [
+        ("serve --nonsense", "--nonsense"),
+        ("dance", "dance"),
+        ("serve --rest-listen 8080", "--rest-listen"),
+        ("serve --grpc-listen nowhere", "--grpc-listen"),
+        ("serve --role shop", "shop"),
+        ("serve --role order", "--payment-url"),
+        ("serve --user-database-url nonsense", "--user-database-url"),
+        ("serve --database-url sqlite:x.db", "--database-url"),
+        ("serve --user-url not-a-url", "--user-url"),
+        ("serve --config /nowhere.toml", "/nowhere.toml"),
+        ("migrate now", "now"),
+        ("serve --password-memory-kib 1", "password-memory-kib"),
+        ("serve --shipping 4.999EUR", "--shipping"),
+        ("serve --payment-type 0=simulated", "--payment-type"),
+    ] {
+        fails(&Start::of(words), 2, said);
+    }
+    let folder = tempdir().unwrap();
+    let config = folder.path().join("feira.toml");
+    for (text, said) in [
+        ("rest-lisen = \"127.0.0.1:0\"\n", "rest-lisen"),
+        ("[[[", "feira.toml"),
+        ("rest-listen = \"8080\"", "rest-listen"),
+    ] {
+        std::fs::write(&config, text).unwrap();
+        fails(&Start::of("serve").arg("--config", config.to_str().unwrap()), 2, said);
+    }
+    fails(&Start::of("serve").env("FEIRA_REST_LISTEN", "8080"), 2, "FEIRA_REST_LISTEN");
+}
+
+async fn a_port_in_use_is_one_line_and_exit_code_3(_: Setup) {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    for flag in ["--rest-listen", "--grpc-listen"] {
+        let folder = tempdir().unwrap();
+        let mut start = serve(&folder.path().join("data"));
+        let place = start.args.iter().position(|arg| arg == flag).unwrap();
+        start.args[place + 1] = address.clone();
+        let ended = start.run(folder.path());
+        assert_eq!((ended.code, ended.stdout.as_str()), (Some(3), ""), "{ended:?}");
+        assert!(
+            ended.stderr.lines().any(|line| line.contains(&address) && line.contains(flag)),
+            "{}",
+            ended.stderr
+        );
+    }
+}
+
+async fn a_database_out_of_reach_is_one_line_and_exit_code_4(_: Setup) {
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let folder = tempdir().unwrap();
+    let secret = "pa55word";
+    let url = format!("postgres://feira:{secret}@127.0.0.1:{free}/user");
+    let start = serve(&folder.path().join("data"))
+        .env("FEIRA_USER_DATABASE_URL", &url)
+        .env("FEIRA_DATABASE_WAIT", "100ms");
+    let ended = start.run(folder.path());
+    assert_eq!((ended.code, ended.stdout.as_str()), (Some(4), ""), "{ended:?}");
+    assert!(
+        ended.stderr.contains(&format!("127.0.0.1:{free}")) && !ended.stderr.contains(secret),
+        "{}",
+        ended.stderr
+    );
+
+    let file = folder.path().join("broken.db");
+    std::fs::write(&file, "this is no database, and long enough to be none for certain").unwrap();
+    let url = format!("sqlite:{}", file.to_str().unwrap());
+    let ended = serve(&folder.path().join("data")).env("FEIRA_USER_DATABASE_URL", &url).run(folder.path());
+    assert_eq!(ended.code, Some(4), "{ended:?}");
+}
+
+async fn printed_settings_name_their_origin_and_mask_secrets(_: Setup) {
+    let folder = tempdir().unwrap();
+    let config = folder.path().join("feira.toml");
+    std::fs::write(&config, "grpc-listen = \"127.0.0.1:7777\"\nlog-format = \"json\"\n").unwrap();
+    let start = Start::of("serve --print-config --rest-listen 127.0.0.1:8888")
+        .arg("--config", config.to_str().unwrap())
+        .env("FEIRA_ADMIN_PASSWORD", "swordfish")
+        .env("FEIRA_MESH_SECRET", "0123456789abcdef-swordfish")
+        .env("FEIRA_ORDER_DATABASE_URL", "postgres://feira:swordfish@db.example/order");
+    let ended = start.run(folder.path());
+    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""), "{ended:?}");
+    assert!(!ended.stdout.contains("swordfish"), "{}", ended.stdout);
+    let line = |key: &str| {
+        let line =
+            ended.stdout.lines().find(|line| line.contains(key)).unwrap_or_else(|| panic!("{key} is shown"));
+        line.to_owned()
+    };
+    assert!(line("rest-listen").contains("127.0.0.1:8888") && line("rest-listen").contains("--rest-listen"));
+    assert!(line("grpc-listen").contains("127.0.0.1:7777") && line("grpc-listen").contains("feira.toml"));
+    assert!(line("admin-password ").contains("FEIRA_ADMIN_PASSWORD"));
+    assert!(line("order-database-url").contains("db.example"));
+    assert!(line("data-dir").contains("default"));
+}
+
+async fn every_command_has_help(_: Setup) {
+    let folder = tempdir().unwrap();
+    let ended = Start::of("--help").run(folder.path());
+    assert_eq!(ended.code, Some(0));
+    assert!(ended.stdout.contains("Exit codes"), "{}", ended.stdout);
+    let commands = ended.stdout.lines().skip_while(|line| !line.starts_with("Commands:")).skip(1);
+    let commands = commands
+        .take_while(|line| !line.is_empty())
+        .filter(|line| line.starts_with("  ") && !line.starts_with("   "));
+    let commands = commands.filter_map(|line| line.split_whitespace().next()).collect::<Vec<_>>();
+    for command in ["serve", "migrate", "health"] {
+        assert!(commands.contains(&command), "{commands:?}");
+    }
+    for command in commands.into_iter().filter(|command| *command != "help") {
+        let ended = Start::of(&format!("{command} --help")).run(folder.path());
+        assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""), "{command}");
+        let words = ended.stdout.to_lowercase();
+        assert!(words.contains("usage: feira"), "{}", ended.stdout);
+    }
+    let serve = Start::of("serve --help").run(folder.path()).stdout;
+    for name in
+        ["FEIRA_REST_LISTEN", "FEIRA_GRPC_LISTEN", "FEIRA_DATA_DIR", "FEIRA_MESH_SECRET", "FEIRA_KEY_FILE"]
+    {
+        assert!(serve.contains(name), "{name}");
+    }
+    let version = Start::of("--version").run(folder.path());
+    assert_eq!(version.stdout.trim(), concat!("feira ", env!("CARGO_PKG_VERSION")));
+}
+
+async fn a_generated_password_is_shown_once(_: Setup) {
+    let folder = tempdir().unwrap();
+    let start = serve(&folder.path().join("data"));
+    let first = Process::start(&start, folder.path());
+    let (_, grpc) = first.ready();
+    let banner = first.stderr();
+    let shown = banner.lines().find(|line| line.to_lowercase().contains("password"));
+    let shown = shown.unwrap_or_else(|| panic!("the password is shown: {banner}"));
+    let words =
+        shown.split([' ', '"', '\'', '`', ',', ':']).filter(|word| word.len() >= 12).collect::<Vec<_>>();
+    let client = crate::support::mesh::client_of(&grpc);
+    let mut found = None;
+    for word in words {
+        if client.sign_in_as("admin", word).await.is_ok() {
+            found = Some(word.to_owned());
+        }
+    }
+    let password = found.unwrap_or_else(|| panic!("it signs the administrator in: {shown}"));
+    drop(client);
+    first.stop();
+    let second = Process::start(&start, folder.path());
+    let (_, grpc) = second.ready();
+    assert!(!second.stderr().contains(&password), "only at the first start");
+    let client = crate::support::mesh::client_of(&grpc);
+    client.sign_in_as("admin", &password).await.expect("it is still the password");
+}
+
+async fn the_files_that_hold_secrets_are_for_their_owner_only(setup: Setup) {
+    use std::os::unix::fs::PermissionsExt;
+    let mesh = setup.start().await;
+    let data = mesh.folder().join("feira-0");
+    for entry in std::fs::read_dir(&data).unwrap() {
+        let entry = entry.unwrap();
+        let mode = entry.metadata().unwrap().permissions().mode() & 0o777;
+        let folder_is_closed = std::fs::metadata(&data).unwrap().permissions().mode() & 0o077 == 0;
+        assert!(mode & 0o077 == 0 || folder_is_closed, "{:?} is {mode:o}", entry.path());
+    }
+}
+
+async fn migrations_are_shown_and_applied(_: Setup) {
+    let folder = tempdir().unwrap();
+    let migrate = |words: &str| {
+        let data = folder.path().join("data");
+        Start::of(words).env("FEIRA_DATA_DIR", data.to_str().unwrap()).run(folder.path())
+    };
+    let missing = migrate("migrate --dry-run");
+    assert_eq!(missing.code, Some(0), "{missing:?}");
+    let applied = migrate("migrate");
+    assert_eq!(applied.code, Some(0), "{applied:?}");
+    let shown = migrate("migrate --dry-run");
+    for role in ["user", "article", "order", "payment"] {
+        assert!(format!("{}{}", shown.stdout, shown.stderr).contains(role), "{shown:?}");
+    }
+    assert_ne!(missing.stdout + &missing.stderr, shown.stdout + &shown.stderr);
+    let mesh = Process::start(&serve(&folder.path().join("data")), folder.path());
+    mesh.ready();
+}
+
+async fn five_starting_at_once_on_one_postgres_migrate_once(setup: Setup) {
+    let Some(_) = setup.on(Backend::Postgres).possible() else { return };
+    let databases = tokio::task::spawn_blocking(crate::support::postgres::Databases::create).await.unwrap();
+    let folder = tempdir().unwrap();
+    let key = folder.path().join("signing.key");
+    std::fs::write(&key, "what wraps the signing keys of all five").unwrap();
+    let starts = (0..5).map(|number| {
+        let mut start = serve(&folder.path().join(format!("data-{number}")))
+            .env("FEIRA_ADMIN_PASSWORD", ADMIN_PASSWORD)
+            .env("FEIRA_MESH_SECRET", "a secret of all five of them")
+            .env("FEIRA_DATABASE_CONNECTIONS", "4")
+            .env("FEIRA_KEY_FILE", key.to_str().unwrap());
+        for role in crate::support::postgres::ROLES {
+            start = start.env(&format!("FEIRA_{}_DATABASE_URL", role.to_uppercase()), &databases.url(role));
+        }
+        start
+    });
+    let path = folder.path().to_owned();
+    let processes = starts.map(|start| Process::start(&start, &path)).collect::<Vec<_>>();
+    let urls = processes.iter().map(|process| process.ready().1).collect::<Vec<_>>();
+    // Each takes the tokens that any other signed.
+    let clients = urls.iter().map(|url| crate::support::mesh::client_of(url)).collect::<Vec<_>>();
+    let admin = clients[0].sign_in_as("admin", ADMIN_PASSWORD).await.expect("one administrator");
+    let answers = at_once(5, |number| {
+        let client = clients[number].signed_in(&admin.tokens.access_token);
+        async move { client.list_users(Default::default()).await }
+    })
+    .await;
+    for answer in answers {
+        assert_eq!(answer.unwrap().users.len(), 1);
+    }
+    drop((admin, clients));
+    processes.iter().for_each(Process::ask_to_stop);
+    drop(processes);
+}
+
+async fn open_connections_and_streams_do_not_hold_up_the_end(setup: Setup) {
+    let mesh = setup.start().await;
+    let (staff, ada) = (mesh.admin().await, mesh.shopper().await);
+    let article = staff.stocked(eur(100), 5).await;
+    let order = ada.add(&article.id, 1).await.unwrap();
+    // An idle connection, a half-sent request and an open stream.
+    let idle = std::net::TcpStream::connect(mesh.grpc_url("feira-0").trim_start_matches("http://")).unwrap();
+    let mut watch = ada.watch(&order.id, 0).await;
+    watch.next().await.unwrap().unwrap();
+    let start = std::time::Instant::now();
+    mesh.stop("feira-0");
+    assert!(start.elapsed().as_secs() < 10, "{:?}", start.elapsed());
+    drop(idle);
+}

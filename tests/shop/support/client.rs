@@ -1,0 +1,126 @@
+//! A caller of the mesh over one of its edges. The RPCs are its methods (see [`super::rpcs`]).
+
+use std::{collections::HashMap, sync::Arc};
+
+use http::{HeaderMap, HeaderValue, Method};
+use prost::{Message, Name};
+use tonic::{Request, Response, Status, metadata::MetadataMap, transport::Channel};
+
+use super::{
+    outcome::{Answer, Outcome, Refusal},
+    rest::{Reply, Rest, TIMEOUT},
+    transcode::{self, Sent},
+};
+
+/// A way into the mesh.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Edge {
+    Rest,
+    #[default]
+    Grpc,
+}
+
+/// Where the processes listen: one of these for each replica.
+#[derive(Debug, Clone)]
+pub struct Addresses {
+    pub rest: Rest,
+    /// By the service's package; the same for all where all run in one process.
+    pub grpc: HashMap<&'static str, Channel>,
+}
+
+/// A caller, with or without an identity; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Client {
+    pub edge: Edge,
+    replicas: Arc<Vec<Addresses>>,
+    replica: usize,
+    headers: HeaderMap,
+}
+
+impl Client {
+    pub fn new(edge: Edge, replicas: Vec<Addresses>) -> Self {
+        Self { edge, replicas: Arc::new(replicas), replica: 0, headers: HeaderMap::new() }
+    }
+
+    /// The same over another edge.
+    pub fn over(&self, edge: Edge) -> Self {
+        Self { edge, ..self.clone() }
+    }
+
+    /// The same at another replica: the numbers go round.
+    pub fn at(&self, number: usize) -> Self {
+        Self { replica: number % self.replicas.len(), ..self.clone() }
+    }
+
+    /// The same with a header; one of that name before is replaced.
+    pub fn with(&self, name: &'static str, value: &str) -> Self {
+        let mut client = self.clone();
+        client.headers.insert(name, HeaderValue::from_str(value).unwrap());
+        client
+    }
+
+    /// The same as somebody signed in.
+    pub fn signed_in(&self, token: &str) -> Self {
+        self.with("authorization", &format!("Bearer {token}"))
+    }
+
+    /// The same as nobody.
+    pub fn anonymous(&self) -> Self {
+        let mut client = self.clone();
+        client.headers.clear();
+        client
+    }
+
+    /// The same with an idempotency key.
+    pub fn with_key(&self, key: &str) -> Self {
+        self.with("idempotency-key", key)
+    }
+
+    /// The way to a service over gRPC.
+    pub fn channel(&self, package: &str) -> Channel {
+        self.replicas[self.replica].grpc[package].clone()
+    }
+
+    /// Plain HTTP to the REST edge, with the same headers.
+    pub fn http(&self) -> Rest {
+        let rest = self.replicas[self.replica].rest.clone();
+        match self.headers.get("authorization") {
+            Some(value) => rest.with("authorization", value.to_str().unwrap()),
+            None => rest,
+        }
+    }
+
+    /// A message as a gRPC request with the caller's headers.
+    pub fn sign<T>(&self, message: T) -> Request<T> {
+        let mut request =
+            Request::from_parts(MetadataMap::from_headers(self.headers.clone()), Default::default(), message);
+        request.set_timeout(TIMEOUT);
+        request
+    }
+
+    /// What a gRPC call came to.
+    pub fn answered<T>(result: Result<Response<T>, Status>) -> Outcome<T> {
+        match result {
+            Ok(response) => {
+                let (metadata, body, _) = response.into_parts();
+                Ok(Answer { body, headers: metadata.into_headers(), http: None })
+            }
+            Err(status) => Err(Refusal::of_status(&status)),
+        }
+    }
+
+    pub(super) async fn rest<T: Message + Name + Default>(&self, method: Method, sent: Sent) -> Outcome<T> {
+        let mut request =
+            self.replicas[self.replica].rest.request(method, &sent.path).headers(self.headers.clone());
+        if let Some(body) = sent.body {
+            request = request.header("content-type", "application/json").body(body.to_string());
+        }
+        let reply = Reply::read(request).await;
+        if reply.status.is_success() {
+            let body = transcode::answer(&reply.text());
+            Ok(Answer { body, headers: reply.headers, http: Some(reply.status) })
+        } else {
+            Err(Refusal::of_json(reply.status, &reply.json))
+        }
+    }
+}

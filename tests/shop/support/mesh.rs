@@ -1,0 +1,222 @@
+//! The real mesh: one process or several, on fresh databases.
+
+use std::{
+    collections::BTreeMap,
+    net::TcpListener,
+    path::Path,
+    sync::atomic::{AtomicU32, Ordering},
+};
+
+use rustix::process::Signal;
+use tempfile::TempDir;
+use tonic::transport::{Channel, Endpoint};
+
+use super::{
+    client::{Addresses, Client},
+    postgres::{Databases, ROLES},
+    process::{Process, Start},
+    rest::Rest,
+    setup::{Backend, Setup},
+};
+
+/// The administrator's password in all tests.
+pub const ADMIN_PASSWORD: &str = "correct horse battery";
+const MESH_SECRET: &str = "a secret that the processes of a test share";
+const KEY_FILE: &str = "signing.key";
+
+/// Running processes. Dropping it ends them, and fails the test where one does not end well.
+#[derive(Debug)]
+pub struct Mesh {
+    // Dropped in this order: first the processes, then what they stand on.
+    processes: BTreeMap<String, Running>,
+    databases: Option<Databases>,
+    folder: TempDir,
+    pub setup: Setup,
+}
+
+#[derive(Debug)]
+struct Running {
+    process: Process,
+    start: Start,
+    rest: String,
+    grpc: String,
+}
+
+const PACKAGES: [&str; 5] =
+    ["feira.user.v1", "feira.article.v1", "feira.order.v1", "feira.payment.v1", "feira.mesh.v1"];
+
+/// The order in which the roles start: nobody calls upward.
+const SPLIT: [&str; 5] = ["user", "article", "payment", "order", "gateway"];
+
+impl Mesh {
+    /// Starts what a setup says. Blocks.
+    pub fn start(setup: Setup) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join(KEY_FILE), "what wraps the signing keys of a test").unwrap();
+        let databases = (setup.backend == Backend::Postgres).then(Databases::create);
+        let mut mesh = Self { processes: BTreeMap::new(), databases, folder, setup };
+        if mesh.setup.split {
+            for role in SPLIT {
+                let start = mesh.role(role);
+                mesh.run(role, start);
+            }
+        } else {
+            for replica in 0..=mesh.setup.more {
+                let name = format!("feira-{replica}");
+                let start = mesh.everything(&name);
+                mesh.run(&name, start);
+            }
+        }
+        mesh
+    }
+
+    /// What all processes are told.
+    fn common(&self, name: &str) -> Start {
+        let data = self.folder.path().join(name);
+        let mut start = Start::of("serve")
+            .env("FEIRA_DATA_DIR", data.to_str().unwrap())
+            .env("FEIRA_ADMIN_PASSWORD", ADMIN_PASSWORD)
+            .env("FEIRA_PASSWORD_MEMORY_KIB", "8")
+            .env("FEIRA_PASSWORD_ITERATIONS", "1")
+            .env("FEIRA_SIMULATOR_SLOW", "300ms");
+        for (name, value) in &self.setup.env {
+            start = start.env(name, value);
+        }
+        start
+    }
+
+    /// All roles in one process.
+    fn everything(&self, name: &str) -> Start {
+        let mut start =
+            self.common(name).arg("--rest-listen", "127.0.0.1:0").arg("--grpc-listen", "127.0.0.1:0");
+        if let Some(databases) = &self.databases {
+            for role in ROLES {
+                start =
+                    start.env(&format!("FEIRA_{}_DATABASE_URL", role.to_uppercase()), &databases.url(role));
+            }
+        }
+        if self.setup.more > 0 {
+            start = self.shared(start);
+        }
+        start
+    }
+
+    /// What several processes share.
+    fn shared(&self, start: Start) -> Start {
+        let key = self.folder.path().join(KEY_FILE);
+        start.env("FEIRA_MESH_SECRET", MESH_SECRET).env("FEIRA_KEY_FILE", key.to_str().unwrap())
+    }
+
+    /// One role in a process of its own.
+    fn role(&self, role: &str) -> Start {
+        let start = self.common(role).arg("--role", role).env("FEIRA_MESH_SECRET", MESH_SECRET);
+        let mut start = start.arg("--rest-listen", &free_address()).arg("--grpc-listen", &free_address());
+        if let Some(databases) = self.databases.as_ref().filter(|_| ROLES.contains(&role)) {
+            start = start.env("FEIRA_DATABASE_URL", &databases.url(role));
+        }
+        for (other, running) in &self.processes {
+            start = start.env(&format!("FEIRA_{}_URL", other.to_uppercase()), &running.grpc);
+        }
+        start
+    }
+
+    fn run(&mut self, name: &str, start: Start) {
+        let process = Process::start(&start, self.folder.path());
+        let (rest, grpc) = process.ready();
+        self.processes.insert(name.to_owned(), Running { process, start, rest, grpc });
+    }
+
+    /// The process of a role, or of a replica (`feira-0`).
+    pub fn process(&self, name: &str) -> &Process {
+        &self.processes[name].process
+    }
+
+    /// The only process, or the first.
+    pub fn main(&self) -> &Process {
+        &self.processes.values().next().unwrap().process
+    }
+
+    /// Ends a process as an operator would.
+    pub fn stop(&self, name: &str) {
+        self.process(name).stop();
+    }
+
+    /// Kills a process as a power cut would.
+    pub fn kill(&self, name: &str) {
+        self.process(name).signal(Signal::KILL);
+        self.process(name).ended();
+        self.process(name).check();
+    }
+
+    /// Starts a process again that has ended: a role where the others look for it, all roles at new ports.
+    pub fn restart(&mut self, name: &str) {
+        let running = self.processes.remove(name).unwrap();
+        assert!(!running.process.runs(), "{name} still runs");
+        self.run(name, running.start);
+    }
+
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The gRPC URL of a process.
+    pub fn grpc_url(&self, name: &str) -> String {
+        self.processes[name].grpc.clone()
+    }
+
+    /// A client without identity over the setup's edge.
+    pub fn client(&self) -> Client {
+        let replicas = if self.setup.split {
+            let grpc = PACKAGES.into_iter().zip(["user", "article", "order", "payment", "order"]);
+            let grpc = grpc.map(|(package, role)| (package, channel(&self.processes[role].grpc))).collect();
+            vec![Addresses { rest: Rest::new(&self.processes["gateway"].rest), grpc }]
+        } else {
+            let addresses = |running: &Running| {
+                let channel = channel(&running.grpc);
+                let grpc = PACKAGES.map(|package| (package, channel.clone()));
+                Addresses { rest: Rest::new(&running.rest), grpc: grpc.into() }
+            };
+            self.processes.values().map(addresses).collect()
+        };
+        Client::new(self.setup.edge, replicas)
+    }
+
+    /// Plain HTTP without identity.
+    pub fn http(&self) -> Rest {
+        self.client().http()
+    }
+}
+
+impl Drop for Mesh {
+    fn drop(&mut self) {
+        // All at once; each then waits for its own end.
+        if !std::thread::panicking() {
+            self.processes.values().for_each(|running| running.process.ask_to_stop());
+        }
+    }
+}
+
+/// An address that stays free while a process is started again: below the ports that the system hands out.
+fn free_address() -> String {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let start = std::process::id().wrapping_mul(97);
+    loop {
+        let port = 10_000 + start.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % 10_000;
+        let address = format!("127.0.0.1:{port}");
+        if TcpListener::bind(&address).is_ok() {
+            return address;
+        }
+    }
+}
+
+/// A client of one process that runs everything, over gRPC.
+pub fn client_of(grpc: &str) -> Client {
+    let channel = channel(grpc);
+    let grpc = PACKAGES.map(|package| (package, channel.clone())).into();
+    Client::new(super::Edge::Grpc, vec![Addresses { rest: Rest::new("http://127.0.0.1:0"), grpc }])
+}
+
+/// A way to a process.
+pub fn channel(url: &str) -> Channel {
+    Endpoint::from_shared(url.to_owned()).unwrap().connect_lazy()
+}

@@ -1,0 +1,73 @@
+//! How a test wants its mesh.
+
+use super::{client::Edge, mesh::Mesh, postgres::Databases};
+
+/// The database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Backend {
+    #[default]
+    Sqlite,
+    Postgres,
+}
+
+/// What to start; by default one process on SQLite, called over gRPC.
+#[derive(Debug, Clone, Default)]
+pub struct Setup {
+    pub edge: Edge,
+    pub backend: Backend,
+    /// A process for each role.
+    pub split: bool,
+    /// So many processes more than one that each run every role on the same databases.
+    pub more: usize,
+    pub env: Vec<(String, String)>,
+}
+
+impl Setup {
+    #[must_use]
+    pub fn over(mut self, edge: Edge) -> Self {
+        self.edge = edge;
+        self
+    }
+
+    #[must_use]
+    pub fn on(mut self, backend: Backend) -> Self {
+        self.backend = backend;
+        self
+    }
+
+    /// Five processes: user, article, payment, order, gateway.
+    #[must_use]
+    pub fn split(mut self) -> Self {
+        self.split = true;
+        self
+    }
+
+    #[must_use]
+    pub fn replicas(mut self, count: usize) -> Self {
+        self.more = count - 1;
+        self
+    }
+
+    /// A setting of every process.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.env.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The setup, unless this machine lacks what it needs, which it then says.
+    pub fn possible(self) -> Option<Self> {
+        if self.backend == Backend::Postgres && Databases::server().is_none() {
+            eprintln!("SKIPPED: there is no PostgreSQL; run the tests by ./tests/run");
+            return None;
+        }
+        Some(self)
+    }
+
+    /// Starts it.
+    pub async fn start(self) -> Mesh {
+        tokio::task::spawn_blocking(|| Mesh::start(self)).await.unwrap_or_else(|error| {
+            std::panic::resume_unwind(error.into_panic());
+        })
+    }
+}
