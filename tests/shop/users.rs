@@ -360,6 +360,10 @@ async fn an_erased_user_is_gone_and_her_open_orders_are_cancelled(setup: Setup) 
         (address.recipient.is_empty() && address.lines.is_empty()).then_some(())
     })
     .await;
-    // Her name is free again.
-    mesh.client().create_user(registration(&ada.user.username)).await.unwrap();
+    // Her name is free again, and no stored answer speaks of her.
+    let keyed = mesh.client().with_key("register");
+    let first = keyed.create_user(registration(&ada.user.username)).await.unwrap();
+    staff.delete_user(DeleteUserRequest { id: first.body.id.clone(), ..Default::default() }).await.unwrap();
+    let again = keyed.create_user(registration(&ada.user.username)).await.unwrap();
+    assert!(!again.replayed() && again.body.id != first.body.id);
 }

@@ -1,11 +1,15 @@
 //! The live stream of an order.
 
-use contracts::order::OrderState;
+use contracts::{order::OrderState, user::SignOutRequest};
 use serde_json::Value;
 
-use crate::support::{Edge, Refused, Setup, eur};
+use crate::support::{Code, Edge, Refused, Setup, eur};
 
-on_both_edges!(a_watcher_sees_every_change_as_it_happens, a_stream_of_a_final_order_ends_at_once);
+on_both_edges!(
+    a_watcher_sees_every_change_as_it_happens,
+    a_stream_of_a_final_order_ends_at_once,
+    a_stream_ends_with_the_session_it_was_opened_in,
+);
 tests!(
     server_sent_events_carry_the_sequence_and_resume_after_it,
     a_stream_that_fails_says_so_in_its_last_line,
@@ -45,6 +49,18 @@ async fn a_stream_of_a_final_order_ends_at_once(setup: Setup) {
     let history = ada.history(&order.id).await;
     assert_eq!(ada.watch(&order.id, 0).await.rest().await, history);
     assert!(ada.watch(&order.id, history.len() as i64).await.rest().await.is_empty());
+}
+
+async fn a_stream_ends_with_the_session_it_was_opened_in(setup: Setup) {
+    let mesh = setup.start().await;
+    let (staff, ada) = (mesh.admin().await, mesh.shopper().await);
+    let article = staff.stocked(eur(100), 10).await;
+    let order = ada.add(&article.id, 1).await.unwrap();
+    let mut watch = ada.watch(&order.id, 0).await;
+    watch.next().await.unwrap().unwrap();
+    ada.sign_out(SignOutRequest {}).await.unwrap();
+    let refusal = watch.next().await.unwrap().unwrap_err();
+    assert_eq!(refusal.code, Code::Unauthenticated, "{refusal:?}");
 }
 
 async fn server_sent_events_carry_the_sequence_and_resume_after_it(setup: Setup) {

@@ -16,6 +16,8 @@ pub struct Method {
     pub mesh: bool,
     /// Changes nothing.
     pub read: bool,
+    /// Answers with a stream.
+    pub streams: bool,
 }
 
 impl Method {
@@ -77,7 +79,10 @@ impl Methods {
                 let read = http.as_ref().is_some_and(|http| {
                     matches!(&*options.get_extension(http), Value::Message(rule) if rule.has_field_by_name("get"))
                 });
-                methods.insert(path.clone(), Method { path, who, mesh, read });
+                methods.insert(
+                    path.clone(),
+                    Method { path, who, mesh, read, streams: method.is_server_streaming() },
+                );
             }
         }
         Ok(Self(Arc::new(methods)))
@@ -129,7 +134,7 @@ mod tests {
             (Who::Mesh, false, [false, false, false, false, true]),
             (Who::Unspecified, false, [false, false, false, false, false]),
         ] {
-            let method = Method { path: Arc::from("/x"), who, mesh, read: false };
+            let method = Method { path: Arc::from("/x"), who, mesh, read: false, streams: false };
             assert_eq!(callers.each_ref().map(|caller| method.admit(caller).is_ok()), expected, "{who:?}");
         }
     }

@@ -96,6 +96,11 @@ impl Db {
                         problem: error.to_string(),
                     })?;
                 }
+                make_private(&url).map_err(|error| OpenError::Unreachable {
+                    role,
+                    location: location.clone(),
+                    problem: error.to_string(),
+                })?;
                 // Writers wait for their turn here, not for a server: a queue is no reason to give up early.
                 let writer = connect(&url, 1, Duration::from_secs(8)).await.map_err(unreachable)?;
                 (writer, connect(&url, max_connections.clamp(1, 4), WAIT).await.map_err(unreachable)?)
@@ -230,6 +235,19 @@ pub(crate) fn immediate() -> TransactionOptions {
 fn sqlite_path(url: &str) -> Option<&Path> {
     let path = url.strip_prefix("sqlite:")?.trim_start_matches("//").split('?').next()?;
     (!path.is_empty() && path != ":memory:").then(|| Path::new(path))
+}
+
+/// Makes a SQLite file that only its owner reads; SQLite gives the files beside it the same mode.
+fn make_private(url: &str) -> std::io::Result<()> {
+    let Some(path) = sqlite_path(url) else { return Ok(()) };
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
+    }
 }
 
 async fn connect(url: &str, connections: u32, wait: Duration) -> Result<DatabaseConnection, DbErr> {

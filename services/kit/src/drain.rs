@@ -60,19 +60,28 @@ where
         }
         let tasks = self.tasks.clone();
         Either::Right(Box::pin(async move {
-            let drain = Box::pin(async move { tasks.draining().await });
-            Ok(answer.await?.map(|body| Body::new(UntilDrain { body, drain, ended: false })))
+            let drain = async move {
+                tasks.draining().await;
+                let message = "this instance is going away: connect again";
+                Fault::new(Code::Unavailable, reason::UPSTREAM_UNAVAILABLE, message)
+            };
+            Ok(answer.await?.map(|body| until(body, drain)))
         }))
     }
 }
 
-struct UntilDrain {
+/// A streaming answer that ends with a fault as soon as there is one.
+pub(crate) fn until(body: Body, end: impl Future<Output = Fault> + Send + 'static) -> Body {
+    Body::new(Until { body, end: Box::pin(end), ended: false })
+}
+
+struct Until {
     body: Body,
-    drain: BoxFuture<'static, ()>,
+    end: BoxFuture<'static, Fault>,
     ended: bool,
 }
 
-impl http_body::Body for UntilDrain {
+impl http_body::Body for Until {
     type Data = Bytes;
     type Error = Status;
 
@@ -87,10 +96,8 @@ impl http_body::Body for UntilDrain {
         if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) {
             return Poll::Ready(frame);
         }
-        ready!(self.drain.as_mut().poll(cx));
+        let status = Status::from(ready!(self.end.as_mut().poll(cx)));
         self.ended = true;
-        let message = "this instance is going away: connect again";
-        let status = Status::from(Fault::new(Code::Unavailable, reason::UPSTREAM_UNAVAILABLE, message));
         let mut trailers = HeaderMap::new();
         status.add_header(&mut trailers)?;
         Poll::Ready(Some(Ok(Frame::trailers(trailers))))

@@ -1,11 +1,13 @@
 //! The records behind idempotency keys: a key, its call's fingerprint, and its answer.
 
-use aws_lc_rs::{digest, hmac};
+use aws_lc_rs::hmac;
 use sea_orm::{ActiveValue::Set, Condition, entity::prelude::*, sea_query::OnConflict};
 use tonic::{Code, Status};
 
 use crate::{
-    Call, Caller, Db, Fault, Time, reason,
+    Call, Caller, Db, Fault, Time,
+    id::UserId,
+    reason,
     write::{Tx, Written},
 };
 
@@ -20,6 +22,8 @@ pub mod record {
         #[sea_orm(primary_key, auto_increment = false)]
         pub claim: String,
         pub fingerprint: String,
+        /// Whose data the answer holds: goes when the user is erased.
+        pub owner: Option<crate::id::UserId>,
         /// The encoded answer, once there is one.
         pub answer: Option<Vec<u8>>,
         /// The encoded refusal, for the few that are kept.
@@ -50,9 +54,10 @@ pub fn in_progress() -> Fault {
     fault
 }
 
-/// The id of a claim. Callers without an identity share no keys: their requests are part of the id.
-pub fn claim_id(call: &Call, key: &str) -> String {
-    let mut context = digest::Context::new(&digest::SHA256);
+/// The id of a claim, keyed as the fingerprint is. Callers without an identity share no keys: their requests
+/// are part of the id.
+pub fn claim_id(db: &Db, call: &Call, key: &str) -> String {
+    let mut context = hmac::Context::with_key(&db.0.fingerprints);
     let caller = match call.caller() {
         Caller::Anonymous => None,
         Caller::User { id, .. } => Some(id.to_string()),
@@ -66,7 +71,7 @@ pub fn claim_id(call: &Call, key: &str) -> String {
         context.update(&(part.len() as u64).to_be_bytes());
         context.update(part);
     }
-    hex(context.finish().as_ref())
+    hex(context.sign().as_ref())
 }
 
 /// The keyed fingerprint of the call's request: a database alone tells nothing of what was in it.
@@ -89,6 +94,7 @@ pub async fn claim(tx: &Tx, claim: &str) -> Result<Found<()>, Fault> {
     let row = record::ActiveModel {
         claim: Set(claim.to_owned()),
         fingerprint: Set(fingerprint.clone()),
+        owner: Set(tx.call().caller().user()),
         answer: Set(None),
         refusal: Set(None),
         create_time: Set(tx.now().0),
@@ -114,7 +120,7 @@ pub async fn replayed<T: prost::Message + Default>(
     call: &Call,
 ) -> Result<Option<Written<T>>, Fault> {
     let Some(key) = call.key() else { return Ok(None) };
-    let Some(found) = record::Entity::find_by_id(claim_id(call, key)).one(db.read()).await? else {
+    let Some(found) = record::Entity::find_by_id(claim_id(db, call, key)).one(db.read()).await? else {
         return Ok(None);
     };
     match read(found, &fingerprint(call, db))? {
@@ -161,6 +167,22 @@ pub async fn refuse(tx: &Tx, claim: &str, refusal: &Fault) -> Result<(), DbErr> 
         .exec(&**tx)
         .await
         .map(|_| ())
+}
+
+/// Says whose data a claim's answer will hold, where that is not the caller.
+pub async fn belongs_to(tx: &Tx, claim: &str, owner: UserId) -> Result<(), DbErr> {
+    record::Entity::update_many()
+        .col_expr(record::Column::Owner, Expr::value(owner))
+        .filter(record::Column::Claim.eq(claim))
+        .exec(&**tx)
+        .await
+        .map(|_| ())
+}
+
+/// Forgets every answer that holds a user's data.
+pub async fn forget(tx: &Tx, owner: UserId) -> Result<(), DbErr> {
+    let of_owner = record::Entity::delete_many().filter(record::Column::Owner.eq(owner));
+    of_owner.filter(record::Column::Answer.is_not_null()).exec(&**tx).await.map(|_| ())
 }
 
 /// Forgets a claim.

@@ -30,6 +30,8 @@ const SERVICE_TOKEN: &str = "feira-service+jwt";
 /// Seconds that an access token lives.
 pub const ACCESS_TOKEN_SECONDS: i64 = 600;
 const SERVICE_TOKEN_SECONDS: i64 = 60;
+/// How often the token of an open stream is looked at, besides at every revocation.
+const LOOK_AGAIN: Duration = Duration::from_secs(15);
 /// Seconds that two machines' clocks may differ.
 const LEEWAY: i64 = 5;
 
@@ -114,6 +116,8 @@ struct Inner {
     services: quick_cache::sync::Cache<[u8; 32], (Role, Option<UserId>, i64)>,
     minted: quick_cache::sync::Cache<(Role, Option<UserId>), (Arc<str>, i64)>,
     revoked: RwLock<Revoked>,
+    /// Counts the revocations, for those who hold a stream open.
+    revocations: tokio::sync::watch::Sender<u64>,
     last_fetch: Mutex<Option<Instant>>,
     fetch: RwLock<Option<Arc<dyn Fetch>>>,
 }
@@ -142,6 +146,7 @@ impl Identity {
             services: quick_cache::sync::Cache::new(5_000),
             minted: quick_cache::sync::Cache::new(5_000),
             revoked: RwLock::default(),
+            revocations: tokio::sync::watch::Sender::new(0),
             last_fetch: Mutex::new(None),
             fetch: RwLock::new(None),
         }))
@@ -178,6 +183,21 @@ impl Identity {
         } else if let Ok(user) = event.user_id.parse() {
             let least = revoked.versions.entry(user).or_insert((event.minimum_version, until));
             *least = (least.0.max(event.minimum_version), until);
+        }
+        drop(revoked);
+        self.0.revocations.send_modify(|count| *count += 1);
+    }
+
+    /// Ends when the token in these headers does not count any more: a stream must not outlive it.
+    pub async fn until_refused(&self, headers: http::HeaderMap) -> Fault {
+        let mut revocations = self.0.revocations.subscribe();
+        loop {
+            revocations.mark_unchanged();
+            match self.caller(&headers).await {
+                Err(fault) if fault.code == tonic::Code::Unauthenticated => return fault,
+                _ => {}
+            }
+            let _ = tokio::time::timeout(LOOK_AGAIN, revocations.changed()).await;
         }
     }
 

@@ -16,14 +16,15 @@ use tower::Service;
 use tracing::Instrument;
 
 use crate::{
-    Fault, Identity,
+    Caller, Fault, Identity,
     access::Methods,
     call::{Arrival, REQUEST_ID},
-    reason, telemetry,
+    drain, reason, telemetry,
 };
 
-/// The longest deadline that is kept; a caller who names none gets it.
-const LONGEST: Duration = Duration::from_secs(3600);
+/// The longest deadline that is kept; a caller who names none gets it. A stream must only begin within it; a
+/// request that trickles in is let go.
+const LONGEST: Duration = Duration::from_secs(60);
 
 /// Puts the layers in front of a process's services.
 #[derive(Clone)]
@@ -75,7 +76,9 @@ where
                 Err(_) => Status::from(Fault::internal("a handler panicked")).into_http(),
             };
             let code = code(&response);
-            telemetry::served(&path, code, started.elapsed());
+            // Only paths of the contract are told apart: callers must not invent series.
+            let known = methods.get(&path).map_or("_OTHER", |method| &*method.path);
+            telemetry::served(known, code, started.elapsed());
             if let Ok(value) = HeaderValue::from_str(&told) {
                 response.headers_mut().insert(REQUEST_ID, value);
             }
@@ -97,9 +100,13 @@ where
     S::Error: std::fmt::Display,
 {
     let deadline = deadline(request.headers())?;
+    let mut token = None;
     if let Some(method) = methods.get(request.uri().path()) {
         let caller = identity.caller(request.headers()).await?;
         method.admit(&caller)?;
+        if method.streams && matches!(caller, Caller::User { .. }) {
+            token = Some(request.headers().clone());
+        }
         request.extensions_mut().insert(Arrival {
             caller,
             method: method.path.clone(),
@@ -109,7 +116,14 @@ where
     }
     let limit = deadline.unwrap_or_else(|| Instant::now() + LONGEST);
     match tokio::time::timeout_at(limit, inner.call(request)).await {
-        Ok(Ok(response)) => Ok(response),
+        Ok(Ok(response)) => Ok(match token {
+            Some(headers) => {
+                let identity = identity.clone();
+                let refused = async move { identity.until_refused(headers).await };
+                response.map(|body| drain::until(body, refused))
+            }
+            None => response,
+        }),
         Ok(Err(error)) => Err(Fault::internal(error)),
         Err(_) => {
             Err(Fault::new(Code::DeadlineExceeded, reason::DEADLINE_EXCEEDED, "the deadline has passed"))

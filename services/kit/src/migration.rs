@@ -20,6 +20,7 @@ impl MigrationTrait for Base {
                     .table("idempotency")
                     .col(string_len("claim", 64).primary_key())
                     .col(string_len("fingerprint", 64))
+                    .col(uuid_null("owner"))
                     .col(ColumnDef::new("answer").custom(blob_type(manager)).null())
                     .col(ColumnDef::new("refusal").custom(blob_type(manager)).null())
                     .col(big_integer("create_time"))
@@ -33,6 +34,11 @@ impl MigrationTrait for Base {
                     .table("idempotency")
                     .col("create_time")
                     .to_owned(),
+            )
+            .await?;
+        manager
+            .create_index(
+                Index::create().name("idempotency_owner").table("idempotency").col("owner").to_owned(),
             )
             .await?;
         manager

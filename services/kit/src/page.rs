@@ -101,6 +101,10 @@ fn open<C: DeserializeOwned>(token: &str, arguments: [u8; 8]) -> Result<C, Fault
     if *of != arguments {
         return Err(bad("belongs to another list or other arguments"));
     }
+    // No database text holds NUL; a token that does was not made by us.
+    if key.windows(6).any(|escape| escape == b"\\u0000") {
+        return Err(bad("is not a page token"));
+    }
     serde_json::from_slice(key).map_err(|_| bad("is not a page token"))
 }
 

@@ -21,8 +21,8 @@ use tonic::{Code, Response};
 use tracing::Instrument;
 
 use crate::{
-    Call, Db, Fault, Time, call::IDEMPOTENCY_REPLAYED, db::immediate, idempotency, idempotency::Found,
-    outbox, reason,
+    Call, Db, Fault, Time, call::IDEMPOTENCY_REPLAYED, db::immediate, id::UserId, idempotency,
+    idempotency::Found, outbox, reason,
 };
 
 /// How often work is done again when the database gave way to another transaction.
@@ -90,6 +90,23 @@ impl Tx {
     ) -> Result<(), DbErr> {
         self.0.published.store(true, Ordering::Relaxed);
         outbox::append(self, &aggregate.to_string(), event).await
+    }
+
+    /// Says whose data the call's stored answer will hold, where that is not the caller: it goes when that
+    /// user is erased.
+    pub async fn belongs_to(&self, owner: UserId) -> Result<(), DbErr> {
+        match self.0.call.key() {
+            Some(key) => {
+                idempotency::belongs_to(self, &idempotency::claim_id(self.db(), self.call(), key), owner)
+                    .await
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Forgets every stored answer that holds a user's data.
+    pub async fn forget_answers(&self, owner: UserId) -> Result<(), DbErr> {
+        idempotency::forget(self, owner).await
     }
 
     /// Gives a claim that [`open`] made its answer.
@@ -202,7 +219,7 @@ where
             Fault::new(Code::DeadlineExceeded, reason::DEADLINE_EXCEEDED, "the deadline has passed").into()
         );
     }
-    let claim = call.key().map(|key| idempotency::claim_id(call, key));
+    let claim = call.key().map(|key| idempotency::claim_id(db, call, key));
     let guard = Guard::take(db, claim.as_deref())?;
     let tasks = db.0.tasks.clone();
     let (db, call) = (db.clone(), call.clone());

@@ -182,6 +182,7 @@ async fn user_event(saga: &Saga, event: FeedEvent) -> Result<(), Error> {
 
 async fn erase(tx: &Tx, user: UserId) -> Result<Vec<(OrderId, i64)>, Error> {
     let mut cancelled = Vec::new();
+    tx.forget_answers(user).await?;
     for id in store::of_user(&**tx, user).await? {
         let mut record = Record::lock(tx, id, Scope::All).await?;
         record.order.user_erased = true;

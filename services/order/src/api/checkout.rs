@@ -30,6 +30,9 @@ use crate::{
 /// How often a checkout begins anew because the order changed while it was being prepared.
 const TRIES: usize = 5;
 
+/// Trying other payments keeps an order's stock held for so many payment windows at most.
+const LONGEST: u32 = 4;
+
 /// How a checkout is to be paid, and what is agreed to.
 struct Terms {
     payment_type: i32,
@@ -202,7 +205,8 @@ impl Api {
                 record.order.claim = claim;
                 (record.order.payment_type, record.order.payment_method) = (kind, method);
                 record.lease(tx.now() + LEASE);
-                plan_payment(&tx, &mut record, tx.now() + window).await?;
+                let until = record.order.place_time.map_or(tx.now(), |placed| placed + window * LONGEST);
+                plan_payment(&tx, &mut record, until.min(tx.now() + window)).await?;
                 record.save().await.map(Some)
             }
         })

@@ -129,6 +129,7 @@ impl Record {
         self.order.update_time = self.tx.now();
         let tx = &*self.tx;
         changed(&self.before.order, &self.order).update(tx).await?;
+        self.tx.belongs_to(self.order.user_id).await?;
         self.save_lines().await?;
         self.save_adjustments().await?;
         for event in std::mem::take(&mut self.news) {

@@ -46,6 +46,7 @@ impl UserService for Users {
             let (new, address) = (new.clone(), address.clone());
             async move {
                 let user = store::users::insert(&tx, new).await?;
+                tx.belongs_to(user.id).await?;
                 if let Some(address) = address {
                     store::addresses::insert(&tx, user.id, address).await?;
                 }

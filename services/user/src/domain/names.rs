@@ -16,6 +16,9 @@ pub fn check_username(username: &str, field: &str) -> Result<(), Invalid> {
     if username.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(Invalid::new(field, "must not be only digits"));
     }
+    if username.to_ascii_lowercase().parse::<kit::id::UserId>().is_ok() {
+        return Err(Invalid::new(field, "must not look like a user's id"));
+    }
     Ok(())
 }
 
@@ -46,6 +49,7 @@ mod tests {
         assert!(check_username("0123", "username").is_err());
         assert!(check_username("", "username").is_err());
         assert!(check_username("0x123", "username").is_ok());
+        assert!(check_username("USR_01h455vb4pex5vsknk084sn02q", "username").is_err());
         assert_eq!(check_username("42", "user.username").unwrap_err().field, "user.username");
     }
 

@@ -77,6 +77,7 @@ pub async fn insert(tx: &Tx, user_id: UserId, fields: Fields) -> Result<Model, E
     if held >= MOST {
         return Err(Error::AddressBookFull);
     }
+    tx.belongs_to(user_id).await?;
     let now = tx.now();
     let address = Model {
         id: AddressId::new(),
@@ -137,6 +138,7 @@ pub async fn list(
 pub async fn change(tx: &Tx, before: Model, fields: Fields) -> Result<Model, Error> {
     let (version, update_time) = (before.version, tx.now().max(before.update_time));
     let after = Model { version: version + 1, update_time, ..before.with(fields) };
+    tx.belongs_to(after.user_id).await?;
     let mut row = after.clone().into_active_model().reset_all();
     (row.id, row.user_id) = (ActiveValue::NotSet, ActiveValue::NotSet);
     let done = Entity::update_many()

@@ -173,11 +173,13 @@ pub async fn change(tx: &Tx, after: Model) -> Result<Model, Error> {
         .exec(&**tx)
         .await
         .map_err(taken)?;
+    tx.belongs_to(after.id).await?;
     if done.rows_affected == 1 { Ok(after) } else { Err(Error::Stale) }
 }
 
-/// Removes a user, and with her what refers to her: addresses, sessions.
+/// Removes a user, and with her what refers to her: addresses, sessions, stored answers.
 pub async fn erase(tx: &Tx, id: UserId) -> Result<(), DbErr> {
+    tx.forget_answers(id).await?;
     Entity::delete_by_id(id).exec(&**tx).await.map(|_| ())
 }
 
