@@ -112,9 +112,19 @@ pub async fn open(
 ) -> Result<Vec<Db>, Error> {
     let mut all = Vec::new();
     for role in here.iter().filter(|role| Role::SERVICES.contains(role)) {
-        all.push(options(settings, data, *role, here, Some(secret))?);
+        let options = options(settings, data, *role, here, Some(secret))?;
+        match kit::db::claim(&options.url) {
+            Ok(true) => all.push(options),
+            Ok(false) => return Err(in_use(*role, &options.url, "another process uses it")),
+            Err(error) => return Err(in_use(*role, &options.url, &error.to_string())),
+        }
     }
     Ok(try_join_all(all.into_iter().map(|options| open_and_migrate(options, settings.database_wait))).await?)
+}
+
+fn in_use(role: Role, url: &str, problem: &str) -> Error {
+    let location = kit::db::location(url);
+    OpenError::Unreachable { role, location, problem: problem.to_owned() }.into()
 }
 
 /// What a role's database is opened with. `secret` is needed by all but the schema's own commands.

@@ -7,7 +7,9 @@ use contracts::user::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{Clock, Conn, Db, Fault, Identity, Mesh, Role, follow, idempotency, identity::Fetch, outbox};
+use crate::{
+    Call, Clock, Conn, Db, Fault, Identity, Mesh, Role, follow, idempotency, identity::Fetch, outbox,
+};
 
 /// What every role is given.
 #[derive(Clone)]
@@ -98,13 +100,15 @@ impl Fetch for FetchFrom {
     async fn keys(&self) -> Result<Jwks, Fault> {
         let mut client = AuthServiceClient::new(self.0.clone());
         Ok(client
-            .get_jwks(tonic::Request::new(GetJwksRequest {}))
+            .get_jwks(Call::of_service(Role::Order, "keys").within(FETCH_WITHIN).request(GetJwksRequest {}))
             .await
             .map_err(|status| Fault::of(&status))?
             .into_inner())
     }
 }
 
+/// How long the user service may take to tell its keys.
+const FETCH_WITHIN: Duration = Duration::from_secs(3);
 /// How long idempotency records and events are kept.
 const KEEP_ANSWERS: Duration = Duration::from_secs(24 * 3600);
 const KEEP_EVENTS: Duration = Duration::from_secs(7 * 24 * 3600);

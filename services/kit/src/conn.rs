@@ -121,7 +121,7 @@ impl Hop {
                 request.headers_mut().insert("grpc-timeout", value);
             }
         }
-        match &self.target {
+        let response = match &self.target {
             Target::Local(local) => match local.0.get() {
                 // The callee's own layers keep the deadline.
                 Some(service) => service.clone().oneshot(request).await,
@@ -129,7 +129,16 @@ impl Hop {
             },
             Target::Remote(channel) => self.send_remote(channel.clone(), request, deadline).await,
             Target::Nowhere => Err(self.unavailable()),
+        }?;
+        if self.from != Role::Gateway && refuses_us(&response) {
+            tracing::error!(
+                from = %self.from,
+                to = %self.to,
+                "our service token is refused: is the mesh secret the same everywhere, are the clocks right?"
+            );
+            return Err(self.unavailable());
         }
+        Ok(response)
     }
 
     fn write_headers(&self, request: &mut Request<Body>, outgoing: Option<&Outgoing>) -> Result<(), Status> {
@@ -202,4 +211,11 @@ impl Hop {
     fn unavailable(&self) -> Status {
         Fault::unavailable(self.to.name()).into()
     }
+}
+
+/// Whether a callee does not take the caller for another service of the mesh. Services are let in to all
+/// that they call, so this is never about the user on whose behalf it is.
+fn refuses_us(response: &Response<Body>) -> bool {
+    let status = response.headers().get("grpc-status").map(HeaderValue::as_bytes);
+    matches!(status, Some(b"16" | b"7"))
 }

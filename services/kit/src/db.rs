@@ -8,7 +8,10 @@ use sea_orm::{
     SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
 };
 use sea_orm_migration::MigratorTrait;
-use sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
+use sqlx::{
+    Connection,
+    sqlite::{SqliteJournalMode, SqliteSynchronous},
+};
 use tokio::sync::Notify;
 
 use crate::{Clock, Role, write::Running};
@@ -232,6 +235,24 @@ pub(crate) fn immediate() -> TransactionOptions {
     }
 }
 
+/// Takes a SQLite file for this process alone, for as long as it lives; `false` where another process has
+/// it. What is woken and resumed within a process relies on there being one.
+pub fn claim(url: &str) -> std::io::Result<bool> {
+    let Some(path) = sqlite_path(url) else { return Ok(true) };
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    let file = std::fs::OpenOptions::new().create(true).truncate(false).write(true).open(name)?;
+    match file.try_lock() {
+        Ok(()) => {
+            // The lock goes with the process.
+            std::mem::forget(file);
+            Ok(true)
+        }
+        Err(std::fs::TryLockError::WouldBlock) => Ok(false),
+        Err(std::fs::TryLockError::Error(error)) => Err(error),
+    }
+}
+
 fn sqlite_path(url: &str) -> Option<&Path> {
     let path = url.strip_prefix("sqlite:")?.trim_start_matches("//").split('?').next()?;
     (!path.is_empty() && path != ":memory:").then(|| Path::new(path))
@@ -269,6 +290,11 @@ async fn connect(url: &str, connections: u32, wait: Duration) -> Result<Database
                 .synchronous(SqliteSynchronous::Full)
                 .foreign_keys(true)
                 .busy_timeout(Duration::from_secs(5))
+        })
+        // SQLite ends a transaction by itself when the disk is full; what is rolled back after that fails, and
+        // the connection would count as being in one for ever: later commits would only seem to be commits.
+        .map_sqlx_sqlite_pool_opts(|pool| {
+            pool.after_release(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }))
         })
         .map_sqlx_postgres_opts(|postgres| {
             postgres.options([

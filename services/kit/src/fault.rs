@@ -242,7 +242,7 @@ impl From<DbErr> for Fault {
                 Fault::new(Code::Unavailable, reason::UPSTREAM_UNAVAILABLE, "the database cannot be reached")
                     .with("service", "database")
             }
-            _ if is_disconnect(&text) => {
+            _ if is_disconnect(&text) || cannot_serve(&error) => {
                 tracing::warn!(error = text, "database connection lost");
                 Fault::new(Code::Unavailable, reason::UPSTREAM_UNAVAILABLE, "the database cannot be reached")
                     .with("service", "database")
@@ -261,6 +261,17 @@ fn is_conflict(error: &DbErr, text: &str) -> bool {
         return matches!(code.as_ref(), "40001" | "40P01" | "55P03" | "5" | "261" | "517");
     }
     text.contains("database is locked")
+}
+
+/// The database answers, but cannot do its work now: its disk is full, it shuts down, it has no more
+/// resources. SQLite: FULL, IOERR, READONLY, CANTOPEN and their kin; PostgreSQL: classes 53, 57P and 58.
+fn cannot_serve(error: &DbErr) -> bool {
+    let Some(sqlx::Error::Database(cause)) = sqlx_cause(error) else { return false };
+    let Some(code) = cause.code() else { return false };
+    match code.parse::<u32>() {
+        Ok(number) if code.len() < 5 => matches!(number & 0xff, 8 | 10 | 13 | 14),
+        _ => ["53", "57P", "58"].iter().any(|class| code.starts_with(class)),
+    }
 }
 
 fn is_disconnect(text: &str) -> bool {

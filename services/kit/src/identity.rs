@@ -6,7 +6,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError, RwLock},
+    sync::{Arc, PoisonError, RwLock},
     time::Duration,
 };
 
@@ -118,7 +118,8 @@ struct Inner {
     revoked: RwLock<Revoked>,
     /// Counts the revocations, for those who hold a stream open.
     revocations: tokio::sync::watch::Sender<u64>,
-    last_fetch: Mutex<Option<Instant>>,
+    /// When keys were asked for last, and whether they came.
+    last_fetch: tokio::sync::Mutex<Option<(Instant, bool)>>,
     fetch: RwLock<Option<Arc<dyn Fetch>>>,
 }
 
@@ -147,7 +148,7 @@ impl Identity {
             minted: quick_cache::sync::Cache::new(5_000),
             revoked: RwLock::default(),
             revocations: tokio::sync::watch::Sender::new(0),
-            last_fetch: Mutex::new(None),
+            last_fetch: tokio::sync::Mutex::new(None),
             fetch: RwLock::new(None),
         }))
     }
@@ -303,16 +304,19 @@ impl Identity {
         if not_before - LEEWAY > now || expires + LEEWAY <= now { Err(Refused::Invalid) } else { Ok(claims) }
     }
 
-    /// Asks for the keys, at most once a second.
+    /// Asks for the keys, at most once a second; whoever comes meanwhile waits for the same answer.
     async fn refresh(&self) -> Result<(), Fault> {
+        let wanted = Instant::now();
+        let mut last = self.0.last_fetch.lock().await;
+        if let Some((begun, known)) = *last
+            && (begun >= wanted || begun.elapsed() < Duration::from_secs(1))
         {
-            let mut last = self.0.last_fetch.lock().unwrap_or_else(PoisonError::into_inner);
-            if last.is_some_and(|last| last.elapsed() < Duration::from_secs(1)) {
-                return Ok(());
-            }
-            *last = Some(Instant::now());
+            return if known { Ok(()) } else { Err(Fault::unavailable("user")) };
         }
-        self.fetch_keys().await
+        let begun = Instant::now();
+        let fetched = self.fetch_keys().await;
+        *last = Some((begun, fetched.is_ok()));
+        fetched
     }
 
     /// Asks for the keys now.

@@ -317,7 +317,7 @@ impl Drop for Guard {
 #[cfg(test)]
 mod tests {
     use contracts::user::{GetUserRequest, User, UserErased};
-    use sea_orm::{EntityTrait, PaginatorTrait};
+    use sea_orm::{ConnectionTrait, EntityTrait, PaginatorTrait};
     use sea_orm_migration::{MigrationTrait, MigratorTrait};
     use tonic::{Code, Request};
 
@@ -477,6 +477,29 @@ mod tests {
         db.drained().await;
         assert_eq!(event::Entity::find().count(db.read()).await.unwrap(), 1);
         assert_eq!(record::Entity::find().count(db.read()).await.unwrap(), 1);
+    }
+
+    #[tokio::test]
+    async fn what_is_acknowledged_after_a_full_disk_is_committed() {
+        let (db, _folder) = fresh().await;
+        let call = || call(&caller(), None, "x");
+        db.0.writer.execute_unprepared("PRAGMA max_page_count = 1").await.unwrap();
+        let full = async {
+            loop {
+                if let Err(fault) = tell(&db, &call()).await {
+                    return fault;
+                }
+            }
+        };
+        assert_eq!(full.await.code, Code::Unavailable);
+        // The connection that failed is gone, and with it the limit.
+        let count = || async { event::Entity::find().count(db.read()).await.unwrap() };
+        let before = count().await;
+        let refused =
+            write::<User, Fault, _, _>(&db, &call(), |_| async { Err(Fault::not_found("user")) }).await;
+        assert_eq!(refused.unwrap_err().code, Code::NotFound);
+        tell(&db, &call()).await.unwrap();
+        assert_eq!(count().await, before + 1);
     }
 
     #[tokio::test]

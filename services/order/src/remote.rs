@@ -49,13 +49,17 @@ impl Remote {
             .get_address(request)
             .await
             .map(tonic::Response::into_inner)
-            .map_err(fault)
+            .map_err(fault(Role::User))
     }
 
     /// Whether there is such a user: NOT_FOUND otherwise.
     pub async fn user_exists(&self, call: &Call, user: UserId) -> Answer<()> {
         let request = call.request(GetUserRequest { id: user.to_string() });
-        UserServiceClient::new(self.user.clone()).get_user(request).await.map(|_| ()).map_err(fault)
+        UserServiceClient::new(self.user.clone())
+            .get_user(request)
+            .await
+            .map(|_| ())
+            .map_err(fault(Role::User))
     }
 
     /// One article, for sale or not.
@@ -63,14 +67,14 @@ impl Remote {
         let key = Some(get_article_request::Key::Id(id.to_string()));
         let request = call.request(GetArticleRequest { key });
         let answer = ArticleServiceClient::new(self.article.clone()).get_article(request).await;
-        answer.map(tonic::Response::into_inner).map_err(fault)
+        answer.map(tonic::Response::into_inner).map_err(fault(Role::Article))
     }
 
     /// Articles, for sale or not, in the order asked for.
     pub async fn articles(&self, call: &Call, ids: impl Iterator<Item = ArticleId>) -> Answer<Vec<Article>> {
         let request = call.request(BatchGetArticlesRequest { ids: ids.map(|id| id.to_string()).collect() });
         let answer = ArticleServiceClient::new(self.article.clone()).batch_get_articles(request).await;
-        answer.map(|answer| answer.into_inner().articles).map_err(fault)
+        answer.map(|answer| answer.into_inner().articles).map_err(fault(Role::Article))
     }
 
     /// Sets the stock of an order aside.
@@ -93,32 +97,36 @@ impl Remote {
                 .collect(),
             expire_time: Some(until.into()),
         };
-        self.stock().reserve_stock(call.request(request)).await.map(|_| ()).map_err(fault)
+        self.stock().reserve_stock(call.request(request)).await.map(|_| ()).map_err(fault(Role::Article))
     }
 
     /// Keeps a reservation alive.
     pub async fn renew(&self, call: &Call, order: &order::Model, until: Time) -> Answer<()> {
         let (order_id, attempt) = (order.id.to_string(), order.attempt);
         let request = RenewReservationRequest { order_id, attempt, expire_time: Some(until.into()) };
-        self.stock().renew_reservation(call.request(request)).await.map(|_| ()).map_err(fault)
+        self.stock().renew_reservation(call.request(request)).await.map(|_| ()).map_err(fault(Role::Article))
     }
 
     /// Turns a reservation into a sale.
     pub async fn commit(&self, call: &Call, order: &order::Model) -> Answer<()> {
         let request = CommitReservationRequest { order_id: order.id.to_string(), attempt: order.attempt };
-        self.stock().commit_reservation(call.request(request)).await.map(|_| ()).map_err(fault)
+        self.stock().commit_reservation(call.request(request)).await.map(|_| ()).map_err(fault(Role::Article))
     }
 
     /// Gives reserved stock back.
     pub async fn release(&self, call: &Call, order_id: OrderId, attempt: i32) -> Answer<()> {
         let request = ReleaseReservationRequest { order_id: order_id.to_string(), attempt };
-        self.stock().release_reservation(call.request(request)).await.map(|_| ()).map_err(fault)
+        self.stock()
+            .release_reservation(call.request(request))
+            .await
+            .map(|_| ())
+            .map_err(fault(Role::Article))
     }
 
     /// Gives sold stock back.
     pub async fn restock(&self, call: &Call, order_id: OrderId, attempt: i32) -> Answer<()> {
         let request = RestockOrderRequest { order_id: order_id.to_string(), attempt };
-        self.stock().restock_order(call.request(request)).await.map(|_| ()).map_err(fault)
+        self.stock().restock_order(call.request(request)).await.map(|_| ()).map_err(fault(Role::Article))
     }
 
     fn stock(&self) -> StockServiceClient<Conn> {
@@ -128,7 +136,8 @@ impl Remote {
     /// Whether a payment could be made now, by this type and method.
     pub async fn can_pay(&self, call: &Call, payment_type: i32, payment_method: &str) -> Answer<()> {
         let message = CheckPaymentMethodRequest { payment_type, payment_method: payment_method.to_owned() };
-        match self.payments().check_payment_method(call.request(message)).await.map_err(fault) {
+        match self.payments().check_payment_method(call.request(message)).await.map_err(fault(Role::Payment))
+        {
             Err(fault) if is_passing(&fault) => Err(Fault::unavailable(Role::Payment.name())),
             other => other.map(|_| ()),
         }
@@ -137,7 +146,11 @@ impl Remote {
     /// Reads a payment.
     pub async fn payment(&self, call: &Call, id: PaymentId) -> Answer<Payment> {
         let request = call.request(GetPaymentRequest { id: id.to_string() });
-        self.payments().get_payment(request).await.map(tonic::Response::into_inner).map_err(fault)
+        self.payments()
+            .get_payment(request)
+            .await
+            .map(tonic::Response::into_inner)
+            .map_err(fault(Role::Payment))
     }
 
     /// Has a payment made; the same id again answers with the payment as it is by then.
@@ -146,19 +159,27 @@ impl Remote {
             .create_payment(call.request(request))
             .await
             .map(tonic::Response::into_inner)
-            .map_err(fault)
+            .map_err(fault(Role::Payment))
     }
 
     /// Takes what is authorised.
     pub async fn capture(&self, call: &Call, id: PaymentId) -> Answer<Payment> {
         let request = call.request(CapturePaymentRequest { id: id.to_string() });
-        self.payments().capture_payment(request).await.map(tonic::Response::into_inner).map_err(fault)
+        self.payments()
+            .capture_payment(request)
+            .await
+            .map(tonic::Response::into_inner)
+            .map_err(fault(Role::Payment))
     }
 
     /// Gives a payment up.
     pub async fn void(&self, call: &Call, id: PaymentId, reason: &str) -> Answer<Payment> {
         let request = call.request(VoidPaymentRequest { id: id.to_string(), reason: reason.to_owned() });
-        self.payments().void_payment(request).await.map(tonic::Response::into_inner).map_err(fault)
+        self.payments()
+            .void_payment(request)
+            .await
+            .map(tonic::Response::into_inner)
+            .map_err(fault(Role::Payment))
     }
 
     /// Gives all of a payment's money back, once however often it is asked.
@@ -167,7 +188,11 @@ impl Remote {
         let mut request: Request<_> = call.request(message);
         let key = format!("undo:{id}").parse().map_err(Fault::internal)?;
         request.metadata_mut().insert(IDEMPOTENCY_KEY, key);
-        self.payments().refund_payment(request).await.map(tonic::Response::into_inner).map_err(fault)
+        self.payments()
+            .refund_payment(request)
+            .await
+            .map(tonic::Response::into_inner)
+            .map_err(fault(Role::Payment))
     }
 
     fn payments(&self) -> PaymentServiceClient<Conn> {
@@ -175,20 +200,24 @@ impl Remote {
     }
 }
 
-fn fault(status: tonic::Status) -> Fault {
-    Fault::of(&status)
+/// What a service's refusal means here. One that takes too long cannot be reached.
+fn fault(role: Role) -> impl Fn(tonic::Status) -> Fault {
+    move |status| match status.code() {
+        Code::DeadlineExceeded => Fault::unavailable(role.name()),
+        _ => Fault::of(&status),
+    }
 }
 
-/// Whether the same call may go better in a while: nobody answered, or somebody else was at it.
+/// Whether the same call may go better in a while. Only what the callee says on purpose is an answer;
+/// anything else says nothing about what was asked.
 pub fn is_passing(fault: &Fault) -> bool {
-    matches!(
+    !matches!(
         fault.code,
-        Code::Unavailable
-            | Code::DeadlineExceeded
-            | Code::Aborted
-            | Code::Cancelled
-            | Code::Unknown
-            | Code::Internal
+        Code::FailedPrecondition
+            | Code::NotFound
+            | Code::InvalidArgument
+            | Code::OutOfRange
+            | Code::AlreadyExists
     )
 }
 

@@ -33,11 +33,13 @@ pub fn start(saga: Saga) {
 
 async fn sweep(saga: &Saga, slots: &Arc<Semaphore>) -> Result<(), Error> {
     let now = saga.clock().now();
+    // One that fails keeps none of the others waiting.
     for row in store::due_checkouts(&saga.db, now).await? {
-        resume(saga, slots, row).await?;
+        let id = row.id;
+        report(id, resume(saga, slots, row).await);
     }
     for row in store::due_expiries(&saga.db, now).await? {
-        begin_expiry(saga, slots, row.id).await?;
+        report(row.id, begin_expiry(saga, slots, row.id).await);
     }
     for id in store::due_undos(&saga.db, now).await? {
         let Ok(slot) = slots.clone().acquire_owned().await else { return Ok(()) };
@@ -48,6 +50,13 @@ async fn sweep(saga: &Saga, slots: &Arc<Semaphore>) -> Result<(), Error> {
         });
     }
     Ok(())
+}
+
+fn report(id: OrderId, done: Result<(), Error>) {
+    if let Err(error) = done {
+        let fault = Fault::from(error);
+        tracing::warn!(order = %id, problem = fault.message, "the sweeper cannot go on with an order");
+    }
 }
 
 fn own() -> Call {

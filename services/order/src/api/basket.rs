@@ -11,6 +11,7 @@ use super::{Api, Named, lock, named, parse};
 use crate::{
     domain::{Adjustment, Offer, State, basket, state::Illegal},
     error::Error,
+    saga::CALL,
     settings::Options,
     store::{self, Record},
 };
@@ -23,9 +24,11 @@ impl Api {
         }
         let (named, scope) = (named(call, &request.order_id, "order_id")?, call.scope()?);
         let article_id: ArticleId = parse(&request.article_id, "article_id")?;
-        let article = self.saga.remote.article(call, article_id).await.map_err(|fault| match fault.code {
-            tonic::Code::NotFound => Fault::not_found("article"),
-            _ => fault,
+        let article = self.saga.remote.article(&call.within(CALL), article_id).await.map_err(|fault| {
+            match fault.code {
+                tonic::Code::NotFound => Fault::not_found("article"),
+                _ => fault,
+            }
         })?;
         let offer = Offer::of(&article)?.ok_or_else(|| Fault::not_found("article"))?;
         let options = self.saga.options.clone();

@@ -86,7 +86,12 @@ impl Api {
                 None => return Err(Fault::invalid("address_id", "is required, or an address").into()),
                 Some(checkout_request::Destination::Address(address)) => Some(copy_of(address)),
                 Some(checkout_request::Destination::AddressId(id)) => Some(copy_of(
-                    &self.saga.remote.address(call, view.order.user_id, id).await.map_err(no_address)?,
+                    &self
+                        .saga
+                        .remote
+                        .address(&call.within(CALL), view.order.user_id, id)
+                        .await
+                        .map_err(no_address)?,
                 )),
             };
             let begun = match view.order.state {

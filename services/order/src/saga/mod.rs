@@ -35,6 +35,8 @@ pub const CALL: Duration = Duration::from_secs(4);
 const PATIENCE: Duration = Duration::from_secs(6);
 /// Within this a caller gets an answer, whatever is true by then.
 pub const ANSWER_WITHIN: Duration = Duration::from_millis(4_500);
+/// How long the order may take to be read for that answer.
+const READ_WITHIN: Duration = Duration::from_millis(400);
 /// How much longer than the order a reservation lives: it only ends by itself when the order service is gone.
 pub const RESERVATION_MARGIN: Duration = Duration::from_secs(900);
 
@@ -90,7 +92,10 @@ impl Saga {
             Ok(Ok(Ok(Rest::At(view)))) => render::order(&view),
             Ok(Ok(Ok(Rest::Refused(fault)))) => Err(fault.into()),
             // Overtaken or given up for now: the order as it is says what is true.
-            _ => self.current(id).await,
+            _ => {
+                let unreadable = |_| Error::from(Fault::unavailable("order"));
+                tokio::time::timeout(READ_WITHIN, self.current(id)).await.map_err(unreadable)?
+            }
         }
     }
 
