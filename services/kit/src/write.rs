@@ -492,7 +492,7 @@ mod tests {
             }
         };
         assert_eq!(full.await.code, Code::Unavailable);
-        // The connection that failed is gone, and with it the limit.
+        db.0.writer.execute_unprepared("PRAGMA max_page_count = 1000000").await.unwrap();
         let count = || async { event::Entity::find().count(db.read()).await.unwrap() };
         let before = count().await;
         let refused =
