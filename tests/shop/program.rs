@@ -21,6 +21,7 @@ tests!(
     wrong_settings_are_one_line_and_exit_code_2,
     a_port_in_use_is_one_line_and_exit_code_3,
     a_database_out_of_reach_is_one_line_and_exit_code_4,
+    an_embedded_database_belongs_to_one_process,
     printed_settings_name_their_origin_and_mask_secrets,
     every_command_has_help,
     a_generated_password_is_shown_once,
@@ -249,6 +250,18 @@ async fn every_command_has_help(_: Setup) {
     }
     let version = Start::of("--version").run(folder.path());
     assert_eq!(version.stdout.trim(), concat!("feira ", env!("CARGO_PKG_VERSION")));
+}
+
+async fn an_embedded_database_belongs_to_one_process(_: Setup) {
+    let folder = tempdir().unwrap();
+    let start = serve(&folder.path().join("data"));
+    let first = Process::start(&start, folder.path());
+    first.ready();
+    fails(&start, 4, "another process uses it");
+    first.kill();
+    let second = Process::start(&start, folder.path());
+    second.ready();
+    second.stop();
 }
 
 async fn a_generated_password_is_shown_once(_: Setup) {

@@ -289,6 +289,8 @@ async fn connect(url: &str, connections: u32, wait: Duration) -> Result<Database
                 .journal_mode(SqliteJournalMode::Wal)
                 .synchronous(SqliteSynchronous::Full)
                 .foreign_keys(true)
+                // What a burst of writes leaves behind is cut off again.
+                .pragma("journal_size_limit", "1048576")
                 .busy_timeout(Duration::from_secs(5))
         })
         // SQLite ends a transaction by itself when the disk is full; what is rolled back after that fails, and

@@ -17,8 +17,8 @@ fn kept(endpoint: Endpoint) -> Endpoint {
         .connect_timeout(Duration::from_secs(1))
         .tcp_keepalive(Some(Duration::from_secs(30)))
         .tcp_nodelay(true)
-        .http2_keep_alive_interval(Duration::from_secs(10))
-        .keep_alive_timeout(Duration::from_secs(5))
+        .http2_keep_alive_interval(Duration::from_secs(5))
+        .keep_alive_timeout(Duration::from_secs(3))
         .keep_alive_while_idle(true)
         .http2_max_header_list_size(HEADERS)
 }

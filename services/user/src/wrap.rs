@@ -28,9 +28,9 @@ impl Wrapper {
         let refused = || {
             Fault::new(
                 Code::FailedPrecondition,
-                "KEY_FILE",
+                "CONFIGURATION",
                 "the signing keys in the user database cannot be unwrapped: \
-                 FEIRA_KEY_FILE is not the key file that they were made with",
+                 the key file (FEIRA_KEY_FILE, or signing.key in the data folder) is not the one that they were made with",
             )
         };
         let (nonce, sealed) = wrapped.split_first_chunk::<NONCE_LEN>().ok_or_else(refused)?;
