@@ -1,25 +1,18 @@
-//! Checking an order out, and placing one in one call: what is decided before the saga begins.
+//! Checking an order out: what is decided before the saga begins.
 
 use std::collections::HashMap;
 
 use contracts::{
     article::Article,
-    order::{
-        AdjustmentType, CheckoutRequest, CreateOrderRequest, Order, OrderLine, checkout_request,
-        create_order_request,
-    },
+    order::{AdjustmentType, CheckoutRequest, Order, checkout_request},
     payment::PaymentState,
     user::Address,
 };
-use kit::{
-    Call, Fault, Money, Opened, Written,
-    id::{ArticleId, UserId},
-    reason, replayed,
-};
+use kit::{Call, Fault, Money, Opened, Written, id::ArticleId, reason, replayed};
 use prost::Message;
 use tokio::time::Instant;
 
-use super::{Api, basket::carriage, named, parse};
+use super::{Api, basket::carriage, named};
 use crate::{
     domain::{Adjustment, Event, Line, Offer, State, Step, basket, next},
     error::Error,
@@ -34,10 +27,10 @@ const TRIES: usize = 5;
 const LONGEST: u32 = 4;
 
 /// How a checkout is to be paid, and what is agreed to.
-struct Terms {
-    payment_type: i32,
-    payment_method: String,
-    expected_total: Option<Money>,
+pub(super) struct Terms {
+    pub(super) payment_type: i32,
+    pub(super) payment_method: String,
+    pub(super) expected_total: Option<Money>,
 }
 
 impl Api {
@@ -52,7 +45,7 @@ impl Api {
 
     /// Answers a call whose key is known already as it was answered then; also where the same call is under
     /// way elsewhere, and this one was refused for what that one has changed.
-    async fn once(
+    pub(super) async fn once(
         &self,
         call: &Call,
         work: impl Future<Output = Result<Written<Order>, Error>>,
@@ -243,95 +236,8 @@ impl Api {
         Ok(Begun::Over(Box::new(self.saga.current(id).await?)))
     }
 
-    /// Places an order in one call.
-    pub(crate) async fn place(
-        &self,
-        call: &Call,
-        request: CreateOrderRequest,
-    ) -> Result<Written<Order>, Error> {
-        self.once(call, self.try_place(call, request)).await
-    }
-
-    async fn try_place(&self, call: &Call, request: CreateOrderRequest) -> Result<Written<Order>, Error> {
-        let limit = Instant::now() + ANSWER_WITHIN;
-        let user = match request.user_id.as_str() {
-            "" => call.me()?,
-            text => call.user_id(text, "user_id")?,
-        };
-        let terms =
-            self.terms(request.payment_type, &request.payment_method, request.expected_total.as_ref())?;
-        let wanted = merged(&request.lines)?;
-        let remote = &self.saga.remote;
-        let asked = call.within(CALL);
-        let (address, offers, ()) = tokio::try_join!(
-            self.destination(&asked, user, &request),
-            async { offers(&remote.articles(&asked, wanted.iter().map(|(id, _)| *id)).await?) },
-            remote.can_pay(&asked, terms.payment_type, &terms.payment_method),
-        )?;
-        let mut lines: Vec<Line> = Vec::new();
-        for (id, quantity) in &wanted {
-            let offer = offers.get(id).ok_or_else(|| Fault::not_found("article"))?;
-            basket::add(&mut lines, offer, *quantity)?;
-        }
-        let shipping = basket::currency(&lines).and_then(|currency| self.saga.options.shipping_in(currency));
-        let shipping = shipping.map(|amount| Adjustment::new(AdjustmentType::Shipping, "Shipping", amount));
-        let adjustments = self.with_fee(&lines, shipping.as_slice(), terms.payment_type)?;
-        let total = basket::totals(&lines, &adjustments)?.ok_or(Error::Empty)?.total;
-        if terms.expected_total.is_some_and(|expected| expected != total) {
-            return Err(price_changed(total).into());
-        }
-        let window = self.saga.options.payment_window;
-        let opened = kit::open::<Option<View>, Order, Error, _, _>(self.db(), call, move |tx, claim| {
-            let (lines, adjustments, address) = (lines.clone(), adjustments.clone(), address.clone());
-            let (method, kind) = (terms.payment_method.clone(), terms.payment_type);
-            async move {
-                let mut record = store::create_direct(&tx, user).await?;
-                (record.lines, record.adjustments) = (lines, adjustments);
-                record.order.address = Some(address);
-                start(&tx, &mut record, claim, kind, method).await?;
-                record.order.expire_time = Some(tx.now() + window);
-                record.save().await.map(Some)
-            }
-        })
-        .await?;
-        match Begun::from(opened) {
-            Begun::Changed => Err(Error::LeaseLost),
-            Begun::Replayed(written) => Ok(*written),
-            Begun::Over(message) => Ok(Written { message: *message, replayed: false }),
-            Begun::Fresh(view, guard) => {
-                let message = self.saga.run(call, *view, guard, limit).await?;
-                Ok(Written { message, replayed: false })
-            }
-        }
-    }
-
-    /// Where an order that is placed in one call goes; staff's customer must exist.
-    async fn destination(
-        &self,
-        call: &Call,
-        user: UserId,
-        request: &CreateOrderRequest,
-    ) -> Result<Vec<u8>, Fault> {
-        match &request.destination {
-            Some(create_order_request::Destination::AddressId(id)) => self
-                .saga
-                .remote
-                .address(call, user, id)
-                .await
-                .map(|address| copy_of(&address))
-                .map_err(no_address),
-            Some(create_order_request::Destination::Address(address)) => {
-                if call.me()? != user {
-                    self.saga.remote.user_exists(call, user).await?;
-                }
-                Ok(copy_of(address))
-            }
-            None => Err(Fault::invalid("address_id", "is required, or an address")),
-        }
-    }
-
     /// Reads how it is to be paid.
-    fn terms(
+    pub(super) fn terms(
         &self,
         kind: Option<i32>,
         method: &str,
@@ -346,7 +252,7 @@ impl Api {
     }
 
     /// The adjustments with the payment type's fee in place of any other.
-    fn with_fee(
+    pub(super) fn with_fee(
         &self,
         lines: &[Line],
         adjustments: &[Adjustment],
@@ -385,7 +291,7 @@ impl Api {
 }
 
 /// How the first transaction of a checkout ended.
-enum Begun {
+pub(super) enum Begun {
     Fresh(Box<View>, kit::write::Guard),
     Replayed(Box<Written<Order>>),
     /// There was nothing to begin: this is how the order stands.
@@ -405,7 +311,7 @@ impl From<Opened<Option<View>, Order>> for Begun {
 }
 
 /// Writes the first step of a checkout down: the reservation.
-async fn start(
+pub(super) async fn start(
     tx: &kit::Tx,
     record: &mut Record,
     claim: Option<String>,
@@ -432,7 +338,7 @@ async fn unclaim(tx: &kit::Tx, claim: Option<String>) -> Result<(), Error> {
 }
 
 /// What can be bought of these articles; one that cannot is refused, every one by name.
-fn offers(articles: &[Article]) -> Result<HashMap<ArticleId, Offer>, Fault> {
+pub(super) fn offers(articles: &[Article]) -> Result<HashMap<ArticleId, Offer>, Fault> {
     let mut offers = HashMap::new();
     let mut inactive = Vec::new();
     for article in articles {
@@ -451,32 +357,13 @@ fn offers(articles: &[Article]) -> Result<HashMap<ArticleId, Offer>, Fault> {
     Err(fault)
 }
 
-/// The wanted articles, each once.
-fn merged(lines: &[OrderLine]) -> Result<Vec<(ArticleId, i32)>, Fault> {
-    let mut wanted: Vec<(ArticleId, i32)> = Vec::new();
-    for (place, line) in lines.iter().enumerate() {
-        let id: ArticleId = parse(&line.article_id, &format!("lines[{place}].article_id"))?;
-        match wanted.iter_mut().find(|(known, _)| *known == id) {
-            Some((_, quantity)) => {
-                *quantity += line.quantity;
-                if *quantity > basket::MOST_OF_ONE {
-                    let problem = format!("makes more than {} of one article", basket::MOST_OF_ONE);
-                    return Err(Fault::invalid(format!("lines[{place}].quantity"), problem));
-                }
-            }
-            None => wanted.push((id, line.quantity)),
-        }
-    }
-    Ok(wanted)
-}
-
 /// An order keeps its own copy of an address, without what belongs to the address book.
-fn copy_of(address: &Address) -> Vec<u8> {
+pub(super) fn copy_of(address: &Address) -> Vec<u8> {
     Address { id: String::new(), user_id: String::new(), etag: String::new(), ..address.clone() }
         .encode_to_vec()
 }
 
-fn no_address(fault: Fault) -> Fault {
+pub(super) fn no_address(fault: Fault) -> Fault {
     if fault.code == tonic::Code::NotFound { Fault::not_found("address") } else { fault }
 }
 
@@ -485,7 +372,7 @@ fn is_taken(fault: &Fault) -> bool {
     fault.value("state").is_some_and(|state| states.iter().any(|taken| taken.as_str_name() == state))
 }
 
-fn price_changed(total: Money) -> Fault {
+pub(super) fn price_changed(total: Money) -> Fault {
     let message = format!("the total is {total} now: look at it, then check out again");
     Fault::precondition(reason::PRICE_CHANGED, message).with("total", total)
 }

@@ -2,6 +2,7 @@
 
 mod basket;
 mod checkout;
+mod place;
 mod reads;
 mod staff;
 

@@ -1,0 +1,188 @@
+//! The write path on a real SQLite file.
+
+use contracts::user::{GetUserRequest, User, UserErased};
+use sea_orm::{ConnectionTrait, EntityTrait, PaginatorTrait};
+use sea_orm_migration::{MigrationTrait, MigratorTrait};
+use tonic::{Code, Request};
+
+use super::*;
+use crate::{
+    Caller, Role,
+    call::{Arrival, IDEMPOTENCY_KEY, Roles},
+    db::DatabaseOptions,
+    id::{Id, SessionId, UserId},
+    idempotency::record,
+    outbox::event,
+};
+
+struct Migrator;
+
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(crate::migration::Base)]
+    }
+}
+
+async fn fresh() -> (Db, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}/test.db", folder.path().display());
+    let options = DatabaseOptions {
+        role: Role::User,
+        url,
+        max_connections: 4,
+        clock: crate::Clock::system(),
+        fingerprint_key: [7; 32],
+    };
+    let db = Db::open(options).await.unwrap();
+    assert_eq!(db.migrate::<Migrator>().await.unwrap().len(), 1);
+    (db, folder)
+}
+
+fn caller() -> Caller {
+    Caller::User { id: UserId::new(), roles: Roles::default(), session: SessionId::new() }
+}
+
+fn call(caller: &Caller, key: Option<&str>, body: &str) -> Call {
+    let mut request = Request::new(GetUserRequest { id: body.to_owned() });
+    if let Some(key) = key {
+        request.metadata_mut().insert(IDEMPOTENCY_KEY, key.parse().unwrap());
+    }
+    request.extensions_mut().insert(Arrival {
+        caller: caller.clone(),
+        method: Arc::from("/a/B"),
+        request_id: Arc::from("r"),
+        deadline: None,
+    });
+    Call::of(&request).unwrap()
+}
+
+async fn tell(db: &Db, call: &Call) -> Result<Written<User>, Fault> {
+    write(db, call, |tx| async move {
+        let id = UserId::new();
+        tx.publish(id, &UserErased { user_id: id.to_string() }).await?;
+        Ok::<_, Fault>(User { id: id.to_string(), ..Default::default() })
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_repeat_gets_the_stored_answer_and_does_nothing() {
+    let (db, _folder) = fresh().await;
+    let caller = caller();
+    let first = tell(&db, &call(&caller, Some("k"), "x")).await.unwrap();
+    let again = tell(&db, &call(&caller, Some("k"), "x")).await.unwrap();
+    assert_eq!((first.replayed, again.replayed), (false, true));
+    assert_eq!(first.message, again.message);
+    assert_eq!(event::Entity::find().count(db.read()).await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn a_key_belongs_to_one_request_of_one_caller() {
+    let (db, _folder) = fresh().await;
+    let caller = caller();
+    tell(&db, &call(&caller, Some("k"), "x")).await.unwrap();
+    let other = tell(&db, &call(&caller, Some("k"), "y")).await.unwrap_err();
+    assert_eq!((other.code, other.reason.as_str()), (Code::InvalidArgument, reason::IDEMPOTENCY_KEY_REUSED));
+    assert!(!tell(&db, &call(&self::caller(), Some("k"), "y")).await.unwrap().replayed);
+    // Nobody's keys are told apart by what they ask for.
+    assert!(!tell(&db, &call(&Caller::Anonymous, Some("k"), "x")).await.unwrap().replayed);
+    assert!(!tell(&db, &call(&Caller::Anonymous, Some("k"), "y")).await.unwrap().replayed);
+    assert!(tell(&db, &call(&Caller::Anonymous, Some("k"), "y")).await.unwrap().replayed);
+}
+
+#[tokio::test]
+async fn a_refusal_is_not_stored_and_changes_nothing() {
+    let (db, _folder) = fresh().await;
+    let call = call(&caller(), Some("k"), "x");
+    let refused = write::<User, Fault, _, _>(&db, &call, |tx| async move {
+        tx.publish("x", &UserErased::default()).await?;
+        Err(Fault::not_found("user"))
+    })
+    .await;
+    assert_eq!(refused.unwrap_err().code, Code::NotFound);
+    assert_eq!(event::Entity::find().count(db.read()).await.unwrap(), 0);
+    assert!(!tell(&db, &call).await.unwrap().replayed);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_hundred_calls_at_once_with_one_key_one_does_the_work() {
+    let (db, _folder) = fresh().await;
+    let call = call(&caller(), Some("k"), "x");
+    let tries = (0..100).map(|_| {
+        let (db, call) = (db.clone(), call.clone());
+        tokio::spawn(async move { tell(&db, &call).await })
+    });
+    for outcome in futures::future::join_all(tries).await {
+        match outcome.unwrap() {
+            Ok(_) => {}
+            Err(fault) => assert_eq!(fault.reason, reason::IDEMPOTENCY_IN_PROGRESS),
+        }
+    }
+    assert_eq!(event::Entity::find().count(db.read()).await.unwrap(), 1);
+    assert!(tell(&db, &call).await.unwrap().replayed);
+}
+
+#[tokio::test]
+async fn a_call_of_several_steps_is_in_progress_until_its_last_transaction() {
+    let (db, _folder) = fresh().await;
+    let call = call(&caller(), Some("k"), "x");
+    let opened = open::<(), User, Fault, _, _>(&db, &call, |_, _| async { Ok(()) }).await.unwrap();
+    let Opened::Fresh { claim: Some(claim), guard, .. } = opened else { panic!("not fresh") };
+    assert_eq!(tell(&db, &call).await.unwrap_err().reason, reason::IDEMPOTENCY_IN_PROGRESS);
+    drop(guard);
+    assert_eq!(tell(&db, &call).await.unwrap_err().reason, reason::IDEMPOTENCY_IN_PROGRESS);
+    let refusal = Fault::precondition(reason::OUT_OF_STOCK, "short").with("article_id", "art_1");
+    transact::<_, Fault, _, _>(&db, &call, move |tx| {
+        let (claim, refusal) = (claim.clone(), refusal.clone());
+        async move { Ok(tx.refuse(&claim, &refusal).await?) }
+    })
+    .await
+    .unwrap();
+    let stored = tell(&db, &call).await.unwrap_err();
+    assert_eq!((stored.reason.as_str(), stored.value("article_id")), (reason::OUT_OF_STOCK, Some("art_1")));
+}
+
+#[tokio::test]
+async fn a_client_that_goes_away_leaves_no_half_change() {
+    let (db, _folder) = fresh().await;
+    let call = call(&caller(), Some("k"), "x");
+    let work = write(&db, &call, |tx| async move {
+        tx.publish("x", &UserErased::default()).await?;
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        Ok::<_, Fault>(User::default())
+    });
+    assert!(tokio::time::timeout(Duration::from_millis(10), work).await.is_err());
+    db.drained().await;
+    assert_eq!(event::Entity::find().count(db.read()).await.unwrap(), 1);
+    assert_eq!(record::Entity::find().count(db.read()).await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn what_is_acknowledged_after_a_full_disk_is_committed() {
+    let (db, _folder) = fresh().await;
+    let call = || call(&caller(), None, "x");
+    db.0.writer.execute_unprepared("PRAGMA max_page_count = 1").await.unwrap();
+    let full = async {
+        loop {
+            if let Err(fault) = tell(&db, &call()).await {
+                return fault;
+            }
+        }
+    };
+    assert_eq!(full.await.code, Code::Unavailable);
+    db.0.writer.execute_unprepared("PRAGMA max_page_count = 1000000").await.unwrap();
+    let count = || async { event::Entity::find().count(db.read()).await.unwrap() };
+    let before = count().await;
+    let refused = write::<User, Fault, _, _>(&db, &call(), |_| async { Err(Fault::not_found("user")) }).await;
+    assert_eq!(refused.unwrap_err().code, Code::NotFound);
+    tell(&db, &call()).await.unwrap();
+    assert_eq!(count().await, before + 1);
+}
+
+#[tokio::test]
+async fn a_database_tells_nothing_of_what_was_asked() {
+    let (db, _folder) = fresh().await;
+    tell(&db, &call(&caller(), Some("k"), "a secret")).await.unwrap();
+    let row = record::Entity::find().one(db.read()).await.unwrap().unwrap();
+    assert!(!row.claim.contains('k') && row.fingerprint.len() == 64);
+}
