@@ -5,11 +5,12 @@ use std::{sync::Arc, time::Duration};
 use aws_lc_rs::digest;
 use prost::Message;
 use tokio::time::Instant;
-use tonic::{Request, metadata::MetadataMap};
+use tonic::{Code, Request, metadata::MetadataMap};
 
 use crate::{
     Fault, Role,
     id::{SessionId, UserId},
+    reason,
     telemetry::Trace,
 };
 
@@ -171,9 +172,15 @@ impl Call {
         if self.scope()?.sees(id) { Ok(id) } else { Err(Fault::not_found("user")) }
     }
 
-    /// The signed-in user.
+    /// The signed-in user; a service that calls for itself is none.
     pub fn me(&self) -> Result<UserId, Fault> {
-        self.caller().user().ok_or_else(|| Fault::unauthenticated("sign in first"))
+        self.caller().user().ok_or_else(|| match self.caller() {
+            Caller::Service { .. } => {
+                let message = "a service that calls for itself is no user";
+                Fault::new(Code::InvalidArgument, reason::VALIDATION, message)
+            }
+            _ => Fault::unauthenticated("sign in first"),
+        })
     }
 
     /// The method's path.

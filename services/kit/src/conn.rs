@@ -213,9 +213,9 @@ impl Hop {
     }
 }
 
-/// Whether a callee does not take the caller for another service of the mesh. Services are let in to all
-/// that they call, so this is never about the user on whose behalf it is.
+/// Whether a callee does not take the caller for another service of the mesh. Calls between services carry no
+/// other identity, so this is never about the user on whose behalf it is.
 fn refuses_us(response: &Response<Body>) -> bool {
     let status = response.headers().get("grpc-status").map(HeaderValue::as_bytes);
-    matches!(status, Some(b"16" | b"7"))
+    matches!(status, Some(b"16"))
 }

@@ -116,7 +116,7 @@ async fn the_other_services_read_users_and_addresses_and_change_nothing() {
     assert_eq!(told(order.get_address(get).await).unwrap(), made);
     let nobody =
         told(order.get_user(call.request(GetUserRequest { id: "me".to_owned() })).await).unwrap_err();
-    assert_eq!(nobody.code, Code::Unauthenticated);
+    assert_eq!(nobody.code, Code::InvalidArgument);
     let denied = told(order.update_user(call.request(renamed(&user.id))).await).unwrap_err();
     assert_eq!(denied.code, Code::PermissionDenied);
 }
