@@ -18,6 +18,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         "feira/order/v1/order.proto",
         "feira/payment/v1/payment.proto",
         "feira/mesh/v1/mesh.proto",
+        "google/api/httpbody.proto",
     ])?;
     let out = PathBuf::from(env::var("OUT_DIR")?);
     fs::write(out.join("descriptors.bin"), compiler.encode_file_descriptor_set())?;

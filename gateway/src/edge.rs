@@ -54,7 +54,7 @@ pub async fn handle(State(edge): State<Arc<Edge>>, request: Request) -> Response
             answer
         }
         Found::OtherMethods(methods) => other_method(&parts.method, methods).unwrap_or_else(failed),
-        Found::Nothing => match edge.pages.get(parts.uri.path()) {
+        Found::Nothing => match edge.pages.get(parts.uri.path(), &parts.headers) {
             Some(page) if matches!(parts.method, Method::GET | Method::HEAD) => page,
             Some(_) => other_method(&parts.method, vec![Method::GET]).unwrap_or_else(failed),
             None => failed(Failure::not_found()),

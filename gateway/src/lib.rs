@@ -42,6 +42,7 @@ mod routes;
 mod rpc;
 mod slot;
 mod stream;
+mod swagger;
 mod template;
 mod upload;
 

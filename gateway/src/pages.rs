@@ -7,11 +7,10 @@ use std::{
 
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde_json::json;
-use utoipa_swagger_ui::Config;
 
-use crate::{binding::Binding, openapi};
+use crate::{binding::Binding, openapi, swagger};
 
 /// What the page at `/docs` may do: run its own scripts and call this very origin. Swagger UI styles
 /// elements directly and has its icons inline.
@@ -40,15 +39,15 @@ impl Pages {
         Self { bindings, whole: OnceLock::new(), initializer }
     }
 
-    /// The page at a path.
-    pub fn get(&self, path: &str) -> Option<Response> {
+    /// The page at a path, for a client that sent these headers.
+    pub fn get(&self, path: &str, headers: &HeaderMap) -> Option<Response> {
         match path {
             "/" => Some(root()),
             "/docs" => Some((StatusCode::FOUND, [(header::LOCATION, "/docs/")]).into_response()),
             "/openapi.json" => Some(file("application/json", self.whole().json.clone())),
             "/openapi.yaml" => Some(file("application/yaml", self.whole().yaml.clone())),
             _ => match path.strip_prefix("/docs/") {
-                Some(name) => self.docs(name),
+                Some(name) => self.docs(name, headers),
                 None => self.of_service(path.strip_prefix("/openapi/")?),
             },
         }
@@ -73,18 +72,13 @@ impl Pages {
         }
     }
 
-    fn docs(&self, name: &str) -> Option<Response> {
-        let page = utoipa_swagger_ui::serve(name, Arc::new(Config::from("/openapi.json"))).ok()??;
-        let bytes = match name {
-            "swagger-initializer.js" => self.initializer.clone(),
-            _ => page.bytes.into_owned().into(),
+    fn docs(&self, name: &str, headers: &HeaderMap) -> Option<Response> {
+        let mut response = match name {
+            "" | "index.html" => file("text/html", Bytes::from_static(swagger::PAGE.as_bytes())),
+            "swagger-initializer.js" => file("text/javascript", self.initializer.clone()),
+            _ => swagger::file(name, headers)?,
         };
-        let mut response = file(&page.content_type, bytes);
-        let headers = response.headers_mut();
-        headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
-        if page.gzpipped {
-            headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-        }
+        response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
         Some(response)
     }
 }

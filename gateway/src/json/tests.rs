@@ -215,7 +215,7 @@ proptest! {
     }
 
     /// Whatever is accepted is written so that reading it gives the same, and so that prost-reflect, which
-    /// is more lenient, agrees.
+    /// is more lenient but for an `Any` of no type, agrees.
     #[test]
     fn what_is_accepted_comes_back(json in any_json()) {
         if let Ok(message) = read(&json) {
@@ -231,7 +231,8 @@ proptest! {
             }
             let theirs: serde_json::Value = serde_json::from_str(&json).unwrap();
             let theirs = DynamicMessage::deserialize(everything(), theirs);
-            prop_assert!(theirs.is_ok(), "{json}: {theirs:?}");
+            let typeless = theirs.as_ref().is_err_and(|error| error.to_string().contains("expected '@type'"));
+            prop_assert!(theirs.is_ok() || typeless, "{json}: {theirs:?}");
         }
     }
 }

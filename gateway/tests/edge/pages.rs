@@ -17,7 +17,21 @@ async fn the_page_works_without_the_internet() {
     for file in ["swagger-ui-bundle.js", "swagger-ui.css", "swagger-initializer.js"] {
         assert_eq!(shop.get(&format!("/docs/{file}")).await.status, 200, "{file}");
     }
+    for linked in page.text().split(['"']).filter(|text| text.ends_with(".js") || text.ends_with(".css")) {
+        assert_eq!(shop.get(&format!("/docs/{linked}")).await.status, 200, "{linked}");
+    }
     assert!(shop.get("/docs/swagger-initializer.js").await.text().contains("/openapi.json"));
+}
+
+#[tokio::test]
+async fn its_files_travel_compressed_to_those_who_read_that() {
+    let shop = shop();
+    let get = |headers| shop.send(request("GET", "/docs/swagger-ui.css", headers, Body::empty()));
+    let plain = get(&[]).await;
+    assert!(!plain.headers.contains_key("content-encoding") && plain.text().starts_with(".swagger-ui"));
+    let compressed = get(&[("accept-encoding", "gzip, br")]).await;
+    assert_eq!(compressed.header("content-encoding"), "gzip");
+    assert!(compressed.bytes.len() * 3 < plain.bytes.len());
 }
 
 #[tokio::test]

@@ -1,0 +1,87 @@
+//! The files of Swagger UI, embedded by `build.rs` as compressed as they travel.
+
+use std::io::Read as _;
+
+use axum::response::{IntoResponse as _, Response};
+use bytes::Bytes;
+use flate2::read::GzDecoder;
+use http::{HeaderMap, HeaderValue, header};
+
+/// The page itself.
+pub const PAGE: &str = "<!DOCTYPE html>
+<html lang=\"en\">
+  <head>
+    <meta charset=\"UTF-8\">
+    <title>API documentation</title>
+    <link rel=\"stylesheet\" href=\"swagger-ui.css\">
+    <link rel=\"stylesheet\" href=\"index.css\">
+    <link rel=\"icon\" type=\"image/png\" href=\"favicon-32x32.png\">
+  </head>
+  <body>
+    <div id=\"swagger-ui\"></div>
+    <script src=\"swagger-ui-bundle.js\"></script>
+    <script src=\"swagger-ui-standalone-preset.js\"></script>
+    <script src=\"swagger-initializer.js\"></script>
+  </body>
+</html>
+";
+
+macro_rules! embedded {
+    ($name:literal) => {
+        include_bytes!(concat!(env!("OUT_DIR"), "/", $name, ".gz"))
+    };
+}
+
+/// A file by its name, to a client that said in `headers` which encodings it reads.
+pub fn file(name: &str, headers: &HeaderMap) -> Option<Response> {
+    let (content_type, compressed): (_, &'static [u8]) = match name {
+        "index.css" => ("text/css", embedded!("index.css")),
+        "favicon-32x32.png" => ("image/png", embedded!("favicon-32x32.png")),
+        "swagger-ui.css" => ("text/css", embedded!("swagger-ui.css")),
+        "swagger-ui-bundle.js" => ("text/javascript", embedded!("swagger-ui-bundle.js")),
+        "swagger-ui-standalone-preset.js" => {
+            ("text/javascript", embedded!("swagger-ui-standalone-preset.js"))
+        }
+        _ => return None,
+    };
+    let mut response = if reads_gzip(headers) {
+        ([(header::CONTENT_ENCODING, "gzip")], Bytes::from_static(compressed)).into_response()
+    } else {
+        let mut plain = Vec::new();
+        GzDecoder::new(compressed).read_to_end(&mut plain).ok()?;
+        plain.into_response()
+    };
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
+    Some(response)
+}
+
+/// Whether `Accept-Encoding` (RFC 9110, section 12.5.3) names gzip, and not as refused.
+fn reads_gzip(headers: &HeaderMap) -> bool {
+    headers
+        .get_all(header::ACCEPT_ENCODING)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .any(|offer| {
+            let (coding, weight) = offer.split_once(';').unwrap_or((offer, ""));
+            let weight = weight.trim().strip_prefix("q=").and_then(|weight| weight.parse::<f32>().ok());
+            coding.trim().eq_ignore_ascii_case("gzip") && weight != Some(0.0)
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gzip_goes_to_those_who_read_it() {
+        let reads = |value: &'static str| {
+            reads_gzip(&HeaderMap::from_iter([(header::ACCEPT_ENCODING, HeaderValue::from_static(value))]))
+        };
+        assert!(reads("gzip") && reads("br, GZIP;q=0.5") && reads("deflate,gzip"));
+        assert!(!reads("br") && !reads("gzip;q=0") && !reads("identity, gzip; q=0.0"));
+        assert!(!reads_gzip(&HeaderMap::new()));
+    }
+}
