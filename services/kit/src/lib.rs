@@ -25,6 +25,7 @@ pub mod page;
 pub mod payment_types;
 mod resolve;
 pub mod role;
+mod secret;
 pub mod telemetry;
 pub mod write;
 
@@ -40,4 +41,5 @@ pub use mesh::Mesh;
 pub use money::{Currency, Money};
 pub use page::Page;
 pub use role::Role;
+pub use secret::Secret;
 pub use write::{Opened, Tx, Written, open, transact, write};

@@ -9,7 +9,6 @@ mod keys;
 mod migration;
 mod password;
 mod refresh;
-mod secret;
 mod store;
 mod wrap;
 
@@ -29,7 +28,8 @@ use crate::{
     password::Hasher,
 };
 
-pub use crate::{migration::Migrator, secret::Secret};
+pub use crate::migration::Migrator;
+pub use kit::Secret;
 
 /// What can be set.
 #[derive(clap::Args, Debug, Clone)]
