@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use axum::http::HeaderMap;
 use contracts::payment::{
     AcknowledgePaymentRequest, CapturePaymentRequest, CheckPaymentMethodRequest, CreatePaymentRequest,
     GetPaymentRequest, ListPaymentsRequest, ListPaymentsResponse, ListRefundsRequest, ListRefundsResponse,
-    Payment, Refund, RefundPaymentRequest, VoidPaymentRequest, payment_service_server::PaymentService,
+    Payment, ReceiveProviderEventRequest, Refund, RefundPaymentRequest, VoidPaymentRequest,
+    payment_service_server::PaymentService,
 };
 use kit::{
     Call, Fault, Money, Page, Time,
@@ -19,9 +21,13 @@ use crate::{
     engine::Engine,
     error::Error,
     filter::filter,
+    provider::{LONGEST_ID, Rejection},
     render, store,
     store::{listing, payments, refunds},
 };
+
+/// So many bytes of a webhook are read.
+const LARGEST_EVENT: usize = 1 << 20;
 
 /// The service; cheap to clone.
 #[derive(Clone)]
@@ -41,6 +47,22 @@ impl Payments {
         let provider = self.engine.providers().get(&kind.provider).ok_or(Error::PaymentType)?;
         let name = kind.provider.clone();
         if provider.accepts(method) { Ok(name) } else { Err(Error::PaymentMethod { provider: name }) }
+    }
+
+    /// Takes a provider's webhook.
+    async fn receive(&self, provider: &str, headers: &HeaderMap, body: &[u8]) -> Result<(), Error> {
+        let provider = self.engine.providers().get(provider).ok_or(Error::Provider)?;
+        if body.len() > LARGEST_EVENT {
+            return Err(Rejection::Unreadable("is larger than 1 MiB".to_owned()).into());
+        }
+        let Some(event) = provider.receive(headers, body, self.engine.db().clock().now())? else {
+            return Ok(());
+        };
+        if !(1..=LONGEST_ID).contains(&event.id.chars().count()) {
+            let problem = format!("its id must have 1 to {LONGEST_ID} characters");
+            return Err(Rejection::Unreadable(problem).into());
+        }
+        self.engine.hear(provider.name(), event).await
     }
 
     /// The row that a request asks for.
@@ -194,5 +216,15 @@ impl PaymentService for Payments {
         let next_page_token = page.cut(&mut rows, |row| row.id);
         let refunds = rows.iter().map(render::refund).collect::<Result<_, _>>()?;
         Ok(Response::new(ListRefundsResponse { refunds, next_page_token }))
+    }
+
+    async fn receive_provider_event(
+        &self,
+        request: Request<ReceiveProviderEventRequest>,
+    ) -> Result<Response<()>, Status> {
+        let (headers, _, request) = request.into_parts();
+        let body = request.event.unwrap_or_default().data;
+        self.receive(&request.provider, headers.as_ref(), &body).await?;
+        Ok(Response::new(()))
     }
 }

@@ -4,12 +4,16 @@ use kit::{Fault, Money, reason, write::Failure};
 use sea_orm::DbErr;
 use tonic::{Code, Status};
 
-use crate::domain::State;
+use crate::{domain::State, provider::Rejection};
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("payment not found")]
     NotFound,
+    #[error("there is no such provider")]
+    Provider,
+    #[error(transparent)]
+    Event(#[from] Rejection),
     #[error("the payment id is taken by another payment")]
     Taken,
     #[error("there is no such payment type")]
@@ -45,6 +49,9 @@ impl From<Error> for Fault {
         let message = error.to_string();
         match error {
             Error::NotFound => Fault::not_found("payment"),
+            Error::Provider | Error::Event(Rejection::NoEvents) => Fault::not_found("provider"),
+            Error::Event(Rejection::Forged | Rejection::Stale) => Fault::unauthenticated(message),
+            Error::Event(Rejection::Unreadable(problem)) => Fault::invalid("event", problem),
             Error::Taken => Fault::already_exists("payment", "id"),
             Error::PaymentType => Fault::invalid("payment_type", message),
             Error::PaymentMethod { .. } => Fault::invalid("payment_method", message),

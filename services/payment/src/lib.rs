@@ -16,6 +16,7 @@ mod tests;
 
 use std::{net::SocketAddr, sync::Arc};
 
+use aws_lc_rs::hmac;
 use contracts::payment::payment_service_server::PaymentServiceServer;
 use kit::{Context, Db, Fault, Role, Service, Tasks, payment_types::PaymentTypes};
 use tonic::{Code, server::NamedService, service::Routes};
@@ -27,7 +28,7 @@ use crate::{
     api::Payments,
     domain::Pace,
     engine::Engine,
-    provider::{Provider, Providers, Simulated},
+    provider::{Provider, Providers, Simulated, signature},
     simulator::Simulator,
 };
 
@@ -39,7 +40,8 @@ pub async fn start(
     payment_types: PaymentTypes,
 ) -> Result<Service, Fault> {
     let pace = Pace::new(options.provider_poll_interval);
-    let payments = build(options, pace, db.clone(), context.tasks, payment_types).await?;
+    let derived = context.identity.secret().derive("simulated webhooks");
+    let payments = build(options, pace, db.clone(), context.tasks, payment_types, derived).await?;
     let server = PaymentServiceServer::new(payments);
     Ok(Service {
         role: Role::Payment,
@@ -49,15 +51,19 @@ pub async fn start(
     })
 }
 
-/// Builds the service and starts its background tasks.
+/// Builds the service and starts its background tasks. `webhook_secret` signs the simulated provider's
+/// webhooks where the options name no secret.
 async fn build(
     options: &Options,
     pace: Pace,
     db: Db,
     tasks: Tasks,
     types: PaymentTypes,
+    webhook_secret: [u8; 32],
 ) -> Result<Payments, Fault> {
-    let simulated = simulated(options, &db, &tasks).await?;
+    let given = options.simulator_webhook_secret.as_ref().map(|secret| secret.expose().as_bytes());
+    let webhook_key = signature::key(given.unwrap_or(&webhook_secret));
+    let simulated = simulated(options, &db, &tasks, webhook_key).await?;
     let providers = Providers::new([Arc::new(simulated) as Arc<dyn Provider>]);
     for (number, kind) in types.iter() {
         if providers.get(&kind.provider).is_none() {
@@ -79,7 +85,12 @@ async fn build(
 }
 
 /// The simulated provider's client; its server too, unless that runs elsewhere.
-async fn simulated(options: &Options, db: &Db, tasks: &Tasks) -> Result<Simulated, Fault> {
+async fn simulated(
+    options: &Options,
+    db: &Db,
+    tasks: &Tasks,
+    webhook_key: hmac::Key,
+) -> Result<Simulated, Fault> {
     let url = match &options.simulator_url {
         Some(url) => url.clone(),
         None => format!("http://{}", listen(options, db, tasks).await?),
@@ -95,7 +106,7 @@ async fn simulated(options: &Options, db: &Db, tasks: &Tasks) -> Result<Simulate
             return Err(wrong("it does not begin with http:// and a host".to_owned()));
         }
     }
-    Simulated::new(&url, public_url, options.provider_timeout)
+    Simulated::new(&url, public_url, options.provider_timeout, webhook_key)
 }
 
 /// Starts the simulated provider's server; answers with the address under which this process reaches it.

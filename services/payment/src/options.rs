@@ -2,6 +2,8 @@
 
 use std::{net::SocketAddr, time::Duration};
 
+use kit::Secret;
+
 /// The payment service's options.
 #[derive(Debug, Clone, clap::Args)]
 #[group(skip)]
@@ -19,6 +21,11 @@ pub struct Options {
     /// beginning of action URLs.
     #[arg(long, env = "FEIRA_SIMULATOR_PUBLIC_URL", value_name = "URL")]
     pub simulator_public_url: Option<String>,
+
+    /// The secret by which the simulated payment provider signs its webhooks; derived from the mesh secret
+    /// where none is given.
+    #[arg(long, env = "FEIRA_SIMULATOR_WEBHOOK_SECRET", value_name = "SECRET")]
+    pub simulator_webhook_secret: Option<Secret>,
 
     /// How long the simulated payment provider takes for the payment method `sim_slow`.
     #[arg(long, env = "FEIRA_SIMULATOR_SLOW", default_value = "8s", value_parser = duration, value_name = "DURATION")]
@@ -46,6 +53,7 @@ impl Default for Options {
             simulator_listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             simulator_url: None,
             simulator_public_url: None,
+            simulator_webhook_secret: None,
             simulator_slow: Duration::from_secs(8),
             provider_timeout: Duration::from_secs(10),
             provider_poll_interval: Duration::from_secs(1),

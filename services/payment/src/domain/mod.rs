@@ -2,12 +2,14 @@
 
 mod admission;
 mod balance;
+mod hearing;
 mod outcome;
 mod pace;
 mod state;
 
 pub use admission::{Admission, admit};
 pub use balance::Balance;
+pub use hearing::{Hearing, hear};
 pub use outcome::{Conclusion, Verdict, conclude, learn, verdict};
 pub use pace::Pace;
 pub use state::{Event, Operation, RefundState, State, next};

@@ -37,15 +37,23 @@ pub fn conclude(state: State, operation: Operation, resumed: bool, outcome: &Out
 
 /// What it means that a provider says how a charge stands.
 pub fn learn(told: Told) -> Conclusion {
-    let (event, failure_reason) = match &told.standing {
-        Standing::Working | Standing::Waiting { .. } => (Event::Waits, String::new()),
-        Standing::Authorized => (Event::Authorized, String::new()),
-        Standing::Captured => (Event::Captured, String::new()),
-        Standing::Declined { reason } if reason.is_empty() => (Event::Declined, DECLINED.to_owned()),
-        Standing::Declined { reason } => (Event::Declined, reason.clone()),
-        Standing::Voided => (Event::Voided, String::new()),
+    let failure_reason = match &told.standing {
+        Standing::Declined { reason } if reason.is_empty() => DECLINED.to_owned(),
+        Standing::Declined { reason } => reason.clone(),
+        _ => String::new(),
     };
-    Conclusion::Event { event, told: Some(told), failure_reason }
+    Conclusion::Event { event: event_of(&told.standing), told: Some(told), failure_reason }
+}
+
+/// The event that it is for a payment to stand so at its provider.
+pub fn event_of(standing: &Standing) -> Event {
+    match standing {
+        Standing::Working | Standing::Waiting { .. } => Event::Waits,
+        Standing::Authorized => Event::Authorized,
+        Standing::Captured => Event::Captured,
+        Standing::Declined { .. } => Event::Declined,
+        Standing::Voided => Event::Voided,
+    }
 }
 
 /// An answer that makes no sense in a state is as good as none: the provider is asked again.

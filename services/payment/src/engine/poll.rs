@@ -1,5 +1,7 @@
 //! The poller: takes up what was left lying. Any replica may; the row's lock and version decide who does.
 
+use std::time::Duration;
+
 use kit::{Scope, Tx};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
 use tokio::sync::OwnedSemaphorePermit;
@@ -8,8 +10,11 @@ use super::{Engine, lease::background};
 use crate::{
     domain::{Conclusion, Event, Operation, State},
     error::Error,
-    store::{Payment, payment, payments, refunds},
+    store::{Payment, payment, payments, provider_event, refunds},
 };
+
+/// How long it is remembered that a webhook was taken: longer than any provider delivers it again.
+const KEEP_EVENTS: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// What is due for a payment.
 enum Due {
@@ -21,6 +26,18 @@ enum Due {
 impl Engine {
     /// Polls until the process drains.
     pub fn start(&self) {
+        let engine = self.clone();
+        self.0.tasks.every(Duration::from_secs(3600), move || {
+            let engine = engine.clone();
+            async move {
+                let call = background("prune");
+                let prune =
+                    |tx: Tx| async move { Ok(provider_event::prune(&tx, tx.now() - KEEP_EVENTS).await?) };
+                if let Err(error) = kit::transact::<_, Error, _, _>(&engine.0.db, &call, prune).await {
+                    tracing::warn!(%error, "old webhooks cannot be forgotten");
+                }
+            }
+        });
         let engine = self.clone();
         self.0.tasks.every(self.0.pace.tick(), move || {
             let engine = engine.clone();

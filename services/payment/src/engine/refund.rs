@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use contracts::payment as wire;
 use kit::{
-    Call, Fault, Money, Opened, Scope, Written,
+    Call, Fault, Money, Opened, Scope, Tx, Written,
     id::{Id, PaymentId, RefundId},
 };
 use tokio::sync::oneshot;
@@ -18,6 +18,17 @@ use crate::{
     render,
     store::{Payment, Refund, entry, payments, refunds},
 };
+
+/// What a refund came to.
+pub(super) enum End {
+    GivenBack,
+    /// For good, for the provider's reason.
+    Refused(String),
+    /// Whoever has keys may send it again.
+    Unknown {
+        idempotent: bool,
+    },
+}
 
 impl Engine {
     /// Gives money of a payment back, all that is left where no amount is given.
@@ -143,46 +154,62 @@ impl Engine {
             let (engine, outcome) = (engine.clone(), outcome.clone());
             async move {
                 let before = payments::lock(&tx, Scope::All, payment_id).await?;
-                let mut refund = refunds::lock(&tx, id).await?;
+                let refund = refunds::lock(&tx, id).await?;
                 if refund.version != version {
                     return Ok(refund);
                 }
-                let (minor, mut after) = (refund.amount_minor, before.clone());
-                refund.next_poll_time = None;
-                match outcome.as_ref() {
-                    Ok(_) => {
-                        let (balance, event) = before.balance().give_back(minor).map_err(Fault::internal)?;
-                        after.state = next(before.state, event).map_err(Fault::internal)?;
-                        after.set_balance(balance);
-                        engine.change(&tx, &before, after, "").await?;
-                        entry::book(&tx, &before, id.uuid(), -minor).await?;
-                        refund.state = RefundState::Succeeded;
-                    }
-                    Err(Failure::Refused { reason, .. }) => {
-                        after.set_balance(before.balance().release(minor).map_err(Fault::internal)?);
-                        engine.change(&tx, &before, after, "").await?;
-                        refund.state = RefundState::Failed;
-                        refund.failure_reason = cut(reason.clone());
-                    }
-                    Err(Failure::NotSent { .. } | Failure::Unknown { .. }) => {
-                        // Sent again under its key it is the same refund; without keys, staff must look.
-                        let pause = engine.0.pace.backoff(refund.attempts);
-                        refund.next_poll_time = idempotent.then(|| tx.now() + pause);
-                        refund.attempts = refund.attempts.saturating_add(1);
-                    }
-                }
-                let claim = refund.claim.take();
-                refund.version += 1;
-                refund.update_time = tx.now();
-                refunds::update(&tx, &refund).await?;
-                if let Some(claim) = claim {
-                    tx.answer(&claim, &render::refund(&refund)?).await?;
-                }
-                Ok(refund)
+                let end = match outcome.as_ref() {
+                    Ok(_) => End::GivenBack,
+                    Err(Failure::Refused { reason, .. }) => End::Refused(reason.clone()),
+                    Err(Failure::NotSent { .. } | Failure::Unknown { .. }) => End::Unknown { idempotent },
+                };
+                engine.end_refund(&tx, &before, refund, end).await
             }
         })
         .await;
         self.0.changed.notify_waiters();
         recorded
+    }
+
+    /// Writes what became of a refund that is PENDING. The transaction has locked it and its payment.
+    pub(super) async fn end_refund(
+        &self,
+        tx: &Tx,
+        before: &Payment,
+        mut refund: Refund,
+        end: End,
+    ) -> Result<Refund, Error> {
+        let (minor, mut after) = (refund.amount_minor, before.clone());
+        refund.next_poll_time = None;
+        match end {
+            End::GivenBack => {
+                let (balance, event) = before.balance().give_back(minor).map_err(Fault::internal)?;
+                after.state = next(before.state, event).map_err(Fault::internal)?;
+                after.set_balance(balance);
+                self.change(tx, before, after, "").await?;
+                entry::book(tx, before, refund.id.uuid(), -minor).await?;
+                refund.state = RefundState::Succeeded;
+            }
+            End::Refused(reason) => {
+                after.set_balance(before.balance().release(minor).map_err(Fault::internal)?);
+                self.change(tx, before, after, "").await?;
+                refund.state = RefundState::Failed;
+                refund.failure_reason = cut(reason);
+            }
+            End::Unknown { idempotent } => {
+                // Sent again under its key it is the same refund; without keys, staff must look.
+                let pause = self.0.pace.backoff(refund.attempts);
+                refund.next_poll_time = idempotent.then(|| tx.now() + pause);
+                refund.attempts = refund.attempts.saturating_add(1);
+            }
+        }
+        let claim = refund.claim.take();
+        refund.version += 1;
+        refund.update_time = tx.now();
+        refunds::update(tx, &refund).await?;
+        if let Some(claim) = claim {
+            tx.answer(&claim, &render::refund(&refund)?).await?;
+        }
+        Ok(refund)
     }
 }

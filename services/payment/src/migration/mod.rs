@@ -1,5 +1,6 @@
 //! The schema.
 
+mod events;
 mod payments;
 mod simulator;
 
@@ -10,6 +11,11 @@ pub struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(kit::migration::Base), Box::new(payments::Payments), Box::new(simulator::Simulator)]
+        vec![
+            Box::new(kit::migration::Base),
+            Box::new(payments::Payments),
+            Box::new(simulator::Simulator),
+            Box::new(events::Events),
+        ]
     }
 }

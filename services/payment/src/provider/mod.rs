@@ -1,12 +1,16 @@
 //! What a payment provider is to us: a few operations, each idempotent by a key of ours where the provider
 //! has that, and answers that say what is certain and what is not.
 
+mod event;
+pub mod signature;
 mod simulated;
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use kit::{Money, id::PaymentId};
+use axum::http::HeaderMap;
+use kit::{Money, Time, id::PaymentId};
 
+pub use event::{About, LONGEST_ID, News, ProviderEvent, Rejection, single};
 pub use simulated::Simulated;
 
 /// What a provider can do.
@@ -107,6 +111,18 @@ pub trait Provider: Send + Sync {
 
     /// What became of a charge; `None` where the provider has never heard of it.
     async fn ask(&self, charge: &Charge) -> Result<Option<Told>, Failure>;
+
+    /// Reads a webhook: checks that the provider signed this body not long ago ([`signature`]), and says what
+    /// it means; `None`, where that is nothing to us. A provider that sends webhooks must be one that can be
+    /// asked: what may have been overtaken is asked for.
+    fn receive(
+        &self,
+        _headers: &HeaderMap,
+        _body: &[u8],
+        _now: Time,
+    ) -> Result<Option<ProviderEvent>, Rejection> {
+        Err(Rejection::NoEvents)
+    }
 }
 
 /// The providers of this process, by name.

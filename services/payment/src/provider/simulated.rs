@@ -3,13 +3,21 @@
 
 use std::time::Duration;
 
-use kit::{Fault, Money};
+use aws_lc_rs::hmac;
+use axum::http::HeaderMap;
+use kit::{Fault, Money, Time, id::PaymentId};
 use reqwest::{Client, RequestBuilder, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Capabilities, Charge, Failure, Outcome, Provider, Standing, Told};
+use super::{
+    About, Capabilities, Charge, Failure, News, Outcome, Provider, ProviderEvent, Rejection, Standing, Told,
+    signature, single,
+};
 use crate::simulator::METHODS;
+
+/// The header of its webhooks' signatures.
+pub const SIGNATURE: &str = "x-simulated-signature";
 
 /// How long a connection may take to come about.
 const CONNECT: Duration = Duration::from_secs(1);
@@ -23,12 +31,34 @@ pub struct Simulated {
     /// Without a slash at the end.
     url: String,
     public_url: String,
+    /// Signs its webhooks.
+    webhook_key: hmac::Key,
+}
+
+/// What is read of a webhook.
+#[derive(Debug, Deserialize)]
+struct Webhook {
+    id: String,
+    charge: Answer,
+    refund: Option<WebhookRefund>,
+}
+
+/// A refund in a webhook. Its key is the one that it was asked for by.
+#[derive(Debug, Deserialize)]
+struct WebhookRefund {
+    key: String,
+    status: String,
+    #[serde(default)]
+    reason: String,
 }
 
 /// What is read of a charge.
 #[derive(Debug, Deserialize)]
 struct Answer {
     reference: String,
+    /// Our own id of it.
+    #[serde(default)]
+    id: String,
     status: String,
     #[serde(default)]
     decline_reason: String,
@@ -51,8 +81,14 @@ struct Reason {
 }
 
 impl Simulated {
-    /// A client of the server at `url`, which customers reach at `public_url`.
-    pub fn new(url: &str, public_url: &str, timeout: Duration) -> Result<Self, Fault> {
+    /// A client of the server at `url`, which customers reach at `public_url`, and which signs its webhooks
+    /// with `webhook_key`.
+    pub fn new(
+        url: &str,
+        public_url: &str,
+        timeout: Duration,
+        webhook_key: hmac::Key,
+    ) -> Result<Self, Fault> {
         let client = Client::builder()
             .connect_timeout(CONNECT)
             .timeout(timeout)
@@ -63,6 +99,7 @@ impl Simulated {
             client: client.map_err(Fault::internal)?,
             url: url.trim_end_matches('/').to_owned(),
             public_url: public_url.trim_end_matches('/').to_owned(),
+            webhook_key,
         })
     }
 
@@ -141,6 +178,33 @@ impl Provider for Simulated {
             (StatusCode::NOT_FOUND, _) => Ok(None),
             (status, body) => Err(refused(status, &body)),
         }
+    }
+
+    fn receive(
+        &self,
+        headers: &HeaderMap,
+        body: &[u8],
+        now: Time,
+    ) -> Result<Option<ProviderEvent>, Rejection> {
+        signature::verify(&self.webhook_key, single(headers, SIGNATURE)?, body, now)?;
+        let unreadable = |problem: &dyn std::fmt::Display| Rejection::Unreadable(problem.to_string());
+        let event: Webhook = serde_json::from_slice(body).map_err(|error| unreadable(&error))?;
+        let payment: Result<PaymentId, _> = event.charge.id.parse();
+        // A charge that somebody else made there.
+        let Ok(payment) = payment else { return Ok(None) };
+        let news = match event.refund {
+            None => told(event.charge).map(News::Charge).ok_or_else(|| unreadable(&"unknown status"))?,
+            Some(refund) => {
+                let Ok(id) = refund.key.parse() else { return Ok(None) };
+                let outcome = match refund.status.as_str() {
+                    "succeeded" => Ok(()),
+                    "failed" => Err(refund.reason.to_uppercase()),
+                    _ => return Err(unreadable(&"unknown status of a refund")),
+                };
+                News::Refund { id, outcome }
+            }
+        };
+        Ok(Some(ProviderEvent { id: event.id, about: About::Payment(payment), news }))
     }
 }
 

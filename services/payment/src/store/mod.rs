@@ -5,6 +5,7 @@ pub mod history;
 pub mod listing;
 pub mod payment;
 pub mod payments;
+pub mod provider_event;
 pub mod refund;
 pub mod refunds;
 

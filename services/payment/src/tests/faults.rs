@@ -121,7 +121,8 @@ async fn a_provider_out_of_reach_declines_new_payments_and_leaves_old_ones_alone
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let away = crate::Options { simulator_url: Some(format!("http://{free}")), ..options() };
     let types = "1=simulated".parse().unwrap();
-    let cut_off = crate::build(&away, pace(), shop.db.clone(), shop.tasks.clone(), types).await.unwrap();
+    let (db, tasks) = (shop.db.clone(), shop.tasks.clone());
+    let cut_off = crate::build(&away, pace(), db, tasks, types, WEBHOOK_SECRET).await.unwrap();
     let declined = cut_off.create_payment(request(&mesh(), new(""))).await.unwrap().into_inner();
     assert_eq!(declined.state(), PaymentState::Declined);
     assert_eq!(declined.failure_reason, "PROVIDER_UNAVAILABLE");

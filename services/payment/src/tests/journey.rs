@@ -193,7 +193,11 @@ async fn a_configuration_that_cannot_work_stops_the_start() {
     let shop = Shop::open().await;
     let build = async |options, types: &str| {
         let types = types.parse().unwrap();
-        crate::build(&options, pace(), shop.db.clone(), shop.tasks.clone(), types).await.err().unwrap().reason
+        crate::build(&options, pace(), shop.db.clone(), shop.tasks.clone(), types, WEBHOOK_SECRET)
+            .await
+            .err()
+            .unwrap()
+            .reason
     };
     assert_eq!(build(options(), "1=stripe").await, "CONFIGURATION");
     for url in ["provider:8080", "", "http://", "ftp://x"] {

@@ -8,3 +8,4 @@ mod races;
 mod refunds;
 mod resume;
 mod support;
+mod webhooks;

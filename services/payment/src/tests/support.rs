@@ -2,9 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
+use contracts::google::api::HttpBody;
 use contracts::payment::{
     AcknowledgePaymentRequest, CapturePaymentRequest, CreatePaymentRequest, GetPaymentRequest, Payment,
-    PaymentState, Refund, RefundPaymentRequest, VoidPaymentRequest, payment_service_server::PaymentService,
+    PaymentState, ReceiveProviderEventRequest, Refund, RefundPaymentRequest, VoidPaymentRequest,
+    payment_service_server::PaymentService,
 };
 use kit::{
     Caller, Clock, Db, Fault, Money, Role, Tasks,
@@ -21,8 +23,12 @@ use crate::{
     Migrator, Options,
     api::Payments,
     domain::Pace,
+    provider::signature,
     store::{entry, history, payment},
 };
+
+/// Signs the simulated provider's webhooks.
+pub const WEBHOOK_SECRET: [u8; 32] = [9; 32];
 
 pub struct Shop {
     pub payments: Payments,
@@ -117,7 +123,8 @@ impl Shop {
     async fn on(db: Db, folder: Arc<tempfile::TempDir>, pace: Pace) -> Self {
         let tasks = Tasks::default();
         let types = "1=simulated;2=simulated,percent=1".parse().unwrap();
-        let payments = crate::build(&options(), pace, db.clone(), tasks.clone(), types).await.unwrap();
+        let payments =
+            crate::build(&options(), pace, db.clone(), tasks.clone(), types, WEBHOOK_SECRET).await.unwrap();
         let provider = payments.engine.providers().get("simulated").unwrap().action_url("");
         Self { payments, db, tasks, provider, http: reqwest::Client::new(), _folder: folder }
     }
@@ -191,6 +198,24 @@ impl Shop {
     pub async fn act(&self, url: &str, outcome: &str) -> u16 {
         let answer = self.http.post(url).json(&json!({ "outcome": outcome })).send().await.unwrap();
         answer.status().as_u16()
+    }
+
+    /// Delivers a webhook of the simulated provider.
+    pub async fn deliver(&self, body: &Value) -> Result<(), Status> {
+        let body = body.to_string();
+        let signed =
+            signature::sign(&signature::key(&WEBHOOK_SECRET), self.db.clock().now(), body.as_bytes());
+        self.receive("simulated", Some(&signed), body.as_bytes()).await
+    }
+
+    pub async fn receive(&self, provider: &str, signed: Option<&str>, body: &[u8]) -> Result<(), Status> {
+        let event = HttpBody { data: body.to_vec(), ..HttpBody::default() };
+        let message = ReceiveProviderEventRequest { provider: provider.to_owned(), event: Some(event) };
+        let mut request = request(&Caller::Anonymous, message);
+        if let Some(signed) = signed {
+            request.metadata_mut().insert("x-simulated-signature", signed.parse().unwrap());
+        }
+        self.payments.receive_provider_event(request).await.map(|_| ())
     }
 
     /// The charge at the provider.

@@ -1,0 +1,39 @@
+//! The webhooks that were taken.
+
+use sea_orm_migration::{prelude::*, schema::*};
+
+pub struct Events;
+
+impl MigrationName for Events {
+    fn name(&self) -> &str {
+        "m000004_provider_events"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Events {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        manager
+            .create_table(
+                Table::create()
+                    .table("provider_events")
+                    .col(string_len("provider", 32))
+                    .col(string_len("event_id", 150))
+                    .col(uuid("payment_id"))
+                    .col(big_integer("create_time"))
+                    .primary_key(Index::create().name("provider_events_key").col("provider").col("event_id"))
+                    .to_owned(),
+            )
+            .await?;
+        for (name, table, columns) in [
+            ("provider_events_create_time", "provider_events", ["create_time", "provider"]),
+            ("payments_provider_reference", "payments", ["provider_reference", "provider"]),
+        ] {
+            let [first, second] = columns;
+            manager
+                .create_index(Index::create().name(name).table(table).col(first).col(second).to_owned())
+                .await?;
+        }
+        Ok(())
+    }
+}

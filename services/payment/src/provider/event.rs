@@ -1,0 +1,62 @@
+//! Webhooks: what a provider tells of its own accord.
+
+use axum::http::HeaderMap;
+use kit::id::{PaymentId, RefundId};
+
+use super::Told;
+
+/// One webhook whose signature is good.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProviderEvent {
+    /// The provider's id of it, the same however often it is delivered; at most [`LONGEST_ID`] characters.
+    pub id: String,
+    pub about: About,
+    pub news: News,
+}
+
+/// The longest id of an event, in characters.
+pub const LONGEST_ID: usize = 150;
+
+/// The payment that an event is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum About {
+    Payment(PaymentId),
+    /// The provider's own id of the charge.
+    Reference(String),
+}
+
+/// What an event says. None of it need be the newest: events are late, repeated and out of order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum News {
+    /// How the charge stood when the event was made.
+    Charge(Told),
+    /// What became of a refund: refused for good, with the provider's reason, where it is an error.
+    Refund { id: RefundId, outcome: Result<(), String> },
+    /// Something happened to the charge; asking tells what.
+    Ask,
+}
+
+/// Why a webhook is not taken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Rejection {
+    #[error("this provider sends no events")]
+    NoEvents,
+    /// Not signed by the provider.
+    #[error("the event's signature is missing or wrong")]
+    Forged,
+    /// Signed, but not now: a replay, or a clock that is wrong.
+    #[error("the event's signature is too old, or from the future")]
+    Stale,
+    /// Signed, but not what we understand.
+    #[error("the event cannot be read: {0}")]
+    Unreadable(String),
+}
+
+/// The only value of a header.
+pub fn single<'h>(headers: &'h HeaderMap, name: &str) -> Result<&'h str, Rejection> {
+    let mut values = headers.get_all(name).iter();
+    match (values.next(), values.next()) {
+        (Some(value), None) => value.to_str().map_err(|_| Rejection::Forged),
+        _ => Err(Rejection::Forged),
+    }
+}
