@@ -4,6 +4,7 @@
 #[macro_use]
 mod support;
 
+mod adjustments;
 mod articles;
 mod auth;
 mod bad_input;

@@ -17,6 +17,9 @@ pub enum Error {
     Busy { state: crate::domain::State },
     #[error("the order has no lines")]
     Empty,
+    /// The total would be less than nothing.
+    #[error("the discounts come to more than the order")]
+    Discount { total: kit::Money },
     #[error("changed meanwhile")]
     Stale,
     /// Somebody else has taken the order's checkout over: whatever this one was doing counts no more.
@@ -43,6 +46,11 @@ impl From<Error> for Fault {
                 Fault::illegal_state("a checkout of this order is under way", state.as_str_name())
             }
             Error::Empty => Fault::precondition(reason::EMPTY_ORDER, "the order has no lines"),
+            Error::Discount { total } => {
+                let message =
+                    format!("the discounts would come to more than the order: its total would be {total}");
+                Fault::precondition("DISCOUNT_ABOVE_TOTAL", message).with("total", total)
+            }
             Error::Stale => Fault::etag_mismatch(),
             Error::LeaseLost | Error::OldNews => {
                 Fault::new(tonic::Code::Aborted, "ABORTED", "another process took over: try again")

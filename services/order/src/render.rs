@@ -1,23 +1,26 @@
 //! Orders as the contract shows them.
 
 use contracts::{order, user::Address};
+use kit::Money;
 use prost::Message;
 
 use crate::{
+    domain::{Adjustment, Line, totals, totals::shares},
     error::Error,
     store::{View, event},
 };
 
 /// An order.
 pub fn order(view: &View) -> Result<order::Order, Error> {
-    let totals = crate::domain::basket::totals(&view.lines, &view.adjustments)?;
+    let totals = totals(&view.lines, &view.adjustments)?;
+    let shares = shares(&view.lines, &view.adjustments)?;
     let row = &view.order;
     let address = row.address.as_deref().map(Address::decode).transpose().map_err(kit::Fault::internal)?;
     Ok(order::Order {
         id: row.id.to_string(),
         user_id: row.user_id.to_string(),
         state: order::OrderState::from(row.state).into(),
-        lines: view.lines.iter().map(line).collect::<Result<_, _>>()?,
+        lines: view.lines.iter().zip(shares).map(line).collect::<Result<_, _>>()?,
         adjustments: view.adjustments.iter().map(adjustment).collect(),
         subtotal: totals.map(|totals| totals.subtotal.into()),
         total: totals.map(|totals| totals.total.into()),
@@ -36,7 +39,7 @@ pub fn order(view: &View) -> Result<order::Order, Error> {
     })
 }
 
-fn line(line: &crate::domain::Line) -> Result<order::Line, Error> {
+fn line((line, discount): (&Line, Money)) -> Result<order::Line, Error> {
     Ok(order::Line {
         id: line.id.to_string(),
         article_id: line.article_id.to_string(),
@@ -46,16 +49,18 @@ fn line(line: &crate::domain::Line) -> Result<order::Line, Error> {
         unit_price: Some(line.unit_price.into()),
         total: Some(line.total()?.into()),
         tax_rate_basis_points: line.tax_rate_basis_points,
-        tax_included: Some(line.tax_included()?.into()),
+        tax_included: Some(line.tax_included(discount)?.into()),
+        discount: Some(discount.into()),
     })
 }
 
-fn adjustment(adjustment: &crate::domain::Adjustment) -> order::Adjustment {
+fn adjustment(adjustment: &Adjustment) -> order::Adjustment {
     order::Adjustment {
         id: adjustment.id.to_string(),
         r#type: adjustment.kind.into(),
         label: adjustment.label.clone(),
         amount: Some(adjustment.amount.into()),
+        automatic: adjustment.automatic,
     }
 }
 

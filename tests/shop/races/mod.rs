@@ -1,6 +1,7 @@
 //! Races: what must hold when many calls arrive at the same moment. Each would fail if a handler read first
 //! and wrote then. On PostgreSQL the callers are spread over two replicas of every service.
 
+mod adjustments;
 mod articles;
 mod baskets;
 mod checkouts;

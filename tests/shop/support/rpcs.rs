@@ -112,6 +112,10 @@ rpcs! {
             UpdateLine PATCH "*" ["/v1/orders/{order_id}/lines/{line_id}"];
         remove_line(order::RemoveLineRequest) -> order::Order:
             RemoveLine DELETE "" ["/v1/orders/{order_id}/lines/{line_id}"];
+        add_adjustment(order::AddAdjustmentRequest) -> order::Order:
+            AddAdjustment POST "*" ["/v1/orders/{order_id}/adjustments"];
+        remove_adjustment(order::RemoveAdjustmentRequest) -> order::Order:
+            RemoveAdjustment DELETE "" ["/v1/orders/{order_id}/adjustments/{adjustment_id}"];
         checkout(order::CheckoutRequest) -> order::Order: Checkout POST "*" ["/v1/orders/{id}:checkout"];
         create_order(order::CreateOrderRequest) -> order::Order: CreateOrder POST "*" ["/v1/orders"];
         get_order(order::GetOrderRequest) -> order::Order: GetOrder GET "" ["/v1/orders/{id}"];

@@ -1,18 +1,17 @@
 //! Changing an open order.
 
-use contracts::order::{AddLineRequest, AdjustmentType, Order, RemoveLineRequest, UpdateLineRequest};
+use contracts::order::{AddLineRequest, Order, RemoveLineRequest, UpdateLineRequest};
 use kit::{
     Call, Fault, Written,
     id::{ArticleId, LineId},
     replayed,
 };
 
-use super::{Api, Named, lock, named, parse};
+use super::{Api, Named, adjustments::carriage, lock, named, parse};
 use crate::{
-    domain::{Adjustment, Offer, State, basket, state::Illegal},
+    domain::{Offer, State, basket, state::Illegal},
     error::Error,
     saga::CALL,
-    settings::Options,
     store::{self, Record},
 };
 
@@ -102,24 +101,8 @@ impl Api {
     }
 }
 
-/// Lines change only while the order is open.
-fn must_be_open(record: &Record) -> Result<(), Error> {
+/// Lines and adjustments change only while the order is open.
+pub(super) fn must_be_open(record: &Record) -> Result<(), Error> {
     let state = record.order.state;
     if state == State::Open { Ok(()) } else { Err(Illegal { state }.into()) }
-}
-
-/// Adds the carriage of the order's currency, or takes it away with the last line.
-pub(crate) fn carriage(record: &mut Record, options: &Options) {
-    let shipping = basket::currency(&record.lines).and_then(|currency| options.shipping_in(currency));
-    let has = record.adjustments.iter().position(|adjustment| adjustment.kind == AdjustmentType::Shipping);
-    match (shipping, has) {
-        (Some(amount), Some(place)) => record.adjustments[place].amount = amount,
-        (Some(amount), None) => {
-            record.adjustments.push(Adjustment::new(AdjustmentType::Shipping, "Shipping", amount))
-        }
-        (None, Some(place)) => {
-            record.adjustments.remove(place);
-        }
-        (None, None) => {}
-    }
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use contracts::{
     article::Article,
-    order::{AdjustmentType, CheckoutRequest, Order, checkout_request},
+    order::{CheckoutRequest, Order, checkout_request},
     payment::PaymentState,
     user::Address,
 };
@@ -12,9 +12,13 @@ use kit::{Call, Fault, Money, Opened, Written, id::ArticleId, reason, replayed};
 use prost::Message;
 use tokio::time::Instant;
 
-use super::{Api, basket::carriage, named};
+use super::{
+    Api,
+    adjustments::{carriage, with_carriage},
+    named,
+};
 use crate::{
-    domain::{Adjustment, Event, Line, Offer, State, Step, basket, next},
+    domain::{Event, Line, Offer, State, Step, next, totals},
     error::Error,
     saga::{ANSWER_WITHIN, CALL, LEASE, plan_payment, take_news},
     store::{self, Record, View},
@@ -128,8 +132,10 @@ impl Api {
             let offer = offers.get(&line.article_id).ok_or_else(|| Fault::not_found("article"))?;
             drifted |= line.refresh(offer);
         }
-        let adjustments = self.with_fee(&lines, &view.adjustments, terms.payment_type)?;
-        let total = basket::totals(&lines, &adjustments)?.ok_or(Error::Empty)?.total;
+        let adjustments = with_carriage(&lines, view.adjustments.clone(), &self.saga.options);
+        drifted |= adjustments != view.adjustments;
+        let adjustments = self.with_fee(&lines, adjustments, terms.payment_type)?;
+        let total = totals(&lines, &adjustments)?.ok_or(Error::Empty)?.total;
         if terms.expected_total.map_or(drifted, |expected| expected != total) {
             if drifted {
                 self.refresh(call, view, &lines).await?;
@@ -169,8 +175,8 @@ impl Api {
         address: Option<Vec<u8>>,
         terms: &Terms,
     ) -> Result<Begun, Error> {
-        let adjustments = self.with_fee(&view.lines, &view.adjustments, terms.payment_type)?;
-        let total = basket::totals(&view.lines, &adjustments)?.ok_or(Error::Empty)?.total;
+        let adjustments = self.with_fee(&view.lines, view.adjustments.clone(), terms.payment_type)?;
+        let total = totals(&view.lines, &adjustments)?.ok_or(Error::Empty)?.total;
         if terms.expected_total.is_some_and(|expected| expected != total) {
             return Err(price_changed(total).into());
         }
@@ -249,24 +255,6 @@ impl Api {
         }
         let expected_total = expected.map(|wire| Money::read(wire, "expected_total")).transpose()?;
         Ok(Terms { payment_type, payment_method: method.to_owned(), expected_total })
-    }
-
-    /// The adjustments with the payment type's fee in place of any other.
-    pub(super) fn with_fee(
-        &self,
-        lines: &[Line],
-        adjustments: &[Adjustment],
-        kind: i32,
-    ) -> Result<Vec<Adjustment>, Error> {
-        let mut adjustments: Vec<Adjustment> =
-            adjustments.iter().filter(|adjustment| adjustment.kind != AdjustmentType::Fee).cloned().collect();
-        let total = basket::totals(lines, &adjustments)?.ok_or(Error::Empty)?.total;
-        let kind = self.payment_types.get(kind).ok_or_else(|| Fault::internal("a payment type is gone"))?;
-        let fee = kind.fee(total)?;
-        if fee.minor != 0 {
-            adjustments.push(Adjustment::new(AdjustmentType::Fee, "Payment fee", fee));
-        }
-        Ok(adjustments)
     }
 
     /// Takes the new prices over into an open order.

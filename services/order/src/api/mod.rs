@@ -1,5 +1,6 @@
 //! `OrderService`: what the contract promises, in terms of the domain and the store.
 
+mod adjustments;
 mod basket;
 mod checkout;
 mod place;
@@ -9,10 +10,11 @@ mod staff;
 use std::{pin::Pin, sync::Arc};
 
 use contracts::order::{
-    AddLineRequest, CancelOrderRequest, CheckoutRequest, CreateOrderRequest, DeliverOrderRequest,
-    GetOpenOrderRequest, GetOrderRequest, ListOrderEventsRequest, ListOrderEventsResponse, ListOrdersRequest,
-    ListOrdersResponse, Order, OrderEvent, RemoveLineRequest, ShipOrderRequest, UpdateLineRequest,
-    WatchOrderRequest, order_service_server::OrderService,
+    AddAdjustmentRequest, AddLineRequest, CancelOrderRequest, CheckoutRequest, CreateOrderRequest,
+    DeliverOrderRequest, GetOpenOrderRequest, GetOrderRequest, ListOrderEventsRequest,
+    ListOrderEventsResponse, ListOrdersRequest, ListOrdersResponse, Order, OrderEvent,
+    RemoveAdjustmentRequest, RemoveLineRequest, ShipOrderRequest, UpdateLineRequest, WatchOrderRequest,
+    order_service_server::OrderService,
 };
 use futures::Stream;
 use kit::{
@@ -109,6 +111,22 @@ impl OrderService for Api {
     async fn cancel_order(&self, request: Request<CancelOrderRequest>) -> Result<Response<Order>, Status> {
         let call = Call::of(&request)?;
         Ok(self.cancel(&call, request.into_inner()).await?.into())
+    }
+
+    async fn add_adjustment(
+        &self,
+        request: Request<AddAdjustmentRequest>,
+    ) -> Result<Response<Order>, Status> {
+        let call = Call::of(&request)?;
+        Ok(self.adjust(&call, request.into_inner()).await?.into())
+    }
+
+    async fn remove_adjustment(
+        &self,
+        request: Request<RemoveAdjustmentRequest>,
+    ) -> Result<Response<Order>, Status> {
+        let call = Call::of(&request)?;
+        Ok(self.take_back(&call, request.into_inner()).await?.into())
     }
 
     async fn ship_order(&self, request: Request<ShipOrderRequest>) -> Result<Response<Order>, Status> {

@@ -1,6 +1,6 @@
 //! Placing an order in one call: what is decided before the saga begins.
 
-use contracts::order::{AdjustmentType, CreateOrderRequest, Order, OrderLine, create_order_request};
+use contracts::order::{CreateOrderRequest, Order, OrderLine, create_order_request};
 use kit::{
     Call, Fault, Written,
     id::{ArticleId, UserId},
@@ -9,11 +9,12 @@ use tokio::time::Instant;
 
 use super::{
     Api,
+    adjustments::with_carriage,
     checkout::{Begun, copy_of, no_address, offers, price_changed, start},
     parse,
 };
 use crate::{
-    domain::{Adjustment, Line, basket},
+    domain::{Line, basket, totals},
     error::Error,
     saga::{ANSWER_WITHIN, CALL},
     store::{self, View},
@@ -50,10 +51,9 @@ impl Api {
             let offer = offers.get(id).ok_or_else(|| Fault::not_found("article"))?;
             basket::add(&mut lines, offer, *quantity)?;
         }
-        let shipping = basket::currency(&lines).and_then(|currency| self.saga.options.shipping_in(currency));
-        let shipping = shipping.map(|amount| Adjustment::new(AdjustmentType::Shipping, "Shipping", amount));
-        let adjustments = self.with_fee(&lines, shipping.as_slice(), terms.payment_type)?;
-        let total = basket::totals(&lines, &adjustments)?.ok_or(Error::Empty)?.total;
+        let adjustments = with_carriage(&lines, Vec::new(), &self.saga.options);
+        let adjustments = self.with_fee(&lines, adjustments, terms.payment_type)?;
+        let total = totals(&lines, &adjustments)?.ok_or(Error::Empty)?.total;
         if terms.expected_total.is_some_and(|expected| expected != total) {
             return Err(price_changed(total).into());
         }

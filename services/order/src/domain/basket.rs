@@ -1,9 +1,9 @@
-//! Lines, totals and what is added to them.
+//! Lines: articles in an order, and what they cost.
 
-use contracts::{article::Article, order::AdjustmentType};
+use contracts::article::Article;
 use kit::{
     Currency, Fault, Money,
-    id::{AdjustmentId, ArticleId, Id, LineId},
+    id::{ArticleId, Id, LineId},
     money::MoneyError,
     reason,
 };
@@ -31,9 +31,9 @@ impl Line {
         self.unit_price.times(i64::from(self.quantity))
     }
 
-    /// The tax in it.
-    pub fn tax_included(&self) -> Result<Money, MoneyError> {
-        self.total()?.tax_included(self.tax_rate_basis_points)
+    /// The tax in what is left of it after its share of the discounts.
+    pub fn tax_included(&self, share: Money) -> Result<Money, MoneyError> {
+        self.total()?.plus(share)?.tax_included(self.tax_rate_basis_points)
     }
 
     /// Takes over what the catalogue says now. Answers whether the price is another one.
@@ -44,22 +44,6 @@ impl Line {
         self.unit_price = offer.price;
         self.tax_rate_basis_points = offer.tax_rate_basis_points;
         drifted
-    }
-}
-
-/// A change of an order's total.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Adjustment {
-    pub id: AdjustmentId,
-    pub kind: AdjustmentType,
-    pub label: String,
-    pub amount: Money,
-}
-
-impl Adjustment {
-    /// A new one.
-    pub fn new(kind: AdjustmentType, label: &str, amount: Money) -> Self {
-        Self { id: AdjustmentId::new(), kind, label: label.to_owned(), amount }
     }
 }
 
@@ -98,24 +82,6 @@ impl Offer {
             tax_rate_basis_points: self.tax_rate_basis_points,
         }
     }
-}
-
-/// What an order costs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Totals {
-    pub subtotal: Money,
-    pub total: Money,
-    pub tax_included: Money,
-}
-
-/// Adds an order up; `None` while it has no line.
-pub fn totals(lines: &[Line], adjustments: &[Adjustment]) -> Result<Option<Totals>, MoneyError> {
-    let Some(currency) = currency(lines) else { return Ok(None) };
-    let zero = Money::zero(currency);
-    let subtotal = lines.iter().try_fold(zero, |sum, line| sum.plus(line.total()?))?;
-    let tax_included = lines.iter().try_fold(zero, |sum, line| sum.plus(line.tax_included()?))?;
-    let total = adjustments.iter().try_fold(subtotal, |sum, adjustment| sum.plus(adjustment.amount))?;
-    Ok(Some(Totals { subtotal, total, tax_included }))
 }
 
 /// The first line fixes the currency.
@@ -162,8 +128,6 @@ pub fn currency_mismatch(currency: Currency, offer: &Offer) -> Fault {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
 
     fn offer(minor: i64, currency: &str) -> Offer {
@@ -203,28 +167,5 @@ mod tests {
         let mut lines = Vec::new();
         add(&mut lines, &offer(1, "EUR"), 1).unwrap();
         assert_eq!(add(&mut lines, &offer(1, "USD"), 1).unwrap_err().reason, reason::CURRENCY_MISMATCH);
-    }
-
-    proptest! {
-        #[test]
-        fn the_total_is_the_sum_of_lines_and_adjustments(
-            parts in prop::collection::vec((0i64..10_000_000, 1i32..=1_000), 1..20),
-            shipping in 0i64..100_000,
-        ) {
-            let lines: Vec<Line> = parts.iter().map(|(price, quantity)| offer(*price, "EUR").line(*quantity)).collect();
-            let fee = Adjustment::new(AdjustmentType::Shipping, "", Money::new(shipping, "EUR".parse().unwrap()));
-            let totals = totals(&lines, &[fee]).unwrap().unwrap();
-            let expected: i64 = parts.iter().map(|(price, quantity)| price * i64::from(*quantity)).sum();
-            prop_assert_eq!(totals.subtotal.minor, expected);
-            prop_assert_eq!(totals.total.minor, expected + shipping);
-            prop_assert!(totals.tax_included.minor <= expected);
-        }
-    }
-
-    #[test]
-    fn amounts_beyond_64_bits_are_an_error() {
-        let mut lines = Vec::new();
-        add(&mut lines, &offer(i64::MAX / 2, "EUR"), 3).unwrap();
-        assert_eq!(totals(&lines, &[]), Err(MoneyError::Overflow));
     }
 }

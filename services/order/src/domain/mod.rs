@@ -1,9 +1,13 @@
 //! The rules of baskets and orders: pure, without a database or a clock.
 
+pub mod adjustment;
 pub mod basket;
 pub mod saga;
 pub mod state;
+pub mod totals;
 
-pub use basket::{Adjustment, Line, Offer, Totals};
+pub use adjustment::Adjustment;
+pub use basket::{Line, Offer};
 pub use saga::Step;
 pub use state::{Event, State, next};
+pub use totals::{Totals, totals};

@@ -15,7 +15,7 @@ pub enum Step {
     Pay = 2,
     /// AWAITING_PAYMENT: capture what is authorised.
     Capture = 4,
-    /// AWAITING_PAYMENT: it is captured; turn the reservation into a sale.
+    /// AWAITING_PAYMENT: it is captured, or there is nothing to pay; turn the reservation into a sale.
     Commit = 5,
     /// AWAITING_PAYMENT: not paid in time; void, then give up.
     Expire = 6,

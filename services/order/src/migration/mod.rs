@@ -3,12 +3,17 @@
 use sea_orm_migration::prelude::*;
 
 mod m000002_orders;
+mod m000003_adjustments;
 
 /// All migrations, in order.
 pub struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(kit::migration::Base), Box::new(m000002_orders::Migration)]
+        vec![
+            Box::new(kit::migration::Base),
+            Box::new(m000002_orders::Migration),
+            Box::new(m000003_adjustments::Migration),
+        ]
     }
 }

@@ -1,6 +1,9 @@
 //! The steps of a checkout.
 
-use contracts::payment::{CreatePaymentRequest, Payment, PaymentState};
+use contracts::{
+    order::AdjustmentType,
+    payment::{CreatePaymentRequest, Payment, PaymentState},
+};
 use kit::{
     Call, Fault, Money, Time, Tx,
     id::{Id, PaymentId},
@@ -12,8 +15,8 @@ use super::{After, CALL, LEASE, RESERVATION_MARGIN, Rest, Saga, Settle, rest};
 use crate::{
     domain::{
         Event, State, Step,
-        basket::totals,
         saga::{Follow, follow},
+        totals,
     },
     error::Error,
     remote::is_passing,
@@ -58,9 +61,7 @@ impl Saga {
                     record.happen(Event::Refuse, &fault.message)?;
                     record.order.place_time = None;
                     record.order.expire_time = None;
-                    record
-                        .adjustments
-                        .retain(|adjustment| adjustment.kind != contracts::order::AdjustmentType::Fee);
+                    record.adjustments.retain(|adjustment| !adjustment.is_automatic(AdjustmentType::Fee));
                     Settle::Forget
                 };
                 rest(&tx, record, settle).await
@@ -127,7 +128,7 @@ impl Saga {
         }
     }
 
-    /// AWAITING_PAYMENT: it is captured; the reserved stock is sold.
+    /// AWAITING_PAYMENT: it is captured, or there is nothing to pay; the reserved stock is sold.
     pub(super) async fn commit(&self, call: &Call, view: View) -> Result<After, Error> {
         let id = view.order.id;
         let refused = match self.remote.commit(&call.within(CALL), &view.order).await {
@@ -141,6 +142,9 @@ impl Saga {
                 let refused = refused.clone();
                 async move {
                     match refused {
+                        None if record.order.payment_id.is_none() => {
+                            record.happen(Event::Pay, "nothing to pay")?;
+                        }
                         None => record.happen(Event::Pay, "paid")?,
                         Some(problem) => {
                             record.happen(
@@ -270,16 +274,19 @@ impl Saga {
     }
 }
 
-/// Writes a new payment down and makes having it made the next step.
+/// Writes a new payment down and makes having it made the next step. What costs nothing needs no payment.
 pub async fn plan_payment(tx: &Tx, record: &mut Record, expire_time: Time) -> Result<(), Error> {
-    let payment_id = PaymentId::new();
-    store::plan_payment(tx, record.order.id, payment_id).await?;
+    let free = record.totals()?.is_some_and(|totals| totals.total.minor == 0);
+    let payment_id = (!free).then(PaymentId::new);
+    if let Some(payment_id) = payment_id {
+        store::plan_payment(tx, record.order.id, payment_id).await?;
+    }
     let order = &mut record.order;
-    order.payment_id = Some(payment_id);
+    order.payment_id = payment_id;
     order.payment_failure.clear();
     order.payment_action_url.clear();
     order.expire_time = Some(expire_time);
-    order.step = Step::Pay;
+    order.step = if free { Step::Commit } else { Step::Pay };
     order.lease_until = tx.now() + LEASE;
     Ok(())
 }
@@ -333,6 +340,6 @@ fn payment_of(view: &View) -> Result<PaymentId, Error> {
 
 /// The payment type's fee in an order's total.
 fn fee(view: &View) -> Option<Money> {
-    let kind = contracts::order::AdjustmentType::Fee;
-    view.adjustments.iter().find(|adjustment| adjustment.kind == kind).map(|adjustment| adjustment.amount)
+    let fee = view.adjustments.iter().find(|adjustment| adjustment.is_automatic(AdjustmentType::Fee));
+    fee.map(|adjustment| adjustment.amount)
 }

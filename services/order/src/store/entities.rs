@@ -103,6 +103,8 @@ pub mod adjustment {
         pub label: String,
         pub amount_minor: i64,
         pub currency: String,
+        /// Made by the shop's configuration, not by staff.
+        pub automatic: bool,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -14,11 +14,7 @@ use super::{
     find::{View, lock, locked_basket, view},
 };
 use crate::{
-    domain::{
-        Adjustment, Event, Line, State, Step,
-        basket::{self, Totals},
-        next,
-    },
+    domain::{Adjustment, Event, Line, State, Step, Totals, next, totals},
     error::Error,
 };
 
@@ -117,12 +113,16 @@ impl Record {
 
     /// What it costs; `None` without lines.
     pub fn totals(&self) -> Result<Option<Totals>, Error> {
-        Ok(basket::totals(&self.lines, &self.adjustments)?)
+        Ok(totals(&self.lines, &self.adjustments)?)
     }
 
-    /// Writes everything back and answers with the order as it is now.
+    /// Writes everything back and answers with the order as it is now. Discounts that come to more than the
+    /// order refuse whatever the change was.
     pub async fn save(mut self) -> Result<View, Error> {
         let totals = self.totals()?;
+        if let Some(totals) = totals.filter(|totals| totals.before_fee.minor < 0) {
+            return Err(Error::Discount { total: totals.before_fee });
+        }
         self.order.total_minor = totals.map_or(0, |totals| totals.total.minor);
         self.order.currency = totals.map(|totals| totals.total.currency.to_string());
         self.order.version += 1;
@@ -179,6 +179,7 @@ impl Record {
                 label: Set(adjustment.label.clone()),
                 amount_minor: Set(adjustment.amount.minor),
                 currency: Set(adjustment.amount.currency.to_string()),
+                automatic: Set(adjustment.automatic),
             });
             adjustment::Entity::insert_many(rows).exec_without_returning(tx).await?;
         }

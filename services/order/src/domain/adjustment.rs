@@ -1,0 +1,114 @@
+//! What is added to an order's total and taken off it: by the shop's configuration, and by staff.
+
+use contracts::order::AdjustmentType;
+use kit::{
+    Fault, Money,
+    id::{AdjustmentId, Id},
+};
+
+/// Adjustments by staff in one order at most.
+pub const MOST_BY_STAFF: usize = 20;
+
+/// A change of an order's total.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Adjustment {
+    pub id: AdjustmentId,
+    pub kind: AdjustmentType,
+    pub label: String,
+    /// Negative for a discount, and for nothing else.
+    pub amount: Money,
+    /// Made by the shop's configuration, which replaces it as the order changes; what staff made stays until
+    /// staff removes it.
+    pub automatic: bool,
+}
+
+impl Adjustment {
+    /// One that the shop's configuration makes.
+    pub fn automatic(kind: AdjustmentType, label: &str, amount: Money) -> Self {
+        Self { id: AdjustmentId::new(), kind, label: label.to_owned(), amount, automatic: true }
+    }
+
+    /// One by staff: a discount takes something off, carriage and fees add something.
+    pub fn by_staff(kind: AdjustmentType, label: &str, amount: Money) -> Result<Self, Fault> {
+        match kind {
+            AdjustmentType::Unspecified => return Err(Fault::invalid("type", "is required")),
+            AdjustmentType::Discount if amount.minor >= 0 => {
+                return Err(Fault::invalid("amount", "of a discount must be negative"));
+            }
+            AdjustmentType::Shipping | AdjustmentType::Fee if amount.minor <= 0 => {
+                return Err(Fault::invalid(
+                    "amount",
+                    "must be more than nothing: only a discount is negative",
+                ));
+            }
+            AdjustmentType::Shipping | AdjustmentType::Fee | AdjustmentType::Discount => {}
+        }
+        Ok(Self { id: AdjustmentId::new(), kind, label: label.to_owned(), amount, automatic: false })
+    }
+
+    /// Whether the configuration made it for this.
+    pub fn is_automatic(&self, kind: AdjustmentType) -> bool {
+        self.automatic && self.kind == kind
+    }
+
+    /// What a history calls it.
+    pub fn describe(&self) -> String {
+        let what = match self.kind {
+            AdjustmentType::Shipping => "carriage",
+            AdjustmentType::Fee => "fee",
+            AdjustmentType::Discount => "discount",
+            AdjustmentType::Unspecified => "adjustment",
+        };
+        format!("{what} of {} ({})", self.amount, self.label)
+    }
+}
+
+/// Refuses one more adjustment by staff than there may be.
+pub fn room_for_another(adjustments: &[Adjustment]) -> Result<(), Fault> {
+    if adjustments.iter().filter(|adjustment| !adjustment.automatic).count() < MOST_BY_STAFF {
+        return Ok(());
+    }
+    let message = format!("an order has at most {MOST_BY_STAFF} adjustments by staff");
+    Err(Fault::precondition("LIMIT_EXCEEDED", message))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn eur(minor: i64) -> Money {
+        Money::new(minor, "EUR".parse().unwrap())
+    }
+
+    #[test]
+    fn a_discount_is_negative_and_everything_else_positive() {
+        use AdjustmentType::{Discount, Fee, Shipping, Unspecified};
+        for (kind, minor, refused) in [
+            (Discount, -1, None),
+            (Discount, 0, Some("amount")),
+            (Discount, 1, Some("amount")),
+            (Shipping, 1, None),
+            (Shipping, 0, Some("amount")),
+            (Fee, -1, Some("amount")),
+            (Fee, 1, None),
+            (Unspecified, 1, Some("type")),
+        ] {
+            let made = Adjustment::by_staff(kind, "x", eur(minor));
+            assert_eq!(
+                made.err().map(|fault| fault.fields[0].0.clone()).as_deref(),
+                refused,
+                "{kind:?} {minor}"
+            );
+        }
+    }
+
+    #[test]
+    fn staff_make_so_many_beside_what_the_configuration_makes() {
+        let mut all = vec![Adjustment::automatic(AdjustmentType::Shipping, "Shipping", eur(499))];
+        for _ in 0..MOST_BY_STAFF {
+            room_for_another(&all).unwrap();
+            all.push(Adjustment::by_staff(AdjustmentType::Fee, "x", eur(1)).unwrap());
+        }
+        assert_eq!(room_for_another(&all).unwrap_err().reason, "LIMIT_EXCEEDED");
+    }
+}
