@@ -1,0 +1,73 @@
+//! The user service's published keys, asked for when a token names one that is not known.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
+
+use contracts::user::Jwks;
+use jsonwebtoken::DecodingKey;
+use tokio::{sync::Mutex, time::Instant};
+
+use crate::Fault;
+
+/// Asks the user service for its keys.
+#[async_trait::async_trait]
+pub trait Fetch: Send + Sync {
+    async fn keys(&self) -> Result<Jwks, Fault>;
+}
+
+/// The keys known.
+#[derive(Default)]
+pub struct Keys {
+    known: RwLock<HashMap<String, DecodingKey>>,
+    source: RwLock<Option<Arc<dyn Fetch>>>,
+    /// When they were asked for last, and whether they came.
+    last: Mutex<Option<(Instant, bool)>>,
+}
+
+impl Keys {
+    /// Takes a key set. Keys that are gone from it stop counting.
+    pub fn learn(&self, jwks: &Jwks) {
+        let keys = jwks.keys.iter().filter(|key| key.crv == "Ed25519").filter_map(|key| {
+            DecodingKey::from_ed_components(&key.x).ok().map(|decoding| (key.kid.clone(), decoding))
+        });
+        *self.known.write().unwrap_or_else(PoisonError::into_inner) = keys.collect();
+    }
+
+    /// Uses a key, if it is known.
+    pub fn with<T>(&self, kid: &str, use_it: impl FnOnce(&DecodingKey) -> T) -> Option<T> {
+        self.known.read().unwrap_or_else(PoisonError::into_inner).get(kid).map(use_it)
+    }
+
+    /// Says where to ask for them.
+    pub fn fetch_from(&self, source: Arc<dyn Fetch>) {
+        *self.source.write().unwrap_or_else(PoisonError::into_inner) = Some(source);
+    }
+
+    /// Asks for them now; `None` where nobody is to be asked.
+    pub async fn fetch(&self) -> Result<Option<Jwks>, Fault> {
+        let source = self.source.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let Some(source) = source else { return Ok(None) };
+        source.keys().await.map(Some).map_err(|_| Fault::unavailable("user"))
+    }
+
+    /// Does `fetch`, at most once a second; whoever comes meanwhile waits for the same answer.
+    pub async fn at_most_once_a_second(
+        &self,
+        fetch: impl Future<Output = Result<(), Fault>>,
+    ) -> Result<(), Fault> {
+        let wanted = Instant::now();
+        let mut last = self.last.lock().await;
+        if let Some((begun, known)) = *last
+            && (begun >= wanted || begun.elapsed() < Duration::from_secs(1))
+        {
+            return if known { Ok(()) } else { Err(Fault::unavailable("user")) };
+        }
+        let begun = Instant::now();
+        let fetched = fetch.await;
+        *last = Some((begun, fetched.is_ok()));
+        fetched
+    }
+}

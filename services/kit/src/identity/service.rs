@@ -1,0 +1,70 @@
+//! Service tokens: how one process of the mesh knows another's role, and on whose behalf it calls.
+
+use std::sync::Arc;
+
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header};
+use quick_cache::sync::Cache;
+
+use super::{ISSUER, LEEWAY, MeshSecret, Refused, sha256, tokens};
+use crate::{Caller, Fault, Role, id::UserId};
+
+/// The `typ` of service tokens.
+pub const SERVICE_TOKEN: &str = "feira-service+jwt";
+const LIFE_SECONDS: i64 = 60;
+
+/// Makes and verifies service tokens, each once for many calls.
+pub struct ServiceTokens {
+    key: Arc<[u8]>,
+    /// By their SHA-256; the last is when they expire.
+    verified: Cache<[u8; 32], (Role, Option<UserId>, i64)>,
+    /// The last is until when they count as fresh.
+    made: Cache<(Role, Option<UserId>), (Arc<str>, i64)>,
+}
+
+impl ServiceTokens {
+    /// Tokens of the mesh that has this secret.
+    pub fn new(secret: &MeshSecret) -> Self {
+        Self { key: secret.service.clone(), verified: Cache::new(5_000), made: Cache::new(5_000) }
+    }
+
+    /// The token with which `role` calls.
+    pub fn make(&self, role: Role, on_behalf_of: Option<UserId>, now: i64) -> Result<Arc<str>, Fault> {
+        if let Some((token, fresh_until)) = self.made.get(&(role, on_behalf_of))
+            && now < fresh_until
+        {
+            return Ok(token);
+        }
+        let claims = tokens::ServiceClaims {
+            iss: ISSUER.to_owned(),
+            aud: ISSUER.to_owned(),
+            sub: role.name().to_owned(),
+            on_behalf_of,
+            iat: now,
+            nbf: now,
+            exp: now + LIFE_SECONDS,
+        };
+        let header = Header { typ: Some(SERVICE_TOKEN.to_owned()), ..Header::new(Algorithm::HS256) };
+        let token = jsonwebtoken::encode(&header, &claims, &EncodingKey::from_secret(&self.key))
+            .map_err(Fault::internal)?;
+        let token: Arc<str> = Arc::from(token);
+        self.made.insert((role, on_behalf_of), (token.clone(), now + LIFE_SECONDS / 2));
+        Ok(token)
+    }
+
+    /// Who calls with this token.
+    pub fn verify(&self, token: &str, now: i64) -> Result<Caller, Refused> {
+        let id = sha256(token);
+        if let Some((role, on_behalf_of, expires)) = self.verified.get(&id) {
+            return if expires + LEEWAY > now {
+                Ok(Caller::Service { role, on_behalf_of })
+            } else {
+                Err(Refused::Invalid)
+            };
+        }
+        let key = DecodingKey::from_secret(&self.key);
+        let claims: tokens::ServiceClaims = tokens::read(token, &key, Algorithm::HS256, now)?;
+        let role: Role = claims.sub.parse().map_err(|_| Refused::Invalid)?;
+        self.verified.insert(id, (role, claims.on_behalf_of, claims.exp));
+        Ok(Caller::Service { role, on_behalf_of: claims.on_behalf_of })
+    }
+}

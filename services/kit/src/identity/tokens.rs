@@ -1,0 +1,82 @@
+//! What tokens say, and what is required of all of them.
+
+use jsonwebtoken::{Algorithm, DecodingKey, TokenData, Validation};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use super::{ISSUER, LEEWAY, Refused};
+use crate::{
+    call::Roles,
+    id::{SessionId, UserId},
+};
+
+/// What an access token says.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct AccessClaims {
+    pub iss: String,
+    pub aud: String,
+    pub sub: UserId,
+    /// The session it belongs to.
+    pub sid: SessionId,
+    /// The user's token version: changes of roles or password raise it, and older tokens stop working.
+    pub ver: i64,
+    #[serde(flatten)]
+    pub roles: Roles,
+    pub iat: i64,
+    pub nbf: i64,
+    pub exp: i64,
+}
+
+/// What a service token says.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ServiceClaims {
+    pub iss: String,
+    pub aud: String,
+    /// The calling role.
+    pub sub: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub on_behalf_of: Option<UserId>,
+    pub iat: i64,
+    pub nbf: i64,
+    pub exp: i64,
+}
+
+/// From when until when, in seconds since 1970.
+pub trait Times {
+    fn times(&self) -> (i64, i64);
+}
+
+impl Times for AccessClaims {
+    fn times(&self) -> (i64, i64) {
+        (self.nbf, self.exp)
+    }
+}
+
+impl Times for ServiceClaims {
+    fn times(&self) -> (i64, i64) {
+        (self.nbf, self.exp)
+    }
+}
+
+/// Reads a token signed by `key`; `now` is our own clock, which tests can set.
+pub fn read<C: DeserializeOwned + Clone + Times>(
+    token: &str,
+    key: &DecodingKey,
+    algorithm: Algorithm,
+    now: i64,
+) -> Result<C, Refused> {
+    let read: Result<TokenData<C>, _> = jsonwebtoken::decode(token, key, &validation(algorithm));
+    let claims = read.map_err(|_| Refused::Invalid)?.claims;
+    let (not_before, expires) = claims.times();
+    if not_before - LEEWAY > now || expires + LEEWAY <= now { Err(Refused::Invalid) } else { Ok(claims) }
+}
+
+/// Everything that jsonwebtoken lets pass by default is required here; times are checked by [`read`].
+fn validation(algorithm: Algorithm) -> Validation {
+    let mut validation = Validation::new(algorithm);
+    validation.set_required_spec_claims(&["exp", "nbf", "aud", "iss", "sub"]);
+    validation.set_audience(&[ISSUER]);
+    validation.set_issuer(&[ISSUER]);
+    validation.validate_exp = false;
+    validation.validate_nbf = false;
+    validation
+}
