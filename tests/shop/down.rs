@@ -6,7 +6,9 @@ use contracts::{
     user::GetUserRequest,
 };
 
-use crate::support::{Code, Edge, Refused, Setup, eur, shop::new_order};
+use std::time::{Duration, Instant};
+
+use crate::support::{Backend, Code, Edge, Refused, Setup, eur, shop::new_order, until};
 
 tests!(
     without_payment_browsing_and_baskets_go_on,
@@ -15,8 +17,13 @@ tests!(
     without_order_the_catalogue_goes_on,
     what_was_begun_is_finished_when_the_role_is_back,
     without_the_gateway_grpc_goes_on,
+    a_wrong_mesh_secret_is_an_outage_and_signs_nobody_out,
+    a_restart_while_user_is_down_signs_nobody_out,
 );
 
+each!(on_postgres: Setup::default().on(Backend::Postgres); a_database_that_is_gone_is_told_within_five_seconds);
+
+/// Covers: mesh.down.
 async fn without_payment_browsing_and_baskets_go_on(setup: Setup) {
     let mut mesh = setup.split().over(Edge::Rest).start().await;
     let (staff, ada) = (mesh.admin().await, mesh.shopper().await);
@@ -40,13 +47,12 @@ async fn without_payment_browsing_and_baskets_go_on(setup: Setup) {
     assert!(refusal.info("service").contains("payment"), "{refusal:?}");
 
     mesh.restart("payment");
-    let order =
-        crate::support::until("checkout works again", || async { ada.pay("open", "sim_approve").await.ok() })
-            .await;
+    let order = until("checkout works again", || async { ada.pay("open", "sim_approve").await.ok() }).await;
     ada.until(&order.id, OrderState::Paid).await;
     assert_eq!(staff.stock(&article.id).await, (8, 0, 2));
 }
 
+/// Covers: mesh.down.
 async fn without_article_orders_can_still_be_read(setup: Setup) {
     let mesh = setup.split().over(Edge::Rest).start().await;
     let (staff, ada) = (mesh.admin().await, mesh.shopper().await);
@@ -62,6 +68,7 @@ async fn without_article_orders_can_still_be_read(setup: Setup) {
     assert_eq!(ada.get_open_order(GetOpenOrderRequest {}).await.unwrap().state(), OrderState::Open);
 }
 
+/// Covers: mesh.down.
 async fn without_user_those_who_are_signed_in_go_on(setup: Setup) {
     let mut mesh = setup.split().over(Edge::Rest).start().await;
     let (staff, ada) = (mesh.admin().await, mesh.shopper().await);
@@ -73,12 +80,11 @@ async fn without_user_those_who_are_signed_in_go_on(setup: Setup) {
     ada.get_user(GetUserRequest { id: "me".into() }).await.refused(Code::Unavailable, "UPSTREAM_UNAVAILABLE");
     assert_eq!(mesh.client().sign_in_as("admin", "x").await.unwrap_err().code, Code::Unavailable);
     mesh.restart("user");
-    crate::support::until("she is known again", || async {
-        ada.get_user(GetUserRequest { id: "me".into() }).await.ok()
-    })
-    .await;
+    until("she is known again", || async { ada.get_user(GetUserRequest { id: "me".into() }).await.ok() })
+        .await;
 }
 
+/// Covers: mesh.down.
 async fn without_order_the_catalogue_goes_on(setup: Setup) {
     let mesh = setup.split().over(Edge::Rest).start().await;
     let (staff, ada) = (mesh.admin().await, mesh.shopper().await);
@@ -89,6 +95,7 @@ async fn without_order_the_catalogue_goes_on(setup: Setup) {
     ada.list_orders(ListOrdersRequest::default()).await.refused(Code::Unavailable, "UPSTREAM_UNAVAILABLE");
 }
 
+/// Covers: mesh.down.
 async fn what_was_begun_is_finished_when_the_role_is_back(setup: Setup) {
     let mut mesh = setup.split().env("FEIRA_SIMULATOR_SLOW", "2s").start().await;
     let (staff, ada) = (mesh.admin().await, mesh.shopper().await);
@@ -98,7 +105,7 @@ async fn what_was_begun_is_finished_when_the_role_is_back(setup: Setup) {
         let (ada, id) = (ada.clone(), order.id.clone());
         async move { ada.pay(&id, "sim_slow").await }
     });
-    crate::support::until("the stock is reserved and the payment begun", || async {
+    until("the stock is reserved and the payment begun", || async {
         ada.payments(&order.id).await.first().cloned()
     })
     .await;
@@ -112,6 +119,7 @@ async fn what_was_begun_is_finished_when_the_role_is_back(setup: Setup) {
     assert_eq!(staff.stock(&article.id).await, (9, 0, 1));
 }
 
+/// Covers: mesh.down.
 async fn without_the_gateway_grpc_goes_on(setup: Setup) {
     let mesh = setup.split().start().await;
     mesh.kill("gateway");
@@ -119,4 +127,58 @@ async fn without_the_gateway_grpc_goes_on(setup: Setup) {
     let article = staff.stocked(eur(100), 10).await;
     let order = ada.order(&article.id, 1, "").await.unwrap();
     ada.until(&order.id, OrderState::Paid).await;
+}
+
+/// Covers: mesh.down.
+async fn a_wrong_mesh_secret_is_an_outage_and_signs_nobody_out(setup: Setup) {
+    let mut mesh = setup.split().over(Edge::Rest).start().await;
+    let (staff, ada) = (mesh.admin().await, mesh.shopper().await);
+    let article = staff.stocked(eur(100), 10).await;
+    let basket = ada.add(&article.id, 2).await.unwrap().body;
+    mesh.kill("payment");
+    mesh.restart_with("payment", "FEIRA_MESH_SECRET", "a secret that nobody else in this mesh has");
+
+    let refusal = ada.pay("open", "").await.refused(Code::Unavailable, "UPSTREAM_UNAVAILABLE");
+    assert_eq!((refusal.info("service"), refusal.http.unwrap().as_u16()), ("payment", 503));
+    assert_eq!(ada.see(&basket.id).await.state(), OrderState::Open);
+    assert_eq!(staff.stock(&article.id).await, (10, 0, 0));
+    // It cannot ask for the users' keys either; that is no reason to call a good token bad.
+    ada.list_payments(Default::default()).await.refused(Code::Unavailable, "UPSTREAM_UNAVAILABLE");
+}
+
+/// Covers: mesh.down, user.keys.
+async fn a_restart_while_user_is_down_signs_nobody_out(setup: Setup) {
+    let mut mesh = setup.split().over(Edge::Rest).start().await;
+    let ada = mesh.shopper().await;
+    mesh.kill("user");
+    mesh.kill("order");
+    mesh.restart("order");
+    let list = || ada.list_orders(ListOrdersRequest::default());
+    let refusal = list().await.refused(Code::Unavailable, "UPSTREAM_UNAVAILABLE");
+    assert_eq!((refusal.info("service"), refusal.http.unwrap().as_u16()), ("user", 503));
+    mesh.restart("user");
+    until("she is known again, by the same token", || async { list().await.ok() }).await;
+}
+
+/// Covers: mesh.down, mesh.databases.
+async fn a_database_that_is_gone_is_told_within_five_seconds(setup: Setup) {
+    let mesh = setup.over(Edge::Rest).start().await;
+    let (staff, ada) = (mesh.admin().await, mesh.shopper().await);
+    let article = staff.stocked(eur(100), 10).await;
+    ada.add(&article.id, 2).await.unwrap();
+    mesh.admit("article", false);
+
+    let in_time = |asked: Instant| assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
+    let asked = Instant::now();
+    ada.article(&article.id).await.refused(Code::Unavailable, "UPSTREAM_UNAVAILABLE");
+    in_time(asked);
+    let asked = Instant::now();
+    ada.pay("open", "").await.refused(Code::Unavailable, "UPSTREAM_UNAVAILABLE");
+    in_time(asked);
+    assert_eq!(ada.get_open_order(GetOpenOrderRequest {}).await.unwrap().state(), OrderState::Open);
+
+    mesh.admit("article", true);
+    let order = until("checkout works again", || async { ada.pay("open", "").await.ok() }).await;
+    ada.until(&order.id, OrderState::Paid).await;
+    assert_eq!(staff.stock(&article.id).await, (8, 0, 2));
 }

@@ -155,6 +155,18 @@ impl Mesh {
         self.run(name, running.start);
     }
 
+    /// The same with another setting.
+    pub fn restart_with(&mut self, name: &str, setting: &str, value: &str) {
+        let running = self.processes.get_mut(name).unwrap();
+        running.start = running.start.clone().env(setting, value);
+        self.restart(name);
+    }
+
+    /// Cuts a role off from its database on a server, or lets it in again.
+    pub fn admit(&self, role: &str, admitted: bool) {
+        self.databases.as_ref().expect("a database server").admit(role, admitted);
+    }
+
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }

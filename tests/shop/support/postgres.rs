@@ -41,10 +41,24 @@ impl Databases {
         format!("{}/{}_{role}", self.server.trim_end_matches('/'), self.prefix)
     }
 
-    /// Does something for each, on a runtime of its own: also called where there is no other.
+    /// Refuses a role's connections, old and new, or lets them in again.
+    pub fn admit(&self, role: &str, admitted: bool) {
+        let name = format!("{}_{role}", self.prefix);
+        self.run(vec![
+            format!("ALTER DATABASE {name} WITH ALLOW_CONNECTIONS {admitted}"),
+            format!(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}' AND NOT {admitted}"
+            ),
+        ]);
+    }
+
     fn each(&self, statement: impl Fn(String) -> String) {
+        self.run(ROLES.map(|role| statement(format!("{}_{role}", self.prefix))).into());
+    }
+
+    /// Runs statements on a runtime of its own: also called where there is no other.
+    fn run(&self, statements: Vec<String>) {
         let url = format!("{}/postgres", self.server.trim_end_matches('/'));
-        let statements = ROLES.map(|role| statement(format!("{}_{role}", self.prefix)));
         let work = async move {
             let connection = Database::connect(url).await.expect("PostgreSQL can be reached");
             for statement in statements {
