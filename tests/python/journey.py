@@ -3,6 +3,8 @@
 Usage: journey.py BINARY
 """
 
+# Covers: mesh.clients.
+
 import contextlib
 import json
 import os

@@ -41,6 +41,7 @@ fn by_code(code: &str) -> GetArticleRequest {
     GetArticleRequest { key: Some(Key::Code(code.into())) }
 }
 
+/// Covers: article.price.
 async fn prices_are_exact_in_every_currency(setup: Setup) {
     let mesh = setup.start().await;
     let staff = mesh.admin().await;
@@ -70,6 +71,7 @@ async fn prices_are_exact_in_every_currency(setup: Setup) {
     assert_eq!(create(&staff, idea).await.unwrap().price, None);
 }
 
+/// Covers: article.by-code, article.change.
 async fn an_article_is_read_by_id_and_by_code_and_in_batches(setup: Setup) {
     let mesh = setup.start().await;
     let (staff, anybody) = (mesh.admin().await, mesh.client());
@@ -88,6 +90,7 @@ async fn an_article_is_read_by_id_and_by_code_and_in_batches(setup: Setup) {
     anybody.batch_get_articles(BatchGetArticlesRequest { ids: vec![ids[1].clone(); 101] }).await.names("ids");
 }
 
+/// Covers: article.change, etag.
 async fn an_article_changes_by_mask_and_never_when_stale(setup: Setup) {
     let mesh = setup.start().await;
     let staff = mesh.admin().await;
@@ -107,6 +110,7 @@ async fn an_article_changes_by_mask_and_never_when_stale(setup: Setup) {
     assert_eq!((whole.active, whole.price.clone()), (false, None));
 }
 
+/// Covers: access, article.change.
 async fn an_inactive_article_does_not_exist_for_the_public(setup: Setup) {
     let mesh = setup.start().await;
     let (staff, ada) = (mesh.admin().await, mesh.shopper().await);
@@ -125,6 +129,7 @@ async fn an_inactive_article_does_not_exist_for_the_public(setup: Setup) {
     assert_eq!(listed.articles, [hidden]);
 }
 
+/// Covers: article.change.
 async fn a_deleted_article_is_gone_but_its_orders_go_on(setup: Setup) {
     let mesh = setup.start().await;
     let (staff, ada) = (mesh.admin().await, mesh.shopper().await);
@@ -152,6 +157,7 @@ async fn a_deleted_article_is_gone_but_its_orders_go_on(setup: Setup) {
     ada.until_payment(&ada.see(&paid.id).await.payment_id, contracts::payment::PaymentState::Refunded).await;
 }
 
+/// Covers: access.
 async fn articles_are_for_staff_to_change(setup: Setup) {
     let mesh = setup.start().await;
     let (staff, ada, anybody) = (mesh.admin().await, mesh.shopper().await, mesh.client());
@@ -174,6 +180,7 @@ async fn articles_are_for_staff_to_change(setup: Setup) {
     assert_eq!(staff.article(&made.id).await.unwrap().price, Some(eur(100)));
 }
 
+/// Covers: article.list.
 async fn articles_are_found_filtered_and_ordered(setup: Setup) {
     let mesh = setup.start().await;
     let staff = mesh.admin().await;
@@ -227,6 +234,7 @@ async fn articles_are_found_filtered_and_ordered(setup: Setup) {
     staff.list_articles(by("weight")).await.names("order_by");
 }
 
+/// Covers: article.list.
 async fn pages_of_articles_belong_to_their_arguments(setup: Setup) {
     let mesh = setup.start().await;
     let staff = mesh.admin().await;
@@ -267,6 +275,7 @@ async fn pages_of_articles_belong_to_their_arguments(setup: Setup) {
     staff.list_stock_movements(movements).await.names("page_token");
 }
 
+/// Covers: article.stock.
 async fn stock_moves_for_a_reason_and_every_movement_is_kept(setup: Setup) {
     let mesh = setup.start().await;
     let (staff, ada) = (mesh.admin().await, mesh.shopper().await);

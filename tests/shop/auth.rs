@@ -19,6 +19,7 @@ async fn me(client: &Client) -> Outcome<User> {
     client.get_user(GetUserRequest { id: "me".into() }).await
 }
 
+/// Covers: user.throttle.
 async fn an_unknown_user_and_a_wrong_password_look_the_same(setup: Setup) {
     let mesh = setup.start().await;
     let ada = mesh.shopper().await;
@@ -28,6 +29,7 @@ async fn an_unknown_user_and_a_wrong_password_look_the_same(setup: Setup) {
     assert_eq!((unknown.code, unknown.reason, unknown.message), (wrong.code, wrong.reason, wrong.message));
 }
 
+/// Covers: user.throttle.
 async fn failed_sign_ins_are_throttled_until_the_window_ends(setup: Setup) {
     let setup = setup.env("FEIRA_SIGN_IN_ATTEMPTS", "3").env("FEIRA_SIGN_IN_WINDOW", "2s");
     let mesh = setup.start().await;
@@ -48,6 +50,7 @@ async fn failed_sign_ins_are_throttled_until_the_window_ends(setup: Setup) {
     .await;
 }
 
+/// Covers: user.sign-in.
 async fn a_refresh_token_works_once_and_its_reuse_ends_the_session(setup: Setup) {
     let mesh = setup.start().await;
     let ada = mesh.shopper().await;
@@ -69,6 +72,7 @@ async fn a_refresh_token_works_once_and_its_reuse_ends_the_session(setup: Setup)
     }
 }
 
+/// Covers: user.sign-in.
 async fn signing_out_counts_at_once(setup: Setup) {
     let mesh = setup.start().await;
     let ada = mesh.shopper().await;
@@ -82,6 +86,7 @@ async fn signing_out_counts_at_once(setup: Setup) {
     client.sign_out(SignOutRequest {}).await.refused(Code::Unauthenticated, "UNAUTHENTICATED");
 }
 
+/// Covers: user.keys.
 async fn the_published_keys_are_those_that_sign(setup: Setup) {
     let mesh = setup.start().await;
     let ada = mesh.shopper().await;
@@ -99,6 +104,7 @@ async fn the_published_keys_are_those_that_sign(setup: Setup) {
     assert!(claims.contains(&ada.user.id) && !claims.contains(&ada.user.email), "{claims}");
 }
 
+/// Covers: user.keys, access.
 async fn forged_tokens_count_for_nothing(setup: Setup) {
     let mesh = setup.start().await;
     let ada = mesh.shopper().await;

@@ -71,6 +71,7 @@ impl Shop {
     }
 }
 
+/// Covers: bad-input.
 async fn bad_json_is_refused_by_its_field(setup: Setup) {
     let shop = open(setup).await;
     let lines = "/v1/orders/open/lines";
@@ -129,6 +130,7 @@ async fn bad_json_is_refused_by_its_field(setup: Setup) {
     shop.unchanged().await;
 }
 
+/// Covers: bad-input.
 async fn bad_quantities_are_refused(setup: Setup) {
     let shop = open(setup).await;
     for quantity in [
@@ -161,6 +163,7 @@ async fn bad_quantities_are_refused(setup: Setup) {
     shop.unchanged().await;
 }
 
+/// Covers: bad-input.
 async fn bad_prices_are_refused(setup: Setup) {
     let shop = open(setup).await;
     for (price, field) in [
@@ -191,6 +194,7 @@ async fn bad_prices_are_refused(setup: Setup) {
     shop.unchanged().await;
 }
 
+/// Covers: bad-input.
 async fn bad_texts_are_refused(setup: Setup) {
     let shop = open(setup).await;
     let article = |code: &str, name: &str, description: &str| {
@@ -247,6 +251,7 @@ async fn bad_texts_are_refused(setup: Setup) {
     shop.unchanged().await;
 }
 
+/// Covers: bad-input.
 async fn bad_queries_are_refused(setup: Setup) {
     let shop = open(setup).await;
     for (path, field) in [
@@ -282,6 +287,7 @@ async fn bad_queries_are_refused(setup: Setup) {
     shop.unchanged().await;
 }
 
+/// Covers: bad-input.
 async fn bad_ids_are_refused(setup: Setup) {
     let shop = open(setup).await;
     for (method, path, field) in [
@@ -313,6 +319,7 @@ async fn bad_ids_are_refused(setup: Setup) {
     shop.unchanged().await;
 }
 
+/// Covers: bad-input.
 async fn bad_requests_over_grpc_are_refused(setup: Setup) {
     let mut shop = open(setup).await;
     let grpc = shop.ada.over(Edge::Grpc);

@@ -15,6 +15,7 @@ on_every_database!(a_mesh_killed_in_the_middle_of_checkouts_comes_to_rest);
 const ROUNDS: u64 = 3;
 const SHOPPERS: usize = 12;
 
+/// Covers: mesh.crash, order.checkout.
 async fn a_mesh_killed_in_the_middle_of_checkouts_comes_to_rest(setup: Setup) {
     let backend = setup.backend;
     let mut setup = setup.env("FEIRA_PROVIDER_POLL_INTERVAL", "100ms");

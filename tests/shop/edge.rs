@@ -22,6 +22,7 @@ tests!(
     idempotency_and_retry_are_told_by_headers,
 );
 
+/// Covers: mesh.edge.
 async fn unknown_paths_and_methods_are_errors_like_all_others(setup: Setup) {
     let mesh = setup.start().await;
     let http = mesh.http();
@@ -48,6 +49,7 @@ async fn unknown_paths_and_methods_are_errors_like_all_others(setup: Setup) {
     assert_eq!(reply.header("www-authenticate"), "Bearer");
 }
 
+/// Covers: mesh.edge, bad-input.
 async fn a_body_too_large_or_of_another_type_is_refused(setup: Setup) {
     let mesh = setup.start().await;
     let http = mesh.http();
@@ -64,6 +66,7 @@ async fn a_body_too_large_or_of_another_type_is_refused(setup: Setup) {
     }
 }
 
+/// Covers: mesh.edge.
 async fn both_spellings_are_taken_and_one_is_given(setup: Setup) {
     let mesh = setup.over(Edge::Rest).start().await;
     let ada = mesh.shopper().await;
@@ -90,6 +93,7 @@ async fn both_spellings_are_taken_and_one_is_given(setup: Setup) {
     assert_eq!(article["description"], "");
 }
 
+/// Covers: mesh.edge.
 async fn created_and_empty_answers_have_their_status(setup: Setup) {
     let mesh = setup.over(Edge::Rest).start().await;
     let ada = mesh.shopper().await;
@@ -105,6 +109,7 @@ async fn created_and_empty_answers_have_their_status(setup: Setup) {
     assert_eq!(out.status, 204, "a POST needs no body where there is nothing to say: {}", out.text());
 }
 
+/// Covers: etag.
 async fn if_match_refuses_a_stale_change_by_412(setup: Setup) {
     let mesh = setup.over(Edge::Rest).start().await;
     let ada = mesh.shopper().await;
@@ -154,6 +159,7 @@ async fn long_answers_are_compressed_for_those_who_ask(setup: Setup) {
     assert!(packed.bytes.len() < plain.bytes.len() / 3);
 }
 
+/// Covers: mesh.trace.
 async fn a_request_id_goes_both_ways(setup: Setup) {
     let mesh = setup.start().await;
     for path in ["/v1/articles", "/nothing", "/v1/users/me"] {
@@ -169,6 +175,7 @@ async fn a_request_id_goes_both_ways(setup: Setup) {
     assert_ne!(bad.header("x-request-id"), "a b\tc", "not fit for a log");
 }
 
+/// Covers: access.
 async fn only_mesh_services_call_mesh_methods(setup: Setup) {
     use contracts::{article, mesh::*, payment};
     let mesh = setup.start().await;
@@ -211,6 +218,7 @@ async fn only_mesh_services_call_mesh_methods(setup: Setup) {
     assert_eq!(status.code(), tonic::Code::Unauthenticated);
 }
 
+/// Covers: mesh.edge.
 async fn every_rpc_is_where_the_contract_says(setup: Setup) {
     let mesh = setup.start().await;
     let document = mesh.http().get("/openapi.json").await.expect(200).clone();
@@ -256,6 +264,7 @@ fn is_method(key: &str) -> bool {
     ["get", "post", "patch", "put", "delete"].contains(&key)
 }
 
+/// Covers: mesh.docs.
 async fn the_openapi_document_describes_every_path(setup: Setup) {
     let mesh = setup.start().await;
     let reply = mesh.http().get("/openapi.json").await;
@@ -298,6 +307,7 @@ async fn the_openapi_document_describes_every_path(setup: Setup) {
     assert!(yaml.text().lines().any(|line| line.starts_with("openapi: 3.1")));
 }
 
+/// Covers: mesh.docs.
 async fn the_documentation_works_offline(setup: Setup) {
     let mesh = setup.start().await;
     let http = mesh.http();
@@ -327,6 +337,7 @@ async fn the_documentation_works_offline(setup: Setup) {
     http.get("/docs/nothing.js").await.refused(404, "NOT_FOUND", "NOT_FOUND");
 }
 
+/// Covers: idempotency, mesh.edge.
 async fn idempotency_and_retry_are_told_by_headers(setup: Setup) {
     let mesh = setup.over(Edge::Rest).env("FEIRA_SIGN_IN_ATTEMPTS", "1").start().await;
     let ada = mesh.shopper().await;

@@ -23,6 +23,7 @@ on_both_edges!(
     a_key_outlives_a_restart,
 );
 
+/// Covers: idempotency.
 async fn an_answer_is_given_again_and_says_so(setup: Setup) {
     let mesh = setup.start().await;
     let (staff, ada) = (mesh.admin().await, mesh.shopper().await);
@@ -75,6 +76,7 @@ async fn an_answer_is_given_again_and_says_so(setup: Setup) {
     assert!(ada.with_key("cancel").cancel_order(cancel).await.unwrap().replayed());
 }
 
+/// Covers: idempotency.
 async fn a_checkout_is_answered_again(setup: Setup) {
     let mesh = setup.start().await;
     let (staff, ada) = (mesh.admin().await, mesh.shopper().await);
@@ -89,6 +91,7 @@ async fn a_checkout_is_answered_again(setup: Setup) {
     ada.get_open_order(GetOpenOrderRequest {}).await.missing();
 }
 
+/// Covers: idempotency.
 async fn a_shortage_is_refused_again(setup: Setup) {
     let mesh = setup.start().await;
     let (staff, ada) = (mesh.admin().await, mesh.shopper().await);
@@ -102,6 +105,7 @@ async fn a_shortage_is_refused_again(setup: Setup) {
     assert_eq!(ada.list_orders(ListOrdersRequest::default()).await.unwrap().orders.len(), 1);
 }
 
+/// Covers: idempotency.
 async fn a_key_belongs_to_one_request_of_one_caller_and_one_method(setup: Setup) {
     let mesh = setup.start().await;
     let (staff, ada, bob) = (mesh.admin().await, mesh.shopper().await, mesh.shopper().await);
@@ -121,6 +125,7 @@ async fn a_key_belongs_to_one_request_of_one_caller_and_one_method(setup: Setup)
     assert!(!other.replayed() && one.id != other.id);
 }
 
+/// Covers: idempotency.
 async fn a_refusal_is_not_kept(setup: Setup) {
     let mesh = setup.start().await;
     let (staff, ada) = (mesh.admin().await, mesh.shopper().await);
@@ -138,6 +143,7 @@ async fn a_refusal_is_not_kept(setup: Setup) {
     keyed.create_user(taken).await.refused(Code::AlreadyExists, "ALREADY_EXISTS");
 }
 
+/// Covers: idempotency.
 async fn a_key_that_is_none_is_refused(setup: Setup) {
     let mesh = setup.start().await;
     let (staff, ada) = (mesh.admin().await, mesh.shopper().await);
@@ -149,6 +155,7 @@ async fn a_key_that_is_none_is_refused(setup: Setup) {
     ada.with_key(&"x".repeat(255)).add(&article.id, 1).await.unwrap();
 }
 
+/// Covers: idempotency.
 async fn tokens_are_never_given_again(setup: Setup) {
     let mesh = setup.start().await;
     let ada = mesh.shopper().await;
@@ -163,6 +170,7 @@ async fn tokens_are_never_given_again(setup: Setup) {
     refresh(&again.refresh_token).await.refused(Code::Unauthenticated, "UNAUTHENTICATED");
 }
 
+/// Covers: idempotency.
 async fn a_key_outlives_a_restart(setup: Setup) {
     let mut mesh = setup.start().await;
     let (staff, ada) = (mesh.admin().await, mesh.shopper().await);

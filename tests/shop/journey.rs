@@ -24,10 +24,14 @@ each!(in_five_processes: Setup::default().split(); the_journey_over_grpc, the_jo
 each!(in_five_processes_on_postgres: Setup::default().split().on(Backend::Postgres);
     the_journey_over_grpc, the_journey_over_rest);
 
+/// Covers: user.register, user.who-am-i, user.sign-in, article.change, order.basket, order.checkout.
+/// Covers: payment.simulated, order.ship, order.history, order.cancel, mesh.split, mesh.databases.
 async fn the_journey_over_grpc(setup: Setup) {
     the_journey(setup.over(Edge::Grpc).start().await).await;
 }
 
+/// Covers: user.register, user.who-am-i, user.sign-in, article.change, order.basket, order.checkout.
+/// Covers: payment.simulated, order.ship, order.history, order.cancel, mesh.split, mesh.databases.
 async fn the_journey_over_rest(setup: Setup) {
     the_journey(setup.over(Edge::Rest).start().await).await;
 }

@@ -43,6 +43,7 @@ fn line(order_id: &str, article_id: &str, quantity: i32) -> AddLineRequest {
     AddLineRequest { order_id: order_id.into(), article_id: article_id.into(), quantity, etag: String::new() }
 }
 
+/// Covers: order.basket.
 async fn a_read_never_makes_a_basket(setup: Setup) {
     let mesh = setup.start().await;
     let ada = mesh.shopper().await;
@@ -60,6 +61,7 @@ async fn a_read_never_makes_a_basket(setup: Setup) {
         .refused(Code::Unauthenticated, "UNAUTHENTICATED");
 }
 
+/// Covers: order.basket.
 async fn the_first_line_fixes_the_currency(setup: Setup) {
     let mesh = setup.start().await;
     let (staff, ada) = (mesh.admin().await, mesh.shopper().await);
@@ -76,6 +78,7 @@ async fn the_first_line_fixes_the_currency(setup: Setup) {
     assert_eq!(ada.add(&yen.id, 2).await.unwrap().total, Some(money(240, 0, "JPY")));
 }
 
+/// Covers: order.basket.
 async fn a_line_has_at_most_a_thousand_and_an_order_a_hundred_lines(setup: Setup) {
     let mesh = setup.start().await;
     let (staff, ada) = (mesh.admin().await, mesh.shopper().await);
@@ -93,6 +96,7 @@ async fn a_line_has_at_most_a_thousand_and_an_order_a_hundred_lines(setup: Setup
     ada.update_line(request).await.missing();
 }
 
+/// Covers: access, order.list.
 async fn somebody_elses_order_looks_missing(setup: Setup) {
     let mesh = setup.start().await;
     let (staff, ada, eve) = (mesh.admin().await, mesh.shopper().await, mesh.shopper().await);
@@ -127,6 +131,7 @@ async fn somebody_elses_order_looks_missing(setup: Setup) {
     assert_eq!(ada.see(&order.id).await, order);
 }
 
+/// Covers: order.checkout.
 async fn an_empty_order_is_not_checked_out(setup: Setup) {
     let mesh = setup.start().await;
     let (staff, ada) = (mesh.admin().await, mesh.shopper().await);
@@ -151,6 +156,7 @@ async fn an_empty_order_is_not_checked_out(setup: Setup) {
     assert_eq!(staff.stock(&article.id).await, (5, 0, 0));
 }
 
+/// Covers: order.checkout, article.reserve.
 async fn a_shortage_refuses_the_checkout_and_changes_nothing(setup: Setup) {
     let mesh = setup.start().await;
     let (staff, ada) = (mesh.admin().await, mesh.shopper().await);
@@ -178,6 +184,7 @@ async fn a_shortage_refuses_the_checkout_and_changes_nothing(setup: Setup) {
     ada.until(&order.id, OrderState::Paid).await;
 }
 
+/// Covers: order.place.
 async fn a_shortage_keeps_an_order_placed_in_one_call_as_cancelled(setup: Setup) {
     let mesh = setup.start().await;
     let (staff, ada) = (mesh.admin().await, mesh.shopper().await);
@@ -190,6 +197,7 @@ async fn a_shortage_keeps_an_order_placed_in_one_call_as_cancelled(setup: Setup)
     assert!(ada.payments(&order.id).await.is_empty());
 }
 
+/// Covers: order.checkout.
 async fn a_changed_price_refuses_once_unless_the_total_was_accepted(setup: Setup) {
     let mesh = setup.start().await;
     let (staff, ada) = (mesh.admin().await, mesh.shopper().await);
@@ -220,6 +228,7 @@ async fn a_changed_price_refuses_once_unless_the_total_was_accepted(setup: Setup
     assert_eq!(cents(&ada.see(&order.id).await.total), 500);
 }
 
+/// Covers: order.checkout.
 async fn an_article_withdrawn_from_sale_refuses_the_checkout(setup: Setup) {
     let mesh = setup.start().await;
     let (staff, ada) = (mesh.admin().await, mesh.shopper().await);
@@ -234,6 +243,7 @@ async fn an_article_withdrawn_from_sale_refuses_the_checkout(setup: Setup) {
     assert_eq!(ada.see("open").await.state(), OrderState::Open);
 }
 
+/// Covers: access.
 async fn an_address_of_somebody_else_is_not_shipped_to(setup: Setup) {
     let mesh = setup.start().await;
     let (staff, ada, eve) = (mesh.admin().await, mesh.shopper().await, mesh.shopper().await);
@@ -249,6 +259,7 @@ async fn an_address_of_somebody_else_is_not_shipped_to(setup: Setup) {
     assert_eq!(staff.stock(&article.id).await, (10, 0, 0));
 }
 
+/// Covers: order.place.
 async fn staff_place_an_order_for_a_user(setup: Setup) {
     let mesh = setup.start().await;
     let (staff, ada) = (mesh.admin().await, mesh.shopper().await);
@@ -266,6 +277,7 @@ async fn staff_place_an_order_for_a_user(setup: Setup) {
     staff.create_order(CreateOrderRequest { user_id, ..new_order(&article.id, 1, "") }).await.missing();
 }
 
+/// Covers: etag.
 async fn a_stale_order_is_not_changed(setup: Setup) {
     let mesh = setup.start().await;
     let (staff, ada) = (mesh.admin().await, mesh.shopper().await);
@@ -288,6 +300,7 @@ async fn a_stale_order_is_not_changed(setup: Setup) {
     ada.until(&order.id, OrderState::Paid).await;
 }
 
+/// Covers: order.adjust, payment.types.
 async fn shipping_and_fees_are_adjustments(setup: Setup) {
     let setup = setup
         .env("FEIRA_SHIPPING", "4.99 EUR")
@@ -316,6 +329,7 @@ async fn shipping_and_fees_are_adjustments(setup: Setup) {
     assert_eq!((cents(&order.total), order.payment_type), (1500, 1));
 }
 
+/// Covers: order.ship.
 async fn staff_ship_what_is_paid_and_deliver_what_is_shipped(setup: Setup) {
     let mesh = setup.start().await;
     let (staff, ada) = (mesh.admin().await, mesh.shopper().await);
@@ -339,6 +353,7 @@ async fn staff_ship_what_is_paid_and_deliver_what_is_shipped(setup: Setup) {
     ada.cancel(&order.id).await.refused(Code::FailedPrecondition, "ILLEGAL_STATE");
 }
 
+/// Covers: order.list.
 async fn orders_are_listed_page_by_page_and_filtered(setup: Setup) {
     let mesh = setup.start().await;
     let (staff, ada, bob) = (mesh.admin().await, mesh.shopper().await, mesh.shopper().await);
@@ -389,6 +404,7 @@ async fn orders_are_listed_page_by_page_and_filtered(setup: Setup) {
     staff.list_orders(other).await.names("page_token");
 }
 
+/// Covers: payment.simulated.
 async fn an_action_refused_at_the_bank_leaves_the_order_waiting(setup: Setup) {
     let mesh = setup.start().await;
     let (staff, ada) = (mesh.admin().await, mesh.shopper().await);
@@ -414,6 +430,7 @@ async fn an_action_refused_at_the_bank_leaves_the_order_waiting(setup: Setup) {
     assert_eq!(payments.iter().filter(|it| it.state() == PaymentState::Captured).count(), 1, "{payments:#?}");
 }
 
+/// Covers: order.expire.
 async fn an_order_not_paid_in_time_expires_and_its_stock_comes_back(setup: Setup) {
     let mesh = setup.env("FEIRA_PAYMENT_WINDOW", "1").start().await;
     let (staff, ada) = (mesh.admin().await, mesh.shopper().await);
@@ -430,6 +447,7 @@ async fn an_order_not_paid_in_time_expires_and_its_stock_comes_back(setup: Setup
     ada.pay(&waiting.id, "sim_approve").await.refused(Code::FailedPrecondition, "ILLEGAL_STATE");
 }
 
+/// Covers: order.cancel.
 async fn a_basket_is_cancelled_too(setup: Setup) {
     let mesh = setup.start().await;
     let (staff, ada) = (mesh.admin().await, mesh.shopper().await);

@@ -32,6 +32,7 @@ fn refund(id: &str, cents: i64) -> RefundPaymentRequest {
     RefundPaymentRequest { id: id.into(), amount: Some(eur(cents)), reason: "scratched".into() }
 }
 
+/// Covers: access, payment.acknowledge.
 async fn payments_are_their_owners_to_see_and_staffs_to_move(setup: Setup) {
     let mesh = setup.start().await;
     let (staff, ada, eve) = (mesh.admin().await, mesh.shopper().await, mesh.shopper().await);
@@ -56,6 +57,7 @@ async fn payments_are_their_owners_to_see_and_staffs_to_move(setup: Setup) {
     staff.get_payment(GetPaymentRequest { id: "pay_01h455vb4pex5vsknk084sn02q".into() }).await.missing();
 }
 
+/// Covers: payment.refund.
 async fn a_payment_is_refunded_in_parts_and_never_beyond_what_was_captured(setup: Setup) {
     let mesh = setup.start().await;
     let (staff, ada) = (mesh.admin().await, mesh.shopper().await);
@@ -89,6 +91,7 @@ async fn a_payment_is_refunded_in_parts_and_never_beyond_what_was_captured(setup
     assert!(refunds.iter().all(|it| it.state() == RefundState::Succeeded));
 }
 
+/// Covers: payment.list.
 async fn payments_are_filtered_within_inclusive_bounds(setup: Setup) {
     let mesh = setup.start().await;
     let (staff, ada, bob) = (mesh.admin().await, mesh.shopper().await, mesh.shopper().await);
@@ -126,6 +129,7 @@ async fn payments_are_filtered_within_inclusive_bounds(setup: Setup) {
     assert!(bob.list_payments(hers).await.map(|it| it.body.payments).unwrap_or_default().is_empty());
 }
 
+/// Covers: payment.acknowledge.
 async fn what_is_captured_is_not_voided_and_what_is_voided_not_captured(setup: Setup) {
     let mesh = setup.start().await;
     let (staff, ada) = (mesh.admin().await, mesh.shopper().await);
@@ -146,6 +150,7 @@ async fn what_is_captured_is_not_voided_and_what_is_voided_not_captured(setup: S
     staff.refund_payment(refund(&id, 1)).await.refused(Code::FailedPrecondition, "ILLEGAL_STATE");
 }
 
+/// Covers: payment.acknowledge.
 async fn a_waiting_payment_is_voided_by_staff(setup: Setup) {
     let mesh = setup.start().await;
     let (staff, ada) = (mesh.admin().await, mesh.shopper().await);
@@ -164,6 +169,7 @@ async fn a_waiting_payment_is_voided_by_staff(setup: Setup) {
     staff.until_stock(&article.id, (9, 0, 1)).await;
 }
 
+/// Covers: order.checkout.
 async fn a_checkout_does_not_wait_longer_than_five_seconds(setup: Setup) {
     let mesh = setup.env("FEIRA_SIMULATOR_SLOW", "7s").start().await;
     let (staff, ada) = (mesh.admin().await, mesh.shopper().await);
@@ -178,6 +184,7 @@ async fn a_checkout_does_not_wait_longer_than_five_seconds(setup: Setup) {
     assert_eq!(ada.payments(&order.id).await.len(), 1);
 }
 
+/// Covers: payment.create.
 async fn a_lost_answer_is_asked_for_and_never_charged_again(setup: Setup) {
     let mesh = setup
         .env("FEIRA_SIMULATOR_SLOW", "2s")

@@ -51,6 +51,7 @@ fn fails(start: &Start, code: i32, said: &str) {
     assert!(lines[0].contains(said), "says {said:?}: {}", lines[0]);
 }
 
+/// Covers: mesh.program.
 async fn standard_output_has_the_ready_line_and_nothing_else(setup: Setup) {
     let mesh = setup.start().await;
     let ada = mesh.shopper().await;
@@ -72,6 +73,7 @@ async fn standard_output_has_the_ready_line_and_nothing_else(setup: Setup) {
     assert!(!log.contains(ADMIN_PASSWORD) && !log.contains("long enough 1"), "no secret in the log");
 }
 
+/// Covers: mesh.databases.
 async fn a_second_start_finds_its_data(setup: Setup) {
     let mut mesh = setup.start().await;
     let (staff, ada) = (mesh.admin().await, mesh.shopper().await);
@@ -90,6 +92,7 @@ async fn a_second_start_finds_its_data(setup: Setup) {
     assert_eq!(mesh.admin().await.stock(&article.id).await, (4, 0, 1));
 }
 
+/// Covers: mesh.drain.
 async fn a_checkout_under_way_is_finished_before_the_end(setup: Setup) {
     let mut mesh = setup.env("FEIRA_SIMULATOR_SLOW", "1s").start().await;
     let (staff, ada) = (mesh.admin().await, mesh.shopper().await);
@@ -113,6 +116,7 @@ async fn a_checkout_under_way_is_finished_before_the_end(setup: Setup) {
     assert_eq!(ada.payments(&order.id).await.len(), 1);
 }
 
+/// Covers: mesh.health, mesh.program.
 async fn health_tells_whether_it_serves(setup: Setup) {
     let mesh = setup.start().await;
     let url = mesh.grpc_url("feira-0");
@@ -126,6 +130,7 @@ async fn health_tells_whether_it_serves(setup: Setup) {
     assert_eq!(ask("health").run(mesh.folder()).code, Some(1));
 }
 
+/// Covers: mesh.program.
 async fn wrong_settings_are_one_line_and_exit_code_2(_: Setup) {
     for (words, said) in [
         ("serve --nonsense", "--nonsense"),
@@ -158,6 +163,7 @@ async fn wrong_settings_are_one_line_and_exit_code_2(_: Setup) {
     fails(&Start::of("serve").env("FEIRA_REST_LISTEN", "8080"), 2, "FEIRA_REST_LISTEN");
 }
 
+/// Covers: mesh.program.
 async fn a_port_in_use_is_one_line_and_exit_code_3(_: Setup) {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
@@ -176,6 +182,7 @@ async fn a_port_in_use_is_one_line_and_exit_code_3(_: Setup) {
     }
 }
 
+/// Covers: mesh.program.
 async fn a_database_out_of_reach_is_one_line_and_exit_code_4(_: Setup) {
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let folder = tempdir().unwrap();
@@ -199,6 +206,7 @@ async fn a_database_out_of_reach_is_one_line_and_exit_code_4(_: Setup) {
     assert_eq!(ended.code, Some(4), "{ended:?}");
 }
 
+/// Covers: mesh.program.
 async fn printed_settings_name_their_origin_and_mask_secrets(_: Setup) {
     let folder = tempdir().unwrap();
     let config = folder.path().join("feira.toml");
@@ -223,6 +231,7 @@ async fn printed_settings_name_their_origin_and_mask_secrets(_: Setup) {
     assert!(line("data-dir").contains("default"));
 }
 
+/// Covers: mesh.program.
 async fn every_command_has_help(_: Setup) {
     let folder = tempdir().unwrap();
     let ended = Start::of("--help").run(folder.path());
@@ -303,6 +312,7 @@ async fn the_files_that_hold_secrets_are_for_their_owner_only(setup: Setup) {
     }
 }
 
+/// Covers: mesh.databases.
 async fn migrations_are_shown_and_applied(_: Setup) {
     let folder = tempdir().unwrap();
     let migrate = |words: &str| {
@@ -322,6 +332,7 @@ async fn migrations_are_shown_and_applied(_: Setup) {
     mesh.ready();
 }
 
+/// Covers: mesh.databases.
 async fn five_starting_at_once_on_one_postgres_migrate_once(setup: Setup) {
     let Some(_) = setup.on(Backend::Postgres).possible() else { return };
     let databases = tokio::task::spawn_blocking(crate::support::postgres::Databases::create).await.unwrap();
@@ -358,6 +369,7 @@ async fn five_starting_at_once_on_one_postgres_migrate_once(setup: Setup) {
     drop(processes);
 }
 
+/// Covers: mesh.drain.
 async fn open_connections_and_streams_do_not_hold_up_the_end(setup: Setup) {
     let mesh = setup.start().await;
     let (staff, ada) = (mesh.admin().await, mesh.shopper().await);

@@ -64,10 +64,12 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// Covers: mesh.trace.
 async fn a_request_is_one_trace_in_one_process(setup: Setup) {
     one_trace(setup, 1).await;
 }
 
+/// Covers: mesh.trace.
 async fn a_request_is_one_trace_across_five_processes(setup: Setup) {
     one_trace(setup.split(), 4).await;
 }

@@ -50,6 +50,7 @@ pub async fn with_roles(mesh: &Mesh, name: &str, roles: &[Role]) -> Shopper {
     mesh.client().sign_in_as(name, PASSWORD).await.unwrap()
 }
 
+/// Covers: user.register, user.username.
 async fn a_username_and_an_email_are_unique_without_regard_to_case(setup: Setup) {
     let mesh = setup.start().await;
     let ada = mesh.client().register("Ada").await;
@@ -68,6 +69,7 @@ async fn a_username_and_an_email_are_unique_without_regard_to_case(setup: Setup)
     assert_eq!(change(&ada, louder, None).await.unwrap().username, "ADA");
 }
 
+/// Covers: user.change.
 async fn a_user_changes_what_the_mask_names_or_what_is_set(setup: Setup) {
     let mesh = setup.start().await;
     let ada = mesh.shopper().await;
@@ -87,6 +89,7 @@ async fn a_user_changes_what_the_mask_names_or_what_is_set(setup: Setup) {
     assert_eq!(me(&ada).await.unwrap().first_name, "Eve");
 }
 
+/// Covers: etag.
 async fn a_stale_user_is_not_changed(setup: Setup) {
     let mesh = setup.start().await;
     let ada = mesh.shopper().await;
@@ -103,6 +106,7 @@ async fn a_stale_user_is_not_changed(setup: Setup) {
     assert_eq!(me(&ada).await.unwrap().first_name, "Augusta");
 }
 
+/// Covers: access.
 async fn somebody_else_looks_like_nobody(setup: Setup) {
     let mesh = setup.start().await;
     let (ada, eve) = (mesh.shopper().await, mesh.shopper().await);
@@ -133,6 +137,7 @@ async fn somebody_else_looks_like_nobody(setup: Setup) {
     eve.get_address(GetAddressRequest { user_id: "me".into(), id: home }).await.missing();
 }
 
+/// Covers: access.
 async fn a_customer_can_do_nothing_that_is_for_staff_or_administrators(setup: Setup) {
     let mesh = setup.start().await;
     let ada = mesh.shopper().await;
@@ -146,6 +151,7 @@ async fn a_customer_can_do_nothing_that_is_for_staff_or_administrators(setup: Se
     nobody.get_user(GetUserRequest { id }).await.refused(Code::Unauthenticated, "UNAUTHENTICATED");
 }
 
+/// Covers: user.roles, access.
 async fn staff_see_users_and_change_customers_but_not_administrators(setup: Setup) {
     let mesh = setup.start().await;
     let (admin, ada) = (mesh.admin().await, mesh.shopper().await);
@@ -165,6 +171,7 @@ async fn staff_see_users_and_change_customers_but_not_administrators(setup: Setu
     assert_eq!(clerk.list_users(ListUsersRequest::default()).await.unwrap().users.len(), 3);
 }
 
+/// Covers: user.list.
 async fn users_are_listed_page_by_page_and_filtered(setup: Setup) {
     let mesh = setup.start().await;
     let admin = mesh.admin().await;
@@ -219,6 +226,7 @@ async fn users_are_listed_page_by_page_and_filtered(setup: Setup) {
     assert_eq!(most.users.len(), 8);
 }
 
+/// Covers: user.change.
 async fn a_new_password_ends_the_other_sessions(setup: Setup) {
     let mesh = setup.start().await;
     let ada = mesh.shopper().await;
@@ -247,6 +255,7 @@ async fn a_new_password_ends_the_other_sessions(setup: Setup) {
     mesh.admin().await.change_password(by_admin).await.unwrap();
 }
 
+/// Covers: user.roles.
 async fn changed_roles_count_at_once_and_after_a_refresh(setup: Setup) {
     let mesh = setup.start().await;
     let (admin, ada) = (mesh.admin().await, mesh.shopper().await);
@@ -261,6 +270,7 @@ async fn changed_roles_count_at_once_and_after_a_refresh(setup: Setup) {
     assert!(promoted.list_users(ListUsersRequest::default()).await.is_ok());
 }
 
+/// Covers: user.roles.
 async fn a_disabled_user_is_locked_out_at_once_until_enabled(setup: Setup) {
     let mesh = setup.start().await;
     let (admin, ada) = (mesh.admin().await, mesh.shopper().await);
@@ -281,6 +291,7 @@ async fn a_disabled_user_is_locked_out_at_once_until_enabled(setup: Setup) {
     mesh.client().sign_in_as(&ada.user.username, PASSWORD).await.unwrap();
 }
 
+/// Covers: user.roles.
 async fn the_last_administrator_stays(setup: Setup) {
     let mesh = setup.start().await;
     let admin = mesh.admin().await;
@@ -299,6 +310,7 @@ async fn the_last_administrator_stays(setup: Setup) {
     assert!(me(&admin).await.is_ok());
 }
 
+/// Covers: user.addresses.
 async fn an_address_book_is_kept(setup: Setup) {
     let mesh = setup.start().await;
     let ada = mesh.shopper().await;
@@ -334,6 +346,7 @@ async fn an_address_book_is_kept(setup: Setup) {
     ada.get_address(get).await.missing();
 }
 
+/// Covers: user.erase.
 async fn an_erased_user_is_gone_and_her_open_orders_are_cancelled(setup: Setup) {
     let mesh = setup.start().await;
     let (staff, ada) = (mesh.admin().await, mesh.shopper().await);

@@ -16,6 +16,7 @@ tests!(
     a_watcher_sees_what_another_replica_changed,
 );
 
+/// Covers: order.history.
 async fn a_watcher_sees_every_change_as_it_happens(setup: Setup) {
     let mesh = setup.start().await;
     let (staff, ada) = (mesh.admin().await, mesh.shopper().await);
@@ -40,6 +41,7 @@ async fn a_watcher_sees_every_change_as_it_happens(setup: Setup) {
     assert_eq!(late.rest().await, ada.history(&order.id).await[1..]);
 }
 
+/// Covers: order.history.
 async fn a_stream_of_a_final_order_ends_at_once(setup: Setup) {
     let mesh = setup.start().await;
     let (staff, ada) = (mesh.admin().await, mesh.shopper().await);
@@ -63,6 +65,7 @@ async fn a_stream_ends_with_the_session_it_was_opened_in(setup: Setup) {
     assert_eq!(refusal.code, Code::Unauthenticated, "{refusal:?}");
 }
 
+/// Covers: order.history.
 async fn server_sent_events_carry_the_sequence_and_resume_after_it(setup: Setup) {
     let mesh = setup.over(Edge::Rest).start().await;
     let (staff, ada) = (mesh.admin().await, mesh.shopper().await);
@@ -91,6 +94,7 @@ async fn server_sent_events_carry_the_sequence_and_resume_after_it(setup: Setup)
     assert_eq!(states.collect::<Vec<_>>(), ["ORDER_STATE_SHIPPED", "ORDER_STATE_DELIVERED"]);
 }
 
+/// Covers: order.history.
 async fn a_stream_that_fails_says_so_in_its_last_line(setup: Setup) {
     let mesh = setup.over(Edge::Rest).start().await;
     let (staff, ada) = (mesh.admin().await, mesh.shopper().await);
@@ -108,6 +112,7 @@ async fn a_stream_that_fails_says_so_in_its_last_line(setup: Setup) {
         .missing();
 }
 
+/// Covers: order.history.
 async fn a_watcher_sees_what_another_replica_changed(setup: Setup) {
     let Some(setup) = setup.on(crate::support::Backend::Postgres).replicas(2).possible() else { return };
     let mesh = setup.start().await;

@@ -15,6 +15,7 @@ on_every_database!(
     one_key_thirty_times_at_once_receives_once,
 );
 
+/// Covers: article.change.
 async fn a_code_is_given_to_one_of_twenty_articles(setup: Setup) {
     let mesh = setup.start().await;
     let staff = mesh.admin().await;
@@ -29,6 +30,7 @@ async fn a_code_is_given_to_one_of_twenty_articles(setup: Setup) {
     assert_eq!(winner(outcomes, &["ALREADY_EXISTS"]).code, "SAME");
 }
 
+/// Covers: etag.
 async fn of_twenty_updates_of_one_version_one_wins(setup: Setup) {
     let mesh = setup.start().await;
     let staff = mesh.admin().await;
@@ -46,6 +48,7 @@ async fn of_twenty_updates_of_one_version_one_wins(setup: Setup) {
     assert_eq!(staff.article(&article.id).await.unwrap().name, won.name);
 }
 
+/// Covers: article.stock.
 async fn thirty_units_written_off_at_once_never_go_below_zero(setup: Setup) {
     let mesh = setup.start().await;
     let staff = mesh.admin().await;
@@ -63,6 +66,7 @@ async fn thirty_units_written_off_at_once_never_go_below_zero(setup: Setup) {
     assert_eq!(sequences, (1..=11).rev().collect::<Vec<_>>());
 }
 
+/// Covers: idempotency.
 async fn one_key_thirty_times_at_once_receives_once(setup: Setup) {
     let mesh = setup.start().await;
     let staff = mesh.admin().await;

@@ -12,6 +12,7 @@ on_every_database!(
     one_key_thirty_times_at_once_adds_once,
 );
 
+/// Covers: order.basket.
 async fn the_first_lines_added_at_once_make_one_basket(setup: Setup) {
     let mesh = setup.start().await;
     let (staff, ada) = (mesh.admin().await, mesh.shopper().await);
@@ -61,6 +62,7 @@ async fn a_line_removed_twenty_times_at_once_is_removed_once(setup: Setup) {
     assert_eq!(winner(outcomes, &["NOT_FOUND"]).lines.len(), 1);
 }
 
+/// Covers: idempotency.
 async fn one_key_thirty_times_at_once_adds_once(setup: Setup) {
     let mesh = setup.start().await;
     let (staff, ada) = (mesh.admin().await, mesh.shopper().await);

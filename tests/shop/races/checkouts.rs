@@ -24,6 +24,7 @@ on_every_database!(
     a_price_changed_during_checkout_is_charged_before_or_after_never_between,
 );
 
+/// Covers: order.checkout.
 async fn an_order_checked_out_fifty_times_at_once_is_paid_once(setup: Setup) {
     let mesh = setup.start().await;
     let (staff, ada) = (mesh.admin().await, mesh.shopper().await);
@@ -42,6 +43,7 @@ async fn an_order_checked_out_fifty_times_at_once_is_paid_once(setup: Setup) {
     assert_eq!(staff.stock(&article.id).await, (98, 0, 2));
 }
 
+/// Covers: article.reserve.
 async fn of_a_hundred_shoppers_for_ten_units_ten_get_one(setup: Setup) {
     let mesh = setup.start().await;
     let staff = mesh.admin().await;
@@ -70,6 +72,7 @@ async fn of_a_hundred_shoppers_for_ten_units_ten_get_one(setup: Setup) {
     assert_eq!(paid.unwrap().orders.len(), 10);
 }
 
+/// Covers: article.reserve.
 async fn orders_of_two_articles_in_opposite_order_never_wait_for_each_other(setup: Setup) {
     let mesh = setup.start().await;
     let staff = mesh.admin().await;
@@ -94,6 +97,7 @@ async fn orders_of_two_articles_in_opposite_order_never_wait_for_each_other(setu
     assert_eq!(staff.stock(&other.id).await, (0, 0, 10));
 }
 
+/// Covers: idempotency, order.place.
 async fn one_key_a_hundred_times_at_once_makes_one_order(setup: Setup) {
     let mesh = setup.start().await;
     let (staff, ada) = (mesh.admin().await, mesh.shopper().await);
@@ -131,6 +135,7 @@ async fn one_key_fifty_times_at_once_checks_out_once(setup: Setup) {
     assert_eq!(staff.stock(&article.id).await, (9, 0, 1));
 }
 
+/// Covers: order.checkout.
 async fn two_payment_methods_at_once_charge_one(setup: Setup) {
     let mesh = setup.start().await;
     let (staff, ada) = (mesh.admin().await, mesh.shopper().await);
@@ -152,6 +157,7 @@ async fn two_payment_methods_at_once_charge_one(setup: Setup) {
     }
 }
 
+/// Covers: order.checkout.
 async fn a_line_changed_during_checkout_is_charged_as_it_stands(setup: Setup) {
     let mesh = setup.start().await;
     let (staff, ada) = (mesh.admin().await, mesh.shopper().await);

@@ -27,6 +27,7 @@ fn refund(id: &str, cents: i64) -> RefundPaymentRequest {
     RefundPaymentRequest { id: id.into(), amount: Some(eur(cents)), reason: "scratched".into() }
 }
 
+/// Covers: payment.refund.
 async fn refunds_at_once_never_give_back_more_than_was_captured(setup: Setup) {
     let mesh = setup.start().await;
     let (staff, ada) = (mesh.admin().await, mesh.shopper().await);
@@ -55,6 +56,7 @@ async fn refunds_at_once_never_give_back_more_than_was_captured(setup: Setup) {
     ada.until_payment(&order.payment_id, PaymentState::Refunded).await;
 }
 
+/// Covers: idempotency.
 async fn one_key_thirty_times_at_once_refunds_once(setup: Setup) {
     let mesh = setup.start().await;
     let (staff, ada) = (mesh.admin().await, mesh.shopper().await);
@@ -74,6 +76,7 @@ async fn one_key_thirty_times_at_once_refunds_once(setup: Setup) {
     assert_eq!(cents(&payment.refunded), 10);
 }
 
+/// Covers: payment.acknowledge.
 async fn voiding_and_acknowledging_at_once_agree_with_the_order(setup: Setup) {
     let mesh = setup.start().await;
     let (staff, ada) = (mesh.admin().await, mesh.shopper().await);

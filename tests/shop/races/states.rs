@@ -17,6 +17,7 @@ on_every_database!(
     erasing_a_user_against_her_checkout_leaves_nothing_open,
 );
 
+/// Covers: order.cancel.
 async fn cancelling_against_capture_keeps_the_money_or_gives_it_back(setup: Setup) {
     let mesh = setup.start().await;
     let (staff, ada) = (mesh.admin().await, mesh.shopper().await);
@@ -49,6 +50,7 @@ async fn cancelling_against_capture_keeps_the_money_or_gives_it_back(setup: Setu
     }
 }
 
+/// Covers: order.cancel.
 async fn an_order_cancelled_twenty_times_at_once_is_refunded_once(setup: Setup) {
     let mesh = setup.start().await;
     let (staff, ada) = (mesh.admin().await, mesh.shopper().await);
@@ -68,6 +70,7 @@ async fn an_order_cancelled_twenty_times_at_once_is_refunded_once(setup: Setup) 
     staff.until_stock(&article.id, (10, 0, 0)).await;
 }
 
+/// Covers: order.ship.
 async fn shipping_against_cancelling_has_one_winner(setup: Setup) {
     let mesh = setup.start().await;
     let (staff, ada) = (mesh.admin().await, mesh.shopper().await);
@@ -115,6 +118,7 @@ async fn an_order_is_shipped_once_and_delivered_once(setup: Setup) {
     assert_eq!(states, [OrderState::Shipped, OrderState::Delivered]);
 }
 
+/// Covers: user.erase.
 async fn erasing_a_user_against_her_checkout_leaves_nothing_open(setup: Setup) {
     let mesh = setup.start().await;
     let staff = mesh.admin().await;

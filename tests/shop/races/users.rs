@@ -20,6 +20,7 @@ on_every_database!(
     an_address_book_never_has_more_than_fifty_entries,
 );
 
+/// Covers: user.register.
 async fn a_username_is_given_to_one_of_thirty(setup: Setup) {
     let mesh = setup.start().await;
     let client = mesh.client();
@@ -95,6 +96,7 @@ fn password(username: &str) -> &'static str {
     if username == "admin" { crate::support::mesh::ADMIN_PASSWORD } else { crate::support::shop::PASSWORD }
 }
 
+/// Covers: user.sign-in.
 async fn a_refresh_token_used_ten_times_at_once_works_once_and_ends_the_session(setup: Setup) {
     let mesh = setup.start().await;
     let ada = mesh.shopper().await;
@@ -108,6 +110,7 @@ async fn a_refresh_token_used_ten_times_at_once_works_once_and_ends_the_session(
     client.refresh(RefreshRequest { refresh_token }).await.refused(Code::Unauthenticated, "UNAUTHENTICATED");
 }
 
+/// Covers: user.addresses.
 async fn an_address_book_never_has_more_than_fifty_entries(setup: Setup) {
     let mesh = setup.start().await;
     let ada = mesh.shopper().await;
