@@ -226,7 +226,9 @@ fn routes(started: &[Service], health: &Health) -> Result<Routes, Error> {
     let reflection = || {
         let builder = tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(contracts::DESCRIPTORS)
-            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET);
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+            // So that tools show the details of errors.
+            .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET);
         names.iter().fold(builder, |builder, name| builder.with_service_name(*name))
     };
     common = common.add_service(reflection().build_v1().map_err(Error::other)?);

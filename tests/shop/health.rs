@@ -32,6 +32,7 @@ async fn check(mesh: &Mesh, process: &str, service: &str) -> Result<ServingStatu
     answer.map(|answer| answer.into_inner().status()).map_err(|status| status.code())
 }
 
+/// Covers: mesh.health.
 async fn each_service_has_its_health(setup: Setup) {
     let mesh = setup.start().await;
     for service in SERVICES.into_iter().chain([""]) {
@@ -43,6 +44,7 @@ async fn each_service_has_its_health(setup: Setup) {
     assert_eq!(check(&mesh, "feira-0", "feira.shoe.v1.ShoeService").await, Err(Code::NotFound));
 }
 
+/// Covers: mesh.health, mesh.drain.
 async fn a_process_that_drains_says_so(setup: Setup) {
     let mesh = setup.env("FEIRA_DRAIN_DELAY", "500ms").start().await;
     let mut client = HealthClient::new(channel(&mesh.grpc_url("feira-0")));
@@ -68,19 +70,27 @@ macro_rules! listed {
         let requests = [
             ask(MessageRequest::ListServices(String::new())),
             ask(MessageRequest::FileContainingSymbol("feira.order.v1.OrderService".into())),
+            // So that tools show the details of errors.
+            ask(MessageRequest::FileContainingSymbol("google.rpc.ErrorInfo".into())),
         ];
-        let answers = client.server_reflection_info(futures::stream::iter(requests)).await.unwrap().into_inner();
-        let answers = answers.map(|answer| answer.unwrap().message_response.unwrap()).collect::<Vec<_>>().await;
-        let [MessageResponse::ListServicesResponse(services), MessageResponse::FileDescriptorResponse(files)] =
-            &answers[..]
+        let answers =
+            client.server_reflection_info(futures::stream::iter(requests)).await.unwrap().into_inner();
+        let answers =
+            answers.map(|answer| answer.unwrap().message_response.unwrap()).collect::<Vec<_>>().await;
+        let [
+            MessageResponse::ListServicesResponse(services),
+            MessageResponse::FileDescriptorResponse(ours),
+            MessageResponse::FileDescriptorResponse(details),
+        ] = &answers[..]
         else {
             panic!("{answers:?}");
         };
-        assert!(!files.file_descriptor_proto.is_empty());
+        assert!(!ours.file_descriptor_proto.is_empty() && !details.file_descriptor_proto.is_empty());
         services.service.iter().map(|service| service.name.clone()).collect::<BTreeSet<String>>()
     }};
 }
 
+/// Covers: mesh.reflection.
 async fn reflection_lists_what_is_served(setup: Setup) {
     let mesh = setup.start().await;
     let new = listed!(v1, mesh.grpc_url("feira-0"));
@@ -90,6 +100,7 @@ async fn reflection_lists_what_is_served(setup: Setup) {
     }
 }
 
+/// Covers: mesh.health, mesh.split.
 async fn in_five_processes_each_answers_for_its_own(setup: Setup) {
     let mesh = setup.split().start().await;
     for (process, service, other) in [
