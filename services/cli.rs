@@ -172,6 +172,16 @@ fn prefer_one(settings: &mut Settings, matches: &ArgMatches) -> Result<(), Error
     } else {
         settings.secrets.mesh_secret_file = None;
     }
+    if file_counts("stripe_secret_key")? {
+        settings.payment.stripe.stripe_secret_key = None;
+    } else {
+        settings.payment.stripe.stripe_secret_key_file = None;
+    }
+    if file_counts("stripe_webhook_secret")? {
+        settings.payment.stripe.stripe_webhook_secret = None;
+    } else {
+        settings.payment.stripe.stripe_webhook_secret_file = None;
+    }
     if file_counts("admin_password")? {
         settings.user.admin_password = None;
     } else {

@@ -181,7 +181,7 @@ const MASK: &str = "********";
 /// A value without what must not be shown.
 fn masked(key: &str, value: &OsStr) -> String {
     let text = value.to_string_lossy().into_owned();
-    if key.ends_with("secret") || key.ends_with("password") {
+    if ["secret", "secret-key", "password"].iter().any(|end| key.ends_with(end)) {
         return MASK.to_owned();
     }
     if !key.ends_with("database-url") || text.starts_with("sqlite:") {
@@ -220,6 +220,7 @@ mod tests {
                         .env("FEIRA_TEST_CONNECTIONS"),
                 )
                 .arg(text("mesh-secret"))
+                .arg(text("stripe-secret-key"))
                 .arg(text("user-database-url"))
                 .arg(Arg::new("role").long("role").action(ArgAction::Append)),
         )
@@ -256,7 +257,7 @@ mod tests {
     #[test]
     fn secrets_are_masked() {
         let text = printed(
-            "mesh-secret = \"hunter22\"\nuser-database-url = \"postgres://u:hunter22@db/user?sslpassword=hunter22\"\n",
+            "mesh-secret = \"hunter22\"\nstripe-secret-key = \"hunter22\"\nuser-database-url = \"postgres://u:hunter22@db/user?sslpassword=hunter22\"\n",
             &[],
         );
         assert!(!text.contains("hunter22") && text.contains("postgres://u:********@db/user"), "{text}");

@@ -22,13 +22,13 @@ use kit::{Context, Db, Fault, Role, Service, Tasks, payment_types::PaymentTypes}
 use tonic::{Code, server::NamedService, service::Routes};
 
 pub use migration::Migrator;
-pub use options::Options;
+pub use options::{Options, StripeOptions};
 
 use crate::{
     api::Payments,
     domain::Pace,
     engine::Engine,
-    provider::{Provider, Providers, Simulated, signature},
+    provider::{Provider, Providers, Simulated, Stripe, signature, stripe},
     simulator::Simulator,
 };
 
@@ -64,8 +64,15 @@ async fn build(
     let given = options.simulator_webhook_secret.as_ref().map(|secret| secret.expose().as_bytes());
     let webhook_key = signature::key(given.unwrap_or(&webhook_secret));
     let simulated = simulated(options, &db, &tasks, webhook_key).await?;
-    let providers = Providers::new([Arc::new(simulated) as Arc<dyn Provider>]);
+    let mut all = vec![Arc::new(simulated) as Arc<dyn Provider>];
+    if let Some(stripe) = Stripe::new(&options.stripe, options.provider_timeout, db.clock().clone())? {
+        all.push(Arc::new(stripe));
+    }
+    let providers = Providers::new(all);
     for (number, kind) in types.iter() {
+        if kind.provider == stripe::NAME && providers.get(stripe::NAME).is_none() {
+            return Err(stripe::no_key(number));
+        }
         if providers.get(&kind.provider).is_none() {
             let message = format!("payment type {number}: there is no provider {:?}", kind.provider);
             return Err(Fault::new(Code::InvalidArgument, "CONFIGURATION", message));
@@ -97,14 +104,7 @@ async fn simulated(
     };
     let public_url = options.simulator_public_url.as_ref().unwrap_or(&url);
     for url in [&url, public_url] {
-        let wrong = |problem: String| {
-            let message = format!("the simulated payment provider's URL {url:?} is not one: {problem}");
-            Fault::new(Code::InvalidArgument, "CONFIGURATION", message)
-        };
-        let parsed: reqwest::Url = url.parse().map_err(|error| wrong(format!("{error}")))?;
-        if !matches!(parsed.scheme(), "http" | "https") || !parsed.has_host() {
-            return Err(wrong("it does not begin with http:// and a host".to_owned()));
-        }
+        provider::url("the simulated payment provider", url)?;
     }
     Simulated::new(&url, public_url, options.provider_timeout, webhook_key)
 }

@@ -4,6 +4,8 @@ use std::{net::SocketAddr, time::Duration};
 
 use kit::Secret;
 
+pub use crate::provider::stripe::StripeOptions;
+
 /// The payment service's options.
 #[derive(Debug, Clone, clap::Args)]
 #[group(skip)]
@@ -45,6 +47,9 @@ pub struct Options {
         value_name = "DURATION"
     )]
     pub provider_poll_interval: Duration,
+
+    #[command(flatten)]
+    pub stripe: StripeOptions,
 }
 
 impl Default for Options {
@@ -57,6 +62,7 @@ impl Default for Options {
             simulator_slow: Duration::from_secs(8),
             provider_timeout: Duration::from_secs(10),
             provider_poll_interval: Duration::from_secs(1),
+            stripe: StripeOptions::default(),
         }
     }
 }

@@ -10,6 +10,6 @@ mod state;
 pub use admission::{Admission, admit};
 pub use balance::Balance;
 pub use hearing::{Hearing, hear};
-pub use outcome::{Conclusion, Verdict, conclude, learn, verdict};
+pub use outcome::{Conclusion, PROVIDER_UNAVAILABLE, Verdict, conclude, learn, verdict};
 pub use pace::Pace;
 pub use state::{Event, Operation, RefundState, State, next};

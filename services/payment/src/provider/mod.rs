@@ -2,16 +2,23 @@
 //! has that, and answers that say what is certain and what is not.
 
 mod event;
+mod http;
 pub mod signature;
 mod simulated;
+pub mod stripe;
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use axum::http::HeaderMap;
-use kit::{Money, Time, id::PaymentId};
+use kit::{
+    Money, Time,
+    id::{OrderId, PaymentId},
+};
 
 pub use event::{About, LONGEST_ID, News, ProviderEvent, Rejection, single};
+pub use http::url;
 pub use simulated::Simulated;
+pub use stripe::Stripe;
 
 /// What a provider can do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,11 +39,14 @@ pub struct Capabilities {
 #[derive(Debug, Clone)]
 pub struct Charge {
     pub payment_id: PaymentId,
+    pub order_id: OrderId,
     /// The provider's own id; empty until it told us.
     pub reference: String,
     pub amount: Money,
     /// One that the provider accepts.
     pub method: String,
+    /// When the payment was made.
+    pub create_time: Time,
 }
 
 /// Where a charge stands at its provider.

@@ -12,18 +12,12 @@ use serde_json::{Value, json};
 
 use super::{
     About, Capabilities, Charge, Failure, News, Outcome, Provider, ProviderEvent, Rejection, Standing, Told,
-    signature, single,
+    http, signature, single,
 };
 use crate::simulator::METHODS;
 
 /// The header of its webhooks' signatures.
 pub const SIGNATURE: &str = "x-simulated-signature";
-
-/// How long a connection may take to come about.
-const CONNECT: Duration = Duration::from_secs(1);
-/// How long a connection is kept for the next call: not as long as servers keep theirs, or a call would now
-/// and then meet one that is being closed, and its outcome be unknown.
-const KEEP: Duration = Duration::from_secs(10);
 
 /// The client.
 pub struct Simulated {
@@ -89,14 +83,8 @@ impl Simulated {
         timeout: Duration,
         webhook_key: hmac::Key,
     ) -> Result<Self, Fault> {
-        let client = Client::builder()
-            .connect_timeout(CONNECT)
-            .timeout(timeout)
-            .pool_idle_timeout(KEEP)
-            .no_proxy()
-            .build();
         Ok(Self {
-            client: client.map_err(Fault::internal)?,
+            client: http::client(&http::url("the simulated payment provider", url)?, timeout)?,
             url: url.trim_end_matches('/').to_owned(),
             public_url: public_url.trim_end_matches('/').to_owned(),
             webhook_key,
@@ -208,16 +196,9 @@ impl Provider for Simulated {
     }
 }
 
-/// Sends a request and reads its answer. Only a connection that never came about proves that nothing
-/// happened.
 async fn answer(request: RequestBuilder) -> Result<(StatusCode, Vec<u8>), Failure> {
-    let unknown = |error: reqwest::Error| Failure::Unknown { problem: error.without_url().to_string() };
-    let response = request.send().await.map_err(|error| match error.is_connect() || error.is_builder() {
-        true => Failure::NotSent { problem: error.without_url().to_string() },
-        false => unknown(error),
-    })?;
-    let status = response.status();
-    Ok((status, response.bytes().await.map_err(unknown)?.into()))
+    let response = request.send().await.map_err(http::failure)?;
+    Ok((response.status(), http::body(response).await?))
 }
 
 fn read(body: &[u8]) -> Outcome {
@@ -301,7 +282,7 @@ mod tests {
     #[tokio::test]
     async fn a_connection_that_never_came_about_proves_that_nothing_happened() {
         let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let request = Client::new().get(format!("http://{free}/"));
+        let request = Client::builder().tls_certs_only([]).build().unwrap().get(format!("http://{free}/"));
         assert!(matches!(answer(request).await, Err(Failure::NotSent { .. })));
     }
 }

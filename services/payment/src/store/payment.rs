@@ -103,9 +103,11 @@ impl Model {
     pub fn charge(&self) -> Result<Charge, Fault> {
         Ok(Charge {
             payment_id: self.id,
+            order_id: self.order_id,
             reference: self.provider_reference.clone(),
             amount: self.money(self.amount_minor)?,
             method: self.method.clone(),
+            create_time: self.create_time,
         })
     }
 }

@@ -1,0 +1,194 @@
+//! What is read of Stripe's objects and errors, and what it means. `client_secret` and everything else that
+//! we have no use for is left unread.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use crate::provider::{Standing, Told};
+
+/// The metadata key of the payment's id.
+pub const PAYMENT_ID: &str = "payment_id";
+/// The metadata key of the refund's id.
+pub const REFUND_ID: &str = "refund_id";
+
+/// The longest id and the longest URL that are kept.
+const LONGEST_ID: usize = 128;
+const LONGEST_URL: usize = 1024;
+
+/// A PaymentIntent: <https://docs.stripe.com/api/payment_intents/object>.
+#[derive(Debug, Deserialize)]
+pub struct Intent {
+    pub id: String,
+    status: String,
+    next_action: Option<NextAction>,
+    last_payment_error: Option<ApiError>,
+    #[serde(default)]
+    pub metadata: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct NextAction {
+    redirect_to_url: Option<Redirect>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Redirect {
+    url: Option<String>,
+}
+
+/// A refund: <https://docs.stripe.com/api/refunds/object>.
+#[derive(Debug, Deserialize)]
+pub struct Refund {
+    pub id: String,
+    pub status: Option<String>,
+    pub failure_reason: Option<String>,
+    #[serde(default)]
+    pub metadata: BTreeMap<String, String>,
+}
+
+/// Several of something; not all of them, where `has_more`.
+#[derive(Debug, Deserialize)]
+pub struct List<T> {
+    pub data: Vec<T>,
+    #[serde(default)]
+    pub has_more: bool,
+}
+
+/// What went wrong: <https://docs.stripe.com/api/errors>. The message is left unread: it may repeat what was
+/// sent.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct ApiError {
+    #[serde(rename = "type")]
+    pub kind: Option<String>,
+    pub code: Option<String>,
+    pub decline_code: Option<String>,
+    pub payment_intent: Option<Box<Intent>>,
+}
+
+/// The body of an answer that is an error.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct ErrorBody {
+    pub error: ApiError,
+}
+
+impl Intent {
+    /// How the charge stands; none where this is no answer that makes sense.
+    pub fn told(&self) -> Option<Told> {
+        let standing = match self.status.as_str() {
+            // It is confirmed as it is made, so this is where it comes back to after a decline.
+            "requires_payment_method" => Standing::Declined {
+                reason: self.last_payment_error.as_ref().map(ApiError::reason).unwrap_or_default(),
+            },
+            "requires_action" => Standing::Waiting { action: self.action().unwrap_or_default() },
+            "requires_confirmation" | "processing" => Standing::Working,
+            "requires_capture" => Standing::Authorized,
+            "succeeded" => Standing::Captured,
+            // By us, in the dashboard, or by Stripe when the hold on the money expired.
+            "canceled" => Standing::Voided,
+            _ => return None,
+        };
+        is_id(&self.id).then(|| Told { reference: self.id.clone(), standing })
+    }
+
+    /// Where the customer must act. There is no URL where the page that asked for it must act by itself.
+    fn action(&self) -> Option<String> {
+        let url = self.next_action.as_ref()?.redirect_to_url.as_ref()?.url.clone()?;
+        (url.len() <= LONGEST_URL).then_some(url)
+    }
+}
+
+impl ApiError {
+    /// The reason as payments and refunds show it, to customers too. Of lost and stolen cards and of fraud
+    /// they are told no more than that the card is declined: <https://docs.stripe.com/declines/codes>.
+    pub fn reason(&self) -> String {
+        match self.decline_code.as_deref().or(self.code.as_deref()) {
+            None
+            | Some(
+                "card_declined" | "generic_decline" | "do_not_honor" | "fraudulent" | "lost_card"
+                | "stolen_card" | "pickup_card" | "restricted_card" | "merchant_blacklist",
+            ) => "DECLINED".to_owned(),
+            Some(code) => name(code),
+        }
+    }
+}
+
+/// A code of Stripe's as a reason of ours.
+pub fn name(code: &str) -> String {
+    let plain = |letter: char| if letter.is_ascii_alphanumeric() { letter.to_ascii_uppercase() } else { '_' };
+    code.chars().take(64).map(plain).collect()
+}
+
+/// Whether this may be an id of Stripe's, which goes into paths.
+pub fn is_id(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    !text.is_empty() && text.len() <= LONGEST_ID && text.bytes().all(plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn told(intent: Value) -> Option<Told> {
+        serde_json::from_value::<Intent>(intent).unwrap().told()
+    }
+
+    fn standing(status: &str) -> Option<Standing> {
+        told(json!({"id": "pi_1", "status": status})).map(|told| told.standing)
+    }
+
+    #[test]
+    fn every_status_of_a_payment_intent_means_something() {
+        assert_eq!(standing("requires_capture"), Some(Standing::Authorized));
+        assert_eq!(standing("succeeded"), Some(Standing::Captured));
+        assert_eq!(standing("canceled"), Some(Standing::Voided));
+        assert_eq!(standing("processing"), Some(Standing::Working));
+        assert_eq!(standing("requires_confirmation"), Some(Standing::Working));
+        assert_eq!(standing("requires_action"), Some(Standing::Waiting { action: String::new() }));
+        let declined = Some(Standing::Declined { reason: String::new() });
+        assert_eq!(standing("requires_payment_method"), declined);
+        assert_eq!(standing("something_new"), None);
+    }
+
+    #[test]
+    fn a_customer_who_must_act_is_led_on() {
+        let url = "https://hooks.stripe.com/3d_secure/1";
+        let action = |url: &str| json!({"type": "redirect_to_url", "redirect_to_url": {"url": url, "return_url": "x"}});
+        let intent =
+            |action: Value| json!({"id": "pi_1", "status": "requires_action", "next_action": action});
+        let waiting = |action: &str| Some(Standing::Waiting { action: action.to_owned() });
+        assert_eq!(told(intent(action(url))).map(|told| told.standing), waiting(url));
+        let sdk = json!({"type": "use_stripe_sdk", "use_stripe_sdk": {"type": "x"}});
+        assert_eq!(told(intent(sdk)).map(|told| told.standing), waiting(""));
+        let long = format!("https://{}", "x".repeat(2000));
+        assert_eq!(told(intent(action(&long))).map(|told| told.standing), waiting(""));
+    }
+
+    #[test]
+    fn reasons_are_those_of_the_contract_and_else_stripes() {
+        let reason = |code: Option<&str>, decline_code: Option<&str>| {
+            let (code, decline_code) = (code.map(str::to_owned), decline_code.map(str::to_owned));
+            ApiError { code, decline_code, ..ApiError::default() }.reason()
+        };
+        assert_eq!(reason(Some("card_declined"), Some("insufficient_funds")), "INSUFFICIENT_FUNDS");
+        assert_eq!(reason(Some("card_declined"), Some("generic_decline")), "DECLINED");
+        assert_eq!(reason(Some("card_declined"), Some("stolen_card")), "DECLINED");
+        assert_eq!(reason(Some("card_declined"), None), "DECLINED");
+        assert_eq!(reason(Some("expired_card"), None), "EXPIRED_CARD");
+        assert_eq!(reason(Some("amount_too_small"), None), "AMOUNT_TOO_SMALL");
+        assert_eq!(reason(None, None), "DECLINED");
+        assert_eq!(reason(Some("a/../b é"), None), "A____B__");
+        assert_eq!(reason(Some(&"x".repeat(100)), None).len(), 64);
+    }
+
+    #[test]
+    fn an_id_that_could_leave_its_place_in_a_path_is_none() {
+        for bad in ["", "../x", "pi_1/capture", "pi 1", "pi_1?x", &"p".repeat(129)] {
+            assert_eq!(told(json!({"id": bad, "status": "succeeded"})), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! What can be set of Stripe.
+
+use std::path::{Path, PathBuf};
+
+use kit::{Fault, Secret};
+use tonic::Code;
+
+/// Where Stripe's API is.
+const URL: &str = "https://api.stripe.com";
+
+/// How to reach Stripe, and as whom.
+#[derive(Debug, Clone, clap::Args)]
+#[group(skip)]
+pub struct StripeOptions {
+    /// Secret key of the Stripe account, for payment types whose provider is `stripe`. Command lines can be
+    /// seen by others on the machine: prefer a file.
+    #[arg(long, env = "FEIRA_STRIPE_SECRET_KEY", value_name = "KEY")]
+    pub stripe_secret_key: Option<Secret>,
+
+    /// File whose first line is Stripe's secret key.
+    #[arg(long, env = "FEIRA_STRIPE_SECRET_KEY_FILE", value_name = "FILE")]
+    pub stripe_secret_key_file: Option<PathBuf>,
+
+    /// Signing secret of the webhook endpoint at Stripe. Without it no events of Stripe's are taken, and what
+    /// customers do is learned by asking.
+    #[arg(long, env = "FEIRA_STRIPE_WEBHOOK_SECRET", value_name = "SECRET")]
+    pub stripe_webhook_secret: Option<Secret>,
+
+    /// File whose first line is the signing secret of the webhook endpoint at Stripe.
+    #[arg(long, env = "FEIRA_STRIPE_WEBHOOK_SECRET_FILE", value_name = "FILE")]
+    pub stripe_webhook_secret_file: Option<PathBuf>,
+
+    /// Where Stripe sends customers back to after they acted on their bank's page. Without it, cards that ask
+    /// for that are declined.
+    #[arg(long, env = "FEIRA_STRIPE_RETURN_URL", value_name = "URL")]
+    pub stripe_return_url: Option<String>,
+
+    /// Where Stripe's API is.
+    #[arg(long, env = "FEIRA_STRIPE_URL", default_value = URL, value_name = "URL")]
+    pub stripe_url: String,
+}
+
+impl Default for StripeOptions {
+    fn default() -> Self {
+        Self {
+            stripe_secret_key: None,
+            stripe_secret_key_file: None,
+            stripe_webhook_secret: None,
+            stripe_webhook_secret_file: None,
+            stripe_return_url: None,
+            stripe_url: URL.to_owned(),
+        }
+    }
+}
+
+impl StripeOptions {
+    /// The secret key, if there is one.
+    pub fn secret_key(&self) -> Result<Option<Secret>, Fault> {
+        let key = given("FEIRA_STRIPE_SECRET_KEY", &self.stripe_secret_key, &self.stripe_secret_key_file)?;
+        match key {
+            Some(key) if key.expose().starts_with("pk_") => Err(wrong(
+                "FEIRA_STRIPE_SECRET_KEY: this is a publishable key; the secret one begins with sk_",
+            )),
+            key => Ok(key),
+        }
+    }
+
+    /// The webhooks' signing secret, if there is one.
+    pub fn webhook_secret(&self) -> Result<Option<Secret>, Fault> {
+        let file = &self.stripe_webhook_secret_file;
+        given("FEIRA_STRIPE_WEBHOOK_SECRET", &self.stripe_webhook_secret, file)
+    }
+}
+
+/// A secret, or what its file holds. `name` is the secret's setting.
+fn given(name: &str, secret: &Option<Secret>, file: &Option<PathBuf>) -> Result<Option<Secret>, Fault> {
+    let (setting, secret) = match (secret, file) {
+        (Some(secret), _) => (name.to_owned(), secret.clone()),
+        (None, Some(path)) => read(name, path)?,
+        (None, None) => return Ok(None),
+    };
+    // What could not be sent in a header, or is a mistake of pasting.
+    if secret.expose().is_empty() || !secret.expose().bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(wrong(&format!("{setting}: a secret of Stripe's is letters, digits and underscores")));
+    }
+    Ok(Some(secret))
+}
+
+fn read(name: &str, path: &Path) -> Result<(String, Secret), Fault> {
+    let setting = format!("{name}_FILE");
+    let secret = Secret::read(&setting, path)?;
+    Ok((setting, secret))
+}
+
+fn wrong(problem: &str) -> Fault {
+    Fault::new(Code::InvalidArgument, "CONFIGURATION", problem)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with_key(key: &str) -> StripeOptions {
+        StripeOptions { stripe_secret_key: key.parse().ok(), ..StripeOptions::default() }
+    }
+
+    #[test]
+    fn a_key_that_cannot_be_one_is_refused_without_being_shown() {
+        assert_eq!(with_key("sk_test_1").secret_key().unwrap().unwrap().expose(), "sk_test_1");
+        for bad in ["pk_live_abcdef", "", "sk_test_abc def", "sk_test_abc\n", "sk_tést"] {
+            let fault = with_key(bad).secret_key().unwrap_err();
+            assert_eq!(fault.reason, "CONFIGURATION");
+            assert!(bad.is_empty() || !fault.message.contains(bad), "{fault}");
+        }
+        assert!(StripeOptions::default().secret_key().unwrap().is_none());
+    }
+
+    #[test]
+    fn nothing_shows_a_secret() {
+        let options = StripeOptions {
+            stripe_webhook_secret: "whsec_hunter22".parse().ok(),
+            ..with_key("sk_test_hunter22")
+        };
+        assert!(!format!("{options:?}").contains("hunter22"));
+    }
+
+    #[test]
+    fn a_file_may_hold_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("webhook");
+        std::fs::write(&file, "whsec_1\n").unwrap();
+        let options =
+            StripeOptions { stripe_webhook_secret_file: Some(file.clone()), ..StripeOptions::default() };
+        assert_eq!(options.webhook_secret().unwrap().unwrap().expose(), "whsec_1");
+        std::fs::remove_file(&file).unwrap();
+        let fault = options.webhook_secret().unwrap_err();
+        assert!(fault.message.starts_with("FEIRA_STRIPE_WEBHOOK_SECRET_FILE: "), "{fault}");
+    }
+}
