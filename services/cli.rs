@@ -187,6 +187,11 @@ fn prefer_one(settings: &mut Settings, matches: &ArgMatches) -> Result<(), Error
     } else {
         settings.user.admin_password_file = None;
     }
+    if file_counts("smtp_password")? {
+        settings.order.mail.smtp_password = None;
+    } else {
+        settings.order.mail.smtp_password_file = None;
+    }
     Ok(())
 }
 

@@ -184,10 +184,13 @@ fn masked(key: &str, value: &OsStr) -> String {
     if ["secret", "secret-key", "password"].iter().any(|end| key.ends_with(end)) {
         return MASK.to_owned();
     }
-    if !key.ends_with("database-url") || text.starts_with("sqlite:") {
+    if !key.ends_with("-url") || text.starts_with("sqlite:") {
         return text;
     }
     let Ok(mut url) = Url::parse(&text) else { return MASK.to_owned() };
+    if url.password().is_none() && url.query().is_none() {
+        return text;
+    }
     if url.password().is_some() {
         let _ = url.set_password(Some(MASK));
     }

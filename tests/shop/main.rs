@@ -15,6 +15,7 @@ mod health;
 mod idempotency;
 mod journey;
 mod layering;
+mod mail;
 mod orders;
 mod payments;
 mod program;

@@ -4,6 +4,7 @@ mod api;
 pub mod domain;
 mod error;
 mod feeds;
+mod mail;
 mod migration;
 mod remote;
 mod render;
@@ -34,6 +35,7 @@ pub async fn start(
     let saga = saga::Saga::new(db.clone(), &context, watch, options.clone());
     saga.claim_abandoned().await?;
     feeds::start(&saga, &context);
+    mail::start(&saga, &context).await?;
     sweep::start(saga.clone());
     let api = api::Api { saga, payment_types: Arc::new(payment_types) };
     let routes = tonic::service::Routes::new(OrderServiceServer::new(api));

@@ -13,7 +13,7 @@ use contracts::{
         CapturePaymentRequest, CheckPaymentMethodRequest, CreatePaymentRequest, GetPaymentRequest, Payment,
         Refund, RefundPaymentRequest, VoidPaymentRequest, payment_service_client::PaymentServiceClient,
     },
-    user::{Address, GetAddressRequest, GetUserRequest, user_service_client::UserServiceClient},
+    user::{Address, GetAddressRequest, GetUserRequest, User, user_service_client::UserServiceClient},
 };
 use kit::{
     Call, Conn, Context, Fault, Role, Time,
@@ -52,14 +52,19 @@ impl Remote {
             .map_err(fault(Role::User))
     }
 
-    /// Whether there is such a user: NOT_FOUND otherwise.
-    pub async fn user_exists(&self, call: &Call, user: UserId) -> Answer<()> {
+    /// A user: NOT_FOUND where there is none, or none any more.
+    pub async fn user(&self, call: &Call, user: UserId) -> Answer<User> {
         let request = call.request(GetUserRequest { id: user.to_string() });
         UserServiceClient::new(self.user.clone())
             .get_user(request)
             .await
-            .map(|_| ())
+            .map(tonic::Response::into_inner)
             .map_err(fault(Role::User))
+    }
+
+    /// Whether there is such a user: NOT_FOUND otherwise.
+    pub async fn user_exists(&self, call: &Call, user: UserId) -> Answer<()> {
+        self.user(call, user).await.map(|_| ())
     }
 
     /// One article, for sale or not.

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use kit::{Currency, Money};
 
+use crate::mail::MailOptions;
+
 /// Options of the order service.
 #[derive(Debug, Clone, clap::Args)]
 #[group(skip)]
@@ -16,6 +18,9 @@ pub struct Options {
     /// Carriage added to every order, for example "4.99 EUR"; once per currency. None by default
     #[arg(long, env = "FEIRA_SHIPPING", value_name = "AMOUNT", value_delimiter = ';', value_parser = amount)]
     pub shipping: Vec<Money>,
+
+    #[command(flatten)]
+    pub mail: MailOptions,
 }
 
 /// A plain number is seconds. At most what a reservation may last.

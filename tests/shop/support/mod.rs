@@ -11,6 +11,7 @@ pub mod rest;
 pub mod rpcs;
 pub mod setup;
 pub mod shop;
+pub mod smtp;
 pub mod transcode;
 pub mod wait;
 pub mod watch;

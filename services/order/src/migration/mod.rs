@@ -4,6 +4,7 @@ use sea_orm_migration::prelude::*;
 
 mod m000002_orders;
 mod m000003_adjustments;
+mod m000010_mails;
 
 /// All migrations, in order.
 pub struct Migrator;
@@ -14,6 +15,7 @@ impl MigratorTrait for Migrator {
             Box::new(kit::migration::Base),
             Box::new(m000002_orders::Migration),
             Box::new(m000003_adjustments::Migration),
+            Box::new(m000010_mails::Migration),
         ]
     }
 }

@@ -1,0 +1,260 @@
+//! Sending what is due, until it is sent or given up.
+
+use std::{sync::Arc, time::Duration};
+
+use contracts::user::User;
+use futures::future::join_all;
+use kit::{Db, Fault, Scope, Tasks, Time};
+use tokio::sync::Notify;
+use tonic::Code;
+
+use super::{
+    notifier::{Failure, Mail, Notifier},
+    store::{self, Fate, Kind, Row},
+    text,
+};
+use crate::{
+    domain::{State, Step},
+    error::Error,
+    remote::Remote,
+    store::{Record, View, by_id, view},
+};
+
+/// How many mails are under way at once.
+pub const AT_ONCE: usize = 8;
+/// How often one looks for what other replicas left, and for what is due again.
+const LOOK: Duration = Duration::from_millis(500);
+/// How long asking for a user may take.
+const ASK: Duration = Duration::from_secs(4);
+/// The first and the longest pause between tries.
+const SHORTEST: Duration = Duration::from_secs(1);
+const LONGEST: Duration = Duration::from_secs(15 * 60);
+/// Names under which nobody can have an address (RFC 2606): those of demo shops.
+const NOWHERE: [&str; 2] = ["example", "invalid"];
+
+/// The sender, one in each process.
+pub struct Deliver {
+    pub db: Db,
+    pub remote: Remote,
+    pub tasks: Tasks,
+    pub notifier: Arc<dyn Notifier>,
+    pub signature: String,
+    pub give_up: Duration,
+    pub news: Arc<Notify>,
+}
+
+/// What a try comes to.
+#[derive(Debug, PartialEq, Eq)]
+enum End {
+    Sent,
+    /// There is nobody, or nothing any more, to tell.
+    Dropped(&'static str),
+    /// There is nothing to tell yet.
+    NotYet,
+    Failed(Failure),
+}
+
+impl Deliver {
+    /// Sends until the process drains; what is under way then is finished.
+    pub async fn run(self) {
+        loop {
+            let sent = match self.round().await {
+                Ok(sent) => sent,
+                Err(error) => {
+                    let fault = Fault::from(error);
+                    tracing::warn!(problem = fault.message, "mail.interrupted");
+                    0
+                }
+            };
+            if self.tasks.is_draining() {
+                return;
+            }
+            if sent == AT_ONCE {
+                continue;
+            }
+            tokio::select! {
+                () = self.tasks.draining() => return,
+                () = self.news.notified() => {}
+                () = tokio::time::sleep(LOOK) => {}
+            }
+        }
+    }
+
+    /// Takes what is due, up to [`AT_ONCE`], and sends it; answers with how many there were.
+    async fn round(&self) -> Result<usize, Error> {
+        let rows = store::claim(&self.db, AT_ONCE as u64).await?;
+        let apart = self.notifier.is_remote();
+        let ends = rows.iter().map(|row| async move {
+            let end = self
+                .attempt(row)
+                .await
+                .unwrap_or_else(|error| End::Failed(Failure::Passing(Fault::from(error).message)));
+            let settled = self.settled(row, end);
+            // What has left the house is noted before anything else can happen to it.
+            if apart { self.note(vec![settled]).await.map(|()| None) } else { Ok(Some(settled)) }
+        });
+        let together = join_all(ends).await.into_iter().collect::<Result<Vec<_>, _>>()?;
+        let together: Vec<Settled> = together.into_iter().flatten().collect();
+        if !together.is_empty() {
+            self.note(together).await?;
+        }
+        Ok(rows.len())
+    }
+
+    async fn attempt(&self, row: &Row) -> Result<End, Error> {
+        let order = match by_id(self.db.read(), row.order_id, Scope::All).await {
+            Ok(order) => order,
+            Err(Error::NotFound(_)) => return Ok(End::Dropped("the order is gone")),
+            Err(error) => return Err(error),
+        };
+        let view = view(self.db.read(), order).await?;
+        if let Some(end) = premature(row.kind, &view) {
+            return Ok(end);
+        }
+        let user = match self.remote.user(&store::own().within(ASK), view.order.user_id).await {
+            Ok(user) => user,
+            Err(fault) if fault.code == Code::NotFound => return Ok(End::Dropped("the user is gone")),
+            Err(fault) => return Ok(End::Failed(Failure::Passing(fault.message))),
+        };
+        if leads_nowhere(&user.email) {
+            return Ok(End::Dropped("the address leads nowhere"));
+        }
+        let mail = self.write(row, &view, user)?;
+        Ok(match self.notifier.send(&mail).await {
+            Ok(()) => End::Sent,
+            Err(failure) => End::Failed(failure),
+        })
+    }
+
+    fn write(&self, row: &Row, view: &View, user: User) -> Result<Mail, Error> {
+        let text::Text { subject, body } = text::write(row, view, &user, &self.signature)?;
+        let micros = u64::try_from(row.create_time.0).unwrap_or(0);
+        Ok(Mail {
+            id: row.id.clone(),
+            date: std::time::UNIX_EPOCH + Duration::from_micros(micros),
+            name: [user.first_name.as_str(), user.last_name.as_str()].join(" ").trim().to_owned(),
+            address: user.email,
+            subject,
+            text: body,
+        })
+    }
+
+    /// What a mail's try makes of it.
+    fn settled(&self, row: &Row, end: End) -> Settled {
+        let now = self.db.clock().now();
+        let mut row = row.clone();
+        let (fate, due, problem) = match end {
+            End::Sent => (Fate::Sent, now, String::new()),
+            End::Dropped(why) => {
+                tracing::debug!(mail = row.id, why, "mail.dropped");
+                (Fate::Dropped, now, why.to_owned())
+            }
+            End::NotYet => {
+                row.tries -= 1;
+                (Fate::Waiting, now + patience(now, row.create_time), String::new())
+            }
+            End::Failed(Failure::Passing(problem)) if now.since(row.create_time) < self.give_up => {
+                let pause = pause(row.tries);
+                tracing::warn!(
+                    mail = row.id,
+                    tries = row.tries,
+                    problem,
+                    again_in_s = pause.as_secs(),
+                    "mail.postponed"
+                );
+                (Fate::Waiting, now + pause, problem)
+            }
+            End::Failed(Failure::Passing(problem) | Failure::Final(problem)) => {
+                tracing::error!(mail = row.id, tries = row.tries, problem, "mail.given_up");
+                (Fate::GivenUp, now, problem)
+            }
+        };
+        Settled { row, fate, due, problem }
+    }
+
+    async fn note(&self, settled: Vec<Settled>) -> Result<(), Error> {
+        let settled = Arc::new(settled);
+        kit::transact(&self.db, &store::own(), move |tx| {
+            let settled = settled.clone();
+            async move {
+                for Settled { row, fate, due, problem } in &*settled {
+                    store::settle(&tx, row, *fate, *due, problem).await?;
+                    if *fate == Fate::GivenUp {
+                        let mut record = Record::lock(&tx, row.order_id, Scope::All).await?;
+                        record.tell(&format!("the mail {:?} could not be sent", row.kind.word()));
+                        record.save().await?;
+                    }
+                }
+                Ok(())
+            }
+        })
+        .await
+    }
+}
+
+/// A mail after a try.
+struct Settled {
+    row: Row,
+    fate: Fate,
+    /// When the next try is, where there is one.
+    due: Time,
+    problem: String,
+}
+
+/// Whether it is too early to tell, or too late. That an order was placed is told as soon as it is paid, or
+/// waits for a payment that is under way: not while its shopper still looks for a way to pay.
+fn premature(kind: Kind, view: &View) -> Option<End> {
+    let order = &view.order;
+    if order.user_erased {
+        return Some(End::Dropped("the user is erased"));
+    }
+    if kind != Kind::Placed {
+        return None;
+    }
+    match order.state {
+        State::Paid | State::Shipped | State::Delivered => None,
+        State::AwaitingPayment if order.step != Step::Idle || !order.payment_failure.is_empty() => {
+            Some(End::NotYet)
+        }
+        State::AwaitingPayment => None,
+        State::Open | State::CheckingOut | State::Cancelled | State::Expired => {
+            Some(End::Dropped("the order is not placed any more"))
+        }
+    }
+}
+
+/// How long until something that is not to be told yet is looked at again: the older, the longer.
+fn patience(now: Time, since: Time) -> Duration {
+    (now.since(since) / 4).clamp(Duration::from_millis(500), Duration::from_secs(300))
+}
+
+/// How long until the next try, after so many.
+fn pause(tries: i32) -> Duration {
+    let doubled = SHORTEST * 2u32.pow(tries.clamp(1, 16) as u32 - 1);
+    doubled.min(LONGEST).mul_f64(rand::random_range(1.0..1.25))
+}
+
+fn leads_nowhere(address: &str) -> bool {
+    let domain = address.rsplit('@').next().unwrap_or_default();
+    NOWHERE.iter().any(|top| domain.rsplit('.').next().is_some_and(|last| last.eq_ignore_ascii_case(top)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_and_end_growing() {
+        for (tries, shortest) in [(1, 1), (2, 2), (5, 16), (11, 900), (1000, 900)] {
+            let pause = pause(tries);
+            let shortest = Duration::from_secs(shortest);
+            assert!(pause >= shortest && pause <= shortest.mul_f64(1.25), "{tries}: {pause:?}");
+        }
+    }
+
+    #[test]
+    fn addresses_that_nobody_can_have_are_known() {
+        assert!(leads_nowhere("ada@feira.example") && leads_nowhere("admin@localhost.INVALID"));
+        assert!(!leads_nowhere("ada@example.com") && !leads_nowhere("ada@example.org"));
+    }
+}

@@ -1,0 +1,136 @@
+//! What shoppers read.
+
+use contracts::order::AdjustmentType;
+use kit::{
+    Time,
+    id::{ArticleId, Id, LineId, OrderId, PaymentId, UserId},
+};
+
+use super::*;
+use crate::{
+    domain::{Adjustment, Line, Step},
+    mail::store::row,
+    store::order,
+};
+
+fn money(text: &str) -> Money {
+    text.parse().unwrap()
+}
+
+fn bought(quantity: i32, name: &str, price: &str) -> Line {
+    Line {
+        id: LineId::new(),
+        article_id: ArticleId::new(),
+        code: "TEA-1".to_owned(),
+        name: name.to_owned(),
+        quantity,
+        unit_price: money(price),
+        tax_rate_basis_points: 2300,
+    }
+}
+
+fn view(state: State) -> View {
+    let address = Address {
+        recipient: "Maria Silva".to_owned(),
+        lines: vec!["Rua das Flores 1".to_owned()],
+        postal_code: "4050-262".to_owned(),
+        city: "Porto".to_owned(),
+        country_code: "PT".to_owned(),
+        ..Default::default()
+    };
+    let order = order::Model {
+        id: "ord_01jd8m3y2me7q8g0d6s2b4x9zk".parse().unwrap(),
+        user_id: UserId::new(),
+        state,
+        basket_of: None,
+        direct: true,
+        currency: Some("EUR".to_owned()),
+        total_minor: 0,
+        address: Some(address.encode_to_vec()),
+        user_erased: false,
+        payment_id: Some(PaymentId::new()),
+        payment_type: 1,
+        payment_method: String::new(),
+        payment_failure: String::new(),
+        payment_action_url: String::new(),
+        carrier: "CTT".to_owned(),
+        tracking_code: "RR123456785PT".to_owned(),
+        attempt: 1,
+        step: Step::Idle,
+        lease_until: Time(0),
+        fence: 0,
+        claim: None,
+        expire_time: None,
+        events: 4,
+        version: 1,
+        create_time: Time(0),
+        place_time: None,
+        update_time: Time(0),
+    };
+    let lines = vec![bought(2, "Chá verde", "12.99 EUR"), bought(10, "Copo", "104.00 EUR")];
+    let adjustments = vec![Adjustment::automatic(AdjustmentType::Shipping, "Carriage", money("4.99 EUR"))];
+    View { order, lines, adjustments }
+}
+
+fn maria() -> User {
+    User { username: "maria".to_owned(), first_name: "Maria".to_owned(), ..Default::default() }
+}
+
+fn told(kind: Kind, view: &View) -> Text {
+    let mut row = row("x".to_owned(), OrderId::new(), kind, Time(0), Time(0));
+    (row.amount_minor, row.currency) = (1_299, Some("EUR".to_owned()));
+    write(&row, view, &maria(), "Loja").unwrap()
+}
+
+#[test]
+fn a_placed_order_is_told_with_what_it_costs_and_where_it_goes() {
+    let text = told(Kind::Placed, &view(State::Paid));
+    assert_eq!(text.subject, "Your order ord_01jd8m3y2me7q8g0d6s2b4x9zk");
+    assert_eq!(
+        text.body,
+        "Hello Maria,\n\n\
+         thank you for your order ord_01jd8m3y2me7q8g0d6s2b4x9zk. It is paid, and we prepare it now.\n\n  \
+         2 × Chá verde (TEA-1)    25.98 EUR\n  \
+         10 × Copo (TEA-1)      1040.00 EUR\n  \
+         Carriage                  4.99 EUR\n  \
+         Total                  1070.97 EUR\n  \
+         of which tax            199.33 EUR\n\n\
+         It goes to:\n\n  Maria Silva\n  Rua das Flores 1\n  4050-262 Porto\n  PT\n\n-- \nLoja\n"
+    );
+}
+
+#[test]
+fn an_order_that_waits_for_its_payment_says_where_to_pay() {
+    let mut view = view(State::AwaitingPayment);
+    view.order.payment_action_url = "https://bank.example/pay".to_owned();
+    let body = told(Kind::Placed, &view).body;
+    assert!(body.contains("You can pay here:\n\nhttps://bank.example/pay\n"), "{body}");
+    assert!(!body.contains("is paid, and"), "{body}");
+}
+
+#[test]
+fn carrier_and_tracking_code_are_told_where_they_are_known() {
+    let mut view = view(State::Shipped);
+    let body = told(Kind::Shipped, &view).body;
+    assert!(body.contains("is on its way with CTT.\n\nTracking code: RR123456785PT\n"), "{body}");
+    view.order.tracking_code.clear();
+    assert!(told(Kind::Shipped, &view).body.contains("is on its way with CTT.\n"));
+    view.order.carrier.clear();
+    assert!(told(Kind::Shipped, &view).body.contains("is on its way.\n"));
+}
+
+#[test]
+fn a_refund_says_how_much() {
+    let text = told(Kind::Refunded, &view(State::Cancelled));
+    assert!(text.body.contains("we have refunded 12.99 EUR for your order ord_"), "{}", text.body);
+}
+
+#[test]
+fn what_others_wrote_stays_on_its_line() {
+    let mut view = view(State::Shipped);
+    view.order.carrier = "CTT\r\n\r\nYou won: https://eve.example".to_owned();
+    view.lines[0].name = "Tea\nTotal 0.00 EUR".to_owned();
+    let body = told(Kind::Shipped, &view).body;
+    assert!(body.contains("with CTT You won: https://eve.example.\n"), "{body}");
+    assert!(body.contains("2 × Tea Total 0.00 EUR (TEA-1)"), "{body}");
+}

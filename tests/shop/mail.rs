@@ -1,0 +1,396 @@
+//! Mails to shoppers: each once, none lost, whatever becomes of the mail server or of the shop.
+
+use contracts::{
+    Money,
+    order::{CheckoutRequest, Order, OrderState, ShipOrderRequest},
+    payment::RefundPaymentRequest,
+    user::{CreateUserRequest, DeleteUserRequest},
+};
+
+use crate::support::{
+    Backend, Client, Mesh, Setup, Shopper, at_once, eur,
+    shop::{self, PASSWORD, act, unique},
+    smtp::{Answer, MailServer, Received},
+    until,
+};
+
+tests!(
+    a_shopper_hears_of_each_step_once,
+    an_order_that_waits_for_its_payment_is_told_how_to_pay,
+    a_declined_payment_is_not_told_but_the_one_after_it_is,
+    every_refund_is_told_with_its_amount,
+    a_name_cannot_write_headers_or_recipients,
+    what_the_server_puts_off_is_tried_again_and_what_it_refuses_is_given_up,
+    a_lost_answer_repeats_the_same_mail,
+    a_mail_server_that_is_down_blocks_no_orders_and_gets_everything_later,
+    what_cannot_be_sent_for_too_long_is_given_up,
+    a_shop_killed_while_it_sends_loses_no_mail,
+    erased_users_and_demo_addresses_get_none,
+    without_a_server_the_log_says_what_would_be_sent,
+    wrong_settings_are_refused_at_the_start,
+);
+
+each!(on_postgres: Setup::default().on(Backend::Postgres).replicas(2);
+    several_replicas_send_each_mail_once);
+
+/// A setup that sends by this server.
+fn by(server: &MailServer, setup: Setup) -> Setup {
+    setup.env("FEIRA_SMTP_URL", &server.url()).env("FEIRA_MAIL_FROM", "Loja da Inês <loja@shop.test>")
+}
+
+/// A shopper whose address could be real.
+async fn customer(client: &Client, first_name: &str) -> Shopper {
+    let username = format!("customer-{}", unique());
+    let request = CreateUserRequest {
+        email: format!("{username}@home.test"),
+        first_name: first_name.into(),
+        ..shop::registration(&username)
+    };
+    client.create_user(request).await.expect("registration");
+    client.sign_in_as(&username, PASSWORD).await.expect("sign-in")
+}
+
+/// The mails about an order, by the first word of their ids.
+fn about<'a>(order: &Order, mails: &'a [Received]) -> Vec<(String, &'a Received)> {
+    let mine = mails.iter().filter(|mail| mail.text().contains(&order.id));
+    mine.map(|mail| (mail.id().split('.').next().unwrap().to_owned(), mail)).collect()
+}
+
+fn words(order: &Order, mails: &[Received]) -> Vec<String> {
+    about(order, mails).into_iter().map(|(word, _)| word).collect()
+}
+
+/// Covers: order.mail.
+async fn a_shopper_hears_of_each_step_once(setup: Setup) {
+    let server = MailServer::start().await;
+    let mesh = by(&server, setup).start().await;
+    let (staff, ada) = (mesh.admin().await, customer(&mesh.client(), "Ada").await);
+    let article = staff.stocked(eur(1299), 10).await;
+
+    let basket = ada.add(&article.id, 2).await.unwrap().body;
+    let order = ada.pay(&basket.id, "sim_approve").await.unwrap().body;
+    let mails = server.until(1).await;
+    let placed = &mails[0];
+    assert_eq!(placed.subject(), format!("Your order {}", order.id));
+    let text = placed.text();
+    assert!(text.contains("Hello Ada,") && text.contains("It is paid"), "{text}");
+    assert!(text.contains("25.98 EUR") && text.contains("Rua Augusta 1"), "{text}");
+    assert!(placed.from.contains("<loja@shop.test>") && placed.to.len() == 1, "{placed:?}");
+    assert!(placed.to[0].contains(&format!("<{}>", ada.user.email)), "{placed:?}");
+
+    staff.ship(&order.id).await.unwrap();
+    let shipped = server.until(2).await[1].text();
+    assert!(shipped.contains("with CTT") && shipped.contains("Tracking code: RR123456785PT"), "{shipped}");
+    staff.deliver(&order.id).await.unwrap();
+
+    let other = ada.order(&article.id, 1, "sim_approve").await.unwrap().body;
+    server.until(3).await;
+    ada.cancel(&other.id).await.unwrap();
+    let mails = server.until(5).await;
+    assert_eq!(words(&order, &mails), ["placed", "shipped"]);
+    let mut heard = words(&other, &mails);
+    heard.sort();
+    assert_eq!(heard, ["cancelled", "placed", "refunded"]);
+
+    // A basket that ends, and an order that was refused, were never placed.
+    let basket = ada.add(&article.id, 1).await.unwrap().body;
+    ada.cancel(&basket.id).await.unwrap();
+    ada.order(&article.id, 900, "sim_approve").await.expect_err("too many");
+    let last = ada.order(&article.id, 1, "sim_approve").await.unwrap().body;
+    let mails = server.until(6).await;
+    assert_eq!(words(&last, &mails), ["placed"]);
+    assert_eq!(mails.len(), 6);
+}
+
+/// Covers: order.mail.
+async fn an_order_that_waits_for_its_payment_is_told_how_to_pay(setup: Setup) {
+    let server = MailServer::start().await;
+    let mesh = by(&server, setup).start().await;
+    let (staff, ada) = (mesh.admin().await, customer(&mesh.client(), "Ada").await);
+    let article = staff.stocked(eur(500), 10).await;
+    let order = ada.order(&article.id, 1, "sim_action").await.unwrap().body;
+    let text = server.until(1).await[0].text();
+    assert!(text.contains(&order.payment_action_url) && !text.contains("It is paid"), "{text}");
+    act(&ada, &order, "approve").await;
+    ada.until(&order.id, OrderState::Paid).await;
+    staff.ship(&order.id).await.unwrap();
+    assert_eq!(words(&order, &server.until(2).await), ["placed", "shipped"]);
+}
+
+/// Covers: order.mail.
+async fn a_declined_payment_is_not_told_but_the_one_after_it_is(setup: Setup) {
+    let server = MailServer::start().await;
+    let mesh = by(&server, setup).start().await;
+    let (staff, ada) = (mesh.admin().await, customer(&mesh.client(), "Ada").await);
+    let article = staff.stocked(eur(500), 10).await;
+    let declined = ada.order(&article.id, 1, "sim_decline").await.unwrap().body;
+    assert_eq!(declined.payment_failure, "DECLINED");
+    // What comes after it overtakes it.
+    let other = ada.order(&article.id, 1, "sim_approve").await.unwrap().body;
+    assert_eq!(words(&other, &server.until(1).await), ["placed"]);
+    let request = CheckoutRequest {
+        id: declined.id.clone(),
+        payment_method: "sim_approve".into(),
+        ..Default::default()
+    };
+    ada.checkout(request).await.unwrap();
+    let mails = server.until(2).await;
+    let text = about(&declined, &mails)[0].1.text();
+    assert!(text.contains("It is paid"), "{text}");
+}
+
+/// Covers: order.mail.
+async fn every_refund_is_told_with_its_amount(setup: Setup) {
+    let server = MailServer::start().await;
+    let mesh = by(&server, setup).start().await;
+    let (staff, ada) = (mesh.admin().await, customer(&mesh.client(), "Ada").await);
+    let article = staff.stocked(eur(1000), 10).await;
+    let order = ada.order(&article.id, 1, "sim_approve").await.unwrap().body;
+    server.until(1).await;
+    let refund = async |amount: Option<Money>| {
+        let id = order.payment_id.clone();
+        staff.refund_payment(RefundPaymentRequest { id, amount, reason: String::new() }).await.unwrap();
+    };
+    refund(Some(eur(250))).await;
+    refund(Some(eur(125))).await;
+    refund(None).await;
+    let mails = server.until(4).await;
+    let told: Vec<String> = mails[1..].iter().map(Received::text).collect();
+    for amount in ["2.50 EUR", "1.25 EUR", "6.25 EUR"] {
+        let times = told.iter().filter(|text| text.contains(&format!("refunded {amount} for"))).count();
+        assert_eq!(times, 1, "{amount}: {told:#?}");
+    }
+}
+
+/// Covers: order.mail, bad-input.
+async fn a_name_cannot_write_headers_or_recipients(setup: Setup) {
+    let server = MailServer::start().await;
+    let mesh = by(&server, setup).start().await;
+    let staff = mesh.admin().await;
+    let article = staff.stocked(eur(500), 10).await;
+    for (count, name) in ["\"Eve\" <eve@other.test>, \"", "Inês Ñuñez 日本", "a@b.test, c", "=?utf-8?q?x?="]
+        .into_iter()
+        .enumerate()
+    {
+        let ada = customer(&mesh.client(), name).await;
+        ada.order(&article.id, 1, "sim_approve").await.unwrap();
+        let mails = server.until(count + 1).await;
+        let mail = &mails[count];
+        assert_eq!(mail.to.len(), 1, "{mail:?}");
+        let parsed = mail.parsed();
+        let to: Vec<_> = parsed.to().unwrap().iter().collect();
+        assert_eq!(to.len(), 1, "{to:?}");
+        assert_eq!(to[0].address().unwrap(), ada.user.email);
+        assert!(mail.text().contains(&format!("Hello {name},")), "{}", mail.text());
+    }
+}
+
+/// Covers: order.mail.
+async fn what_the_server_puts_off_is_tried_again_and_what_it_refuses_is_given_up(setup: Setup) {
+    let server = MailServer::start().await;
+    let mesh = by(&server, setup).start().await;
+    let (staff, ada) = (mesh.admin().await, customer(&mesh.client(), "Ada").await);
+    let article = staff.stocked(eur(500), 10).await;
+    server.next(&[Answer::Refused("451 later"), Answer::Refused("421 later")]);
+    let order = ada.order(&article.id, 1, "sim_approve").await.unwrap().body;
+    let mails = server.until(1).await;
+    assert_eq!(words(&order, &mails), ["placed"]);
+    assert_eq!(server.answers_left(), 0);
+
+    server.next(&[Answer::Refused("550 5.1.1 <ada@home.test> is nobody here")]);
+    let refused = ada.order(&article.id, 1, "sim_approve").await.unwrap().body;
+    until("the mail is given up", || async {
+        let history = ada.history(&refused.id).await;
+        history.iter().any(|event| event.note == "the mail \"placed\" could not be sent").then_some(())
+    })
+    .await;
+    let log = mesh.main().stderr();
+    assert!(log.contains("mail.given_up") && log.contains("is nobody here"), "{log}");
+    assert!(!log.contains("home.test"), "no addresses in the log: {log}");
+    staff.ship(&refused.id).await.unwrap();
+    assert_eq!(words(&refused, &server.until(2).await), ["shipped"]);
+}
+
+/// Covers: order.mail.
+async fn a_lost_answer_repeats_the_same_mail(setup: Setup) {
+    let server = MailServer::start().await;
+    let mesh = by(&server, setup).start().await;
+    let (staff, ada) = (mesh.admin().await, customer(&mesh.client(), "Ada").await);
+    let article = staff.stocked(eur(500), 10).await;
+    server.next(&[Answer::Lost]);
+    ada.order(&article.id, 1, "sim_approve").await.unwrap();
+    let mails = server.until(2).await;
+    assert_eq!(mails[0].id(), mails[1].id());
+    assert_eq!(mails[0].parsed().date(), mails[1].parsed().date());
+    assert_eq!(mails[0].raw, mails[1].raw);
+}
+
+/// Covers: order.mail.
+async fn a_mail_server_that_is_down_blocks_no_orders_and_gets_everything_later(setup: Setup) {
+    let mut server = MailServer::start().await;
+    let mesh = by(&server, setup).start().await;
+    let (staff, ada) = (mesh.admin().await, customer(&mesh.client(), "Ada").await);
+    let article = staff.stocked(eur(500), 100).await;
+    server.down().await;
+    let mut orders = Vec::new();
+    for _ in 0..10 {
+        let order = ada.order(&article.id, 1, "sim_approve").await.unwrap().body;
+        assert_eq!(order.state(), OrderState::Paid);
+        orders.push(order);
+    }
+    until("sending is tried", || async { mesh.main().stderr().contains("mail.postponed").then_some(()) })
+        .await;
+    server.up().await;
+    let mails = server.until(10).await;
+    for order in &orders {
+        assert_eq!(words(order, &mails), ["placed"]);
+    }
+}
+
+/// Covers: order.mail.
+async fn what_cannot_be_sent_for_too_long_is_given_up(setup: Setup) {
+    let mut server = MailServer::start().await;
+    let mesh = by(&server, setup).env("FEIRA_MAIL_GIVE_UP", "2s").start().await;
+    let (staff, ada) = (mesh.admin().await, customer(&mesh.client(), "Ada").await);
+    let article = staff.stocked(eur(500), 100).await;
+    server.down().await;
+    let order = ada.order(&article.id, 1, "sim_approve").await.unwrap().body;
+    until("the mail is given up", || async {
+        let history = ada.history(&order.id).await;
+        history.iter().any(|event| event.note.contains("could not be sent")).then_some(())
+    })
+    .await;
+    assert!(mesh.main().stderr().contains("mail.given_up"));
+}
+
+/// Covers: order.mail, mesh.crash.
+async fn a_shop_killed_while_it_sends_loses_no_mail(setup: Setup) {
+    let server = MailServer::start().await;
+    let mut mesh = by(&server, setup).start().await;
+    let (staff, ada) = (mesh.admin().await, customer(&mesh.client(), "Ada").await);
+    let article = staff.stocked(eur(500), 100).await;
+    // Some are sent, some are being sent, some have not been looked at.
+    let mut orders = vec![ada.order(&article.id, 1, "sim_approve").await.unwrap().body];
+    server.until(1).await;
+    server.shut();
+    for _ in 0..12 {
+        orders.push(ada.order(&article.id, 1, "sim_approve").await.unwrap().body);
+    }
+    mesh.kill("feira-0");
+    server.open();
+    mesh.restart("feira-0");
+    let mails = until("every order is told", || async {
+        let mails = server.received();
+        orders.iter().all(|order| !about(order, &mails).is_empty()).then_some(mails)
+    })
+    .await;
+    // Those that the server had already when the shop died may come twice, and then look the same.
+    for order in &orders {
+        let mut ids: Vec<String> = about(order, &mails).iter().map(|(_, mail)| mail.id()).collect();
+        ids.dedup();
+        assert_eq!(ids.len(), 1, "{ids:?}");
+    }
+    assert_eq!(words(&orders[0], &mails), ["placed"], "what was sent before is not sent again");
+}
+
+/// Covers: order.mail, user.erase.
+async fn erased_users_and_demo_addresses_get_none(setup: Setup) {
+    let mut server = MailServer::start().await;
+    let mesh = by(&server, setup).start().await;
+    let (staff, ada) = (mesh.admin().await, customer(&mesh.client(), "Ada").await);
+    let article = staff.stocked(eur(500), 100).await;
+    server.down().await;
+    let erased = ada.order(&article.id, 1, "sim_approve").await.unwrap().body;
+    until("sending is tried", || async { mesh.main().stderr().contains("mail.postponed").then_some(()) })
+        .await;
+    staff.delete_user(DeleteUserRequest { id: ada.user.id.clone(), ..Default::default() }).await.unwrap();
+    let demo = {
+        let username = format!("demo-{}", unique());
+        let email = format!("{username}@feira.example");
+        mesh.client()
+            .create_user(CreateUserRequest { email, ..shop::registration(&username) })
+            .await
+            .unwrap();
+        mesh.client().sign_in_as(&username, PASSWORD).await.unwrap()
+    };
+    let nowhere = demo.order(&article.id, 1, "sim_approve").await.unwrap().body;
+    server.up().await;
+    let bob = customer(&mesh.client(), "Bob").await;
+    let last = bob.order(&article.id, 1, "sim_approve").await.unwrap().body;
+    until("the last one hears", || async { (!about(&last, &server.received()).is_empty()).then_some(()) })
+        .await;
+    let request = ShipOrderRequest { id: last.id.clone(), ..Default::default() };
+    staff.ship_order(request).await.unwrap();
+    let mails = server.until(2).await;
+    assert!(about(&erased, &mails).is_empty() && about(&nowhere, &mails).is_empty(), "{mails:#?}");
+}
+
+/// Covers: order.mail.
+async fn without_a_server_the_log_says_what_would_be_sent(setup: Setup) {
+    let mesh = setup.start().await;
+    let (staff, ada) = (mesh.admin().await, customer(&mesh.client(), "Ada").await);
+    let article = staff.stocked(eur(500), 100).await;
+    let order = ada.order(&article.id, 1, "sim_approve").await.unwrap().body;
+    until("the log says so", || async {
+        let log = mesh.main().stderr();
+        log.lines().any(|line| line.contains("mail.only_logged") && line.contains(&order.id)).then_some(())
+    })
+    .await;
+    assert!(!mesh.main().stderr().contains("home.test"), "no addresses in the log");
+}
+
+/// Covers: order.mail, bad-input, mesh.program.
+async fn wrong_settings_are_refused_at_the_start(_: Setup) {
+    let folder = tempfile::tempdir().unwrap();
+    let refused = |env: &[(&str, &str)]| {
+        let mut start = crate::support::process::Start::of(
+            "serve --rest-listen 127.0.0.1:0 --grpc-listen 127.0.0.1:0 --data-dir d",
+        );
+        for (name, value) in env {
+            start = start.env(name, value);
+        }
+        let ended = start.run(folder.path());
+        assert_eq!(ended.code, Some(2), "{}", ended.stderr);
+        assert!(!ended.stderr.contains("hunter22"), "{}", ended.stderr);
+        ended.stderr
+    };
+    assert!(refused(&[("FEIRA_SMTP_URL", "smtp://localhost")]).contains("--mail-from"));
+    let from = ("FEIRA_MAIL_FROM", "shop@shop.test");
+    assert!(refused(&[("FEIRA_SMTP_URL", "localhost:25"), from]).contains("--smtp-url"));
+    assert!(refused(&[("FEIRA_SMTP_URL", "smtps://me:hunter22@localhost"), from]).contains("--smtp-user"));
+    let login = [("FEIRA_SMTP_USER", "me"), ("FEIRA_SMTP_PASSWORD", "hunter22")];
+    let in_clear = [("FEIRA_SMTP_URL", "smtp://mail.test"), from, login[0], login[1]];
+    assert!(refused(&in_clear).contains("for all to read"));
+}
+
+/// Covers: order.mail.
+async fn several_replicas_send_each_mail_once(setup: Setup) {
+    const ORDERS: usize = 12;
+    let server = MailServer::start().await;
+    let mesh: Mesh = by(&server, setup).start().await;
+    let (staff, ada) = (mesh.admin().await, customer(&mesh.client(), "Ada").await);
+    let mut articles = Vec::new();
+    for _ in 0..ORDERS {
+        articles.push(staff.stocked(eur(500), 10).await);
+    }
+    let orders = at_once(ORDERS, |number| {
+        let (client, id) = (ada.client.at(number), articles[number].id.clone());
+        async move { client.order(&id, 1, "sim_approve").await.unwrap().body }
+    })
+    .await;
+    for (number, order) in orders.iter().enumerate() {
+        ada.until(&order.id, OrderState::Paid).await;
+        staff.client.at(number).ship(&order.id).await.unwrap();
+    }
+    let mails = server.until(2 * ORDERS).await;
+    for order in &orders {
+        let mut heard = words(order, &mails);
+        heard.sort();
+        assert_eq!(heard, ["placed", "shipped"], "{}", order.id);
+    }
+    // One more, so that there was time for a second try of any.
+    let last = ada.order(&articles[0].id, 1, "sim_approve").await.unwrap().body;
+    let mails = server.until(2 * ORDERS + 1).await;
+    assert_eq!(words(&last, &mails), ["placed"]);
+    assert_eq!(mails.len(), 2 * ORDERS + 1);
+}
