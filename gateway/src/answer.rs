@@ -11,7 +11,7 @@ use crate::{binding::Binding, error::Failure, headers, json, raw};
 /// Answers with the one message of a unary call.
 pub fn make(binding: &Binding, metadata: &MetadataMap, message: Bytes) -> Result<Response, Failure> {
     let rpc = &binding.rpc;
-    let mut out = headers::returned(metadata);
+    let mut out = headers::returned(metadata, rpc);
     if rpc.success == StatusCode::NO_CONTENT || rpc.output.full_name() == "google.protobuf.Empty" {
         return Ok((rpc.success, out).into_response());
     }

@@ -8,7 +8,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use bytes::Bytes;
-use http::{Method, StatusCode, header, request::Parts};
+use http::{HeaderMap, Method, StatusCode, header, request::Parts};
 use prost::Message as _;
 use prost_reflect::DescriptorPool;
 use tokio::time::{Instant, timeout_at};
@@ -130,7 +130,8 @@ impl Edge {
         match within(deadline, call::unary(&binding.rpc, metadata, message)).await? {
             Ok(response) => {
                 let (metadata, message, _) = response.into_parts();
-                answer::make(binding, &metadata, message)
+                let answer = answer::make(binding, &metadata, message)?;
+                Ok(unless_there_already(binding, &parts.headers, answer))
             }
             Err(status) => Err(refused(binding, &status, deadline, request.conditional)),
         }
@@ -145,6 +146,19 @@ fn refused(binding: &Binding, status: &Status, deadline: Instant, conditional: b
     }
     let failure = Failure::from_status(status, &binding.rpc.service);
     if conditional { failure.with_condition() } else { failure }
+}
+
+/// The answer, or 304 where its reader has it. Only a service knows what its answer depends on, so the
+/// entity tag must be one that it names: a resource's version need not count everything that is read with it.
+fn unless_there_already(binding: &Binding, headers: &HeaderMap, mut answer: Response) -> Response {
+    let named = binding.rpc.response_headers.contains(&header::ETAG) && !binding.mutates();
+    let tag = answer.headers().get(header::ETAG);
+    if named && tag.is_some_and(|tag| headers::has_already(headers, tag)) {
+        *answer.status_mut() = StatusCode::NOT_MODIFIED;
+        *answer.body_mut() = HttpBody::empty();
+        answer.headers_mut().remove(header::CONTENT_TYPE);
+    }
+    answer
 }
 
 /// Waits for something until a deadline.

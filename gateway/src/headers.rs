@@ -91,13 +91,24 @@ pub fn request_id(headers: &HeaderMap) -> HeaderValue {
     }
 }
 
-/// What of an answer's metadata becomes headers.
-pub fn returned(metadata: &MetadataMap) -> HeaderMap {
+/// What of an answer's metadata becomes headers: what every method gives, and what this one names.
+pub fn returned(metadata: &MetadataMap, rpc: &Rpc) -> HeaderMap {
     let mut out = HeaderMap::new();
-    if let Some(value) = metadata.as_ref().get(&IDEMPOTENCY_REPLAYED) {
-        out.insert(&IDEMPOTENCY_REPLAYED, value.clone());
+    for name in std::iter::once(&IDEMPOTENCY_REPLAYED).chain(&rpc.response_headers) {
+        if let Some(value) = metadata.as_ref().get(name) {
+            out.insert(name, value.clone());
+        }
     }
     out
+}
+
+/// Whether the reader has the answer with this entity tag already: its `If-None-Match` lists it, strong or
+/// weak (RFC 9110, 13.1.2).
+pub fn has_already(headers: &HeaderMap, etag: &HeaderValue) -> bool {
+    let plain = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
+    let Ok(etag) = etag.to_str().map(plain) else { return false };
+    let listed = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+    listed.flat_map(|list| list.split(',')).any(|tag| tag.trim() == "*" || plain(tag) == etag)
 }
 
 #[cfg(test)]

@@ -25,6 +25,8 @@ pub struct Rpc {
     pub success: StatusCode,
     /// Request headers handed on to it, beside those that every method gets.
     pub request_headers: Vec<HeaderName>,
+    /// Metadata of its answers that become headers, beside those of every method.
+    pub response_headers: Vec<HeaderName>,
     /// On a server stream: what becomes the id of an event.
     pub event_id: Option<FieldDescriptor>,
     /// On a server stream: what a reader's `Last-Event-ID` sets.
@@ -56,6 +58,7 @@ impl Rpc {
                 Some(status) => status,
             },
             request_headers: rest.request_headers,
+            response_headers: rest.response_headers,
             event_id: field(&output, &rest.event_id)?,
             resume: field(&input, &rest.resume)?,
             etag: output.get_field_by_name("etag").filter(is_text),
@@ -71,6 +74,7 @@ impl Rpc {
 struct Rest {
     success: Option<StatusCode>,
     request_headers: Vec<HeaderName>,
+    response_headers: Vec<HeaderName>,
     event_id: String,
     resume: String,
 }
@@ -90,14 +94,17 @@ impl Rest {
                     .ok_or_else(|| format!("{code} is no status of success"))?,
             ),
         };
-        let request_headers = annotation::list(&rest, "request_headers")
-            .iter()
-            .filter_map(|name| name.as_str())
-            .map(|name| name.parse().map_err(|_| format!("`{name}` is no header's name")))
-            .collect::<Result<_, _>>()?;
+        let names = |field: &str| {
+            annotation::list(&rest, field)
+                .iter()
+                .filter_map(|name| name.as_str())
+                .map(|name| name.parse().map_err(|_| format!("`{name}` is no header's name")))
+                .collect::<Result<_, String>>()
+        };
         Ok(Self {
             success,
-            request_headers,
+            request_headers: names("request_headers")?,
+            response_headers: names("response_headers")?,
             event_id: annotation::text(&rest, "event_id_field"),
             resume: annotation::text(&rest, "resume_field"),
         })

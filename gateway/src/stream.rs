@@ -50,7 +50,7 @@ pub async fn answer(
         async move {
             let (metadata, messages, _) =
                 call::server_streaming(&binding.rpc, metadata, message).await?.into_parts();
-            let _ = meta.send(headers::returned(&metadata));
+            let _ = meta.send(headers::returned(&metadata, &binding.rpc));
             Ok::<_, Status>(messages)
         }
     };

@@ -13,6 +13,7 @@ mod down;
 mod edge;
 mod health;
 mod idempotency;
+mod images;
 mod journey;
 mod layering;
 mod mail;

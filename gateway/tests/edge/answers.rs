@@ -76,6 +76,41 @@ async fn raw_bodies_go_through_as_they_are() {
 }
 
 #[tokio::test]
+async fn a_method_names_the_headers_of_its_answer_and_a_reader_who_has_it_gets_304() {
+    let cover = json!({"contentType": "image/png", "data": "AAECAw=="});
+    let shop = shop_with(Default::default(), move |_| {
+        let desc = crate::support::POOL.get_message_by_name("google.api.HttpBody").unwrap();
+        Answer::Messages(vec![prost_reflect::DynamicMessage::deserialize(desc, cover.clone()).unwrap()])
+    });
+    let get = |method: &'static str, have: &'static str| {
+        shop.send(request(method, "/v1/books/b/cover", &[("if-none-match", have)], Body::empty()))
+    };
+    for (have, status) in [
+        ("\"another\"", 200),
+        ("\"of the cover", 200),
+        ("\"of the cover\"", 304),
+        ("\"another\", W/\"of the cover\"", 304),
+        ("*", 304),
+    ] {
+        let answer = get("GET", have).await;
+        assert_eq!(answer.status, status, "{have}");
+        assert_eq!(answer.bytes.len(), if status == 200 { 4 } else { 0 });
+        assert_eq!(
+            (answer.header("etag"), answer.header("cache-control")),
+            ("\"of the cover\"", "max-age=60")
+        );
+        assert_eq!(answer.header("content-type"), if status == 200 { "image/png" } else { "" });
+    }
+    assert_eq!(get("HEAD", "\"of the cover\"").await.status, 304);
+    let other = shop_with(Default::default(), crate::support::echo).get("/v1/books/b").await;
+    assert_eq!(
+        (other.header("etag"), other.header("cache-control")),
+        ("", ""),
+        "of no method that names none"
+    );
+}
+
+#[tokio::test]
 async fn head_is_get_without_its_body() {
     let shop = shop();
     let get = shop.get("/v1/books/b?etag=e").await;

@@ -147,6 +147,8 @@ fn answered(messages: BoxStream<'static, Result<DynamicMessage, Status>>) -> Res
         .header("content-type", "application/grpc")
         .header("idempotency-replayed", "true")
         .header("x-internal", "stays inside")
+        .header("etag", "\"of the cover\"")
+        .header("cache-control", "max-age=60")
         .body(tonic::body::Body::new(StreamBody::new(frames)))
         .unwrap()
 }

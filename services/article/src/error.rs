@@ -8,6 +8,7 @@ use sea_orm::DbErr;
 use crate::domain::{
     Illegal, State,
     article::BadPrice,
+    image::BadImage,
     stock::{BadDelta, MOST_FREE, Short},
 };
 
@@ -22,6 +23,10 @@ pub enum Error {
     Stale,
     #[error("the price {0}")]
     Price(#[from] BadPrice),
+    #[error("the image {0}")]
+    Image(#[from] BadImage),
+    #[error("image not found")]
+    NoImage,
     #[error("the change {0}")]
     Delta(#[from] BadDelta),
     #[error("there would be too much in stock")]
@@ -56,6 +61,8 @@ impl From<Error> for Fault {
             Error::CodeTaken => Fault::already_exists("article", "code"),
             Error::Stale => Fault::etag_mismatch(),
             Error::Price(problem) => Fault::invalid("article.price", problem.to_string()),
+            Error::Image(problem) => Fault::invalid("image", problem.to_string()),
+            Error::NoImage => Fault::not_found("image"),
             Error::Delta(problem) => Fault::invalid("delta", problem.to_string()),
             Error::TooMuch => Fault::invalid("delta", format!("must leave at most {MOST_FREE} units free")),
             Error::OutOfStock(shorts) => {

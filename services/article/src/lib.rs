@@ -27,6 +27,16 @@ pub struct Options {
         value_parser = clap::value_parser!(u64).range(1..=3600)
     )]
     pub reservation_sweep_seconds: u64,
+
+    /// The most bytes of an article's image
+    #[arg(
+        long,
+        env = "FEIRA_IMAGE_LIMIT",
+        default_value_t = 4_000_000,
+        // Above, neither REST nor most gRPC clients take a message.
+        value_parser = clap::value_parser!(u32).range(1_000..=4_190_000)
+    )]
+    pub image_limit: u32,
 }
 
 /// Starts the service on an opened and migrated database.
@@ -35,7 +45,8 @@ pub async fn start(
     db: kit::Db,
     context: kit::Context,
 ) -> Result<kit::Service, kit::Fault> {
-    let routes = tonic::service::Routes::new(api::articles(db.clone())).add_service(api::stock(db.clone()));
+    let articles = api::articles(db.clone(), options.image_limit as usize);
+    let routes = tonic::service::Routes::new(articles).add_service(api::stock(db.clone()));
     sweeper::start(&context.tasks, db.clone(), Duration::from_secs(options.reservation_sweep_seconds));
     Ok(kit::Service {
         role: kit::Role::Article,

@@ -1,6 +1,7 @@
 //! The service's handlers on a fresh database each.
 
 mod articles;
+mod images;
 mod lists;
 mod races;
 mod reservations;

@@ -1,6 +1,7 @@
 //! What the tests stand on: a mesh of real processes, and clients for its two edges.
 
 pub mod client;
+pub mod files;
 pub mod mesh;
 pub mod money;
 pub mod outcome;

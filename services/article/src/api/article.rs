@@ -6,9 +6,11 @@ use contracts::{
     Masked,
     article::{
         Article, BatchGetArticlesRequest, BatchGetArticlesResponse, CreateArticleRequest,
-        DeleteArticleRequest, GetArticleRequest, ListArticlesRequest, ListArticlesResponse,
-        UpdateArticleRequest, article_service_server::ArticleService, get_article_request::Key as ArticleKey,
+        DeleteArticleRequest, GetArticleRequest, GetImageRequest, ListArticlesRequest, ListArticlesResponse,
+        UpdateArticleRequest, UploadImageRequest, article_service_server::ArticleService,
+        get_article_request::Key as ArticleKey,
     },
+    google::api::HttpBody,
 };
 use kit::{
     Call, Db, Fault, Page,
@@ -16,7 +18,7 @@ use kit::{
 };
 use tonic::{Request, Response, Status};
 
-use super::{read, render};
+use super::{image, read, render};
 use crate::{
     domain::listing::{Cursor, Order, Sight},
     error::Error,
@@ -26,12 +28,14 @@ use crate::{
 /// The handlers.
 pub struct Articles {
     db: Db,
+    /// The most bytes of an image.
+    image_limit: usize,
 }
 
 impl Articles {
     /// Handlers on a database.
-    pub fn new(db: Db) -> Self {
-        Self { db }
+    pub fn new(db: Db, image_limit: usize) -> Self {
+        Self { db, image_limit }
     }
 }
 
@@ -140,5 +144,13 @@ impl ArticleService for Articles {
         })
         .await?;
         Ok(answer.into())
+    }
+
+    async fn upload_image(&self, request: Request<UploadImageRequest>) -> Result<Response<Article>, Status> {
+        image::upload(&self.db, self.image_limit, request).await
+    }
+
+    async fn get_image(&self, request: Request<GetImageRequest>) -> Result<Response<HttpBody>, Status> {
+        image::get(&self.db, request).await
     }
 }

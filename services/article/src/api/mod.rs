@@ -1,6 +1,7 @@
 //! The contract: requests are read, answers are written here, and nothing else.
 
 mod article;
+mod image;
 pub mod read;
 mod render;
 mod stock;
@@ -13,9 +14,9 @@ use kit::Db;
 pub use article::Articles;
 pub use stock::Stocks;
 
-/// ArticleService on a database.
-pub fn articles(db: Db) -> ArticleServiceServer<Articles> {
-    ArticleServiceServer::new(Articles::new(db))
+/// ArticleService on a database, for images of at most so many bytes.
+pub fn articles(db: Db, image_limit: usize) -> ArticleServiceServer<Articles> {
+    ArticleServiceServer::new(Articles::new(db, image_limit))
 }
 
 /// StockService on a database.

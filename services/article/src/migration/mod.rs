@@ -2,6 +2,7 @@
 
 mod m000002_articles;
 mod m000003_stock;
+mod m000004_images;
 
 use sea_orm::DatabaseBackend;
 use sea_orm_migration::prelude::*;
@@ -16,6 +17,7 @@ impl MigratorTrait for Migrator {
             Box::new(kit::migration::Base),
             Box::new(m000002_articles::Articles),
             Box::new(m000003_stock::Stock),
+            Box::new(m000004_images::Images),
         ]
     }
 }

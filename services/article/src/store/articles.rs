@@ -9,7 +9,10 @@ use sea_orm::{
     sea_query::{Expr, ExprTrait},
 };
 
-use super::table::{article, stock, word};
+use super::{
+    images,
+    table::{article, stock, word},
+};
 use crate::{
     domain::{
         article::{Article, Content},
@@ -45,7 +48,7 @@ pub async fn update(
     let row = lock(tx, id, etag).await?;
     let free = stock::Entity::find_by_id(id).one(&**tx).await?.map_or(0, |stock| stock.free);
     let mut article = read(row, free)?;
-    let words = article.content.words();
+    let before = article.content.clone();
     if !change(&mut article.content)? {
         return Ok(article);
     }
@@ -55,9 +58,10 @@ pub async fn update(
     save(tx, id, article.version, row).await?;
     article.version += 1;
     article.update_time = tx.now();
-    let new = article.content.words();
-    delete_words(tx, id, words.difference(&new).cloned().collect()).await?;
-    insert_words(tx, id, new.difference(&words).cloned().collect()).await?;
+    let (old, new) = (before.words(), article.content.words());
+    delete_words(tx, id, old.difference(&new).cloned().collect()).await?;
+    insert_words(tx, id, new.difference(&old).cloned().collect()).await?;
+    images::follow(tx, id, &before, &article.content).await?;
     Ok(article)
 }
 
@@ -74,6 +78,7 @@ pub async fn delete(tx: &Tx, id: ArticleId, etag: &str) -> Result<(), Error> {
     };
     save(tx, id, row.version, deleted).await?;
     word::Entity::delete_many().filter(word::Column::ArticleId.eq(id)).exec(&**tx).await?;
+    images::remove(tx, id).await?;
     Ok(())
 }
 

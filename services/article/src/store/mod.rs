@@ -1,6 +1,7 @@
 //! The tables, and every query on them.
 
 pub mod articles;
+pub mod images;
 pub mod list;
 pub mod reservations;
 pub mod stock;

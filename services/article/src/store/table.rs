@@ -181,3 +181,28 @@ pub mod line {
 
     impl ActiveModelBehavior for ActiveModel {}
 }
+
+pub mod image {
+    use kit::{Time, id::ArticleId};
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "article_images")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub article_id: ArticleId,
+        /// SHA-256 of the data, in hexadecimal.
+        pub digest: String,
+        pub media_type: String,
+        /// In pixels, as is the height.
+        pub width: i32,
+        pub height: i32,
+        pub data: Vec<u8>,
+        pub create_time: Time,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}

@@ -34,6 +34,9 @@ pub struct Shop {
     _folder: tempfile::TempDir,
 }
 
+/// The most bytes of an image, in these tests.
+pub const IMAGE_LIMIT: usize = 2_000;
+
 pub fn staff() -> Caller {
     Caller::User { id: UserId::new(), roles: Roles { staff: true, admin: false }, session: SessionId::new() }
 }
@@ -110,7 +113,7 @@ impl Shop {
         };
         let db = Db::open(options).await.unwrap();
         db.migrate::<Migrator>().await.unwrap();
-        let (articles, stock) = (Articles::new(db.clone()), Stocks::new(db.clone()));
+        let (articles, stock) = (Articles::new(db.clone(), IMAGE_LIMIT), Stocks::new(db.clone()));
         Self { db, clock, articles, stock, _folder: folder }
     }
 

@@ -1,0 +1,62 @@
+//! Images up and down.
+
+use std::sync::Arc;
+
+use aws_lc_rs::digest;
+use contracts::{
+    article::{Article, GetImageRequest, UploadImageRequest},
+    google::api::HttpBody,
+};
+use kit::{Call, Db, Fault};
+use tonic::{Request, Response, Status, metadata::MetadataValue};
+
+use super::{read, render};
+use crate::{
+    domain::{image, listing::Sight},
+    error::Error,
+    store::images::{self, Upload},
+};
+
+/// UploadImage, of at most so many bytes.
+pub async fn upload(
+    db: &Db,
+    most: usize,
+    request: Request<UploadImageRequest>,
+) -> Result<Response<Article>, Status> {
+    let call = Call::of(&request)?;
+    let request = request.into_inner();
+    let id = read::article_id(&request.article_id, "article_id")?;
+    let data = request.image.unwrap_or_default().data;
+    let picture = image::read(&data, most).map_err(Error::from)?;
+    let digest = digest::digest(&digest::SHA256, &data);
+    let digest = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    let asked = Arc::new((Upload { picture, digest, data }, request.etag));
+    let answer = kit::write(db, &call, move |tx| {
+        let asked = asked.clone();
+        async move {
+            let (upload, etag) = &*asked;
+            Ok::<_, Error>(render::article(images::set(&tx, id, etag, upload).await?))
+        }
+    })
+    .await?;
+    Ok(answer.into())
+}
+
+/// GetImage, with what HTTP caches go by.
+pub async fn get(db: &Db, request: Request<GetImageRequest>) -> Result<Response<HttpBody>, Status> {
+    let sight = Sight::of(Call::of(&request)?.caller());
+    let request = request.into_inner();
+    let id = read::article_id(&request.article_id, "article_id")?;
+    let (image, public) = images::find(db.read(), sight, id).await?.ok_or(Error::NoImage)?;
+    let cache = match (public, images::is_version(&image, &request.version)) {
+        (false, _) => "private, no-cache",
+        (true, true) => "public, max-age=86400, immutable",
+        (true, false) => "public, no-cache",
+    };
+    let etag = MetadataValue::try_from(format!("\"{}\"", image.digest)).map_err(Fault::internal)?;
+    let body = HttpBody { content_type: image.media_type, data: image.data, extensions: Vec::new() };
+    let mut response = Response::new(body);
+    response.metadata_mut().insert("etag", etag);
+    response.metadata_mut().insert("cache-control", MetadataValue::from_static(cache));
+    Ok(response)
+}

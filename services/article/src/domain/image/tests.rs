@@ -1,0 +1,101 @@
+use proptest::prelude::*;
+
+use super::*;
+
+/// Images of 3 × 2 pixels, one of every kind and coding.
+const IMAGES: [(Kind, &[u8]); 8] = [
+    (Kind::Png, include_bytes!("plain.png")),
+    (Kind::Jpeg, include_bytes!("baseline.jpg")),
+    (Kind::Jpeg, include_bytes!("progressive.jpg")),
+    (Kind::Gif, include_bytes!("two_frames.gif")),
+    (Kind::WebP, include_bytes!("lossy.webp")),
+    (Kind::WebP, include_bytes!("lossless.webp")),
+    (Kind::WebP, include_bytes!("extended.webp")),
+    (Kind::WebP, include_bytes!("animated.webp")),
+];
+
+const MOST: usize = 1_000_000;
+
+/// The PNG with another size written into it.
+fn png_of(width: u32, height: u32) -> Vec<u8> {
+    let mut data = IMAGES[0].1.to_vec();
+    data[16..20].copy_from_slice(&width.to_be_bytes());
+    data[20..24].copy_from_slice(&height.to_be_bytes());
+    data
+}
+
+#[test]
+fn every_kind_is_known_by_its_bytes() {
+    for (kind, data) in IMAGES {
+        assert_eq!(read(data, MOST), Ok(Picture { kind, width: 3, height: 2 }), "{kind:?}");
+    }
+}
+
+#[test]
+fn an_image_that_is_cut_off_anywhere_is_none() {
+    for (kind, data) in IMAGES {
+        for length in 0..data.len() {
+            let problem = read(&data[..length], MOST).expect_err("it is not whole");
+            assert!(matches!(problem, BadImage::Broken | BadImage::Unknown), "{kind:?} {length}: {problem}");
+        }
+    }
+}
+
+#[test]
+fn what_follows_a_whole_image_does_no_harm() {
+    for (kind, data) in IMAGES {
+        assert!(read(&[data, b"\0\0trailer"].concat(), MOST).is_ok(), "{kind:?}");
+    }
+}
+
+#[test]
+fn other_files_are_no_images() {
+    for data in [
+        &b""[..],
+        b"hello",
+        b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>",
+        b"<html>",
+        b"%PDF-1.7",
+        b"BM\0\0",
+        b"RIFF\x04\0\0\0WAVE",
+        b"\0\0\0\x1cftypavif",
+    ] {
+        assert_eq!(read(data, MOST), Err(BadImage::Unknown));
+    }
+}
+
+#[test]
+fn sizes_have_bounds() {
+    assert_eq!(read(&png_of(0, 2), MOST), Err(BadImage::Broken));
+    for (width, height, fits) in [
+        (8_000, 5_000, true),
+        (8_000, 5_001, false),
+        (8_001, 1, false),
+        (1, 8_001, false),
+        (u32::MAX, 9, false),
+    ] {
+        let read = read(&png_of(width, height), MOST);
+        assert_eq!(read.is_ok(), fits, "{width} × {height}: {read:?}");
+    }
+    let data = IMAGES[0].1;
+    assert!(read(data, data.len()).is_ok());
+    assert_eq!(read(data, data.len() - 1), Err(BadImage::TooLarge(data.len(), data.len() - 1)));
+}
+
+proptest! {
+    #[test]
+    fn whatever_comes_is_read_without_a_panic(
+        which in 0usize..8,
+        changes in prop::collection::vec((0usize..700, any::<u8>()), 0..20),
+        length in 0usize..700,
+    ) {
+        let mut data = IMAGES[which].1.to_vec();
+        for (place, byte) in changes {
+            if let Some(there) = data.get_mut(place) {
+                *there = byte;
+            }
+        }
+        data.truncate(length);
+        let _ = read(&data, MOST);
+    }
+}
