@@ -31,6 +31,15 @@ pub fn bad_field(field: String, description: String) -> Any {
     pack("google.rpc.BadRequest", &pb::BadRequest { field_violations: vec![violation] })
 }
 
+/// The first bad field of a BadRequest.
+pub fn bad_field_of(detail: &Any) -> Option<(String, String)> {
+    if !detail.type_url.ends_with("/google.rpc.BadRequest") {
+        return None;
+    }
+    let bad = pb::BadRequest::decode(detail.value.as_slice()).ok()?;
+    bad.field_violations.into_iter().next().map(|it| (it.field, it.description))
+}
+
 fn pack(name: &str, message: &impl Message) -> Any {
     Any { type_url: format!("type.googleapis.com/{name}"), value: message.encode_to_vec() }
 }

@@ -154,6 +154,12 @@ impl Failure {
         self
     }
 
+    /// The bad field that it names and what is wrong with it; where it names none, what it says.
+    pub fn bad_field(self) -> (String, String) {
+        let named = self.details.iter().find_map(details::bad_field_of);
+        named.unwrap_or((String::new(), self.message))
+    }
+
     /// The status that it is answered with.
     pub fn http(&self) -> StatusCode {
         self.http

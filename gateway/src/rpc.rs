@@ -6,6 +6,9 @@ use prost_reflect::{DescriptorPool, FieldDescriptor, Kind, MessageDescriptor, Me
 
 use crate::annotation;
 
+/// What a service is told of a line that cannot be read.
+const BAD_LINE: &str = "feira.http.v1.BadLine";
+
 /// A method that has REST routes.
 #[derive(Clone)]
 pub struct Rpc {
@@ -31,6 +34,8 @@ pub struct Rpc {
     pub event_id: Option<FieldDescriptor>,
     /// On a server stream: what a reader's `Last-Event-ID` sets.
     pub resume: Option<FieldDescriptor>,
+    /// On a stream of requests: what tells the service of a line that cannot be read.
+    pub bad_line: Option<FieldDescriptor>,
     /// What becomes the `ETag` of the answer.
     pub etag: Option<FieldDescriptor>,
 }
@@ -61,6 +66,15 @@ impl Rpc {
             response_headers: rest.response_headers,
             event_id: field(&output, &rest.event_id)?,
             resume: field(&input, &rest.resume)?,
+            bad_line: match rest.bad_line.as_str() {
+                "" => None,
+                name => Some(
+                    input
+                        .get_field_by_name(name)
+                        .filter(|field| is_message(field, BAD_LINE))
+                        .ok_or_else(|| format!("`{name}` is no field for a line that cannot be read"))?,
+                ),
+            },
             etag: output.get_field_by_name("etag").filter(is_text),
             input,
             output,
@@ -77,6 +91,7 @@ struct Rest {
     response_headers: Vec<HeaderName>,
     event_id: String,
     resume: String,
+    bad_line: String,
 }
 
 impl Rest {
@@ -107,6 +122,7 @@ impl Rest {
             response_headers: names("response_headers")?,
             event_id: annotation::text(&rest, "event_id_field"),
             resume: annotation::text(&rest, "resume_field"),
+            bad_line: annotation::text(&rest, "bad_line_field"),
         })
     }
 }

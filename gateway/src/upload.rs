@@ -8,6 +8,7 @@ use bytes::{Bytes, BytesMut};
 use futures::{Stream, StreamExt as _, stream};
 use http::{HeaderValue, header, request::Parts};
 use prost::Message as _;
+use prost_reflect::{DynamicMessage, Value};
 use tokio::{
     sync::mpsc,
     time::{Instant, timeout_at},
@@ -23,6 +24,9 @@ use crate::{
     options::BODY_LIMIT,
     request,
 };
+
+/// Characters that a service is told of what is wrong with a line.
+const TOLD: usize = 500;
 
 /// Calls a method with the messages of a body and answers with its one answer.
 pub async fn answer(
@@ -40,6 +44,8 @@ pub async fn answer(
             Lines::new(body)
         }
     };
+    // What is wrong with path, query or headers is not the lines' fault.
+    request::make(binding, segments, parts, &Bytes::new())?;
     let metadata = headers::metadata(&parts.headers, &binding.rpc, timeout)?;
     let (send, receive) = mpsc::channel(4);
     let call = call::client_streaming(&binding.rpc, metadata, messages(receive));
@@ -53,9 +59,16 @@ pub async fn answer(
                 None => break,
             };
             number += 1;
-            let request = request::make(binding, segments, parts, &line)
-                .map_err(|failure| if lines.split { failure.in_line(number) } else { failure })?;
-            if send.send(Some(request.message.encode_to_vec().into())).await.is_err() {
+            let line = if lines.split { unwrapped(binding, line)? } else { line };
+            let message = match request::make(binding, segments, parts, &line) {
+                Ok(request) => request.message,
+                Err(failure) => match bad_line(binding, failure) {
+                    Ok(message) => message,
+                    Err(failure) if lines.split => return Err(failure.in_line(number)),
+                    Err(failure) => return Err(failure),
+                },
+            };
+            if send.send(Some(message.encode_to_vec().into())).await.is_err() {
                 // The service has answered already, or failed: the call says which.
                 return Ok::<_, Failure>(());
             }
@@ -85,6 +98,36 @@ pub async fn answer(
         }
         Err(status) => Err(Failure::from_status(&status, &binding.rpc.service)),
     }
+}
+
+/// Takes a line of a stream's answer for what is in it, so that what one method gave can be sent to another.
+/// Where the line is the failure that ended that stream, there is something missing: it breaks the call off.
+fn unwrapped(binding: &Binding, line: Bytes) -> Result<Bytes, Failure> {
+    let target = match &binding.body {
+        Body::Field(field) => field.kind().as_message().cloned(),
+        _ => Some(binding.rpc.input.clone()),
+    };
+    let has = |name| target.as_ref().is_some_and(|target| target.get_field_by_json_name(name).is_some());
+    let inner = line.strip_prefix(b"{\"result\":").and_then(|rest| rest.strip_suffix(b"}"));
+    match inner {
+        Some(inner) if !has("result") => Ok(line.slice_ref(inner)),
+        _ if line.starts_with(b"{\"error\":") && !has("error") => {
+            Err(Failure::invalid("the lines end with the failure of the stream that they come from"))
+        }
+        _ => Ok(line),
+    }
+}
+
+/// The message that tells the service of a line that cannot be read, where it wants to be told.
+fn bad_line(binding: &Binding, failure: Failure) -> Result<DynamicMessage, Failure> {
+    let Some(place) = &binding.rpc.bad_line else { return Err(failure) };
+    let mut message = DynamicMessage::new(binding.rpc.input.clone());
+    let Some(bad) = message.get_field_mut(place).as_message_mut() else { return Err(failure) };
+    let (field, description) = failure.bad_field();
+    let cut = |text: String| Value::String(text.chars().take(TOLD).collect());
+    let _ = bad.try_set_field_by_name("field", cut(field));
+    let _ = bad.try_set_field_by_name("description", cut(description));
+    Ok(message)
 }
 
 /// The messages that come by a channel, until `None` ends them well. A sender that is dropped before, since
@@ -117,6 +160,7 @@ struct Lines {
     /// How far the buffer has no line's end.
     searched: usize,
     split: bool,
+    begun: bool,
     ended: bool,
 }
 
@@ -127,6 +171,7 @@ impl Lines {
             buffer: BytesMut::new(),
             searched: 0,
             split: true,
+            begun: false,
             ended: false,
         }
     }
@@ -141,19 +186,18 @@ impl Lines {
             if self.split
                 && let Some(at) = self.buffer[self.searched..].iter().position(|byte| *byte == b'\n')
             {
-                let mut line = self.buffer.split_to(self.searched + at + 1);
+                let line = self.buffer.split_to(self.searched + at + 1);
                 self.searched = 0;
-                line.truncate(line.trim_ascii_end().len());
-                if line.is_empty() {
-                    continue;
+                match self.trimmed(line) {
+                    Some(line) => return Ok(Some(line)),
+                    None => continue,
                 }
-                return Ok(Some(line.freeze()));
             }
             self.searched = self.buffer.len();
             if self.ended {
                 let last = self.buffer.split();
                 self.searched = 0;
-                return Ok((!last.trim_ascii().is_empty()).then(|| last.freeze()));
+                return Ok(self.trimmed(last));
             }
             if self.searched > BODY_LIMIT {
                 return Err(Failure::too_large());
@@ -165,5 +209,17 @@ impl Lines {
                 Some(Err(_)) => return Err(Failure::invalid("the request's body ended too early")),
             }
         }
+    }
+
+    /// A line without white space around it, nor the byte-order mark with which some programs begin a file;
+    /// `None` where nothing is left.
+    fn trimmed(&mut self, line: BytesMut) -> Option<Bytes> {
+        let line = line.freeze();
+        let mut text: &[u8] = &line;
+        if !std::mem::replace(&mut self.begun, true) {
+            text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+        }
+        let text = text.trim_ascii();
+        (!text.is_empty()).then(|| line.slice_ref(text))
     }
 }

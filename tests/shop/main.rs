@@ -14,6 +14,7 @@ mod edge;
 mod health;
 mod idempotency;
 mod images;
+mod import;
 mod journey;
 mod layering;
 mod mail;

@@ -170,6 +170,71 @@ async fn a_bad_line_breaks_the_upload_off() {
 }
 
 #[tokio::test]
+async fn a_service_that_wants_to_be_is_told_of_bad_lines() {
+    let shop = importing();
+    let lines = [
+        "{\"id\":\"a\",\"count\":1}",
+        "{\"count\":\"x\"}",
+        "{\"id\":\"b\",\"nothing\":1}",
+        "not json",
+        "\u{1}",
+        "{\"id\":\"c\"}",
+    ];
+    let answer =
+        shop.send(request("POST", "/v1/books:restock", &[LINES], Body::from(lines.join("\n")))).await;
+    assert_eq!((answer.status.as_u16(), &answer.json()["count"]), (200, &json!(6)));
+    let call = shop.last();
+    assert!(!call.broken);
+    let told: Vec<_> = call
+        .messages
+        .iter()
+        .map(|message| {
+            let bad = message.get_field_by_name("bad_line").unwrap();
+            let bad = bad.as_message().unwrap();
+            let text = |name| bad.get_field_by_name(name).unwrap().as_str().unwrap().to_owned();
+            (text("field"), !text("description").is_empty())
+        })
+        .collect();
+    let expected = [("", false), ("count", true), ("nothing", true), ("", true), ("", true), ("", false)];
+    assert_eq!(told, expected.map(|(field, bad)| (field.to_owned(), bad)));
+    // What is wrong with the call itself is not the lines' fault.
+    let answer = shop.send(request("POST", "/v1/books:restock?x=1", &[LINES], Body::from("{}"))).await;
+    assert_eq!(answer.bad_field(), "x");
+}
+
+#[tokio::test]
+async fn lines_are_taken_as_files_have_them() {
+    let shop = importing();
+    let send =
+        |lines: &'static str| shop.send(request("POST", "/v1/books:import", &[LINES], Body::from(lines)));
+    let answer = send("\u{feff}{\"id\":\"a\"}\r\n\r\n  {\"id\":\"b\"}  \n \t\n").await;
+    assert_eq!(answer.json()["count"], 2, "{}", answer.text());
+    assert_eq!(send("\u{feff}").await.json()["count"], 0);
+    let answer = send("{\"id\":\"a\"}\n\u{feff}{\"id\":\"b\"}").await;
+    assert!(answer.json()["error"]["message"].as_str().unwrap().starts_with("line 2: "));
+}
+
+#[tokio::test]
+async fn what_a_stream_answered_can_be_sent_again_unless_it_failed() {
+    let shop = importing();
+    let send =
+        |lines: &'static str| shop.send(request("POST", "/v1/books:import", &[LINES], Body::from(lines)));
+    let answer =
+        send("{\"result\":{\"id\":\"a\"}}\n{\"result\":{\"id\":\"b\",\"price\":{\"units\":\"1\"}}}\n").await;
+    assert_eq!(answer.json()["count"], 2);
+    let ids = |call: crate::support::Call| {
+        let id =
+            |message: &DynamicMessage| message.get_field_by_name("id").unwrap().as_str().unwrap().to_owned();
+        call.messages.iter().map(id).collect::<Vec<_>>()
+    };
+    assert_eq!(ids(shop.last()), ["a", "b"]);
+    let answer = send("{\"result\":{\"id\":\"a\"}}\n{\"error\":{\"code\":503}}\n").await;
+    assert_eq!(answer.error().0, 400);
+    assert!(shop.calls.lock().unwrap().iter().skip(1).all(|call| call.broken));
+    assert_eq!(send("{\"result\":{\"id\":\"a\"},\"id\":\"b\"}\n").await.error().0, 400);
+}
+
+#[tokio::test]
 async fn an_upload_has_no_limit_but_its_lines_have() {
     let shop = importing();
     let line = format!("{{\"title\":\"{}\"}}\n", "x".repeat(1024 * 1024));

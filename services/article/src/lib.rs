@@ -45,7 +45,7 @@ pub async fn start(
     db: kit::Db,
     context: kit::Context,
 ) -> Result<kit::Service, kit::Fault> {
-    let articles = api::articles(db.clone(), options.image_limit as usize);
+    let articles = api::articles(db.clone(), context.tasks.clone(), options.image_limit as usize);
     let routes = tonic::service::Routes::new(articles).add_service(api::stock(db.clone()));
     sweeper::start(&context.tasks, db.clone(), Duration::from_secs(options.reservation_sweep_seconds));
     Ok(kit::Service {

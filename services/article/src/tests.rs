@@ -2,6 +2,7 @@
 
 mod articles;
 mod images;
+mod import;
 mod lists;
 mod races;
 mod reservations;

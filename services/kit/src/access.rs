@@ -18,6 +18,8 @@ pub struct Method {
     pub read: bool,
     /// Answers with a stream.
     pub streams: bool,
+    /// Takes a stream.
+    pub takes_stream: bool,
 }
 
 impl Method {
@@ -79,10 +81,8 @@ impl Methods {
                 let read = http.as_ref().is_some_and(|http| {
                     matches!(&*options.get_extension(http), Value::Message(rule) if rule.has_field_by_name("get"))
                 });
-                methods.insert(
-                    path.clone(),
-                    Method { path, who, mesh, read, streams: method.is_server_streaming() },
-                );
+                let (streams, takes_stream) = (method.is_server_streaming(), method.is_client_streaming());
+                methods.insert(path.clone(), Method { path, who, mesh, read, streams, takes_stream });
             }
         }
         Ok(Self(Arc::new(methods)))
@@ -134,7 +134,8 @@ mod tests {
             (Who::Mesh, false, [false, false, false, false, true]),
             (Who::Unspecified, false, [false, false, false, false, false]),
         ] {
-            let method = Method { path: Arc::from("/x"), who, mesh, read: false, streams: false };
+            let (read, streams, takes_stream) = (false, false, false);
+            let method = Method { path: Arc::from("/x"), who, mesh, read, streams, takes_stream };
             assert_eq!(callers.each_ref().map(|caller| method.admit(caller).is_ok()), expected, "{who:?}");
         }
     }

@@ -134,6 +134,20 @@ impl Call {
         Ok(Self { arrival, key, digest, trace })
     }
 
+    /// Reads the call out of a request that is a stream. It has no idempotency key: there is no one message
+    /// to hold a repeat against.
+    pub fn of_stream<S>(request: &Request<S>) -> Result<Self, Fault> {
+        let arrival = request
+            .extensions()
+            .get::<Arrival>()
+            .cloned()
+            .ok_or_else(|| Fault::internal("a call arrived without passing the layers"))?;
+        let trace = request.extensions().get::<Trace>().cloned().unwrap_or_default();
+        // A deadline is for the whole stream; the layers keep it.
+        let arrival = Arrival { deadline: None, ..arrival };
+        Ok(Self { arrival, key: None, digest: Arc::from([]), trace })
+    }
+
     /// A call that a service makes to itself, out of a background task.
     pub fn of_service(role: Role, method: &str) -> Self {
         let arrival = Arrival {

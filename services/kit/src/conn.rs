@@ -113,7 +113,7 @@ impl Hop {
         // The gateway's requests carry their own deadline; a stream has none.
         let deadline = match &outgoing {
             Some(outgoing) => outgoing.deadline.unwrap_or_else(|| Instant::now() + DEFAULT_DEADLINE),
-            None => Instant::now() + Duration::from_secs(3600),
+            None => Instant::now() + Duration::from_secs(24 * 3600),
         };
         if outgoing.is_some() && !streams {
             let left = deadline.saturating_duration_since(Instant::now());

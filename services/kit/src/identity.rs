@@ -111,6 +111,25 @@ impl Identity {
         }
     }
 
+    /// Ends when the session of the token in these headers is ended, or its user's rights have changed. That
+    /// it expires meanwhile is no matter: an upload, which cannot change its token, may take longer.
+    pub async fn until_revoked(&self, headers: http::HeaderMap) -> Fault {
+        let mut revocations = self.0.revocations.subscribe();
+        let Some(claims) = headers.get(http::header::AUTHORIZATION).and_then(bearer).and_then(|token| {
+            let header = jsonwebtoken::decode_header(token).ok()?;
+            self.read_access(token, header).ok()
+        }) else {
+            return self.until_refused(headers).await;
+        };
+        loop {
+            revocations.mark_unchanged();
+            if self.0.revocations.concern(&claims) {
+                return Fault::unauthenticated("the session has ended: sign in again");
+            }
+            let _ = tokio::time::timeout(LOOK_AGAIN, revocations.changed()).await;
+        }
+    }
+
     /// Tells who sent these headers. None sent is nobody; what is sent must be valid.
     pub async fn caller(&self, headers: &http::HeaderMap) -> Result<Caller, Fault> {
         let mut values = headers.get_all(http::header::AUTHORIZATION).iter();
@@ -119,13 +138,8 @@ impl Identity {
         if values.next().is_some() {
             return Err(Fault::unauthenticated("authorization must be given once"));
         }
-        let token = value
-            .to_str()
-            .ok()
-            .and_then(|text| text.split_once(' '))
-            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
-            .map(|(_, token)| token.trim())
-            .ok_or_else(|| Fault::unauthenticated("authorization must be a bearer token"))?;
+        let token =
+            bearer(value).ok_or_else(|| Fault::unauthenticated("authorization must be a bearer token"))?;
         if token.len() > 4096 {
             return Err(invalid());
         }
@@ -184,6 +198,12 @@ impl Identity {
     }
 }
 
+/// The token of an `authorization` of that kind.
+fn bearer(value: &http::HeaderValue) -> Option<&str> {
+    let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
 fn sha256(token: &str) -> [u8; 32] {
     let mut id = [0; 32];
     id.copy_from_slice(digest::digest(&digest::SHA256, token.as_bytes()).as_ref());
@@ -193,7 +213,11 @@ fn sha256(token: &str) -> [u8; 32] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Time, id::Id};
+    use crate::{
+        Time,
+        call::Roles,
+        id::{Id, SessionId},
+    };
 
     fn identity() -> (Identity, Clock) {
         let clock = Clock::manual(Time(1_700_000_000_000_000));
@@ -215,6 +239,29 @@ mod tests {
         assert_eq!(caller, Caller::Service { role: Role::Order, on_behalf_of: Some(user) });
         clock.advance(Duration::from_secs(70));
         assert!(identity.caller(&headers(&token)).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_session_outlives_its_token_for_those_who_began_in_time() {
+        let (identity, clock) = identity();
+        let (seconds, user) = (clock.now().seconds(), UserId::new());
+        let claims = AccessClaims {
+            iss: ISSUER.to_owned(),
+            aud: ISSUER.to_owned(),
+            sub: user,
+            sid: SessionId::new(),
+            ver: 3,
+            roles: Roles::default(),
+            iat: seconds,
+            nbf: seconds,
+            exp: seconds + ACCESS_TOKEN_SECONDS,
+        };
+        assert!(!identity.0.revocations.concern(&claims));
+        clock.advance(Duration::from_secs(3 * 3600));
+        assert!(!identity.0.revocations.concern(&claims), "its age is no matter");
+        let event = AccessRevoked { user_id: user.to_string(), minimum_version: 4, ..Default::default() };
+        identity.revoke(&event);
+        assert!(identity.0.revocations.concern(&claims));
     }
 
     #[tokio::test]

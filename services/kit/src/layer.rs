@@ -25,6 +25,8 @@ use crate::{
 /// The longest deadline that is kept; a caller who names none gets it. A stream must only begin within it; a
 /// request that trickles in is let go.
 const LONGEST: Duration = Duration::from_secs(60);
+/// The same for a stream of requests, which is answered after the last of them.
+const LONGEST_UPLOAD: Duration = Duration::from_secs(24 * 3600);
 
 /// Puts the layers in front of a process's services.
 #[derive(Clone)]
@@ -99,13 +101,18 @@ where
     S: Service<Request<Body>, Response = Response<Body>>,
     S::Error: std::fmt::Display,
 {
-    let deadline = deadline(request.headers())?;
-    let mut token = None;
-    if let Some(method) = methods.get(request.uri().path()) {
+    let method = methods.get(request.uri().path());
+    let longest = if method.is_some_and(|method| method.takes_stream) { LONGEST_UPLOAD } else { LONGEST };
+    let deadline = deadline(request.headers(), longest)?;
+    let (mut token, mut upload) = (None, None);
+    if let Some(method) = method {
         let caller = identity.caller(request.headers()).await?;
         method.admit(&caller)?;
         if method.streams && matches!(caller, Caller::User { .. }) {
             token = Some(request.headers().clone());
+        }
+        if method.takes_stream && matches!(caller, Caller::User { .. }) {
+            upload = Some(request.headers().clone());
         }
         request.extensions_mut().insert(Arrival {
             caller,
@@ -114,8 +121,18 @@ where
             deadline,
         });
     }
-    let limit = deadline.unwrap_or_else(|| Instant::now() + LONGEST);
-    match tokio::time::timeout_at(limit, inner.call(request)).await {
+    let limit = deadline.unwrap_or_else(|| Instant::now() + longest);
+    let revoked = async {
+        match upload {
+            Some(headers) => identity.until_revoked(headers).await,
+            None => futures::future::pending().await,
+        }
+    };
+    let answer = tokio::select! {
+        answer = tokio::time::timeout_at(limit, inner.call(request)) => answer,
+        fault = revoked => return Err(fault),
+    };
+    match answer {
         Ok(Ok(response)) => Ok(match token {
             Some(headers) => {
                 let identity = identity.clone();
@@ -140,8 +157,8 @@ fn request_id(headers: &mut HeaderMap) -> Arc<str> {
     }
 }
 
-/// The moment that `grpc-timeout` names: up to eight digits and a unit (gRPC over HTTP/2).
-fn deadline(headers: &HeaderMap) -> Result<Option<Instant>, Fault> {
+/// The moment that `grpc-timeout` names, not later than the longest: up to eight digits and a unit (gRPC over HTTP/2).
+fn deadline(headers: &HeaderMap, longest: Duration) -> Result<Option<Instant>, Fault> {
     let Some(value) = headers.get("grpc-timeout") else { return Ok(None) };
     let bad = || Fault::invalid("grpc-timeout", "must be up to eight digits and one of H M S m u n");
     let text = value.to_str().map_err(|_| bad())?;
@@ -160,7 +177,7 @@ fn deadline(headers: &HeaderMap) -> Result<Option<Instant>, Fault> {
         b'n' => Duration::from_nanos(count),
         _ => return Err(bad()),
     };
-    Ok(Some(Instant::now() + duration.min(LONGEST)))
+    Ok(Some(Instant::now() + duration.min(longest)))
 }
 
 /// The code of an answer that failed before its first message; `Ok` where that is still open.
@@ -178,7 +195,7 @@ mod tests {
         let left = |text: &str| {
             let mut headers = HeaderMap::new();
             headers.insert("grpc-timeout", text.parse().unwrap());
-            deadline(&headers).map(|at| at.unwrap() - Instant::now())
+            deadline(&headers, LONGEST).map(|at| at.unwrap() - Instant::now())
         };
         assert!(left("5S").unwrap() > Duration::from_secs(4));
         assert!(left("250m").unwrap() <= Duration::from_millis(250));
@@ -186,7 +203,7 @@ mod tests {
         for bad in ["", "S", "5", "5s", "-5S", "123456789S", "5 S", "5é"] {
             let mut headers = HeaderMap::new();
             headers.insert("grpc-timeout", HeaderValue::from_bytes(bad.as_bytes()).unwrap());
-            assert!(deadline(&headers).is_err(), "{bad}");
+            assert!(deadline(&headers, LONGEST).is_err(), "{bad}");
         }
     }
 

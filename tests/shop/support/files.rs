@@ -1,10 +1,16 @@
-//! The RPCs whose bodies are no JSON messages, as methods of [`Client`] over either edge: images up and down.
+//! The RPCs whose bodies are no JSON messages, as methods of [`Client`] over either edge: images up and down,
+//! articles in and out.
 
 use contracts::{
-    article::{Article, GetImageRequest, UploadImageRequest, article_service_client::ArticleServiceClient},
+    article::{
+        Article, ExportArticlesRequest, GetImageRequest, ImportArticlesRequest, ImportArticlesResponse,
+        UploadImageRequest, article_service_client::ArticleServiceClient,
+    },
     google::api::HttpBody,
 };
-use http::Method;
+use futures::TryStreamExt;
+use http::{Method, StatusCode};
+use serde_json::Value;
 
 use super::{
     client::{Client, Edge},
@@ -28,6 +34,20 @@ pub const FILES: &[Rpc] = &[
         name: "GetImage",
         method: Method::GET,
         paths: &["/v1/articles/{article_id}/image"],
+        body: "",
+    },
+    Rpc {
+        service: "feira.article.v1.ArticleService",
+        name: "ImportArticles",
+        method: Method::POST,
+        paths: &["/v1/articles:import"],
+        body: "*",
+    },
+    Rpc {
+        service: "feira.article.v1.ArticleService",
+        name: "ExportArticles",
+        method: Method::GET,
+        paths: &["/v1/articles:export"],
         body: "",
     },
     Rpc {
@@ -84,13 +104,60 @@ impl Client {
         }
     }
 
+    /// Imports articles: over REST as lines of JSON.
+    pub async fn import_articles(&self, rows: Vec<ImportArticlesRequest>) -> Outcome<ImportArticlesResponse> {
+        match self.edge {
+            Edge::Rest => {
+                let line = |row| Value::Object(transcode::json(row)).to_string();
+                let lines: Vec<String> = rows.iter().map(line).collect();
+                json(self.import_text("application/x-ndjson", lines.join("\n")).await)
+            }
+            Edge::Grpc => {
+                let rows = self.sign(futures::stream::iter(rows));
+                Self::answered(self.articles().import_articles(rows).await)
+            }
+        }
+    }
+
+    /// Imports a file of articles over REST.
+    pub async fn import_text(&self, content_type: &str, body: impl Into<reqwest::Body>) -> Reply {
+        let request = self.http().request(Method::POST, "/v1/articles:import");
+        Reply::read(request.header("content-type", content_type).body(body)).await
+    }
+
+    /// Exports articles: over REST as lines of JSON.
+    pub async fn export_articles(&self, request: ExportArticlesRequest) -> Result<Vec<Article>, Refusal> {
+        match self.edge {
+            Edge::Rest => {
+                let path = transcode::request(&request, &["/v1/articles:export"], "").path;
+                let reply = self.http().get(&path).await;
+                if !reply.status.is_success() {
+                    return Err(Refusal::of_json(reply.status, &reply.json));
+                }
+                let read = |line: &str| {
+                    let line: Value = serde_json::from_str(line).expect("a line of JSON");
+                    match line.get("result") {
+                        Some(article) => Ok(transcode::answer(&article.to_string())),
+                        None => Err(Refusal::of_json(StatusCode::OK, &line)),
+                    }
+                };
+                reply.text().lines().map(read).collect()
+            }
+            Edge::Grpc => {
+                let articles = self.articles().export_articles(self.sign(request)).await;
+                let articles = articles.map_err(|status| Refusal::of_status(&status))?.into_inner();
+                articles.try_collect().await.map_err(|status| Refusal::of_status(&status))
+            }
+        }
+    }
+
     pub(super) fn articles(&self) -> ArticleServiceClient<tonic::transport::Channel> {
         ArticleServiceClient::new(self.channel("feira.article.v1"))
     }
 }
 
 /// A JSON answer, whatever was sent.
-pub(super) fn json<T: prost::Message + prost::Name + Default>(reply: Reply) -> Outcome<T> {
+pub fn json<T: prost::Message + prost::Name + Default>(reply: Reply) -> Outcome<T> {
     if !reply.status.is_success() {
         return Err(Refusal::of_json(reply.status, &reply.json));
     }

@@ -6,19 +6,20 @@ use contracts::{
     Masked,
     article::{
         Article, BatchGetArticlesRequest, BatchGetArticlesResponse, CreateArticleRequest,
-        DeleteArticleRequest, GetArticleRequest, GetImageRequest, ListArticlesRequest, ListArticlesResponse,
+        DeleteArticleRequest, ExportArticlesRequest, GetArticleRequest, GetImageRequest,
+        ImportArticlesRequest, ImportArticlesResponse, ListArticlesRequest, ListArticlesResponse,
         UpdateArticleRequest, UploadImageRequest, article_service_server::ArticleService,
         get_article_request::Key as ArticleKey,
     },
     google::api::HttpBody,
 };
 use kit::{
-    Call, Db, Fault, Page,
+    Call, Db, Fault, Page, Tasks,
     id::{ArticleId, Id},
 };
-use tonic::{Request, Response, Status};
+use tonic::{Request, Response, Status, Streaming};
 
-use super::{image, read, render};
+use super::{export, image, import, read, render};
 use crate::{
     domain::listing::{Cursor, Order, Sight},
     error::Error,
@@ -28,14 +29,15 @@ use crate::{
 /// The handlers.
 pub struct Articles {
     db: Db,
+    tasks: Tasks,
     /// The most bytes of an image.
     image_limit: usize,
 }
 
 impl Articles {
     /// Handlers on a database.
-    pub fn new(db: Db, image_limit: usize) -> Self {
-        Self { db, image_limit }
+    pub fn new(db: Db, tasks: Tasks, image_limit: usize) -> Self {
+        Self { db, tasks, image_limit }
     }
 }
 
@@ -152,5 +154,23 @@ impl ArticleService for Articles {
 
     async fn get_image(&self, request: Request<GetImageRequest>) -> Result<Response<HttpBody>, Status> {
         image::get(&self.db, request).await
+    }
+
+    async fn import_articles(
+        &self,
+        request: Request<Streaming<ImportArticlesRequest>>,
+    ) -> Result<Response<ImportArticlesResponse>, Status> {
+        let call = Call::of_stream(&request)?;
+        let answer = import::run(&self.db, &self.tasks, &call, request.into_inner()).await?;
+        Ok(Response::new(answer))
+    }
+
+    type ExportArticlesStream = export::Articles;
+
+    async fn export_articles(
+        &self,
+        request: Request<ExportArticlesRequest>,
+    ) -> Result<Response<export::Articles>, Status> {
+        Ok(Response::new(export::run(self.db.clone(), self.tasks.clone(), request)?))
     }
 }

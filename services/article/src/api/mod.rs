@@ -1,22 +1,25 @@
 //! The contract: requests are read, answers are written here, and nothing else.
 
 mod article;
+pub mod export;
 mod image;
+pub mod import;
 pub mod read;
 mod render;
+mod row;
 mod stock;
 
 use contracts::article::{
     article_service_server::ArticleServiceServer, stock_service_server::StockServiceServer,
 };
-use kit::Db;
+use kit::{Db, Tasks};
 
 pub use article::Articles;
 pub use stock::Stocks;
 
 /// ArticleService on a database, for images of at most so many bytes.
-pub fn articles(db: Db, image_limit: usize) -> ArticleServiceServer<Articles> {
-    ArticleServiceServer::new(Articles::new(db, image_limit))
+pub fn articles(db: Db, tasks: Tasks, image_limit: usize) -> ArticleServiceServer<Articles> {
+    ArticleServiceServer::new(Articles::new(db, tasks, image_limit))
 }
 
 /// StockService on a database.

@@ -7,7 +7,7 @@ use kit::{Money, Time, id::ArticleId};
 use super::words;
 
 /// What staff write.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Content {
     pub code: String,
     pub name: String,

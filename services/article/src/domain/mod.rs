@@ -2,6 +2,7 @@
 
 pub mod article;
 pub mod image;
+pub mod import;
 pub mod listing;
 pub mod stock;
 pub mod words;

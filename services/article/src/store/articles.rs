@@ -22,6 +22,9 @@ use crate::{
     error::Error,
 };
 
+/// Rows of one INSERT: databases take some 32,000 parameters in a statement.
+const MOST_WORDS_AT_ONCE: usize = 5_000;
+
 /// Inserts an article, its words and its stock, which is empty.
 pub async fn insert(tx: &Tx, id: ArticleId, content: &Content) -> Result<Article, Error> {
     let now = tx.now();
@@ -34,7 +37,7 @@ pub async fn insert(tx: &Tx, id: ArticleId, content: &Content) -> Result<Article
     article::Entity::insert(row).exec_without_returning(&**tx).await.map_err(taken)?;
     let empty = stock::Model { article_id: id, free: 0, reserved: 0, sold: 0, movements: 0 };
     stock::Entity::insert(stock::ActiveModel::from(empty)).exec_without_returning(&**tx).await?;
-    insert_words(tx, id, content.words()).await?;
+    insert_words(tx, content.words().into_iter().map(|word| (id, word)).collect()).await?;
     Ok(Article { id, content: content.clone(), version: 1, create_time: now, update_time: now, free: 0 })
 }
 
@@ -52,17 +55,29 @@ pub async fn update(
     if !change(&mut article.content)? {
         return Ok(article);
     }
-    let mut row = columns(&article.content);
-    row.version = Set(article.version + 1);
-    row.update_time = Set(tx.now());
-    save(tx, id, article.version, row).await?;
+    rewrite(tx, id, article.version, &before, &article.content).await?;
     article.version += 1;
     article.update_time = tx.now();
-    let (old, new) = (before.words(), article.content.words());
-    delete_words(tx, id, old.difference(&new).cloned().collect()).await?;
-    insert_words(tx, id, new.difference(&old).cloned().collect()).await?;
-    images::follow(tx, id, &before, &article.content).await?;
     Ok(article)
+}
+
+/// Writes what an article is from now on, if it is still in this version: its row, its words, its image.
+pub(super) async fn rewrite(
+    tx: &Tx,
+    id: ArticleId,
+    version: i64,
+    before: &Content,
+    after: &Content,
+) -> Result<(), Error> {
+    let mut row = columns(after);
+    row.version = Set(version + 1);
+    row.update_time = Set(tx.now());
+    save(tx, id, version, row).await?;
+    let (old, new) = (before.words(), after.words());
+    delete_words(tx, id, old.difference(&new).cloned().collect()).await?;
+    insert_words(tx, new.difference(&old).map(|word| (id, word.clone())).collect()).await?;
+    images::follow(tx, id, before, after).await?;
+    Ok(())
 }
 
 /// Marks an article as deleted and frees its code. It is found no more, but for the mesh by its id.
@@ -153,12 +168,14 @@ async fn save(tx: &Tx, id: ArticleId, version: i64, row: article::ActiveModel) -
     if done.rows_affected == 1 { Ok(()) } else { Err(Error::Stale) }
 }
 
-async fn insert_words(tx: &Tx, id: ArticleId, words: BTreeSet<String>) -> Result<(), DbErr> {
-    if words.is_empty() {
-        return Ok(());
+/// Inserts words of articles.
+pub(super) async fn insert_words(tx: &Tx, words: Vec<(ArticleId, String)>) -> Result<(), DbErr> {
+    for some in words.chunks(MOST_WORDS_AT_ONCE) {
+        let rows =
+            some.iter().map(|(id, word)| word::ActiveModel { article_id: Set(*id), word: Set(word.clone()) });
+        word::Entity::insert_many(rows).exec_without_returning(&**tx).await?;
     }
-    let rows = words.into_iter().map(|word| word::ActiveModel { article_id: Set(id), word: Set(word) });
-    word::Entity::insert_many(rows).exec_without_returning(&**tx).await.map(|_| ())
+    Ok(())
 }
 
 async fn delete_words(tx: &Tx, id: ArticleId, words: BTreeSet<String>) -> Result<(), DbErr> {
@@ -171,19 +188,20 @@ async fn delete_words(tx: &Tx, id: ArticleId, words: BTreeSet<String>) -> Result
     gone.exec(&**tx).await.map(|_| ())
 }
 
-fn taken(error: DbErr) -> Error {
+pub(super) fn taken(error: DbErr) -> Error {
     match fault::unique_violation(&error) {
         Some(by) if by.contains("articles_code") || by.contains("code_folded") => Error::CodeTaken,
         _ => Error::Database(error),
     }
 }
 
-fn fold_code(code: &str) -> String {
+/// How codes are compared.
+pub fn fold_code(code: &str) -> String {
     code.to_ascii_lowercase()
 }
 
 /// The columns that follow from the content.
-fn columns(content: &Content) -> article::ActiveModel {
+pub(super) fn columns(content: &Content) -> article::ActiveModel {
     article::ActiveModel {
         code: Set(content.code.clone()),
         code_folded: Set(fold_code(&content.code)),
@@ -203,7 +221,8 @@ fn columns(content: &Content) -> article::ActiveModel {
     }
 }
 
-fn read(row: article::Model, free: i64) -> Result<Article, Error> {
+/// A row as an article.
+pub(super) fn read(row: article::Model, free: i64) -> Result<Article, Error> {
     let price = match (row.price_minor, &row.currency) {
         (Some(minor), Some(code)) => {
             let currency =

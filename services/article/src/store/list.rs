@@ -35,18 +35,7 @@ pub async fn page(
     after: Option<&Cursor>,
     limit: u64,
 ) -> Result<Vec<(Cursor, Article)>, Error> {
-    let mut matching = conditions(filter);
-    if let Some(words) = &filter.words {
-        match candidates(db, words).await? {
-            Candidates::Few(ids) if ids.is_empty() => return Ok(Vec::new()),
-            Candidates::Few(ids) => matching = matching.add(article::Column::Id.is_in(ids)),
-            Candidates::Many => {
-                for word in words {
-                    matching = matching.add(has_word((article::Entity, article::Column::Id), word));
-                }
-            }
-        }
-    }
+    let Some(mut matching) = matching(db, filter).await? else { return Ok(Vec::new()) };
     let column = match order {
         Order::Name => article::Column::NameFolded,
         Order::Price => article::Column::PriceOrder,
@@ -70,6 +59,41 @@ pub async fn page(
         .all(db)
         .await?;
     rows.into_iter().map(|row| Ok((cursor(order, &row.0), joined(row)?))).collect()
+}
+
+/// Up to `limit` articles after one, by their ids: in the order in which they were created, which no change
+/// of them changes.
+pub async fn by_id(
+    db: &impl ConnectionTrait,
+    filter: &Filter,
+    after: Option<ArticleId>,
+    limit: u64,
+) -> Result<Vec<Article>, Error> {
+    let Some(matching) = matching(db, filter).await? else { return Ok(Vec::new()) };
+    let rows = with_stock()
+        .filter(matching.add_option(after.map(|after| article::Column::Id.gt(after))))
+        .order_by_asc(article::Column::Id)
+        .limit(limit)
+        .all(db)
+        .await?;
+    rows.into_iter().map(joined).collect()
+}
+
+/// What a filter asks for; `None` where nothing can be found.
+async fn matching(db: &impl ConnectionTrait, filter: &Filter) -> Result<Option<Condition>, DbErr> {
+    let mut matching = conditions(filter);
+    if let Some(words) = &filter.words {
+        match candidates(db, words).await? {
+            Candidates::Few(ids) if ids.is_empty() => return Ok(None),
+            Candidates::Few(ids) => matching = matching.add(article::Column::Id.is_in(ids)),
+            Candidates::Many => {
+                for word in words {
+                    matching = matching.add(has_word((article::Entity, article::Column::Id), word));
+                }
+            }
+        }
+    }
+    Ok(Some(matching))
 }
 
 /// Where a row stands in an order.

@@ -2,6 +2,7 @@
 
 pub mod articles;
 pub mod images;
+pub mod import;
 pub mod list;
 pub mod reservations;
 pub mod stock;

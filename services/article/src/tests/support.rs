@@ -10,7 +10,7 @@ use contracts::article::{
     get_article_request::Key, stock_service_server::StockService,
 };
 use kit::{
-    Caller, Clock, Db, Fault, Money, Role, Time,
+    Caller, Clock, Db, Fault, Money, Role, Tasks, Time,
     call::{Arrival, Roles},
     db::DatabaseOptions,
     id::{Id, OrderId, SessionId, UserId},
@@ -113,7 +113,8 @@ impl Shop {
         };
         let db = Db::open(options).await.unwrap();
         db.migrate::<Migrator>().await.unwrap();
-        let (articles, stock) = (Articles::new(db.clone(), IMAGE_LIMIT), Stocks::new(db.clone()));
+        let (articles, stock) =
+            (Articles::new(db.clone(), Tasks::default(), IMAGE_LIMIT), Stocks::new(db.clone()));
         Self { db, clock, articles, stock, _folder: folder }
     }
 

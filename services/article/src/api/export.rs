@@ -1,0 +1,70 @@
+//! ExportArticles: page by page, as fast as they are taken.
+
+use std::sync::Arc;
+
+use contracts::article::{Article, ExportArticlesRequest, ListArticlesRequest};
+use futures::{StreamExt as _, TryStreamExt as _, stream, stream::BoxStream};
+use kit::{Call, Db, Fault, Tasks, id::ArticleId, reason};
+use tonic::{Code, Request, Status};
+
+use super::{read, render};
+use crate::{
+    domain::listing::{Filter, Sight},
+    store::list,
+};
+
+/// Articles read at once. No transaction is open between one page and the next.
+const PAGE: u64 = 250;
+
+/// Articles one after the other.
+pub type Articles = BoxStream<'static, Result<Article, Status>>;
+
+/// All articles that the request asks for.
+pub fn run(db: Db, tasks: Tasks, request: Request<ExportArticlesRequest>) -> Result<Articles, Status> {
+    let sight = Sight::of(Call::of(&request)?.caller());
+    let request = request.into_inner();
+    let after = match request.after.as_str() {
+        "" => None,
+        after => Some(read::article_id(after, "after")?),
+    };
+    let filter = Arc::new(filter(request, sight)?);
+    let pages = stream::try_unfold(Place::At(after), move |place| {
+        let (db, tasks, filter) = (db.clone(), tasks.clone(), filter.clone());
+        async move {
+            let Place::At(after) = place else { return Ok(None) };
+            if tasks.is_draining() {
+                let message = "this instance is going away: go on after the last article";
+                return Err(Fault::new(Code::Unavailable, reason::UPSTREAM_UNAVAILABLE, message).into());
+            }
+            let page = list::by_id(db.read(), &filter, after, PAGE).await?;
+            let next = match page.last() {
+                Some(last) if page.len() as u64 == PAGE => Place::At(Some(last.id)),
+                _ => Place::End,
+            };
+            let articles = page.into_iter().map(|article| Ok::<_, Status>(render::article(article)));
+            Ok::<_, Status>(Some((stream::iter(articles), next)))
+        }
+    });
+    Ok(pages.try_flatten().boxed())
+}
+
+/// How far an export has come.
+enum Place {
+    At(Option<ArticleId>),
+    End,
+}
+
+/// The filters are those of the list.
+fn filter(request: ExportArticlesRequest, sight: Sight) -> Result<Filter, Fault> {
+    let request = ListArticlesRequest {
+        query: request.query,
+        category: request.category,
+        min_price: request.min_price,
+        max_price: request.max_price,
+        in_stock: request.in_stock,
+        active: request.active,
+        low_stock: request.low_stock,
+        ..Default::default()
+    };
+    read::filter(&request, sight)
+}

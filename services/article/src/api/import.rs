@@ -1,0 +1,137 @@
+//! ImportArticles: rows in, batches to the store, one report out.
+
+use std::{collections::HashSet, pin::pin, sync::Arc, time::Duration};
+
+use contracts::article::{ImportArticlesRequest, ImportArticlesResponse, ImportError, ImportViolation};
+use futures::{Stream, StreamExt as _};
+use kit::{Call, Db, Fault, Tasks, reason};
+use tokio::time::timeout;
+use tonic::{Code, Status};
+
+use super::row;
+use crate::{
+    domain::import::{Done, Row},
+    error::Error,
+    store::{articles::fold_code, import},
+};
+
+/// Rows of one transaction. More of them make it hardly quicker, but others wait longer for their turn.
+const BATCH: usize = 250;
+/// How long a batch that is not full waits for more rows.
+const LINGER: Duration = Duration::from_millis(250);
+/// How long the next row may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Failed rows that are told; the others are counted.
+const TOLD: usize = 1_000;
+/// Tries of a batch of which others create the articles at the same time.
+const TRIES: u32 = 5;
+
+/// Takes rows until they end.
+pub async fn run(
+    db: &Db,
+    tasks: &Tasks,
+    call: &Call,
+    rows: impl Stream<Item = Result<ImportArticlesRequest, Status>>,
+) -> Result<ImportArticlesResponse, Status> {
+    let mut rows = pin!(rows);
+    let mut import =
+        Import { db, call, batch: Vec::new(), codes: HashSet::new(), answer: Default::default() };
+    let mut number = 0;
+    loop {
+        let patience = if import.batch.is_empty() { PATIENCE } else { LINGER };
+        let next = tokio::select! {
+            biased;
+            () = tasks.draining() => return Err(going_away().into()),
+            next = timeout(patience, rows.next()) => next,
+        };
+        match next {
+            Ok(Some(sent)) => {
+                number += 1;
+                match row::read(sent?) {
+                    Ok(row) => import.add(number, row).await?,
+                    Err(error) => import.fail(ImportError { row: number, ..error }),
+                }
+            }
+            Ok(None) => {
+                import.commit().await?;
+                return Ok(import.answer);
+            }
+            Err(_) if import.batch.is_empty() => return Err(too_slow().into()),
+            Err(_) => import.commit().await?,
+        }
+    }
+}
+
+struct Import<'a> {
+    db: &'a Db,
+    call: &'a Call,
+    /// Rows that are not committed yet, by their numbers.
+    batch: Vec<(i64, Row)>,
+    /// Their codes: a batch has each once.
+    codes: HashSet<String>,
+    answer: ImportArticlesResponse,
+}
+
+impl Import<'_> {
+    async fn add(&mut self, number: i64, row: Row) -> Result<(), Fault> {
+        if !self.codes.insert(fold_code(&row.code)) {
+            self.commit().await?;
+            self.codes.insert(fold_code(&row.code));
+        }
+        self.batch.push((number, row));
+        if self.batch.len() < BATCH { Ok(()) } else { self.commit().await }
+    }
+
+    fn fail(&mut self, error: ImportError) {
+        self.answer.failed += 1;
+        if self.answer.errors.len() < TOLD {
+            self.answer.errors.push(error);
+        }
+    }
+
+    async fn commit(&mut self) -> Result<(), Fault> {
+        if self.batch.is_empty() {
+            return Ok(());
+        }
+        self.codes.clear();
+        let (numbers, rows): (Vec<_>, Vec<_>) = self.batch.drain(..).unzip();
+        let rows: Arc<[Row]> = Arc::from(rows);
+        let mut tries = 1;
+        let done = loop {
+            let batch = rows.clone();
+            let done = kit::transact(self.db, self.call, move |tx| {
+                let batch = batch.clone();
+                async move { import::apply(&tx, &batch).await }
+            });
+            match done.await {
+                Err(Error::CodeTaken) if tries < TRIES => tries += 1,
+                done => break done?,
+            }
+        };
+        for ((number, row), done) in numbers.into_iter().zip(rows.iter()).zip(done) {
+            match done {
+                Ok(Done::Created) => self.answer.created += 1,
+                Ok(Done::Updated) => self.answer.updated += 1,
+                Ok(Done::Unchanged) => self.answer.unchanged += 1,
+                Err(unfit) => {
+                    let violation =
+                        ImportViolation { field: unfit.field().to_owned(), description: unfit.to_string() };
+                    self.fail(ImportError { row: number, ..row::error(&row.code, vec![violation]) });
+                }
+            }
+        }
+        // Rows come before their batch is committed, so failures are told out of their order.
+        self.answer.errors.sort_by_key(|error| error.row);
+        Ok(())
+    }
+}
+
+fn going_away() -> Fault {
+    let message = "this instance is going away: import the rest elsewhere by sending everything again";
+    Fault::new(Code::Unavailable, reason::UPSTREAM_UNAVAILABLE, message)
+}
+
+fn too_slow() -> Fault {
+    let message = format!("no row came for {} seconds", PATIENCE.as_secs());
+    Fault::new(Code::DeadlineExceeded, reason::DEADLINE_EXCEEDED, message)
+}

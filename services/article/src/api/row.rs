@@ -1,0 +1,78 @@
+//! One row of an import, checked by the same rules as an article in a request.
+
+use contracts::{
+    Check,
+    article::{Article, CreateArticleRequest, ImportArticlesRequest, ImportError, ImportViolation},
+};
+use kit::{Money, reason};
+
+use crate::domain::import::Row;
+
+/// The most units a row may receive: as many as stock can be adjusted by at once.
+const MOST_RECEIVED: i64 = 1_000_000_000;
+/// Characters of a text from the row that an error repeats.
+const REPEATED: usize = 200;
+
+/// What the row says, or what is wrong with it.
+pub fn read(sent: ImportArticlesRequest) -> Result<Row, ImportError> {
+    if let Some(bad) = sent.bad_line {
+        return Err(error(&sent.code, vec![violation(&bad.field, &bad.description)]));
+    }
+    let mut violations = rules(&sent);
+    let price = sent.price.as_ref().map(|price| Money::read(price, "price")).transpose();
+    let price = price.unwrap_or_else(|fault| {
+        violations.extend(fault.fields.iter().map(|(field, problem)| violation(field, problem)));
+        None
+    });
+    match sent.received {
+        ..0 => violations.push(violation("received", "must be at least 0")),
+        0..=MOST_RECEIVED => {}
+        _ => violations.push(violation("received", &format!("must be at most {MOST_RECEIVED}"))),
+    }
+    if !violations.is_empty() {
+        return Err(error(&sent.code, violations));
+    }
+    Ok(Row {
+        code: sent.code,
+        name: sent.name,
+        description: sent.description,
+        category: sent.category,
+        price,
+        tax_rate_basis_points: sent.tax_rate_basis_points,
+        image_url: sent.image_url,
+        active: sent.active,
+        low_stock_threshold: sent.low_stock_threshold,
+        received: sent.received,
+    })
+}
+
+/// Why a row failed; its number is for those to set who count.
+pub fn error(code: &str, violations: Vec<ImportViolation>) -> ImportError {
+    ImportError { row: 0, code: cut(code), reason: reason::VALIDATION.to_owned(), violations }
+}
+
+/// What the contract's rules for articles say against the row's fields.
+fn rules(sent: &ImportArticlesRequest) -> Vec<ImportViolation> {
+    let article = Article {
+        code: sent.code.clone(),
+        // One that is left out is no matter of the row alone.
+        name: sent.name.clone().unwrap_or_else(|| "-".to_owned()),
+        description: sent.description.clone().unwrap_or_default(),
+        category: sent.category.clone().unwrap_or_default(),
+        tax_rate_basis_points: sent.tax_rate_basis_points.unwrap_or_default(),
+        image_url: sent.image_url.clone().unwrap_or_default(),
+        low_stock_threshold: sent.low_stock_threshold.unwrap_or_default(),
+        ..Default::default()
+    };
+    let Err(found) = (CreateArticleRequest { article: Some(article) }).check() else { return Vec::new() };
+    let field = |path: &str| path.strip_prefix("article.").unwrap_or(path).to_owned();
+    found.iter().map(|it| violation(&field(&it.path), &it.description)).collect()
+}
+
+fn violation(field: &str, description: &str) -> ImportViolation {
+    ImportViolation { field: cut(field), description: cut(description) }
+}
+
+fn cut(text: &str) -> String {
+    text.chars().take(REPEATED).collect()
+}

@@ -1,0 +1,124 @@
+//! The rows of an import: what one says of an article, and what becomes of it.
+
+use kit::Money;
+
+use super::article::{BadPrice, Content};
+
+/// What a row says of an article; what it leaves out stays as it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Row {
+    pub code: String,
+    pub name: Option<String>,
+    pub description: Option<String>,
+    pub category: Option<String>,
+    pub price: Option<Money>,
+    pub tax_rate_basis_points: Option<i32>,
+    pub image_url: Option<String>,
+    pub active: Option<bool>,
+    pub low_stock_threshold: Option<i64>,
+    /// Units received where the row creates the article.
+    pub received: i64,
+}
+
+/// Why a row cannot be what it wants to be, though each of its fields could.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unfit {
+    #[error("is required")]
+    NoName,
+    #[error(transparent)]
+    Price(#[from] BadPrice),
+}
+
+impl Unfit {
+    /// The field that it is about.
+    pub fn field(self) -> &'static str {
+        match self {
+            Unfit::NoName => "name",
+            Unfit::Price(_) => "price",
+        }
+    }
+}
+
+/// What became of a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Done {
+    Created,
+    Updated,
+    /// It says what is so already.
+    Unchanged,
+}
+
+impl Row {
+    /// The article as the row wants it, which is there already or not.
+    pub fn applied(&self, before: Option<&Content>) -> Result<Content, Unfit> {
+        let mut content = match before {
+            Some(before) => before.clone(),
+            None if self.name.is_none() => return Err(Unfit::NoName),
+            None => Content::default(),
+        };
+        content.code.clone_from(&self.code);
+        let texts = [
+            (&mut content.name, &self.name),
+            (&mut content.description, &self.description),
+            (&mut content.category, &self.category),
+            (&mut content.image_url, &self.image_url),
+        ];
+        for (old, new) in texts {
+            if let Some(new) = new {
+                old.clone_from(new);
+            }
+        }
+        content.price = self.price.or(content.price);
+        content.tax_rate_basis_points = self.tax_rate_basis_points.unwrap_or(content.tax_rate_basis_points);
+        content.active = self.active.unwrap_or(content.active);
+        content.low_stock_threshold = self.low_stock_threshold.unwrap_or(content.low_stock_threshold);
+        content.check()?;
+        Ok(content)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row() -> Row {
+        Row { code: "A".into(), name: Some("Tea".into()), ..Default::default() }
+    }
+
+    #[test]
+    fn a_row_creates_what_it_says_and_nothing_else() {
+        let content = row().applied(None).unwrap();
+        assert_eq!(content, Content { code: "A".into(), name: "Tea".into(), ..Default::default() });
+        assert_eq!(Row { name: None, ..row() }.applied(None), Err(Unfit::NoName));
+        let active = Row { active: Some(true), ..row() };
+        assert_eq!(active.applied(None), Err(Unfit::Price(BadPrice::Missing)));
+    }
+
+    #[test]
+    fn what_a_row_leaves_out_stays_as_it_is() {
+        let before = Content {
+            code: "a".into(),
+            name: "Coffee".into(),
+            description: "black".into(),
+            price: Some("1.00 EUR".parse().unwrap()),
+            active: true,
+            low_stock_threshold: 3,
+            ..Default::default()
+        };
+        let after = row().applied(Some(&before)).unwrap();
+        assert_eq!(after, Content { code: "A".into(), name: "Tea".into(), ..before.clone() });
+        let emptied = Row { description: Some(String::new()), active: Some(false), ..row() };
+        let after = emptied.applied(Some(&before)).unwrap();
+        assert_eq!((after.description.as_str(), after.active), ("", false));
+        assert_eq!(row().applied(Some(&after)).unwrap(), after, "once more is nothing new");
+    }
+
+    #[test]
+    fn prices_are_checked_together_with_what_is_there() {
+        let before = row().applied(None).unwrap();
+        let active = Row { active: Some(true), ..row() };
+        assert_eq!(active.applied(Some(&before)).unwrap_err().field(), "price");
+        let negative = Row { price: Some("-0.01 EUR".parse().unwrap()), ..row() };
+        assert_eq!(negative.applied(Some(&before)), Err(Unfit::Price(BadPrice::Negative)));
+    }
+}

@@ -1,0 +1,118 @@
+//! A batch of an import's rows in a few statements.
+
+use std::collections::HashMap;
+
+use kit::{
+    Tx,
+    id::{ArticleId, Id},
+};
+use sea_orm::{ActiveValue::Set, ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+
+use super::{
+    articles::{columns, fold_code, insert_words, read, rewrite, taken},
+    table::{article, movement, stock},
+};
+use crate::{
+    domain::{
+        article::Content,
+        import::{Done, Row, Unfit},
+        stock::Reason,
+    },
+    error::Error,
+};
+
+/// Creates and updates articles as rows have it, whose codes differ. Fails with [`Error::CodeTaken`] where an
+/// article of one of the codes was created meanwhile: then the batch is to be done again.
+pub async fn apply(tx: &Tx, rows: &[Row]) -> Result<Vec<Result<Done, Unfit>>, Error> {
+    let codes = rows.iter().map(|row| fold_code(&row.code));
+    let found = article::Entity::find()
+        .filter(article::Column::CodeFolded.is_in(codes))
+        .order_by_asc(article::Column::Id)
+        .lock_exclusive()
+        .all(&**tx)
+        .await?;
+    let mut found: HashMap<String, article::Model> =
+        found.into_iter().map(|model| (model.code_folded.clone(), model)).collect();
+    let (mut done, mut new) = (Vec::with_capacity(rows.len()), Vec::new());
+    for row in rows {
+        done.push(match found.remove(&fold_code(&row.code)) {
+            Some(model) => {
+                // Stock plays no part in what a row says.
+                let before = read(model, 0)?;
+                match row.applied(Some(&before.content)) {
+                    Ok(content) if content == before.content => Ok(Done::Unchanged),
+                    Ok(content) => {
+                        rewrite(tx, before.id, before.version, &before.content, &content).await?;
+                        Ok(Done::Updated)
+                    }
+                    Err(unfit) => Err(unfit),
+                }
+            }
+            None => row.applied(None).map(|content| {
+                new.push((content, row.received));
+                Done::Created
+            }),
+        });
+    }
+    insert(tx, new).await?;
+    Ok(done)
+}
+
+/// Inserts articles, their stock, what was received of it, and their words.
+async fn insert(tx: &Tx, mut new: Vec<(Content, i64)>) -> Result<(), Error> {
+    if new.is_empty() {
+        return Ok(());
+    }
+    // In one order everywhere, so that two imports of the same codes wait for each other instead of locking
+    // each other out. Ids are given here, so that an export has the articles in the order of their rows.
+    let mut new: Vec<_> =
+        new.drain(..).map(|(content, received)| (ArticleId::new(), content, received)).collect();
+    new.sort_by_cached_key(|(_, content, _)| fold_code(&content.code));
+    let now = tx.now();
+    let rows = new.iter().map(|(id, content, _)| {
+        let mut row = columns(content);
+        row.id = Set(*id);
+        row.version = Set(1);
+        row.create_time = Set(now);
+        row.update_time = Set(now);
+        row.deleted_time = Set(None);
+        row
+    });
+    article::Entity::insert_many(rows).exec_without_returning(&**tx).await.map_err(taken)?;
+    let rows = new.iter().map(|(id, _, received)| {
+        let movements = i64::from(*received > 0);
+        let row = stock::Model { article_id: *id, free: *received, reserved: 0, sold: 0, movements };
+        stock::ActiveModel::from(row)
+    });
+    stock::Entity::insert_many(rows).exec_without_returning(&**tx).await?;
+    receive(tx, &new).await?;
+    let words = new.iter().flat_map(|(id, content, _)| content.words().into_iter().map(|word| (*id, word)));
+    insert_words(tx, words.collect()).await?;
+    Ok(())
+}
+
+/// Writes down what was received.
+async fn receive(tx: &Tx, new: &[(ArticleId, Content, i64)]) -> Result<(), DbErr> {
+    let rows: Vec<_> = new
+        .iter()
+        .filter(|(_, _, received)| *received > 0)
+        .map(|(id, _, received)| {
+            movement::ActiveModel::from(movement::Model {
+                article_id: *id,
+                sequence: 1,
+                reason: Reason::Received as i32,
+                free_change: *received,
+                reserved_change: 0,
+                sold_change: 0,
+                order_id: None,
+                note: String::new(),
+                actor: tx.actor(),
+                create_time: tx.now(),
+            })
+        })
+        .collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    movement::Entity::insert_many(rows).exec_without_returning(&**tx).await.map(|_| ())
+}
