@@ -32,6 +32,7 @@ mod edge;
 mod error;
 mod headers;
 mod json;
+mod lines;
 mod openapi;
 mod options;
 mod pages;
@@ -43,6 +44,7 @@ mod rpc;
 mod slot;
 mod stream;
 mod swagger;
+mod table;
 mod template;
 mod upload;
 

@@ -1,5 +1,5 @@
 //! Server streams over HTTP: lines of JSON (`{"result":…}`, a failure last as `{"error":…}`), server-sent
-//! events for those who accept them, or raw bytes for `google.api.HttpBody`.
+//! events or a table (`text/csv`) for those who accept them, or raw bytes for `google.api.HttpBody`.
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,7 +14,7 @@ use prost_reflect::{DescriptorPool, DynamicMessage, Value};
 use tokio::time::{Instant, timeout, timeout_at};
 use tonic::{Status, metadata::MetadataMap};
 
-use crate::{answer, binding::Binding, call, error::Failure, headers, request::LAST_EVENT_ID};
+use crate::{answer, binding::Binding, call, error::Failure, headers, request::LAST_EVENT_ID, table};
 
 /// How long an answer waits for the first message, so that a failure before it can still become the
 /// answer's status. After that the stream is begun, and a failure is its last line.
@@ -27,6 +27,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 enum Format {
     Lines,
     Events,
+    Table,
     Raw,
 }
 
@@ -41,7 +42,8 @@ pub async fn answer(
 ) -> Result<Response, Failure> {
     let format = match request_headers {
         _ if binding.answers_http_body() => Format::Raw,
-        headers if accepts_events(headers) => Format::Events,
+        headers if accepts(headers, "text/event-stream") => Format::Events,
+        headers if binding.response_body.is_none() && accepts(headers, table::MEDIA_TYPE) => Format::Table,
         _ => Format::Lines,
     };
     let (meta, receive_meta) = tokio::sync::oneshot::channel();
@@ -101,6 +103,7 @@ fn respond(format: Format, mut headers: HeaderMap, body: Body) -> Response {
     let kind = match format {
         Format::Lines => Some("application/x-ndjson"),
         Format::Events => Some("text/event-stream"),
+        Format::Table => Some("text/csv; charset=utf-8"),
         Format::Raw => None,
     };
     if let Some(kind) = kind {
@@ -119,11 +122,13 @@ fn body(
     pool: DescriptorPool,
     messages: impl Stream<Item = Result<DynamicMessage, Failure>> + Send + 'static,
 ) -> Body {
+    let table = (format == Format::Table).then(|| table::Writer::new(&binding.rpc.output));
+    let header = table.as_ref().map(|table| Ok(table.header().into()));
     let written = messages.scan(false, move |failed, message| {
         if *failed {
             return future::ready(None);
         }
-        let chunk = match message.and_then(|message| write(format, &binding, &message)) {
+        let chunk = match message.and_then(|message| write(format, &binding, table.as_ref(), &message)) {
             Ok(chunk) => Some(Ok(chunk)),
             Err(failure) => {
                 *failed = true;
@@ -131,8 +136,8 @@ fn body(
                 match format {
                     Format::Lines => Some(Ok([failure.json(&pool).as_slice(), b"\n"].concat().into())),
                     Format::Events => Some(Ok(event("error", None, &failure.json(&pool)))),
-                    // Bytes have no place for an error: breaking off is all that tells.
-                    Format::Raw => Some(Err("the stream broke off")),
+                    // Bytes and rows have no place for an error: breaking off is all that tells.
+                    Format::Raw | Format::Table => Some(Err("the stream broke off")),
                 }
             }
         };
@@ -140,15 +145,26 @@ fn body(
     });
     match format {
         Format::Events => Body::from_stream(keep_alive(written)),
-        _ => Body::from_stream(written),
+        _ => Body::from_stream(stream::iter(header).chain(written)),
     }
 }
 
-fn write(format: Format, binding: &Binding, message: &DynamicMessage) -> Result<Bytes, Failure> {
+fn write(
+    format: Format,
+    binding: &Binding,
+    table: Option<&table::Writer>,
+    message: &DynamicMessage,
+) -> Result<Bytes, Failure> {
     let mut json = Vec::with_capacity(256);
+    if let Some(table) = table {
+        return table.row(message).map(Bytes::from).map_err(|error| {
+            tracing::warn!(path = %binding.rpc.path, %error, "an answer has no row");
+            Failure::internal()
+        });
+    }
     match format {
         Format::Raw => Ok(answer::raw_body(binding, message).map(|raw| raw.data).unwrap_or_default()),
-        Format::Lines => {
+        Format::Lines | Format::Table => {
             json.extend_from_slice(b"{\"result\":");
             answer::write(binding, message, &mut json)?;
             json.extend_from_slice(b"}\n");
@@ -220,12 +236,12 @@ fn until<T>(
     })
 }
 
-/// Whether the caller prefers server-sent events: `Accept` names them.
-fn accepts_events(headers: &HeaderMap) -> bool {
+/// Whether the caller wants answers of a type: `Accept` names it.
+fn accepts(headers: &HeaderMap, wanted: &str) -> bool {
     headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok()).any(|value| {
         value.split(',').any(|range| {
             let mut parts = range.split(';').map(str::trim);
-            parts.next().is_some_and(|media| media.eq_ignore_ascii_case("text/event-stream"))
+            parts.next().is_some_and(|media| media.eq_ignore_ascii_case(wanted))
                 && !parts.any(|parameter| matches!(parameter, "q=0" | "q=0.0" | "q=0.00" | "q=0.000"))
         })
     })

@@ -1,14 +1,14 @@
-//! Client streams over HTTP: a body of JSON lines (`application/x-ndjson`), each a message, or a raw body
-//! whose pieces are the messages of a method that takes `google.api.HttpBody`.
+//! Client streams over HTTP: a body of JSON lines (`application/x-ndjson`) or of a table's rows (`text/csv`),
+//! each a message, or a raw body whose pieces are the messages of a method that takes `google.api.HttpBody`.
 
 use std::{borrow::Cow, time::Duration};
 
 use axum::{body::Body as HttpBody, response::Response};
-use bytes::{Bytes, BytesMut};
-use futures::{Stream, StreamExt as _, stream};
+use bytes::Bytes;
+use futures::{Stream, stream};
 use http::{HeaderValue, header, request::Parts};
 use prost::Message as _;
-use prost_reflect::{DynamicMessage, Value};
+use prost_reflect::{DynamicMessage, MessageDescriptor, Value};
 use tokio::{
     sync::mpsc,
     time::{Instant, timeout_at},
@@ -20,9 +20,9 @@ use crate::{
     binding::{Binding, Body},
     call,
     error::Failure,
-    headers,
-    options::BODY_LIMIT,
-    request,
+    headers, json,
+    lines::Lines,
+    request, table,
 };
 
 /// Characters that a service is told of what is wrong with a line.
@@ -36,35 +36,28 @@ pub async fn answer(
     body: HttpBody,
     timeout: Option<Duration>,
 ) -> Result<Response, Failure> {
-    let mut lines = match &binding.body {
-        Body::None => Lines::pieces(body),
-        _ if binding.takes_http_body() => Lines::pieces(body),
-        _ => {
-            check_type(parts)?;
-            Lines::new(body)
-        }
-    };
     // What is wrong with path, query or headers is not the lines' fault.
-    request::make(binding, segments, parts, &Bytes::new())?;
+    let empty = request::make(binding, segments, parts, &Bytes::new())?.message;
+    let mut source = Source::open(binding, parts, body).await?;
+    let make = |line: &Bytes| request::make(binding, segments, parts, line).map(|request| request.message);
     let metadata = headers::metadata(&parts.headers, &binding.rpc, timeout)?;
     let (send, receive) = mpsc::channel(4);
     let call = call::client_streaming(&binding.rpc, metadata, messages(receive));
     let feed = async {
         let mut number = 0_usize;
         loop {
-            let line = match lines.next().await? {
-                Some(line) => line,
-                // What has no lines is one message at least: that of path and query.
-                None if number == 0 && !lines.split => Bytes::new(),
+            let message = match source.next(binding, &empty, &make).await? {
+                Some(message) => message,
+                // What has no rows is one message at least: that of path and query.
+                None if number == 0 && !source.has_rows() => Ok(empty.clone()),
                 None => break,
             };
             number += 1;
-            let line = if lines.split { unwrapped(binding, line)? } else { line };
-            let message = match request::make(binding, segments, parts, &line) {
-                Ok(request) => request.message,
+            let message = match message {
+                Ok(message) => message,
                 Err(failure) => match bad_line(binding, failure) {
                     Ok(message) => message,
-                    Err(failure) if lines.split => return Err(failure.in_line(number)),
+                    Err(failure) if source.has_rows() => return Err(failure.in_line(number)),
                     Err(failure) => return Err(failure),
                 },
             };
@@ -100,13 +93,95 @@ pub async fn answer(
     }
 }
 
+/// What a body is made of.
+enum Source {
+    /// Lines of JSON, or the pieces of a raw body.
+    Lines(Lines),
+    /// Rows of a table.
+    Table(Box<table::Reader>),
+}
+
+impl Source {
+    async fn open(binding: &Binding, parts: &Parts, body: HttpBody) -> Result<Self, Failure> {
+        if binding.body == Body::None || binding.takes_http_body() {
+            return Ok(Source::Lines(Lines::pieces(body)));
+        }
+        let media = parts.headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+        let (media, parameters) =
+            media.split_at(media.iter().position(|byte| *byte == b';').unwrap_or(media.len()));
+        let is = |name: &str| media.trim_ascii().eq_ignore_ascii_case(name.as_bytes());
+        match row_type(binding) {
+            _ if is("application/x-ndjson") || is("application/jsonl") => Ok(Source::Lines(Lines::new(body))),
+            Some(row) if is(table::MEDIA_TYPE) && is_utf8(parameters) => {
+                Ok(Source::Table(Box::new(table::Reader::open(body, &row).await?)))
+            }
+            Some(_) => {
+                Err(Failure::unsupported_media_type("application/x-ndjson` or `text/csv; charset=utf-8"))
+            }
+            None => Err(Failure::unsupported_media_type("application/x-ndjson")),
+        }
+    }
+
+    /// Whether what is wrong with it is wrong with a line or row of it.
+    fn has_rows(&self) -> bool {
+        match self {
+            Source::Lines(lines) => lines.split,
+            Source::Table(_) => true,
+        }
+    }
+
+    /// The next message, or what is wrong with what should be one.
+    async fn next(
+        &mut self,
+        binding: &Binding,
+        empty: &DynamicMessage,
+        make: &impl Fn(&Bytes) -> Result<DynamicMessage, Failure>,
+    ) -> Result<Option<Result<DynamicMessage, Failure>>, Failure> {
+        match self {
+            Source::Lines(lines) => match lines.next().await? {
+                Some(line) if lines.split => Ok(Some(make(&unwrapped(binding, line)?))),
+                Some(piece) => Ok(Some(make(&piece))),
+                None => Ok(None),
+            },
+            Source::Table(table) => Ok(table.next().await?.map(|row| {
+                let row = row?;
+                let mut message = empty.clone();
+                match &binding.body {
+                    Body::Field(field) => {
+                        let part = message.get_field_mut(field).as_message_mut();
+                        table.read(&row, part.ok_or_else(Failure::internal)?)?;
+                    }
+                    _ => table.read(&row, &mut message)?,
+                }
+                Ok(message)
+            })),
+        }
+    }
+}
+
+/// The message that a row of the body is, if it can be one.
+fn row_type(binding: &Binding) -> Option<MessageDescriptor> {
+    match &binding.body {
+        Body::None => None,
+        Body::Whole => Some(binding.rpc.input.clone()),
+        Body::Field(field) if field.is_list() || field.is_map() => None,
+        Body::Field(field) => field.kind().as_message().cloned(),
+    }
+    .filter(json::has_fields)
+}
+
+/// Whether a media type's parameters name no charset but UTF-8.
+fn is_utf8(parameters: &[u8]) -> bool {
+    parameters.split(|byte| *byte == b';').all(|parameter| {
+        let text = String::from_utf8_lossy(parameter).to_ascii_lowercase();
+        text.trim().strip_prefix("charset=").is_none_or(|charset| charset.trim_matches('"') == "utf-8")
+    })
+}
+
 /// Takes a line of a stream's answer for what is in it, so that what one method gave can be sent to another.
 /// Where the line is the failure that ended that stream, there is something missing: it breaks the call off.
 fn unwrapped(binding: &Binding, line: Bytes) -> Result<Bytes, Failure> {
-    let target = match &binding.body {
-        Body::Field(field) => field.kind().as_message().cloned(),
-        _ => Some(binding.rpc.input.clone()),
-    };
+    let target = row_type(binding);
     let has = |name| target.as_ref().is_some_and(|target| target.get_field_by_json_name(name).is_some());
     let inner = line.strip_prefix(b"{\"result\":").and_then(|rest| rest.strip_suffix(b"}"));
     match inner {
@@ -140,86 +215,4 @@ fn messages(receive: mpsc::Receiver<Option<Bytes>>) -> impl Stream<Item = call::
             None => Some((Err(Status::cancelled("the upload broke off")), None)),
         }
     })
-}
-
-fn check_type(parts: &Parts) -> Result<(), Failure> {
-    let media = parts.headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
-    let media = media.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
-    if media.eq_ignore_ascii_case(b"application/x-ndjson") || media.eq_ignore_ascii_case(b"application/jsonl")
-    {
-        Ok(())
-    } else {
-        Err(Failure::unsupported_media_type("application/x-ndjson"))
-    }
-}
-
-/// The parts of a body that become messages.
-struct Lines {
-    body: axum::body::BodyDataStream,
-    buffer: BytesMut,
-    /// How far the buffer has no line's end.
-    searched: usize,
-    split: bool,
-    begun: bool,
-    ended: bool,
-}
-
-impl Lines {
-    fn new(body: HttpBody) -> Self {
-        Self {
-            body: body.into_data_stream(),
-            buffer: BytesMut::new(),
-            searched: 0,
-            split: true,
-            begun: false,
-            ended: false,
-        }
-    }
-
-    fn pieces(body: HttpBody) -> Self {
-        Self { split: false, ..Self::new(body) }
-    }
-
-    /// The next line that is not empty, without its end.
-    async fn next(&mut self) -> Result<Option<Bytes>, Failure> {
-        loop {
-            if self.split
-                && let Some(at) = self.buffer[self.searched..].iter().position(|byte| *byte == b'\n')
-            {
-                let line = self.buffer.split_to(self.searched + at + 1);
-                self.searched = 0;
-                match self.trimmed(line) {
-                    Some(line) => return Ok(Some(line)),
-                    None => continue,
-                }
-            }
-            self.searched = self.buffer.len();
-            if self.ended {
-                let last = self.buffer.split();
-                self.searched = 0;
-                return Ok(self.trimmed(last));
-            }
-            if self.searched > BODY_LIMIT {
-                return Err(Failure::too_large());
-            }
-            match self.body.next().await {
-                None => self.ended = true,
-                Some(Ok(chunk)) if !self.split && !chunk.is_empty() => return Ok(Some(chunk)),
-                Some(Ok(chunk)) => self.buffer.extend_from_slice(&chunk),
-                Some(Err(_)) => return Err(Failure::invalid("the request's body ended too early")),
-            }
-        }
-    }
-
-    /// A line without white space around it, nor the byte-order mark with which some programs begin a file;
-    /// `None` where nothing is left.
-    fn trimmed(&mut self, line: BytesMut) -> Option<Bytes> {
-        let line = line.freeze();
-        let mut text: &[u8] = &line;
-        if !std::mem::replace(&mut self.begun, true) {
-            text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
-        }
-        let text = text.trim_ascii();
-        (!text.is_empty()).then(|| line.slice_ref(text))
-    }
 }

@@ -27,6 +27,7 @@ on_both_edges!(
 tests!(
     a_file_is_taken_with_whatever_ends_its_lines,
     an_export_is_imported_as_it_is,
+    a_spreadsheet_goes_in_and_comes_out,
     an_upload_that_breaks_off_leaves_whole_rows,
     a_large_file_goes_through_in_little_memory,
     what_is_no_file_of_rows_is_refused,
@@ -219,6 +220,50 @@ async fn an_export_is_imported_as_it_is(setup: Setup) {
     elsewhere.import_text(NDJSON, failed).await.refused(400, "INVALID_ARGUMENT", "VALIDATION");
 }
 
+async fn a_spreadsheet_goes_in_and_comes_out(setup: Setup) {
+    let mesh = setup.start().await;
+    let staff = mesh.admin().await;
+    // As a spreadsheet in Portuguese saves it.
+    let rows = [
+        "\u{feff}code;name;price.amount;price.currencyCode;active;received",
+        "A;\"Chá; \"\"verde\"\"\";12,99;EUR;TRUE;5",
+        ";;;;;",
+        "B;Pão;1.234,56;EUR;TRUE;",
+        "C;;1;EUR;;",
+        "D;=1+1;1;EUR;;",
+    ];
+    let table = |text: String| async {
+        let outcome = files::json::<ImportArticlesResponse>(staff.import_text("text/csv", text).await);
+        outcome.unwrap().body
+    };
+    let answer = table(rows.join("\r\n")).await;
+    assert_eq!(counts(&answer), [2, 0, 0, 2]);
+    let told = answer.errors.iter().map(|error| (error.row, error.violations[0].field.as_str()));
+    assert!(told.eq([(2, "price.amount"), (3, "name")]), "{answer:?}");
+    let article = all(&staff).await.swap_remove(0);
+    assert_eq!(
+        (article.name.as_str(), article.price, article.available),
+        ("Chá; \"verde\"", Some(eur(1299)), 5)
+    );
+
+    let reply = staff.http().with("accept", "text/csv").get("/v1/articles:export").await;
+    assert_eq!((reply.status.as_u16(), reply.header("content-type")), (200, "text/csv; charset=utf-8"));
+    let text = reply.text();
+    let lines: Vec<&str> = text.split("\r\n").collect();
+    assert!(
+        lines[0].starts_with("id,code,name,description,category,price.amount,price.currencyCode,"),
+        "{text}"
+    );
+    assert!(lines[1].contains(",A,\"Chá; \"\"verde\"\"\",,,12.99,EUR,"), "{text}");
+    assert!(lines[2].contains(",D,'=1+1,"), "no formula: {text}");
+    assert_eq!((lines.len(), lines[3]), (4, ""));
+    assert_eq!(counts(&table(text.clone()).await), [0, 0, 2, 0]);
+
+    let unknown = staff.import_text("text/csv", "code,preis\nA,1\n").await;
+    let refusal = unknown.refused(400, "INVALID_ARGUMENT", "VALIDATION");
+    assert_eq!(refusal.fields, ["preis"]);
+}
+
 async fn an_upload_that_breaks_off_leaves_whole_rows(setup: Setup) {
     let mesh = setup.start().await;
     let staff = mesh.admin().await;
@@ -258,7 +303,7 @@ async fn what_is_no_file_of_rows_is_refused(setup: Setup) {
     for content_type in ["application/json", "text/plain", "application/vnd.ms-excel"] {
         let reply = staff.import_text(content_type, "{}").await;
         let refusal = reply.refused(415, "INVALID_ARGUMENT", "UNSUPPORTED_MEDIA_TYPE");
-        assert!(refusal.message.contains(NDJSON), "{}", refusal.message);
+        assert!(refusal.message.contains(NDJSON) && refusal.message.contains("text/csv"), "{refusal:?}");
     }
     let endless = staff.import_text(NDJSON, "x".repeat(5_000_000)).await;
     endless.refused(413, "RESOURCE_EXHAUSTED", "REQUEST_TOO_LARGE");

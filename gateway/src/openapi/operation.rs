@@ -109,9 +109,17 @@ impl Describer {
                 }
             }
         };
-        let media =
-            if rpc.method.is_client_streaming() { "application/x-ndjson" } else { "application/json" };
-        let mut out = object(json!({"required": required, "content": {media: {"schema": schema}}}));
+        let content = if rpc.method.is_client_streaming() {
+            let table = json!({
+                "type": "string",
+                "description": "A table: the first row names fields by their paths, amounts of money as `price.amount`; \
+                                an empty cell says nothing."
+            });
+            json!({"application/x-ndjson": {"schema": schema}, "text/csv": {"schema": table}})
+        } else {
+            json!({"application/json": {"schema": schema}})
+        };
+        let mut out = object(json!({"required": required, "content": content}));
         insert_text(&mut out, "description", &comment);
         Some(out.into())
     }
@@ -167,7 +175,15 @@ impl Describer {
                 "type": "string",
                 "description": "Server-sent events: `message` with a result, or `error`, which ends the stream."
             });
-            json!({"application/x-ndjson": {"schema": line}, "text/event-stream": {"schema": events}})
+            let table = json!({
+                "type": "string",
+                "description": "A table; one that a failure ends breaks off."
+            });
+            json!({
+                "application/x-ndjson": {"schema": line},
+                "text/csv": {"schema": table},
+                "text/event-stream": {"schema": events}
+            })
         } else {
             json!({"application/json": {"schema": schema}})
         };

@@ -215,6 +215,37 @@ async fn lines_are_taken_as_files_have_them() {
 }
 
 #[tokio::test]
+async fn a_table_becomes_a_stream_of_messages_and_a_stream_a_table() {
+    const TABLE: (&str, &str) = ("content-type", "text/csv; charset=UTF-8");
+    let shop = importing();
+    let table = "\u{feff}id;title;price.units\r\na;\"A; \"\"b\"\"\";5\r\n;;\r\nb;C;\r\n";
+    let answer = shop.send(request("POST", "/v1/books:import", &[TABLE], Body::from(table))).await;
+    assert_eq!(answer.json()["count"], 2, "{}", answer.text());
+    let title = shop.last().messages[0].get_field_by_name("title").unwrap().as_str().unwrap().to_owned();
+    assert_eq!(title, "A; \"b\"");
+    let send = |path: &'static str, table: &'static str| {
+        shop.send(request("POST", path, &[TABLE], Body::from(table)))
+    };
+    assert_eq!(send("/v1/books:import", "id,name\n").await.bad_field(), "name");
+    let answer = send("/v1/books:import", "id,price.units\na,1\nb,x\n").await;
+    assert!(answer.json()["error"]["message"].as_str().unwrap().starts_with("line 2: "));
+    assert_eq!(answer.bad_field(), "price.units");
+    assert_eq!(send("/v1/books:restock", "id,count\na,1\nb,x\n").await.json()["count"], 2);
+    let latin = [("content-type", "text/csv; charset=windows-1252")];
+    let answer = shop.send(request("POST", "/v1/books:import", &latin, Body::from("id\n"))).await;
+    assert_eq!(answer.error().0, 415);
+
+    let answer = streaming(|| vec![Ok(event(1)), Ok(event(2))]).send(watch(&[("accept", "text/csv")])).await;
+    assert_eq!(answer.header("content-type"), "text/csv; charset=utf-8");
+    assert_eq!(answer.text(), "sequence,note\r\n1,n\r\n2,n\r\n");
+    let answer = streaming(Vec::new).send(watch(&[("accept", "text/csv")])).await;
+    assert_eq!(answer.text(), "sequence,note\r\n", "an empty table has its header");
+    let broken = streaming(|| vec![Ok(event(1)), Err(Status::aborted("x"))]);
+    let body = broken.open(watch(&[("accept", "text/csv")])).await.into_body();
+    assert!(body.collect().await.is_err(), "half a table is never taken for a whole one");
+}
+
+#[tokio::test]
 async fn what_a_stream_answered_can_be_sent_again_unless_it_failed() {
     let shop = importing();
     let send =

@@ -1,0 +1,209 @@
+//! Columns: where their cells are in a message, and what these look like.
+
+use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, Value};
+use serde_json::Value as Json;
+
+use super::is_guarded;
+use crate::{
+    json,
+    rpc::dotted,
+    slot::{excluded_by, slot},
+};
+
+const MONEY: &str = "google.type.Money";
+/// The one name for units and nanos of money.
+const AMOUNT: &str = "amount";
+/// How far down columns reach; what is deeper is JSON.
+const DEPTH_LIMIT: usize = 4;
+
+/// One column.
+#[derive(Debug, Clone)]
+pub struct Column {
+    /// The fields down to the cell's; for an amount, to that of the money.
+    path: Vec<FieldDescriptor>,
+    form: Form,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// A string: guarded from being taken for a formula.
+    Text,
+    /// A number, an enum's name, a time, and the like.
+    Plain,
+    /// An amount of money.
+    Amount,
+    /// What has no text of its own.
+    Json,
+}
+
+impl Form {
+    fn of(field: &FieldDescriptor) -> Option<Self> {
+        match field.kind() {
+            _ if field.is_list() || field.is_map() => Some(Form::Json),
+            Kind::String => Some(Form::Text),
+            Kind::Message(desc) if json::has_text(&desc) => Some(Form::Plain),
+            Kind::Message(desc) if json::has_fields(&desc) => None,
+            Kind::Message(_) => Some(Form::Json),
+            _ => Some(Form::Plain),
+        }
+    }
+}
+
+impl Column {
+    /// Every column that a message has, in the order of its fields.
+    pub fn all(desc: &MessageDescriptor) -> Vec<Column> {
+        let mut columns = Vec::new();
+        add(desc, &[], &mut columns);
+        columns
+    }
+
+    /// The column of a name, whose parts may be in either spelling.
+    pub fn named(desc: &MessageDescriptor, name: &str) -> Result<Column, String> {
+        let mut path: Vec<FieldDescriptor> = Vec::new();
+        let mut parts = name.split('.').peekable();
+        let mut message = Some(desc.clone());
+        while let Some(part) = parts.next() {
+            let desc = message.take().ok_or("unknown column")?;
+            if desc.full_name() == MONEY && part == AMOUNT && parts.peek().is_none() && !path.is_empty() {
+                return Ok(Column { path, form: Form::Amount });
+            }
+            let field = desc.get_field_by_json_name(part).or_else(|| desc.get_field_by_name(part));
+            let field = field.ok_or("unknown column")?;
+            if path.len() == DEPTH_LIMIT {
+                return Err("lies too deep for a column".to_owned());
+            }
+            message = match Form::of(&field) {
+                None => field.kind().as_message().cloned(),
+                Some(_) => None,
+            };
+            path.push(field);
+        }
+        match path.last().and_then(Form::of) {
+            Some(form) => Ok(Column { path, form }),
+            None => Err("is no column; its fields can be".to_owned()),
+        }
+    }
+
+    /// Its name: the path as in JSON.
+    pub fn name(&self) -> String {
+        let mut name = self.path.iter().map(FieldDescriptor::json_name).collect::<Vec<_>>().join(".");
+        if self.form == Form::Amount {
+            name = format!("{name}.{AMOUNT}");
+        }
+        name
+    }
+
+    /// The proto path of its field, for errors.
+    pub fn field(&self) -> String {
+        match self.form {
+            Form::Amount => format!("{}.{AMOUNT}", dotted(&self.path)),
+            _ => dotted(&self.path),
+        }
+    }
+
+    /// Sets in a message what a cell says.
+    pub fn read(&self, cell: &str, message: &mut DynamicMessage) -> Result<(), String> {
+        if let Some(other) = excluded_by(message, &self.path) {
+            return Err(format!("excludes `{}`", other.name()));
+        }
+        let (target, field) = slot(message, &self.path).ok_or("cannot be set by a cell")?;
+        let cell = if self.form == Form::Text { cell } else { cell.trim() };
+        let value = match (self.form, field.kind()) {
+            (Form::Amount, _) => {
+                let money = target.get_field_mut(field).as_message_mut().ok_or("is no money")?;
+                let (units, nanos) = amount(cell).ok_or("expected an amount such as 12.99")?;
+                let _ = money.try_set_field_by_name("units", Value::I64(units));
+                let _ = money.try_set_field_by_name("nanos", Value::I32(nanos));
+                return Ok(());
+            }
+            (Form::Text, kind) => {
+                let text = if is_guarded(cell) { cell.strip_prefix('\'').unwrap_or(cell) } else { cell };
+                json::from_text(&kind, text)?
+            }
+            (Form::Plain, Kind::Message(desc)) => {
+                let message = json::message_from_text(&desc, cell).ok_or("cannot be set by a cell")?;
+                Value::Message(message?)
+            }
+            // Spreadsheets write TRUE and FALSE.
+            (Form::Plain, Kind::Bool) => json::from_text(&Kind::Bool, &cell.to_ascii_lowercase())?,
+            (Form::Plain, kind) => json::from_text(&kind, cell)?,
+            (Form::Json, _) => match json::decode_field(field, cell.as_bytes()) {
+                Ok(decoded) => match decoded.value {
+                    Some(value) => value,
+                    None => return Ok(()),
+                },
+                Err(json::Error::Syntax(problem)) => return Err(format!("is not JSON: {problem}")),
+                Err(json::Error::Field(bad)) => return Err(bad.description),
+            },
+        };
+        target.set_field(field, value);
+        Ok(())
+    }
+
+    /// The cell of a message's JSON.
+    pub fn write(&self, message: &Json) -> String {
+        let mut there = Some(message);
+        for field in &self.path {
+            there = there.and_then(|message| message.get(field.json_name()));
+        }
+        match (there, self.form) {
+            (None | Some(Json::Null), _) => String::new(),
+            (Some(money), Form::Amount) => decimal(money),
+            (Some(Json::String(text)), Form::Text) if is_guarded(text) => format!("'{text}"),
+            (Some(Json::String(text)), Form::Text | Form::Plain) => text.clone(),
+            (Some(value), _) => value.to_string(),
+        }
+    }
+}
+
+fn add(desc: &MessageDescriptor, way: &[FieldDescriptor], columns: &mut Vec<Column>) {
+    for field in desc.fields() {
+        let path = [way, std::slice::from_ref(&field)].concat();
+        let kind = field.kind();
+        match (Form::of(&field), kind.as_message()) {
+            (Some(form), _) => columns.push(Column { path, form }),
+            (None, Some(money)) if money.full_name() == MONEY => {
+                columns.push(Column { path: path.clone(), form: Form::Amount });
+                if let Some(code) = money.get_field_by_name("currency_code") {
+                    columns.push(Column { path: [path, vec![code]].concat(), form: Form::Text });
+                }
+            }
+            (None, Some(inner)) if path.len() < DEPTH_LIMIT => add(inner, &path, columns),
+            _ => columns.push(Column { path, form: Form::Json }),
+        }
+    }
+}
+
+/// Reads a decimal number as units and billionths. A comma is taken as the decimal point that it is in many
+/// languages; nothing else is: who writes thousands apart must not be misunderstood.
+fn amount(text: &str) -> Option<(i64, i32)> {
+    let (negative, digits) = match text.strip_prefix('-') {
+        Some(digits) => (true, digits),
+        None => (false, text),
+    };
+    let (whole, decimals) = digits.split_once(['.', ',']).unwrap_or((digits, ""));
+    let plain = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    if whole.is_empty() || !plain(whole) || !plain(decimals) || decimals.len() > 9 {
+        return None;
+    }
+    let units: i64 = whole.parse().ok()?;
+    let nanos: i32 = format!("{decimals:0<9}").parse().ok()?;
+    Some(if negative { (-units, -nanos) } else { (units, nanos) })
+}
+
+/// Money's units and nanos as a decimal number, with two decimals where it has any.
+fn decimal(money: &Json) -> String {
+    let number = |name: &str| match money.get(name) {
+        Some(Json::String(text)) => text.parse().unwrap_or_default(),
+        Some(value) => value.as_i64().unwrap_or_default(),
+        None => 0i64,
+    };
+    let (units, nanos) = (number("units"), number("nanos"));
+    let sign = if units < 0 || nanos < 0 { "-" } else { "" };
+    let decimals = format!("{:09}", nanos.unsigned_abs());
+    let decimals = match decimals.trim_end_matches('0') {
+        "" => String::new(),
+        some => format!(".{some:0<2}"),
+    };
+    format!("{sign}{}{decimals}", units.unsigned_abs())
+}

@@ -1,0 +1,151 @@
+use axum::body::Body;
+use futures::stream;
+use prost_reflect::{DynamicMessage, MessageDescriptor};
+use serde_json::json;
+
+use super::*;
+use crate::json as proto_json;
+
+fn desc(name: &str) -> MessageDescriptor {
+    contracts::pool().get_message_by_name(name).unwrap()
+}
+
+fn article() -> MessageDescriptor {
+    desc("feira.article.v1.Article")
+}
+
+/// The messages of a table that comes in pieces of so many bytes, or what is wrong with a row; else what is
+/// wrong with all of it.
+async fn read(table: &str, piece: usize) -> Result<Vec<Result<serde_json::Value, String>>, String> {
+    let pieces: Vec<_> =
+        table.as_bytes().chunks(piece).map(|it| Ok::<_, std::io::Error>(it.to_vec())).collect();
+    let body = Body::from_stream(stream::iter(pieces));
+    let told = |failure: crate::error::Failure| failure.bad_field();
+    let told = |failure| match told(failure) {
+        (field, problem) if field.is_empty() => problem,
+        (field, problem) => format!("{field}: {problem}"),
+    };
+    let mut reader = Reader::open(body, &article()).await.map_err(told)?;
+    let mut rows = Vec::new();
+    while let Some(row) = reader.next().await.map_err(told)? {
+        let mut message = DynamicMessage::new(article());
+        let done = row.and_then(|row| reader.read(&row, &mut message));
+        let options = prost_reflect::SerializeOptions::new();
+        rows.push(
+            done.map_err(told)
+                .map(|()| message.serialize_with_options(serde_json::value::Serializer, &options).unwrap()),
+        );
+    }
+    Ok(rows)
+}
+
+#[tokio::test]
+async fn rows_are_messages_however_they_come() {
+    let expected = json!({"code": "A", "name": "Chá, \"verde\"", "active": true,
+        "price": {"currencyCode": "EUR", "units": "12", "nanos": 990_000_000}, "createTime": "2026-01-02T03:04:05Z"});
+    let comma = "code,name,active,price.amount,price.currencyCode,create_time\n\
+                 A,\"Chá, \"\"verde\"\"\",true,12.99,EUR,2026-01-02T03:04:05Z\n";
+    let semicolon = "\u{feff} code;name;active;price.amount;price.currency_code;createTime\r\n\r\n\
+                     A;\"Chá, \"\"verde\"\"\";TRUE;12,99;EUR;2026-01-02T03:04:05Z\r\n;;;;;\r\n";
+    let tab = "code\tname\tactive\tprice.units\tprice.nanos\tprice.currencyCode\tcreateTime\n\
+               A\t\"Chá, \"\"verde\"\"\"\ttrue\t12\t990000000\tEUR\t2026-01-02T03:04:05Z";
+    for table in [comma, semicolon, tab] {
+        for piece in [1, 7, 1_000] {
+            assert_eq!(read(table, piece).await, Ok(vec![Ok(expected.clone())]), "{table}");
+        }
+    }
+    assert_eq!(read("", 9).await, Ok(vec![]));
+    assert_eq!(read("code,name\n", 9).await, Ok(vec![]));
+}
+
+#[tokio::test]
+async fn a_bad_row_is_a_row_of_its_own() {
+    let table = "code,price.amount,active\na,1.2.3,\nb,1,perhaps\nc,1\nd,,\ne,1,true,x\n\"f\n";
+    let rows = read(table, 100).await.unwrap();
+    let told: Vec<_> = rows.iter().map(|row| row.as_ref().err().map_or("", String::as_str)).collect();
+    assert!(told[0].starts_with("price.amount: expected an amount"), "{told:?}");
+    assert!(told[1].starts_with("active: "), "{told:?}");
+    assert_eq!(told[2], "has 2 cells where the header has 3");
+    assert_eq!((told[3], &rows[3]), ("", &Ok(json!({"code": "d"}))), "an empty cell says nothing");
+    assert_eq!(told[4], "has 4 cells where the header has 3");
+    for (header, problem) in [
+        ("code,nam", "nam: unknown column"),
+        ("code,code", "code: given more than once"),
+        ("low_stock_threshold,lowStockThreshold", "lowStockThreshold: given more than once"),
+        ("price", "price: is no column; its fields can be"),
+        ("price.units.x", "price.units.x: unknown column"),
+        ("price.", "price.: unknown column"),
+    ] {
+        assert_eq!(read(&format!("{header}\n"), 100).await, Err(problem.to_owned()));
+    }
+}
+
+#[test]
+fn amounts_are_exact_and_never_misunderstood() {
+    let column = column::Column::named(&article(), "price.amount").unwrap();
+    for (cell, shown) in [
+        ("12.99", "12.99"),
+        ("12,9", "12.90"),
+        ("-0.01", "-0.01"),
+        ("500", "500"),
+        ("0.005", "0.005"),
+        (" 7.00 ", "7"),
+        ("9223372036854775807.999999999", "9223372036854775807.999999999"),
+    ] {
+        let mut message = DynamicMessage::new(article());
+        column.read(cell, &mut message).unwrap();
+        assert_eq!(column.write(&proto_json::encode_value(&message).unwrap()), shown, "{cell}");
+    }
+    for cell in [
+        "1.234,56",
+        "1,234.56",
+        "1 000",
+        "12.99 EUR",
+        "1e3",
+        ".5",
+        "+1",
+        "--1",
+        "9223372036854775808",
+        "1.0000000001",
+    ] {
+        assert!(column.read(cell, &mut DynamicMessage::new(article())).is_err(), "{cell}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_written_is_read_as_it_was() {
+    let writer = Writer::new(&article());
+    let header = String::from_utf8(writer.header()).unwrap();
+    assert_eq!(
+        header,
+        "id,code,name,description,category,price.amount,price.currencyCode,taxRateBasisPoints,imageUrl,active,\
+         available,lowStockThreshold,etag,createTime,updateTime\r\n"
+    );
+    for name in ["plain", "a,b;c\td", "\"quoted\"", " spaces ", "=1+1", "'=1", "''@x", "-", "'", "Ünï"] {
+        let sent = json!({"code": "A", "name": name, "available": "-5", "active": true,
+            "price": {"currencyCode": "EUR", "units": "-1", "nanos": -500_000_000}});
+        let message = DynamicMessage::deserialize(article(), sent.clone()).unwrap();
+        let table = [writer.header(), writer.row(&message).unwrap()].concat();
+        let rows = read(std::str::from_utf8(&table).unwrap(), 11).await.unwrap();
+        let mut back = rows[0].clone().unwrap();
+        // What has no presence is written, and so read, as what it is by default.
+        back.as_object_mut().unwrap().retain(|key, _| sent.get(key).is_some());
+        assert_eq!(back, sent);
+    }
+    let formula = DynamicMessage::deserialize(article(), json!({"name": "=HYPERLINK(1)"})).unwrap();
+    assert!(String::from_utf8(writer.row(&formula).unwrap()).unwrap().contains(",'=HYPERLINK(1),"));
+}
+
+#[test]
+fn what_is_repeated_is_one_cell_of_json() {
+    let order = desc("feira.order.v1.Order");
+    let writer = Writer::new(&order);
+    let header = String::from_utf8(writer.header()).unwrap();
+    assert!(header.contains(",state,lines,adjustments,subtotal.amount,subtotal.currencyCode,"), "{header}");
+    assert!(header.contains("address.recipient,address.lines,"), "{header}");
+    let column = column::Column::named(&order, "address.lines").unwrap();
+    let mut message = DynamicMessage::new(order);
+    column.read("[\"a\", \"b\"]", &mut message).unwrap();
+    assert_eq!(column.write(&proto_json::encode_value(&message).unwrap()), "[\"a\",\"b\"]");
+    assert!(column.read("a", &mut message).is_err());
+}
