@@ -33,6 +33,7 @@ async fn article(staff: &Client, code: &str, active: bool) -> Article {
     staff.create_article(CreateArticleRequest { article: Some(article) }).await.unwrap().body
 }
 
+/// Covers: article.image.
 async fn an_uploaded_image_is_shown_to_everybody(setup: Setup) {
     let mesh = setup.start().await;
     let (staff, anybody) = (mesh.admin().await, mesh.client());
@@ -61,6 +62,7 @@ async fn an_uploaded_image_is_shown_to_everybody(setup: Setup) {
     assert_eq!(once_more.body, again, "the same changes nothing");
 }
 
+/// Covers: article.image.
 async fn what_is_no_image_is_refused_and_changes_nothing(setup: Setup) {
     let mesh = setup.start().await;
     let staff = mesh.admin().await;
@@ -103,6 +105,7 @@ async fn an_image_is_hidden_and_removed_with_its_article(setup: Setup) {
     staff.get_image(&hidden.id, "").await.missing();
 }
 
+/// Covers: article.image.
 async fn browsers_keep_images_and_ask_again_by_their_etag(setup: Setup) {
     let mesh = setup.start().await;
     let staff = mesh.admin().await;

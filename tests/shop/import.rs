@@ -61,6 +61,7 @@ async fn import(staff: &Client, lines: impl Into<reqwest::Body>) -> ImportArticl
     outcome.unwrap().body
 }
 
+/// Covers: article.import.
 async fn a_file_of_articles_is_imported_and_exported_again(setup: Setup) {
     let mesh = setup.start().await;
     let staff = mesh.admin().await;
@@ -80,6 +81,7 @@ async fn a_file_of_articles_is_imported_and_exported_again(setup: Setup) {
     assert_eq!(staff.import_articles(Vec::new()).await.unwrap().body, ImportArticlesResponse::default());
 }
 
+/// Covers: article.import.
 async fn a_bad_row_is_told_and_harms_no_other(setup: Setup) {
     let mesh = setup.start().await;
     let staff = mesh.admin().await;
@@ -121,6 +123,7 @@ async fn import_and_export_are_for_staff(setup: Setup) {
     assert_eq!(all(&staff).await, []);
 }
 
+/// Covers: article.export.
 async fn an_export_goes_on_after_the_last_article_that_came(setup: Setup) {
     let mesh = setup.start().await;
     let staff = mesh.admin().await;
@@ -181,6 +184,7 @@ async fn an_import_ends_with_its_session_and_not_before(setup: Setup) {
     refused.refused(Code::Unauthenticated, "UNAUTHENTICATED");
 }
 
+/// Covers: article.import.
 async fn a_file_is_taken_with_whatever_ends_its_lines(setup: Setup) {
     let mesh = setup.start().await;
     let staff = mesh.admin().await;
@@ -203,6 +207,7 @@ async fn a_file_is_taken_with_whatever_ends_its_lines(setup: Setup) {
     assert_eq!(names, [("Chá".to_owned(), 0), ("Dó".to_owned(), 3)]);
 }
 
+/// Covers: article.export.
 async fn an_export_is_imported_as_it_is(setup: Setup) {
     let (mesh, other) = (setup.clone().start().await, setup.start().await);
     let (staff, elsewhere) = (mesh.admin().await, other.admin().await);
@@ -220,6 +225,7 @@ async fn an_export_is_imported_as_it_is(setup: Setup) {
     elsewhere.import_text(NDJSON, failed).await.refused(400, "INVALID_ARGUMENT", "VALIDATION");
 }
 
+/// Covers: article.import.
 async fn a_spreadsheet_goes_in_and_comes_out(setup: Setup) {
     let mesh = setup.start().await;
     let staff = mesh.admin().await;
@@ -264,6 +270,7 @@ async fn a_spreadsheet_goes_in_and_comes_out(setup: Setup) {
     assert_eq!(refusal.fields, ["preis"]);
 }
 
+/// Covers: article.import.
 async fn an_upload_that_breaks_off_leaves_whole_rows(setup: Setup) {
     let mesh = setup.start().await;
     let staff = mesh.admin().await;
@@ -284,6 +291,7 @@ async fn an_upload_that_breaks_off_leaves_whole_rows(setup: Setup) {
     assert!(articles.iter().all(|article| article.available == 1), "received once");
 }
 
+/// Covers: article.import.
 async fn a_large_file_goes_through_in_little_memory(setup: Setup) {
     let mesh = setup.start().await;
     let staff = mesh.admin().await;
