@@ -12,13 +12,13 @@ const WHOLE: i32 = 10_000;
 #[derive(Debug, Clone, clap::Args)]
 pub struct PaymentTypesOptions {
     /// A payment type: its number, its provider and, where it has one, its fee: an amount, a percentage of the
-    /// total before the fee, or both, as in "2=simulated,flat=0.50 EUR,percent=1.5". May be repeated; the
-    /// environment variable separates them by ";".
+    /// total before the fee, or both, as in "2=simulated,flat=0.50 EUR,percent=1.5"; an amount for each
+    /// currency where there are several. May be repeated; the environment variable separates them by ";".
     #[arg(
         id = "payment_types",
         long = "payment-type",
         env = "FEIRA_PAYMENT_TYPES",
-        value_name = "NUMBER=PROVIDER[,flat=AMOUNT][,percent=NUMBER]",
+        value_name = "NUMBER=PROVIDER[,flat=AMOUNT]...[,percent=NUMBER]",
         value_delimiter = ';',
         default_value = "1=simulated"
     )]
@@ -31,7 +31,7 @@ impl Default for PaymentTypesOptions {
         Self {
             payment_types: vec![PaymentTypeEntry {
                 number: 1,
-                kind: PaymentType { provider, flat: None, percent_basis_points: 0 },
+                kind: PaymentType { provider, flat: Vec::new(), percent_basis_points: 0 },
             }],
         }
     }
@@ -57,8 +57,9 @@ pub struct PaymentTypeEntry {
 pub struct PaymentType {
     /// The provider's name.
     pub provider: String,
-    /// A fee of its own for every payment, in one currency: orders in another cannot be paid this way.
-    pub flat: Option<Money>,
+    /// A fee of its own for every payment, once per currency; where there is one, orders in other currencies
+    /// cannot be paid this way.
+    pub flat: Vec<Money>,
     /// A fee in hundredths of a percent of the total before the fee.
     pub percent_basis_points: i32,
 }
@@ -68,7 +69,11 @@ impl PaymentType {
     /// amount.
     pub fn fee(&self, total: Money) -> Result<Money, MoneyError> {
         let share = total.share(self.percent_basis_points)?;
-        self.flat.map_or(Ok(share), |flat| share.plus(flat))
+        match self.flat.iter().find(|flat| flat.currency == total.currency) {
+            Some(flat) => share.plus(*flat),
+            None if self.flat.is_empty() => Ok(share),
+            None => Err(MoneyError::Currencies),
+        }
     }
 }
 
@@ -123,16 +128,19 @@ impl FromStr for PaymentTypeEntry {
         if number < 1 || provider.is_empty() {
             return Err(example());
         }
-        let mut kind = PaymentType { provider, flat: None, percent_basis_points: 0 };
-        let (mut flat, mut percent) = (false, false);
+        let mut kind = PaymentType { provider, flat: Vec::new(), percent_basis_points: 0 };
+        let mut percent = false;
         for part in parts {
             match part.split_once('=').map(|(name, value)| (name.trim(), value.trim())) {
-                Some(("flat", value)) if !std::mem::replace(&mut flat, true) => {
+                Some(("flat", value)) => {
                     let money: Money = value.parse()?;
                     if money.minor < 0 {
                         return Err(format!("the fee {value:?} is negative"));
                     }
-                    kind.flat = Some(money);
+                    if kind.flat.iter().any(|flat| flat.currency == money.currency) {
+                        return Err(format!("the fee in {} is given twice", money.currency));
+                    }
+                    kind.flat.push(money);
                 }
                 Some(("percent", value)) if !std::mem::replace(&mut percent, true) => {
                     kind.percent_basis_points = basis_points(value)?;
@@ -178,7 +186,7 @@ mod tests {
         let types: PaymentTypes = "1=simulated; 2 = stripe, flat=0.50 EUR, percent=1.5;".parse().unwrap();
         assert_eq!(types.get(1).unwrap().fee(eur(1000)), Ok(eur(0)));
         let stripe =
-            PaymentType { provider: "stripe".to_owned(), flat: Some(eur(50)), percent_basis_points: 150 };
+            PaymentType { provider: "stripe".to_owned(), flat: vec![eur(50)], percent_basis_points: 150 };
         assert_eq!(types.get(2), Some(&stripe));
         assert_eq!(types.get(3), None);
     }
@@ -190,6 +198,15 @@ mod tests {
         assert_eq!(kind.fee(eur(100)), Ok(eur(31)));
         assert_eq!(kind.fee(eur(99)), Ok(eur(30)));
         assert_eq!(kind.fee(Money::new(1000, "USD".parse().unwrap())), Err(MoneyError::Currencies));
+    }
+
+    #[test]
+    fn each_currency_has_a_flat_fee_of_its_own() {
+        let kind = "1=x,flat=0.30 EUR,percent=1,flat=50 JPY".parse::<PaymentTypeEntry>().unwrap().kind;
+        let fee = |text: &str| kind.fee(text.parse().unwrap());
+        assert_eq!(fee("10.00 EUR"), Ok("0.40 EUR".parse().unwrap()));
+        assert_eq!(fee("1000 JPY"), Ok("60 JPY".parse().unwrap()));
+        assert_eq!(fee("10.00 USD"), Err(MoneyError::Currencies));
     }
 
     #[test]
@@ -208,6 +225,7 @@ mod tests {
             "1=a,percent=-1",
             "1=a,other=1",
             "1=a,percent=1,percent=2",
+            "1=a,flat=1.00 EUR,flat=2.00 EUR",
             "1=a,",
         ] {
             assert!(text.parse::<PaymentTypeEntry>().is_err(), "{text}");
