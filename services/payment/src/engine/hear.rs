@@ -6,7 +6,7 @@ use super::{Engine, lease::background, refund::End};
 use crate::{
     domain::{Hearing, RefundState, State, hear, learn},
     error::Error,
-    provider::{About, News, ProviderEvent, Told},
+    provider::{News, ProviderEvent, Told},
     store::{Payment, payments, provider_event, refunds},
 };
 
@@ -18,10 +18,7 @@ impl Engine {
         let heard = kit::transact::<_, Error, _, _>(&self.0.db, &background("webhook"), move |tx| {
             let (engine, event) = (engine.clone(), event.clone());
             async move {
-                let before = match &event.about {
-                    About::Payment(id) => payments::lock(&tx, Scope::All, *id).await?,
-                    About::Reference(reference) => payments::lock_reference(&tx, provider, reference).await?,
-                };
+                let before = payments::lock(&tx, Scope::All, event.payment).await?;
                 if before.provider != provider {
                     return Err(Error::NotFound);
                 }

@@ -25,15 +25,14 @@ impl MigrationTrait for Events {
                     .to_owned(),
             )
             .await?;
-        for (name, table, columns) in [
-            ("provider_events_create_time", "provider_events", ["create_time", "provider"]),
-            ("payments_provider_reference", "payments", ["provider_reference", "provider"]),
-        ] {
-            let [first, second] = columns;
-            manager
-                .create_index(Index::create().name(name).table(table).col(first).col(second).to_owned())
-                .await?;
-        }
-        Ok(())
+        manager
+            .create_index(
+                Index::create()
+                    .name("provider_events_create_time")
+                    .table("provider_events")
+                    .col("create_time")
+                    .to_owned(),
+            )
+            .await
     }
 }

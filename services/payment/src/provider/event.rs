@@ -10,20 +10,13 @@ use super::Told;
 pub struct ProviderEvent {
     /// The provider's id of it, the same however often it is delivered; at most [`LONGEST_ID`] characters.
     pub id: String,
-    pub about: About,
+    /// What it is about.
+    pub payment: PaymentId,
     pub news: News,
 }
 
 /// The longest id of an event, in characters.
 pub const LONGEST_ID: usize = 150;
-
-/// The payment that an event is about.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum About {
-    Payment(PaymentId),
-    /// The provider's own id of the charge.
-    Reference(String),
-}
 
 /// What an event says. None of it need be the newest: events are late, repeated and out of order.
 #[derive(Debug, Clone, PartialEq, Eq)]

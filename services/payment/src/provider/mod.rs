@@ -15,7 +15,7 @@ use kit::{
     id::{OrderId, PaymentId},
 };
 
-pub use event::{About, LONGEST_ID, News, ProviderEvent, Rejection, single};
+pub use event::{LONGEST_ID, News, ProviderEvent, Rejection, single};
 pub use http::url;
 pub use simulated::Simulated;
 pub use stripe::Stripe;

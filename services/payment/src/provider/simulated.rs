@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    About, Capabilities, Charge, Failure, News, Outcome, Provider, ProviderEvent, Rejection, Standing, Told,
+    Capabilities, Charge, Failure, News, Outcome, Provider, ProviderEvent, Rejection, Standing, Told,
     http, signature, single,
 };
 use crate::simulator::METHODS;
@@ -192,7 +192,7 @@ impl Provider for Simulated {
                 News::Refund { id, outcome }
             }
         };
-        Ok(Some(ProviderEvent { id: event.id, about: About::Payment(payment), news }))
+        Ok(Some(ProviderEvent { id: event.id, payment, news }))
     }
 }
 

@@ -31,15 +31,6 @@ pub async fn lock(tx: &Tx, scope: Scope, id: PaymentId) -> Result<Payment, Error
     visible(scope, id).lock_exclusive().one(&**tx).await?.ok_or(Error::NotFound)
 }
 
-/// The payment of a charge, by the provider's own id of it, locked until the transaction ends.
-pub async fn lock_reference(tx: &Tx, provider: &str, reference: &str) -> Result<Payment, Error> {
-    let found = Entity::find()
-        .filter(Column::ProviderReference.eq(reference))
-        .filter(Column::Provider.eq(provider))
-        .filter(Column::ProviderReference.ne(""));
-    found.lock_exclusive().one(&**tx).await?.ok_or(Error::NotFound)
-}
-
 /// Records a new payment; `false` where the id is taken.
 pub async fn insert(tx: &Tx, payment: Payment) -> Result<bool, Error> {
     let row: ActiveModel = payment.into();

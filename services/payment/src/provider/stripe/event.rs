@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::object::{Intent, PAYMENT_ID, REFUND_ID, Refund, is_id, name};
-use crate::provider::{About, LONGEST_ID, News, ProviderEvent, Rejection, Standing};
+use crate::provider::{LONGEST_ID, News, ProviderEvent, Rejection, Standing};
 
 /// The header of the signature.
 pub const SIGNATURE: &str = "stripe-signature";
@@ -51,7 +51,7 @@ pub fn read(body: &[u8]) -> Result<Option<ProviderEvent>, Rejection> {
         }
         _ => return Ok(None),
     };
-    Ok(Some(ProviderEvent { id, about: About::Payment(payment), news }))
+    Ok(Some(ProviderEvent { id, payment, news }))
 }
 
 fn charge(object: Value) -> Result<News, Rejection> {
