@@ -123,6 +123,8 @@ typed_id!(/// A payment.
     PaymentId, "pay");
 typed_id!(/// A refund.
     RefundId, "ref");
+typed_id!(/// One side of a movement of money.
+    EntryId, "ent");
 
 #[cfg(test)]
 mod tests {

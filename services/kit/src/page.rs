@@ -40,6 +40,7 @@ listing!(
     contracts::order::ListOrderEventsRequest,
     contracts::payment::ListPaymentsRequest,
     contracts::payment::ListRefundsRequest,
+    contracts::payment::ListLedgerEntriesRequest,
 );
 
 /// One page asked for; `C` is the sort key of a row.

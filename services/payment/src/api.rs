@@ -5,25 +5,26 @@ use std::sync::Arc;
 use axum::http::HeaderMap;
 use contracts::payment::{
     AcknowledgePaymentRequest, CapturePaymentRequest, CheckPaymentMethodRequest, CreatePaymentRequest,
-    GetPaymentRequest, ListPaymentsRequest, ListPaymentsResponse, ListRefundsRequest, ListRefundsResponse,
-    Payment, ReceiveProviderEventRequest, Refund, RefundPaymentRequest, VoidPaymentRequest,
+    GetPaymentRequest, ListLedgerEntriesRequest, ListLedgerEntriesResponse, ListPaymentsRequest,
+    ListPaymentsResponse, ListRefundsRequest, ListRefundsResponse, Payment, ReceiveProviderEventRequest,
+    Refund, RefundPaymentRequest, SettleOutcome, SettlePaymentRequest, VoidPaymentRequest,
     payment_service_server::PaymentService,
 };
 use kit::{
     Call, Fault, Money, Page, Time,
-    id::{Id, PaymentId, RefundId},
+    id::{EntryId, Id, PaymentId, RefundId},
     payment_types::PaymentTypes,
 };
 use tonic::{Request, Response, Status};
 
 use crate::{
-    domain::{Operation, State},
+    domain::{Operation, Settlement, State},
     engine::Engine,
     error::Error,
-    filter::filter,
+    filter,
     provider::{LONGEST_ID, Rejection},
     render, store,
-    store::{listing, payments, refunds},
+    store::{ledger, listing, payments, refunds},
 };
 
 /// So many bytes of a webhook are read.
@@ -155,7 +156,7 @@ impl PaymentService for Payments {
         let call = Call::of(&request)?;
         let request = request.into_inner();
         let page = Page::<PaymentId>::of(&request)?;
-        let filter = filter(&call, &request)?;
+        let filter = filter::payments(&call, &request)?;
         let mut rows =
             listing::list(self.engine.db().read(), call.scope()?, filter, page.after, page.limit()).await?;
         let next_page_token = page.cut(&mut rows, |row| row.id);
@@ -216,6 +217,33 @@ impl PaymentService for Payments {
         let next_page_token = page.cut(&mut rows, |row| row.id);
         let refunds = rows.iter().map(render::refund).collect::<Result<_, _>>()?;
         Ok(Response::new(ListRefundsResponse { refunds, next_page_token }))
+    }
+
+    async fn settle_payment(
+        &self,
+        request: Request<SettlePaymentRequest>,
+    ) -> Result<Response<Payment>, Status> {
+        let call = Call::of(&request)?;
+        let request = request.into_inner();
+        let settlement = match request.outcome() {
+            SettleOutcome::Captured => Settlement::Captured,
+            SettleOutcome::Failed => Settlement::Failed,
+            SettleOutcome::Unspecified => return Err(Fault::invalid("outcome", "is required").into()),
+        };
+        Ok(self.engine.settle(&call, id(&request.id, "id")?, settlement).await?.into())
+    }
+
+    async fn list_ledger_entries(
+        &self,
+        request: Request<ListLedgerEntriesRequest>,
+    ) -> Result<Response<ListLedgerEntriesResponse>, Status> {
+        let request = request.into_inner();
+        let page = Page::<EntryId>::of(&request)?;
+        let filter = filter::ledger(&request)?;
+        let mut rows = ledger::list(self.engine.db().read(), filter, page.after, page.limit()).await?;
+        let next_page_token = page.cut(&mut rows, |row| row.id);
+        let entries = rows.iter().map(render::entry).collect::<Result<_, _>>()?;
+        Ok(Response::new(ListLedgerEntriesResponse { entries, next_page_token }))
     }
 
     async fn receive_provider_event(

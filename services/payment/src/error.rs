@@ -22,6 +22,9 @@ pub enum Error {
     PaymentMethod { provider: String },
     #[error("a payment in state {0:?} does not allow it")]
     Illegal(State),
+    /// UNKNOWN, but not for staff to decide.
+    #[error("the provider {provider} is being asked what became of the payment")]
+    Asked { provider: String },
     #[error("at most {refundable} can be given back")]
     Refundable { state: State, refundable: Money },
     #[error("the payment is in another currency")]
@@ -60,6 +63,7 @@ impl From<Error> for Fault {
                     state.name().trim_start_matches("PAYMENT_STATE_").to_lowercase().replace('_', " ");
                 Fault::illegal_state(format!("the payment is {words}"), state.name())
             }
+            Error::Asked { .. } => Fault::illegal_state(message, State::Unknown.name()),
             Error::Refundable { state, refundable } => {
                 Fault::illegal_state(message, state.name()).with("refundable", refundable)
             }

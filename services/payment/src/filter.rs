@@ -1,12 +1,15 @@
 //! What a list request asks for.
 
-use contracts::payment::ListPaymentsRequest;
-use kit::{Call, Fault, Money};
+use contracts::payment::{ListLedgerEntriesRequest, ListPaymentsRequest};
+use kit::{Call, Fault, Money, Time};
 
-use crate::{domain::State, store::listing::Filter};
+use crate::{
+    domain::State,
+    store::{ledger, listing::Filter},
+};
 
 /// Reads the filters of a list request.
-pub fn filter(call: &Call, request: &ListPaymentsRequest) -> Result<Filter, Fault> {
+pub fn payments(call: &Call, request: &ListPaymentsRequest) -> Result<Filter, Fault> {
     let bound = |money: &Option<contracts::Money>, field| {
         money.as_ref().map(|money| Money::read(money, field)).transpose()
     };
@@ -37,5 +40,22 @@ pub fn filter(call: &Call, request: &ListPaymentsRequest) -> Result<Filter, Faul
         payment_type: request.payment_type,
         min_amount,
         max_amount,
+    })
+}
+
+/// Reads the filters of a request for the ledger.
+pub fn ledger(request: &ListLedgerEntriesRequest) -> Result<ledger::Filter, Fault> {
+    let (after, before) = (request.created_after.map(Time::from), request.created_before.map(Time::from));
+    if after.zip(before).is_some_and(|(after, before)| after > before) {
+        return Err(Fault::invalid("created_after", "must not be later than created_before"));
+    }
+    Ok(ledger::Filter {
+        payment: match request.payment_id.as_str() {
+            "" => None,
+            payment => Some(crate::api::id(payment, "payment_id")?),
+        },
+        account: Some(request.account.clone()).filter(|account| !account.is_empty()),
+        after,
+        before,
     })
 }

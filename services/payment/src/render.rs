@@ -1,9 +1,12 @@
 //! Rows as the contract shows them.
 
 use contracts::payment as wire;
-use kit::{Currency, Fault, Money};
+use kit::{
+    Currency, Fault, Money,
+    id::{Id, RefundId},
+};
 
-use crate::store::{Payment, Refund};
+use crate::store::{Payment, Refund, entry::row::Model as Entry};
 
 /// A payment; `action_url` is where its customer must act, if she must.
 pub fn payment(row: &Payment, action_url: String) -> Result<wire::Payment, Fault> {
@@ -41,6 +44,29 @@ pub fn refund(row: &Refund) -> Result<wire::Refund, Fault> {
         amount: Some(Money::new(row.amount_minor, currency).into()),
         state: wire::RefundState::from(row.state).into(),
         reason: row.reason.clone(),
+        create_time: Some(row.create_time.into()),
+        by_hand: row.by_hand,
+    })
+}
+
+/// A ledger entry.
+pub fn entry(row: &Entry) -> Result<wire::LedgerEntry, Fault> {
+    let currency: Currency = row
+        .currency
+        .parse()
+        .map_err(|()| Fault::internal(format!("{} has the currency {:?}", row.id, row.currency)))?;
+    let refund_id = match row.transaction_id == row.payment_id.uuid() {
+        true => String::new(),
+        false => RefundId(row.transaction_id).to_string(),
+    };
+    let payment_id = row.payment_id.to_string();
+    Ok(wire::LedgerEntry {
+        id: row.id.to_string(),
+        transaction_id: if refund_id.is_empty() { payment_id.clone() } else { refund_id.clone() },
+        payment_id,
+        refund_id,
+        account: row.account.clone(),
+        amount: Some(Money::new(row.amount_minor, currency).into()),
         create_time: Some(row.create_time.into()),
     })
 }

@@ -5,6 +5,7 @@ mod balance;
 mod hearing;
 mod outcome;
 mod pace;
+mod settlement;
 mod state;
 
 pub use admission::{Admission, admit};
@@ -12,4 +13,5 @@ pub use balance::Balance;
 pub use hearing::{Hearing, hear};
 pub use outcome::{Conclusion, PROVIDER_UNAVAILABLE, Verdict, conclude, learn, verdict};
 pub use pace::Pace;
+pub use settlement::{SETTLED_AS_FAILED, Settlement, settle};
 pub use state::{Event, Operation, RefundState, State, next};

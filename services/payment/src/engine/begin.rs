@@ -7,7 +7,7 @@ use tracing::Instrument;
 
 use super::Engine;
 use crate::{
-    domain::{Admission, Conclusion, Event, Operation, admit},
+    domain::{Admission, Conclusion, Event, Operation, State, admit},
     error::Error,
     store::{Payment, payments},
 };
@@ -95,7 +95,11 @@ impl Engine {
                         };
                         after = engine.concluded(&tx, &before, Some(operation), conclusion)?;
                         after.failure_reason = reason;
-                        engine.change(&tx, &before, after, "").await?
+                        let note = match before.state {
+                            State::Pending => "",
+                            _ => "made by hand: its provider cannot void",
+                        };
+                        engine.change(&tx, &before, after, note).await?
                     }
                 };
                 let answer = engine.render(&after)?;

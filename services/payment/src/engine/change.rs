@@ -9,7 +9,7 @@ use crate::{
     error::Error,
     provider::Standing,
     render,
-    store::{Payment, entry, history, payments},
+    store::{Payment, entry, entry::With, history, payments},
 };
 
 impl Engine {
@@ -47,7 +47,7 @@ impl Engine {
         }
         let captured = after.captured_minor - before.captured_minor;
         if captured > 0 {
-            entry::book(tx, &after, after.id.uuid(), captured).await?;
+            entry::book(tx, &after, after.id.uuid(), captured, With::Provider).await?;
         }
         if visible {
             self.publish(tx, &after).await?;

@@ -13,6 +13,7 @@ mod perform;
 mod poll;
 mod refund;
 mod resolve;
+mod settle;
 
 use std::sync::Arc;
 

@@ -16,7 +16,7 @@ use crate::{
     error::Error,
     provider::{Failure, Outcome},
     render,
-    store::{Payment, Refund, entry, payments, refunds},
+    store::{Payment, Refund, entry, entry::With, payments, refunds},
 };
 
 /// What a refund came to.
@@ -31,7 +31,8 @@ pub(super) enum End {
 }
 
 impl Engine {
-    /// Gives money of a payment back, all that is left where no amount is given.
+    /// Gives money of a payment back, all that is left where no amount is given. Where its provider gives none
+    /// back, that is recorded as made by hand.
     pub async fn refund(
         &self,
         call: &Call,
@@ -54,6 +55,7 @@ impl Engine {
                     reason,
                     failure_reason: String::new(),
                     claim,
+                    by_hand: !engine.provider(&before)?.capabilities().can_refund,
                     attempts: 0,
                     next_poll_time: Some(engine.lease(tx.now())),
                     version: 1,
@@ -64,6 +66,10 @@ impl Engine {
                 after.set_balance(before.balance().reserve(minor).map_err(Fault::internal)?);
                 let payment = engine.change(&tx, &before, after, "").await?;
                 refunds::insert(&tx, refund.clone()).await?;
+                let refund = match refund.by_hand {
+                    true => engine.end_refund(&tx, &payment, refund, End::GivenBack).await?,
+                    false => refund,
+                };
                 Ok((payment, refund))
             }
         })
@@ -72,6 +78,10 @@ impl Engine {
             Opened::Replayed(written) => return Ok(written),
             Opened::Fresh { value: (payment, refund), guard, .. } => (payment, refund, guard),
         };
+        if refund.state != RefundState::Pending {
+            self.0.changed.notify_waiters();
+            return Ok(Written { message: render::refund(&refund)?, replayed: false });
+        }
         let (tell, told) = oneshot::channel();
         let (engine, call) = (self.clone(), call.detached());
         let work = async move {
@@ -101,7 +111,7 @@ impl Engine {
         }
         let able = self.provider(payment)?.capabilities();
         let partial = amount.minor < payment.captured_minor;
-        if !able.can_refund || (partial && !able.partial_refund) {
+        if able.can_refund && partial && !able.partial_refund {
             return Err(Error::Unsupported { provider: payment.provider.clone() });
         }
         Ok(amount.minor)
@@ -187,7 +197,8 @@ impl Engine {
                 after.state = next(before.state, event).map_err(Fault::internal)?;
                 after.set_balance(balance);
                 self.change(tx, before, after, "").await?;
-                entry::book(tx, before, refund.id.uuid(), -minor).await?;
+                let with = if refund.by_hand { With::Hand } else { With::Provider };
+                entry::book(tx, before, refund.id.uuid(), -minor, with).await?;
                 refund.state = RefundState::Succeeded;
             }
             End::Refused(reason) => {

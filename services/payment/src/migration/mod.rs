@@ -1,5 +1,6 @@
 //! The schema.
 
+mod by_hand;
 mod events;
 mod payments;
 mod simulator;
@@ -16,6 +17,7 @@ impl MigratorTrait for Migrator {
             Box::new(payments::Payments),
             Box::new(simulator::Simulator),
             Box::new(events::Events),
+            Box::new(by_hand::ByHand),
         ]
     }
 }

@@ -1,7 +1,11 @@
 //! The ledger: every movement of money as two entries that sum to zero. The customer's account goes down by
-//! what was captured and up by what was given back; the provider's account is what it holds for the shop.
+//! what was captured and up by what was given back; the provider's account is what it holds for the shop; what
+//! is given back by hand comes from neither.
 
-use kit::{Time, Tx, id::PaymentId};
+use kit::{
+    Time, Tx,
+    id::{EntryId, Id, PaymentId},
+};
 use sea_orm::{ActiveValue::Set, DbErr, EntityTrait, prelude::Uuid};
 
 use super::Payment;
@@ -13,13 +17,13 @@ const CUSTOMER: &str = "customer";
 pub mod row {
     use sea_orm::entity::prelude::*;
 
-    use super::{PaymentId, Time};
+    use super::{EntryId, PaymentId, Time};
 
     #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
     #[sea_orm(table_name = "ledger_entries")]
     pub struct Model {
         #[sea_orm(primary_key, auto_increment = false)]
-        pub id: Uuid,
+        pub id: EntryId,
         /// The payment's id for its capture, the refund's for a refund: one movement cannot be booked twice.
         pub transaction_id: Uuid,
         pub payment_id: PaymentId,
@@ -35,13 +39,33 @@ pub mod row {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
-/// Books that so much went from the customer to the provider; back, where it is negative.
-pub async fn book(tx: &Tx, payment: &Payment, transaction_id: Uuid, minor: i64) -> Result<(), DbErr> {
+/// The account of what is given back outside of any provider.
+const BY_HAND: &str = "by_hand";
+
+/// Where money goes to from the customer, and comes from when it is given back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum With {
+    Provider,
+    Hand,
+}
+
+/// Books that so much went from the customer; back to her, where it is negative.
+pub async fn book(
+    tx: &Tx,
+    payment: &Payment,
+    transaction_id: Uuid,
+    minor: i64,
+    with: With,
+) -> Result<(), DbErr> {
     if minor == 0 {
         return Ok(());
     }
+    let other = match with {
+        With::Provider => format!("provider:{}", payment.provider),
+        With::Hand => BY_HAND.to_owned(),
+    };
     let entry = |account: String, amount_minor: i64| row::ActiveModel {
-        id: Set(Uuid::now_v7()),
+        id: Set(EntryId::new()),
         transaction_id: Set(transaction_id),
         payment_id: Set(payment.id),
         account: Set(account),
@@ -49,7 +73,6 @@ pub async fn book(tx: &Tx, payment: &Payment, transaction_id: Uuid, minor: i64) 
         currency: Set(payment.currency.clone()),
         create_time: Set(tx.now()),
     };
-    let entries =
-        [entry(CUSTOMER.to_owned(), -minor), entry(format!("provider:{}", payment.provider), minor)];
+    let entries = [entry(CUSTOMER.to_owned(), -minor), entry(other, minor)];
     row::Entity::insert_many(entries).exec_without_returning(&**tx).await.map(|_| ())
 }

@@ -2,6 +2,7 @@
 
 pub mod entry;
 pub mod history;
+pub mod ledger;
 pub mod listing;
 pub mod payment;
 pub mod payments;

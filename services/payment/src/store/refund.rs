@@ -23,6 +23,8 @@ pub struct Model {
     pub failure_reason: String,
     /// The idempotency claim that its end answers.
     pub claim: Option<String>,
+    /// The provider gives no money back; somebody does, and this is the record of it.
+    pub by_hand: bool,
     pub attempts: i32,
     /// When somebody must look after it; see the payment's.
     pub next_poll_time: Option<Time>,
