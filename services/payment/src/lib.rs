@@ -14,9 +14,10 @@ mod store;
 #[cfg(test)]
 mod tests;
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use aws_lc_rs::hmac;
+use axum::Router;
 use contracts::payment::payment_service_server::PaymentServiceServer;
 use kit::{Context, Db, Fault, Role, Service, Tasks, payment_types::PaymentTypes};
 use tonic::{Code, server::NamedService, service::Routes};
@@ -29,7 +30,7 @@ use crate::{
     domain::Pace,
     engine::Engine,
     provider::{Provider, Providers, Simulated, Stripe, signature, stripe},
-    simulator::Simulator,
+    simulator::{Simulator, Webhooks},
 };
 
 /// Starts the service on an open and migrated database.
@@ -74,8 +75,8 @@ async fn build(
             return Err(stripe::no_key(number));
         }
         if providers.get(&kind.provider).is_none() {
-            let message = format!("payment type {number}: there is no provider {:?}", kind.provider);
-            return Err(Fault::new(Code::InvalidArgument, "CONFIGURATION", message));
+            let hint = format!("there is no provider {:?}", kind.provider);
+            return Err(configuration(format!("payment type {number}: {hint}")));
         }
     }
     let engine = Engine::new(db, tasks.clone(), providers, pace);
@@ -91,6 +92,9 @@ async fn build(
     Ok(Payments::new(engine, types))
 }
 
+/// What errors call it.
+const SIMULATED: &str = "the simulated payment provider";
+
 /// The simulated provider's client; its server too, unless that runs elsewhere.
 async fn simulated(
     options: &Options,
@@ -98,20 +102,45 @@ async fn simulated(
     tasks: &Tasks,
     webhook_key: hmac::Key,
 ) -> Result<Simulated, Fault> {
-    let url = match &options.simulator_url {
-        Some(url) => url.clone(),
-        None => format!("http://{}", listen(options, db, tasks).await?),
+    let (url, actions_url) = match &options.simulator_url {
+        Some(url) => (url.clone(), None),
+        None => {
+            let webhooks = match options.simulator_webhook_url.as_deref() {
+                None | Some("") => None,
+                Some(url) => {
+                    let key = webhook_key.clone();
+                    Some(Webhooks { url: provider::url("the webhooks' receiver", url)?, key })
+                }
+            };
+            let simulator = Simulator::new(db.clone(), options.simulator_slow, webhooks);
+            simulator.send_webhooks(tasks)?;
+            let (grace, actions) = (options.provider_timeout, simulator.clone().actions());
+            let address = listen(options.simulator_listen, simulator.router(), tasks, grace).await?;
+            let actions = match options.simulator_actions_listen {
+                Some(wanted) => Some(format!("http://{}", listen(wanted, actions, tasks, grace).await?)),
+                None => None,
+            };
+            (format!("http://{address}"), actions)
+        }
     };
-    let public_url = options.simulator_public_url.as_ref().unwrap_or(&url);
-    for url in [&url, public_url] {
-        provider::url("the simulated payment provider", url)?;
+    let public_url = options.simulator_public_url.clone().or(actions_url).unwrap_or_else(|| url.clone());
+    for url in [&url, &public_url] {
+        provider::url(SIMULATED, url)?;
     }
-    Simulated::new(&url, public_url, options.provider_timeout, webhook_key)
+    Simulated::new(&url, &public_url, options.provider_timeout, webhook_key)
 }
 
-/// Starts the simulated provider's server; answers with the address under which this process reaches it.
-async fn listen(options: &Options, db: &Db, tasks: &Tasks) -> Result<SocketAddr, Fault> {
-    let wanted = options.simulator_listen;
+fn configuration(message: String) -> Fault {
+    Fault::new(Code::InvalidArgument, "CONFIGURATION", message)
+}
+
+/// Starts a listener of the simulated provider; answers with the address under which this process reaches it.
+async fn listen(
+    wanted: SocketAddr,
+    router: Router,
+    tasks: &Tasks,
+    grace: Duration,
+) -> Result<SocketAddr, Fault> {
     let failed = |error: std::io::Error| {
         let message = format!("the simulated payment provider cannot listen on {wanted}: {error}");
         Fault::new(Code::Unavailable, "CANNOT_LISTEN", message)
@@ -126,9 +155,8 @@ async fn listen(options: &Options, db: &Db, tasks: &Tasks) -> Result<SocketAddr,
         });
     }
     tracing::info!(%address, "the simulated payment provider listens");
-    let router = Simulator::new(db.clone(), options.simulator_slow).router();
     // What is under way when the process drains still needs its provider.
-    let (tasks, grace) = (tasks.clone(), options.provider_timeout);
+    let tasks = tasks.clone();
     tokio::spawn(simulator::serve(listener, router, async move {
         tasks.draining().await;
         tokio::time::sleep(grace).await;

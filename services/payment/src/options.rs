@@ -24,6 +24,17 @@ pub struct Options {
     #[arg(long, env = "FEIRA_SIMULATOR_PUBLIC_URL", value_name = "URL")]
     pub simulator_public_url: Option<String>,
 
+    /// Where the simulated payment provider sends its webhooks, such as
+    /// http://127.0.0.1:8080/v1/payments/providers/simulated/events. It sends none by default: payments are then
+    /// asked after
+    #[arg(long, env = "FEIRA_SIMULATOR_WEBHOOK_URL", value_name = "URL")]
+    pub simulator_webhook_url: Option<String>,
+
+    /// Another address at which the simulated payment provider listens, for customers alone: it has the pages
+    /// of actions and nothing else. Action URLs then lead there
+    #[arg(long, env = "FEIRA_SIMULATOR_ACTIONS_LISTEN", value_name = "ADDRESS:PORT")]
+    pub simulator_actions_listen: Option<SocketAddr>,
+
     /// The secret by which the simulated payment provider signs its webhooks; derived from the mesh secret
     /// where none is given.
     #[arg(long, env = "FEIRA_SIMULATOR_WEBHOOK_SECRET", value_name = "SECRET")]
@@ -60,6 +71,8 @@ impl Default for Options {
             simulator_public_url: None,
             simulator_webhook_secret: None,
             simulator_slow: Duration::from_secs(8),
+            simulator_webhook_url: None,
+            simulator_actions_listen: None,
             provider_timeout: Duration::from_secs(10),
             provider_poll_interval: Duration::from_secs(1),
             stripe: StripeOptions::default(),

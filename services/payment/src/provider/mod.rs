@@ -2,7 +2,7 @@
 //! has that, and answers that say what is certain and what is not.
 
 mod event;
-mod http;
+pub mod http;
 pub mod signature;
 mod simulated;
 pub mod stripe;
@@ -17,7 +17,7 @@ use kit::{
 
 pub use event::{LONGEST_ID, News, ProviderEvent, Rejection, single};
 pub use http::url;
-pub use simulated::Simulated;
+pub use simulated::{SIGNATURE, Simulated};
 pub use stripe::Stripe;
 
 /// What a provider can do.

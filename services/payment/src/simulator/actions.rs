@@ -41,7 +41,7 @@ pub async fn act(
         Ok(Json(Action { outcome: Outcome::Decline })) => Act::Decline,
         Err(_) => return refusal(StatusCode::BAD_REQUEST, "invalid_body", None),
     };
-    answer(store::act(&simulator.db, None, token, act).await)
+    answer(store::act(&simulator, None, token, act).await)
 }
 
 pub async fn page(State(simulator): State<Simulator>, Path(token): Path<String>) -> Response {

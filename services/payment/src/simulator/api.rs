@@ -1,15 +1,17 @@
 //! The simulated provider's protocol: JSON over HTTP, an `Idempotency-Key` on everything that changes.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
+
+use aws_lc_rs::hmac;
 
 use axum::{
     Json, Router,
-    extract::{Path, State, rejection::JsonRejection},
+    extract::{Extension, Path, State, rejection::JsonRejection},
     http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use kit::Db;
+use kit::{Db, Fault, Tasks};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -19,21 +21,52 @@ use super::{
     fault::{Fate, Faults, Operation, Plan},
     serve::Lost,
     store::{self, Done},
+    webhook::{self, Sender},
 };
-use crate::error::Error;
+use crate::{error::Error, provider::http};
 
 /// The server's state; cheap to clone.
 #[derive(Clone)]
 pub struct Simulator {
     pub(super) db: Db,
-    faults: Arc<Faults>,
-    slow: Duration,
+    pub(super) faults: Arc<Faults>,
+    pub(super) slow: Duration,
+    webhooks: Option<Webhooks>,
 }
+
+/// Where webhooks are sent, and what signs them.
+#[derive(Clone)]
+pub struct Webhooks {
+    pub url: reqwest::Url,
+    pub key: hmac::Key,
+}
+
+/// How long a call that hangs is held: longer than anybody waits.
+const HANGS: Duration = Duration::from_secs(3600);
 
 impl Simulator {
     /// One that keeps what it knows in `db`. `slow` is how long `sim_slow` takes.
-    pub fn new(db: Db, slow: Duration) -> Self {
-        Self { db, faults: Arc::default(), slow }
+    pub fn new(db: Db, slow: Duration, webhooks: Option<Webhooks>) -> Self {
+        Self { db, faults: Arc::default(), slow, webhooks }
+    }
+
+    /// Whether it sends webhooks.
+    pub(super) fn tells(&self) -> bool {
+        self.webhooks.is_some()
+    }
+
+    /// Begins to send webhooks, if it does at all.
+    pub fn send_webhooks(&self, tasks: &Tasks) -> Result<(), Fault> {
+        if let Some(Webhooks { url, key }) = self.webhooks.clone() {
+            let client = http::client(&url, webhook::TIMEOUT)?;
+            Sender { db: self.db.clone(), url, key, client }.start(tasks);
+        }
+        Ok(())
+    }
+
+    /// The routes that customers need.
+    pub fn actions(self) -> Router {
+        Router::new().route("/actions/{token}", get(actions::page).post(actions::act)).with_state(self)
     }
 
     /// Its routes.
@@ -57,6 +90,15 @@ impl Simulator {
         match fate {
             Fate::Answered => work.await,
             Fate::FailsBefore => refusal(StatusCode::INTERNAL_SERVER_ERROR, "fault", None),
+            Fate::FailsAfter => {
+                work.await;
+                refusal(StatusCode::INTERNAL_SERVER_ERROR, "fault", None)
+            }
+            Fate::Hangs => {
+                let response = work.await;
+                tokio::time::sleep(HANGS).await;
+                response
+            }
             Fate::Refused => refusal(StatusCode::PAYMENT_REQUIRED, "refused", None),
             Fate::LosesAnswer => {
                 let mut response = work.await;
@@ -71,7 +113,7 @@ impl Simulator {
             let Some(key) = key(headers) else {
                 return refusal(StatusCode::BAD_REQUEST, "key_missing", None);
             };
-            answer(store::act(&self.db, Some(key), name, act).await)
+            answer(store::act(self, Some(key), name, act).await)
         };
         self.unless_faulty(operation, work).await
     }
@@ -94,7 +136,7 @@ async fn create(
             return refusal(StatusCode::BAD_REQUEST, problem, None);
         }
         let name = new.id.clone();
-        match store::create(&simulator.db, key, new, simulator.slow).await {
+        match store::create(&simulator, key, new).await {
             Ok(Done::Charge(charge)) if charge.status == Status::Processing => {
                 tokio::time::sleep(charge.ready_time.since(simulator.db.clock().now())).await;
                 show_charge(&simulator, &name).await
@@ -154,9 +196,23 @@ async fn faults(State(simulator): State<Simulator>) -> Json<Plan> {
     Json(simulator.faults.get())
 }
 
-async fn set_faults(State(simulator): State<Simulator>, Json(plan): Json<Plan>) -> Json<Plan> {
-    simulator.faults.set(plan);
-    faults(State(simulator)).await
+/// Only for whoever is on this machine.
+async fn set_faults(
+    State(simulator): State<Simulator>,
+    Extension(peer): Extension<SocketAddr>,
+    plan: Result<Json<Plan>, JsonRejection>,
+) -> Response {
+    if !peer.ip().to_canonical().is_loopback() {
+        return refusal(StatusCode::FORBIDDEN, "loopback_only", None);
+    }
+    match plan {
+        Ok(Json(plan)) => simulator.faults.set(plan),
+        Err(problem) => {
+            let body = json!({ "error": { "code": "invalid_body", "message": problem.body_text() } });
+            return (StatusCode::BAD_REQUEST, Json(body)).into_response();
+        }
+    }
+    faults(State(simulator)).await.into_response()
 }
 
 /// What became of a request, as its sender reads it.
@@ -181,7 +237,7 @@ pub(super) fn refusal(status: StatusCode, code: &str, charge: Option<&Model>) ->
     (status, Json(body)).into_response()
 }
 
-fn json_of(charge: &Model) -> Value {
+pub(super) fn json_of(charge: &Model) -> Value {
     let path = match &charge.action_token {
         Some(token) if charge.status == Status::Waiting => format!("/actions/{token}"),
         _ => String::new(),

@@ -53,6 +53,20 @@ pub enum Status {
     Voided,
 }
 
+impl Status {
+    /// As the protocol names it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Status::Processing => "processing",
+            Status::Waiting => "waiting",
+            Status::Authorized => "authorized",
+            Status::Captured => "captured",
+            Status::Declined => "declined",
+            Status::Voided => "voided",
+        }
+    }
+}
+
 /// What is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Act {

@@ -2,7 +2,6 @@
 //! the process.
 
 use std::{
-    collections::BTreeMap,
     sync::{Mutex, PoisonError},
     time::Duration,
 };
@@ -10,8 +9,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 /// The operations that can go wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Operation {
     Authorize,
     Capture,
@@ -27,24 +25,63 @@ pub enum Operation {
 pub struct Fault {
     /// So many calls are answered 500 and have no effect.
     pub fail_before: u32,
+    /// So many calls take effect and are answered 500.
+    pub fail_after: u32,
     /// So many calls take effect, and the connection is dropped without an answer.
     pub lose_answer: u32,
+    /// So many calls take effect and are never answered: the connection stays open.
+    pub hang: u32,
     /// So many calls are refused with 402 and have no effect.
     pub refuse: u32,
     /// Every call is taken up only after so long.
     pub delay_ms: u64,
 }
 
+/// How webhooks go wrong.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct WebhookFault {
+    /// So many are never sent.
+    pub lose: u32,
+    /// So many are sent twice.
+    pub duplicate: u32,
+    /// So many are held back until a later one of the same charge was sent.
+    pub reorder: u32,
+    /// Every one is sent only after so long.
+    pub delay_ms: u64,
+}
+
 /// All of them.
-pub type Plan = BTreeMap<Operation, Fault>;
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Plan {
+    pub authorize: Fault,
+    pub capture: Fault,
+    pub void: Fault,
+    pub acknowledge: Fault,
+    pub refund: Fault,
+    pub ask: Fault,
+    pub webhook: WebhookFault,
+}
 
 /// What becomes of one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
     Answered,
     FailsBefore,
+    FailsAfter,
     LosesAnswer,
+    Hangs,
     Refused,
+}
+
+/// What becomes of one webhook.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct WebhookFate {
+    pub lost: bool,
+    pub duplicate: bool,
+    pub reorder: bool,
+    pub delay: Duration,
 }
 
 /// The faults of a server.
@@ -59,39 +96,85 @@ impl Faults {
 
     /// What is left of them.
     pub fn get(&self) -> Plan {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What becomes of the next call.
     pub fn next(&self, operation: Operation) -> (Duration, Fate) {
         let mut plan = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(fault) = plan.get_mut(&operation) else { return (Duration::ZERO, Fate::Answered) };
-        let fate = [
+        let fault = match operation {
+            Operation::Authorize => &mut plan.authorize,
+            Operation::Capture => &mut plan.capture,
+            Operation::Void => &mut plan.void,
+            Operation::Acknowledge => &mut plan.acknowledge,
+            Operation::Refund => &mut plan.refund,
+            Operation::Ask => &mut plan.ask,
+        };
+        let delay = Duration::from_millis(fault.delay_ms);
+        let fates = [
             (&mut fault.fail_before, Fate::FailsBefore),
+            (&mut fault.fail_after, Fate::FailsAfter),
             (&mut fault.lose_answer, Fate::LosesAnswer),
+            (&mut fault.hang, Fate::Hangs),
             (&mut fault.refuse, Fate::Refused),
-        ]
-        .into_iter()
-        .find(|(left, _)| **left > 0)
-        .map_or(Fate::Answered, |(left, fate)| {
-            *left -= 1;
-            fate
-        });
-        (Duration::from_millis(fault.delay_ms), fate)
+        ];
+        let fate = fates.into_iter().find_map(|(left, fate)| take(left).then_some(fate));
+        (delay, fate.unwrap_or(Fate::Answered))
     }
+
+    /// What becomes of the next webhook.
+    pub fn next_webhook(&self) -> WebhookFate {
+        let fault = &mut self.0.lock().unwrap_or_else(PoisonError::into_inner).webhook;
+        let lost = take(&mut fault.lose);
+        WebhookFate {
+            lost,
+            duplicate: !lost && take(&mut fault.duplicate),
+            reorder: !lost && take(&mut fault.reorder),
+            delay: Duration::from_millis(fault.delay_ms),
+        }
+    }
+}
+
+/// Uses one up, if there is one.
+fn take(left: &mut u32) -> bool {
+    let some = *left > 0;
+    *left -= u32::from(some);
+    some
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn plan(text: &str) -> Faults {
+        let faults = Faults::default();
+        faults.set(serde_json::from_str(text).unwrap());
+        faults
+    }
+
     #[test]
     fn faults_wear_off() {
-        let faults = Faults::default();
-        faults.set(serde_json::from_str(r#"{"authorize":{"lose_answer":1,"fail_before":1}}"#).unwrap());
-        let fates: Vec<Fate> = (0..3).map(|_| faults.next(Operation::Authorize).1).collect();
-        assert_eq!(fates, [Fate::FailsBefore, Fate::LosesAnswer, Fate::Answered]);
+        let faults = plan(r#"{"authorize":{"lose_answer":1,"fail_before":1,"hang":1}}"#);
+        let fates: Vec<Fate> = (0..4).map(|_| faults.next(Operation::Authorize).1).collect();
+        assert_eq!(fates, [Fate::FailsBefore, Fate::LosesAnswer, Fate::Hangs, Fate::Answered]);
         assert_eq!(faults.next(Operation::Capture), (Duration::ZERO, Fate::Answered));
-        assert!(serde_json::from_str::<Plan>(r#"{"authorise":{}}"#).is_err());
+        assert_eq!(faults.get(), Plan::default());
+    }
+
+    #[test]
+    fn a_lost_webhook_is_neither_sent_twice_nor_held_back() {
+        let faults = plan(r#"{"webhook":{"lose":1,"duplicate":1,"delay_ms":5}}"#);
+        let delay = Duration::from_millis(5);
+        let expected = |lost, duplicate| WebhookFate { lost, duplicate, reorder: false, delay };
+        assert_eq!(faults.next_webhook(), expected(true, false));
+        assert_eq!(faults.next_webhook(), expected(false, true));
+        assert_eq!(faults.next_webhook(), expected(false, false));
+    }
+
+    #[test]
+    fn a_fault_that_there_is_not_is_refused() {
+        for text in [r#"{"authorise":{}}"#, r#"{"capture":{"explode":1}}"#, r#"{"webhook":{"hang":1}}"#] {
+            assert!(serde_json::from_str::<Plan>(text).is_err(), "{text}");
+        }
     }
 }

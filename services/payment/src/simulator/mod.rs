@@ -7,7 +7,8 @@ mod charge;
 mod fault;
 mod serve;
 mod store;
+mod webhook;
 
-pub use api::Simulator;
+pub use api::{Simulator, Webhooks};
 pub use charge::METHODS;
 pub use serve::serve;

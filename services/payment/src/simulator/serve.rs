@@ -1,7 +1,7 @@
 //! The simulated provider's listener. It is ours rather than axum's, because a lost answer is a connection
 //! that ends without one.
 
-use std::{io, time::Duration};
+use std::{io, net::SocketAddr, time::Duration};
 
 use axum::{Router, http::Request};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
@@ -20,7 +20,7 @@ pub async fn serve(listener: TcpListener, router: Router, end: impl Future<Outpu
         tokio::select! {
             () = &mut end => return,
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => drop(tokio::spawn(connection(stream, router.clone()))),
+                Ok((stream, peer)) => drop(tokio::spawn(connection(stream, peer, router.clone()))),
                 Err(error) => {
                     tracing::warn!(%error, "the simulated provider cannot accept a connection");
                     tokio::time::sleep(Duration::from_millis(100)).await;
@@ -30,9 +30,10 @@ pub async fn serve(listener: TcpListener, router: Router, end: impl Future<Outpu
     }
 }
 
-async fn connection(stream: TcpStream, router: Router) {
+async fn connection(stream: TcpStream, peer: SocketAddr, router: Router) {
     let _ = stream.set_nodelay(true);
-    let service = service_fn(move |request: Request<Incoming>| {
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(peer);
         let router = router.clone();
         async move {
             let response = router.oneshot(request).await.unwrap_or_else(|never| match never {});

@@ -1,13 +1,17 @@
 //! The simulated provider's tables. A key names one request: sent again, the charge is shown as it is and
 //! nothing is done.
 
-use kit::{Call, Db, Role, Time, Tx, id};
+use kit::{Call, Role, Time, Tx, id};
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter,
     QuerySelect, Select, prelude::Uuid, sea_query::OnConflict,
 };
 
-use super::charge::{Act, ActiveModel, Column, Entity, Model, NewCharge};
+use super::{
+    api::Simulator,
+    charge::{Act, ActiveModel, Column, Entity, Model, NewCharge, Status},
+    webhook::{self, News},
+};
 use crate::error::Error;
 
 /// The requests that were done, by idempotency key.
@@ -62,17 +66,18 @@ pub async fn of_token(db: &impl ConnectionTrait, token: &str) -> Result<Option<M
 }
 
 /// Makes a charge.
-pub async fn create(db: &Db, key: String, new: NewCharge, slow: std::time::Duration) -> Result<Done, Error> {
+pub async fn create(simulator: &Simulator, key: String, new: NewCharge) -> Result<Done, Error> {
     let request = format!("authorize {} {} {} {}", new.id, new.amount_minor, new.currency, new.method);
-    kit::transact(db, &call(), move |tx| {
-        let (key, request, new) = (key.clone(), request.clone(), new.clone());
+    let this = simulator.clone();
+    kit::transact(&simulator.db, &call(), move |tx| {
+        let (key, request, new, this) = (key.clone(), request.clone(), new.clone(), this.clone());
         async move {
             if !fresh(&tx, &key, &request).await? {
                 return again(&tx, &key, &request, &new.id).await;
             }
             let reference = format!("sim_{}", String::from_utf8_lossy(&id::encode(Uuid::now_v7())));
             let token = format!("{:032x}", rand::random::<u128>());
-            let charge = new.charge(reference, token, tx.now(), slow);
+            let charge = new.charge(reference, token, tx.now(), this.slow);
             let row: ActiveModel = charge.clone().into();
             let made = Entity::insert(row.reset_all())
                 .on_conflict(
@@ -84,6 +89,11 @@ pub async fn create(db: &Db, key: String, new: NewCharge, slow: std::time::Durat
                 key::Entity::delete_by_id(key).exec(&*tx).await?;
                 return Ok(Done::Taken);
             }
+            if this.tells() {
+                // What is slow is told of once it is ready.
+                let at = if charge.status == Status::Processing { charge.ready_time } else { tx.now() };
+                webhook::tell(&tx, &charge, News::Charge, at, this.faults.next_webhook()).await?;
+            }
             Ok(Done::Charge(charge))
         }
     })
@@ -91,9 +101,10 @@ pub async fn create(db: &Db, key: String, new: NewCharge, slow: std::time::Durat
 }
 
 /// Does something with a charge, once for each key; actions have none.
-pub async fn act(db: &Db, key: Option<String>, name: String, act: Act) -> Result<Done, Error> {
-    kit::transact(db, &call(), move |tx| {
-        let (key, name) = (key.clone(), name.clone());
+pub async fn act(simulator: &Simulator, key: Option<String>, name: String, act: Act) -> Result<Done, Error> {
+    let this = simulator.clone();
+    kit::transact(&simulator.db, &call(), move |tx| {
+        let (key, name, this) = (key.clone(), name.clone(), this.clone());
         async move {
             let found = match act {
                 Act::Approve | Act::Decline => Entity::find().filter(Column::ActionToken.eq(&name)),
@@ -120,6 +131,13 @@ pub async fn act(db: &Db, key: Option<String>, name: String, act: Act) -> Result
                 .filter(Column::Reference.eq(charge.reference.clone()))
                 .exec(&*tx)
                 .await?;
+            if this.tells() && charge != before {
+                let news = match (act, key) {
+                    (Act::Refund(minor), Some(key)) => News::Refund { key, minor },
+                    _ => News::Charge,
+                };
+                webhook::tell(&tx, &charge, news, tx.now(), this.faults.next_webhook()).await?;
+            }
             Ok(Done::Charge(charge))
         }
     })

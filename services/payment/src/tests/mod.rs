@@ -3,9 +3,11 @@
 mod chaos;
 mod faults;
 mod journey;
+mod ledger;
 mod lists;
 mod races;
 mod refunds;
 mod resume;
+mod sending;
 mod support;
 mod webhooks;

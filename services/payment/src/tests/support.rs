@@ -36,6 +36,7 @@ pub struct Shop {
     pub tasks: Tasks,
     /// Where the simulated provider listens.
     pub provider: String,
+    options: Options,
     http: reqwest::Client,
     _folder: Arc<tempfile::TempDir>,
 }
@@ -106,6 +107,10 @@ impl Shop {
     }
 
     pub async fn with(pace: Pace) -> Self {
+        Self::set(pace, options()).await
+    }
+
+    pub async fn set(pace: Pace, options: Options) -> Self {
         let folder = Arc::new(tempfile::tempdir().unwrap());
         let db = Db::open(DatabaseOptions {
             role: Role::Payment,
@@ -117,20 +122,21 @@ impl Shop {
         .await
         .unwrap();
         db.migrate::<Migrator>().await.unwrap();
-        Self::on(db, folder, pace).await
+        Self::on(db, folder, pace, options).await
     }
 
-    async fn on(db: Db, folder: Arc<tempfile::TempDir>, pace: Pace) -> Self {
+    async fn on(db: Db, folder: Arc<tempfile::TempDir>, pace: Pace, options: Options) -> Self {
         let tasks = Tasks::default();
         let types = "1=simulated;2=simulated,percent=1".parse().unwrap();
         let payments =
-            crate::build(&options(), pace, db.clone(), tasks.clone(), types, WEBHOOK_SECRET).await.unwrap();
+            crate::build(&options, pace, db.clone(), tasks.clone(), types, WEBHOOK_SECRET).await.unwrap();
         let provider = payments.engine.providers().get("simulated").unwrap().action_url("");
         Self {
             payments,
             db,
             tasks,
             provider,
+            options,
             http: reqwest::Client::builder().tls_certs_only([]).build().unwrap(),
             _folder: folder,
         }
@@ -138,7 +144,7 @@ impl Shop {
 
     /// Another replica on the same database.
     pub async fn replica(&self) -> Self {
-        Self::on(self.db.clone(), self._folder.clone(), pace()).await
+        Self::on(self.db.clone(), self._folder.clone(), pace(), self.options.clone()).await
     }
 
     pub async fn create(&self, new: CreatePaymentRequest) -> Result<Payment, Status> {
