@@ -29,7 +29,7 @@ use crate::{
     api::Payments,
     domain::Pace,
     engine::Engine,
-    provider::{Provider, Providers, Simulated, Stripe, signature, stripe},
+    provider::{Provider, Providers, SPACECASH, Simulated, SpaceCash, Stripe, signature, stripe},
     simulator::{Simulator, Webhooks},
 };
 
@@ -69,13 +69,19 @@ async fn build(
     if let Some(stripe) = Stripe::new(&options.stripe, options.provider_timeout, db.clock().clone())? {
         all.push(Arc::new(stripe));
     }
+    if let Some(url) = &options.spacecash_url {
+        all.push(Arc::new(SpaceCash::new(url, options.provider_timeout)?));
+    }
     let providers = Providers::new(all);
     for (number, kind) in types.iter() {
         if kind.provider == stripe::NAME && providers.get(stripe::NAME).is_none() {
             return Err(stripe::no_key(number));
         }
         if providers.get(&kind.provider).is_none() {
-            let hint = format!("there is no provider {:?}", kind.provider);
+            let hint = match kind.provider.as_str() {
+                SPACECASH => "the provider \"spacecash\" needs --spacecash-url".to_owned(),
+                other => format!("there is no provider {other:?}"),
+            };
             return Err(configuration(format!("payment type {number}: {hint}")));
         }
     }

@@ -44,6 +44,11 @@ pub struct Options {
     #[arg(long, env = "FEIRA_SIMULATOR_SLOW", default_value = "8s", value_parser = duration, value_name = "DURATION")]
     pub simulator_slow: Duration,
 
+    /// Where SpaceCash is: the URL that `/CreatePayment` is appended to. Payment types of the provider
+    /// `spacecash` need it.
+    #[arg(long, env = "FEIRA_SPACECASH_URL", value_name = "URL")]
+    pub spacecash_url: Option<String>,
+
     /// How long a payment provider may take for an answer; after that the outcome is unknown.
     #[arg(long, env = "FEIRA_PROVIDER_TIMEOUT", default_value = "10s", value_parser = duration, value_name = "DURATION")]
     pub provider_timeout: Duration,
@@ -73,6 +78,7 @@ impl Default for Options {
             simulator_slow: Duration::from_secs(8),
             simulator_webhook_url: None,
             simulator_actions_listen: None,
+            spacecash_url: None,
             provider_timeout: Duration::from_secs(10),
             provider_poll_interval: Duration::from_secs(1),
             stripe: StripeOptions::default(),

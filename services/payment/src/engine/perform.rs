@@ -6,7 +6,7 @@ use kit::{Call, Fault, Scope, Tx};
 
 use super::Engine;
 use crate::{
-    domain::{Operation, Verdict, conclude, verdict},
+    domain::{Operation, State, Verdict, conclude, verdict},
     error::Error,
     provider::{Failure, Outcome, Provider},
     store::{Payment, payments},
@@ -47,8 +47,11 @@ impl Engine {
             let (engine, outcome) = (engine.clone(), outcome.clone());
             async move {
                 let before = payments::lock(&tx, Scope::All, id).await?;
-                if before.version != version {
-                    // Our lease ran out, and somebody else took over.
+                // Our lease ran out, and somebody else took over. A good answer is news even then, where nobody
+                // knows more: not every provider can be asked.
+                let late_news =
+                    before.state == State::Unknown && before.operation == Some(operation) && outcome.is_ok();
+                if before.version != version && !late_news {
                     let failed = before.is_under_way().then_some(Error::Busy);
                     return Ok((before, failed));
                 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use kit::Fault;
-use reqwest::{Client, Response, Url, redirect::Policy};
+use reqwest::{Client, ClientBuilder, Response, Url, redirect::Policy};
 use tonic::Code;
 
 use super::Failure;
@@ -21,8 +21,18 @@ const LONGEST: usize = 1 << 20;
 /// A client of the provider at `url`. It follows no redirects: whatever is sent is for that provider only.
 /// For `https`, the system's certificates count (also SSL_CERT_FILE); for `http` none are even read.
 pub fn client(url: &Url, timeout: Duration) -> Result<Client, Fault> {
-    let builder =
-        Client::builder().timeout(timeout).pool_idle_timeout(KEEP).redirect(Policy::none()).no_proxy();
+    build(url, timeout, Client::builder().pool_idle_timeout(KEEP))
+}
+
+/// The same for a provider without idempotency: every call has a connection of its own, and nothing sends one
+/// again.
+pub fn client_that_sends_once(url: &Url, timeout: Duration) -> Result<Client, Fault> {
+    let builder = Client::builder().pool_max_idle_per_host(0).http1_only().retry(reqwest::retry::never());
+    build(url, timeout, builder)
+}
+
+fn build(url: &Url, timeout: Duration, builder: ClientBuilder) -> Result<Client, Fault> {
+    let builder = builder.timeout(timeout).redirect(Policy::none()).no_proxy();
     let builder = match url.scheme() {
         "https" => builder.connect_timeout(CONNECT_TLS),
         _ => builder.connect_timeout(CONNECT).tls_certs_only([]),

@@ -5,6 +5,7 @@ mod event;
 pub mod http;
 pub mod signature;
 mod simulated;
+mod spacecash;
 pub mod stripe;
 
 use std::{collections::BTreeMap, sync::Arc};
@@ -12,12 +13,13 @@ use std::{collections::BTreeMap, sync::Arc};
 use axum::http::HeaderMap;
 use kit::{
     Money, Time,
-    id::{OrderId, PaymentId},
+    id::{OrderId, PaymentId, UserId},
 };
 
 pub use event::{LONGEST_ID, News, ProviderEvent, Rejection, single};
 pub use http::url;
 pub use simulated::{SIGNATURE, Simulated};
+pub use spacecash::{NAME as SPACECASH, SpaceCash};
 pub use stripe::Stripe;
 
 /// What a provider can do.
@@ -40,9 +42,14 @@ pub struct Capabilities {
 pub struct Charge {
     pub payment_id: PaymentId,
     pub order_id: OrderId,
+    /// Who pays.
+    pub user_id: UserId,
+    pub payment_type: i32,
     /// The provider's own id; empty until it told us.
     pub reference: String,
+    /// With the fee in it.
     pub amount: Money,
+    pub fee: Money,
     /// One that the provider accepts.
     pub method: String,
     /// When the payment was made.

@@ -11,8 +11,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    Capabilities, Charge, Failure, News, Outcome, Provider, ProviderEvent, Rejection, Standing, Told,
-    http, signature, single,
+    Capabilities, Charge, Failure, News, Outcome, Provider, ProviderEvent, Rejection, Standing, Told, http,
+    signature, single,
 };
 use crate::simulator::METHODS;
 

@@ -104,8 +104,11 @@ impl Model {
         Ok(Charge {
             payment_id: self.id,
             order_id: self.order_id,
+            user_id: self.user_id,
+            payment_type: self.payment_type,
             reference: self.provider_reference.clone(),
             amount: self.money(self.amount_minor)?,
+            fee: self.money(self.fee_minor)?,
             method: self.method.clone(),
             create_time: self.create_time,
         })

@@ -3,7 +3,7 @@
 
 use kit::{
     Clock,
-    id::{OrderId, PaymentId},
+    id::{OrderId, PaymentId, UserId},
 };
 
 use super::*;
@@ -35,8 +35,11 @@ fn charge(amount: i64, currency: &str) -> Charge {
     Charge {
         payment_id: PaymentId::new(),
         order_id: OrderId::new(),
+        user_id: UserId::new(),
+        payment_type: 1,
         reference: String::new(),
         amount: Money::new(amount, currency.parse().unwrap()),
+        fee: Money::zero(currency.parse().unwrap()),
         method: "pm_card_visa".to_owned(),
         create_time: NOW,
     }
