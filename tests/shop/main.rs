@@ -22,6 +22,8 @@ mod orders;
 mod payments;
 mod program;
 mod races;
+mod spacecash;
 mod telemetry;
 mod users;
 mod watching;
+mod webhooks;

@@ -90,7 +90,7 @@ async fn one_trace(setup: Setup, services: usize) {
     let (trace, parent) = ("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7");
     let request = transcode::request(&new_order(&article.id, 1, "sim_approve"), &["/v1/orders"], "*");
     let http = ada.http().with("traceparent", &format!("00-{trace}-{parent}-01"));
-    Reply::read(http.request(http::Method::POST, &request.path).json(&request.body)).await.expect(201);
+    Reply::read(http.request(http::Method::POST, &request.path).json(request.json())).await.expect(201);
 
     let spans = until("the spans of every hop arrive", || async {
         let spans = collector.of_trace(trace);

@@ -9,7 +9,7 @@ use tonic::{Request, Response, Status, metadata::MetadataMap, transport::Channel
 use super::{
     outcome::{Answer, Outcome, Refusal},
     rest::{Reply, Rest, TIMEOUT},
-    transcode::{self, Sent},
+    transcode::{self, Body, Sent},
 };
 
 /// A way into the mesh.
@@ -112,9 +112,13 @@ impl Client {
     pub(super) async fn rest<T: Message + Name + Default>(&self, method: Method, sent: Sent) -> Outcome<T> {
         let mut request =
             self.replicas[self.replica].rest.request(method, &sent.path).headers(self.headers.clone());
-        if let Some(body) = sent.body {
-            request = request.header("content-type", "application/json").body(body.to_string());
-        }
+        request = match sent.body {
+            None => request,
+            Some(Body::Json(json)) => {
+                request.header("content-type", "application/json").body(json.to_string())
+            }
+            Some(Body::Raw { content_type, data }) => request.header("content-type", content_type).body(data),
+        };
         let reply = Reply::read(request).await;
         if reply.status.is_success() {
             let body = transcode::answer(&reply.text());

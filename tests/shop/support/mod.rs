@@ -13,6 +13,7 @@ pub mod rpcs;
 pub mod setup;
 pub mod shop;
 pub mod smtp;
+pub mod spacecash;
 pub mod transcode;
 pub mod wait;
 pub mod watch;

@@ -140,5 +140,11 @@ rpcs! {
             RefundPayment POST "*" ["/v1/payments/{id}:refund"];
         list_refunds(payment::ListRefundsRequest) -> payment::ListRefundsResponse:
             ListRefunds GET "" ["/v1/payments/{payment_id}/refunds"];
+        settle_payment(payment::SettlePaymentRequest) -> payment::Payment:
+            SettlePayment POST "*" ["/v1/payments/{id}:settle"];
+        list_ledger_entries(payment::ListLedgerEntriesRequest) -> payment::ListLedgerEntriesResponse:
+            ListLedgerEntries GET "" ["/v1/ledgerEntries"];
+        receive_provider_event(payment::ReceiveProviderEventRequest) -> ():
+            ReceiveProviderEvent POST "event" ["/v1/payments/providers/{provider}/events"];
     }
 }

@@ -2,14 +2,35 @@
 //! reading of proto3 JSON, apart from the gateway's.
 
 use prost::{Message, Name};
-use prost_reflect::{DynamicMessage, SerializeOptions};
+use prost_reflect::{DynamicMessage, ReflectMessage, SerializeOptions};
 use serde_json::{Map, Value};
 
 /// A path with its query, and a body.
 #[derive(Debug)]
 pub struct Sent {
     pub path: String,
-    pub body: Option<Value>,
+    pub body: Option<Body>,
+}
+
+/// What is sent.
+#[derive(Debug)]
+pub enum Body {
+    Json(Value),
+    /// A `google.api.HttpBody`, as it is.
+    Raw {
+        content_type: String,
+        data: Vec<u8>,
+    },
+}
+
+impl Sent {
+    /// The body that is JSON.
+    pub fn json(&self) -> &Value {
+        match &self.body {
+            Some(Body::Json(json)) => json,
+            other => panic!("not JSON: {other:?}"),
+        }
+    }
 }
 
 /// Puts a request where REST has it: first into the first of `paths` whose variables it has, then into the
@@ -20,8 +41,11 @@ pub fn request<R: Message + Name>(message: &R, paths: &[&str], body: &str) -> Se
     let path = path.unwrap_or_else(|| panic!("{} has no {paths:?}: {fields:?}", R::full_name()));
     let body = match body {
         "" => None,
-        "*" => Some(Value::Object(std::mem::take(&mut fields))),
-        field => Some(fields.remove(field).unwrap_or_else(|| Value::Object(Map::new()))),
+        "*" => Some(Body::Json(Value::Object(std::mem::take(&mut fields)))),
+        field => {
+            let json = fields.remove(field).unwrap_or_else(|| Value::Object(Map::new()));
+            Some(raw(message, field).unwrap_or(Body::Json(json)))
+        }
     };
     let mut query = Vec::new();
     for (name, value) in fields {
@@ -29,6 +53,15 @@ pub fn request<R: Message + Name>(message: &R, paths: &[&str], body: &str) -> Se
     }
     let path = if query.is_empty() { path } else { format!("{path}?{}", query.join("&")) };
     Sent { path, body }
+}
+
+/// A field that is a `google.api.HttpBody`.
+fn raw<R: Message + Name>(message: &R, field: &str) -> Option<Body> {
+    let dynamic = dynamic(message);
+    let field = dynamic.get_field_by_name(field)?;
+    let body = field.as_message().filter(|it| it.descriptor().full_name() == "google.api.HttpBody")?;
+    let content_type = body.get_field_by_name("content_type")?.as_str()?.to_owned();
+    Some(Body::Raw { content_type, data: body.get_field_by_name("data")?.as_bytes()?.to_vec() })
 }
 
 /// Reads an answer; an empty body is an empty message.
@@ -46,15 +79,19 @@ pub fn answer<T: Message + Name + Default>(text: &str) -> T {
 
 /// A message's JSON, without what is not set.
 pub fn json<R: Message + Name>(message: &R) -> Map<String, Value> {
+    let options = SerializeOptions::new();
+    match dynamic(message).serialize_with_options(serde_json::value::Serializer, &options).unwrap() {
+        Value::Object(fields) => fields,
+        other => panic!("not an object: {other}"),
+    }
+}
+
+fn dynamic<R: Message + Name>(message: &R) -> DynamicMessage {
     let descriptor =
         contracts::pool().get_message_by_name(&R::full_name()).expect("a message of the contract");
     let mut dynamic = DynamicMessage::new(descriptor);
     dynamic.transcode_from(message).unwrap();
-    let options = SerializeOptions::new();
-    match dynamic.serialize_with_options(serde_json::value::Serializer, &options).unwrap() {
-        Value::Object(fields) => fields,
-        other => panic!("not an object: {other}"),
-    }
+    dynamic
 }
 
 /// Replaces a path's `{a.b}` by the request's fields, which are taken out of it.
