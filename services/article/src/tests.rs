@@ -6,6 +6,7 @@ mod import;
 mod lists;
 mod races;
 mod reservations;
+mod speed;
 mod start;
 mod stock;
 mod support;

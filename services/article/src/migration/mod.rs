@@ -3,6 +3,7 @@
 mod m000002_articles;
 mod m000003_stock;
 mod m000004_images;
+mod m000005_rare;
 
 use sea_orm::DatabaseBackend;
 use sea_orm_migration::prelude::*;
@@ -18,6 +19,7 @@ impl MigratorTrait for Migrator {
             Box::new(m000002_articles::Articles),
             Box::new(m000003_stock::Stock),
             Box::new(m000004_images::Images),
+            Box::new(m000005_rare::Rare),
         ]
     }
 }

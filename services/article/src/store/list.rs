@@ -1,18 +1,20 @@
 //! Lists of articles: filters, search, and pages by sort key.
 //!
-//! A page is a scan along the order's index from the cursor on, which stops when the page is full. For a
-//! search that finds little that would read the whole catalogue; so the articles with the words are looked
-//! for first, and if they are few, only they are sorted.
+//! A page is a scan along the order's index from the cursor on, which stops when the page is full. Where what
+//! is asked for is rare that would read the whole catalogue; so a scan looks ahead so far only. What is not
+//! found there is looked for by an index of its own, and sorted.
 
 use kit::{Money, id::ArticleId};
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-    sea_query::{Expr, ExprTrait, IntoIden, Order as Direction, Query, SelectStatement, UnionType},
+    QueryTrait,
+    sea_query::{Expr, ExprTrait, Func, Order as Direction, Query},
 };
 
 use super::{
     articles::{joined, seen, with_stock},
-    table::{article, stock, word},
+    table::{article, stock},
+    words::{Candidates, candidates, has_word, having},
 };
 use crate::{
     domain::{
@@ -22,43 +24,29 @@ use crate::{
     error::Error,
 };
 
-/// As many hits as are looked up and sorted rather than met on the way along an index.
-const FEW: u64 = 2_000;
-/// How far the articles with one word are counted, to begin with the rarest.
-const COUNTED: u64 = 10_000;
+/// How many rows a scan looks ahead for what is rare.
+const AHEAD: u64 = 2_000;
 
 /// A page of articles, each with its own cursor: up to `limit` after one.
 pub async fn page(
     db: &impl ConnectionTrait,
     filter: &Filter,
-    (order, descending): (Order, bool),
+    order: (Order, bool),
     after: Option<&Cursor>,
     limit: u64,
 ) -> Result<Vec<(Cursor, Article)>, Error> {
-    let Some(mut matching) = matching(db, filter).await? else { return Ok(Vec::new()) };
-    let column = match order {
-        Order::Name => article::Column::NameFolded,
-        Order::Price => article::Column::PriceOrder,
-        Order::CreateTime => article::Column::CreateTime,
+    let Some(Matching { all, rare }) = matching(db, filter, Some(order.0)).await? else {
+        return Ok(Vec::new());
     };
-    if let Some(Cursor { key, id }) = after {
-        let key = match key {
-            Key::Name(name) => Expr::val(name.as_str()),
-            Key::Price(number) | Key::CreateTime(number) => Expr::val(*number),
-        };
-        let place = Expr::tuple([column.into_expr(), article::Column::Id.into_expr()]);
-        let last = Expr::tuple([key, Expr::val(*id)]);
-        matching = matching.add(if descending { place.lt(last) } else { place.gt(last) });
-    }
-    let direction = if descending { Direction::Desc } else { Direction::Asc };
-    let rows = with_stock()
-        .filter(matching)
-        .order_by(column, direction.clone())
-        .order_by(article::Column::Id, direction)
-        .limit(limit)
-        .all(db)
-        .await?;
-    rows.into_iter().map(|row| Ok((cursor(order, &row.0), joined(row)?))).collect()
+    let all = all.add_option(after.map(|after| beyond(order, after)));
+    let Some(rare) = rare else { return scan(db, all, order, limit).await };
+    let Some(horizon) = horizon(db, filter, order, after).await? else {
+        return scan(db, all, order, limit).await;
+    };
+    let (order_by, descending) = order;
+    let within = beyond((order_by, !descending), &horizon);
+    let near = scan(db, all.clone().add(within), order, limit).await?;
+    if near.len() as u64 == limit { Ok(near) } else { sort(db, all.add(rare), order, limit).await }
 }
 
 /// Up to `limit` articles after one, by their ids: in the order in which they were created, which no change
@@ -69,9 +57,9 @@ pub async fn by_id(
     after: Option<ArticleId>,
     limit: u64,
 ) -> Result<Vec<Article>, Error> {
-    let Some(matching) = matching(db, filter).await? else { return Ok(Vec::new()) };
+    let Some(Matching { all, .. }) = matching(db, filter, None).await? else { return Ok(Vec::new()) };
     let rows = with_stock()
-        .filter(matching.add_option(after.map(|after| article::Column::Id.gt(after))))
+        .filter(all.add_option(after.map(|after| article::Column::Id.gt(after))))
         .order_by_asc(article::Column::Id)
         .limit(limit)
         .all(db)
@@ -79,21 +67,156 @@ pub async fn by_id(
     rows.into_iter().map(joined).collect()
 }
 
-/// What a filter asks for; `None` where nothing can be found.
-async fn matching(db: &impl ConnectionTrait, filter: &Filter) -> Result<Option<Condition>, DbErr> {
-    let mut matching = conditions(filter);
+/// Rows along an order's index.
+async fn scan(
+    db: &impl ConnectionTrait,
+    all: Condition,
+    (order, descending): (Order, bool),
+    limit: u64,
+) -> Result<Vec<(Cursor, Article)>, Error> {
+    let direction = direction(descending);
+    let rows = with_stock()
+        .filter(all)
+        .order_by(column(order), direction.clone())
+        .order_by(article::Column::Id, direction)
+        .limit(limit)
+        .all(db)
+        .await?;
+    rows.into_iter().map(|row| Ok((cursor(order, &row.0), joined(row)?))).collect()
+}
+
+/// All rows, sorted. What they are sorted by is hidden from planners, which else would scan along its index.
+async fn sort(
+    db: &impl ConnectionTrait,
+    all: Condition,
+    (order, descending): (Order, bool),
+    limit: u64,
+) -> Result<Vec<(Cursor, Article)>, Error> {
+    let none = if order == Order::Name { Expr::val("") } else { Expr::val(0) };
+    let hidden = Expr::from(Func::coalesce([column(order).into_expr(), none]));
+    let direction = direction(descending);
+    let rows = with_stock()
+        .filter(all)
+        .order_by(hidden, direction.clone())
+        .order_by(article::Column::Id, direction)
+        .limit(limit)
+        .all(db)
+        .await?;
+    rows.into_iter().map(|row| Ok((cursor(order, &row.0), joined(row)?))).collect()
+}
+
+/// Where a scan that looks ahead ends; `None` where there is less than that to come.
+async fn horizon(
+    db: &impl ConnectionTrait,
+    filter: &Filter,
+    order: (Order, bool),
+    after: Option<&Cursor>,
+) -> Result<Option<Cursor>, DbErr> {
+    let direction = direction(order.1);
+    let query = article::Entity::find()
+        .select_only()
+        .column(column(order.0))
+        .column(article::Column::Id)
+        .filter(Condition::all().add_option(in_category(filter)))
+        .filter(Condition::all().add_option(after.map(|after| beyond(order, after))))
+        .order_by(column(order.0), direction.clone())
+        .order_by(article::Column::Id, direction)
+        .offset(AHEAD)
+        .limit(1);
+    let Some(row) = db.query_one(&query.into_query()).await? else { return Ok(None) };
+    let key = match order.0 {
+        Order::Name => Key::Name(row.try_get_by_index(0)?),
+        Order::Price => Key::Price(row.try_get_by_index(0)?),
+        Order::CreateTime => Key::CreateTime(row.try_get_by_index(0)?),
+    };
+    Ok(Some(Cursor { key, id: row.try_get_by_index(1)? }))
+}
+
+/// What comes after a place in an order.
+fn beyond((order, descending): (Order, bool), Cursor { key, id }: &Cursor) -> Expr {
+    let key = match key {
+        Key::Name(name) => Expr::val(name.as_str()),
+        Key::Price(number) | Key::CreateTime(number) => Expr::val(*number),
+    };
+    let place = Expr::tuple([column(order).into_expr(), article::Column::Id.into_expr()]);
+    let last = Expr::tuple([key, Expr::val(*id)]);
+    if descending { place.lt(last) } else { place.gt(last) }
+}
+
+fn column(order: Order) -> article::Column {
+    match order {
+        Order::Name => article::Column::NameFolded,
+        Order::Price => article::Column::PriceOrder,
+        Order::CreateTime => article::Column::CreateTime,
+    }
+}
+
+fn direction(descending: bool) -> Direction {
+    if descending { Direction::Desc } else { Direction::Asc }
+}
+
+/// What a filter asks for.
+struct Matching {
+    all: Condition,
+    /// Where that may be rare: what leads to it by an index of its own. It is nothing more than `all` says.
+    rare: Option<Condition>,
+}
+
+/// What a filter asks for, in lists of this order; `None` where nothing can be found.
+async fn matching(
+    db: &impl ConnectionTrait,
+    filter: &Filter,
+    order: Option<Order>,
+) -> Result<Option<Matching>, DbErr> {
+    let (mut all, mut rare) = (conditions(filter), rare(filter, order));
     if let Some(words) = &filter.words {
         match candidates(db, words).await? {
             Candidates::Few(ids) if ids.is_empty() => return Ok(None),
-            Candidates::Few(ids) => matching = matching.add(article::Column::Id.is_in(ids)),
-            Candidates::Many => {
+            Candidates::Few(ids) => {
+                all = all.add(article::Column::Id.is_in(ids));
+                rare = None;
+            }
+            Candidates::Many(rarest) => {
                 for word in words {
-                    matching = matching.add(has_word((article::Entity, article::Column::Id), word));
+                    all = all.add(has_word((article::Entity, article::Column::Id), word));
                 }
+                rare = Some(Condition::all().add(article::Column::Id.in_subquery(having(&rarest))));
             }
         }
     }
-    Ok(Some(matching))
+    Ok(Some(Matching { all, rare }))
+}
+
+/// What leads to what a filter asks for, words aside.
+fn rare(filter: &Filter, order: Option<Order>) -> Option<Condition> {
+    let stocked = |condition: Expr| {
+        let ids = Query::select()
+            .column(stock::Column::ArticleId)
+            .from(stock::Entity)
+            .and_where(condition)
+            .to_owned();
+        Some(Condition::all().add(article::Column::Id.in_subquery(ids)))
+    };
+    let free = || Expr::col(stock::Column::Free);
+    if filter.low_stock == Some(true) {
+        let most = Query::select()
+            .expr(Expr::col(article::Column::LowStockThreshold).max())
+            .from(article::Entity)
+            .to_owned();
+        return stocked(free().lte(Expr::from(sea_orm::sea_query::SubQueryStatement::from(most))));
+    }
+    match filter.in_stock {
+        Some(true) => stocked(free().gt(0)),
+        Some(false) => stocked(free().eq(0)),
+        None => {
+            let priced = filter.min_price.is_some() || filter.max_price.is_some();
+            (priced && order != Some(Order::Price)).then(Condition::all)
+        }
+    }
+}
+
+fn in_category(filter: &Filter) -> Option<Expr> {
+    (!filter.category.is_empty()).then(|| article::Column::CategoryFolded.eq(&filter.category))
 }
 
 /// Where a row stands in an order.
@@ -110,10 +233,7 @@ fn cursor(order: Order, row: &article::Model) -> Cursor {
 fn conditions(filter: &Filter) -> Condition {
     let free = || Expr::col((stock::Entity, stock::Column::Free));
     let threshold = || Expr::col((article::Entity, article::Column::LowStockThreshold));
-    let mut all = seen(filter.sight);
-    if !filter.category.is_empty() {
-        all = all.add(article::Column::CategoryFolded.eq(&filter.category));
-    }
+    let mut all = seen(filter.sight).add_option(in_category(filter));
     let in_currency = |price: Money| article::Column::Currency.eq(price.currency.code());
     if let Some(least) = filter.min_price {
         all = all.add(in_currency(least)).add(article::Column::PriceOrder.gte(price_order(least)));
@@ -127,85 +247,4 @@ fn conditions(filter: &Filter) -> Condition {
             true => article::Column::Active.eq(true).and(free().lte(threshold())),
             false => free().gt(threshold()),
         }))
-}
-
-enum Candidates {
-    /// These and no others have all the words.
-    Few(Vec<ArticleId>),
-    /// More than [`FEW`] words of articles have the rarest beginning.
-    Many,
-}
-
-async fn candidates(db: &impl ConnectionTrait, words: &[String]) -> Result<Candidates, DbErr> {
-    let words = rarest_first(db, words).await?;
-    let Some((rarest, others)) = words.split_first() else { return Ok(Candidates::Few(Vec::new())) };
-    // Not DISTINCT: for that, PostgreSQL reads all rows before it gives any.
-    let mut found =
-        word::Entity::find().select_only().column(word::Column::ArticleId).filter(begins_with(rarest));
-    for other in others {
-        found = found.filter(has_word((word::Entity, word::Column::ArticleId), other));
-    }
-    let mut ids: Vec<ArticleId> = found.limit(FEW + 1).into_tuple().all(db).await?;
-    if ids.len() as u64 > FEW {
-        return Ok(Candidates::Many);
-    }
-    ids.sort_unstable();
-    ids.dedup();
-    Ok(Candidates::Few(ids))
-}
-
-async fn rarest_first<'a>(db: &impl ConnectionTrait, words: &'a [String]) -> Result<Vec<&'a String>, DbErr> {
-    let mut order: Vec<(i64, &String)> = words.iter().map(|word| (0, word)).collect();
-    if words.len() > 1 {
-        let count = |(place, beginning): (usize, &String)| {
-            let rows = Query::select()
-                .expr(Expr::val(1))
-                .from(word::Entity)
-                .cond_where(begins_with(beginning))
-                .limit(COUNTED)
-                .to_owned();
-            Query::select()
-                .expr_as(Expr::val(place as i64), "place")
-                .expr_as(Expr::cust("COUNT(*)"), "rows_found")
-                .from_subquery(rows, "counted")
-                .to_owned()
-        };
-        let mut counts = words.iter().enumerate().map(count);
-        if let Some(mut all) = counts.next() {
-            all.unions(counts.map(|next| (UnionType::All, next)));
-            for row in db.query_all(&all).await? {
-                let place: i64 = row.try_get("", "place")?;
-                order[place as usize].0 = row.try_get("", "rows_found")?;
-            }
-        }
-    }
-    order.sort();
-    Ok(order.into_iter().map(|(_, word)| word).collect())
-}
-
-/// Rows of words with this beginning; no word has the last character that there is.
-fn begins_with(beginning: &str) -> Condition {
-    let end = format!("{beginning}\u{10FFFF}");
-    Condition::all().add(column(word::Column::Word).gte(beginning)).add(column(word::Column::Word).lt(end))
-}
-
-/// Whether the article with an id has a word with this beginning. The limit says nothing new, but keeps
-/// planners from making a join of it, which would be driven by the words instead of by the order.
-fn has_word(id: (impl IntoIden, impl IntoIden), beginning: &str) -> Expr {
-    const INNER: &str = "w";
-    let end = format!("{beginning}\u{10FFFF}");
-    let found: SelectStatement = Query::select()
-        .expr(Expr::val(1))
-        .from_as(word::Entity, INNER)
-        .and_where(Expr::col((INNER, word::Column::ArticleId)).equals(id))
-        .and_where(Expr::col((INNER, word::Column::Word)).gte(beginning))
-        .and_where(Expr::col((INNER, word::Column::Word)).lt(end))
-        .limit(1)
-        .offset(0)
-        .to_owned();
-    Expr::exists(found)
-}
-
-fn column(column: word::Column) -> Expr {
-    Expr::col((word::Entity, column))
 }

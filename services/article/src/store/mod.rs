@@ -7,3 +7,4 @@ pub mod list;
 pub mod reservations;
 pub mod stock;
 mod table;
+mod words;

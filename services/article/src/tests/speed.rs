@@ -1,0 +1,194 @@
+//! Lists that ask for what is rare, and how quick lists are.
+
+use std::time::Instant;
+
+use contracts::article::{ImportArticlesRequest, ListArticlesRequest};
+use futures::stream;
+use kit::{Call, Caller, Tasks};
+use sea_orm::ConnectionTrait as _;
+
+use super::support::*;
+use crate::api::import;
+
+/// Fills a shop with numbered articles: the number is the order by name, price and time alike.
+async fn fill(shop: &Shop, count: usize, row: impl Fn(usize, &mut ImportArticlesRequest)) {
+    let call = Call::of_stream(&from(staff(), ())).unwrap();
+    let rows = (0..count).map(|number| {
+        let mut sent = ImportArticlesRequest {
+            code: format!("{number:06}"),
+            name: Some(format!("{number:06} common")),
+            price: price(&format!("{number}.00 EUR")),
+            active: Some(true),
+            low_stock_threshold: Some(2),
+            received: 9,
+            ..Default::default()
+        };
+        row(number, &mut sent);
+        Ok(sent)
+    });
+    let answer = import::run(&shop.db, &Tasks::default(), &call, stream::iter(rows)).await.unwrap();
+    assert_eq!(answer.created, count as i64);
+}
+
+async fn walk(shop: &Shop, request: &ListArticlesRequest) -> Vec<String> {
+    let (mut request, mut codes) = (request.clone(), Vec::new());
+    loop {
+        let (page, next) = shop.list(staff(), &request).await.unwrap();
+        codes.extend(page);
+        if next.is_empty() {
+            return codes;
+        }
+        request.page_token = next;
+    }
+}
+
+fn all() -> ListArticlesRequest {
+    ListArticlesRequest { page_size: 400, ..Default::default() }
+}
+
+#[tokio::test]
+async fn what_is_asked_for_is_found_however_far_off_it_is() {
+    let shop = Shop::open().await;
+    // More than a scan looks ahead, then more of what is asked for than is sorted one by one.
+    let (near, count) = (2_050, 4_150);
+    fill(&shop, count, |number, row| match number {
+        number if number < near => {}
+        4_140.. => {
+            row.active = Some(false);
+            row.received = 0;
+            row.category = Some("End".into());
+        }
+        number => {
+            row.name = Some(format!("{number:06} common far"));
+            row.received = (number % 2) as i64;
+        }
+    })
+    .await;
+    let codes = |wanted: &dyn Fn(usize) -> bool| -> Vec<String> {
+        (0..count).filter(|number| wanted(*number)).map(|number| format!("{number:06}")).collect()
+    };
+    let far = |number: usize| (near..4_140).contains(&number);
+    let cases: [(ListArticlesRequest, Vec<String>); 8] = [
+        (ListArticlesRequest { query: "far".into(), ..all() }, codes(&far)),
+        (
+            ListArticlesRequest { query: "common far".into(), in_stock: Some(true), ..all() },
+            codes(&|number| far(number) && number % 2 == 1),
+        ),
+        (
+            ListArticlesRequest { in_stock: Some(false), ..all() },
+            codes(&|number| number >= near && (number % 2 == 0 || number >= 4_140)),
+        ),
+        (ListArticlesRequest { low_stock: Some(true), ..all() }, codes(&far)),
+        (ListArticlesRequest { active: Some(false), ..all() }, codes(&|number| number >= 4_140)),
+        (ListArticlesRequest { category: "end".into(), ..all() }, codes(&|number| number >= 4_140)),
+        (
+            ListArticlesRequest { min_price: price("4100.00 EUR"), active: Some(true), ..all() },
+            codes(&|number| (4_100..4_140).contains(&number)),
+        ),
+        (
+            ListArticlesRequest { in_stock: Some(true), low_stock: Some(true), active: Some(false), ..all() },
+            vec![],
+        ),
+    ];
+    for (request, expected) in cases {
+        for order_by in ["name", "name desc", "price", "price desc", "create_time", "create_time desc"] {
+            let found =
+                walk(&shop, &ListArticlesRequest { order_by: order_by.into(), ..request.clone() }).await;
+            let turned = order_by.ends_with("desc");
+            let same = found.len() == expected.len()
+                && if turned { found.iter().eq(expected.iter().rev()) } else { found == expected };
+            assert!(same, "{} of {} by {order_by}: {request:?}", found.len(), expected.len());
+        }
+    }
+}
+
+/// Milliseconds that a page takes, the median of many.
+async fn median(shop: &Shop, caller: &Caller, request: &ListArticlesRequest) -> f64 {
+    let mut taken = Vec::new();
+    for _ in 0..31 {
+        let begun = Instant::now();
+        shop.list(caller.clone(), request).await.unwrap();
+        taken.push(begun.elapsed().as_secs_f64() * 1_000.0);
+    }
+    taken.sort_by(f64::total_cmp);
+    taken[15]
+}
+
+/// `cargo test -p article --lib -- --ignored --nocapture figures`: how long a page of 50 takes among 1,000 and
+/// among 100,000 articles.
+#[tokio::test]
+#[ignore = "takes minutes; it shows figures and fails at none"]
+async fn figures_of_lists_among_few_and_many_articles() {
+    let request = || ListArticlesRequest { page_size: 50, ..Default::default() };
+    let by = |order_by: &str| ListArticlesRequest { order_by: order_by.into(), ..request() };
+    let cases: [(&str, Caller, ListArticlesRequest); 14] = [
+        ("public, oldest first", Caller::Anonymous, request()),
+        ("public, by name", Caller::Anonymous, by("name")),
+        ("public, by price, dearest first", Caller::Anonymous, by("price desc")),
+        ("staff, by name", staff(), by("name")),
+        (
+            "in stock, nearly all",
+            Caller::Anonymous,
+            ListArticlesRequest { in_stock: Some(true), ..by("name") },
+        ),
+        (
+            "out of stock, one in a thousand",
+            staff(),
+            ListArticlesRequest { in_stock: Some(false), ..by("price") },
+        ),
+        (
+            "low stock, one in a thousand",
+            staff(),
+            ListArticlesRequest { low_stock: Some(true), ..by("name") },
+        ),
+        ("inactive, one in a thousand", staff(), ListArticlesRequest { active: Some(false), ..by("name") }),
+        ("category", Caller::Anonymous, ListArticlesRequest { category: "c7".into(), ..by("name") }),
+        (
+            "a range of prices, by name",
+            Caller::Anonymous,
+            ListArticlesRequest {
+                min_price: price("990.00 EUR"),
+                max_price: price("999.00 EUR"),
+                ..by("name")
+            },
+        ),
+        ("a word of all", Caller::Anonymous, ListArticlesRequest { query: "common".into(), ..by("name") }),
+        ("a word of one", Caller::Anonymous, ListArticlesRequest { query: "w000007".into(), ..by("name") }),
+        (
+            "a word of some at the end",
+            Caller::Anonymous,
+            ListArticlesRequest { query: "last".into(), ..by("name") },
+        ),
+        ("two words", Caller::Anonymous, ListArticlesRequest { query: "common thir".into(), ..by("price") }),
+    ];
+    let mut figures = Vec::new();
+    for count in [1_000, 100_000] {
+        let shop = Shop::open().await;
+        let begun = Instant::now();
+        fill(&shop, count, |number, row| {
+            let third = if number % 3 == 0 { " thirds" } else { "" };
+            let last = if number >= count - count / 20 { " last" } else { "" };
+            row.name = Some(format!("{number:06} common w{number:06}{third}{last}"));
+            row.price = price(&format!("{}.00 EUR", number % 1_000));
+            row.category = Some(format!("C{}", number % 100));
+            row.active = Some(number % 1_000 != 999);
+            row.received = if number % 1_000 == 3 { 0 } else { 5 };
+        })
+        .await;
+        let rate = count as f64 / begun.elapsed().as_secs_f64();
+        eprintln!("{count} articles imported, {rate:.0} a second");
+        let mut these = Vec::new();
+        for (name, caller, request) in &cases {
+            these.push(median(&shop, caller, request).await);
+            eprintln!("{count:>7}  {name:<34} {:>8.2} ms", these[these.len() - 1]);
+        }
+        shop.db.read().execute_unprepared("UPDATE stock SET free = 0").await.unwrap();
+        let none = ListArticlesRequest { in_stock: Some(true), ..by("name") };
+        eprintln!("{count:>7}  in stock, none: {:.2} ms", median(&shop, &staff(), &none).await);
+        figures.push(these);
+    }
+    for (place, (name, ..)) in cases.iter().enumerate() {
+        let (few, many) = (figures[0][place], figures[1][place]);
+        eprintln!("{name:<34} {few:>8.2} ms {many:>8.2} ms {:>6.2}", many / few);
+    }
+}
