@@ -32,7 +32,7 @@ tests!(
 const SECRET: &str = "what both sides of a webhook know";
 
 /// Delivers an event.
-async fn deliver(client: &Client, provider: &str, signature: &str, body: &str) -> Outcome<()> {
+async fn hand_in(client: &Client, provider: &str, signature: &str, body: &str) -> Outcome<()> {
     let data = body.as_bytes().to_vec();
     let event = HttpBody { content_type: "application/json".into(), data, ..Default::default() };
     let request = ReceiveProviderEventRequest { provider: provider.into(), event: Some(event) };
@@ -69,7 +69,7 @@ async fn a_signed_webhook_pays_an_order(setup: Setup) {
     let (staff, ada) = (mesh.admin().await, mesh.shopper().await);
     let (order, payment) = waiting(&staff, &ada).await;
     let body = event("evt_1", &payment, "captured");
-    let answer = deliver(&mesh.client(), "simulated", &sign(SECRET, 0, &body), &body).await.unwrap();
+    let answer = hand_in(&mesh.client(), "simulated", &sign(SECRET, 0, &body), &body).await.unwrap();
     assert!(answer.http.is_none_or(|status| status == 204));
     assert_eq!(see(&ada, &payment.id).await.state(), PaymentState::Captured);
     ada.until(&order, OrderState::Paid).await;
@@ -90,7 +90,7 @@ async fn webhooks_count_once_and_never_lead_back(setup: Setup) {
         ("evt_1", "waiting"),
     ] {
         let body = event(id, &payment, status);
-        deliver(&nobody, "simulated", &sign(SECRET, 0, &body), &body).await.unwrap();
+        hand_in(&nobody, "simulated", &sign(SECRET, 0, &body), &body).await.unwrap();
         assert_eq!(see(&ada, &payment.id).await.state(), PaymentState::Captured, "{id} {status}");
     }
     ada.until(&order, OrderState::Paid).await;
@@ -106,7 +106,7 @@ async fn forged_and_stale_webhooks_change_nothing(setup: Setup) {
     let body = event("evt_1", &payment, "captured");
     let good = sign(SECRET, 0, &body);
     let refused = async |provider: &str, signature: &str, body: &str, code, reason: &str| {
-        deliver(&nobody, provider, signature, body).await.refused(code, reason)
+        hand_in(&nobody, provider, signature, body).await.refused(code, reason)
     };
     for signature in [
         "",
@@ -121,7 +121,7 @@ async fn forged_and_stale_webhooks_change_nothing(setup: Setup) {
     refused("simulated", &good, &altered, Code::Unauthenticated, "UNAUTHENTICATED").await;
     refused("unheard-of", &good, &body, Code::NotFound, "NOT_FOUND").await;
     for provider in ["Simulated", "../admin", &"x".repeat(33)] {
-        let outcome = deliver(&nobody, provider, &good, &body).await;
+        let outcome = hand_in(&nobody, provider, &good, &body).await;
         let refusal = outcome.unwrap_err();
         assert!(matches!(refusal.code, Code::InvalidArgument | Code::NotFound), "{refusal:?}");
     }
@@ -168,7 +168,7 @@ async fn the_secret_of_webhooks_is_the_meshs_own_where_none_is_given(setup: Setu
     let mesh = setup.start().await;
     let body = json!({ "id": "evt_1" }).to_string();
     for guess in ["", "simulated webhooks", "secret"] {
-        let refusal = deliver(&mesh.client(), "simulated", &sign(guess, 0, &body), &body).await;
+        let refusal = hand_in(&mesh.client(), "simulated", &sign(guess, 0, &body), &body).await;
         refusal.refused(Code::Unauthenticated, "UNAUTHENTICATED");
     }
 }
@@ -195,7 +195,7 @@ impl Inbox {
         })
         .await;
         for (signature, body) in found.iter().rev() {
-            deliver(client, "simulated", signature, body).await.unwrap();
+            hand_in(client, "simulated", signature, body).await.unwrap();
         }
     }
 }
