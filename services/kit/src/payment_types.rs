@@ -246,7 +246,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_percentage_is_never_more_than_the_total(minor in 0i64.., points in 0i32..=WHOLE) {
-            let kind = PaymentType { provider: "x".to_owned(), flat: None, percent_basis_points: points };
+            let kind = PaymentType { provider: "x".to_owned(), flat: Vec::new(), percent_basis_points: points };
             prop_assert!((0..=minor).contains(&kind.fee(eur(minor)).unwrap().minor));
         }
     }
