@@ -25,8 +25,8 @@ const PAUSE: Duration = Duration::from_millis(500);
 #[derive(clap::Args, Debug, Clone)]
 #[group(skip)]
 pub struct Databases {
-    /// Database of the one service that runs here: sqlite:PATH, postgres://USER:PASSWORD@HOST/NAME or
-    /// mysql://… (default: sqlite:DATA_DIR/ROLE.db)
+    /// Database of the one service that runs here: sqlite:PATH, postgres://USER:PASSWORD@HOST/NAME,
+    /// mysql://USER:PASSWORD@HOST/NAME or mariadb://… (default: sqlite:DATA_DIR/ROLE.db)
     #[arg(long, env = "FEIRA_DATABASE_URL", value_name = "URL")]
     database_url: Option<String>,
     /// Database of the user service
@@ -97,9 +97,12 @@ fn database_url(flag: &str, text: &str) -> Result<String, Error> {
             Ok(url) if url.host_str().is_none_or(str::is_empty) && url.query().is_none() => {
                 wrong("the URL names no host")
             }
+            Ok(url) if !url.scheme().starts_with("postgres") && url.path().trim_matches('/').is_empty() => {
+                wrong("the URL names no database: mysql://USER:PASSWORD@HOST/NAME")
+            }
             Ok(_) => Ok(text.to_owned()),
         },
-        _ => wrong("must begin with sqlite:, postgres:// or mysql://"),
+        _ => wrong("must begin with sqlite:, postgres://, mysql:// or mariadb://"),
     }
 }
 
@@ -196,9 +199,13 @@ fn may_pass(options: &DatabaseOptions, error: &OpenError) -> bool {
     let text = error.to_string().to_lowercase();
     let says = |signs: &[&str]| signs.iter().any(|sign| text.contains(sign));
     match error {
-        OpenError::Unreachable { .. } => {
-            !says(&["authentication failed", "access denied", "does not exist", "unknown database"])
-        }
+        OpenError::Unreachable { .. } => !says(&[
+            "authentication failed",
+            "access denied",
+            "does not exist",
+            "unknown database",
+            "too old",
+        ]),
         OpenError::Migration(..) => says(&["timeout", "timed out", "connection", "connect"]),
         OpenError::Url { .. } => false,
     }
@@ -216,6 +223,8 @@ mod tests {
             "redis://:hunter22@db",
             "sqlite:",
             "postgres://",
+            "mysql://u:hunter22@db",
+            "mariadb://u:hunter22@db/",
         ] {
             let problem = database_url("--user-database-url", wrong).unwrap_err().to_string();
             assert!(
@@ -228,6 +237,7 @@ mod tests {
             "postgres://u:p@db/user",
             "postgresql:///user?host=/run/postgresql",
             "mysql://db/user",
+            "mariadb://u:p@db:3307/user?ssl-mode=VERIFY_IDENTITY",
         ] {
             assert!(database_url("--x", right).is_ok(), "{right}");
         }

@@ -1,11 +1,16 @@
 //! A service's database: SQLite, PostgreSQL or MySQL by URL, its pools, its migrations.
 
+mod mysql;
+mod sqlite;
+
+pub use sqlite::claim;
+
 use std::{path::Path, sync::Arc, time::Duration};
 
 use aws_lc_rs::hmac;
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseBackend, DatabaseConnection, DbErr,
-    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
+    SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
 use sea_orm_migration::MigratorTrait;
 use sqlx::{
@@ -26,7 +31,7 @@ pub enum OpenError {
     Unreachable { role: Role, location: String, problem: String },
     #[error("{role} database: {0}", role = .1)]
     Migration(String, Role),
-    #[error("the {role} database URL is not one of sqlite:, postgres: or mysql:")]
+    #[error("the {role} database URL is not one of sqlite:, postgres:, mysql: or mariadb:")]
     Url { role: Role },
 }
 
@@ -34,7 +39,7 @@ pub enum OpenError {
 #[derive(Clone)]
 pub struct DatabaseOptions {
     pub role: Role,
-    /// `sqlite:PATH`, `postgres://…`, `mysql://…`; may hold a password, so it is never shown.
+    /// `sqlite:PATH`, `postgres://…`, `mysql://…` (or `mariadb://…`); may hold a password, so it is never shown.
     pub url: String,
     /// Connections at the most; SQLite reads with as many and writes with one.
     pub max_connections: u32,
@@ -52,6 +57,7 @@ pub(crate) struct Inner {
     pub writer: DatabaseConnection,
     pub reader: DatabaseConnection,
     pub backend: DatabaseBackend,
+    url: String,
     pub location: String,
     pub clock: Clock,
     pub fingerprints: hmac::Key,
@@ -92,14 +98,14 @@ impl Db {
         };
         let (writer, reader) = match url.split(':').next() {
             Some("sqlite") => {
-                if let Some(folder) = sqlite_path(&url).and_then(Path::parent) {
+                if let Some(folder) = sqlite::path(&url).and_then(Path::parent) {
                     std::fs::create_dir_all(folder).map_err(|error| OpenError::Unreachable {
                         role,
                         location: location.clone(),
                         problem: error.to_string(),
                     })?;
                 }
-                make_private(&url).map_err(|error| OpenError::Unreachable {
+                sqlite::make_private(&url).map_err(|error| OpenError::Unreachable {
                     role,
                     location: location.clone(),
                     problem: error.to_string(),
@@ -108,8 +114,15 @@ impl Db {
                 let writer = connect(&url, 1, Duration::from_secs(8)).await.map_err(unreachable)?;
                 (writer, connect(&url, max_connections.clamp(1, 4), WAIT).await.map_err(unreachable)?)
             }
-            Some("postgres" | "postgresql" | "mysql" | "mariadb") => {
+            Some("postgres" | "postgresql") => {
                 let pool = connect(&url, max_connections, WAIT).await.map_err(unreachable)?;
+                (pool.clone(), pool)
+            }
+            Some("mysql" | "mariadb") => {
+                let pool = connect(&mysql::url(&url), max_connections, WAIT).await.map_err(unreachable)?;
+                if let Some(problem) = mysql::unfit(&pool).await.map_err(unreachable)? {
+                    return Err(OpenError::Unreachable { role, location, problem });
+                }
                 (pool.clone(), pool)
             }
             _ => return Err(OpenError::Url { role }),
@@ -120,6 +133,7 @@ impl Db {
             writer,
             reader,
             backend,
+            url,
             location,
             clock,
             fingerprints: hmac::Key::new(hmac::HMAC_SHA256, &fingerprint_key),
@@ -137,6 +151,12 @@ impl Db {
     /// Which database it is.
     pub fn backend(&self) -> DatabaseBackend {
         self.0.backend
+    }
+
+    /// What a sum of whole numbers must be cast to, because it is a decimal on some databases:
+    /// `CAST(SUM(x) AS {})`.
+    pub fn bigint(&self) -> &'static str {
+        if self.0.backend == DatabaseBackend::MySql { "SIGNED" } else { "BIGINT" }
     }
 
     /// Whose it is.
@@ -163,26 +183,12 @@ impl Db {
     /// names of what it applied. A database with a migration that this binary does not know is refused.
     pub async fn migrate<M: MigratorTrait>(&self) -> Result<Vec<String>, OpenError> {
         let failed = |error: DbErr| OpenError::Migration(error.to_string(), self.0.role);
+        if self.0.backend == DatabaseBackend::MySql {
+            return mysql::migrate::<M>(&self.0.url).await.map_err(failed);
+        }
         let tx = self.0.writer.begin_with_options(immediate()).await.map_err(failed)?;
-        match self.0.backend {
-            DatabaseBackend::Postgres => {
-                tx.execute_unprepared("SELECT pg_advisory_xact_lock(7166391372)").await.map_err(failed)?;
-            }
-            DatabaseBackend::MySql => {
-                let lock = Statement::from_string(
-                    DatabaseBackend::MySql,
-                    "SELECT GET_LOCK('feira-migrate', 60) AS got",
-                );
-                let row = tx.query_one_raw(lock).await.map_err(failed)?;
-                let got = row.and_then(|row| row.try_get::<Option<i64>>("", "got").ok().flatten());
-                if got != Some(1) {
-                    return Err(OpenError::Migration(
-                        "another process holds the migration lock".to_owned(),
-                        self.0.role,
-                    ));
-                }
-            }
-            _ => {}
+        if self.0.backend == DatabaseBackend::Postgres {
+            tx.execute_unprepared("SELECT pg_advisory_xact_lock(7166391372)").await.map_err(failed)?;
         }
         M::install(&tx).await.map_err(failed)?;
         let pending: Vec<String> = M::get_pending_migrations(&tx)
@@ -195,9 +201,6 @@ impl Db {
             M::up(&tx, None).await.map_err(failed)?;
         }
         tx.commit().await.map_err(failed)?;
-        if self.0.backend == DatabaseBackend::MySql {
-            let _ = self.0.writer.execute_unprepared("DO RELEASE_LOCK('feira-migrate')").await;
-        }
         Ok(pending)
     }
 
@@ -235,42 +238,6 @@ pub(crate) fn immediate() -> TransactionOptions {
     }
 }
 
-/// Takes a SQLite file for this process alone, for as long as it lives; `false` where another process has
-/// it. What is woken and resumed within a process relies on there being one.
-pub fn claim(url: &str) -> std::io::Result<bool> {
-    let Some(path) = sqlite_path(url) else { return Ok(true) };
-    let mut name = path.as_os_str().to_owned();
-    name.push(".lock");
-    let file = std::fs::OpenOptions::new().create(true).truncate(false).write(true).open(name)?;
-    match file.try_lock() {
-        Ok(()) => {
-            // The lock goes with the process.
-            std::mem::forget(file);
-            Ok(true)
-        }
-        Err(std::fs::TryLockError::WouldBlock) => Ok(false),
-        Err(std::fs::TryLockError::Error(error)) => Err(error),
-    }
-}
-
-fn sqlite_path(url: &str) -> Option<&Path> {
-    let path = url.strip_prefix("sqlite:")?.trim_start_matches("//").split('?').next()?;
-    (!path.is_empty() && path != ":memory:").then(|| Path::new(path))
-}
-
-/// Makes a SQLite file that only its owner reads; SQLite gives the files beside it the same mode.
-fn make_private(url: &str) -> std::io::Result<()> {
-    let Some(path) = sqlite_path(url) else { return Ok(()) };
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    match options.open(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
-        _ => Ok(()),
-    }
-}
-
 async fn connect(url: &str, connections: u32, wait: Duration) -> Result<DatabaseConnection, DbErr> {
     let mut options = ConnectOptions::new(url.to_owned());
     options
@@ -304,7 +271,9 @@ async fn connect(url: &str, connections: u32, wait: Duration) -> Result<Database
                 ("idle_in_transaction_session_timeout", "15s"),
                 ("statement_timeout", "10s"),
             ])
-        });
+        })
+        .map_sqlx_mysql_opts(mysql::options)
+        .map_sqlx_mysql_pool_opts(mysql::pool);
     Database::connect(options).await
 }
 

@@ -3,9 +3,13 @@
 //! Every error of every service becomes a [`Fault`] and then a `tonic::Status` with the details of
 //! google.rpc: `ErrorInfo` always, `BadRequest` for bad fields, `RetryInfo` where waiting helps.
 
+mod database;
+
+pub(crate) use database::is_done_already;
+pub use database::{check_violation, unique_violation};
+
 use std::{collections::HashMap, time::Duration};
 
-use sea_orm::{DbErr, SqlErr};
 use tonic::{Code, Status};
 use tonic_types::{BadRequest, ErrorDetail, ErrorInfo, FieldViolation, RetryInfo, StatusExt};
 
@@ -153,11 +157,6 @@ impl Fault {
         self.metadata.first()?.get(key).map(String::as_str)
     }
 
-    /// Whether the database gave way to another transaction.
-    pub(crate) fn is_database_conflict(error: &DbErr) -> bool {
-        is_conflict(error, &error.to_string())
-    }
-
     /// Reads a fault from another service's answer, to hand it on or to decide by its reason.
     pub fn of(status: &Status) -> Self {
         let details = status.get_error_details_vec();
@@ -226,92 +225,6 @@ impl From<Fault> for Status {
             details.push(RetryInfo::new(Some(delay)).into());
         }
         Status::with_error_details_vec(fault.code, fault.message, details)
-    }
-}
-
-impl From<DbErr> for Fault {
-    /// Losing a race is a conflict, a database out of reach is UNAVAILABLE, everything else our mistake.
-    fn from(error: DbErr) -> Fault {
-        let text = error.to_string();
-        if is_conflict(&error, &text) {
-            return Fault::new(Code::Aborted, "ABORTED", "another call got in between: try again");
-        }
-        match error {
-            DbErr::Conn(_) | DbErr::ConnectionAcquire(_) => {
-                tracing::warn!(error = text, "database out of reach");
-                Fault::new(Code::Unavailable, reason::UPSTREAM_UNAVAILABLE, "the database cannot be reached")
-                    .with("service", "database")
-            }
-            _ if is_disconnect(&text) || cannot_serve(&error) => {
-                tracing::warn!(error = text, "database connection lost");
-                Fault::new(Code::Unavailable, reason::UPSTREAM_UNAVAILABLE, "the database cannot be reached")
-                    .with("service", "database")
-            }
-            _ => Fault::internal(text),
-        }
-    }
-}
-
-/// Serialisation failures, deadlocks and lock timeouts, as the three databases name them.
-fn is_conflict(error: &DbErr, text: &str) -> bool {
-    if let Some(sqlx::Error::Database(cause)) = sqlx_cause(error)
-        && let Some(code) = cause.code()
-    {
-        // PostgreSQL SQLSTATE; MySQL 1205, 1213 come as 40001 and HY000; SQLite BUSY is 5 and its kin.
-        return matches!(code.as_ref(), "40001" | "40P01" | "55P03" | "5" | "261" | "517");
-    }
-    text.contains("database is locked")
-}
-
-/// The database answers, but cannot do its work now: its disk is full, it shuts down, it has no more
-/// resources. SQLite: FULL, IOERR, READONLY, CANTOPEN and their kin; PostgreSQL: classes 53, 57P and 58.
-fn cannot_serve(error: &DbErr) -> bool {
-    let Some(sqlx::Error::Database(cause)) = sqlx_cause(error) else { return false };
-    let Some(code) = cause.code() else { return false };
-    match code.parse::<u32>() {
-        Ok(number) if code.len() < 5 => matches!(number & 0xff, 8 | 10 | 13 | 14),
-        _ => ["53", "57P", "58"].iter().any(|class| code.starts_with(class)),
-    }
-}
-
-fn is_disconnect(text: &str) -> bool {
-    [
-        "Connection reset",
-        "Broken pipe",
-        "expected to read",
-        "terminating connection",
-        "unexpected end of file",
-        "Connection refused",
-    ]
-    .iter()
-    .any(|sign| text.contains(sign))
-}
-
-fn sqlx_cause(error: &DbErr) -> Option<&sqlx::Error> {
-    match error {
-        DbErr::Exec(sea_orm::RuntimeErr::SqlxError(cause))
-        | DbErr::Query(sea_orm::RuntimeErr::SqlxError(cause)) => Some(cause),
-        _ => None,
-    }
-}
-
-/// The name of the unique constraint or index that refused a row, or the columns as SQLite names them
-/// (`users.email`). `None` for every other error.
-pub fn unique_violation(error: &DbErr) -> Option<String> {
-    match error.sql_err() {
-        Some(SqlErr::UniqueConstraintViolation(text)) => Some(text),
-        _ => None,
-    }
-}
-
-/// Whether a CHECK constraint refused a row.
-pub fn check_violation(error: &DbErr) -> bool {
-    match sqlx_cause(error) {
-        Some(sqlx::Error::Database(cause)) => {
-            cause.is_check_violation()
-                || matches!(cause.code().as_deref(), Some("23514" | "275" | "3819" | "4025"))
-        }
-        _ => false,
     }
 }
 

@@ -1,13 +1,13 @@
 //! The records behind idempotency keys: a key, its call's fingerprint, and its answer.
 
 use aws_lc_rs::hmac;
-use sea_orm::{ActiveValue::Set, Condition, entity::prelude::*, sea_query::OnConflict};
+use sea_orm::{ActiveValue::Set, Condition, entity::prelude::*};
 use tonic::{Code, Status};
 
 use crate::{
     Call, Caller, Db, Fault, Time,
     id::UserId,
-    reason,
+    insert_new, reason,
     write::{Tx, Written},
 };
 
@@ -99,14 +99,10 @@ pub async fn claim(tx: &Tx, claim: &str) -> Result<Found<()>, Fault> {
         refusal: Set(None),
         create_time: Set(tx.now().0),
     };
-    let made = record::Entity::insert(row)
-        .on_conflict(OnConflict::column(record::Column::Claim).do_nothing().to_owned())
-        .exec_without_returning(&**tx)
-        .await
-        .map_err(
-            |error| if Fault::is_database_conflict(&error) { in_progress() } else { Fault::from(error) },
-        )?;
-    if made == 1 {
+    let made = insert_new(&**tx, row, [record::Column::Claim]).await.map_err(|error| {
+        if Fault::is_database_conflict(&error) { in_progress() } else { Fault::from(error) }
+    })?;
+    if made {
         return Ok(Found::Fresh(()));
     }
     let found = record::Entity::find_by_id(claim.to_owned()).one(&**tx).await?.ok_or_else(in_progress)?;

@@ -1,6 +1,77 @@
-//! The tables that every service has: idempotency records, outbox, feed positions.
+//! Steps of a schema, and the tables that every service has: idempotency records, outbox, feed positions.
 
+use std::ops::Deref;
+
+use sea_orm::DatabaseBackend;
 use sea_orm_migration::{prelude::*, schema::*};
+
+use crate::fault::{is_done_already, unique_violation};
+
+/// A manager whose steps can be taken again. On MySQL every DDL statement commits by itself, so a migration
+/// that was killed halfway runs again from its beginning, and takes what is there already as done. On the
+/// other databases all is one transaction, and whatever is there already is an error.
+pub struct Steps<'a>(&'a SchemaManager<'a>);
+
+impl<'a> Deref for Steps<'a> {
+    type Target = SchemaManager<'a>;
+
+    fn deref(&self) -> &SchemaManager<'a> {
+        self.0
+    }
+}
+
+#[allow(clippy::disallowed_methods, reason = "these are the steps that can be taken again")]
+impl<'a> Steps<'a> {
+    /// The first line of every migration: `let manager = &Steps::of(manager);`.
+    pub fn of(manager: &'a SchemaManager<'a>) -> Self {
+        Self(manager)
+    }
+
+    /// Makes a table, with the indexes and constraints that stand in it.
+    pub async fn create_table(&self, table: TableCreateStatement) -> Result<(), DbErr> {
+        self.done(self.0.create_table(table).await)
+    }
+
+    /// Makes an index.
+    pub async fn create_index(&self, index: IndexCreateStatement) -> Result<(), DbErr> {
+        self.done(self.0.create_index(index).await)
+    }
+
+    /// Adds or drops one column, index or constraint: what is there already counts for all of the statement.
+    pub async fn alter_table(&self, table: TableAlterStatement) -> Result<(), DbErr> {
+        self.done(self.0.alter_table(table).await)
+    }
+
+    /// Drops an index.
+    pub async fn drop_index(&self, index: IndexDropStatement) -> Result<(), DbErr> {
+        self.done(self.0.drop_index(index).await)
+    }
+
+    /// Writes a row that the schema begins with.
+    pub async fn insert(&self, row: InsertStatement) -> Result<(), DbErr> {
+        self.written(self.0.execute(row).await)
+    }
+
+    /// Writes one row, by an INSERT in words.
+    pub async fn write(&self, insert: &str) -> Result<(), DbErr> {
+        self.written(self.0.get_connection().execute_unprepared(insert).await.map(|_| ()))
+    }
+
+    fn written(&self, step: Result<(), DbErr>) -> Result<(), DbErr> {
+        match step {
+            Err(error) if self.repeats() && unique_violation(&error).is_some() => Ok(()),
+            step => step,
+        }
+    }
+
+    fn done(&self, step: Result<(), DbErr>) -> Result<(), DbErr> {
+        step.or_else(|error| if self.repeats() && is_done_already(&error) { Ok(()) } else { Err(error) })
+    }
+
+    fn repeats(&self) -> bool {
+        self.0.get_database_backend() == DatabaseBackend::MySql
+    }
+}
 
 /// The first migration of every service; its own follow.
 pub struct Base;
@@ -14,6 +85,7 @@ impl MigrationName for Base {
 #[async_trait::async_trait]
 impl MigrationTrait for Base {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let manager = &Steps::of(manager);
         manager
             .create_table(
                 Table::create()
@@ -45,6 +117,7 @@ impl MigrationTrait for Base {
             .create_table(
                 Table::create()
                     .table("outbox")
+                    .extra(in_order(manager))
                     .col(ColumnDef::new("id").big_integer().not_null().auto_increment().primary_key())
                     .col(big_integer_null("position"))
                     .col(string_len("aggregate_id", 64))
@@ -69,7 +142,7 @@ impl MigrationTrait for Base {
             )
             .await?;
         manager
-            .exec_stmt(
+            .insert(
                 Query::insert()
                     .into_table("feed_head")
                     .columns(["id", "position"])
@@ -89,11 +162,30 @@ impl MigrationTrait for Base {
     }
 }
 
+/// What has ids of rows grow in the order of their inserts: nothing, but on TiDB, where each server would
+/// hand out a range of its own. To all others it is a comment.
+fn in_order(manager: &SchemaManager) -> &'static str {
+    match manager.get_database_backend() {
+        DatabaseBackend::MySql => "/*T![auto_id_cache] AUTO_ID_CACHE 1 */",
+        _ => "",
+    }
+}
+
+/// A text column that compares and sorts by code points on every database: ranges and page cursors over it
+/// mean the same to the database and to us. On MySQL the whole database is such.
+pub fn sorted_text(manager: &SchemaManager, name: &'static str, length: u32) -> ColumnDef {
+    let kind = match manager.get_database_backend() {
+        DatabaseBackend::Postgres => format!("varchar({length}) COLLATE \"C\""),
+        _ => format!("varchar({length})"),
+    };
+    ColumnDef::new(name).custom(kind).not_null().take()
+}
+
 /// The column type of long byte strings on this database.
 pub fn blob_type(manager: &SchemaManager) -> &'static str {
     match manager.get_database_backend() {
-        sea_orm::DatabaseBackend::Postgres => "bytea",
-        sea_orm::DatabaseBackend::MySql => "longblob",
+        DatabaseBackend::Postgres => "bytea",
+        DatabaseBackend::MySql => "longblob",
         _ => "blob",
     }
 }

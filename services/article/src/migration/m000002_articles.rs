@@ -1,8 +1,9 @@
 //! Articles and the words by which they are found.
 
+use kit::migration::{Steps, sorted_text};
 use sea_orm_migration::{prelude::*, schema::*};
 
-use super::{clustered, sorted_text};
+use super::clustered;
 
 pub struct Articles;
 
@@ -23,6 +24,7 @@ const ORDERS: [(&str, [&str; 2]); 3] = [
 #[async_trait::async_trait]
 impl MigrationTrait for Articles {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let manager = &Steps::of(manager);
         manager
             .create_table(
                 Table::create()

@@ -1,5 +1,6 @@
 //! Stock, its movements, and what orders have reserved.
 
+use kit::migration::Steps;
 use sea_orm_migration::{prelude::*, schema::*};
 
 use super::clustered;
@@ -15,6 +16,7 @@ impl MigrationName for Stock {
 #[async_trait::async_trait]
 impl MigrationTrait for Stock {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let manager = &Steps::of(manager);
         manager
             .create_table(
                 clustered(

@@ -1,6 +1,6 @@
 //! The images that articles were given.
 
-use sea_orm::DatabaseBackend;
+use kit::migration::{Steps, blob_type};
 use sea_orm_migration::{prelude::*, schema::*};
 
 pub struct Images;
@@ -14,12 +14,7 @@ impl MigrationName for Images {
 #[async_trait::async_trait]
 impl MigrationTrait for Images {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let mut data = ColumnDef::new("data");
-        match manager.get_database_backend() {
-            // A plain blob ends at 64 KiB there.
-            DatabaseBackend::MySql => data.custom("longblob"),
-            _ => data.blob(),
-        };
+        let manager = &Steps::of(manager);
         manager
             .create_table(
                 Table::create()
@@ -29,7 +24,7 @@ impl MigrationTrait for Images {
                     .col(string_len("media_type", 32))
                     .col(integer("width"))
                     .col(integer("height"))
-                    .col(data.not_null())
+                    .col(ColumnDef::new("data").custom(blob_type(manager)).not_null())
                     .col(big_integer("create_time"))
                     .foreign_key(
                         ForeignKey::create()

@@ -3,6 +3,7 @@
 //! There is none on `active` alone: planners that know no figures would take it for every public list, and
 //! sort the whole catalogue.
 
+use kit::migration::Steps;
 use sea_orm_migration::prelude::*;
 
 pub struct Rare;
@@ -16,6 +17,7 @@ impl MigrationName for Rare {
 #[async_trait::async_trait]
 impl MigrationTrait for Rare {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let manager = &Steps::of(manager);
         for (name, table, columns) in [
             ("stock_free_units", "stock", ["free", "article_id"]),
             ("articles_threshold", "articles", ["low_stock_threshold", "id"]),

@@ -24,17 +24,6 @@ impl MigratorTrait for Migrator {
     }
 }
 
-/// A text column that compares and sorts by code points on every database: ranges and page cursors over it
-/// mean the same to the database and to us.
-fn sorted_text(manager: &SchemaManager, name: &'static str, length: u32) -> ColumnDef {
-    let kind = match manager.get_database_backend() {
-        DatabaseBackend::Postgres => format!("varchar({length}) COLLATE \"C\""),
-        DatabaseBackend::MySql => format!("varchar({length}) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"),
-        _ => format!("varchar({length})"),
-    };
-    ColumnDef::new(name).custom(kind).not_null().to_owned()
-}
-
 /// Keeps rows in the primary key's own tree, where the database has to be told to.
 fn clustered<'a>(
     manager: &SchemaManager,

@@ -6,8 +6,8 @@
 
 use kit::{Money, id::ArticleId};
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-    QueryTrait,
+    ColumnTrait, Condition, ConnectionTrait, DatabaseBackend, DbErr, EntityTrait, QueryFilter, QueryOrder,
+    QuerySelect, QueryTrait,
     sea_query::{Expr, ExprTrait, Func, Order as Direction, Query},
 };
 
@@ -38,13 +38,13 @@ pub async fn page(
     let Some(Matching { all, rare }) = matching(db, filter, Some(order.0)).await? else {
         return Ok(Vec::new());
     };
-    let all = all.add_option(after.map(|after| beyond(order, after)));
+    let all = all.add_option(after.map(|after| beyond(db, order, after)));
     let Some(rare) = rare else { return scan(db, all, order, limit).await };
     let Some(horizon) = horizon(db, filter, order, after).await? else {
         return scan(db, all, order, limit).await;
     };
     let (order_by, descending) = order;
-    let within = beyond((order_by, !descending), &horizon);
+    let within = beyond(db, (order_by, !descending), &horizon);
     let near = scan(db, all.clone().add(within), order, limit).await?;
     if near.len() as u64 == limit { Ok(near) } else { sort(db, all.add(rare), order, limit).await }
 }
@@ -118,7 +118,7 @@ async fn horizon(
         .column(column(order.0))
         .column(article::Column::Id)
         .filter(Condition::all().add_option(in_category(filter)))
-        .filter(Condition::all().add_option(after.map(|after| beyond(order, after))))
+        .filter(Condition::all().add_option(after.map(|after| beyond(db, order, after))))
         .order_by(column(order.0), direction.clone())
         .order_by(article::Column::Id, direction)
         .offset(AHEAD)
@@ -133,14 +133,24 @@ async fn horizon(
 }
 
 /// What comes after a place in an order.
-fn beyond((order, descending): (Order, bool), Cursor { key, id }: &Cursor) -> Expr {
+fn beyond(
+    db: &impl ConnectionTrait,
+    (order, descending): (Order, bool),
+    Cursor { key, id }: &Cursor,
+) -> Condition {
     let key = match key {
         Key::Name(name) => Expr::val(name.as_str()),
         Key::Price(number) | Key::CreateTime(number) => Expr::val(*number),
     };
+    let mut all = Condition::all();
+    // MySQL finds no range in a comparison of pairs: the first column alone gives it one.
+    if db.get_database_backend() == DatabaseBackend::MySql {
+        let (column, key) = (column(order).into_expr(), key.clone());
+        all = all.add(if descending { column.lte(key) } else { column.gte(key) });
+    }
     let place = Expr::tuple([column(order).into_expr(), article::Column::Id.into_expr()]);
     let last = Expr::tuple([key, Expr::val(*id)]);
-    if descending { place.lt(last) } else { place.gt(last) }
+    all.add(if descending { place.lt(last) } else { place.gt(last) })
 }
 
 fn column(order: Order) -> article::Column {

@@ -1,10 +1,10 @@
 //! Reservations. A reservation's row is locked before any stock, so that its calls take turns.
 
-use kit::{Db, Time, Tx};
+use kit::{Db, Time, Tx, insert_new};
 use sea_orm::{
     ActiveValue::Set,
     ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-    sea_query::{Expr, ExprTrait, OnConflict},
+    sea_query::{Expr, ExprTrait},
 };
 
 use super::{
@@ -168,10 +168,7 @@ async fn insert(tx: &Tx, key: Attempt, state: State, expire_time: Time) -> Resul
         create_time: Set(tx.now()),
         update_time: Set(tx.now()),
     };
-    let first = OnConflict::columns([reservation::Column::OrderId, reservation::Column::Attempt])
-        .do_nothing()
-        .to_owned();
-    Ok(reservation::Entity::insert(row).on_conflict(first).exec_without_returning(&**tx).await? == 1)
+    insert_new(&**tx, row, [reservation::Column::OrderId, reservation::Column::Attempt]).await
 }
 
 /// Takes a reservation from one state to the next, if it is still in that one.

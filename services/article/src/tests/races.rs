@@ -21,13 +21,16 @@ use crate::{
 
 /// Free, reserved and sold are what the movements say and what the reservations say, for every article.
 async fn check_books(shop: &Shop) {
-    let query = "SELECT s.article_id, s.free, s.reserved, s.sold, s.movements, \
+    let whole = shop.db.bigint();
+    let query = format!(
+        "SELECT s.article_id, s.free, s.reserved, s.sold, s.movements, \
         CAST(COALESCE((SELECT SUM(l.quantity) FROM reservation_lines l JOIN reservations r \
           ON r.order_id = l.order_id AND r.attempt = l.attempt \
-          WHERE l.article_id = s.article_id AND r.state = 1), 0) AS BIGINT) AS held, \
+          WHERE l.article_id = s.article_id AND r.state = 1), 0) AS {whole}) AS held, \
         CAST(COALESCE((SELECT SUM(l.quantity) FROM reservation_lines l JOIN reservations r \
           ON r.order_id = l.order_id AND r.attempt = l.attempt \
-          WHERE l.article_id = s.article_id AND r.state = 2), 0) AS BIGINT) AS committed FROM stock s";
+          WHERE l.article_id = s.article_id AND r.state = 2), 0) AS {whole}) AS committed FROM stock s"
+    );
     let moved = Movements::find().all(shop.db.read()).await.unwrap();
     for row in shop.db.read().query_all_raw(Statement::from_string(shop.db.backend(), query)).await.unwrap() {
         let figure = |name: &str| row.try_get::<i64>("", name).unwrap();

@@ -24,8 +24,8 @@ use crate::{
     api::{Articles, Stocks},
 };
 
-/// The handlers, on a SQLite file, or on the PostgreSQL server whose URL (without a database) is in
-/// `FEIRA_TEST_POSTGRES`.
+/// The handlers, on a SQLite file, or on the server whose URL (without a database) is in `FEIRA_TEST_POSTGRES`
+/// or `FEIRA_TEST_MYSQL`.
 pub struct Shop {
     pub db: Db,
     pub clock: Clock,
@@ -93,11 +93,13 @@ pub fn lines(lines: &[(&Article, i64)]) -> Vec<ReservationLine> {
 impl Shop {
     pub async fn open() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let url = match std::env::var_os("FEIRA_TEST_POSTGRES") {
+        let servers = ["FEIRA_TEST_POSTGRES", "FEIRA_TEST_MYSQL"];
+        let url = match servers.into_iter().find_map(std::env::var_os) {
             Some(server) => {
                 let server = server.into_string().unwrap();
                 let name = format!("test_{}", OrderId::new());
-                let admin = sea_orm::Database::connect(format!("{server}/postgres")).await.unwrap();
+                let existing = if server.starts_with("postgres") { "postgres" } else { "mysql" };
+                let admin = sea_orm::Database::connect(format!("{server}/{existing}")).await.unwrap();
                 admin.execute_unprepared(&format!("CREATE DATABASE {name}")).await.unwrap();
                 format!("{server}/{name}")
             }

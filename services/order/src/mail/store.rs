@@ -5,10 +5,11 @@ use std::time::Duration;
 use kit::{
     Call, Db, Fault, Money, Role, Time, Tx,
     id::{OrderId, PaymentId},
+    insert_new,
 };
 use sea_orm::{
     ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
-    sea_query::{Expr, ExprTrait, OnConflict},
+    sea_query::{Expr, ExprTrait},
 };
 
 use crate::error::Error;
@@ -127,10 +128,7 @@ impl Row {
 
 /// Writes a mail down, unless it is known.
 pub async fn add(tx: &Tx, row: Row) -> Result<(), Error> {
-    mail::Entity::insert(row.into_active_model())
-        .on_conflict(OnConflict::column(mail::Column::Id).do_nothing().to_owned())
-        .exec_without_returning(&**tx)
-        .await?;
+    insert_new(&**tx, row.into_active_model(), [mail::Column::Id]).await?;
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 //! Orders, their lines, adjustments and history; their reservations and payments.
 
-use kit::migration::blob_type;
+use kit::migration::{Steps, blob_type};
 use sea_orm_migration::{prelude::*, schema::*};
 
 pub struct Migration;
@@ -14,13 +14,14 @@ impl MigrationName for Migration {
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let manager = &Steps::of(manager);
         orders(manager).await?;
         parts(manager).await?;
         work(manager).await
     }
 }
 
-async fn orders(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+async fn orders(manager: &Steps<'_>) -> Result<(), DbErr> {
     let table = Table::create()
         .table("orders")
         .col(uuid("id").primary_key())
@@ -60,7 +61,7 @@ async fn orders(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     manager.create_index(index("orders_step").col("step").col("lease_until").to_owned()).await
 }
 
-async fn parts(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+async fn parts(manager: &Steps<'_>) -> Result<(), DbErr> {
     let order = |name: &str, table: &str| {
         ForeignKey::create().name(name).from(table.to_owned(), "order_id").to("orders", "id").to_owned()
     };
@@ -121,7 +122,7 @@ async fn parts(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
 }
 
 /// What was asked of other services, and what of it is still to be undone.
-async fn work(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+async fn work(manager: &Steps<'_>) -> Result<(), DbErr> {
     let payments = Table::create()
         .table("order_payments")
         .col(uuid("payment_id").primary_key())

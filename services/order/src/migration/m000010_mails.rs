@@ -1,5 +1,6 @@
 //! Mails to shoppers: what is to be said, and what became of it.
 
+use kit::migration::Steps;
 use sea_orm_migration::{prelude::*, schema::*};
 
 pub struct Migration;
@@ -13,6 +14,7 @@ impl MigrationName for Migration {
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let manager = &Steps::of(manager);
         let table = Table::create()
             .table("order_mails")
             .col(string_len("id", 100).primary_key())
@@ -37,17 +39,17 @@ impl MigrationTrait for Migration {
         manager.create_index(index("order_mails_order").col("order_id").to_owned()).await?;
         manager.create_index(index("order_mails_payment").col("payment_id").to_owned()).await?;
         // What happened before there were mails is not told now.
-        let db = manager.get_connection();
-        db.execute_unprepared(
-            "INSERT INTO feed_cursor (source, position) \
+        manager
+            .write(
+                "INSERT INTO feed_cursor (source, position) \
              SELECT 'order/mail', COALESCE(MAX(position), 0) FROM outbox",
-        )
-        .await?;
-        db.execute_unprepared(
-            "INSERT INTO feed_cursor (source, position) \
+            )
+            .await?;
+        manager
+            .write(
+                "INSERT INTO feed_cursor (source, position) \
              SELECT 'payment/mail', position FROM feed_cursor WHERE source = 'payment'",
-        )
-        .await?;
-        Ok(())
+            )
+            .await
     }
 }

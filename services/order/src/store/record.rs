@@ -3,11 +3,9 @@
 use kit::{
     Time, Tx,
     id::{Id, OrderId, PaymentId, UserId},
+    insert_new,
 };
-use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter,
-    sea_query::OnConflict,
-};
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
 
 use super::{
     entities::{adjustment, event, line, order},
@@ -222,13 +220,13 @@ fn line_row(order_id: OrderId, line: &Line) -> line::ActiveModel {
 
 /// The user's basket, made if there is none; when two make it at once, the unique index keeps one.
 pub async fn create_basket(tx: &Tx, user: UserId) -> Result<Record, Error> {
+    match Record::lock_basket(tx, user).await {
+        Err(Error::NotFound(_)) => {}
+        basket => return basket,
+    }
     let model = blank(tx, user, false);
     let first = first_event(tx, &model, "basket opened");
-    let made = order::Entity::insert(model.into_active_model())
-        .on_conflict(OnConflict::column(order::Column::BasketOf).do_nothing().to_owned())
-        .exec_without_returning(&**tx)
-        .await?;
-    if made == 1 {
+    if insert_new(&**tx, model.into_active_model(), [order::Column::BasketOf]).await? {
         write_event(tx, first).await?;
     }
     Record::lock_basket(tx, user).await

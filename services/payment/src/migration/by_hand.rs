@@ -1,5 +1,6 @@
 //! Refunds made by hand, the ledger by account, and the simulated provider's webhooks.
 
+use kit::migration::Steps;
 use sea_orm_migration::{prelude::*, schema::*};
 
 pub struct ByHand;
@@ -13,6 +14,7 @@ impl MigrationName for ByHand {
 #[async_trait::async_trait]
 impl MigrationTrait for ByHand {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let manager = &Steps::of(manager);
         manager
             .alter_table(
                 Table::alter().table("refunds").add_column(boolean("by_hand").default(false)).to_owned(),

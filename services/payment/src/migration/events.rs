@@ -1,5 +1,6 @@
 //! The webhooks that were taken.
 
+use kit::migration::Steps;
 use sea_orm_migration::{prelude::*, schema::*};
 
 pub struct Events;
@@ -13,6 +14,7 @@ impl MigrationName for Events {
 #[async_trait::async_trait]
 impl MigrationTrait for Events {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let manager = &Steps::of(manager);
         manager
             .create_table(
                 Table::create()

@@ -1,5 +1,6 @@
 //! Payments, their history, refunds and the ledger.
 
+use kit::migration::Steps;
 use sea_orm_migration::{prelude::*, schema::*};
 
 pub struct Payments;
@@ -13,6 +14,7 @@ impl MigrationName for Payments {
 #[async_trait::async_trait]
 impl MigrationTrait for Payments {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let manager = &Steps::of(manager);
         manager.create_table(payments()).await?;
         manager.create_table(payment_events()).await?;
         manager.create_table(refunds()).await?;

@@ -1,6 +1,7 @@
 //! What the simulated provider remembers. No table of the service refers to these: a real provider would
 //! keep them at its own place.
 
+use kit::migration::Steps;
 use sea_orm_migration::{prelude::*, schema::*};
 
 pub struct Simulator;
@@ -14,6 +15,7 @@ impl MigrationName for Simulator {
 #[async_trait::async_trait]
 impl MigrationTrait for Simulator {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let manager = &Steps::of(manager);
         manager
             .create_table(
                 Table::create()

@@ -1,10 +1,10 @@
 //! The simulated provider's tables. A key names one request: sent again, the charge is shown as it is and
 //! nothing is done.
 
-use kit::{Call, Role, Time, Tx, id};
+use kit::{Call, Role, Time, Tx, id, insert_new};
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter,
-    QuerySelect, Select, prelude::Uuid, sea_query::OnConflict,
+    QuerySelect, Select, prelude::Uuid,
 };
 
 use super::{
@@ -79,13 +79,7 @@ pub async fn create(simulator: &Simulator, key: String, new: NewCharge) -> Resul
             let token = format!("{:032x}", rand::random::<u128>());
             let charge = new.charge(reference, token, tx.now(), this.slow);
             let row: ActiveModel = charge.clone().into();
-            let made = Entity::insert(row.reset_all())
-                .on_conflict(
-                    OnConflict::column(Column::MerchantId).do_nothing_on([Column::MerchantId]).to_owned(),
-                )
-                .exec_without_returning(&*tx)
-                .await?;
-            if made == 0 {
+            if !insert_new(&*tx, row.reset_all(), [Column::MerchantId]).await? {
                 key::Entity::delete_by_id(key).exec(&*tx).await?;
                 return Ok(Done::Taken);
             }
@@ -151,15 +145,7 @@ async fn fresh(tx: &Tx, key: &str, request: &str) -> Result<bool, Error> {
         request: Set(request.to_owned()),
         create_time: Set(tx.now()),
     };
-    let made = key::Entity::insert(row)
-        .on_conflict(
-            OnConflict::column(key::Column::IdempotencyKey)
-                .do_nothing_on([key::Column::IdempotencyKey])
-                .to_owned(),
-        )
-        .exec_without_returning(&**tx)
-        .await?;
-    Ok(made == 1)
+    Ok(insert_new(&**tx, row, [key::Column::IdempotencyKey]).await?)
 }
 
 async fn again(tx: &Tx, key: &str, request: &str, name: &str) -> Result<Done, Error> {

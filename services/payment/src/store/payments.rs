@@ -1,11 +1,11 @@
 //! Queries over payments.
 
-use kit::{Scope, Time, Tx, id::PaymentId};
+use kit::{Scope, Time, Tx, id::PaymentId, insert_new};
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::NotSet,
     ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select,
-    sea_query::{LockBehavior, LockType, OnConflict},
+    sea_query::{LockBehavior, LockType},
 };
 
 use super::{
@@ -34,11 +34,7 @@ pub async fn lock(tx: &Tx, scope: Scope, id: PaymentId) -> Result<Payment, Error
 /// Records a new payment; `false` where the id is taken.
 pub async fn insert(tx: &Tx, payment: Payment) -> Result<bool, Error> {
     let row: ActiveModel = payment.into();
-    let made = Entity::insert(row.reset_all())
-        .on_conflict(OnConflict::column(Column::Id).do_nothing_on([Column::Id]).to_owned())
-        .exec_without_returning(&**tx)
-        .await?;
-    Ok(made == 1)
+    Ok(insert_new(&**tx, row.reset_all(), [Column::Id]).await?)
 }
 
 /// Writes a change of what had the version before it; fails where somebody else changed it meanwhile.

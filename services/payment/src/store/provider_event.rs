@@ -1,7 +1,7 @@
 //! The webhooks that were taken, so that each counts once.
 
-use kit::{Time, Tx, id::PaymentId};
-use sea_orm::{ActiveValue::Set, DbErr, EntityTrait, sea_query::OnConflict};
+use kit::{Time, Tx, id::PaymentId, insert_new};
+use sea_orm::{ActiveValue::Set, DbErr, EntityTrait};
 
 /// The table.
 pub mod row {
@@ -35,12 +35,7 @@ pub async fn note(tx: &Tx, provider: &str, event_id: &str, payment_id: PaymentId
         payment_id: Set(payment_id),
         create_time: Set(tx.now()),
     };
-    let key = [row::Column::Provider, row::Column::EventId];
-    let made = row::Entity::insert(row)
-        .on_conflict(OnConflict::columns(key).do_nothing_on(key).to_owned())
-        .exec_without_returning(&**tx)
-        .await?;
-    Ok(made == 1)
+    insert_new(&**tx, row, [row::Column::Provider, row::Column::EventId]).await
 }
 
 /// Forgets the events that were taken before a time.

@@ -15,7 +15,7 @@ use kit::{
     id::{Id, OrderId, PaymentId, SessionId, UserId},
 };
 use prost::Message;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
 use serde_json::{Value, json};
 use tonic::{Request, Response, Status};
 
@@ -88,6 +88,20 @@ pub fn fault(status: &Status) -> Fault {
     Fault::of(status)
 }
 
+/// A database server to test on instead of SQLite, if there is one.
+#[allow(clippy::disallowed_methods, reason = "says where to test, and is no setting of the program")]
+fn server() -> Option<String> {
+    std::env::var("FEIRA_TEST_POSTGRES").or_else(|_| std::env::var("FEIRA_TEST_MYSQL")).ok()
+}
+
+async fn new_database(server: &str) -> String {
+    let name = format!("payment_{:032x}", rand::random::<u128>());
+    let existing = if server.starts_with("postgres") { "postgres" } else { "mysql" };
+    let admin = sea_orm::Database::connect(format!("{server}/{existing}")).await.unwrap();
+    admin.execute_unprepared(&format!("CREATE DATABASE {name}")).await.unwrap();
+    format!("{server}/{name}")
+}
+
 /// A new payment of 12.99 EUR.
 pub fn new(method: &str) -> CreatePaymentRequest {
     CreatePaymentRequest {
@@ -112,9 +126,13 @@ impl Shop {
 
     pub async fn set(pace: Pace, options: Options) -> Self {
         let folder = Arc::new(tempfile::tempdir().unwrap());
+        let url = match server() {
+            Some(server) => new_database(&server).await,
+            None => format!("sqlite:{}", folder.path().join("payment.db").display()),
+        };
         let db = Db::open(DatabaseOptions {
             role: Role::Payment,
-            url: format!("sqlite:{}", folder.path().join("payment.db").display()),
+            url,
             max_connections: 4,
             clock: Clock::system(),
             fingerprint_key: [7; 32],

@@ -1,8 +1,7 @@
 //! Users and their address books.
 
+use kit::migration::{Steps, sorted_text};
 use sea_orm_migration::{prelude::*, schema::*};
-
-use super::bytewise;
 
 pub struct Accounts;
 
@@ -15,21 +14,22 @@ impl MigrationName for Accounts {
 #[async_trait::async_trait]
 impl MigrationTrait for Accounts {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let manager = &Steps::of(manager);
         manager
             .create_table(
                 Table::create()
                     .table("users")
                     .col(uuid("id").primary_key())
                     .col(string_len("username", 32))
-                    .col(bytewise(manager, "username_folded", 32))
+                    .col(sorted_text(manager, "username_folded", 32))
                     .col(string_len("email", 254))
                     // Folding may lengthen a text.
-                    .col(bytewise(manager, "email_folded", 512))
+                    .col(sorted_text(manager, "email_folded", 512))
                     .col(string_len("password_hash", 255))
                     .col(string_len("first_name", 100))
-                    .col(bytewise(manager, "first_name_folded", 300))
+                    .col(sorted_text(manager, "first_name_folded", 300))
                     .col(string_len("last_name", 100))
-                    .col(bytewise(manager, "last_name_folded", 300))
+                    .col(sorted_text(manager, "last_name_folded", 300))
                     .col(boolean("customer"))
                     .col(boolean("staff"))
                     .col(boolean("admin"))

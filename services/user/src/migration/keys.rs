@@ -1,5 +1,6 @@
 //! The keys that sign access tokens.
 
+use kit::migration::Steps;
 use sea_orm_migration::{prelude::*, schema::*};
 
 pub struct Keys;
@@ -13,6 +14,7 @@ impl MigrationName for Keys {
 #[async_trait::async_trait]
 impl MigrationTrait for Keys {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let manager = &Steps::of(manager);
         manager
             .create_table(
                 Table::create()

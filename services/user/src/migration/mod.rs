@@ -21,15 +21,3 @@ impl MigratorTrait for Migrator {
         ]
     }
 }
-
-/// A text column that compares and sorts byte by byte, so that an index finds beginnings.
-fn bytewise(manager: &SchemaManager<'_>, name: &'static str, length: u32) -> ColumnDef {
-    let kind = match manager.get_database_backend() {
-        sea_orm::DatabaseBackend::Postgres => format!("varchar({length}) COLLATE \"C\""),
-        sea_orm::DatabaseBackend::MySql => {
-            format!("varchar({length}) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin")
-        }
-        _ => format!("varchar({length})"),
-    };
-    ColumnDef::new(name).custom(kind).not_null().take()
-}

@@ -1,5 +1,6 @@
 //! Sessions, their refresh tokens, and failed sign-ins.
 
+use kit::migration::Steps;
 use sea_orm_migration::{prelude::*, schema::*};
 
 pub struct Sessions;
@@ -13,6 +14,7 @@ impl MigrationName for Sessions {
 #[async_trait::async_trait]
 impl MigrationTrait for Sessions {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let manager = &Steps::of(manager);
         manager
             .create_table(
                 Table::create()

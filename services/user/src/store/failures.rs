@@ -1,11 +1,11 @@
 //! Failed sign-ins, by login. A login is kept as its SHA-256: what people type into such fields is not for
 //! keeping.
 
-use kit::{Time, Tx};
+use kit::{Time, Tx, insert_new};
 use sea_orm::{
     ActiveValue::Set,
     ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QuerySelect,
-    sea_query::{Expr, LockType, OnConflict},
+    sea_query::{Expr, LockType},
 };
 
 use crate::{
@@ -65,13 +65,14 @@ pub async fn find(db: &impl ConnectionTrait, login: &Login) -> Result<Option<Fai
 /// Counts a failure, unless the limit is reached already: then says how long it holds.
 pub async fn count(tx: &Tx, login: &Login, limit: Limit) -> Result<Result<(), std::time::Duration>, DbErr> {
     let now = tx.now();
-    let row = ActiveModel { login: Set(login.0.clone()), window_start: Set(now), failures: Set(0) };
-    Entity::insert(row)
-        .on_conflict(OnConflict::column(Column::Login).do_nothing().to_owned())
-        .exec_without_returning(&**tx)
-        .await?;
-    let found =
-        Entity::find_by_id(login.0.clone()).lock(LockType::Update).one(&**tx).await?.map(Failures::from);
+    let locked = || Entity::find_by_id(login.0.clone()).lock(LockType::Update);
+    let mut found = locked().one(&**tx).await?;
+    if found.is_none() {
+        let row = ActiveModel { login: Set(login.0.clone()), window_start: Set(now), failures: Set(0) };
+        insert_new(&**tx, row, [Column::Login]).await?;
+        found = locked().one(&**tx).await?;
+    }
+    let found = found.map(Failures::from);
     if let Some(wait) = limit.wait(found, now) {
         return Ok(Err(wait));
     }

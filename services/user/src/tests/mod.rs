@@ -51,8 +51,8 @@ struct Replica {
 impl House {
     async fn new() -> Self {
         let folder = Arc::new(TempDir::new().unwrap());
-        let url = match postgres() {
-            Some(url) => new_database(&url).await,
+        let url = match server() {
+            Some(server) => new_database(&server).await,
             None => format!("sqlite:{}", folder.path().join("user.db").display()),
         };
         Self { folder, url, clock: Clock::manual(Time(1_800_000_000_000_000)) }
@@ -185,16 +185,17 @@ async fn events(db: &Db) -> Vec<String> {
     rows.into_iter().map(|row| row.kind.rsplit('.').next().unwrap().to_owned()).collect()
 }
 
-/// A PostgreSQL to test on instead of SQLite, if there is one.
+/// A database server to test on instead of SQLite, if there is one.
 #[allow(clippy::disallowed_methods, reason = "says where to test, and is no setting of the program")]
-fn postgres() -> Option<String> {
-    std::env::var("FEIRA_TEST_POSTGRES").ok()
+fn server() -> Option<String> {
+    std::env::var("FEIRA_TEST_POSTGRES").or_else(|_| std::env::var("FEIRA_TEST_MYSQL")).ok()
 }
 
-async fn new_database(url: &str) -> String {
+async fn new_database(server: &str) -> String {
     use sea_orm::ConnectionTrait;
     let name = format!("user_{:032x}", rand::random::<u128>());
-    let server = sea_orm::Database::connect(format!("{url}/postgres")).await.unwrap();
-    server.execute_unprepared(&format!("CREATE DATABASE {name}")).await.unwrap();
-    format!("{url}/{name}")
+    let existing = if server.starts_with("postgres") { "postgres" } else { "mysql" };
+    let admin = sea_orm::Database::connect(format!("{server}/{existing}")).await.unwrap();
+    admin.execute_unprepared(&format!("CREATE DATABASE {name}")).await.unwrap();
+    format!("{server}/{name}")
 }

@@ -1,0 +1,156 @@
+//! What MySQL, MariaDB and TiDB need: session settings, and migrations that survive being killed although
+//! every DDL statement commits by itself.
+
+use std::time::Duration;
+
+use sea_orm::{
+    ConnectOptions, ConnectionTrait, Database, DatabaseBackend, DatabaseConnection, DbErr, Statement,
+};
+use sea_orm_migration::MigratorTrait;
+use sqlx::{Executor, MySql, MySqlConnection, mysql::MySqlConnectOptions, pool::PoolOptions};
+
+/// What every connection is told. The comments hold what only MariaDB (`M!`) or only MySQL and TiDB know:
+/// the ends of transactions that lie idle, and of statements that take too long.
+const SESSION: &str = "SET SESSION sql_mode = 'STRICT_ALL_TABLES,ONLY_FULL_GROUP_BY,NO_ZERO_IN_DATE,\
+    NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION', innodb_lock_wait_timeout = 4, \
+    lock_wait_timeout = 10, wait_timeout = 330 \
+    /*M!100300 , idle_transaction_timeout = 15, max_statement_time = 10 */ \
+    /*!80000 , max_execution_time = 10000 */";
+
+/// What a connection that migrates is told after that: an index over a great table takes its time.
+const PATIENCE: &str = "SET SESSION lock_wait_timeout = 60, wait_timeout = 28800 \
+    /*M!100300 , max_statement_time = 0 */ /*!80000 , max_execution_time = 0 */";
+
+/// For text that compares by code points, with the spaces at its end, as it does in SQLite and PostgreSQL:
+/// MariaDB's name for it, then the others'.
+const COLLATIONS: [&str; 2] = ["utf8mb4_nopad_bin", "utf8mb4_0900_bin"];
+
+/// The URL by the one scheme that the driver knows.
+pub fn url(url: &str) -> String {
+    match url.strip_prefix("mariadb:") {
+        Some(rest) => format!("mysql:{rest}"),
+        None => url.to_owned(),
+    }
+}
+
+/// What the driver says by itself when it connects: the character set and the time zone.
+pub fn options(options: MySqlConnectOptions) -> MySqlConnectOptions {
+    options
+        .charset("utf8mb4")
+        .timezone(Some("+00:00".to_owned()))
+        .pipes_as_concat(false)
+        .no_engine_substitution(false)
+}
+
+/// Has every connection of a pool set up.
+pub fn pool(pool: PoolOptions<MySql>) -> PoolOptions<MySql> {
+    pool.after_connect(|connection, _| Box::pin(async move { prepare(connection).await }))
+}
+
+async fn prepare(connection: &mut MySqlConnection) -> Result<(), sqlx::Error> {
+    connection.execute(SESSION).await?;
+    connection.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED").await.map(|_| ())
+}
+
+/// Why this server will not do, if it is too old for CHECK constraints and SKIP LOCKED. Warns of a TiDB that
+/// does not enforce CHECK constraints.
+pub async fn unfit(db: &DatabaseConnection) -> Result<Option<String>, DbErr> {
+    let version = text(db, "SELECT VERSION() AS found").await?.unwrap_or_default();
+    if version.contains("TiDB") {
+        let checks = text(db, "SELECT CAST(@@GLOBAL.tidb_enable_check_constraint AS CHAR) AS found").await;
+        if !matches!(checks.as_ref().map(Option::as_deref), Ok(Some("1" | "ON"))) {
+            tracing::warn!(
+                "TiDB does not enforce CHECK constraints: SET GLOBAL tidb_enable_check_constraint = ON before the first start"
+            );
+        }
+    }
+    Ok(too_old(&version).map(|least| format!("{version} is too old: it takes {least} or later")))
+}
+
+/// The least version of a product, where this one is before it; `VERSION()` is `10.11.6-MariaDB-log`,
+/// `8.0.36`, `8.0.11-TiDB-v8.5.0`.
+fn too_old(version: &str) -> Option<&'static str> {
+    let mut numbers = version.split(['.', '-']).map(|part| part.parse::<u32>().unwrap_or(0));
+    let mut next = || numbers.next().unwrap_or(0);
+    let number = (next(), next(), next());
+    if version.contains("TiDB") {
+        None
+    } else if version.contains("MariaDB") {
+        (number < (10, 6, 0)).then_some("MariaDB 10.6")
+    } else {
+        (number < (8, 0, 16)).then_some("MySQL 8.0.16")
+    }
+}
+
+/// Applies what is missing of the schema, one process at a time. The lock belongs to the connection, so there
+/// is one for all of it; it ends with the connection, however the process does.
+pub async fn migrate<M: MigratorTrait>(url: &str) -> Result<Vec<String>, DbErr> {
+    let mut one = ConnectOptions::new(self::url(url));
+    one.max_connections(1)
+        .connect_timeout(Duration::from_secs(5))
+        .acquire_timeout(Duration::from_secs(5))
+        .test_before_acquire(false)
+        .sqlx_logging(false)
+        .map_sqlx_mysql_opts(options)
+        .map_sqlx_mysql_pool_opts(|pool| {
+            pool.after_connect(|connection, _| {
+                Box::pin(async move {
+                    prepare(connection).await?;
+                    connection.execute(PATIENCE).await.map(|_| ())
+                })
+            })
+        });
+    let connection = Database::connect(one).await?;
+    let applied = alone::<M>(&connection).await;
+    let _ = connection.close().await;
+    applied
+}
+
+async fn alone<M: MigratorTrait>(db: &DatabaseConnection) -> Result<Vec<String>, DbErr> {
+    // Locks belong to the server, so the name says which database.
+    let lock = "SELECT GET_LOCK(CONCAT('feira ', SHA1(DATABASE())), 10) AS got";
+    let row = db.query_one_raw(Statement::from_string(DatabaseBackend::MySql, lock)).await?;
+    let got = row.map(|row| row.try_get::<Option<i64>>("", "got")).transpose()?.flatten();
+    if got != Some(1) {
+        return Err(DbErr::Custom("timed out: another process has been migrating it for a while".to_owned()));
+    }
+    collate(db).await?;
+    M::install(db).await?;
+    let pending: Vec<String> =
+        M::get_pending_migrations(db).await?.iter().map(|step| step.name().to_owned()).collect();
+    if !pending.is_empty() {
+        M::up(db, None).await?;
+    }
+    Ok(pending)
+}
+
+/// Gives the database the collation that its tables are to have.
+async fn collate(db: &DatabaseConnection) -> Result<(), DbErr> {
+    let now = text(
+        db,
+        "SELECT default_collation_name AS found FROM information_schema.schemata WHERE schema_name = DATABASE()",
+    )
+    .await?;
+    for name in COLLATIONS {
+        if now.as_deref() == Some(name) {
+            return Ok(());
+        }
+        let known = format!(
+            "SELECT collation_name AS found FROM information_schema.collations WHERE collation_name = '{name}'"
+        );
+        if text(db, &known).await?.is_some() {
+            let alter = format!("ALTER DATABASE CHARACTER SET utf8mb4 COLLATE {name}");
+            return db.execute_unprepared(&alter).await.map(|_| ());
+        }
+    }
+    Err(DbErr::Custom(format!("the server knows none of the collations {COLLATIONS:?}")))
+}
+
+/// The text `found` by a query.
+async fn text(db: &DatabaseConnection, query: &str) -> Result<Option<String>, DbErr> {
+    let row = db.query_one_raw(Statement::from_string(DatabaseBackend::MySql, query)).await?;
+    Ok(row.map(|row| row.try_get::<Option<String>>("", "found")).transpose()?.flatten())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,40 @@
+//! The file of an embedded database.
+
+use std::path::Path;
+
+/// Takes a SQLite file for this process alone, for as long as it lives; `false` where another process has
+/// it. What is woken and resumed within a process relies on there being one.
+pub fn claim(url: &str) -> std::io::Result<bool> {
+    let Some(path) = path(url) else { return Ok(true) };
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    let file = std::fs::OpenOptions::new().create(true).truncate(false).write(true).open(name)?;
+    match file.try_lock() {
+        Ok(()) => {
+            // The lock goes with the process.
+            std::mem::forget(file);
+            Ok(true)
+        }
+        Err(std::fs::TryLockError::WouldBlock) => Ok(false),
+        Err(std::fs::TryLockError::Error(error)) => Err(error),
+    }
+}
+
+/// The file of a `sqlite:` URL.
+pub(super) fn path(url: &str) -> Option<&Path> {
+    let path = url.strip_prefix("sqlite:")?.trim_start_matches("//").split('?').next()?;
+    (!path.is_empty() && path != ":memory:").then(|| Path::new(path))
+}
+
+/// Makes a SQLite file that only its owner reads; SQLite gives the files beside it the same mode.
+pub(super) fn make_private(url: &str) -> std::io::Result<()> {
+    let Some(path) = path(url) else { return Ok(()) };
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
+    }
+}
