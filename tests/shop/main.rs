@@ -18,6 +18,7 @@ mod import;
 mod journey;
 mod layering;
 mod mail;
+mod migrations;
 mod orders;
 mod payments;
 mod program;

@@ -1,15 +1,15 @@
 //! The program: its output, its exit codes, its start and its end.
 
-use std::{net::TcpListener, path::Path};
+use std::net::TcpListener;
 
 use contracts::order::OrderState;
 use serde_json::Value;
 use tempfile::tempdir;
 
 use crate::support::{
-    Backend, Setup, at_once, eur,
+    Setup, eur,
     mesh::ADMIN_PASSWORD,
-    process::{Process, Start},
+    process::{Process, Start, serve},
     until,
 };
 
@@ -26,18 +26,8 @@ tests!(
     every_command_has_help,
     a_generated_password_is_shown_once,
     the_files_that_hold_secrets_are_for_their_owner_only,
-    migrations_are_shown_and_applied,
-    five_starting_at_once_on_one_postgres_migrate_once,
     open_connections_and_streams_do_not_hold_up_the_end,
 );
-
-/// Serves everything on ports of its own, on a data folder.
-fn serve(data: &Path) -> Start {
-    Start::of("serve --rest-listen 127.0.0.1:0 --grpc-listen 127.0.0.1:0")
-        .env("FEIRA_DATA_DIR", data.to_str().unwrap())
-        .env("FEIRA_PASSWORD_MEMORY_KIB", "8")
-        .env("FEIRA_PASSWORD_ITERATIONS", "1")
-}
 
 /// Runs a command that must fail: one line that has `said`, and the exit code.
 #[track_caller]
@@ -312,64 +302,6 @@ async fn the_files_that_hold_secrets_are_for_their_owner_only(setup: Setup) {
     }
 }
 
-/// Covers: mesh.databases.
-async fn migrations_are_shown_and_applied(_: Setup) {
-    let folder = tempdir().unwrap();
-    let migrate = |words: &str| {
-        let data = folder.path().join("data");
-        Start::of(words).env("FEIRA_DATA_DIR", data.to_str().unwrap()).run(folder.path())
-    };
-    let missing = migrate("migrate --dry-run");
-    assert_eq!(missing.code, Some(0), "{missing:?}");
-    let applied = migrate("migrate");
-    assert_eq!(applied.code, Some(0), "{applied:?}");
-    let shown = migrate("migrate --dry-run");
-    for role in ["user", "article", "order", "payment"] {
-        assert!(format!("{}{}", shown.stdout, shown.stderr).contains(role), "{shown:?}");
-    }
-    assert_ne!(missing.stdout + &missing.stderr, shown.stdout + &shown.stderr);
-    let mesh = Process::start(&serve(&folder.path().join("data")), folder.path());
-    mesh.ready();
-}
-
-/// Covers: mesh.databases.
-async fn five_starting_at_once_on_one_postgres_migrate_once(setup: Setup) {
-    let Some(_) = setup.on(Backend::Postgres).possible() else { return };
-    let databases = tokio::task::spawn_blocking(crate::support::postgres::Databases::create).await.unwrap();
-    let folder = tempdir().unwrap();
-    let key = folder.path().join("signing.key");
-    std::fs::write(&key, "what wraps the signing keys of all five").unwrap();
-    let starts = (0..5).map(|number| {
-        let mut start = serve(&folder.path().join(format!("data-{number}")))
-            .env("FEIRA_ADMIN_PASSWORD", ADMIN_PASSWORD)
-            .env("FEIRA_MESH_SECRET", "a secret of all five of them")
-            .env("FEIRA_DATABASE_CONNECTIONS", "4")
-            .env("FEIRA_KEY_FILE", key.to_str().unwrap());
-        for role in crate::support::postgres::ROLES {
-            start = start.env(&format!("FEIRA_{}_DATABASE_URL", role.to_uppercase()), &databases.url(role));
-        }
-        start
-    });
-    let path = folder.path().to_owned();
-    let processes = starts.map(|start| Process::start(&start, &path)).collect::<Vec<_>>();
-    let urls = processes.iter().map(|process| process.ready().1).collect::<Vec<_>>();
-    // Each takes the tokens that any other signed.
-    let clients = urls.iter().map(|url| crate::support::mesh::client_of(url)).collect::<Vec<_>>();
-    let admin = clients[0].sign_in_as("admin", ADMIN_PASSWORD).await.expect("one administrator");
-    let answers = at_once(5, |number| {
-        let client = clients[number].signed_in(&admin.tokens.access_token);
-        async move { client.list_users(Default::default()).await }
-    })
-    .await;
-    for answer in answers {
-        assert_eq!(answer.unwrap().users.len(), 1);
-    }
-    drop((admin, clients));
-    processes.iter().for_each(Process::ask_to_stop);
-    drop(processes);
-}
-
-/// Covers: mesh.drain.
 async fn open_connections_and_streams_do_not_hold_up_the_end(setup: Setup) {
     let mesh = setup.start().await;
     let (staff, ada) = (mesh.admin().await, mesh.shopper().await);

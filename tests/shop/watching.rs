@@ -3,7 +3,7 @@
 use contracts::{order::OrderState, user::SignOutRequest};
 use serde_json::Value;
 
-use crate::support::{Code, Edge, Refused, Setup, eur};
+use crate::support::{Backend, Code, Edge, Refused, Setup, eur};
 
 on_both_edges!(
     a_watcher_sees_every_change_as_it_happens,
@@ -13,8 +13,9 @@ on_both_edges!(
 tests!(
     server_sent_events_carry_the_sequence_and_resume_after_it,
     a_stream_that_fails_says_so_in_its_last_line,
-    a_watcher_sees_what_another_replica_changed,
 );
+each!(on_postgres: Setup::default().on(Backend::Postgres).replicas(2); a_watcher_sees_what_another_replica_changed);
+each!(on_mysql: Setup::default().on(Backend::MySql).replicas(2); a_watcher_sees_what_another_replica_changed);
 
 /// Covers: order.history.
 async fn a_watcher_sees_every_change_as_it_happens(setup: Setup) {
@@ -114,7 +115,6 @@ async fn a_stream_that_fails_says_so_in_its_last_line(setup: Setup) {
 
 /// Covers: order.history.
 async fn a_watcher_sees_what_another_replica_changed(setup: Setup) {
-    let Some(setup) = setup.on(crate::support::Backend::Postgres).replicas(2).possible() else { return };
     let mesh = setup.start().await;
     let (staff, ada) = (mesh.admin().await, mesh.shopper().await);
     let article = staff.stocked(eur(100), 10).await;

@@ -1,5 +1,5 @@
 //! Races: what must hold when many calls arrive at the same moment. Each would fail if a handler read first
-//! and wrote then. On PostgreSQL the callers are spread over two replicas of every service.
+//! and wrote then. On PostgreSQL and MySQL the callers are spread over two replicas of every service.
 
 mod adjustments;
 mod articles;

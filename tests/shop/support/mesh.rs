@@ -13,10 +13,10 @@ use tonic::transport::{Channel, Endpoint};
 
 use super::{
     client::{Addresses, Client},
-    postgres::{Databases, ROLES},
+    databases::{Databases, ROLES},
     process::{Process, Start},
     rest::Rest,
-    setup::{Backend, Setup},
+    setup::Setup,
 };
 
 /// The administrator's password in all tests.
@@ -53,7 +53,7 @@ impl Mesh {
     pub fn start(setup: Setup) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join(KEY_FILE), "what wraps the signing keys of a test").unwrap();
-        let databases = (setup.backend == Backend::Postgres).then(Databases::create);
+        let databases = Databases::create(setup.backend);
         let mut mesh = Self { processes: BTreeMap::new(), databases, folder, setup };
         if mesh.setup.split {
             for role in SPLIT {

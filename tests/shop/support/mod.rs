@@ -1,11 +1,11 @@
 //! What the tests stand on: a mesh of real processes, and clients for its two edges.
 
 pub mod client;
+pub mod databases;
 pub mod files;
 pub mod mesh;
 pub mod money;
 pub mod outcome;
-pub mod postgres;
 pub mod process;
 pub mod race;
 pub mod rest;
@@ -42,11 +42,12 @@ macro_rules! on_both_edges {
     };
 }
 
-/// Runs tests on SQLite in one process, and on PostgreSQL with two replicas of everything.
+/// Runs tests on SQLite in one process, and on PostgreSQL and on MySQL with two replicas of everything.
 macro_rules! on_every_database {
     ($($name:ident),+ $(,)?) => {
         each!(on_sqlite: $crate::support::Setup::default(); $($name),+);
         each!(on_postgres: $crate::support::Setup::default().on($crate::support::Backend::Postgres).replicas(2); $($name),+);
+        each!(on_mysql: $crate::support::Setup::default().on($crate::support::Backend::MySql).replicas(2); $($name),+);
     };
 }
 

@@ -64,6 +64,14 @@ impl Start {
     }
 }
 
+/// Serves everything on ports of its own, on a data folder.
+pub fn serve(data: &Path) -> Start {
+    Start::of("serve --rest-listen 127.0.0.1:0 --grpc-listen 127.0.0.1:0")
+        .env("FEIRA_DATA_DIR", data.to_str().unwrap())
+        .env("FEIRA_PASSWORD_MEMORY_KIB", "8")
+        .env("FEIRA_PASSWORD_ITERATIONS", "1")
+}
+
 /// How a command ended.
 #[derive(Debug)]
 pub struct Ended {

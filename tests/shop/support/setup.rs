@@ -1,6 +1,6 @@
 //! How a test wants its mesh.
 
-use super::{client::Edge, mesh::Mesh, postgres::Databases};
+use super::{client::Edge, databases::Databases, mesh::Mesh};
 
 /// The database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -8,6 +8,8 @@ pub enum Backend {
     #[default]
     Sqlite,
     Postgres,
+    /// MySQL, MariaDB or TiDB.
+    MySql,
 }
 
 /// What to start; by default one process on SQLite, called over gRPC.
@@ -57,8 +59,8 @@ impl Setup {
 
     /// The setup, unless this machine lacks what it needs, which it then says.
     pub fn possible(self) -> Option<Self> {
-        if self.backend == Backend::Postgres && Databases::server().is_none() {
-            eprintln!("SKIPPED: there is no PostgreSQL; run the tests by ./tests/run");
+        if self.backend != Backend::Sqlite && Databases::server(self.backend).is_none() {
+            eprintln!("SKIPPED: there is no {:?}; run the tests by ./tests/run", self.backend);
             return None;
         }
         Some(self)
