@@ -38,6 +38,7 @@ listing!(
     contracts::article::ListStockMovementsRequest,
     contracts::order::ListOrdersRequest,
     contracts::order::ListOrderEventsRequest,
+    contracts::order::ListPurchasesRequest,
     contracts::payment::ListPaymentsRequest,
     contracts::payment::ListRefundsRequest,
     contracts::payment::ListLedgerEntriesRequest,

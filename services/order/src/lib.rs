@@ -14,6 +14,9 @@ mod store;
 mod sweep;
 mod watch;
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use contracts::order::order_service_server::{OrderServiceServer, SERVICE_NAME};

@@ -7,7 +7,7 @@ use prost::Message;
 use crate::{
     domain::{Adjustment, Line, totals, totals::shares},
     error::Error,
-    store::{View, event},
+    store::{View, event, purchase},
 };
 
 /// An order.
@@ -73,5 +73,16 @@ pub fn event(event: &event::Model) -> order::OrderEvent {
         actor: event.actor.clone(),
         note: event.note.clone(),
         create_time: Some(event.create_time.into()),
+    }
+}
+
+/// What a user has bought of an article.
+pub fn purchase(purchase: &purchase::Model) -> order::Purchase {
+    order::Purchase {
+        article_id: purchase.article_id.to_string(),
+        code: purchase.code.clone(),
+        name: purchase.name.clone(),
+        quantity: purchase.quantity.try_into().unwrap_or(i32::MAX),
+        last_time: Some(purchase.last_time.into()),
     }
 }

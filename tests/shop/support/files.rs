@@ -20,7 +20,7 @@ use super::{
     transcode,
 };
 
-/// Where REST has them, and the order's stream of [`super::watch`].
+/// Where REST has them, and the streams of [`super::watch`].
 pub const FILES: &[Rpc] = &[
     Rpc {
         service: "feira.article.v1.ArticleService",
@@ -55,6 +55,13 @@ pub const FILES: &[Rpc] = &[
         name: "WatchOrder",
         method: Method::GET,
         paths: &["/v1/orders/{id}:watch"],
+        body: "",
+    },
+    Rpc {
+        service: "feira.order.v1.OrderService",
+        name: "ExportOrders",
+        method: Method::GET,
+        paths: &["/v1/orders:export"],
         body: "",
     },
 ];

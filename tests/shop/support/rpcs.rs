@@ -126,6 +126,8 @@ rpcs! {
             DeliverOrder POST "*" ["/v1/orders/{id}:deliver"];
         list_order_events(order::ListOrderEventsRequest) -> order::ListOrderEventsResponse:
             ListOrderEvents GET "" ["/v1/orders/{order_id}/events"];
+        list_purchases(order::ListPurchasesRequest) -> order::ListPurchasesResponse:
+            ListPurchases GET "" ["/v1/users/{user_id}/purchases"];
     }
     "feira.payment.v1.PaymentService" PaymentServiceClient {
         get_payment(payment::GetPaymentRequest) -> payment::Payment: GetPayment GET "" ["/v1/payments/{id}"];

@@ -1,11 +1,15 @@
-//! An order's live stream, over gRPC, as NDJSON, and as server-sent events.
+//! Streams: an order's live one and the export of orders, over gRPC, as NDJSON, and as server-sent events.
 
 use std::pin::Pin;
 
-use contracts::order::{OrderEvent, WatchOrderRequest, order_service_client::OrderServiceClient};
+use contracts::order::{
+    ExportOrdersRequest, Order, OrderEvent, WatchOrderRequest, order_service_client::OrderServiceClient,
+};
 use futures::{Stream, StreamExt, stream};
 use http::Method;
+use prost::{Message, Name};
 use tokio::time::timeout;
+use tonic::{Request, Response, Status, Streaming};
 
 use super::{
     client::{Client, Edge},
@@ -14,60 +18,74 @@ use super::{
     wait::PATIENCE,
 };
 
-/// Events as they come.
-pub struct Watch(Pin<Box<dyn Stream<Item = Result<OrderEvent, Refusal>> + Send>>);
+/// Messages as they come.
+pub struct Messages<T>(Pin<Box<dyn Stream<Item = Result<T, Refusal>> + Send>>);
 
-impl Watch {
-    /// The next event; `None` where the stream has ended.
-    pub async fn next(&mut self) -> Option<Result<OrderEvent, Refusal>> {
-        timeout(PATIENCE, self.0.next()).await.expect("an event or the end of the stream")
+impl<T> Messages<T> {
+    /// The next message; `None` where the stream has ended.
+    pub async fn next(&mut self) -> Option<Result<T, Refusal>> {
+        timeout(PATIENCE, self.0.next()).await.expect("a message or the end of the stream")
     }
 
-    /// All events up to the end of the stream.
-    pub async fn rest(&mut self) -> Vec<OrderEvent> {
-        let mut events = Vec::new();
-        while let Some(event) = self.next().await {
-            events.push(event.expect("an event"));
+    /// All messages up to the end of the stream.
+    pub async fn rest(&mut self) -> Vec<T> {
+        let mut messages = Vec::new();
+        while let Some(message) = self.next().await {
+            messages.push(message.expect("a message"));
         }
-        events
+        messages
     }
 }
 
 impl Client {
     /// Watches an order: at the REST edge, by NDJSON.
-    pub async fn watch(&self, id: &str, after_sequence: i64) -> Watch {
+    pub async fn watch(&self, id: &str, after_sequence: i64) -> Messages<OrderEvent> {
+        let request = WatchOrderRequest { id: id.into(), after_sequence };
         match self.edge {
             Edge::Grpc => {
                 let mut client = OrderServiceClient::new(self.channel("feira.order.v1"));
-                let mut request = self.sign(WatchOrderRequest { id: id.into(), after_sequence });
-                request.metadata_mut().remove("grpc-timeout");
-                match client.watch_order(request).await {
-                    Ok(events) => {
-                        let events = events.into_inner();
-                        Watch(Box::pin(events.map(|it| it.map_err(|status| Refusal::of_status(&status)))))
-                    }
-                    Err(status) => Watch(Box::pin(stream::iter([Err(Refusal::of_status(&status))]))),
-                }
+                streamed(client.watch_order(self.endless(request)).await)
             }
             Edge::Rest => {
-                let path = format!("/v1/orders/{id}:watch?afterSequence={after_sequence}");
-                let lines = match self.lines(&path, &[]).await {
-                    Ok(lines) => lines,
-                    Err(body) => Box::pin(stream::iter([body])),
-                };
-                Watch(Box::pin(lines.map(|line| {
-                    let line: serde_json::Value = serde_json::from_str(&line).expect("a line of JSON");
-                    match line.get("result") {
-                        Some(event) => Ok(transcode::answer(&event.to_string())),
-                        None => {
-                            let http = line["error"]["code"].as_u64().unwrap().try_into().unwrap();
-                            let http = http::StatusCode::from_u16(http).unwrap();
-                            Err(Refusal::of_json(http, &line))
-                        }
-                    }
-                })))
+                self.ndjson(&transcode::request(&request, &["/v1/orders/{id}:watch"], "").path).await
             }
         }
+    }
+
+    /// Exports orders: at the REST edge, by NDJSON.
+    pub async fn export(&self, request: ExportOrdersRequest) -> Messages<Order> {
+        match self.edge {
+            Edge::Grpc => {
+                let mut client = OrderServiceClient::new(self.channel("feira.order.v1"));
+                streamed(client.export_orders(self.endless(request)).await)
+            }
+            Edge::Rest => self.ndjson(&transcode::request(&request, &["/v1/orders:export"], "").path).await,
+        }
+    }
+
+    /// A request without a deadline.
+    fn endless<M>(&self, message: M) -> Request<M> {
+        let mut request = self.sign(message);
+        request.metadata_mut().remove("grpc-timeout");
+        request
+    }
+
+    async fn ndjson<T: Message + Name + Default + 'static>(&self, path: &str) -> Messages<T> {
+        let lines = match self.lines(path, &[]).await {
+            Ok(lines) => lines,
+            Err(body) => Box::pin(stream::iter([body])),
+        };
+        Messages(Box::pin(lines.map(|line| {
+            let line: serde_json::Value = serde_json::from_str(&line).expect("a line of JSON");
+            match line.get("result") {
+                Some(message) => Ok(transcode::answer(&message.to_string())),
+                None => {
+                    let http = line["error"]["code"].as_u64().unwrap().try_into().unwrap();
+                    let http = http::StatusCode::from_u16(http).unwrap();
+                    Err(Refusal::of_json(http, &line))
+                }
+            }
+        })))
     }
 
     /// The lines of a streamed HTTP answer; its whole body where it is refused.
@@ -104,9 +122,19 @@ impl Client {
         count: usize,
     ) -> Vec<(String, String, String)> {
         let last = last_event_id.map(|id| id.to_string());
+        self.server_sent(&format!("/v1/orders/{id}:watch"), last.as_deref(), count).await
+    }
+
+    /// The same of any stream.
+    pub async fn server_sent(
+        &self,
+        path: &str,
+        last_event_id: Option<&str>,
+        count: usize,
+    ) -> Vec<(String, String, String)> {
         let mut headers = vec![("accept", "text/event-stream")];
-        headers.extend(last.as_deref().map(|id| ("last-event-id", id)));
-        let mut lines = self.lines(&format!("/v1/orders/{id}:watch"), &headers).await.expect("a stream");
+        headers.extend(last_event_id.map(|id| ("last-event-id", id)));
+        let mut lines = self.lines(path, &headers).await.expect("a stream");
         let (mut events, mut event) = (Vec::new(), (String::new(), String::new(), String::new()));
         while events.len() < count {
             let line = timeout(PATIENCE, lines.next()).await.expect("a line or the end of the stream");
@@ -120,5 +148,15 @@ impl Client {
             }
         }
         events
+    }
+}
+
+fn streamed<T: Send + 'static>(answer: Result<Response<Streaming<T>>, Status>) -> Messages<T> {
+    match answer {
+        Ok(messages) => {
+            let messages = messages.into_inner();
+            Messages(Box::pin(messages.map(|it| it.map_err(|status| Refusal::of_status(&status)))))
+        }
+        Err(status) => Messages(Box::pin(stream::iter([Err(Refusal::of_status(&status))]))),
     }
 }

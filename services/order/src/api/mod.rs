@@ -3,6 +3,7 @@
 mod adjustments;
 mod basket;
 mod checkout;
+pub(crate) mod export;
 mod place;
 mod reads;
 mod staff;
@@ -11,10 +12,10 @@ use std::{pin::Pin, sync::Arc};
 
 use contracts::order::{
     AddAdjustmentRequest, AddLineRequest, CancelOrderRequest, CheckoutRequest, CreateOrderRequest,
-    DeliverOrderRequest, GetOpenOrderRequest, GetOrderRequest, ListOrderEventsRequest,
-    ListOrderEventsResponse, ListOrdersRequest, ListOrdersResponse, Order, OrderEvent,
-    RemoveAdjustmentRequest, RemoveLineRequest, ShipOrderRequest, UpdateLineRequest, WatchOrderRequest,
-    order_service_server::OrderService,
+    DeliverOrderRequest, ExportOrdersRequest, GetOpenOrderRequest, GetOrderRequest, ListOrderEventsRequest,
+    ListOrderEventsResponse, ListOrdersRequest, ListOrdersResponse, ListPurchasesRequest,
+    ListPurchasesResponse, Order, OrderEvent, RemoveAdjustmentRequest, RemoveLineRequest, ReopenOrderRequest,
+    ShipOrderRequest, UpdateLineRequest, WatchOrderRequest, order_service_server::OrderService,
 };
 use futures::Stream;
 use kit::{
@@ -145,6 +146,25 @@ impl OrderService for Api {
     ) -> Result<Response<ListOrderEventsResponse>, Status> {
         let call = Call::of(&request)?;
         Ok(Response::new(self.list_events(&call, request.into_inner()).await?))
+    }
+
+    async fn list_purchases(
+        &self,
+        request: Request<ListPurchasesRequest>,
+    ) -> Result<Response<ListPurchasesResponse>, Status> {
+        let call = Call::of(&request)?;
+        Ok(Response::new(self.purchases(&call, request.into_inner()).await?))
+    }
+
+    type ExportOrdersStream = Pin<Box<dyn Stream<Item = Result<Order, Status>> + Send>>;
+
+    async fn export_orders(
+        &self,
+        request: Request<ExportOrdersRequest>,
+    ) -> Result<Response<Self::ExportOrdersStream>, Status> {
+        let call = Call::of(&request)?;
+        let orders = self.export(&call, request.into_inner()).await?;
+        Ok(Response::new(Box::pin(orders)))
     }
 
     type WatchOrderStream = Pin<Box<dyn Stream<Item = Result<OrderEvent, Status>> + Send>>;

@@ -1,11 +1,15 @@
 //! Reading, listing and watching orders.
 
 use contracts::order::{
-    ListOrderEventsRequest, ListOrderEventsResponse, ListOrdersRequest, ListOrdersResponse, Order,
-    OrderEvent, WatchOrderRequest,
+    ListOrderEventsRequest, ListOrderEventsResponse, ListOrdersRequest, ListOrdersResponse,
+    ListPurchasesRequest, ListPurchasesResponse, Order, OrderEvent, WatchOrderRequest,
 };
 use futures::{Stream, StreamExt, stream};
-use kit::{Call, Fault, Money, Page, Scope, Time, id::OrderId};
+use kit::{
+    Call, Fault, Money, Page, Scope, Time,
+    id::{ArticleId, OrderId},
+};
+use prost_types::Timestamp;
 use tonic::Status;
 
 use super::{Api, Named, named};
@@ -40,7 +44,7 @@ impl Api {
         let page = Page::<OrderId>::of(&request)?;
         let scope = call.scope()?;
         let filter = filter(call, &request)?;
-        let mut rows = store::list(self.db().read(), scope, filter, &page).await?;
+        let mut rows = store::list(self.db().read(), scope, &filter, &page).await?;
         let next_page_token = page.cut(&mut rows, |row| row.id);
         let views = store::views(self.db().read(), rows).await?;
         Ok(ListOrdersResponse {
@@ -60,6 +64,19 @@ impl Api {
         let mut rows = store::list_events(self.db().read(), order.id, &page).await?;
         let next_page_token = page.cut(&mut rows, |row| row.sequence);
         Ok(ListOrderEventsResponse { events: rows.iter().map(render::event).collect(), next_page_token })
+    }
+
+    /// A page of what a user has bought.
+    pub(crate) async fn purchases(
+        &self,
+        call: &Call,
+        request: ListPurchasesRequest,
+    ) -> Result<ListPurchasesResponse, Error> {
+        let page = Page::<(Time, ArticleId)>::of(&request)?;
+        let user = call.user_id(&request.user_id, "user_id")?;
+        let mut rows = store::purchases(self.db().read(), user, &page).await?;
+        let next_page_token = page.cut(&mut rows, |row| (row.last_time, row.article_id));
+        Ok(ListPurchasesResponse { purchases: rows.iter().map(render::purchase).collect(), next_page_token })
     }
 
     /// What happens to an order, from the first event that the caller has not seen on.
@@ -132,7 +149,20 @@ fn filter(call: &Call, request: &ListOrdersRequest) -> Result<Filter, Fault> {
         "" => None,
         text => Some(call.user_id(text, "user_id")?),
     };
-    let (placed_after, placed_before) =
-        (request.placed_after.map(Time::from), request.placed_before.map(Time::from));
-    Ok(Filter { states, user, min_total, max_total, placed_after, placed_before })
+    let (placed_after, placed_before) = placed(request.placed_after, request.placed_before)?;
+    Ok(Filter { states, user, min_total, max_total, placed_after, placed_before, ..Filter::default() })
+}
+
+/// Reads when orders were placed; the bounds must be the right way round.
+pub(super) fn placed(
+    after: Option<Timestamp>,
+    before: Option<Timestamp>,
+) -> Result<(Option<Time>, Option<Time>), Fault> {
+    let (after, before) = (after.map(Time::from), before.map(Time::from));
+    match (after, before) {
+        (Some(after), Some(before)) if after > before => {
+            Err(Fault::invalid("placed_after", "must not be after placed_before"))
+        }
+        bounds => Ok(bounds),
+    }
 }

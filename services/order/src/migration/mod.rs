@@ -4,6 +4,7 @@ use sea_orm_migration::prelude::*;
 
 mod m000002_orders;
 mod m000003_adjustments;
+mod m000004_purchases;
 mod m000010_mails;
 
 /// All migrations, in order.
@@ -15,6 +16,7 @@ impl MigratorTrait for Migrator {
             Box::new(kit::migration::Base),
             Box::new(m000002_orders::Migration),
             Box::new(m000003_adjustments::Migration),
+            Box::new(m000004_purchases::Migration),
             Box::new(m000010_mails::Migration),
         ]
     }

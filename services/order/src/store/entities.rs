@@ -139,6 +139,37 @@ pub mod event {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
+/// What users have bought: the articles of their paid orders.
+pub mod purchase {
+    use kit::{
+        Time,
+        id::{ArticleId, UserId},
+    };
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "order_purchases")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub user_id: UserId,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub article_id: ArticleId,
+        /// As bought last.
+        pub code: String,
+        /// As bought last.
+        pub name: String,
+        /// Units of all orders together.
+        pub quantity: i64,
+        /// When the last of the orders was placed.
+        pub last_time: Time,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
 /// The payments that orders had made, and which of them are to be undone.
 pub mod payment {
     use kit::{

@@ -112,52 +112,99 @@ fn stored_currency(code: &str) -> Result<Currency, Error> {
     code.parse().map_err(|()| kit::Fault::internal("a stored currency is none").into())
 }
 
-/// Which orders a list shows.
+/// Which orders a list or an export shows.
 #[derive(Debug, Default)]
 pub struct Filter {
     pub states: Vec<State>,
     pub user: Option<UserId>,
+    pub currency: Option<Currency>,
     pub min_total: Option<Money>,
     pub max_total: Option<Money>,
     pub placed_after: Option<Time>,
     pub placed_before: Option<Time>,
+    pub made_until: Option<Time>,
+}
+
+impl Filter {
+    fn apply(&self, mut query: sea_orm::Select<order::Entity>) -> sea_orm::Select<order::Entity> {
+        use order::Column;
+        if !self.states.is_empty() {
+            query = query.filter(Column::State.is_in(self.states.iter().copied()));
+        }
+        if let Some(user) = self.user {
+            query = query.filter(Column::UserId.eq(user));
+        }
+        if let Some(currency) = self.currency {
+            query = query.filter(Column::Currency.eq(currency.code()));
+        }
+        if let Some(bound) = self.min_total {
+            query = query
+                .filter(Column::Currency.eq(bound.currency.code()))
+                .filter(Column::TotalMinor.gte(bound.minor));
+        }
+        if let Some(bound) = self.max_total {
+            query = query
+                .filter(Column::Currency.eq(bound.currency.code()))
+                .filter(Column::TotalMinor.lte(bound.minor));
+        }
+        if let Some(time) = self.placed_after {
+            query = query.filter(Column::PlaceTime.gte(time));
+        }
+        if let Some(time) = self.placed_before {
+            query = query.filter(Column::PlaceTime.lt(time));
+        }
+        if let Some(time) = self.made_until {
+            query = query.filter(Column::CreateTime.lte(time));
+        }
+        query
+    }
 }
 
 /// A page of orders, the newest first.
 pub async fn list(
     db: &impl ConnectionTrait,
     scope: Scope,
-    filter: Filter,
+    filter: &Filter,
     page: &Page<OrderId>,
 ) -> Result<Vec<order::Model>, Error> {
-    use order::Column;
-    let mut query = scoped(scope);
-    if !filter.states.is_empty() {
-        query = query.filter(Column::State.is_in(filter.states));
-    }
-    if let Some(user) = filter.user {
-        query = query.filter(Column::UserId.eq(user));
-    }
-    if let Some(bound) = filter.min_total {
-        query = query
-            .filter(Column::Currency.eq(bound.currency.code()))
-            .filter(Column::TotalMinor.gte(bound.minor));
-    }
-    if let Some(bound) = filter.max_total {
-        query = query
-            .filter(Column::Currency.eq(bound.currency.code()))
-            .filter(Column::TotalMinor.lte(bound.minor));
-    }
-    if let Some(time) = filter.placed_after {
-        query = query.filter(Column::PlaceTime.gte(time));
-    }
-    if let Some(time) = filter.placed_before {
-        query = query.filter(Column::PlaceTime.lt(time));
-    }
+    let mut query = filter.apply(scoped(scope));
     if let Some(after) = page.after {
-        query = query.filter(Column::Id.lt(after));
+        query = query.filter(order::Column::Id.lt(after));
     }
-    Ok(query.order_by_desc(Column::Id).limit(page.limit()).all(db).await?)
+    Ok(query.order_by_desc(order::Column::Id).limit(page.limit()).all(db).await?)
+}
+
+/// Everybody's orders after one and up to another (both: without a bound), the oldest first.
+pub async fn between(
+    db: &impl ConnectionTrait,
+    filter: &Filter,
+    after: Option<OrderId>,
+    up_to: Option<OrderId>,
+    limit: u64,
+) -> Result<Vec<order::Model>, Error> {
+    let mut query = filter.apply(oldest_first(after));
+    if let Some(up_to) = up_to {
+        query = query.filter(order::Column::Id.lte(up_to));
+    }
+    Ok(query.limit(limit).all(db).await?)
+}
+
+/// The id of the order that comes so many after another; `None` where there are fewer.
+pub async fn id_after(
+    db: &impl ConnectionTrait,
+    after: Option<OrderId>,
+    count: u64,
+) -> Result<Option<OrderId>, Error> {
+    let ids = oldest_first(after).select_only().column(order::Column::Id);
+    Ok(ids.offset(count.saturating_sub(1)).limit(1).into_tuple().one(db).await?)
+}
+
+fn oldest_first(after: Option<OrderId>) -> sea_orm::Select<order::Entity> {
+    let mut query = scoped(Scope::All).order_by_asc(order::Column::Id);
+    if let Some(after) = after {
+        query = query.filter(order::Column::Id.gt(after));
+    }
+    query
 }
 
 /// A page of an order's events, the oldest first.

@@ -2,11 +2,15 @@
 
 mod entities;
 mod find;
+mod purchases;
 mod record;
 mod work;
 
-pub use entities::{event, order, payment, reservation};
-pub use find::{Filter, View, by_id, events_after, list, list_events, open_order, view, views};
+pub use entities::{event, order, payment, purchase, reservation};
+pub use find::{
+    Filter, View, between, by_id, events_after, id_after, list, list_events, open_order, view, views,
+};
+pub use purchases::purchases;
 pub use record::{Record, create_basket, create_direct};
 pub use work::{
     due_checkouts, due_expiries, due_undos, end_leases, finish_payment, finish_reservation, note_payment,

@@ -10,6 +10,7 @@ use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, Into
 use super::{
     entities::{adjustment, event, line, order},
     find::{View, lock, locked_basket, view},
+    purchases,
 };
 use crate::{
     domain::{Adjustment, Event, Line, State, Step, Totals, next, totals},
@@ -130,6 +131,7 @@ impl Record {
         self.tx.belongs_to(self.order.user_id).await?;
         self.save_lines().await?;
         self.save_adjustments().await?;
+        purchases::follow(&self.tx, self.before.order.state, &self.order, &self.lines).await?;
         for event in std::mem::take(&mut self.news) {
             write_event(&self.tx, event).await?;
         }
