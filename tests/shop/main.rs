@@ -25,6 +25,7 @@ mod payments;
 mod program;
 mod purchases;
 mod races;
+mod reopening;
 mod spacecash;
 mod telemetry;
 mod users;

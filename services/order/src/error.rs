@@ -17,6 +17,8 @@ pub enum Error {
     Busy { state: crate::domain::State },
     #[error("the order has no lines")]
     Empty,
+    #[error("there is another basket")]
+    BasketExists,
     /// The total would be less than nothing.
     #[error("the discounts come to more than the order")]
     Discount { total: kit::Money },
@@ -46,6 +48,10 @@ impl From<Error> for Fault {
                 Fault::illegal_state("a checkout of this order is under way", state.as_str_name())
             }
             Error::Empty => Fault::precondition(reason::EMPTY_ORDER, "the order has no lines"),
+            Error::BasketExists => {
+                let message = "there is another basket: check it out or cancel it first";
+                Fault::precondition(reason::BASKET_EXISTS, message)
+            }
             Error::Discount { total } => {
                 let message =
                     format!("the discounts would come to more than the order: its total would be {total}");

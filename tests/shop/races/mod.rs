@@ -6,6 +6,7 @@ mod articles;
 mod baskets;
 mod checkouts;
 mod payments;
+mod reopening;
 mod states;
 mod users;
 

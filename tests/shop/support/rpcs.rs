@@ -118,6 +118,7 @@ rpcs! {
             RemoveAdjustment DELETE "" ["/v1/orders/{order_id}/adjustments/{adjustment_id}"];
         checkout(order::CheckoutRequest) -> order::Order: Checkout POST "*" ["/v1/orders/{id}:checkout"];
         create_order(order::CreateOrderRequest) -> order::Order: CreateOrder POST "*" ["/v1/orders"];
+        reopen_order(order::ReopenOrderRequest) -> order::Order: ReopenOrder POST "*" ["/v1/orders/{id}:reopen"];
         get_order(order::GetOrderRequest) -> order::Order: GetOrder GET "" ["/v1/orders/{id}"];
         list_orders(order::ListOrdersRequest) -> order::ListOrdersResponse: ListOrders GET "" ["/v1/orders"];
         cancel_order(order::CancelOrderRequest) -> order::Order: CancelOrder POST "*" ["/v1/orders/{id}:cancel"];

@@ -195,7 +195,7 @@ impl Api {
             let (adjustments, address, method) = (adjustments.clone(), address.clone(), method.clone());
             async move {
                 let mut record = Record::lock(&tx, id, kit::Scope::All).await?;
-                if record.order.payment_id != Some(old) || record.order.step != Step::Idle {
+                if !record.waits_for(old) {
                     unclaim(&tx, claim).await?;
                     return Ok(None);
                 }

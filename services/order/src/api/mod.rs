@@ -6,6 +6,7 @@ mod checkout;
 pub(crate) mod export;
 mod place;
 mod reads;
+mod reopen;
 mod staff;
 
 use std::{pin::Pin, sync::Arc};
@@ -93,6 +94,11 @@ impl OrderService for Api {
     async fn create_order(&self, request: Request<CreateOrderRequest>) -> Result<Response<Order>, Status> {
         let call = Call::of(&request)?;
         Ok(self.place(&call, request.into_inner()).await?.into())
+    }
+
+    async fn reopen_order(&self, request: Request<ReopenOrderRequest>) -> Result<Response<Order>, Status> {
+        let call = Call::of(&request)?;
+        Ok(self.reopen(&call, request.into_inner()).await?.into())
     }
 
     async fn get_order(&self, request: Request<GetOrderRequest>) -> Result<Response<Order>, Status> {

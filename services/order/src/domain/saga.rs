@@ -2,6 +2,8 @@
 
 use contracts::payment::PaymentState;
 
+use super::State;
+
 /// The next step of an order's checkout, written down before it is taken. Whoever holds the order's lease
 /// takes it; taking it twice does no harm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, sea_orm::EnumIter, sea_orm::DeriveActiveEnum)]
@@ -19,6 +21,13 @@ pub enum Step {
     Commit = 5,
     /// AWAITING_PAYMENT: not paid in time; void, then give up.
     Expire = 6,
+    /// AWAITING_PAYMENT: taken back; void, then open it again. It has the basket's place already.
+    Reopen = 7,
+}
+
+/// Whether an order is its user's basket, or has taken the basket's place: of one user, one at a time does.
+pub fn has_basket_place(state: State, step: Step, direct: bool) -> bool {
+    step == Step::Reopen || (!direct && matches!(state, State::Open | State::CheckingOut))
 }
 
 /// What an order that awaits a payment does once it knows the payment's state.

@@ -38,6 +38,8 @@ pub enum Event {
     Cancel,
     /// It was not paid in time.
     Expire,
+    /// Its customer takes it back before it is paid.
+    Reopen,
 }
 
 /// The transition table.
@@ -51,6 +53,7 @@ pub fn next(state: State, event: Event) -> Result<State, Illegal> {
         (AwaitingPayment, CheckOut) => Ok(AwaitingPayment),
         (AwaitingPayment, Pay) => Ok(Paid),
         (AwaitingPayment, Expire) => Ok(Expired),
+        (AwaitingPayment, Reopen) => Ok(Open),
         (Paid, Ship) => Ok(Shipped),
         (Shipped, Deliver) => Ok(Delivered),
         (Open | CheckingOut | AwaitingPayment | Paid, Cancel) => Ok(Cancelled),
@@ -133,7 +136,7 @@ mod tests {
 
     use super::*;
 
-    const EVENTS: [Event; 9] = [
+    const EVENTS: [Event; 10] = [
         Event::CheckOut,
         Event::Refuse,
         Event::Reject,
@@ -143,14 +146,15 @@ mod tests {
         Event::Deliver,
         Event::Cancel,
         Event::Expire,
+        Event::Reopen,
     ];
 
     #[test]
     fn every_pair_of_state_and_event_goes_where_the_table_says() {
         use State::*;
         // A row a state, a column an event in the order of EVENTS.
-        let table: [(State, [Option<State>; 9]); 8] = [
-            (Open, [Some(CheckingOut), None, None, None, None, None, None, Some(Cancelled), None]),
+        let table: [(State, [Option<State>; 10]); 8] = [
+            (Open, [Some(CheckingOut), None, None, None, None, None, None, Some(Cancelled), None, None]),
             (
                 CheckingOut,
                 [
@@ -162,6 +166,7 @@ mod tests {
                     None,
                     None,
                     Some(Cancelled),
+                    None,
                     None,
                 ],
             ),
@@ -177,13 +182,14 @@ mod tests {
                     None,
                     Some(Cancelled),
                     Some(Expired),
+                    Some(Open),
                 ],
             ),
-            (Paid, [None, None, None, None, None, Some(Shipped), None, Some(Cancelled), None]),
-            (Shipped, [None, None, None, None, None, None, Some(Delivered), None, None]),
-            (Delivered, [None; 9]),
-            (Cancelled, [None; 9]),
-            (Expired, [None; 9]),
+            (Paid, [None, None, None, None, None, Some(Shipped), None, Some(Cancelled), None, None]),
+            (Shipped, [None, None, None, None, None, None, Some(Delivered), None, None, None]),
+            (Delivered, [None; 10]),
+            (Cancelled, [None; 10]),
+            (Expired, [None; 10]),
         ];
         assert_eq!(table.len(), State::iter().count());
         for (state, row) in table {

@@ -6,6 +6,7 @@
 //! sweeper of any replica goes on; updates carry the lease's fencing number, so that an old owner who wakes
 //! up changes nothing.
 
+mod reopen;
 mod steps;
 mod undo;
 
@@ -129,6 +130,7 @@ impl Saga {
                 Step::Capture => self.capture(call, view).await?,
                 Step::Commit => self.commit(call, view).await?,
                 Step::Expire => self.expire(call, view).await?,
+                Step::Reopen => self.reopen(call, view).await?,
             };
             view = match after {
                 After::Rest(rest) => return Ok(rest),

@@ -59,9 +59,7 @@ impl Saga {
                     Settle::Keep(fault)
                 } else {
                     record.happen(Event::Refuse, &fault.message)?;
-                    record.order.place_time = None;
-                    record.order.expire_time = None;
-                    record.adjustments.retain(|adjustment| !adjustment.is_automatic(AdjustmentType::Fee));
+                    record.unplace();
                     Settle::Forget
                 };
                 rest(&tx, record, settle).await
@@ -216,7 +214,7 @@ impl Saga {
     }
 
     /// The payment service said where the order's payment stands.
-    async fn heard(&self, call: &Call, view: View, payment: Payment) -> Result<After, Error> {
+    pub(super) async fn heard(&self, call: &Call, view: View, payment: Payment) -> Result<After, Error> {
         let payment_id = payment_of(&view)?;
         let told = payment.update_time;
         let before = view.clone();
@@ -242,7 +240,7 @@ impl Saga {
 
     /// The order has come to rest waiting for its payment. News that came while it was on its way there
     /// were left to this look.
-    async fn look_again(
+    pub(super) async fn look_again(
         &self,
         call: &Call,
         view: View,
@@ -332,7 +330,7 @@ fn state_word(state: PaymentState) -> &'static str {
 }
 
 /// The payment that an order awaits.
-fn payment_of(view: &View) -> Result<PaymentId, Error> {
+pub(super) fn payment_of(view: &View) -> Result<PaymentId, Error> {
     view.order
         .payment_id
         .ok_or_else(|| Fault::internal("an order awaits a payment that it does not have").into())

@@ -1,11 +1,15 @@
 //! An order being changed: loaded under lock, changed in memory by the domain, written back whole.
 
+use contracts::order::AdjustmentType;
 use kit::{
     Time, Tx,
+    fault::unique_violation,
     id::{Id, OrderId, PaymentId, UserId},
     insert_new,
 };
-use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter,
+};
 
 use super::{
     entities::{adjustment, event, line, order},
@@ -13,7 +17,7 @@ use super::{
     purchases,
 };
 use crate::{
-    domain::{Adjustment, Event, Line, State, Step, Totals, next, totals},
+    domain::{Adjustment, Event, Line, State, Step, Totals, next, saga::has_basket_place, totals},
     error::Error,
 };
 
@@ -70,8 +74,6 @@ impl Record {
     pub fn happen(&mut self, event: Event, note: &str) -> Result<(), Error> {
         let state = next(self.order.state, event)?;
         self.order.state = state;
-        self.order.basket_of = (!self.order.direct && matches!(state, State::Open | State::CheckingOut))
-            .then_some(self.order.user_id);
         if state.is_final() && self.order.user_erased {
             self.order.address = None;
         }
@@ -104,6 +106,12 @@ impl Record {
         self.order.lease_until = until;
     }
 
+    /// It is back among the lines of a basket: neither placed nor priced for a payment any more.
+    pub fn unplace(&mut self) {
+        (self.order.place_time, self.order.expire_time) = (None, None);
+        self.adjustments.retain(|adjustment| !adjustment.is_automatic(AdjustmentType::Fee));
+    }
+
     /// The order has come to rest.
     pub fn rest(&mut self) {
         self.order.step = Step::Idle;
@@ -124,10 +132,14 @@ impl Record {
         }
         self.order.total_minor = totals.map_or(0, |totals| totals.total.minor);
         self.order.currency = totals.map(|totals| totals.total.currency.to_string());
-        self.order.version += 1;
-        self.order.update_time = self.tx.now();
+        let order = &mut self.order;
+        order.basket_of = has_basket_place(order.state, order.step, order.direct).then_some(order.user_id);
+        if self.is_seen() {
+            self.order.version += 1;
+            self.order.update_time = self.tx.now();
+        }
         let tx = &*self.tx;
-        changed(&self.before.order, &self.order).update(tx).await?;
+        changed(&self.before.order, &self.order).update(tx).await.map_err(refused)?;
         self.tx.belongs_to(self.order.user_id).await?;
         self.save_lines().await?;
         self.save_adjustments().await?;
@@ -136,6 +148,24 @@ impl Record {
             write_event(&self.tx, event).await?;
         }
         Ok(View { order: self.order, lines: self.lines, adjustments: self.adjustments })
+    }
+
+    /// Whether a reader of the order sees that it changed: who is at its checkout, and until when, is not shown.
+    fn is_seen(&self) -> bool {
+        let (before, order) = (&self.before.order, &self.order);
+        let unseen = order::Model {
+            basket_of: order.basket_of,
+            direct: order.direct,
+            payment_method: order.payment_method.clone(),
+            attempt: order.attempt,
+            step: order.step,
+            lease_until: order.lease_until,
+            fence: order.fence,
+            claim: order.claim.clone(),
+            expire_time: order.expire_time,
+            ..before.clone()
+        };
+        unseen != *order || self.lines != self.before.lines || self.adjustments != self.before.adjustments
     }
 
     async fn save_lines(&self) -> Result<(), Error> {
@@ -184,6 +214,14 @@ impl Record {
             adjustment::Entity::insert_many(rows).exec_without_returning(tx).await?;
         }
         Ok(())
+    }
+}
+
+/// The unique index on baskets decides who has its user's.
+fn refused(error: DbErr) -> Error {
+    match unique_violation(&error) {
+        Some(what) if what.contains("basket_of") => Error::BasketExists,
+        _ => error.into(),
     }
 }
 

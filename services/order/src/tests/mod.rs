@@ -88,3 +88,26 @@ fn line(article_id: ArticleId, name: &str, quantity: i32) -> Line {
         tax_rate_basis_points: 0,
     }
 }
+
+#[tokio::test]
+async fn an_etag_changes_with_what_is_seen_and_with_nothing_else() {
+    let shop = Shop::open().await;
+    let id = shop.order(UserId::new(), vec![line(ArticleId::new(), "x", 1)], State::Paid).await;
+    let version = async |change: fn(&mut Record)| {
+        let changed = shop.transact(move |tx| async move {
+            let mut record = Record::lock(&tx, id, kit::Scope::All).await?;
+            change(&mut record);
+            Ok(record.save().await?.order)
+        });
+        let changed = changed.await;
+        let stored = store::by_id(shop.db.read(), id, kit::Scope::All).await.unwrap();
+        assert_eq!(changed, stored, "what is answered is what is stored");
+        stored.version
+    };
+    let first = version(|_| {}).await;
+    assert_eq!(version(|record| record.lease(kit::Time(5))).await, first);
+    assert_eq!(version(|record| record.rest()).await, first);
+    assert_eq!(version(|record| record.tell("something")).await, first + 1);
+    assert_eq!(version(|record| record.lines[0].quantity = 2).await, first + 2);
+    assert_eq!(version(|record| record.order.tracking_code = "RR1".to_owned()).await, first + 3);
+}
