@@ -45,6 +45,7 @@ fn amounts(order: &Order) -> Vec<(AdjustmentType, i64)> {
     order.adjustments.iter().map(|it| (it.r#type(), cents(&it.amount))).collect()
 }
 
+/// Covers: order.discount.
 async fn staff_adds_adjustments_and_takes_them_back(setup: Setup) {
     use AdjustmentType::{Discount, Fee, Shipping};
     let mesh = setup.start().await;
@@ -80,6 +81,7 @@ async fn staff_adds_adjustments_and_takes_them_back(setup: Setup) {
     remove(&staff, &order, &order.adjustments[0].id).await.missing();
 }
 
+/// Covers: order.discount.
 async fn a_discount_takes_its_share_of_the_tax_with_it(setup: Setup) {
     let mesh = setup.start().await;
     let (staff, ada) = (mesh.admin().await, mesh.shopper().await);
@@ -101,6 +103,7 @@ async fn a_discount_takes_its_share_of_the_tax_with_it(setup: Setup) {
     assert_eq!(order.lines.iter().map(|it| cents(&it.discount)).sum::<i64>(), -4921);
 }
 
+/// Covers: order.discount.
 async fn a_discount_above_the_total_is_refused_and_changes_nothing(setup: Setup) {
     let mesh = setup.start().await;
     let (staff, ada) = (mesh.admin().await, mesh.shopper().await);
@@ -121,6 +124,7 @@ async fn a_discount_above_the_total_is_refused_and_changes_nothing(setup: Setup)
     assert_eq!(cents(&discount(-500).await.unwrap().total), 0);
 }
 
+/// Covers: order.discount.
 async fn no_later_change_takes_the_total_below_nothing(setup: Setup) {
     let mesh = setup.start().await;
     let (staff, ada) = (mesh.admin().await, mesh.shopper().await);
@@ -154,6 +158,7 @@ async fn no_later_change_takes_the_total_below_nothing(setup: Setup) {
     assert_eq!(cents(&ada.until(&paid.id, OrderState::Paid).await.total), 900);
 }
 
+/// Covers: order.discount, order.adjust.
 async fn what_staff_added_stays_through_checkout_beside_carriage_and_fee(setup: Setup) {
     use AdjustmentType::{Discount, Fee, Shipping};
     let setup = setup
@@ -192,6 +197,7 @@ async fn what_staff_added_stays_through_checkout_beside_carriage_and_fee(setup: 
     assert_eq!((cents(&order.total), amounts(&order).len()), (2000, 4));
 }
 
+/// Covers: order.discount.
 async fn what_costs_nothing_is_paid_without_a_payment(setup: Setup) {
     let mesh = setup.start().await;
     let (staff, ada) = (mesh.admin().await, mesh.shopper().await);
@@ -207,6 +213,7 @@ async fn what_costs_nothing_is_paid_without_a_payment(setup: Setup) {
     staff.until_stock(&article.id, (10, 0, 0)).await;
 }
 
+/// Covers: order.discount, access.
 async fn only_an_open_order_is_adjusted_and_only_by_staff(setup: Setup) {
     let mesh = setup.start().await;
     let (staff, ada) = (mesh.admin().await, mesh.shopper().await);
@@ -232,6 +239,7 @@ async fn only_an_open_order_is_adjusted_and_only_by_staff(setup: Setup) {
     staff.add_adjustment(adjustment("open", AdjustmentType::Fee, 1)).await.missing();
 }
 
+/// Covers: order.discount, bad-input.
 async fn a_bad_adjustment_is_refused_by_its_field(setup: Setup) {
     use AdjustmentType::{Discount, Fee, Shipping, Unspecified};
     let mesh = setup.start().await;

@@ -23,21 +23,23 @@ fn ids(orders: &[Order]) -> Vec<&str> {
     orders.iter().map(|order| order.id.as_str()).collect()
 }
 
+/// Covers: order.export.
 async fn an_export_has_every_order_whole_and_in_the_order_in_which_they_were_made(setup: Setup) {
     let mesh = setup.env("FEIRA_SHIPPING", "4.99 EUR").start().await;
     let (staff, ada, bob) = (mesh.admin().await, mesh.shopper().await, mesh.shopper().await);
     let article = staff.stocked(eur(1000), 50).await;
-    assert!(staff.export(ExportOrdersRequest::default()).await.rest().await.is_empty());
+    assert!(staff.export_orders(ExportOrdersRequest::default()).await.rest().await.is_empty());
     let basket = ada.add(&article.id, 2).await.unwrap();
     let paid = bob.order(&article.id, 1, "sim_approve").await.unwrap();
     bob.until(&paid.id, OrderState::Paid).await;
     staff.add_adjustment(adjustment(&basket.id, AdjustmentType::Discount, -700)).await.unwrap();
-    let exported = staff.export(ExportOrdersRequest::default()).await.rest().await;
+    let exported = staff.export_orders(ExportOrdersRequest::default()).await.rest().await;
     assert_eq!(exported, [staff.see(&basket.id).await, staff.see(&paid.id).await]);
     assert_eq!(exported[0].adjustments.len(), 2, "{exported:#?}");
     assert!(exported.iter().all(|order| order.tax_included.is_some() && !order.lines.is_empty()));
 }
 
+/// Covers: order.export.
 async fn an_export_is_filtered(setup: Setup) {
     let mesh = setup.start().await;
     let (staff, ada, bob) = (mesh.admin().await, mesh.shopper().await, mesh.shopper().await);
@@ -51,7 +53,7 @@ async fn an_export_is_filtered(setup: Setup) {
     let basket = ada.add(&article.id, 1).await.unwrap().body;
     let other = bob.create_order(new_order(&yen.id, 1, "sim_approve")).await.unwrap();
     let other = bob.until(&other.id, OrderState::Paid).await;
-    let export = async |request| staff.export(request).await.rest().await;
+    let export = async |request| staff.export_orders(request).await.rest().await;
     let all_paid = [&paid[0].id, &paid[1].id, &paid[2].id, &other.id];
     assert_eq!(ids(&export(of(&[OrderState::Paid])).await), all_paid);
     assert_eq!(ids(&export(of(&[OrderState::Open, OrderState::Shipped])).await), [&basket.id]);
@@ -67,6 +69,7 @@ async fn an_export_is_filtered(setup: Setup) {
     assert!(export(none).await.is_empty());
 }
 
+/// Covers: order.export.
 async fn an_export_goes_on_after_the_last_order_received(setup: Setup) {
     let mesh = setup.start().await;
     let (staff, ada) = (mesh.admin().await, mesh.shopper().await);
@@ -75,28 +78,36 @@ async fn an_export_goes_on_after_the_last_order_received(setup: Setup) {
         let order = ada.order(&article.id, 1, "sim_decline").await.unwrap();
         ada.at_rest(&order.id).await;
     }
-    let all = staff.export(ExportOrdersRequest::default()).await.rest().await;
+    let all = staff.export_orders(ExportOrdersRequest::default()).await.rest().await;
     assert_eq!(all.len(), 5);
-    let mut first = staff.export(ExportOrdersRequest::default()).await;
+    let mut first = staff.export_orders(ExportOrdersRequest::default()).await;
     let mut received = Vec::new();
     for _ in 0..2 {
         received.push(first.next().await.unwrap().unwrap());
     }
     drop(first);
     let after_id = received.last().unwrap().id.clone();
-    received.extend(staff.export(ExportOrdersRequest { after_id, ..Default::default() }).await.rest().await);
+    received.extend(
+        staff.export_orders(ExportOrdersRequest { after_id, ..Default::default() }).await.rest().await,
+    );
     assert_eq!(received, all);
     let after_id = all.last().unwrap().id.clone();
     assert!(
-        staff.export(ExportOrdersRequest { after_id, ..Default::default() }).await.rest().await.is_empty()
+        staff
+            .export_orders(ExportOrdersRequest { after_id, ..Default::default() })
+            .await
+            .rest()
+            .await
+            .is_empty()
     );
 }
 
+/// Covers: order.export, access, bad-input.
 async fn an_export_is_for_staff_and_well_asked_for(setup: Setup) {
     let mesh = setup.start().await;
     let (staff, ada) = (mesh.admin().await, mesh.shopper().await);
     let refused = async |client: &crate::support::Client, request| {
-        client.export(request).await.next().await.expect("an error").unwrap_err()
+        client.export_orders(request).await.next().await.expect("an error").unwrap_err()
     };
     assert_eq!(refused(&ada, ExportOrdersRequest::default()).await.code, Code::PermissionDenied);
     assert_eq!(refused(&mesh.client(), ExportOrdersRequest::default()).await.code, Code::Unauthenticated);
@@ -120,6 +131,7 @@ async fn an_export_is_for_staff_and_well_asked_for(setup: Setup) {
     staff.list_orders(upside_down).await.names("placed_after");
 }
 
+/// Covers: order.export.
 async fn an_export_as_server_sent_events_resumes_by_itself(setup: Setup) {
     let mesh = setup.over(Edge::Rest).start().await;
     let (staff, ada) = (mesh.admin().await, mesh.shopper().await);
@@ -128,7 +140,7 @@ async fn an_export_as_server_sent_events_resumes_by_itself(setup: Setup) {
         let order = ada.order(&article.id, 1, "sim_decline").await.unwrap();
         ada.at_rest(&order.id).await;
     }
-    let all = staff.export(ExportOrdersRequest::default()).await.rest().await;
+    let all = staff.export_orders(ExportOrdersRequest::default()).await.rest().await;
     let path = "/v1/orders:export?state=ORDER_STATE_AWAITING_PAYMENT";
     let events = staff.server_sent(path, None, usize::MAX).await;
     let received = events.iter().map(|(id, _, _)| id.as_str()).collect::<Vec<_>>();
@@ -139,6 +151,7 @@ async fn an_export_as_server_sent_events_resumes_by_itself(setup: Setup) {
     assert_eq!(rest, events[1..]);
 }
 
+/// Covers: order.export.
 async fn an_export_of_many_pages_is_whole(setup: Setup) {
     let mesh = setup.start().await;
     let (staff, ada) = (mesh.admin().await, mesh.shopper().await);
@@ -156,6 +169,6 @@ async fn an_export_of_many_pages_is_whole(setup: Setup) {
     let page = ListOrdersRequest { page_size: 1000, ..Default::default() };
     let mut listed = ada.list_orders(page).await.unwrap().body.orders;
     listed.reverse();
-    let exported = staff.export(ExportOrdersRequest::default()).await.rest().await;
+    let exported = staff.export_orders(ExportOrdersRequest::default()).await.rest().await;
     assert_eq!((ids(&exported), exported.len()), (ids(&listed), 210));
 }

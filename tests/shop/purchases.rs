@@ -2,7 +2,7 @@
 
 use contracts::{
     article::{Article, UpdateArticleRequest},
-    order::{ListPurchasesRequest, Order, OrderLine, OrderState, Purchase},
+    order::{DeliverOrderRequest, ListPurchasesRequest, Order, OrderLine, OrderState, Purchase},
 };
 
 use crate::support::{Client, Code, Refused, Setup, at_once, eur, shop::new_order, until};
@@ -23,6 +23,7 @@ fn quantities(purchases: &[Purchase]) -> Vec<(&str, i32)> {
     purchases.iter().map(|it| (it.article_id.as_str(), it.quantity)).collect()
 }
 
+/// Covers: order.purchases.
 async fn purchases_are_what_paid_orders_hold_the_last_first(setup: Setup) {
     let mesh = setup.start().await;
     let (staff, ada) = (mesh.admin().await, mesh.shopper().await);
@@ -47,7 +48,7 @@ async fn purchases_are_what_paid_orders_hold_the_last_first(setup: Setup) {
     let second = ada.order(&tea.id, 5, "sim_approve").await.unwrap();
     let second = ada.until(&second.id, OrderState::Paid).await;
     staff.ship(&second.id).await.unwrap();
-    staff.deliver(&second.id).await.unwrap();
+    staff.deliver_order(DeliverOrderRequest { id: second.id.clone(), ..Default::default() }).await.unwrap();
     let bought = purchases(&ada, "me").await;
     assert_eq!(quantities(&bought), [(tea.id.as_str(), 7), (cup.id.as_str(), 3)]);
     assert_eq!((bought[0].name.as_str(), bought[0].code.as_str()), ("Green tea", tea.code.as_str()));
@@ -55,6 +56,7 @@ async fn purchases_are_what_paid_orders_hold_the_last_first(setup: Setup) {
     assert_eq!(purchases(&staff, &ada.user.id).await, bought);
 }
 
+/// Covers: order.purchases.
 async fn a_cancelled_order_is_no_purchase(setup: Setup) {
     let mesh = setup.start().await;
     let (staff, ada) = (mesh.admin().await, mesh.shopper().await);
@@ -88,6 +90,7 @@ async fn a_cancelled_order_is_no_purchase(setup: Setup) {
     assert!(seen().await.is_empty());
 }
 
+/// Covers: order.purchases.
 async fn purchases_are_read_page_by_page_by_their_owner_and_staff(setup: Setup) {
     let mesh = setup.start().await;
     let (staff, ada, eve) = (mesh.admin().await, mesh.shopper().await, mesh.shopper().await);
@@ -127,6 +130,7 @@ async fn purchases_are_read_page_by_page_by_their_owner_and_staff(setup: Setup) 
     staff.list_purchases(foreign).await.names("page_token");
 }
 
+/// Covers: order.purchases.
 async fn orders_paid_and_cancelled_at_once_are_counted_exactly(setup: Setup) {
     let mesh = setup.start().await;
     let (staff, ada) = (mesh.admin().await, mesh.shopper().await);

@@ -68,6 +68,7 @@ async fn waiting(ada: &Shopper, article: &str) -> Order {
     .await
 }
 
+/// Covers: order.reopen.
 async fn a_reopened_order_is_the_basket_again_its_money_and_stock_given_back(setup: Setup) {
     let setup = setup.env("FEIRA_PAYMENT_TYPES", "1=simulated;2=simulated,flat=0.50 EUR");
     let mesh = setup.start().await;
@@ -104,6 +105,7 @@ async fn a_reopened_order_is_the_basket_again_its_money_and_stock_given_back(set
     assert_eq!(staff.stock(&article.id).await, (8, 0, 2));
 }
 
+/// Covers: order.reopen.
 async fn an_order_placed_in_one_call_becomes_the_basket(setup: Setup) {
     let mesh = setup.start().await;
     let (staff, ada) = (mesh.admin().await, mesh.shopper().await);
@@ -127,6 +129,7 @@ async fn an_order_placed_in_one_call_becomes_the_basket(setup: Setup) {
     staff.until_stock(&article.id, (8, 0, 2)).await;
 }
 
+/// Covers: order.reopen.
 async fn another_basket_is_not_pushed_aside(setup: Setup) {
     let mesh = setup.start().await;
     let (staff, ada) = (mesh.admin().await, mesh.shopper().await);
@@ -146,6 +149,7 @@ async fn another_basket_is_not_pushed_aside(setup: Setup) {
     ada.until(&order.id, OrderState::Paid).await;
 }
 
+/// Covers: order.reopen.
 async fn only_an_order_that_waits_for_its_payment_is_reopened(setup: Setup) {
     let mesh = setup.start().await;
     let (staff, ada, eve) = (mesh.admin().await, mesh.shopper().await, mesh.shopper().await);
@@ -177,6 +181,7 @@ async fn only_an_order_that_waits_for_its_payment_is_reopened(setup: Setup) {
     illegal(&ada, &order.id, OrderState::Cancelled).await;
 }
 
+/// Covers: order.reopen.
 async fn what_staff_added_stays_through_reopening(setup: Setup) {
     let mesh = setup.env("FEIRA_SHIPPING", "4.99 EUR").start().await;
     let (staff, ada) = (mesh.admin().await, mesh.shopper().await);
@@ -194,6 +199,7 @@ async fn what_staff_added_stays_through_reopening(setup: Setup) {
     assert_eq!(cents(&staff.remove_adjustment(request).await.unwrap().total), 2499);
 }
 
+/// Covers: order.reopen, idempotency.
 async fn a_repeat_of_a_reopening_is_answered_as_it_was(setup: Setup) {
     let mesh = setup.start().await;
     let (staff, ada) = (mesh.admin().await, mesh.shopper().await);
@@ -210,6 +216,7 @@ async fn a_repeat_of_a_reopening_is_answered_as_it_was(setup: Setup) {
     assert_eq!(ada.see(&order.id).await.state(), OrderState::Paid);
 }
 
+/// Covers: order.reopen.
 async fn an_order_whose_payment_is_not_known_is_not_reopened(setup: Setup) {
     let mesh = setup.env("FEIRA_PROVIDER_POLL_INTERVAL", "100ms").start().await;
     let (staff, ada) = (mesh.admin().await, mesh.shopper().await);
@@ -229,6 +236,7 @@ async fn an_order_whose_payment_is_not_known_is_not_reopened(setup: Setup) {
     reopen(&ada, &order.id).await.refused(Code::FailedPrecondition, "ILLEGAL_STATE");
 }
 
+/// Covers: order.reopen.
 async fn money_captured_before_the_void_makes_the_order_paid(setup: Setup) {
     let mesh = setup.start().await;
     let (staff, ada) = (mesh.admin().await, mesh.shopper().await);
@@ -265,6 +273,7 @@ async fn money_captured_before_the_void_makes_the_order_paid(setup: Setup) {
     }
 }
 
+/// Covers: order.reopen.
 async fn a_reopening_that_takes_long_is_answered_in_time_and_goes_on(setup: Setup) {
     let mesh = setup.start().await;
     let (staff, ada) = (mesh.admin().await, mesh.shopper().await);
@@ -284,6 +293,7 @@ async fn a_reopening_that_takes_long_is_answered_in_time_and_goes_on(setup: Setu
     staff.until_stock(&article.id, (10, 0, 0)).await;
 }
 
+/// Covers: order.reopen, mesh.crash.
 async fn a_reopening_goes_on_after_a_kill(setup: Setup) {
     let mut mesh = setup.start().await;
     let (staff, ada) = (mesh.admin().await, mesh.shopper().await);
@@ -312,6 +322,7 @@ async fn a_reopening_goes_on_after_a_kill(setup: Setup) {
     assert!(repeat.replayed() && repeat.state() == OrderState::Open, "{repeat:?}");
 }
 
+/// Covers: order.reopen, mesh.down.
 async fn without_payment_nothing_is_reopened(setup: Setup) {
     let mut mesh = setup.split().start().await;
     let (staff, ada) = (mesh.admin().await, mesh.shopper().await);

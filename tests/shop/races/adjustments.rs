@@ -13,6 +13,7 @@ on_every_database!(
     a_discount_against_a_checkout_is_charged_as_the_order_says,
 );
 
+/// Covers: order.discount.
 async fn of_twenty_discounts_at_once_only_so_many_as_the_total_bears_are_given(setup: Setup) {
     let mesh = setup.start().await;
     let (staff, ada) = (mesh.admin().await, mesh.shopper().await);
@@ -28,6 +29,7 @@ async fn of_twenty_discounts_at_once_only_so_many_as_the_total_bears_are_given(s
     assert_eq!((basket.adjustments.len(), cents(&basket.total)), (3, 100));
 }
 
+/// Covers: order.discount.
 async fn a_discount_against_a_checkout_is_charged_as_the_order_says(setup: Setup) {
     let mesh = setup.start().await;
     let (staff, ada) = (mesh.admin().await, mesh.shopper().await);

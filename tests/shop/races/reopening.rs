@@ -41,6 +41,7 @@ async fn settled(ada: &Client, order: &Order) {
     .await;
 }
 
+/// Covers: order.reopen.
 async fn an_order_reopened_twenty_times_at_once_is_reopened_once(setup: Setup) {
     let mesh = setup.start().await;
     let (staff, ada) = (mesh.admin().await, mesh.shopper().await);
@@ -68,6 +69,7 @@ async fn an_order_reopened_twenty_times_at_once_is_reopened_once(setup: Setup) {
     assert!(answers.iter().filter(|it| !it.replayed()).count() <= 1);
 }
 
+/// Covers: order.reopen.
 async fn of_two_orders_and_a_first_line_one_becomes_the_basket(setup: Setup) {
     let mesh = setup.start().await;
     let staff = mesh.admin().await;
@@ -97,6 +99,7 @@ async fn of_two_orders_and_a_first_line_one_becomes_the_basket(setup: Setup) {
     staff.until_stock(&article.id, (100, 0, 0)).await;
 }
 
+/// Covers: order.reopen.
 async fn reopening_against_paying_ends_open_or_paid_and_never_both(setup: Setup) {
     let mesh = setup.start().await;
     let (staff, ada) = (mesh.admin().await, mesh.shopper().await);
@@ -125,6 +128,7 @@ async fn reopening_against_paying_ends_open_or_paid_and_never_both(setup: Setup)
     }
 }
 
+/// Covers: order.reopen.
 async fn reopening_against_cancelling_gives_everything_back_once(setup: Setup) {
     let mesh = setup.start().await;
     let (staff, ada) = (mesh.admin().await, mesh.shopper().await);
@@ -143,6 +147,7 @@ async fn reopening_against_cancelling_gives_everything_back_once(setup: Setup) {
     }
 }
 
+/// Covers: order.reopen.
 async fn reopening_against_expiry_ends_open_or_expired(setup: Setup) {
     let mesh = setup.env("FEIRA_PAYMENT_WINDOW", "2").start().await;
     let (staff, ada) = (mesh.admin().await, mesh.shopper().await);
@@ -169,6 +174,7 @@ async fn reopening_against_expiry_ends_open_or_expired(setup: Setup) {
     }
 }
 
+/// Covers: order.reopen.
 async fn reopening_against_the_bank_keeps_no_money_for_an_open_order(setup: Setup) {
     let mesh = setup.env("FEIRA_PROVIDER_POLL_INTERVAL", "50ms").start().await;
     let (staff, ada) = (mesh.admin().await, mesh.shopper().await);

@@ -53,7 +53,7 @@ impl Client {
     }
 
     /// Exports orders: at the REST edge, by NDJSON.
-    pub async fn export(&self, request: ExportOrdersRequest) -> Messages<Order> {
+    pub async fn export_orders(&self, request: ExportOrdersRequest) -> Messages<Order> {
         match self.edge {
             Edge::Grpc => {
                 let mut client = OrderServiceClient::new(self.channel("feira.order.v1"));
