@@ -16,6 +16,7 @@
 mod amount;
 mod api;
 mod event;
+mod find;
 mod object;
 mod options;
 #[cfg(test)]
@@ -36,24 +37,16 @@ pub use options::StripeOptions;
 use self::{
     api::{Api, Problem},
     event::SIGNATURE,
-    object::{Intent, List, PAYMENT_ID, REFUND_ID, Refund, is_id, name},
+    find::{SEND_WITHIN, never, uncertain, uncertain_failure},
+    object::{Intent, Refund, is_id, name},
 };
 use super::{
     Capabilities, Charge, Failure, Outcome, Provider, ProviderEvent, Rejection, Standing, Told, signature,
     single,
 };
-use crate::domain::PROVIDER_UNAVAILABLE;
 
 /// The provider's name in configuration.
 pub const NAME: &str = "stripe";
-/// For how long after its payment was made a charge is sent.
-const SEND_WITHIN: Duration = Duration::from_secs(3600);
-/// For how long after that the search may not find it yet.
-const SEARCH_LAG: Duration = Duration::from_secs(3600);
-/// Stripe's clock and ours are not further apart.
-const CLOCKS_DIFFER: Duration = Duration::from_secs(300);
-/// So many pages of a hundred charges are looked through for ours.
-const MOST_PAGES: usize = 50;
 /// After this long Stripe may have forgotten a key.
 const KEYS_LAST: Duration = Duration::from_secs(23 * 3600);
 
@@ -107,78 +100,6 @@ impl Stripe {
         form
     }
 
-    /// How a charge stands whose id is known.
-    async fn look(&self, reference: &str) -> Outcome {
-        match self.api.get::<Intent>(&format!("/v1/payment_intents/{reference}"), &[]).await {
-            Ok(intent) => told(&intent),
-            // Never "there is none": it was there.
-            Err(Problem::Refused { status, .. }) => Err(unknown(format!(
-                "answered {status} about a charge of its own: is the key another account's?"
-            ))),
-            Err(problem) => Err(problem.into()),
-        }
-    }
-
-    /// The charge that has our payment's id in its metadata; none, where that is not certain yet.
-    async fn search(&self, charge: &Charge) -> Result<Option<Told>, Failure> {
-        let id = charge.payment_id.to_string();
-        let query = [("query", format!("metadata['{PAYMENT_ID}']:'{id}'")), ("limit", "10".to_owned())];
-        let age = self.clock.now().since(charge.create_time);
-        let found = match self.api.get::<List<Intent>>("/v1/payment_intents/search", &query).await {
-            Ok(found) => {
-                let ours = |intent: &&Intent| intent.metadata.get(PAYMENT_ID) == Some(&id);
-                // The key makes it one. Were it more all the same, what holds money counts.
-                found.data.iter().filter(ours).filter_map(Intent::told).max_by_key(weight)
-            }
-            // Some accounts have no search. While it may be sent again, that finds it.
-            Err(Problem::Refused { .. }) if age < SEND_WITHIN => None,
-            Err(Problem::Refused { .. }) => self.list(charge).await?,
-            Err(problem) => return Err(uncertain(problem)),
-        };
-        match found {
-            // The search is behind with changes too.
-            Some(told) => self.look(&told.reference).await.map(Some).map_err(uncertain_failure),
-            None => Ok((age >= SEND_WITHIN + SEARCH_LAG).then(never)),
-        }
-    }
-
-    /// The charge that has our payment's id in its metadata, from the list of those that were made when it
-    /// was sent. The list, unlike the search, is never behind.
-    async fn list(&self, charge: &Charge) -> Result<Option<Told>, Failure> {
-        let id = charge.payment_id.to_string();
-        let (from, to) =
-            (charge.create_time - CLOCKS_DIFFER, charge.create_time + SEND_WITHIN + CLOCKS_DIFFER);
-        let mut query = vec![
-            ("created[gte]", from.seconds().to_string()),
-            ("created[lte]", to.seconds().to_string()),
-            ("limit", "100".to_owned()),
-        ];
-        for _ in 0..MOST_PAGES {
-            let page: List<Intent> = self.api.get("/v1/payment_intents", &query).await.map_err(uncertain)?;
-            let ours = |intent: &&Intent| intent.metadata.get(PAYMENT_ID) == Some(&id);
-            match page.data.iter().find(ours) {
-                Some(intent) => return told(intent).map(Some),
-                None if !page.has_more => return Ok(None),
-                None => {}
-            }
-            let Some(last) = page.data.last() else { return Ok(None) };
-            query.truncate(3);
-            query.push(("starting_after", last.id.clone()));
-        }
-        Err(unknown("there are too many charges to find ours".to_owned()))
-    }
-
-    /// The id of a charge that exists.
-    async fn reference(&self, charge: &Charge) -> Result<String, Failure> {
-        if is_id(&charge.reference) {
-            return Ok(charge.reference.clone());
-        }
-        match self.search(charge).await? {
-            Some(told) if !told.reference.is_empty() => Ok(told.reference),
-            _ => Err(Failure::NotSent { problem: "the charge's id is not known".to_owned() }),
-        }
-    }
-
     /// Captures or cancels.
     async fn change(&self, key: &str, charge: &Charge, verb: &str) -> Outcome {
         let reference = self.reference(charge).await?;
@@ -195,17 +116,6 @@ impl Stripe {
                 Err(Failure::Refused { reason, told: self.look(&reference).await.ok() })
             }
             Err(failure) => Err(failure),
-        }
-    }
-
-    /// A refund under our id, where Stripe has it: its list, unlike its search, is never behind.
-    async fn find_refund(&self, key: &str, reference: &str) -> Result<Option<Refund>, Failure> {
-        let query = [("payment_intent", reference.to_owned()), ("limit", "100".to_owned())];
-        let list: List<Refund> = self.api.get("/v1/refunds", &query).await.map_err(uncertain)?;
-        let ours = |refund: &Refund| refund.metadata.get(REFUND_ID).is_some_and(|id| id == key);
-        match list.data.into_iter().find(ours) {
-            None if list.has_more => Err(unknown("there are too many refunds to find ours".to_owned())),
-            found => Ok(found),
         }
     }
 
@@ -349,19 +259,6 @@ fn unknown(problem: String) -> Failure {
     Failure::Unknown { problem }
 }
 
-/// Of a charge that may well exist: whatever goes wrong while it is looked for, nothing is certain.
-fn uncertain(problem: Problem) -> Failure {
-    uncertain_failure(problem.into())
-}
-
-fn uncertain_failure(failure: Failure) -> Failure {
-    match failure {
-        Failure::Refused { reason: problem, .. }
-        | Failure::NotSent { problem }
-        | Failure::Unknown { problem } => unknown(problem),
-    }
-}
-
 /// Stripe charges nothing under a minimum; nothing to pay needs no Stripe.
 fn is_free(charge: &Charge) -> bool {
     charge.amount.minor == 0
@@ -371,24 +268,8 @@ fn free(standing: Standing) -> Told {
     Told { reference: String::new(), standing }
 }
 
-/// A charge that Stripe never made, and never will.
-fn never() -> Told {
-    let standing = Standing::Declined { reason: PROVIDER_UNAVAILABLE.to_owned() };
-    Told { reference: String::new(), standing }
-}
-
 fn not_exact() -> Failure {
     Failure::Refused { reason: "AMOUNT_NOT_SUPPORTED".to_owned(), told: None }
-}
-
-/// How much it matters which of several charges is ours.
-fn weight(told: &Told) -> u8 {
-    match told.standing {
-        Standing::Captured => 3,
-        Standing::Authorized => 2,
-        Standing::Working | Standing::Waiting { .. } => 1,
-        Standing::Declined { .. } | Standing::Voided => 0,
-    }
 }
 
 /// When a refund was made, from its id, which is its key.
