@@ -27,6 +27,8 @@ mod purchases;
 mod races;
 mod reopening;
 mod spacecash;
+mod stripe;
+mod stripe_events;
 mod telemetry;
 mod users;
 mod watching;

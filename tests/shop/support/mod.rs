@@ -14,6 +14,7 @@ pub mod setup;
 pub mod shop;
 pub mod smtp;
 pub mod spacecash;
+pub mod stripe;
 pub mod transcode;
 pub mod wait;
 pub mod watch;
