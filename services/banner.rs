@@ -17,6 +17,11 @@ pub fn print(text: &str) {
     let _ = stdout().write_all(text.as_bytes()).and_then(|()| stdout().flush());
 }
 
+/// Standard error, for people.
+pub fn tell(text: &str) {
+    let _ = stderr().write_all(text.as_bytes());
+}
+
 /// Why the program ends, in one line.
 pub fn complain(error: &Error) {
     let line = error.to_string().replace('\n', " ");

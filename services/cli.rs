@@ -13,6 +13,7 @@ use crate::{
     error::Error,
     health::HealthCheck,
     migrate::Migrate,
+    seed::Seed,
     settings::Settings,
 };
 
@@ -44,6 +45,11 @@ pub enum Command {
     Migrate(Migrate),
     /// Ask a running process whether it serves, for containers: exit code 0 if it does, else 1
     Health(HealthCheck),
+    /// Make a demo shop: a catalogue, shoppers, orders
+    ///
+    /// The same number makes the same shop. Broken off and started again, it goes on; what is there already is
+    /// not made twice.
+    Seed(Box<Seed>),
 }
 
 /// Runs roles.
@@ -83,7 +89,7 @@ pub fn parse(mut arguments: Vec<OsString>) -> Result<Parsed, Error> {
     if serves_by_default(arguments.get(1).map(OsString::as_os_str)) {
         arguments.insert(arguments.len().min(1), "serve".into());
     }
-    let mut command = without_empty_variables(Cli::command());
+    let mut command = without_empty_variables(quiet_seed(Cli::command()));
     let variables = std::env::vars_os().filter(|(_, value)| !value.is_empty());
     if let Some(problem) = mistyped(variables.filter_map(|(name, _)| name.into_string().ok()), &command) {
         return Err(Error::Usage(problem));
@@ -111,8 +117,19 @@ pub fn parse(mut arguments: Vec<OsString>) -> Result<Parsed, Error> {
             serve.settings.check()?;
             Ok(Parsed::Command(Command::Serve(serve)))
         }
+        (Command::Seed(mut seed), Some((_, matches))) => {
+            prefer_one(&mut seed.settings, matches)?;
+            seed.check()?;
+            Ok(Parsed::Command(Command::Seed(seed)))
+        }
         (command, _) => Ok(Parsed::Command(command)),
     }
+}
+
+/// Whoever seeds wants to see how far it is, not every line that serving logs.
+fn quiet_seed(command: clap::Command) -> clap::Command {
+    command
+        .mut_subcommand("seed", |seed| seed.mut_arg("log_level", |argument| argument.default_value("warn")))
 }
 
 /// `feira` and `feira --flag` mean `feira serve`.

@@ -9,6 +9,7 @@ mod error;
 mod health;
 mod migrate;
 mod roles;
+mod seed;
 mod serve;
 mod settings;
 
@@ -48,6 +49,7 @@ fn execute(command: Command) -> Result<(), Error> {
             Command::Serve(serve) => serve::serve(serve.settings).await,
             Command::Migrate(migrate) => migrate::migrate(migrate).await,
             Command::Health(health) => health::health(health).await,
+            Command::Seed(seed) => seed::seed(*seed).await,
         }
     });
     runtime.shutdown_timeout(STOP);

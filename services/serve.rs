@@ -58,18 +58,20 @@ pub async fn serve(settings: Settings) -> Result<(), Error> {
 }
 
 /// The signals that end a process.
-struct Signals {
+pub struct Signals {
     terminate: Signal,
     interrupt: Signal,
 }
 
 impl Signals {
-    fn catch() -> Result<Self, Error> {
+    /// Catches them from now on.
+    pub fn catch() -> Result<Self, Error> {
         let catch = |kind| signal(kind).map_err(Error::other);
         Ok(Self { terminate: catch(SignalKind::terminate())?, interrupt: catch(SignalKind::interrupt())? })
     }
 
-    async fn next(&mut self) {
+    /// Waits for one.
+    pub async fn next(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
@@ -118,21 +120,23 @@ async fn open(address: &str, flag: &'static str, protocol: Protocol) -> Result<L
 }
 
 /// All gRPC services of the process, behind the layers that every call passes.
-type Services = Front<EndStreams<Routes>>;
+pub type Services = Front<EndStreams<Routes>>;
 
 /// The roles of this process, running.
-struct Process {
-    services: Services,
+pub struct Process {
+    pub services: Services,
     /// The REST interface, where the gateway runs here.
     edge: Option<Router>,
     databases: Vec<Db>,
     health: Health,
     tasks: Tasks,
-    admin_password: Option<user::Secret>,
+    /// The first administrator's password, where it was generated just now.
+    pub admin_password: Option<user::Secret>,
 }
 
 impl Process {
-    async fn start(settings: &Settings) -> Result<Self, Error> {
+    /// Opens the databases and starts the roles that the settings name, ports aside.
+    pub async fn start(settings: &Settings) -> Result<Self, Error> {
         let here = settings.process.roles.get();
         let secrets = Secrets::get(settings)?;
         let databases =
@@ -175,7 +179,7 @@ impl Process {
 
     /// Says that it leaves, lets calls under way end, stops background work, closes the databases: in the
     /// time that the settings give.
-    async fn drain(
+    pub async fn drain(
         &self,
         settings: &Settings,
         stop: CancellationToken,

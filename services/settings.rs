@@ -211,7 +211,8 @@ fn address(text: &str) -> Result<String, String> {
     }
 }
 
-fn role_url(text: &str) -> Result<String, String> {
+/// A URL under which a role is found.
+pub fn role_url(text: &str) -> Result<String, String> {
     match Url::parse(text) {
         Ok(url) if url.scheme() != "http" => Err("must begin with http://".to_owned()),
         Ok(url) if url.path() != "/" || url.query().is_some() || !url.username().is_empty() => {

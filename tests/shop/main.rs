@@ -26,6 +26,7 @@ mod program;
 mod purchases;
 mod races;
 mod reopening;
+mod seed;
 mod spacecash;
 mod stripe;
 mod stripe_events;
