@@ -1,5 +1,6 @@
 //! What users have bought: a row per user and article.
 
+use kit::migration::Steps;
 use sea_orm_migration::{prelude::*, schema::*};
 
 pub struct Migration;
@@ -13,6 +14,7 @@ impl MigrationName for Migration {
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let manager = &Steps::of(manager);
         let table = Table::create()
             .table("order_purchases")
             .col(uuid("user_id"))
@@ -40,6 +42,6 @@ impl MigrationTrait for Migration {
              ROW_NUMBER() OVER (PARTITION BY o.user_id, l.article_id ORDER BY o.place_time DESC) AS newest \
              FROM orders o JOIN order_lines l ON l.order_id = o.id \
              WHERE o.state IN (4, 5, 6) AND o.place_time IS NOT NULL) bought WHERE newest = 1";
-        manager.get_connection().execute_unprepared(bought).await.map(|_| ())
+        manager.write(bought).await
     }
 }
