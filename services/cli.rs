@@ -15,6 +15,8 @@ use crate::{
     migrate::Migrate,
     seed::Seed,
     settings::Settings,
+    status::Status,
+    verify::Verify,
 };
 
 /// An open shop back office: users, articles, orders and payments over gRPC and REST, in one binary.
@@ -25,7 +27,7 @@ use crate::{
 #[derive(Parser, Debug)]
 #[command(name = "feira", version, propagate_version = true, subcommand_required = true)]
 #[command(
-    after_help = "Exit codes: 0 fine, 1 failed, 2 usage or configuration, 3 cannot listen, 4 database or schema"
+    after_help = "Exit codes: 0 fine, 1 failed, 2 usage or configuration, 3 cannot listen, 4 database or schema, 5 violations found"
 )]
 struct Cli {
     #[command(subcommand)]
@@ -42,7 +44,7 @@ pub enum Command {
     /// one at once.
     Serve(Box<Serve>),
     /// Show and apply what is missing of the databases' schemas; `serve` does so by itself
-    Migrate(Migrate),
+    Migrate(Box<Migrate>),
     /// Ask a running process whether it serves, for containers: exit code 0 if it does, else 1
     Health(HealthCheck),
     /// Make a demo shop: a catalogue, shoppers, orders
@@ -50,6 +52,16 @@ pub enum Command {
     /// The same number makes the same shop. Broken off and started again, it goes on; what is there already is
     /// not made twice.
     Seed(Box<Seed>),
+    /// Show what runs: every process of every role, where it is and where its database is
+    ///
+    /// Asks the mesh service as the operator, who is known by the mesh secret. Exit code 1 where something is
+    /// not healthy, or nobody answers.
+    Status(Box<Status>),
+    /// Check that stock and money add up, over all services, while they run
+    ///
+    /// Asks the mesh service as the operator, who is known by the mesh secret. Exit code 5 where an equation
+    /// does not hold, 1 where nobody answers.
+    Verify(Box<Verify>),
 }
 
 /// Runs roles.
@@ -185,9 +197,9 @@ fn prefer_one(settings: &mut Settings, matches: &ArgMatches) -> Result<(), Error
         Ok(file > text)
     };
     if file_counts("mesh_secret")? {
-        settings.secrets.mesh_secret = None;
+        settings.secrets.mesh.mesh_secret = None;
     } else {
-        settings.secrets.mesh_secret_file = None;
+        settings.secrets.mesh.mesh_secret_file = None;
     }
     if file_counts("stripe_secret_key")? {
         settings.payment.stripe.stripe_secret_key = None;

@@ -11,7 +11,7 @@ use kit::{Role, identity::MeshSecret};
 
 use crate::{
     error::Error,
-    settings::{self, Settings},
+    settings::{self, Settings, SharedSecret},
 };
 
 const MESH_SECRET: &str = "mesh.secret";
@@ -30,21 +30,28 @@ impl Secrets {
     /// Reads them, and generates those that nobody gave.
     pub fn get(settings: &Settings) -> Result<Self, Error> {
         let roles = settings.process.roles.get();
-        let folder = &settings.process.data.path;
-        let given = (&settings.secrets.mesh_secret, &settings.secrets.mesh_secret_file);
-        let mesh = match given {
-            (Some(secret), _) => settings::mesh_secret("FEIRA_MESH_SECRET", secret.expose())?,
-            (None, Some(file)) => {
-                settings::mesh_secret("FEIRA_MESH_SECRET_FILE", &read("FEIRA_MESH_SECRET_FILE", file)?)?
-            }
-            (None, None) => {
-                let file = generated(folder, MESH_SECRET)?;
-                settings::mesh_secret(&file.display().to_string(), &read("--data-dir", &file)?)?
-            }
-        };
+        if !settings.secrets.mesh.is_given() {
+            generated(&settings.process.data.path, MESH_SECRET)?;
+        }
+        let mesh = mesh_secret(&settings.secrets.mesh, &settings.process.data.path)?;
         let wrapping_key = roles.contains(&Role::User).then(|| wrapping_key(settings)).transpose()?;
-        Ok(Self { mesh: MeshSecret::new(&mesh), wrapping_key })
+        Ok(Self { mesh, wrapping_key })
     }
+}
+
+/// The mesh secret, as it was given or as it is in the data folder.
+pub fn mesh_secret(given: &SharedSecret, folder: &Path) -> Result<MeshSecret, Error> {
+    let text = match (&given.mesh_secret, &given.mesh_secret_file) {
+        (Some(secret), _) => settings::mesh_secret("FEIRA_MESH_SECRET", secret.expose())?,
+        (None, Some(file)) => {
+            settings::mesh_secret("FEIRA_MESH_SECRET_FILE", &read("FEIRA_MESH_SECRET_FILE", file)?)?
+        }
+        (None, None) => {
+            let file = folder.join(MESH_SECRET);
+            settings::mesh_secret(&file.display().to_string(), &read("--data-dir", &file)?)?
+        }
+    };
+    Ok(MeshSecret::new(&text))
 }
 
 fn wrapping_key(settings: &Settings) -> Result<[u8; 32], Error> {

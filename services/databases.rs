@@ -41,6 +41,9 @@ pub struct Databases {
     /// Database of the payment service
     #[arg(long, env = "FEIRA_PAYMENT_DATABASE_URL", value_name = "URL")]
     payment_database_url: Option<String>,
+    /// Database of the mesh service
+    #[arg(long, env = "FEIRA_MESH_DATABASE_URL", value_name = "URL")]
+    mesh_database_url: Option<String>,
 
     /// Connections to a database at the most, for each role
     #[arg(long, env = "FEIRA_DATABASE_CONNECTIONS", value_name = "COUNT", default_value_t = 16,
@@ -60,6 +63,7 @@ impl Databases {
             Role::Article => ("--article-database-url", &self.article_database_url),
             Role::Order => ("--order-database-url", &self.order_database_url),
             Role::Payment => ("--payment-database-url", &self.payment_database_url),
+            Role::Mesh => ("--mesh-database-url", &self.mesh_database_url),
             Role::Gateway => return Err(Error::usage("the role gateway has no database")),
         };
         match (&self.database_url, own) {

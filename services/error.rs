@@ -23,6 +23,9 @@ pub enum Error {
     /// It was asked, and the answer is no.
     #[error("{0}")]
     Unhealthy(String),
+    /// So many equations do not hold.
+    #[error("the audit found {0} violations")]
+    Violations(usize),
     /// Anything else.
     #[error("{0}")]
     Other(String),
@@ -51,6 +54,7 @@ impl Error {
                 (_, Code::Unavailable) => 4,
                 _ => 1,
             },
+            Error::Violations(_) => 5,
             Error::Unhealthy(_) | Error::Other(_) => 1,
         })
     }

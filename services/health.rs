@@ -61,7 +61,7 @@ pub async fn health(check: HealthCheck) -> Result<(), Error> {
 }
 
 /// How a port that this machine listens on is reached from it.
-fn url_of(listen: &str) -> Result<String, Error> {
+pub fn url_of(listen: &str) -> Result<String, Error> {
     let (host, port) =
         listen.rsplit_once(':').ok_or_else(|| Error::usage("--grpc-listen: must be a host and a port"))?;
     if port == "0" {

@@ -7,11 +7,15 @@ mod data;
 mod databases;
 mod error;
 mod health;
+mod instances;
 mod migrate;
+mod operator;
 mod roles;
 mod seed;
 mod serve;
 mod settings;
+mod status;
+mod verify;
 
 use std::{ffi::OsString, process::ExitCode, time::Duration};
 
@@ -47,9 +51,11 @@ fn execute(command: Command) -> Result<(), Error> {
     let done = runtime.block_on(async {
         match command {
             Command::Serve(serve) => serve::serve(serve.settings).await,
-            Command::Migrate(migrate) => migrate::migrate(migrate).await,
+            Command::Migrate(migrate) => migrate::migrate(*migrate).await,
             Command::Health(health) => health::health(health).await,
             Command::Seed(seed) => seed::seed(*seed).await,
+            Command::Status(status) => status::status(*status).await,
+            Command::Verify(verify) => verify::verify(*verify).await,
         }
     });
     runtime.shutdown_timeout(STOP);

@@ -1,6 +1,6 @@
 //! The table of roles: whom each calls, its schema, and how it starts.
 
-use kit::{Context, Db, Fault, Role, Service, db::OpenError, payment_types::PaymentTypes};
+use kit::{Context, Db, Fault, Role, Service, db::OpenError, instance::Pace, payment_types::PaymentTypes};
 use sea_orm_migration::MigratorTrait;
 
 use crate::settings::Settings;
@@ -12,7 +12,9 @@ pub fn calls(role: Role) -> &'static [Role] {
         Role::User => &[],
         Role::Article | Role::Payment => &[Role::User],
         Role::Order => &[Role::User, Role::Article, Role::Payment],
-        Role::Gateway => &Role::SERVICES,
+        Role::Mesh => &[Role::User, Role::Article, Role::Payment, Role::Order],
+        // It calls the mesh too, but serves without: then only what the mesh does is missing.
+        Role::Gateway => &[Role::User, Role::Article, Role::Payment, Role::Order],
     }
 }
 
@@ -56,6 +58,10 @@ pub async fn start(with: &Start<'_>, db: Db) -> Result<Started, Fault> {
         Role::Order => {
             Ok(order::start(&settings.order, with.payment_types.clone(), db, context).await?.into())
         }
+        Role::Mesh => {
+            let pace = Pace(settings.process.heartbeat_interval);
+            Ok(mesh::start(&settings.mesh, db, context, pace).await?.into())
+        }
         Role::Gateway => Err(Fault::internal("the gateway has no database")),
     }
 }
@@ -76,6 +82,7 @@ pub async fn migrations(db: &Db, schema: Schema) -> Result<Vec<(String, bool)>, 
         Role::Article => migrations_of::<article::Migrator>(db, schema).await,
         Role::Payment => migrations_of::<payment::Migrator>(db, schema).await,
         Role::Order => migrations_of::<order::Migrator>(db, schema).await,
+        Role::Mesh => migrations_of::<mesh::Migrator>(db, schema).await,
         Role::Gateway => Ok(Vec::new()),
     }
 }
@@ -87,6 +94,7 @@ pub fn known_migrations(role: Role) -> Vec<String> {
         Role::Article => names::<article::Migrator>(),
         Role::Payment => names::<payment::Migrator>(),
         Role::Order => names::<order::Migrator>(),
+        Role::Mesh => names::<mesh::Migrator>(),
         Role::Gateway => Vec::new(),
     }
 }

@@ -1,6 +1,6 @@
 //! `feira serve`: from settings to ports that answer, and back to nothing.
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
 use axum::Router;
 use kit::{
@@ -9,6 +9,7 @@ use kit::{
     conn::Local,
     drain::EndStreams,
     health::Health,
+    instance::Instances,
     layer::Front,
     listen::{Listener, Protocol},
     node::Node,
@@ -26,6 +27,7 @@ use crate::{
     data::Secrets,
     databases,
     error::Error,
+    instances,
     roles::{self, Start},
     settings::Settings,
 };
@@ -35,12 +37,12 @@ pub async fn serve(settings: Settings) -> Result<(), Error> {
     let mut signals = Signals::catch()?;
     let telemetry = Telemetry::start(&settings.log, &settings.service_name()).map_err(Error::usage)?;
     let ports = Ports::open(&settings).await?;
+    let (rest, grpc) = ports.addresses()?;
     let process = tokio::select! {
-        process = Process::start(&settings) => process?,
+        process = Process::start(&settings, rest, grpc) => process?,
         () = signals.next() => return Ok(()),
     };
     let stop = CancellationToken::new();
-    let (rest, grpc) = ports.addresses()?;
     let serving = tokio::spawn(ports.serve(&process, stop.clone()));
     let admin_password = process.admin_password.as_ref().map(user::Secret::expose);
     let embedded = process.databases.iter().any(|db| db.location().starts_with("sqlite:"));
@@ -95,7 +97,7 @@ impl Ports {
         Ok(Self { rest, grpc: open(&process.grpc_listen, "--grpc-listen", Protocol::Grpc).await? })
     }
 
-    fn addresses(&self) -> Result<(Option<std::net::SocketAddr>, Option<std::net::SocketAddr>), Error> {
+    fn addresses(&self) -> Result<(Option<SocketAddr>, Option<SocketAddr>), Error> {
         let rest = self.rest.as_ref().map(Listener::address).transpose().map_err(Error::other)?;
         Ok((rest, Some(self.grpc.address().map_err(Error::other)?)))
     }
@@ -135,8 +137,13 @@ pub struct Process {
 }
 
 impl Process {
-    /// Opens the databases and starts the roles that the settings name, ports aside.
-    pub async fn start(settings: &Settings) -> Result<Self, Error> {
+    /// Opens the databases and starts the roles that the settings name, ports aside; these are where they can be
+    /// reached.
+    pub async fn start(
+        settings: &Settings,
+        rest: Option<SocketAddr>,
+        grpc: Option<SocketAddr>,
+    ) -> Result<Self, Error> {
         let here = settings.process.roles.get();
         let secrets = Secrets::get(settings)?;
         let databases =
@@ -164,7 +171,9 @@ impl Process {
         }
 
         let health = Health::start(&tasks, &started).await;
-        let routes = EndStreams::new(routes(&started, &health)?, contracts::pool(), tasks.clone());
+        let instances = instances::of_this_process(settings, &here, &databases, rest, grpc);
+        let routes = routes(&started, &health, instances.clone())?;
+        let routes = EndStreams::new(routes, contracts::pool(), tasks.clone());
         let services = Front::new(routes, methods, identity);
         local.set(Conn::new(services.clone()));
         if let Some(role) = here.first() {
@@ -173,6 +182,7 @@ impl Process {
         for db in &databases {
             context.start_database(db);
         }
+        instances::announce(&instances, &context, &databases);
         let edge = here.contains(&Role::Gateway).then(|| edge(settings, &context)).transpose()?;
         Ok(Self { services, edge, databases, health, tasks, admin_password })
     }
@@ -217,15 +227,14 @@ impl Process {
 const CLOSE: Duration = Duration::from_secs(2);
 
 /// Every gRPC service of the process: the roles' own, and what every process offers.
-fn routes(started: &[Service], health: &Health) -> Result<Routes, Error> {
-    let databases: Vec<Db> = started.iter().map(|service| service.db.clone()).collect();
+fn routes(started: &[Service], health: &Health, instances: Instances) -> Result<Routes, Error> {
     let mut names: Vec<&str> = started.iter().flat_map(|service| service.names.iter().copied()).collect();
     names.push("grpc.health.v1.Health");
     let mut common = Routes::new(health.service());
-    if !databases.is_empty() {
+    if !started.is_empty() {
         use contracts::mesh::node_service_server::{NodeServiceServer, SERVICE_NAME};
         names.push(SERVICE_NAME);
-        common = common.add_service(NodeServiceServer::new(Node::new(databases)));
+        common = common.add_service(NodeServiceServer::new(Node::new(started, instances)));
     }
     let reflection = || {
         let builder = tonic_reflection::server::Builder::configure()

@@ -35,6 +35,8 @@ pub struct Settings {
     pub payment: payment::Options,
     #[command(flatten, next_help_heading = "Payment types")]
     pub payment_types: PaymentTypesOptions,
+    #[command(flatten, next_help_heading = "Mesh service")]
+    pub mesh: mesh::Options,
     #[command(flatten, next_help_heading = "Gateway")]
     pub gateway: gateway::Options,
 }
@@ -64,6 +66,11 @@ pub struct Process {
     /// How long to go on serving after health says NOT_SERVING, so that load balancers notice
     #[arg(long, env = "FEIRA_DRAIN_DELAY", value_name = "TIME", default_value = "0s", value_parser = humantime::parse_duration)]
     pub drain_delay: Duration,
+
+    /// How often a process says that it runs, where others must know; after three it counts as not healthy,
+    /// after twelve it is forgotten
+    #[arg(long, env = "FEIRA_HEARTBEAT_INTERVAL", value_name = "TIME", default_value = "5s", value_parser = interval)]
+    pub heartbeat_interval: Duration,
 }
 
 /// Which roles are meant.
@@ -120,23 +127,41 @@ pub struct Urls {
     /// Where the payment service is reached by gRPC
     #[arg(long, env = "FEIRA_PAYMENT_URL", value_name = "URL", value_parser = role_url)]
     payment_url: Option<String>,
+    /// Where the mesh service is reached by gRPC; the gateway can do without
+    #[arg(long, env = "FEIRA_MESH_URL", value_name = "URL", value_parser = role_url)]
+    mesh_url: Option<String>,
 }
 
 /// What must stay secret. Command lines can be seen by others on the machine: prefer files.
 #[derive(clap::Args, Debug, Clone)]
 #[group(skip)]
 pub struct Secrets {
-    /// The secret that all processes of a mesh share, 16 characters or more. Generated in the data folder
-    /// where all roles run as one process
-    #[arg(long, env = "FEIRA_MESH_SECRET", value_name = "SECRET")]
-    pub mesh_secret: Option<user::Secret>,
-    /// File that holds the mesh secret
-    #[arg(long, env = "FEIRA_MESH_SECRET_FILE", value_name = "FILE")]
-    pub mesh_secret_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub mesh: SharedSecret,
     /// File whose content wraps the signing keys in the user database, the same for all replicas of the
     /// user service (default: DATA_DIR/signing.key, generated)
     #[arg(long, env = "FEIRA_KEY_FILE", value_name = "FILE")]
     pub key_file: Option<PathBuf>,
+}
+
+/// What the processes of a mesh know each other by, and the operator.
+#[derive(clap::Args, Debug, Clone)]
+#[group(skip)]
+pub struct SharedSecret {
+    /// The secret that all processes of a mesh share, 16 characters or more. Generated in the data folder
+    /// where all roles run as one process
+    #[arg(long, env = "FEIRA_MESH_SECRET", value_name = "SECRET")]
+    pub mesh_secret: Option<kit::Secret>,
+    /// File that holds the mesh secret
+    #[arg(long, env = "FEIRA_MESH_SECRET_FILE", value_name = "FILE")]
+    pub mesh_secret_file: Option<PathBuf>,
+}
+
+impl SharedSecret {
+    /// Somebody said what it is.
+    pub fn is_given(&self) -> bool {
+        self.mesh_secret.is_some() || self.mesh_secret_file.is_some()
+    }
 }
 
 impl Urls {
@@ -147,6 +172,7 @@ impl Urls {
             (Role::Article, &self.article_url),
             (Role::Order, &self.order_url),
             (Role::Payment, &self.payment_url),
+            (Role::Mesh, &self.mesh_url),
         ];
         urls.into_iter().filter_map(|(role, url)| Some((role, url.clone()?))).collect()
     }
@@ -173,10 +199,7 @@ impl Settings {
             }
         }
         self.payment_types.types().map_err(|problem| Error::usage(format!("--payment-type: {problem}")))?;
-        if self.secrets.mesh_secret.is_none()
-            && self.secrets.mesh_secret_file.is_none()
-            && here.len() != Role::ALL.len()
-        {
+        if !self.secrets.mesh.is_given() && here.len() != Role::ALL.len() {
             return Err(Error::usage(
                 "processes that run some of the roles share a secret: set FEIRA_MESH_SECRET or FEIRA_MESH_SECRET_FILE",
             ));
@@ -208,6 +231,13 @@ fn address(text: &str) -> Result<String, String> {
     match text.rsplit_once(':') {
         Some((host, port)) if !host.is_empty() && port.parse::<u16>().is_ok() => Ok(text.to_owned()),
         _ => Err("must be a host and a port, such as 127.0.0.1:8080".to_owned()),
+    }
+}
+
+fn interval(text: &str) -> Result<Duration, String> {
+    match humantime::parse_duration(text).map_err(|problem| problem.to_string())? {
+        interval if interval < Duration::from_millis(100) => Err("must be 100ms or more".to_owned()),
+        interval => Ok(interval),
     }
 }
 

@@ -45,7 +45,7 @@ pub async fn seed(seed: Seed) -> Result<(), Error> {
     let plan = seed.plan()?;
     let process = match seed.urls()? {
         Some(_) => None,
-        None => Some(Process::start(&seed.settings).await?),
+        None => Some(Process::start(&seed.settings, None, None).await?),
     };
     let work = tokio::select! {
         done = fill(&seed, plan, process.as_ref()) => done,
@@ -129,9 +129,7 @@ fn shopper_password(seed: &Seed, here: bool) -> Result<(Secret, bool), Error> {
     if let Some(given) = seed.shopper_password()? {
         return Ok((given, false));
     }
-    let knows_secret = here
-        || seed.settings.secrets.mesh_secret.is_some()
-        || seed.settings.secrets.mesh_secret_file.is_some();
+    let knows_secret = here || seed.settings.secrets.mesh.is_given();
     let bytes = if knows_secret {
         Secrets::get(&seed.settings)?.mesh.derive(&format!("demo shoppers {}", seed.seed))
     } else {

@@ -14,16 +14,17 @@ tests!(
     each_service_has_its_health,
     a_process_that_drains_says_so,
     reflection_lists_what_is_served,
-    in_five_processes_each_answers_for_its_own,
+    in_six_processes_each_answers_for_its_own,
 );
 
-const SERVICES: [&str; 6] = [
+const SERVICES: [&str; 7] = [
     "feira.user.v1.UserService",
     "feira.user.v1.AuthService",
     "feira.article.v1.ArticleService",
     "feira.article.v1.StockService",
     "feira.order.v1.OrderService",
     "feira.payment.v1.PaymentService",
+    "feira.mesh.v1.MeshService",
 ];
 
 async fn check(mesh: &Mesh, process: &str, service: &str) -> Result<ServingStatus, Code> {
@@ -101,13 +102,14 @@ async fn reflection_lists_what_is_served(setup: Setup) {
 }
 
 /// Covers: mesh.health, mesh.split.
-async fn in_five_processes_each_answers_for_its_own(setup: Setup) {
+async fn in_six_processes_each_answers_for_its_own(setup: Setup) {
     let mesh = setup.split().start().await;
     for (process, service, other) in [
         ("user", "feira.user.v1.UserService", "feira.order.v1.OrderService"),
         ("article", "feira.article.v1.StockService", "feira.user.v1.UserService"),
         ("order", "feira.order.v1.OrderService", "feira.payment.v1.PaymentService"),
         ("payment", "feira.payment.v1.PaymentService", "feira.order.v1.OrderService"),
+        ("mesh", "feira.mesh.v1.MeshService", "feira.order.v1.OrderService"),
     ] {
         for name in [service, ""] {
             assert_eq!(check(&mesh, process, name).await, Ok(ServingStatus::Serving), "{process} {name}");

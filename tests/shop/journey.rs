@@ -1,5 +1,5 @@
 //! The main job, from registration to a delivered order, over each edge, on each database, in one process
-//! and in five.
+//! and in six.
 
 use contracts::{
     article::{Article, CreateArticleRequest, ListArticlesRequest},
@@ -21,10 +21,10 @@ use crate::support::{
 each!(in_one_process: Setup::default(); the_journey_over_grpc, the_journey_over_rest);
 each!(in_one_process_on_postgres: Setup::default().on(Backend::Postgres); the_journey_over_grpc, the_journey_over_rest);
 each!(in_one_process_on_mysql: Setup::default().on(Backend::MySql); the_journey_over_grpc, the_journey_over_rest);
-each!(in_five_processes: Setup::default().split(); the_journey_over_grpc, the_journey_over_rest);
-each!(in_five_processes_on_postgres: Setup::default().split().on(Backend::Postgres);
+each!(in_six_processes: Setup::default().split(); the_journey_over_grpc, the_journey_over_rest);
+each!(in_six_processes_on_postgres: Setup::default().split().on(Backend::Postgres);
     the_journey_over_grpc, the_journey_over_rest);
-each!(in_five_processes_on_mysql: Setup::default().split().on(Backend::MySql);
+each!(in_six_processes_on_mysql: Setup::default().split().on(Backend::MySql);
     the_journey_over_grpc, the_journey_over_rest);
 
 /// Covers: user.register, user.who-am-i, user.sign-in, article.change, order.basket, order.checkout.

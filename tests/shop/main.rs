@@ -6,6 +6,7 @@ mod support;
 
 mod adjustments;
 mod articles;
+mod audit;
 mod auth;
 mod bad_input;
 mod crash;
@@ -16,6 +17,7 @@ mod health;
 mod idempotency;
 mod images;
 mod import;
+mod instances;
 mod journey;
 mod layering;
 mod mail;

@@ -19,7 +19,7 @@ use tonic::{Request, Response, Status, transport::Server};
 
 use crate::support::{Edge, Reply, Setup, eur, shop::new_order, transcode, until};
 
-tests!(a_request_is_one_trace_in_one_process, a_request_is_one_trace_across_five_processes);
+tests!(a_request_is_one_trace_in_one_process, a_request_is_one_trace_across_six_processes);
 
 /// What a collector has received: spans with the name of the service that sent them.
 #[derive(Clone, Default)]
@@ -70,7 +70,7 @@ async fn a_request_is_one_trace_in_one_process(setup: Setup) {
 }
 
 /// Covers: mesh.trace.
-async fn a_request_is_one_trace_across_five_processes(setup: Setup) {
+async fn a_request_is_one_trace_across_six_processes(setup: Setup) {
     one_trace(setup.split(), 4).await;
 }
 

@@ -1,6 +1,7 @@
 //! Articles, prices and stock: the service behind `feira.article.v1`.
 
 mod api;
+mod audit;
 mod domain;
 mod error;
 mod migration;
@@ -9,7 +10,7 @@ mod sweeper;
 #[cfg(test)]
 mod tests;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use contracts::article::{article_service_server, stock_service_server};
 
@@ -52,6 +53,7 @@ pub async fn start(
         role: kit::Role::Article,
         routes,
         names: vec![article_service_server::SERVICE_NAME, stock_service_server::SERVICE_NAME],
+        audit: Some(Arc::new(audit::Audit { db: db.clone() })),
         db,
     })
 }

@@ -8,7 +8,8 @@ use contracts::user::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    Call, Clock, Conn, Db, Fault, Identity, Mesh, Role, follow, idempotency, identity::Fetch, outbox,
+    Call, Clock, Conn, Db, Fault, Identity, Mesh, Role, audit::Audit, follow, idempotency, identity::Fetch,
+    instance, outbox,
 };
 
 /// What every role is given.
@@ -27,6 +28,8 @@ pub struct Service {
     /// The full names of its services, for health.
     pub names: Vec<&'static str>,
     pub db: Db,
+    /// What it tells the audit, where it has something to tell.
+    pub audit: Option<Arc<dyn Audit>>,
 }
 
 /// A process's background tasks.
@@ -112,13 +115,13 @@ const FETCH_WITHIN: Duration = Duration::from_secs(3);
 /// How long idempotency records and events are kept.
 const KEEP_ANSWERS: Duration = Duration::from_secs(24 * 3600);
 const KEEP_EVENTS: Duration = Duration::from_secs(7 * 24 * 3600);
+/// How long instances are kept that nobody hears of any more.
+const KEEP_INSTANCES: Duration = Duration::from_secs(24 * 3600);
 
 impl Context {
     /// Starts what every process does: learns keys and revocations. `as_role` names it to the user service.
     pub fn start_identity(&self, as_role: Role) {
-        // The gateway's own calls carry no service token, so it follows as any service would.
-        let as_role = if as_role == Role::Gateway { Role::Order } else { as_role };
-        let conn = self.mesh.conn(as_role, Role::User);
+        let conn = self.mesh.own_conn(as_role, Role::User);
         self.identity.fetch_from(Arc::new(FetchFrom(conn.clone())));
         let context = self.clone();
         self.tasks.spawn(async move {
@@ -158,7 +161,8 @@ impl Context {
                 let now = db.clock().now();
                 let pruned = async {
                     idempotency::prune(&db, now - KEEP_ANSWERS).await?;
-                    outbox::prune(&db, now - KEEP_EVENTS).await
+                    outbox::prune(&db, now - KEEP_EVENTS).await?;
+                    instance::prune(&db, now - KEEP_INSTANCES).await
                 };
                 if let Err(error) = pruned.await {
                     tracing::warn!(%error, role = %db.role(), "old records cannot be pruned");

@@ -87,6 +87,8 @@ pub(crate) struct Hop {
     pub target: Target,
     pub identity: Identity,
     pub methods: Methods,
+    /// Its calls carry their callers' own headers, and no service token.
+    pub hands_on: bool,
 }
 
 impl Service<Request<Body>> for Hop {
@@ -130,7 +132,7 @@ impl Hop {
             Target::Remote(channel) => self.send_remote(channel.clone(), request, deadline).await,
             Target::Nowhere => Err(self.unavailable()),
         }?;
-        if self.from != Role::Gateway && refuses_us(&response) {
+        if !self.hands_on && refuses_us(&response) {
             tracing::error!(
                 from = %self.from,
                 to = %self.to,
@@ -143,8 +145,8 @@ impl Hop {
 
     fn write_headers(&self, request: &mut Request<Body>, outgoing: Option<&Outgoing>) -> Result<(), Status> {
         telemetry::inject(request.headers_mut(), outgoing.map(|outgoing| &outgoing.trace));
-        if self.from == Role::Gateway {
-            return Ok(()); // It hands on its callers' own headers.
+        if self.hands_on {
+            return Ok(());
         }
         let on_behalf_of = outgoing.and_then(|outgoing| outgoing.on_behalf_of);
         let token = self.identity.service_token(self.from, on_behalf_of)?;
@@ -166,7 +168,7 @@ impl Hop {
     ) -> Result<Response<Body>, Status> {
         let (parts, body) = request.into_parts();
         let method = self.methods.get(parts.uri.path());
-        let retriable = method.is_some_and(|method| method.is_retriable(self.from != Role::Gateway));
+        let retriable = method.is_some_and(|method| method.is_retriable(!self.hands_on));
         if !retriable {
             return self.once(channel, Request::from_parts(parts, body), deadline).await;
         }

@@ -22,6 +22,11 @@ pub trait Id: Copy + std::fmt::Display + std::str::FromStr<Err = Malformed> + Se
     fn uuid(self) -> Uuid;
 }
 
+impl OrderId {
+    /// Before all others.
+    pub const FIRST: OrderId = OrderId(Uuid::nil());
+}
+
 /// Writes the 26 characters.
 pub fn encode(uuid: Uuid) -> [u8; 26] {
     let bits = uuid.as_u128();

@@ -189,7 +189,7 @@ impl Identity {
     }
 
     /// The service token with which `role` calls.
-    pub(crate) fn service_token(&self, role: Role, on_behalf_of: Option<UserId>) -> Result<Arc<str>, Fault> {
+    pub fn service_token(&self, role: Role, on_behalf_of: Option<UserId>) -> Result<Arc<str>, Fault> {
         self.0.services.make(role, on_behalf_of, self.now())
     }
 

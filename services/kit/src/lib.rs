@@ -2,6 +2,7 @@
 //! the other roles and their feeds, errors, money, time, ids, pages.
 
 pub mod access;
+pub mod audit;
 pub mod boot;
 pub mod call;
 pub mod clock;
@@ -15,6 +16,7 @@ pub mod id;
 pub mod idempotency;
 pub mod identity;
 mod insert;
+pub mod instance;
 pub mod layer;
 pub mod listen;
 pub mod mesh;

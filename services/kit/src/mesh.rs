@@ -25,6 +25,7 @@ pub struct Mesh(Arc<Inner>);
 
 struct Inner {
     targets: HashMap<Role, Target>,
+    urls: HashMap<Role, String>,
     identity: Identity,
     methods: Methods,
 }
@@ -47,14 +48,32 @@ impl Mesh {
             .into_iter()
             .map(|role| Ok((role, target(role)?)))
             .collect::<Result<_, BadUrl>>()?;
-        Ok(Self(Arc::new(Inner { targets, identity, methods })))
+        Ok(Self(Arc::new(Inner { targets, urls: urls.clone(), identity, methods })))
     }
 
     /// The way from one role to another.
     pub fn conn(&self, from: Role, to: Role) -> Conn {
         let target = self.0.targets.get(&to).cloned().unwrap_or(Target::Nowhere);
         let (identity, methods) = (self.0.identity.clone(), self.0.methods.clone());
-        Conn::new(Hop { from, to, target, identity, methods })
+        Conn::new(Hop { from, to, target, identity, methods, hands_on: from == Role::Gateway })
+    }
+
+    /// The way by which a role calls for itself: the gateway too, which otherwise hands on its callers' calls.
+    pub fn own_conn(&self, from: Role, to: Role) -> Conn {
+        let target = self.0.targets.get(&to).cloned().unwrap_or(Target::Nowhere);
+        let (identity, methods) = (self.0.identity.clone(), self.0.methods.clone());
+        Conn::new(Hop { from, to, target, identity, methods, hands_on: false })
+    }
+
+    /// Where a role is looked for that does not run here; empty where nobody said.
+    pub fn address(&self, role: Role) -> &str {
+        let url = self.0.urls.get(&role).map(String::as_str).unwrap_or_default();
+        url.trim_start_matches("http://").trim_end_matches('/')
+    }
+
+    /// Whether a role can be called from here at all.
+    pub fn knows(&self, role: Role) -> bool {
+        !matches!(self.0.targets.get(&role), None | Some(Target::Nowhere))
     }
 }
 

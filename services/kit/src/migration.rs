@@ -1,4 +1,5 @@
-//! Steps of a schema, and the tables that every service has: idempotency records, outbox, feed positions.
+//! Steps of a schema, and the tables that every service has: idempotency records, outbox, feed positions,
+//! instances.
 
 use std::ops::Deref;
 
@@ -179,6 +180,38 @@ pub fn sorted_text(manager: &SchemaManager, name: &'static str, length: u32) -> 
         _ => format!("varchar({length})"),
     };
     ColumnDef::new(name).custom(kind).not_null().take()
+}
+
+/// The second: who runs.
+pub struct Instances;
+
+impl MigrationName for Instances {
+    fn name(&self) -> &str {
+        "m000001_instances"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Instances {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let manager = &Steps::of(manager);
+        manager
+            .create_table(
+                Table::create()
+                    .table("instances")
+                    .col(uuid("id").primary_key())
+                    .col(string_len("role", 16))
+                    .col(string_len("version", 64))
+                    .col(string_len("address", 190))
+                    .col(big_integer("start_time"))
+                    .col(string_len("database_kind", 16))
+                    .col(string_len("database_location", 500))
+                    .col(string_len("schema_version", 64))
+                    .col(big_integer("beat_time"))
+                    .to_owned(),
+            )
+            .await
+    }
 }
 
 /// The column type of long byte strings on this database.

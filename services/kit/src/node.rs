@@ -2,48 +2,122 @@
 
 use std::{collections::HashMap, pin::Pin, sync::Arc};
 
-use contracts::mesh::{FeedEvent, SubscribeRequest, node_service_server::NodeService};
+use contracts::mesh::{
+    CheckEquationsRequest, CheckEquationsResponse, FeedEvent, ListNodeInstancesRequest,
+    ListNodeInstancesResponse, OrderFigures, ReadFiguresRequest, ReadFiguresResponse, SubscribeRequest,
+    node_service_server::NodeService,
+};
 use futures::Stream;
 use prost_types::Any;
 use tonic::{Request, Response, Status};
 
-use crate::{Db, Fault, Time, outbox};
+use crate::{
+    Db, Fault, Service, Time,
+    audit::{Audit, Span},
+    id::{Malformed, OrderId},
+    instance::Instances,
+    outbox,
+};
 
 const BATCH: u64 = 200;
 
-/// Serves the feeds of this process's roles.
+/// What a process offers of its roles.
 #[derive(Clone)]
 pub struct Node {
-    roles: Arc<HashMap<&'static str, Db>>,
+    roles: Arc<HashMap<&'static str, Here>>,
+    instances: Instances,
+}
+
+/// A role that runs here.
+#[derive(Clone)]
+struct Here {
+    db: Db,
+    audit: Option<Arc<dyn Audit>>,
 }
 
 impl Node {
-    /// A node of these roles' databases.
-    pub fn new(databases: impl IntoIterator<Item = Db>) -> Self {
-        Self { roles: Arc::new(databases.into_iter().map(|db| (db.role().name(), db)).collect()) }
+    /// A node of these services.
+    pub fn new<'a>(services: impl IntoIterator<Item = &'a Service>, instances: Instances) -> Self {
+        let here = |service: &Service| Here { db: service.db.clone(), audit: service.audit.clone() };
+        let roles = services.into_iter().map(|service| (service.role.name(), here(service))).collect();
+        Self { roles: Arc::new(roles), instances }
+    }
+
+    fn role(&self, name: &str) -> Result<Here, Fault> {
+        self.roles.get(name).cloned().ok_or_else(|| Fault::unavailable(name))
     }
 }
 
+type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+
 #[tonic::async_trait]
 impl NodeService for Node {
-    type SubscribeStream = Pin<Box<dyn Stream<Item = Result<FeedEvent, Status>> + Send>>;
+    type SubscribeStream = Answers<FeedEvent>;
 
     async fn subscribe(
         &self,
         request: Request<SubscribeRequest>,
     ) -> Result<Response<Self::SubscribeStream>, Status> {
         let request = request.into_inner();
-        let db = self
-            .roles
-            .get(request.role.as_str())
-            .cloned()
-            .ok_or_else(|| Fault::unavailable(&request.role))?;
+        let db = self.role(&request.role)?.db;
         let start = match request.after_position {
             -1 => outbox::last(&db).await.map_err(Fault::from)?,
             position => position,
         };
         Ok(Response::new(Box::pin(feed(db, start))))
     }
+
+    async fn list_node_instances(
+        &self,
+        request: Request<ListNodeInstancesRequest>,
+    ) -> Result<Response<ListNodeInstancesResponse>, Status> {
+        let here = self.role(&request.into_inner().role)?;
+        let instances = self.instances.list(&here.db).await.map_err(Fault::from)?;
+        Ok(Response::new(ListNodeInstancesResponse { instances }))
+    }
+
+    async fn check_equations(
+        &self,
+        request: Request<CheckEquationsRequest>,
+    ) -> Result<Response<CheckEquationsResponse>, Status> {
+        let (checked, violations) = match self.role(&request.into_inner().role)?.audit {
+            Some(audit) => audit.check().await?,
+            None => (0, Vec::new()),
+        };
+        Ok(Response::new(CheckEquationsResponse { checked, violations }))
+    }
+
+    type ReadFiguresStream = Answers<ReadFiguresResponse>;
+
+    async fn read_figures(
+        &self,
+        request: Request<ReadFiguresRequest>,
+    ) -> Result<Response<Self::ReadFiguresStream>, Status> {
+        let request = request.into_inner();
+        let Some(audit) = self.role(&request.role)?.audit else {
+            return Ok(Response::new(Box::pin(futures::stream::empty())));
+        };
+        if request.order_ids.is_empty() {
+            return Ok(Response::new(Box::pin(all_figures(audit))));
+        }
+        let parse = |(place, text): (usize, &String)| {
+            text.parse().map_err(|problem: Malformed| {
+                Fault::invalid(format!("order_ids[{place}]"), problem.to_string())
+            })
+        };
+        let ids = request.order_ids.iter().enumerate().map(parse).collect::<Result<Vec<OrderId>, Fault>>()?;
+        let orders = audit.figures(&Span::These(ids)).await?;
+        Ok(Response::new(Box::pin(futures::stream::iter([Ok(ReadFiguresResponse { orders })]))))
+    }
+}
+
+/// What a role knows of all orders: a page is read when the one before it was taken.
+fn all_figures(audit: Arc<dyn Audit>) -> impl Stream<Item = Result<ReadFiguresResponse, Status>> + Send {
+    futures::stream::try_unfold((audit, OrderId::FIRST), |(audit, after)| async move {
+        let Some(last) = audit.page(after).await? else { return Ok(None) };
+        let orders: Vec<OrderFigures> = audit.figures(&Span::Between(after, last)).await?;
+        Ok(Some((ReadFiguresResponse { orders }, (audit, last))))
+    })
 }
 
 /// The events after a position, then those that follow, without end.

@@ -42,6 +42,7 @@ listing!(
     contracts::payment::ListPaymentsRequest,
     contracts::payment::ListRefundsRequest,
     contracts::payment::ListLedgerEntriesRequest,
+    contracts::mesh::ListInstancesRequest,
 );
 
 /// One page asked for; `C` is the sort key of a row.

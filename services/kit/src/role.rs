@@ -9,14 +9,16 @@ pub enum Role {
     Article,
     Order,
     Payment,
+    Mesh,
     Gateway,
 }
 
 impl Role {
     /// All of them, in the order in which they start.
-    pub const ALL: [Role; 5] = [Role::User, Role::Article, Role::Payment, Role::Order, Role::Gateway];
+    pub const ALL: [Role; 6] =
+        [Role::User, Role::Article, Role::Payment, Role::Order, Role::Mesh, Role::Gateway];
     /// Those that have a database.
-    pub const SERVICES: [Role; 4] = [Role::User, Role::Article, Role::Payment, Role::Order];
+    pub const SERVICES: [Role; 5] = [Role::User, Role::Article, Role::Payment, Role::Order, Role::Mesh];
 
     /// Its name in flags, tokens and logs.
     pub fn name(self) -> &'static str {
@@ -25,12 +27,16 @@ impl Role {
             Role::Article => "article",
             Role::Order => "order",
             Role::Payment => "payment",
+            Role::Mesh => "mesh",
             Role::Gateway => "gateway",
         }
     }
 
-    /// Which role serves a gRPC service, by the service's full name.
+    /// Which role serves a gRPC service, by the service's full name. What every process serves is no role's.
     pub fn serving(service: &str) -> Option<Role> {
+        if service == contracts::mesh::node_service_server::SERVICE_NAME {
+            return None;
+        }
         let package = service.strip_prefix("feira.")?.split('.').next()?;
         Role::SERVICES.into_iter().find(|role| role.name() == package)
     }

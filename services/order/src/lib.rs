@@ -1,6 +1,7 @@
 //! Baskets, orders and the checkout saga.
 
 mod api;
+mod audit;
 pub mod domain;
 mod error;
 mod feeds;
@@ -42,5 +43,6 @@ pub async fn start(
     sweep::start(saga.clone());
     let api = api::Api { saga, payment_types: Arc::new(payment_types) };
     let routes = tonic::service::Routes::new(OrderServiceServer::new(api));
-    Ok(Service { role: Role::Order, routes, names: vec![SERVICE_NAME], db })
+    let audit = Arc::new(audit::Audit { db: db.clone() });
+    Ok(Service { role: Role::Order, routes, names: vec![SERVICE_NAME], db, audit: Some(audit) })
 }

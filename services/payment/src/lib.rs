@@ -1,6 +1,7 @@
 //! The payment service: payments, the providers that carry them out, and the simulated one.
 
 mod api;
+mod audit;
 mod domain;
 mod engine;
 mod error;
@@ -48,6 +49,7 @@ pub async fn start(
         role: Role::Payment,
         routes: Routes::new(server),
         names: vec![<PaymentServiceServer<Payments> as NamedService>::NAME],
+        audit: Some(Arc::new(audit::Audit { db: db.clone() })),
         db,
     })
 }

@@ -99,7 +99,7 @@ pub async fn start(
     let routes = tonic::service::Routes::new(UserServiceServer::new(api::Users(shared.clone())))
         .add_service(AuthServiceServer::new(api::Auth(shared)));
     let names = vec![user_service_server::SERVICE_NAME, auth_service_server::SERVICE_NAME];
-    Ok(Started { service: kit::Service { role: Role::User, routes, names, db }, admin_password })
+    Ok(Started { service: kit::Service { role: Role::User, routes, names, db, audit: None }, admin_password })
 }
 
 fn start_tasks(shared: &Arc<Shared>, tasks: &kit::Tasks) {

@@ -18,7 +18,7 @@ pub struct Databases {
 }
 
 /// The roles that have one.
-pub const ROLES: [&str; 4] = ["user", "article", "order", "payment"];
+pub const ROLES: [&str; 5] = ["user", "article", "order", "payment", "mesh"];
 
 impl Databases {
     /// The server that tests may use, if there is one: its URL without a database, `postgres://USER@HOST:PORT`.

@@ -46,7 +46,7 @@ const PACKAGES: [&str; 5] =
     ["feira.user.v1", "feira.article.v1", "feira.order.v1", "feira.payment.v1", "feira.mesh.v1"];
 
 /// The order in which the roles start: nobody calls upward.
-const SPLIT: [&str; 5] = ["user", "article", "payment", "order", "gateway"];
+const SPLIT: [&str; 6] = ["user", "article", "payment", "order", "mesh", "gateway"];
 
 impl Mesh {
     /// Starts what a setup says. Blocks.
@@ -167,6 +167,16 @@ impl Mesh {
         self.databases.as_ref().expect("a database server").admit(role, admitted);
     }
 
+    /// A command of the operator, who knows the mesh secret.
+    pub fn as_operator(&self, mut command: Start) -> Start {
+        let running = self.processes.values().next().expect("a process");
+        let known = ["FEIRA_DATA_DIR", "FEIRA_MESH_SECRET", "FEIRA_MESH_SECRET_FILE"];
+        for (name, value) in running.start.env.iter().filter(|(name, _)| known.contains(&name.as_str())) {
+            command = command.env(name, value);
+        }
+        command
+    }
+
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
@@ -179,7 +189,7 @@ impl Mesh {
     /// A client without identity over the setup's edge.
     pub fn client(&self) -> Client {
         let replicas = if self.setup.split {
-            let grpc = PACKAGES.into_iter().zip(["user", "article", "order", "payment", "order"]);
+            let grpc = PACKAGES.into_iter().zip(["user", "article", "order", "payment", "mesh"]);
             let grpc = grpc.map(|(package, role)| (package, channel(&self.processes[role].grpc))).collect();
             vec![Addresses { rest: Rest::new(&self.processes["gateway"].rest), grpc }]
         } else {

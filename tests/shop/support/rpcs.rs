@@ -3,6 +3,7 @@
 
 use contracts::{
     article::{self, article_service_client::ArticleServiceClient, stock_service_client::StockServiceClient},
+    mesh::{self, mesh_service_client::MeshServiceClient},
     order::{self, order_service_client::OrderServiceClient},
     payment::{self, payment_service_client::PaymentServiceClient},
     user::{self, auth_service_client::AuthServiceClient, user_service_client::UserServiceClient},
@@ -149,5 +150,11 @@ rpcs! {
             ListLedgerEntries GET "" ["/v1/ledgerEntries"];
         receive_provider_event(payment::ReceiveProviderEventRequest) -> ():
             ReceiveProviderEvent POST "event" ["/v1/payments/providers/{provider}/events"];
+    }
+    "feira.mesh.v1.MeshService" MeshServiceClient {
+        list_instances(mesh::ListInstancesRequest) -> mesh::ListInstancesResponse:
+            ListInstances GET "" ["/v1/instances"];
+        verify_audit(mesh::VerifyAuditRequest) -> mesh::VerifyAuditResponse:
+            VerifyAudit POST "*" ["/v1/audit:verify"];
     }
 }

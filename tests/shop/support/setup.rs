@@ -37,7 +37,7 @@ impl Setup {
         self
     }
 
-    /// Five processes: user, article, payment, order, gateway.
+    /// Six processes: user, article, payment, order, mesh, gateway.
     #[must_use]
     pub fn split(mut self) -> Self {
         self.split = true;

@@ -16,6 +16,7 @@ impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
         vec![
             Box::new(kit::migration::Base),
+            Box::new(kit::migration::Instances),
             Box::new(m000002_articles::Articles),
             Box::new(m000003_stock::Stock),
             Box::new(m000004_images::Images),

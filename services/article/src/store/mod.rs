@@ -6,5 +6,5 @@ pub mod import;
 pub mod list;
 pub mod reservations;
 pub mod stock;
-mod table;
+pub mod table;
 mod words;

@@ -6,8 +6,8 @@ use tracing::Subscriber;
 use tracing_subscriber::{EnvFilter, Layer, fmt::layer, registry::LookupSpan};
 
 /// Our own crates; a bare level is meant for them.
-pub(super) const OURS: [&str; 8] =
-    ["feira", "kit", "contracts", "user", "article", "order", "payment", "gateway"];
+pub(super) const OURS: [&str; 9] =
+    ["feira", "kit", "contracts", "user", "article", "order", "payment", "mesh", "gateway"];
 
 /// What is logged, and how.
 #[derive(Debug, Clone, clap::Args)]

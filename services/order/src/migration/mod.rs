@@ -14,6 +14,7 @@ impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
         vec![
             Box::new(kit::migration::Base),
+            Box::new(kit::migration::Instances),
             Box::new(m000002_orders::Migration),
             Box::new(m000003_adjustments::Migration),
             Box::new(m000004_purchases::Migration),

@@ -6,7 +6,7 @@ mod purchases;
 mod record;
 mod work;
 
-pub use entities::{event, order, payment, purchase, reservation};
+pub use entities::{event, line, order, payment, purchase, reservation};
 pub use find::{
     Filter, View, between, by_id, events_after, id_after, list, list_events, open_order, view, views,
 };

@@ -14,6 +14,7 @@ impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
         vec![
             Box::new(kit::migration::Base),
+            Box::new(kit::migration::Instances),
             Box::new(payments::Payments),
             Box::new(simulator::Simulator),
             Box::new(events::Events),

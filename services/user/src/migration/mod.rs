@@ -15,6 +15,7 @@ impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
         vec![
             Box::new(kit::migration::Base),
+            Box::new(kit::migration::Instances),
             Box::new(accounts::Accounts),
             Box::new(sessions::Sessions),
             Box::new(keys::Keys),

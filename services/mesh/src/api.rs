@@ -1,0 +1,70 @@
+//! `MeshService`: what the contract promises.
+
+use contracts::mesh::{
+    AnnounceRequest, Instance, ListInstancesRequest, ListInstancesResponse, VerifyAuditRequest,
+    VerifyAuditResponse, mesh_service_server::MeshService,
+};
+use kit::{Call, Db, Fault, Page, Time, instance};
+use tonic::{Request, Response, Status};
+use uuid::Uuid;
+
+use crate::{audit::Auditor, directory::Directory, domain::place};
+
+/// The service.
+pub struct Api {
+    pub db: Db,
+    pub directory: Directory,
+    pub auditor: Auditor,
+}
+
+#[tonic::async_trait]
+impl MeshService for Api {
+    async fn list_instances(
+        &self,
+        request: Request<ListInstancesRequest>,
+    ) -> Result<Response<ListInstancesResponse>, Status> {
+        let call = Call::of(&request)?;
+        let page = Page::of(request.get_ref())?;
+        let mut instances = self.directory.list(&call).await;
+        if let Some(after) = &page.after {
+            instances.retain(|instance| place(instance) > *after);
+        }
+        let next_page_token = page.cut(&mut instances, place);
+        Ok(Response::new(ListInstancesResponse { instances, next_page_token }))
+    }
+
+    async fn verify_audit(
+        &self,
+        request: Request<VerifyAuditRequest>,
+    ) -> Result<Response<VerifyAuditResponse>, Status> {
+        let call = Call::of(&request)?;
+        Ok(Response::new(self.auditor.verify(&call).await?))
+    }
+
+    async fn announce(&self, request: Request<AnnounceRequest>) -> Result<Response<()>, Status> {
+        let request = request.into_inner();
+        let told = request.instance.unwrap_or_default();
+        let id: Uuid = told.id.parse().map_err(|_| Fault::invalid("instance.id", "must be a UUID"))?;
+        let done = if request.leaving {
+            instance::remove(&self.db, id).await
+        } else {
+            instance::save(&self.db, row(id, told, self.db.clock().now())).await
+        };
+        done.map_err(Fault::from)?;
+        Ok(Response::new(()))
+    }
+}
+
+fn row(id: Uuid, told: Instance, now: Time) -> instance::Instance {
+    instance::Instance {
+        id,
+        role: told.role,
+        version: told.version,
+        address: told.address,
+        start_time: told.start_time.map_or(now, Time::from),
+        database_kind: told.database_kind,
+        database_location: told.database_location,
+        schema_version: told.schema_version,
+        beat_time: now,
+    }
+}

@@ -1,0 +1,16 @@
+//! The rules, without a database and without a clock.
+
+mod judge;
+#[cfg(test)]
+mod tests;
+
+pub use judge::{Judgement, judge};
+
+use contracts::mesh::Instance;
+use kit::{Role, Time};
+
+/// Where an instance stands in lists: by role, then the oldest first.
+pub fn place(instance: &Instance) -> (usize, i64, String) {
+    let role = Role::ALL.iter().position(|role| role.name() == instance.role).unwrap_or(Role::ALL.len());
+    (role, instance.start_time.map_or(0, |time| Time::from(time).0), instance.id.clone())
+}

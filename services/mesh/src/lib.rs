@@ -1,0 +1,35 @@
+//! The operator's service: what runs, and whether stock and money add up.
+
+mod api;
+mod audit;
+mod directory;
+pub mod domain;
+mod migration;
+
+use std::time::Duration;
+
+use contracts::mesh::mesh_service_server::{MeshServiceServer, SERVICE_NAME};
+use kit::{Context, Db, Fault, Role, Service, instance::Pace};
+
+pub use migration::Migrator;
+
+/// What the mesh service can be told.
+#[derive(clap::Args, Debug, Clone)]
+#[group(skip)]
+pub struct Options {
+    /// How long the audit waits before it reads again what did not agree: a difference counts if it is still
+    /// there and nothing has changed
+    #[arg(long, env = "FEIRA_AUDIT_SETTLE", value_name = "TIME", default_value = "1s", value_parser = humantime::parse_duration)]
+    pub audit_settle: Duration,
+}
+
+/// Starts the service on an opened and migrated database. `pace` is that of the instances.
+pub async fn start(options: &Options, db: Db, context: Context, pace: Pace) -> Result<Service, Fault> {
+    let api = api::Api {
+        db: db.clone(),
+        directory: directory::Directory::new(&context, pace),
+        auditor: audit::Auditor::new(&context, options.audit_settle),
+    };
+    let routes = tonic::service::Routes::new(MeshServiceServer::new(api));
+    Ok(Service { role: Role::Mesh, routes, names: vec![SERVICE_NAME], db, audit: None })
+}

@@ -1,0 +1,119 @@
+//! How the operator's commands reach the mesh service, and how they are known there.
+
+use std::time::Duration;
+
+use contracts::mesh::mesh_service_client::MeshServiceClient;
+use kit::{Clock, Fault, Identity, Role};
+use prost_reflect::{DynamicMessage, SerializeOptions};
+use tonic::{
+    Code, Request, Status,
+    metadata::MetadataValue,
+    transport::{Channel, Endpoint},
+};
+
+use crate::{
+    cli::ConfigFile,
+    data,
+    error::Error,
+    health::url_of,
+    settings::{DataDir, SharedSecret},
+};
+
+/// How long until a port must have answered.
+const CONNECT: Duration = Duration::from_secs(3);
+
+/// Where to ask, and as whom.
+#[derive(clap::Args, Debug)]
+pub struct Operator {
+    /// Where to ask, as http://HOST:PORT (default: where --mesh-url says that the mesh service is, else where
+    /// --grpc-listen says that gRPC is, on this machine)
+    #[arg(long, value_name = "URL")]
+    url: Option<String>,
+
+    /// Where the mesh service is reached by gRPC, where it runs elsewhere
+    #[arg(long, env = "FEIRA_MESH_URL", value_name = "URL")]
+    mesh_url: Option<String>,
+
+    /// Where the process listens for gRPC
+    #[arg(long, env = "FEIRA_GRPC_LISTEN", value_name = "HOST:PORT", default_value = "127.0.0.1:50051")]
+    grpc_listen: String,
+
+    /// How long to wait for an answer
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = humantime::parse_duration)]
+    timeout: Duration,
+
+    #[command(flatten)]
+    data: DataDir,
+
+    #[command(flatten)]
+    secret: SharedSecret,
+
+    #[command(flatten)]
+    _config: ConfigFile,
+}
+
+/// A way to the mesh service.
+pub struct Way {
+    pub client: MeshServiceClient<Channel>,
+    pub url: String,
+    identity: Identity,
+    timeout: Duration,
+}
+
+impl Operator {
+    /// Connects.
+    pub async fn connect(&self) -> Result<Way, Error> {
+        let url = match self.url.as_ref().or(self.mesh_url.as_ref()) {
+            Some(url) => url.clone(),
+            None => url_of(&self.grpc_listen)?,
+        };
+        let secret = data::mesh_secret(&self.secret, &self.data.path)
+            .map_err(|error| Error::usage(format!("the operator is known by the mesh secret: {error}")))?;
+        let identity = Identity::new(secret, Clock::system());
+        let endpoint =
+            Endpoint::from_shared(url.clone()).map_err(|error| Error::usage(format!("--url: {error}")))?;
+        let channel = endpoint.connect_timeout(CONNECT.min(self.timeout)).connect().await;
+        let channel = channel.map_err(|_| Error::Unhealthy(format!("nothing answers at {url}")))?;
+        Ok(Way { client: MeshServiceClient::new(channel), url, identity, timeout: self.timeout })
+    }
+}
+
+impl Way {
+    /// A call as the operator.
+    pub fn request<M>(&self, message: M) -> Result<Request<M>, Error> {
+        let token = self.identity.service_token(Role::Mesh, None).map_err(Error::other)?;
+        let mut value = MetadataValue::try_from(format!("Bearer {token}")).map_err(Error::other)?;
+        value.set_sensitive(true);
+        let mut request = Request::new(message);
+        request.metadata_mut().insert("authorization", value);
+        request.set_timeout(self.timeout);
+        Ok(request)
+    }
+
+    /// Why there is no answer.
+    pub fn failed(&self, status: &Status) -> Error {
+        let (url, fault) = (&self.url, Fault::of(status));
+        match status.code() {
+            Code::Unauthenticated => {
+                Error::usage(format!("{url} does not take our mesh secret: is it that of another mesh?"))
+            }
+            Code::Unimplemented => Error::Unhealthy(format!("the mesh service does not run at {url}")),
+            Code::DeadlineExceeded | Code::Cancelled => {
+                Error::Unhealthy(format!("no answer from {url} in time"))
+            }
+            _ => Error::Unhealthy(format!("{url}: {}", fault.message)),
+        }
+    }
+}
+
+/// A message as proto3 JSON, every field printed.
+pub fn json<M: prost::Message + prost::Name>(message: &M) -> Result<String, Error> {
+    let name = M::full_name();
+    let kind = contracts::pool().get_message_by_name(&name).ok_or_else(|| Error::other(name))?;
+    let mut dynamic = DynamicMessage::new(kind);
+    dynamic.transcode_from(message).map_err(Error::other)?;
+    let options = SerializeOptions::new().skip_default_fields(false);
+    let value =
+        dynamic.serialize_with_options(serde_json::value::Serializer, &options).map_err(Error::other)?;
+    Ok(format!("{value:#}\n"))
+}

@@ -1,0 +1,172 @@
+//! `feira status`: what runs.
+
+use std::{fmt::Write, time::Duration};
+
+use contracts::mesh::{Instance, ListInstancesRequest, ListInstancesResponse};
+use kit::{Clock, Role, Time};
+
+use crate::{
+    banner,
+    error::Error,
+    operator::{Operator, Way, json},
+};
+
+/// Shows what runs.
+#[derive(clap::Args, Debug)]
+pub struct Status {
+    #[command(flatten)]
+    operator: Operator,
+
+    /// Show it again and again until interrupted
+    #[arg(long, conflicts_with_all = ["json", "once"])]
+    watch: bool,
+
+    /// Show it once, which is the default
+    #[arg(long)]
+    once: bool,
+
+    /// With --watch: how long to wait in between
+    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = humantime::parse_duration)]
+    every: Duration,
+
+    /// Show it as JSON, as GET /v1/instances answers
+    #[arg(long)]
+    json: bool,
+}
+
+/// Clears a terminal and begins at its top.
+const CLEAR: &str = "\x1b[2J\x1b[H";
+const PAGE: i32 = 1_000;
+
+/// Prints a table of all instances; one that is not healthy is an error, unless somebody watches.
+pub async fn status(status: Status) -> Result<(), Error> {
+    if status.watch {
+        return watch(&status).await;
+    }
+    let instances = instances(&mut status.operator.connect().await?).await?;
+    if status.json {
+        let all = ListInstancesResponse { instances: instances.clone(), next_page_token: String::new() };
+        banner::print(&json(&all)?);
+    } else {
+        banner::print(&table(&instances, Clock::system().now()));
+    }
+    match instances.iter().filter(|instance| !instance.healthy).count() {
+        0 => Ok(()),
+        ill => Err(Error::Unhealthy(format!("{ill} of {} are not healthy", instances.len()))),
+    }
+}
+
+/// Until SIGINT ends it. That nobody answers is shown, too: it may pass.
+async fn watch(status: &Status) -> Result<(), Error> {
+    loop {
+        let seen = async { instances(&mut status.operator.connect().await?).await }.await;
+        let shown = match seen {
+            Ok(instances) => table(&instances, Clock::system().now()),
+            Err(error @ Error::Unhealthy(_)) => format!("{error}\n"),
+            Err(error) => return Err(error),
+        };
+        banner::print(&format!("{CLEAR}{shown}"));
+        tokio::time::sleep(status.every).await;
+    }
+}
+
+async fn instances(way: &mut Way) -> Result<Vec<Instance>, Error> {
+    let mut all = Vec::new();
+    let mut page_token = String::new();
+    loop {
+        let request = way.request(ListInstancesRequest { page_size: PAGE, page_token })?;
+        let answer = way.client.list_instances(request).await.map_err(|status| way.failed(&status))?;
+        let page = answer.into_inner();
+        all.extend(page.instances);
+        if page.next_page_token.is_empty() {
+            return Ok(all);
+        }
+        page_token = page.next_page_token;
+    }
+}
+
+fn table(instances: &[Instance], now: Time) -> String {
+    let head = ["ROLE", "ADDRESS", "VERSION", "UPTIME", "SCHEMA", "DATABASE", "HEALTH"].map(str::to_owned);
+    let mut rows = vec![head];
+    rows.extend(instances.iter().map(|instance| row(instance, now)));
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths: [usize; 7] = std::array::from_fn(width);
+    rows.iter().fold(String::new(), |mut text, row| {
+        let cells: Vec<String> =
+            row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+        let _ = writeln!(text, "{}", cells.join("  ").trim_end());
+        text
+    })
+}
+
+fn row(instance: &Instance, now: Time) -> [String; 7] {
+    let or_dash = |text: &str| if text.is_empty() { "-".to_owned() } else { text.to_owned() };
+    let since = instance.start_time.map(|start| told(now.since(Time::from(start))));
+    let health = match instance {
+        Instance { healthy: true, .. } => "healthy".to_owned(),
+        Instance { id, .. } if id.is_empty() => "UNREACHABLE".to_owned(),
+        Instance { last_seen_time: Some(seen), .. } => {
+            format!("NOT HEALTHY, last seen {} ago", told(now.since(Time::from(*seen))))
+        }
+        _ => "NOT HEALTHY".to_owned(),
+    };
+    let database = match instance.database_location.as_str() {
+        "" if instance.role == Role::Gateway.name() => "none".to_owned(),
+        location => or_dash(location),
+    };
+    [
+        or_dash(&instance.role),
+        or_dash(&instance.address),
+        or_dash(&instance.version),
+        since.filter(|_| instance.healthy).unwrap_or_else(|| "-".to_owned()),
+        or_dash(&instance.schema_version),
+        database,
+        health,
+    ]
+}
+
+/// A duration in its two greatest units.
+fn told(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    match (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60, seconds % 60) {
+        (0, 0, 0, seconds) => format!("{seconds}s"),
+        (0, 0, minutes, seconds) => format!("{minutes}m {seconds}s"),
+        (0, hours, minutes, _) => format!("{hours}h {minutes}m"),
+        (days, hours, _, _) => format!("{days}d {hours}h"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_has_a_line_for_each_and_says_what_is_not_there() {
+        let now = Time(1_000_000_000_000);
+        let order = Instance {
+            role: "order".into(),
+            address: "127.0.0.1:50051".into(),
+            version: "1.2.3".into(),
+            start_time: Some((now - Duration::from_secs(3_700)).into()),
+            database_location: "sqlite:/data/order.db".into(),
+            schema_version: "m000002_orders".into(),
+            healthy: true,
+            id: "x".into(),
+            ..Default::default()
+        };
+        let payment =
+            Instance { role: "payment".into(), address: "payment:50051".into(), ..Default::default() };
+        let text = table(&[order, payment], now);
+        let lines: Vec<Vec<&str>> = text.lines().map(|line| line.split("  ").collect()).collect();
+        assert_eq!(lines.len(), 3);
+        assert!(text.contains("1h 1m") && text.contains("sqlite:/data/order.db"), "{text}");
+        assert!(text.lines().nth(2).unwrap().ends_with("UNREACHABLE"), "{text}");
+    }
+
+    #[test]
+    fn times_are_told_in_two_units() {
+        for (seconds, said) in [(5, "5s"), (65, "1m 5s"), (7_260, "2h 1m"), (200_000, "2d 7h")] {
+            assert_eq!(told(Duration::from_secs(seconds)), said);
+        }
+    }
+}
