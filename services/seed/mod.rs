@@ -5,7 +5,9 @@
 //! makes something bears an idempotency key that follows from its place in the plan.
 
 mod articles;
+mod baskets;
 mod dice;
+mod goods;
 mod options;
 mod orders;
 mod picture;
@@ -98,7 +100,7 @@ async fn fill(seed: &Seed, plan: Plan, process: Option<&Process>) -> Result<Stri
     let (shelves, new_articles) = articles::make(&work, &demand).await.map_err(failed("articles"))?;
     let new_pictures = articles::picture(&work, &shelves).await.map_err(failed("pictures"))?;
     let made = orders::make(&work, orders, &users, &shelves).await.map_err(failed("orders"))?;
-    let baskets = orders::baskets(&work, shopper.expose(), &shelves).await.map_err(failed("baskets"))?;
+    let baskets = baskets::fill(&work, shopper.expose(), &shelves).await.map_err(failed("baskets"))?;
 
     let mut text = format!("Seed {}, {:.1?}:\n", work.plan.seed, start.elapsed());
     let _ = writeln!(text, "  articles  {} ({new_articles} new)", work.plan.articles);

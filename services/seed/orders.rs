@@ -1,4 +1,4 @@
-//! Orders in all the states that they can be brought to, and filled baskets.
+//! Orders in all the states that they can be brought to.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -7,15 +7,15 @@ use std::{
 
 use contracts::{
     order::{
-        AddLineRequest, CancelOrderRequest, CreateOrderRequest, DeliverOrderRequest, GetOpenOrderRequest,
-        GetOrderRequest, ListOrdersRequest, Order, OrderLine, OrderState, ShipOrderRequest,
-        create_order_request::Destination, order_service_client::OrderServiceClient,
+        CancelOrderRequest, CreateOrderRequest, DeliverOrderRequest, GetOrderRequest, ListOrdersRequest,
+        Order, OrderLine, OrderState, ShipOrderRequest, create_order_request::Destination,
+        order_service_client::OrderServiceClient,
     },
     payment::{GetPaymentRequest, RefundPaymentRequest, payment_service_client::PaymentServiceClient},
 };
 use futures::{StreamExt, TryStreamExt, stream};
 use kit::{Conn, Money, Role};
-use tonic::{Code, Status};
+use tonic::Status;
 
 use super::{
     Work,
@@ -110,12 +110,13 @@ pub async fn make(
     Ok(made)
 }
 
-fn client(work: &Work) -> Result<OrderServiceClient<Conn>, Status> {
+/// The way to the orders.
+pub fn client(work: &Work) -> Result<OrderServiceClient<Conn>, Status> {
     Ok(OrderServiceClient::new(work.shop.conn(Role::Order)?))
 }
 
 /// The article's id; it is known by now.
-fn id_of(shelves: &[Shelf], index: u64) -> String {
+pub fn id_of(shelves: &[Shelf], index: u64) -> String {
     shelves.get(index as usize).map(|shelf| shelf.id.clone()).unwrap_or_default()
 }
 
@@ -234,54 +235,6 @@ async fn refund(work: &Work, index: u64, order: &Order) -> Result<(), Status> {
     let request = RefundPaymentRequest { id: payment.id, amount: Some(part.into()), reason };
     let key = key(work, index, "refund");
     work.shop.call(&key, request, |request| async { client()?.refund_payment(request).await }).await?;
-    Ok(())
-}
-
-/// Fills the baskets, as their owners; answers with how many there are. None where the owners have another
-/// password.
-pub async fn baskets(work: &Work, password: &str, shelves: &[Shelf]) -> Result<Option<u64>, Status> {
-    let total = work.plan.baskets;
-    let progress = Progress::new("baskets", 0, total);
-    let mut filling = stream::iter(0..total)
-        .map(|index| fill(work, index, password, shelves))
-        .buffer_unordered(work.at_once);
-    loop {
-        match filling.try_next().await {
-            Ok(Some(())) => progress.step(),
-            Ok(None) => break,
-            Err(status) if status.code() == Code::Unauthenticated => return Ok(None),
-            Err(status) => return Err(status),
-        }
-    }
-    progress.end(total);
-    Ok(Some(total))
-}
-
-async fn fill(work: &Work, index: u64, password: &str, shelves: &[Shelf]) -> Result<(), Status> {
-    let (user, lines) = work.plan.basket(index);
-    let token = work.shop.sign_in(&work.plan.user(user).username, password).await?;
-    let request = GetOpenOrderRequest::default();
-    let there = work
-        .shop
-        .call_as(&token, "", request, |request| async { client(work)?.get_open_order(request).await })
-        .await;
-    let there: Vec<String> = match there {
-        Ok(basket) => basket.lines.into_iter().map(|line| line.article_id).collect(),
-        Err(status) if status.code() == Code::NotFound => Vec::new(),
-        Err(status) => return Err(status),
-    };
-    for (article, quantity) in lines {
-        let article_id = id_of(shelves, article);
-        if there.contains(&article_id) {
-            continue;
-        }
-        let key = format!("seed:{}:basket:{index}:{article_id}", work.plan.seed);
-        let request =
-            AddLineRequest { order_id: "open".to_owned(), article_id, quantity, etag: String::new() };
-        work.shop
-            .call_as(&token, &key, request, |request| async { client(work)?.add_line(request).await })
-            .await?;
-    }
     Ok(())
 }
 
