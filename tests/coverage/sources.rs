@@ -34,8 +34,8 @@ pub struct Edges {
 #[derive(Debug, Default)]
 pub struct Suite {
     pub tests: Vec<Test>,
-    /// What each function of the suite calls; empty for a name that several have: such calls are not followed.
-    calls: BTreeMap<String, BTreeSet<String>>,
+    /// What each function of the suite calls, by its name and its file.
+    calls: BTreeMap<String, BTreeMap<String, BTreeSet<String>>>,
 }
 
 impl Suite {
@@ -46,7 +46,7 @@ impl Suite {
         for folder in ["python", "drills"] {
             suite.scripts(tests, &tests.join(folder));
         }
-        let reached: Vec<_> = suite.tests.iter().map(|test| suite.reach(&test.calls)).collect();
+        let reached: Vec<_> = suite.tests.iter().map(|test| suite.reach(test)).collect();
         for (test, calls) in suite.tests.iter_mut().zip(reached) {
             test.calls = calls;
         }
@@ -73,14 +73,20 @@ impl Suite {
         edges
     }
 
-    /// Adds to what a test calls directly what it calls through functions of the suite.
-    fn reach(&self, direct: &BTreeSet<String>) -> BTreeSet<String> {
+    /// Adds to what a test calls directly what it calls through functions of the suite. A name means the
+    /// function of the same file, else the only one of that name; calls of others are not followed.
+    fn reach(&self, test: &Test) -> BTreeSet<String> {
         let mut reached = BTreeSet::new();
-        let mut open: Vec<&String> = direct.iter().collect();
-        while let Some(name) = open.pop() {
-            if reached.insert(name.clone()) {
-                open.extend(self.calls.get(name).into_iter().flatten());
-            }
+        let mut open: Vec<(&str, &String)> =
+            test.calls.iter().map(|name| (test.file.as_str(), name)).collect();
+        while let Some((file, name)) = open.pop() {
+            reached.insert(name.clone());
+            let Some(files) = self.calls.get(name) else { continue };
+            let only = || files.iter().next().filter(|_| files.len() == 1);
+            let Some((found, calls)) = files.get_key_value(file).or_else(only) else { continue };
+            open.extend(
+                calls.iter().filter(|next| !reached.contains(*next)).map(|next| (found.as_str(), next)),
+            );
         }
         reached
     }
@@ -103,10 +109,7 @@ impl Suite {
         let mut found = Found::default();
         found.visit_file(&source);
         for (name, function) in found.functions {
-            match self.calls.get_mut(&name) {
-                Some(ambiguous) => ambiguous.clear(),
-                None => drop(self.calls.insert(name.clone(), function.calls.clone())),
-            }
+            self.calls.entry(name.clone()).or_default().insert(file.clone(), function.calls.clone());
             let (rest, grpc) = match found.listed.get(&name) {
                 Some(edges) => *edges,
                 None if function.is_test => (false, false),
@@ -168,7 +171,7 @@ impl Found {
         let covers = attributes.iter().filter_map(comment).flat_map(|line| covered(&line)).collect();
         let function = Function { is_test, covers, calls: calls.0 };
         match self.functions.get_mut(&name) {
-            Some(ambiguous) => ambiguous.calls.clear(),
+            Some(same) => same.calls.extend(function.calls),
             None => drop(self.functions.insert(name, function)),
         }
     }
