@@ -25,6 +25,9 @@ tests!(
     what_cannot_be_is_refused,
 );
 
+/// An order's shopper, its articles' codes with quantities, and its state.
+type Seeded = (String, Vec<(String, i32)>, OrderState);
+
 /// Everything of a shop that a number decides.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Shop {
@@ -32,7 +35,7 @@ struct Shop {
     articles: BTreeMap<String, (String, String, bool, i64, bool)>,
     users: Vec<(String, String)>,
     /// Who bought what, and where that is by now.
-    orders: Vec<(String, Vec<(String, i32)>, OrderState)>,
+    orders: Vec<Seeded>,
 }
 
 /// What staff sees.

@@ -37,6 +37,11 @@ pub async fn adjust(tx: &Tx, id: ArticleId, delta: i64, reason: Reason, note: &s
     if delta > 0 {
         most = most.add(free().lte(MOST_FREE - delta));
     }
+    // MariaDB, once it has waited for the row, may find that an update with a subquery matches nothing, though
+    // it does: there the row is locked first.
+    if tx.get_database_backend() == DatabaseBackend::MySql {
+        stock::Entity::find_by_id(id).lock_exclusive().one(&**tx).await?;
+    }
     let done = stock::Entity::update_many()
         .col_expr(stock::Column::Free, free().add(delta))
         .col_expr(stock::Column::Movements, stock::Column::Movements.into_expr().add(1))
