@@ -19,7 +19,7 @@ use crate::{
     binding::Binding,
     call,
     error::{Failure, allow},
-    headers,
+    headers, linger,
     pages::Pages,
     request,
     routes::{Found, Routes, with_implied},
@@ -45,6 +45,7 @@ pub struct MatchedRoute(pub Arc<str>);
 /// Answers a request.
 pub async fn handle(State(edge): State<Arc<Edge>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
+    let body = linger::over(parts.version, body);
     let failed = |failure: Failure| failure.response(&edge.pool);
     match edge.routes.find(&parts.method, parts.uri.path()) {
         Found::Route(binding, segments) => {

@@ -33,6 +33,7 @@ mod error;
 mod headers;
 mod json;
 mod lines;
+mod linger;
 mod openapi;
 mod options;
 mod pages;

@@ -53,7 +53,7 @@ async fn unknown_paths_and_methods_are_errors_like_all_others(setup: Setup) {
 async fn a_body_too_large_or_of_another_type_is_refused(setup: Setup) {
     let mesh = setup.start().await;
     let http = mesh.http();
-    let large = format!(r#"{{"login":"{}"}}"#, "x".repeat(4 * 1024 * 1024));
+    let large = format!(r#"{{"login":"{}"}}"#, "x".repeat(16 << 20));
     http.post_text("/v1/auth:signIn", large).await.refused(413, "RESOURCE_EXHAUSTED", "REQUEST_TOO_LARGE");
     for kind in ["text/plain", "application/x-www-form-urlencoded", "application/xml", "application/jsonx"] {
         let request = http.request(Method::POST, "/v1/auth:signIn").header("content-type", kind).body("{}");

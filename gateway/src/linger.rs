@@ -1,0 +1,79 @@
+//! What becomes of a request's body that nobody reads to its end.
+//!
+//! A caller who is refused early (too large, no such path, not signed in) may still be sending. If the
+//! connection were closed then, the reset could overtake the answer, and the caller would see a broken
+//! connection in its place. So over HTTP/1 the rest is read and thrown away for a while, as servers do that
+//! call it lingering (nginx, `lingering_close`). HTTP/2 says by a frame that nothing more is wanted.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use axum::body::Body as HttpBody;
+use bytes::Bytes;
+use http::Version;
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::BodyExt as _;
+use tokio::time::timeout;
+
+/// How much of it is read.
+const MOST: usize = 32 << 20;
+/// For how long.
+const TIME: Duration = Duration::from_secs(5);
+
+/// Lets the caller finish sending where a body is dropped before its end.
+pub fn over(version: Version, body: HttpBody) -> HttpBody {
+    if version > Version::HTTP_11 || body.is_end_stream() {
+        return body;
+    }
+    HttpBody::new(Lingering(Some(body)))
+}
+
+/// A body that is read on after it is dropped.
+struct Lingering(Option<HttpBody>);
+
+impl Body for Lingering {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let Some(body) = &mut self.0 else { return Poll::Ready(None) };
+        let frame = std::task::ready!(Pin::new(body).poll_frame(context));
+        if !matches!(frame, Some(Ok(_))) {
+            self.0 = None;
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.as_ref().is_none_or(Body::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.0.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
+    }
+}
+
+impl Drop for Lingering {
+    fn drop(&mut self) {
+        let unread = self.0.take().filter(|body| !body.is_end_stream());
+        if let (Some(body), Ok(runtime)) = (unread, tokio::runtime::Handle::try_current()) {
+            runtime.spawn(timeout(TIME, discard(body)));
+        }
+    }
+}
+
+async fn discard(mut body: HttpBody) {
+    let mut read = 0;
+    while let Some(Ok(frame)) = body.frame().await {
+        read += frame.data_ref().map_or(0, Bytes::len);
+        if read > MOST {
+            return;
+        }
+    }
+}
