@@ -144,6 +144,8 @@ async fn a_wrong_mesh_secret_is_an_outage_and_signs_nobody_out(setup: Setup) {
     assert_eq!(staff.stock(&article.id).await, (10, 0, 0));
     // It cannot ask for the users' keys either; that is no reason to call a good token bad.
     ada.list_payments(Default::default()).await.refused(Code::Unavailable, "UPSTREAM_UNAVAILABLE");
+    // Nor can the mesh ask it anything.
+    mesh.stop("payment");
 }
 
 /// Covers: mesh.down, user.keys.

@@ -24,7 +24,8 @@ pub const ADMIN_PASSWORD: &str = "correct horse battery";
 const MESH_SECRET: &str = "a secret that the processes of a test share";
 const KEY_FILE: &str = "signing.key";
 
-/// Running processes. Dropping it ends them, and fails the test where one does not end well.
+/// Running processes. Dropping it audits them and ends them: the test fails where stock or money does not add up,
+/// or a process does not end well.
 #[derive(Debug)]
 pub struct Mesh {
     // Dropped in this order: first the processes, then what they stand on.
@@ -177,6 +178,19 @@ impl Mesh {
         command
     }
 
+    /// Stock and money add up, whatever the test did; where a role is down nobody can tell.
+    fn adds_up(&self) {
+        let runs = |running: &Running| running.process.runs();
+        let Some(mesh) = self.processes.get("mesh").or_else(|| self.processes.values().next()) else {
+            return;
+        };
+        if self.processes.values().all(runs) {
+            let verify = self.as_operator(Start::of("verify").arg("--url", &mesh.grpc));
+            let found = verify.run(self.folder.path());
+            assert_eq!(found.code, Some(0), "feira verify:\n{}{}", found.stdout, found.stderr);
+        }
+    }
+
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
@@ -211,8 +225,9 @@ impl Mesh {
 
 impl Drop for Mesh {
     fn drop(&mut self) {
-        // All at once; each then waits for its own end.
         if !std::thread::panicking() {
+            self.adds_up();
+            // All at once; each then waits for its own end.
             self.processes.values().for_each(|running| running.process.ask_to_stop());
         }
     }
