@@ -20,7 +20,7 @@ use tonic::Status;
 use super::{
     Work,
     articles::Shelf,
-    plan::{self, Goal, Lines},
+    plan::{self, Goal, Lines, Plan},
     progress::Progress,
 };
 
@@ -96,7 +96,7 @@ pub async fn make(
                 Some(order) => order,
                 None => place(work, index, &plan, users, shelves).await?,
             };
-            Ok::<_, Status>((bring(work, index, &plan, order).await?, is_new))
+            Ok::<_, Status>((bring(work, &plan, order).await?, is_new))
         })
         .buffer_unordered(work.at_once);
     while let Some((state, is_new)) = making.try_next().await? {
@@ -139,12 +139,15 @@ async fn place(
         ..Default::default()
     };
     // The same numbers with other counts are other orders.
-    let key = key(work, index, &format!("{}.{}.place", work.plan.articles, work.plan.users));
+    let Plan { seed, articles, users, .. } = work.plan;
+    let key = format!("seed:{seed}:order:{index}:{articles}.{users}.place");
     work.shop.call(&key, request, |request| async { client(work)?.create_order(request).await }).await
 }
 
-fn key(work: &Work, index: u64, step: &str) -> String {
-    format!("seed:{}:order:{index}:{step}", work.plan.seed)
+/// The key of an order's next step. It names the order, not its place in the plan, which another order has where
+/// the counts are others.
+fn key(order_id: &str, step: &str) -> String {
+    format!("seed:{order_id}:{step}")
 }
 
 /// What is to be done next with an order.
@@ -174,7 +177,7 @@ fn next(goal: Goal, state: OrderState, failed: bool) -> Next {
 }
 
 /// Takes step after step until the order is where it is to end up.
-async fn bring(work: &Work, index: u64, plan: &plan::Order, mut order: Order) -> Result<OrderState, Status> {
+async fn bring(work: &Work, plan: &plan::Order, mut order: Order) -> Result<OrderState, Status> {
     let mut looks = 0;
     loop {
         let (id, etag) = (order.id.clone(), String::new());
@@ -192,24 +195,24 @@ async fn bring(work: &Work, index: u64, plan: &plan::Order, mut order: Order) ->
                 shop.call("", request, |request| async { client(work)?.get_order(request).await }).await?
             }
             Next::Ship => {
+                let key = key(&id, "ship");
                 let request = ShipOrderRequest { id, carrier, tracking_code, etag };
-                let key = key(work, index, "ship");
                 shop.call(&key, request, |request| async { client(work)?.ship_order(request).await }).await?
             }
             Next::Deliver => {
+                let key = key(&id, "deliver");
                 let request = DeliverOrderRequest { id, ..Default::default() };
-                let key = key(work, index, "deliver");
                 shop.call(&key, request, |request| async { client(work)?.deliver_order(request).await })
                     .await?
             }
             Next::Cancel => {
+                let key = key(&id, "cancel");
                 let request = CancelOrderRequest { id, reason: "changed my mind".to_owned(), etag };
-                let key = key(work, index, "cancel");
                 shop.call(&key, request, |request| async { client(work)?.cancel_order(request).await })
                     .await?
             }
             Next::Refund => {
-                refund(work, index, &order).await?;
+                refund(work, &order).await?;
                 return Ok(order.state());
             }
         };
@@ -217,7 +220,7 @@ async fn bring(work: &Work, index: u64, plan: &plan::Order, mut order: Order) ->
 }
 
 /// Gives a quarter of the money back, unless some went back already.
-async fn refund(work: &Work, index: u64, order: &Order) -> Result<(), Status> {
+async fn refund(work: &Work, order: &Order) -> Result<(), Status> {
     let client = || Ok::<_, Status>(PaymentServiceClient::new(work.shop.conn(Role::Payment)?));
     let request = GetPaymentRequest { id: order.payment_id.clone() };
     let payment =
@@ -233,7 +236,7 @@ async fn refund(work: &Work, index: u64, order: &Order) -> Result<(), Status> {
     }
     let reason = "one came broken".to_owned();
     let request = RefundPaymentRequest { id: payment.id, amount: Some(part.into()), reason };
-    let key = key(work, index, "refund");
+    let key = key(&order.id, "refund");
     work.shop.call(&key, request, |request| async { client()?.refund_payment(request).await }).await?;
     Ok(())
 }

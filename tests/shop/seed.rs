@@ -21,6 +21,7 @@ tests!(
     seeding_again_makes_nothing_twice,
     a_seed_that_was_killed_goes_on_to_the_same_shop,
     two_seeds_fit_into_one_shop,
+    a_larger_shop_grows_out_of_a_smaller_one,
     a_folder_can_be_seeded_before_it_is_served,
     what_cannot_be_is_refused,
 );
@@ -127,6 +128,23 @@ async fn a_seeded_shop_is_open_for_business(setup: Setup) {
     let tea =
         ada.list_articles(ListArticlesRequest { query: "tea".into(), ..Default::default() }).await.unwrap();
     assert!(!tea.articles.is_empty());
+}
+
+/// Covers: mesh.seed.
+async fn a_larger_shop_grows_out_of_a_smaller_one(setup: Setup) {
+    let (mesh, staff) = started(&setup).await;
+    seed(&mesh, "--shopper-password correct-horse");
+    let small = look(&staff).await;
+    let larger =
+        Start::of("seed --articles 45 --users 8 --orders 20 --at-once 4 --shopper-password correct-horse");
+    let ended = larger.arg("--url", &mesh.grpc_url("feira-0")).env("FEIRA_ADMIN_PASSWORD", ADMIN_PASSWORD);
+    let ended = ended.run(mesh.folder());
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let large = look(&staff).await;
+    assert_eq!((large.articles.len(), large.users.len()), (45, 8));
+    // With more to choose from, the same dice fall on other orders: those are made beside the old ones.
+    assert!(small.orders.iter().all(|order| large.orders.contains(order)), "{small:#?}\n{large:#?}");
+    assert!(small.articles.keys().all(|code| large.articles.contains_key(code)));
 }
 
 /// Covers: mesh.seed.
