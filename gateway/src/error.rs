@@ -13,6 +13,9 @@ use tonic_types::pb;
 
 use crate::{details, json};
 
+/// Characters that callers are told of a field's name and of what is wrong with it: either may be theirs.
+const TOLD: usize = 500;
+
 /// Why a request failed, ready to be answered.
 #[derive(Debug)]
 pub struct Failure {
@@ -42,7 +45,8 @@ impl Failure {
 
     /// A request with a bad field, named by its proto path.
     pub fn field(field: impl Into<String>, description: impl Into<String>) -> Self {
-        let (field, description) = (field.into(), description.into());
+        let cut = |text: String| text.chars().take(TOLD).collect::<String>();
+        let (field, description) = (cut(field.into()), cut(description.into()));
         let mut failure = Self::invalid(format!("`{field}`: {description}"));
         failure.details.push(details::bad_field(field, description));
         failure

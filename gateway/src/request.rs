@@ -3,10 +3,10 @@
 use std::borrow::Cow;
 
 use axum::body::Body as HttpBody;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
+use futures::StreamExt as _;
 use http::{HeaderMap, HeaderValue, header, request::Parts};
 use http_body::Body as _;
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use prost_reflect::{DynamicMessage, Value};
 
 use crate::{
@@ -63,11 +63,17 @@ pub async fn read(body: HttpBody) -> Result<Bytes, Failure> {
     if body.size_hint().lower() > BODY_LIMIT as u64 {
         return Err(Failure::too_large());
     }
-    match Limited::new(body, BODY_LIMIT).collect().await {
-        Ok(body) => Ok(body.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(Failure::too_large()),
-        Err(_) => Err(Failure::invalid("the request's body ended too early")),
+    let mut pieces = body.into_data_stream();
+    let mut whole = BytesMut::new();
+    while let Some(piece) = pieces.next().await {
+        let piece = piece.map_err(|_| Failure::invalid("the request's body ended too early"))?;
+        if whole.len() + piece.len() > BODY_LIMIT {
+            return Err(Failure::too_large());
+        }
+        // Copied, not collected: of a body in pieces of a byte each, every piece would keep what it was read into.
+        whole.extend_from_slice(&piece);
     }
+    Ok(whole.freeze())
 }
 
 /// The only value of a header; more than one is an error.

@@ -38,12 +38,13 @@ pub async fn answer(
 ) -> Result<Response, Failure> {
     // What is wrong with path, query or headers is not the lines' fault.
     let empty = request::make(binding, segments, parts, &Bytes::new())?.message;
-    let mut source = Source::open(binding, parts, body).await?;
     let make = |line: &Bytes| request::make(binding, segments, parts, line).map(|request| request.message);
     let metadata = headers::metadata(&parts.headers, &binding.rpc, timeout)?;
     let (send, receive) = mpsc::channel(4);
     let call = call::client_streaming(&binding.rpc, metadata, messages(receive));
     let feed = async {
+        // The call is under way already: a caller whom the service refuses is told so before a byte is waited for.
+        let mut source = Source::open(binding, parts, body).await?;
         let mut number = 0_usize;
         loop {
             let message = match source.next(binding, &empty, &make).await? {

@@ -88,13 +88,13 @@ impl Reader {
     /// Looks which delimiter the first line has most of.
     async fn choose_delimiter(&mut self) -> Result<(), Failure> {
         let mut begun = Vec::new();
-        while !begun.contains(&b'\n') {
+        while let Some(chunk) = self.chunk().await? {
+            begun.extend_from_slice(&chunk);
+            if chunk.contains(&b'\n') {
+                break;
+            }
             if begun.len() > BODY_LIMIT {
                 return Err(Failure::too_large());
-            }
-            match self.chunk().await? {
-                Some(chunk) => begun.extend_from_slice(&chunk),
-                None => break,
             }
         }
         let line = begun.split(|byte| *byte == b'\n').next().unwrap_or_default();

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use axum::body::Body;
+use bytes::Bytes;
 use futures::{FutureExt as _, StreamExt as _, stream};
 use gateway::Options;
 use http_body_util::BodyExt as _;
@@ -10,8 +11,9 @@ use prost_reflect::DynamicMessage;
 use serde_json::json;
 use tokio::sync::oneshot;
 use tonic::Status;
+use tower::service_fn;
 
-use crate::support::{Answer, Shop, message, request, shop_with};
+use crate::support::{Answer, Shop, message, request, shop_of, shop_with};
 
 const EVENTS: (&str, &str) = ("accept", "text/event-stream");
 
@@ -275,6 +277,38 @@ async fn an_upload_has_no_limit_but_its_lines_have() {
     let body =
         Body::from_stream(stream::iter((0..6).map(|_| Ok::<_, std::io::Error>("x".repeat(1024 * 1024)))));
     assert_eq!(shop.send(request("POST", "/v1/books:import", &[LINES], body)).await.error().0, 413);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whom_the_service_refuses_is_told_so_before_a_byte_of_the_upload_came() {
+    let refusing = kit::Conn::new(service_fn(|_: http::Request<tonic::body::Body>| async {
+        Ok(Status::unauthenticated("who is it?").into_http())
+    }));
+    let shop = shop_of(Options::default(), refusing, Default::default());
+    for kind in ["application/x-ndjson", "text/csv"] {
+        let never = Body::from_stream(stream::pending::<Result<Bytes, std::io::Error>>());
+        let sent = shop.send(request("POST", "/v1/books:import", &[("content-type", kind)], never));
+        let answer = tokio::time::timeout(Duration::from_secs(60), sent).await.expect(kind);
+        assert_eq!(answer.error().0, 401, "{kind}");
+    }
+}
+
+/// What is looked at again with every piece takes minutes; what is kept with every piece, a gigabyte.
+#[tokio::test]
+async fn a_body_in_pieces_of_a_byte_is_read_as_quickly_as_a_whole_one() {
+    let shop = importing();
+    for (path, kind) in [
+        ("/v1/books:import", "text/csv"),
+        ("/v1/books:import", "application/x-ndjson"),
+        ("/v1/books", "application/json"),
+    ] {
+        let bytes = stream::iter((0..1_500_000).map(|_| Ok::<_, std::io::Error>(Bytes::from_static(b"x"))));
+        let started = std::time::Instant::now();
+        let answer =
+            shop.send(request("POST", path, &[("content-type", kind)], Body::from_stream(bytes))).await;
+        assert_eq!(answer.error().0, 400, "{kind}");
+        assert!(started.elapsed() < Duration::from_secs(30), "{kind}: {:?}", started.elapsed());
+    }
 }
 
 #[tokio::test]
