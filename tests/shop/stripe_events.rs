@@ -1,6 +1,7 @@
 //! Stripe's webhooks: late, twice, out of order, forged.
 
 use contracts::{
+    mesh::VerifyAuditRequest,
     order::{Order, OrderState},
     payment::{ListRefundsRequest, PaymentState, Refund, RefundState},
 };
@@ -21,6 +22,7 @@ tests!(
     events_twice_and_out_of_order_change_nothing,
     an_event_that_stripe_did_not_sign_just_now_changes_nothing,
     a_webhook_says_what_became_of_a_refund,
+    what_a_cancelled_order_does_not_get_back_is_told_to_staff_whenever_that_turns_out,
     a_webhook_says_that_the_hold_is_gone,
     events_about_nothing_of_ours_are_told_apart,
     without_its_secret_no_event_is_taken,
@@ -138,6 +140,36 @@ async fn a_webhook_says_what_became_of_a_refund(setup: Setup) {
     }
     let payment = shop.ada.until_payment(&payment.id, PaymentState::PartiallyRefunded).await;
     assert_eq!(cents(&payment.refunded), 400);
+}
+
+/// Covers: payment.stripe, payment.refund, order.cancel, mesh.audit.
+async fn what_a_cancelled_order_does_not_get_back_is_told_to_staff_whenever_that_turns_out(setup: Setup) {
+    let shop = Shop::open(setup).await;
+    for fails_late in [true, false] {
+        shop.stripe.refunds_are_pending(!fails_late);
+        let payment = shop.paid().await;
+        shop.ada.cancel(&payment.order_id).await.unwrap();
+        if fails_late {
+            shop.ada.until_payment(&payment.id, PaymentState::Refunded).await;
+            shop.stripe.return_refund(&payment.id);
+            let event = shop.stripe.events_of(&payment.id, "refund.updated").pop().unwrap();
+            deliver(&shop.mesh.http(), &event).await.expect(204);
+        } else {
+            until("the refund is under way", || async {
+                (!shop.stripe.refunds(&payment.id).is_empty()).then_some(())
+            })
+            .await;
+            shop.stripe.settle_refund(&payment.id, "failed");
+        }
+        shop.ada.until_payment(&payment.id, PaymentState::Captured).await;
+        until("staff is told", || async {
+            let history = shop.staff.history(&payment.order_id).await;
+            history.iter().any(|event| event.note.contains("could not be given back")).then_some(())
+        })
+        .await;
+        let found = shop.staff.verify_audit(VerifyAuditRequest {}).await.unwrap();
+        assert!(found.ok && found.in_flight == 0, "{found:#?}");
+    }
 }
 
 /// Covers: payment.stripe.

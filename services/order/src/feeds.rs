@@ -148,9 +148,12 @@ async fn apply(tx: &Tx, payment: &Payment) -> Result<Moved, Error> {
         State::Paid | State::Shipped | State::Delivered if current => Ok(Moved::Nothing),
         _ if is_live(payment.state()) => {
             if matches!(payment.state(), PaymentState::Captured | PaymentState::PartiallyRefunded) {
-                record.tell(&format!(
-                    "payment {id} was captured for an order that does not wait for it: refunded"
-                ));
+                record.tell(&match known.state == PaymentState::Refunded as i16 {
+                    true => format!("what was refunded of payment {id} came back"),
+                    false => {
+                        format!("payment {id} was captured for an order that does not wait for it: refunded")
+                    }
+                });
                 record.save().await?;
             }
             store::undo_payment(tx, id).await?;

@@ -10,8 +10,9 @@ use contracts::{
         stock_service_client::StockServiceClient,
     },
     payment::{
-        CapturePaymentRequest, CheckPaymentMethodRequest, CreatePaymentRequest, GetPaymentRequest, Payment,
-        Refund, RefundPaymentRequest, VoidPaymentRequest, payment_service_client::PaymentServiceClient,
+        CapturePaymentRequest, CheckPaymentMethodRequest, CreatePaymentRequest, GetPaymentRequest,
+        ListRefundsRequest, Payment, Refund, RefundPaymentRequest, VoidPaymentRequest,
+        payment_service_client::PaymentServiceClient,
     },
     user::{Address, GetAddressRequest, GetUserRequest, User, user_service_client::UserServiceClient},
 };
@@ -198,6 +199,14 @@ impl Remote {
             .await
             .map(tonic::Response::into_inner)
             .map_err(fault(Role::Payment))
+    }
+
+    /// A payment's refunds, the oldest first, as far as one page has them.
+    pub async fn refunds(&self, call: &Call, id: PaymentId) -> Answer<Vec<Refund>> {
+        let message =
+            ListRefundsRequest { payment_id: id.to_string(), page_size: 1_000, ..Default::default() };
+        let answer = self.payments().list_refunds(call.request(message)).await;
+        answer.map(|answer| answer.into_inner().refunds).map_err(fault(Role::Payment))
     }
 
     fn payments(&self) -> PaymentServiceClient<Conn> {

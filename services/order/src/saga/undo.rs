@@ -6,7 +6,11 @@ use contracts::{
     article::ReservationState,
     payment::{PaymentState, RefundState},
 };
-use kit::{Call, Fault, Role, Scope, id::OrderId, reason};
+use kit::{
+    Call, Fault, Role, Scope,
+    id::{OrderId, PaymentId},
+    reason,
+};
 use tonic::Code;
 
 use super::{CALL, Saga};
@@ -18,6 +22,8 @@ use crate::{
 
 /// How long until a failed try is repeated.
 const LATER: Duration = Duration::from_secs(2);
+/// The same for a payment of which nothing was heard for long. News of it come by its feed at once.
+const LATEST: Duration = Duration::from_secs(60);
 /// A payment that nobody has heard of after this was never made: no call that makes it can be under way.
 const NEVER_MADE: Duration = Duration::from_secs(60);
 
@@ -82,7 +88,7 @@ impl Saga {
     }
 
     async fn undo_payment(&self, call: &Call, row: payment::Model) -> Result<(), Error> {
-        let (order_id, id) = (row.order_id, row.payment_id);
+        let (order_id, id, heard) = (row.order_id, row.payment_id, row.seen_time.max(row.create_time));
         let undone = self.void_or_refund(call, &row).await;
         kit::transact(&self.db, call, move |tx| {
             let failed = match &undone {
@@ -92,7 +98,8 @@ impl Saga {
             let later = matches!(undone, Undone::Later);
             async move {
                 if later {
-                    return store::postpone_payment(&tx, id, tx.now() + LATER).await;
+                    let pause = (tx.now().since(heard) / 4).clamp(LATER, LATEST);
+                    return store::postpone_payment(&tx, id, tx.now() + pause).await;
                 }
                 if let Some(problem) = &failed {
                     let mut record = Record::lock(&tx, order_id, Scope::All).await?;
@@ -122,15 +129,30 @@ impl Saga {
             _ => return Undone::Later,
         }
         match self.remote.refund(&call.within(CALL), id, "order cancelled").await {
-            Ok(refund) if refund.state() == RefundState::Failed => {
-                Undone::Failed("the provider refused the refund".to_owned())
-            }
-            Ok(_) => Undone::Done,
+            // A repeated one answers as it did then.
+            Ok(_) => self.refunded(call, id).await.unwrap_or(Undone::Later),
             // Refunded by staff meanwhile, or as good as.
-            Err(fault) if fault.reason == reason::ILLEGAL_STATE && nothing_left(&fault) => Undone::Done,
+            Err(fault) if fault.reason == reason::ILLEGAL_STATE && nothing_left(&fault) => {
+                match self.refunded(call, id).await {
+                    Ok(Undone::Done) => Undone::Done,
+                    _ => Undone::Later,
+                }
+            }
             Err(fault) if is_passing(&fault) || fault.reason == reason::ILLEGAL_STATE => Undone::Later,
             Err(fault) => Undone::Failed(fault.message),
         }
+    }
+
+    /// What has become of the refunds of a payment all of which is to go back.
+    async fn refunded(&self, call: &Call, id: PaymentId) -> Result<Undone, Fault> {
+        // The refunds first: one that ends in between is then seen in the payment, too.
+        let refunds = self.remote.refunds(&call.within(CALL), id).await?;
+        let payment = self.remote.payment(&call.within(CALL), id).await?;
+        Ok(match payment.state() {
+            PaymentState::Refunded => Undone::Done,
+            _ if refunds.iter().any(|refund| refund.state() == RefundState::Pending) => Undone::Later,
+            _ => Undone::Failed("the provider refused the refund".to_owned()),
+        })
     }
 }
 

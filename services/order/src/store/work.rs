@@ -52,7 +52,7 @@ pub async fn plan_reservation(tx: &Tx, order_id: OrderId, attempt: i32) -> Resul
     Ok(())
 }
 
-/// Notes what was heard of a payment, unless something newer is known; answers with what is known then.
+/// Notes what was heard of a payment, unless something newer is known; answers with what was known before.
 /// `None`: no order had it made.
 pub async fn note_payment(
     tx: &Tx,
@@ -60,6 +60,7 @@ pub async fn note_payment(
     state: PaymentState,
     seen: Time,
 ) -> Result<Option<payment::Model>, Error> {
+    let Some(known) = payment::Entity::find_by_id(id).one(&**tx).await? else { return Ok(None) };
     payment::Entity::update_many()
         .col_expr(payment::Column::State, Expr::value(state as i16))
         .col_expr(payment::Column::SeenTime, Expr::value(seen))
@@ -67,7 +68,7 @@ pub async fn note_payment(
         .filter(payment::Column::SeenTime.lt(seen))
         .exec(&**tx)
         .await?;
-    Ok(payment::Entity::find_by_id(id).one(&**tx).await?)
+    Ok(Some(known))
 }
 
 /// Has a payment undone.

@@ -30,7 +30,13 @@ impl Balance {
                 self.captured = self.amount;
             }
             Event::Voided | Event::Declined => self.voided = self.authorized - self.captured,
-            Event::Began | Event::Waits | Event::Lost | Event::RefundedInPart | Event::RefundedWhole => {}
+            Event::Began
+            | Event::Waits
+            | Event::Lost
+            | Event::RefundedInPart
+            | Event::RefundedWhole
+            | Event::CameBackInPart
+            | Event::CameBackWhole => {}
         }
         self
     }
@@ -55,6 +61,15 @@ impl Balance {
         self.refunded += amount;
         let whole = self.refunded == self.captured;
         Ok((self, if whole { Event::RefundedWhole } else { Event::RefundedInPart }))
+    }
+
+    /// Takes back what was given back and did not arrive; the event says what that makes of the payment.
+    pub fn come_back(mut self, amount: i64) -> Result<(Self, Event), Unbalanced> {
+        if amount <= 0 || amount > self.refunded {
+            return Err(Unbalanced);
+        }
+        self.refunded -= amount;
+        Ok((self, if self.refunded == 0 { Event::CameBackWhole } else { Event::CameBackInPart }))
     }
 
     /// Frees what a refund spoke for.
@@ -94,6 +109,10 @@ mod tests {
         assert_eq!((event, part.refundable()), (Event::RefundedInPart, 60));
         let (whole, event) = part.reserve(60).unwrap().give_back(60).unwrap();
         assert_eq!((event, whole.refundable()), (Event::RefundedWhole, 0));
+        let (back, event) = whole.come_back(40).unwrap();
+        assert_eq!((event, back.refundable()), (Event::CameBackInPart, 40));
+        let (back, event) = back.come_back(60).unwrap();
+        assert_eq!((event, back), (Event::CameBackWhole, captured));
     }
 
     #[test]
@@ -106,13 +125,14 @@ mod tests {
         #[test]
         fn never_more_is_given_back_than_was_captured(
             amount in 0i64..1_000,
-            steps in proptest::collection::vec((0u8..3, -5i64..400), 0..40),
+            steps in proptest::collection::vec((0u8..4, -5i64..400), 0..40),
         ) {
             let mut balance = new(amount).after(Event::Captured);
             for (step, amount) in steps {
                 let tried = match step {
                     0 => balance.reserve(amount),
                     1 => balance.give_back(amount).map(|done| done.0),
+                    2 => balance.come_back(amount).map(|done| done.0),
                     _ => balance.release(amount),
                 };
                 balance = tried.unwrap_or(balance);

@@ -16,6 +16,8 @@ pub fn next(state: State, event: Event) -> Result<State, Illegal> {
         (Processing | Authorized | Unknown, Event::Lost) => Ok(Unknown),
         (Captured | PartiallyRefunded, Event::RefundedInPart) => Ok(PartiallyRefunded),
         (Captured | PartiallyRefunded, Event::RefundedWhole) => Ok(Refunded),
+        (PartiallyRefunded | Refunded, Event::CameBackInPart) => Ok(PartiallyRefunded),
+        (PartiallyRefunded | Refunded, Event::CameBackWhole) => Ok(Captured),
         (state, event) => Err(Illegal { state, event }),
     }
 }
@@ -59,6 +61,10 @@ pub enum Event {
     Lost,
     RefundedInPart,
     RefundedWhole,
+    /// A refund failed after it had succeeded, another one stands.
+    CameBackInPart,
+    /// The same, and none stands.
+    CameBackWhole,
 }
 
 /// An event that a state does not allow.
@@ -160,23 +166,62 @@ mod tests {
     use super::*;
 
     /// A row per state, in the order of [`Event`]; `-` is illegal.
-    const TABLE: [(State, [&str; 9]); 9] = {
+    const TABLE: [(State, [&str; 11]); 9] = {
         use State::*;
         [
-            (Pending, ["PROCESSING", "-", "-", "-", "-", "VOIDED", "-", "-", "-"]),
+            (Pending, ["PROCESSING", "-", "-", "-", "-", "VOIDED", "-", "-", "-", "-", "-"]),
             (
                 Processing,
-                ["-", "PROCESSING", "AUTHORIZED", "CAPTURED", "DECLINED", "VOIDED", "UNKNOWN", "-", "-"],
+                [
+                    "-",
+                    "PROCESSING",
+                    "AUTHORIZED",
+                    "CAPTURED",
+                    "DECLINED",
+                    "VOIDED",
+                    "UNKNOWN",
+                    "-",
+                    "-",
+                    "-",
+                    "-",
+                ],
             ),
-            (Authorized, ["-", "-", "AUTHORIZED", "CAPTURED", "-", "VOIDED", "UNKNOWN", "-", "-"]),
-            (Captured, ["-", "-", "-", "-", "-", "-", "-", "PARTIALLY_REFUNDED", "REFUNDED"]),
-            (PartiallyRefunded, ["-", "-", "-", "-", "-", "-", "-", "PARTIALLY_REFUNDED", "REFUNDED"]),
-            (Refunded, ["-"; 9]),
-            (Declined, ["-"; 9]),
-            (Voided, ["-"; 9]),
+            (Authorized, ["-", "-", "AUTHORIZED", "CAPTURED", "-", "VOIDED", "UNKNOWN", "-", "-", "-", "-"]),
+            (Captured, ["-", "-", "-", "-", "-", "-", "-", "PARTIALLY_REFUNDED", "REFUNDED", "-", "-"]),
+            (
+                PartiallyRefunded,
+                [
+                    "-",
+                    "-",
+                    "-",
+                    "-",
+                    "-",
+                    "-",
+                    "-",
+                    "PARTIALLY_REFUNDED",
+                    "REFUNDED",
+                    "PARTIALLY_REFUNDED",
+                    "CAPTURED",
+                ],
+            ),
+            (Refunded, ["-", "-", "-", "-", "-", "-", "-", "-", "-", "PARTIALLY_REFUNDED", "CAPTURED"]),
+            (Declined, ["-"; 11]),
+            (Voided, ["-"; 11]),
             (
                 Unknown,
-                ["-", "PROCESSING", "AUTHORIZED", "CAPTURED", "DECLINED", "VOIDED", "UNKNOWN", "-", "-"],
+                [
+                    "-",
+                    "PROCESSING",
+                    "AUTHORIZED",
+                    "CAPTURED",
+                    "DECLINED",
+                    "VOIDED",
+                    "UNKNOWN",
+                    "-",
+                    "-",
+                    "-",
+                    "-",
+                ],
             ),
         ]
     };

@@ -69,9 +69,11 @@ impl Engine {
             (RefundState::Pending, Err(reason)) => {
                 self.end_refund(tx, &before, refund, End::Refused(reason)).await?;
             }
+            // A bank may refuse what was under way to it.
+            (RefundState::Succeeded, Err(reason)) => self.come_back(tx, &before, refund, reason).await?,
             (RefundState::Succeeded, Ok(())) | (RefundState::Failed, Err(_)) => {}
-            (state, _) => {
-                tracing::warn!(refund = %id, ?state, "the provider contradicts itself about a refund");
+            (RefundState::Failed, Ok(())) => {
+                tracing::warn!(refund = %id, "the provider contradicts itself about a refund");
             }
         }
         Ok(())

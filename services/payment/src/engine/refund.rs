@@ -223,4 +223,27 @@ impl Engine {
         }
         Ok(refund)
     }
+
+    /// Writes that a refund that had SUCCEEDED failed: its money is the shop's again, and may be given back anew.
+    pub(super) async fn come_back(
+        &self,
+        tx: &Tx,
+        before: &Payment,
+        mut refund: Refund,
+        reason: String,
+    ) -> Result<(), Error> {
+        let mut after = before.clone();
+        let (balance, event) = before.balance().come_back(refund.amount_minor).map_err(Fault::internal)?;
+        after.state = next(before.state, event).map_err(Fault::internal)?;
+        after.set_balance(balance);
+        self.change(tx, before, after, "a refund came back").await?;
+        entry::book(tx, before, refund.id.uuid(), refund.amount_minor, With::Provider).await?;
+        refund.state = RefundState::Failed;
+        refund.failure_reason = cut(reason);
+        refund.version += 1;
+        refund.update_time = tx.now();
+        refunds::update(tx, &refund).await?;
+        tracing::warn!(refund = %refund.id, payment = %before.id, reason = refund.failure_reason, "refund.came_back");
+        Ok(())
+    }
 }

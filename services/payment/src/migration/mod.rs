@@ -3,6 +3,7 @@
 mod by_hand;
 mod events;
 mod payments;
+mod returns;
 mod simulator;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
@@ -19,6 +20,7 @@ impl MigratorTrait for Migrator {
             Box::new(simulator::Simulator),
             Box::new(events::Events),
             Box::new(by_hand::ByHand),
+            Box::new(returns::Returns),
         ]
     }
 }

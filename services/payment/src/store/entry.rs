@@ -24,7 +24,8 @@ pub mod row {
     pub struct Model {
         #[sea_orm(primary_key, auto_increment = false)]
         pub id: EntryId,
-        /// The payment's id for its capture, the refund's for a refund: one movement cannot be booked twice.
+        /// The payment's id for its capture, the refund's for a refund and for its coming back: one movement
+        /// cannot be booked twice.
         pub transaction_id: Uuid,
         pub payment_id: PaymentId,
         pub account: String,

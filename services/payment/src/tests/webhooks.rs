@@ -159,8 +159,8 @@ async fn a_webhook_ends_a_refund_and_answers_its_key() {
         shop.deliver(&told("evt_1", &first.id, "succeeded")).await.unwrap();
         shop.deliver(&told("evt_2", &second.id, "failed")).await.unwrap();
     }
-    // A provider that contradicts itself is not believed.
-    shop.deliver(&told("evt_3", &first.id, "failed")).await.unwrap();
+    // A provider that contradicts itself is not believed: what failed stays failed.
+    shop.deliver(&told("evt_3", &second.id, "succeeded")).await.unwrap();
     let after = shop.get(&payment.id).await;
     assert_eq!((after.state(), after.refunded), (PaymentState::PartiallyRefunded, Some(eur(300))));
     let list =
@@ -171,4 +171,39 @@ async fn a_webhook_ends_a_refund_and_answers_its_key() {
     assert_eq!(states, [RefundState::Succeeded, RefundState::Failed]);
     assert_eq!(shop.row(&payment.id).await.refund_pending_minor, 0);
     assert_eq!(shop.ledger(&payment.id).await, 999);
+}
+
+#[tokio::test]
+async fn a_refund_that_fails_after_it_succeeded_takes_its_money_back() {
+    let shop = Shop::open().await;
+    let payment = shop.captured().await;
+    let charge = shop.charge(&payment.id).await;
+    let (first, second) =
+        (shop.refund(&payment.id, Some(300)).await.unwrap(), shop.refund(&payment.id, None).await.unwrap());
+    assert_eq!(shop.get(&payment.id).await.state(), PaymentState::Refunded);
+    let told = |id: &str, key: &str, status: &str| {
+        let refund = json!({ "key": key, "status": status, "reason": "account_closed" });
+        json!({ "id": id, "type": format!("refund.{status}"), "charge": charge, "refund": refund })
+    };
+    for id in ["evt_1", "evt_1", "evt_2"] {
+        shop.deliver(&told(id, &first.id, "failed")).await.unwrap();
+        let after = shop.get(&payment.id).await;
+        assert_eq!((after.state(), after.refunded), (PaymentState::PartiallyRefunded, Some(eur(999))));
+        assert_eq!(shop.ledger(&payment.id).await, 300);
+    }
+    // A late word of its success is old.
+    shop.deliver(&told("evt_3", &first.id, "succeeded")).await.unwrap();
+    shop.deliver(&told("evt_4", &second.id, "failed")).await.unwrap();
+    let after = shop.get(&payment.id).await;
+    assert_eq!((after.state(), after.refunded), (PaymentState::Captured, Some(eur(0))));
+    assert_eq!(shop.ledger(&payment.id).await, 1299);
+    let list =
+        contracts::payment::ListRefundsRequest { payment_id: payment.id.clone(), ..Default::default() };
+    use contracts::payment::payment_service_server::PaymentService as _;
+    let listed = shop.payments.list_refunds(request(&staff(), list)).await.unwrap().into_inner().refunds;
+    assert!(listed.iter().all(|refund| refund.state() == RefundState::Failed), "{listed:?}");
+    assert_eq!(
+        shop.history(&payment.id).await[3..],
+        ["CAPTURED", "PARTIALLY_REFUNDED", "REFUNDED", "PARTIALLY_REFUNDED", "CAPTURED"]
+    );
 }

@@ -232,11 +232,11 @@ impl Account {
         self.move_to(place, "canceled");
     }
 
-    pub fn settle_refund(&mut self, payment_id: &str, status: &str) {
+    pub fn settle_refund(&mut self, payment_id: &str, before: &str, after: &str) {
         let of =
-            |refund: &Value| refund["metadata"]["payment_id"] == payment_id && refund["status"] == "pending";
-        let place = self.refunds.iter().position(of).expect("a refund is under way");
-        self.refunds[place]["status"] = status.into();
+            |refund: &Value| refund["metadata"]["payment_id"] == payment_id && refund["status"] == before;
+        let place = self.refunds.iter().position(of).expect("there is such a refund");
+        self.refunds[place]["status"] = after.into();
         let refund = self.refunds[place].clone();
         self.event("refund.updated", &refund);
     }

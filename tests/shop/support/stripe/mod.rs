@@ -140,7 +140,12 @@ impl Stripe {
 
     /// A refund that is under way comes to its end.
     pub fn settle_refund(&self, payment_id: &str, status: &str) {
-        self.account().settle_refund(payment_id, status);
+        self.account().settle_refund(payment_id, "pending", status);
+    }
+
+    /// A bank refuses what was under way to it; Stripe had called it given back.
+    pub fn return_refund(&self, payment_id: &str) {
+        self.account().settle_refund(payment_id, "succeeded", "failed");
     }
 
     /// From now on refunds take their time.
