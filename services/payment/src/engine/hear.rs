@@ -38,6 +38,11 @@ impl Engine {
     }
 
     async fn hear_charge(&self, tx: &Tx, before: Payment, told: Told) -> Result<(), Error> {
+        let ours = &before.provider_reference;
+        if !ours.is_empty() && *ours != told.reference {
+            tracing::warn!(payment = %before.id, reference = told.reference, "an event is about another charge");
+            return self.ask_soon(tx, &before).await;
+        }
         match hear(before.state, before.operation, &told.standing) {
             Hearing::Believe => {
                 let after = self.concluded(tx, &before, None, learn(told))?;

@@ -139,8 +139,9 @@ async fn take(shop: &Shop, payments: &mut Vec<Payment>, number: usize, step: Ste
         Step::Acknowledge(which) => drop(shop.acknowledge(&id(which).unwrap_or_default()).await),
         Step::Refund(which, minor) => drop(shop.refund(&id(which).unwrap_or_default(), Some(minor)).await),
         Step::Told(which, status) => {
+            let payment = payments.get(which).cloned().unwrap_or_default();
             let charge =
-                json!({ "reference": "told", "id": id(which).unwrap_or_default(), "status": status });
+                json!({ "reference": payment.provider_reference, "id": payment.id, "status": status });
             let _ = shop.deliver(&json!({ "id": format!("evt_{number}"), "charge": charge })).await;
         }
     }

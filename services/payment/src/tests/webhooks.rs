@@ -207,3 +207,14 @@ async fn a_refund_that_fails_after_it_succeeded_takes_its_money_back() {
         ["CAPTURED", "PARTIALLY_REFUNDED", "REFUNDED", "PARTIALLY_REFUNDED", "CAPTURED"]
     );
 }
+
+#[tokio::test]
+async fn what_is_said_of_another_charge_is_not_believed_of_ours() {
+    let shop = Shop::open().await;
+    let payment = shop.create(new("")).await.unwrap();
+    assert_eq!(payment.state(), PaymentState::Authorized);
+    let other = json!({ "reference": "sim_another", "id": payment.id });
+    shop.deliver(&event("evt_1", &other, "captured")).await.unwrap();
+    assert_eq!(shop.get(&payment.id).await, payment);
+    assert_eq!(shop.ledger(&payment.id).await, 0);
+}
