@@ -65,6 +65,11 @@ async fn build(
     webhook_secret: [u8; 32],
 ) -> Result<Payments, Fault> {
     let given = options.simulator_webhook_secret.as_ref().map(|secret| secret.expose().as_bytes());
+    if given.is_some_and(<[u8]>::is_empty) {
+        return Err(configuration(
+            "--simulator-webhook-secret is empty: anybody could sign with it".to_owned(),
+        ));
+    }
     let webhook_key = signature::key(given.unwrap_or(&webhook_secret));
     let simulated = simulated(options, &db, &tasks, webhook_key).await?;
     let mut all = vec![Arc::new(simulated) as Arc<dyn Provider>];

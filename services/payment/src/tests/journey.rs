@@ -204,6 +204,8 @@ async fn a_configuration_that_cannot_work_stops_the_start() {
         let wrong = crate::Options { simulator_url: Some(url.to_owned()), ..options() };
         assert_eq!(build(wrong, "1=simulated").await, "CONFIGURATION", "{url}");
     }
+    let forgeable = crate::Options { simulator_webhook_secret: "".parse().ok(), ..options() };
+    assert_eq!(build(forgeable, "1=simulated").await, "CONFIGURATION");
     let taken = shop.provider.trim_start_matches("http://").parse().unwrap();
     assert_eq!(
         build(crate::Options { simulator_listen: taken, ..options() }, "1=simulated").await,
