@@ -80,12 +80,16 @@ impl File {
             let setting = setting.ok_or_else(|| self.wrong(&unknown(key, &known)))?;
             let values =
                 values(setting, value).map_err(|problem| self.wrong(&format!("{key}: {problem}")))?;
+            // The help shows defaults, and would show a secret for one.
+            let secret = values.iter().any(|value| masked(key, OsStr::new(value)) != *value);
             let names: Vec<String> =
                 command.get_subcommands().map(|command| command.get_name().to_owned()).collect();
             for name in names {
                 command = command.mut_subcommand(name, |command| {
                     command.mut_args(|argument| match argument.get_long() {
-                        Some(long) if long == key => argument.default_values(values.clone()),
+                        Some(long) if long == key => {
+                            argument.default_values(values.clone()).hide_default_value(secret)
+                        }
                         _ => argument,
                     })
                 });
@@ -264,6 +268,16 @@ mod tests {
             &[],
         );
         assert!(!text.contains("hunter22") && text.contains("postgres://u:********@db/user"), "{text}");
+    }
+
+    #[test]
+    fn the_help_shows_no_secret_of_the_file() {
+        let file = file(
+            "mesh-secret = \"hunter22\"\nuser-database-url = \"postgres://u:hunter22@db/user\"\ndata-dir = \"/data\"\n",
+        );
+        let mut command = file.unwrap().apply(command()).unwrap();
+        let help = command.find_subcommand_mut("serve").unwrap().render_long_help().to_string();
+        assert!(!help.contains("hunter22") && help.contains("/data"), "{help}");
     }
 
     #[test]
