@@ -316,6 +316,8 @@ mod tests {
             (&["--database-url", "sqlite:x.db"], "single service"),
             (&["--mesh-secret", "0123456789abcdef", "--mesh-secret-file", "x"], "contradict"),
             (&["migrate", "now"], "unexpected argument 'now'"),
+            (&["verify", "--url", "nonsense"], "--url"),
+            (&["status", "--url", "https://mesh:50051"], "must begin with http://"),
         ] {
             let problem = parsed(arguments).unwrap_err();
             assert!(matches!(problem, Error::Usage(_)));

@@ -16,7 +16,7 @@ use crate::{
     data,
     error::Error,
     health::url_of,
-    settings::{DataDir, SharedSecret},
+    settings::{DataDir, SharedSecret, role_url},
 };
 
 /// How long until a port must have answered.
@@ -27,11 +27,11 @@ const CONNECT: Duration = Duration::from_secs(3);
 pub struct Operator {
     /// Where to ask, as http://HOST:PORT (default: where --mesh-url says that the mesh service is, else where
     /// --grpc-listen says that gRPC is, on this machine)
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = role_url)]
     url: Option<String>,
 
     /// Where the mesh service is reached by gRPC, where it runs elsewhere
-    #[arg(long, env = "FEIRA_MESH_URL", value_name = "URL")]
+    #[arg(long, env = "FEIRA_MESH_URL", value_name = "URL", value_parser = role_url)]
     mesh_url: Option<String>,
 
     /// Where the process listens for gRPC
