@@ -97,6 +97,11 @@ impl<'a> Bytes<'a> {
     fn byte(&mut self) -> Option<u8> {
         self.array::<1>().map(|[byte]| byte)
     }
+
+    /// Two bytes, the lesser first.
+    fn le16(&mut self) -> Option<u32> {
+        self.array().map(|bytes| u16::from_le_bytes(bytes).into())
+    }
 }
 
 /// PNG (ISO/IEC 15948): chunks of length, type, data and checksum, from IHDR over IDAT to IEND.
@@ -169,7 +174,7 @@ fn skip_scan(bytes: &mut Bytes<'_>) -> Option<()> {
 /// GIF (89a): blocks of sub-blocks up to the trailer.
 fn gif(data: &[u8]) -> Option<(u32, u32)> {
     let mut bytes = Bytes(data.get(6..)?);
-    let (width, height) = (u16::from_le_bytes(bytes.array()?), u16::from_le_bytes(bytes.array()?));
+    let mut size = (bytes.le16()?, bytes.le16()?);
     let [flags, _, _] = bytes.array()?;
     skip_colours(&mut bytes, flags)?;
     let mut pixels = false;
@@ -180,14 +185,16 @@ fn gif(data: &[u8]) -> Option<(u32, u32)> {
                 skip_sub_blocks(&mut bytes)?;
             }
             0x2c => {
-                bytes.take(8)?;
+                let (left, top) = (bytes.le16()?, bytes.le16()?);
+                // Browsers make room for a frame that does not fit in.
+                size = (size.0.max(left + bytes.le16()?), size.1.max(top + bytes.le16()?));
                 let flags = bytes.byte()?;
                 skip_colours(&mut bytes, flags)?;
                 bytes.byte()?;
                 skip_sub_blocks(&mut bytes)?;
                 pixels = true;
             }
-            0x3b if pixels => return Some((width.into(), height.into())),
+            0x3b if pixels => return Some(size),
             _ => return None,
         }
     }

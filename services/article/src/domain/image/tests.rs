@@ -77,6 +77,11 @@ fn sizes_have_bounds() {
         let read = read(&png_of(width, height), MOST);
         assert_eq!(read.is_ok(), fits, "{width} × {height}: {read:?}");
     }
+    // A frame of a GIF may be larger than the whole says to be.
+    let mut gif = IMAGES[3].1.to_vec();
+    let frame = gif.windows(9).position(|bytes| bytes == [0x2c, 0, 0, 0, 0, 3, 0, 2, 0]).unwrap();
+    gif[frame + 5..frame + 9].copy_from_slice(&[0xff, 0xff, 0xff, 0x0f]);
+    assert_eq!(read(&gif, MOST), Err(BadImage::TooManyPixels(65_535, 4_095)));
     let data = IMAGES[0].1;
     assert!(read(data, data.len()).is_ok());
     assert_eq!(read(data, data.len() - 1), Err(BadImage::TooLarge(data.len(), data.len() - 1)));
