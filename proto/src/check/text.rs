@@ -113,13 +113,14 @@ impl fmt::Display for Pattern {
 }
 
 /// Whether it can be an e-mail address: one `@`, up to 64 characters before it, a domain of two or more
-/// labels after it, no space and no control character. Only a message sent there can tell more.
+/// labels after it, no space, no control character and none that means something in a mail's header (RFC
+/// 5322's specials). Only a message sent there can tell more.
 pub(super) fn is_email(value: &str) -> bool {
     let Some((local, domain)) = value.split_once('@') else {
         return false;
     };
     let local_fits = (1..=64).contains(&local.chars().count())
-        && local.chars().all(|c| !c.is_whitespace() && !c.is_control())
+        && local.chars().all(|c| !c.is_whitespace() && !c.is_control() && !"()<>[]:;,\\\"".contains(c))
         && !local.starts_with('.')
         && !local.ends_with('.')
         && !local.contains("..");

@@ -121,6 +121,10 @@ fn e_mail_addresses_have_one_at_sign_and_a_dotted_domain() {
         "a..b@c.de",
         "a@b_c.de",
         "a@b.cd\n",
+        "a,b@c.de",
+        "<a@b.cd",
+        "\"a\"@b.cd",
+        "a;b:c@d.ef",
         &long,
     ];
     for bad in bad {
