@@ -154,13 +154,14 @@ async fn an_export_as_server_sent_events_resumes_by_itself(setup: Setup) {
 /// Covers: order.export.
 async fn an_export_of_many_pages_is_whole(setup: Setup) {
     let mesh = setup.start().await;
-    let (staff, ada) = (mesh.admin().await, mesh.shopper().await);
+    let (staff, ada) = (mesh.admin().await, mesh.shopper().await.patient());
     let article = staff.stocked(eur(1000), 1000).await;
     // Pages of an export have a hundred orders.
-    at_once(6, |_| {
+    at_once(6, |number| {
         let (ada, id) = (ada.clone(), article.id.clone());
         async move {
-            for _ in 0..35 {
+            for one in 0..35 {
+                let ada = ada.with_key(&format!("order-{number}-{one}"));
                 ada.order(&id, 1, "sim_approve").await.expect("an order");
             }
         }

@@ -72,9 +72,9 @@ async fn an_order_reopened_twenty_times_at_once_is_reopened_once(setup: Setup) {
 /// Covers: order.reopen.
 async fn of_two_orders_and_a_first_line_one_becomes_the_basket(setup: Setup) {
     let mesh = setup.start().await;
-    let staff = mesh.admin().await;
+    let staff = mesh.admin().await.patient();
     let article = staff.stocked(eur(1000), 100).await;
-    for ada in mesh.shoppers(5).await {
+    for ada in mesh.shoppers(5).await.into_iter().map(Shopper::patient) {
         let (one, other) = (declined(&ada, &article.id).await, declined(&ada, &article.id).await);
         let outcomes = at_once(9, |number| {
             let (ada, article) = (ada.at(number), article.id.clone());
@@ -102,7 +102,7 @@ async fn of_two_orders_and_a_first_line_one_becomes_the_basket(setup: Setup) {
 /// Covers: order.reopen.
 async fn reopening_against_paying_ends_open_or_paid_and_never_both(setup: Setup) {
     let mesh = setup.start().await;
-    let (staff, ada) = (mesh.admin().await, mesh.shopper().await);
+    let (staff, ada) = (mesh.admin().await.patient(), mesh.shopper().await.patient());
     let article = staff.stocked(eur(1000), 100).await;
     let mut sold = 0;
     for round in 0..8 {
@@ -131,7 +131,7 @@ async fn reopening_against_paying_ends_open_or_paid_and_never_both(setup: Setup)
 /// Covers: order.reopen.
 async fn reopening_against_cancelling_gives_everything_back_once(setup: Setup) {
     let mesh = setup.start().await;
-    let (staff, ada) = (mesh.admin().await, mesh.shopper().await);
+    let (staff, ada) = (mesh.admin().await.patient(), mesh.shopper().await.patient());
     let article = staff.stocked(eur(1000), 10).await;
     for _ in 0..6 {
         let order = declined(&ada, &article.id).await;
@@ -150,7 +150,7 @@ async fn reopening_against_cancelling_gives_everything_back_once(setup: Setup) {
 /// Covers: order.reopen.
 async fn reopening_against_expiry_ends_open_or_expired(setup: Setup) {
     let mesh = setup.env("FEIRA_PAYMENT_WINDOW", "2").start().await;
-    let (staff, ada) = (mesh.admin().await, mesh.shopper().await);
+    let (staff, ada) = (mesh.admin().await.patient(), mesh.shopper().await.patient());
     let article = staff.stocked(eur(1000), 10).await;
     for _ in 0..3 {
         let order = declined(&ada, &article.id).await;
@@ -177,7 +177,7 @@ async fn reopening_against_expiry_ends_open_or_expired(setup: Setup) {
 /// Covers: order.reopen.
 async fn reopening_against_the_bank_keeps_no_money_for_an_open_order(setup: Setup) {
     let mesh = setup.env("FEIRA_PROVIDER_POLL_INTERVAL", "50ms").start().await;
-    let (staff, ada) = (mesh.admin().await, mesh.shopper().await);
+    let (staff, ada) = (mesh.admin().await.patient(), mesh.shopper().await.patient());
     let article = staff.stocked(eur(1000), 100).await;
     let mut sold = 0;
     for _ in 0..6 {

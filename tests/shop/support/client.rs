@@ -1,15 +1,17 @@
 //! A caller of the mesh over one of its edges. The RPCs are its methods (see [`super::rpcs`]).
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use http::{HeaderMap, HeaderValue, Method};
 use prost::{Message, Name};
+use tokio::time::{Instant, sleep};
 use tonic::{Request, Response, Status, metadata::MetadataMap, transport::Channel};
 
 use super::{
     outcome::{Answer, Outcome, Refusal},
     rest::{Reply, Rest, TIMEOUT},
     transcode::{self, Body, Sent},
+    wait::PATIENCE,
 };
 
 /// A way into the mesh.
@@ -35,11 +37,12 @@ pub struct Client {
     replicas: Arc<Vec<Addresses>>,
     replica: usize,
     headers: HeaderMap,
+    patient: bool,
 }
 
 impl Client {
     pub fn new(edge: Edge, replicas: Vec<Addresses>) -> Self {
-        Self { edge, replicas: Arc::new(replicas), replica: 0, headers: HeaderMap::new() }
+        Self { edge, replicas: Arc::new(replicas), replica: 0, headers: HeaderMap::new(), patient: false }
     }
 
     /// The same over another edge.
@@ -74,6 +77,27 @@ impl Client {
     /// The same with an idempotency key.
     pub fn with_key(&self, key: &str) -> Self {
         self.with("idempotency-key", key)
+    }
+
+    /// The same, but a call that nobody answers in time is made again, as shops on a busy machine do. Without
+    /// an idempotency key it may have been done already.
+    pub fn patient(&self) -> Self {
+        Self { patient: true, ..self.clone() }
+    }
+
+    pub(super) async fn until_answered<T, F>(&self, call: impl Fn() -> F) -> Outcome<T>
+    where
+        F: Future<Output = Outcome<T>>,
+    {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match call().await {
+                Err(refusal) if self.patient && refusal.is_passing() && Instant::now() < deadline => {
+                    sleep(Duration::from_millis(200)).await;
+                }
+                outcome => return outcome,
+            }
+        }
     }
 
     /// The way to a service over gRPC.

@@ -113,6 +113,12 @@ impl Refusal {
         refusal
     }
 
+    /// Whether the same call may be answered in a while: a service was out of reach or took too long.
+    pub fn is_passing(&self) -> bool {
+        matches!(self.code, Code::Unavailable | Code::DeadlineExceeded)
+            || self.reason == "IDEMPOTENCY_IN_PROGRESS"
+    }
+
     /// A value of the first `ErrorInfo`'s metadata; empty if it is not there.
     pub fn info(&self, key: &str) -> &str {
         self.infos.first().and_then(|info| info.get(key)).map(String::as_str).unwrap_or_default()

@@ -33,13 +33,16 @@ macro_rules! rpcs {
     })+) => {
         impl Client {
             $($(pub async fn $name(&self, request: $request) -> Outcome<$answer> {
-                match self.edge {
-                    Edge::Rest => self.rest(Method::$method, transcode::request(&request, &[$($path),+], $body)).await,
-                    Edge::Grpc => {
-                        let mut client = $client::new(self.channel(<$request as Name>::PACKAGE));
-                        Self::answered(client.$name(self.sign(request)).await)
+                let call = || async {
+                    match self.edge {
+                        Edge::Rest => self.rest(Method::$method, transcode::request(&request, &[$($path),+], $body)).await,
+                        Edge::Grpc => {
+                            let mut client = $client::new(self.channel(<$request as Name>::PACKAGE));
+                            Self::answered(client.$name(self.sign(request.clone())).await)
+                        }
                     }
-                }
+                };
+                self.until_answered(call).await
             })+)+
         }
 

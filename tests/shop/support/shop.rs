@@ -66,6 +66,13 @@ impl Deref for Shopper {
     }
 }
 
+impl Shopper {
+    /// The same with a patient client.
+    pub fn patient(self) -> Self {
+        Self { client: self.client.patient(), ..self }
+    }
+}
+
 impl Mesh {
     /// The administrator, who is staff too.
     pub async fn admin(&self) -> Shopper {
