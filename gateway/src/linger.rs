@@ -13,9 +13,9 @@ use std::{
 
 use axum::body::Body as HttpBody;
 use bytes::Bytes;
+use futures::StreamExt as _;
 use http::Version;
 use http_body::{Body, Frame, SizeHint};
-use http_body_util::BodyExt as _;
 use tokio::time::timeout;
 
 /// How much of it is read.
@@ -68,10 +68,11 @@ impl Drop for Lingering {
     }
 }
 
-async fn discard(mut body: HttpBody) {
+async fn discard(body: HttpBody) {
+    let mut pieces = body.into_data_stream();
     let mut read = 0;
-    while let Some(Ok(frame)) = body.frame().await {
-        read += frame.data_ref().map_or(0, Bytes::len);
+    while let Some(Ok(piece)) = pieces.next().await {
+        read += piece.len();
         if read > MOST {
             return;
         }
