@@ -3,7 +3,7 @@
 
 use std::{fmt, sync::Arc};
 
-use http::Method;
+use http::{Method, header};
 use prost_reflect::{DescriptorPool, DynamicMessage, FieldDescriptor, MethodDescriptor, Value};
 
 use crate::{
@@ -108,6 +108,13 @@ impl Binding {
             None => raw::is(&self.rpc.output),
             Some(field) => raw::is_field(field),
         }
+    }
+
+    /// Whether a reader who has its answer already gets 304. Only a service knows what its answer depends on, so
+    /// the entity tag must be one that it names: a resource's version need not count everything that is read
+    /// with it.
+    pub fn answers_304(&self) -> bool {
+        self.rpc.response_headers.contains(&header::ETAG) && !self.mutates()
     }
 
     /// Whether calls of it change something (RFC 9110: the method is not a safe one).

@@ -149,12 +149,10 @@ fn refused(binding: &Binding, status: &Status, deadline: Instant, conditional: b
     if conditional { failure.with_condition() } else { failure }
 }
 
-/// The answer, or 304 where its reader has it. Only a service knows what its answer depends on, so the
-/// entity tag must be one that it names: a resource's version need not count everything that is read with it.
+/// The answer, or 304 where its reader has it.
 fn unless_there_already(binding: &Binding, headers: &HeaderMap, mut answer: Response) -> Response {
-    let named = binding.rpc.response_headers.contains(&header::ETAG) && !binding.mutates();
     let tag = answer.headers().get(header::ETAG);
-    if named && tag.is_some_and(|tag| headers::has_already(headers, tag)) {
+    if binding.answers_304() && tag.is_some_and(|tag| headers::has_already(headers, tag)) {
         *answer.status_mut() = StatusCode::NOT_MODIFIED;
         *answer.body_mut() = HttpBody::empty();
         answer.headers_mut().remove(header::CONTENT_TYPE);

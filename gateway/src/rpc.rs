@@ -38,6 +38,10 @@ pub struct Rpc {
     pub bad_line: Option<FieldDescriptor>,
     /// What becomes the `ETag` of the answer.
     pub etag: Option<FieldDescriptor>,
+    /// Of bodies that are not JSON: the types that they can have.
+    pub media_types: Vec<String>,
+    /// What of the answer is an access token.
+    pub access_token: Option<FieldDescriptor>,
 }
 
 impl Rpc {
@@ -76,6 +80,8 @@ impl Rpc {
                 ),
             },
             etag: output.get_field_by_name("etag").filter(is_text),
+            media_types: rest.media_types,
+            access_token: field(&output, &rest.access_token)?,
             input,
             output,
             method,
@@ -92,6 +98,8 @@ struct Rest {
     event_id: String,
     resume: String,
     bad_line: String,
+    media_types: Vec<String>,
+    access_token: String,
 }
 
 impl Rest {
@@ -123,6 +131,11 @@ impl Rest {
             event_id: annotation::text(&rest, "event_id_field"),
             resume: annotation::text(&rest, "resume_field"),
             bad_line: annotation::text(&rest, "bad_line_field"),
+            media_types: annotation::list(&rest, "media_types")
+                .iter()
+                .filter_map(|name| name.as_str().map(str::to_owned))
+                .collect(),
+            access_token: annotation::text(&rest, "access_token_field"),
         })
     }
 }

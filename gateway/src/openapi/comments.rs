@@ -31,12 +31,12 @@ fn read(file: &FileDescriptorProto) -> HashMap<Vec<i32>, String> {
         .collect()
 }
 
-/// The first sentence of a comment, on one line, without its full stop.
+/// The first sentence of a comment as far as it is a name, on one line: up to its full stop, colon or semicolon.
 pub fn summary(comment: &str) -> String {
     let paragraph = comment.split("\n\n").next().unwrap_or_default().replace('\n', " ");
-    let end = paragraph.find(". ").unwrap_or(paragraph.len());
-    let sentence = paragraph.get(..end).unwrap_or_default();
-    sentence.trim_end_matches(['.', ':']).to_owned()
+    let ends = [". ", ": ", "; "].iter().filter_map(|mark| paragraph.find(mark));
+    let sentence = paragraph.get(..ends.min().unwrap_or(paragraph.len())).unwrap_or_default();
+    sentence.trim_end_matches(['.', ':', ';']).to_owned()
 }
 
 /// Puts paragraphs below each other, those that are empty left out.
@@ -52,6 +52,8 @@ mod tests {
     fn a_summary_is_the_first_sentence() {
         assert_eq!(summary("Reads an order."), "Reads an order");
         assert_eq!(summary("Lists\norders. The newest first.\n\nMore."), "Lists orders");
+        assert_eq!(summary("Changes an order: only what is given."), "Changes an order");
+        assert_eq!(summary("Adds a line; the first makes the basket. More."), "Adds a line");
         assert_eq!(summary(""), "");
     }
 }

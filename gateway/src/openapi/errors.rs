@@ -2,37 +2,152 @@
 
 use serde_json::{Map, Value, json};
 
-/// The statuses that operations refer to, with what each is for.
-const STATUSES: [(&str, &str, &str); 9] = [
-    ("BadRequest", "400", "The request is not what it should be, or the state of things forbids it."),
-    ("Unauthenticated", "401", "Not signed in, or the access token has expired."),
-    ("PermissionDenied", "403", "Not allowed to this caller."),
-    ("NotFound", "404", "There is nothing by this name, or nothing that this caller may see."),
-    ("Conflict", "409", "It exists already, it changed meanwhile, or the same call is still running."),
-    ("PreconditionFailed", "412", "It changed since the version that `If-Match` names."),
-    ("TooLarge", "413", "The request's body is too large."),
-    ("UnsupportedMediaType", "415", "The request's body has another type than this operation takes."),
-    ("TooManyRequests", "429", "Too many requests; `Retry-After` says when to come back."),
+/// A status that operations refer to.
+struct Status {
+    /// The answer's name.
+    name: &'static str,
+    http: &'static str,
+    description: &'static str,
+    /// The gRPC code.
+    code: &'static str,
+    reason: &'static str,
+    message: &'static str,
+}
+
+/// All of them.
+#[rustfmt::skip]
+const STATUSES: [Status; 12] = [
+    Status {
+        name: "BadRequest", http: "400", code: "INVALID_ARGUMENT", reason: "VALIDATION",
+        description: "The request is not what it should be, or the state of things forbids it.",
+        message: "`page_size`: must be at least 0",
+    },
+    Status {
+        name: "Unauthenticated", http: "401", code: "UNAUTHENTICATED", reason: "UNAUTHENTICATED",
+        description: "Not signed in, or the access token is no longer good.",
+        message: "sign in first",
+    },
+    Status {
+        name: "PermissionDenied", http: "403", code: "PERMISSION_DENIED", reason: "PERMISSION_DENIED",
+        description: "Not allowed to this caller.",
+        message: "this is not allowed to you",
+    },
+    Status {
+        name: "NotFound", http: "404", code: "NOT_FOUND", reason: "NOT_FOUND",
+        description: "There is nothing by this name, or nothing that this caller may see.",
+        message: "there is no such thing",
+    },
+    Status {
+        name: "Conflict", http: "409", code: "ALREADY_EXISTS", reason: "ALREADY_EXISTS",
+        description: "It exists already, it changed meanwhile, or the same call is still running.",
+        message: "this is taken",
+    },
+    Status {
+        name: "PreconditionFailed", http: "412", code: "ABORTED", reason: "ETAG_MISMATCH",
+        description: "It changed since the version that `If-Match` names.",
+        message: "it was changed meanwhile",
+    },
+    Status {
+        name: "TooLarge", http: "413", code: "RESOURCE_EXHAUSTED", reason: "REQUEST_TOO_LARGE",
+        description: "The request's body is too large.",
+        message: "the request's body is larger than 4194304 bytes",
+    },
+    Status {
+        name: "UnsupportedMediaType", http: "415", code: "INVALID_ARGUMENT", reason: "UNSUPPORTED_MEDIA_TYPE",
+        description: "The request's body has another type than this operation takes.",
+        message: "the request's body must be sent with `content-type: application/json`",
+    },
+    Status {
+        name: "TooManyRequests", http: "429", code: "RESOURCE_EXHAUSTED", reason: "RATE_LIMITED",
+        description: "Too many requests; `Retry-After` says when to come back.",
+        message: "too many tries",
+    },
+    Status {
+        name: "Internal", http: "500", code: "INTERNAL", reason: "INTERNAL",
+        description: "A fault of the server. What it was is in its log, by `x-request-id`.",
+        message: "internal error",
+    },
+    Status {
+        name: "Unavailable", http: "503", code: "UNAVAILABLE", reason: "UPSTREAM_UNAVAILABLE",
+        description: "A service that the call needs cannot be reached. Nothing was changed; it may be repeated.",
+        message: "the service cannot be reached",
+    },
+    Status {
+        name: "DeadlineExceeded", http: "504", code: "DEADLINE_EXCEEDED", reason: "DEADLINE_EXCEEDED",
+        description: "The time for the call has passed. What it did is not known: repeat it by its idempotency key.",
+        message: "the time for this call has passed",
+    },
 ];
 
 /// A reference to the answer for a status.
 pub fn response(status: &str) -> Value {
-    let name = STATUSES.iter().find(|(_, there, _)| *there == status).map_or("Default", |(name, _, _)| name);
+    let name = match status {
+        "304" => "NotModified",
+        _ => STATUSES.iter().find(|it| it.http == status).map_or("Default", |it| it.name),
+    };
     json!({"$ref": format!("#/components/responses/{name}")})
 }
 
 /// The answers that operations refer to.
-pub fn responses() -> Value {
-    let answer = |description: &str| {
+pub fn responses() -> Map<String, Value> {
+    let mut all = Map::new();
+    for status in STATUSES {
+        all.insert(status.name.to_owned(), status.answer());
+    }
+    all.insert("NotModified".to_owned(), json!({"description": "It is still what `If-None-Match` names."}));
+    all.insert(
+        "Default".to_owned(),
         json!({
-            "description": description,
+            "description": "Any other failure.",
             "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
-        })
-    };
-    let mut all: Map<String, Value> =
-        STATUSES.iter().map(|(name, _, description)| ((*name).to_owned(), answer(description))).collect();
-    all.insert("Default".to_owned(), answer("Any other failure."));
-    all.into()
+        }),
+    );
+    all
+}
+
+impl Status {
+    fn answer(&self) -> Value {
+        let mut details = vec![json!({
+            "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+            "reason": self.reason,
+            "domain": "feira",
+            "metadata": {}
+        })];
+        match self.reason {
+            "VALIDATION" => details.push(json!({
+                "@type": "type.googleapis.com/google.rpc.BadRequest",
+                "fieldViolations": [{"field": "page_size", "description": "must be at least 0"}]
+            })),
+            "RATE_LIMITED" => details.push(json!({
+                "@type": "type.googleapis.com/google.rpc.RetryInfo",
+                "retryDelay": "30s"
+            })),
+            _ => {}
+        }
+        let http: u16 = self.http.parse().unwrap_or_default();
+        let mut out = Map::from_iter([
+            ("description".to_owned(), json!(self.description)),
+            (
+                "content".to_owned(),
+                json!({"application/json": {
+                    "schema": {"$ref": "#/components/schemas/Error"},
+                    "example": {"error": {
+                        "code": http, "status": self.code, "message": self.message, "details": details
+                    }}
+                }}),
+            ),
+        ]);
+        let header = match self.http {
+            "401" => Some(("WWW-Authenticate", "How to sign in.")),
+            "429" => Some(("Retry-After", "Seconds to wait.")),
+            _ => None,
+        };
+        if let Some((name, description)) = header {
+            let header = json!({"description": description, "schema": {"type": "string"}});
+            out.insert("headers".to_owned(), json!({name: header}));
+        }
+        out.into()
+    }
 }
 
 /// The form of every error (AIP-193).

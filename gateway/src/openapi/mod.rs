@@ -2,15 +2,20 @@
 //! `buf.validate` rules become constraints, access rules become security requirements.
 
 mod access;
+mod choices;
 mod comments;
+mod content;
 mod errors;
+mod examples;
 mod operation;
 mod parameters;
 mod paths;
+mod pattern;
 mod rules;
 mod schema;
 #[cfg(test)]
 mod tests;
+mod well_known;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -21,6 +26,7 @@ use serde_json::{Map, Value, json};
 
 use self::{
     comments::paragraphs,
+    examples::Examples,
     operation::Describer,
     schema::{Schemas, insert_text},
 };
@@ -41,19 +47,22 @@ pub fn document(bindings: &[Arc<Binding>]) -> Value {
 
     let tags = tags(bindings, &mut schemas);
     let secured = bindings.iter().any(|binding| access::access(&binding.rpc.method).is_some());
-    let mut describer = Describer { schemas, secured, ids: BTreeSet::new() };
+    let pool = bindings.first().map(|binding| binding.rpc.method.parent_pool().clone());
+    let examples = Examples::new(&pool.unwrap_or_default(), &mut schemas.comments);
+    let mut describer = Describer { schemas, examples, secured, ids: BTreeSet::new() };
     let mut items: BTreeMap<String, Map<String, Value>> = BTreeMap::new();
     for (path, binding) in paths::unify(bindings) {
         let operation = describer.operation(binding, &path);
         items.entry(path.text).or_default().insert(binding.method.as_str().to_ascii_lowercase(), operation);
     }
 
+    let paths = json!(items);
     let mut components = Map::new();
     let mut all = describer.schemas.finish();
     all.insert("Error".to_owned(), errors::schema());
     components.insert("schemas".to_owned(), all.into());
-    components.insert("responses".to_owned(), errors::responses());
-    components.insert("parameters".to_owned(), parameters::shared());
+    components.insert("responses".to_owned(), used("responses", &paths, errors::responses()));
+    components.insert("parameters".to_owned(), used("parameters", &paths, parameters::shared()));
     if secured {
         let bearer = json!({
             "type": "http", "scheme": "bearer", "bearerFormat": "JWT",
@@ -71,9 +80,16 @@ pub fn document(bindings: &[Arc<Binding>]) -> Value {
         },
         "servers": [{"url": "/"}],
         "tags": tags,
-        "paths": items,
+        "paths": paths,
         "components": components,
     })
+}
+
+/// What of a kind of components the paths refer to: a service's document has no more than it needs.
+fn used(kind: &str, paths: &Value, all: Map<String, Value>) -> Value {
+    let text = paths.to_string();
+    let refers = |name: &str| text.contains(&format!("\"#/components/{kind}/{name}\""));
+    all.into_iter().filter(|(name, _)| refers(name)).collect::<Map<_, _>>().into()
 }
 
 /// A tag for each service.

@@ -1,13 +1,13 @@
 //! Parameters: what operations take beside their body.
 
 use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{
     comments::paragraphs,
     operation::Describer,
     paths::Path,
-    schema::{insert_text, object},
+    schema::{Part, insert_text, object},
 };
 use crate::binding::{Binding, Body};
 
@@ -19,7 +19,7 @@ impl Describer {
             let mut schema = object(json!({"type": "string"}));
             let mut comment = String::new();
             if let Some(field) = &parameter.field {
-                schema = object(self.schemas.field(field).0);
+                schema = object(self.schemas.field(field, Part::Request).0);
                 comment = self.schemas.comments.of(&field.parent_file(), field.path());
             }
             for keyword in ["description", "readOnly", "writeOnly"] {
@@ -30,8 +30,15 @@ impl Describer {
                 schema.entry("minLength").or_insert(json!(1));
             }
             let slashes = if parameter.slashes { "May contain slashes." } else { "" };
+            let example = parameter
+                .field
+                .as_ref()
+                .and_then(|field| self.examples.parameter(std::slice::from_ref(field)));
             let mut entry =
                 object(json!({"in": "path", "name": parameter.name, "required": true, "schema": schema}));
+            if let Some(example) = example {
+                entry.insert("example".to_owned(), example);
+            }
             insert_text(&mut entry, "description", &paragraphs([comment.as_str(), slashes]));
             out.push(entry.into());
         }
@@ -40,10 +47,17 @@ impl Describer {
         let headers = [
             ("IdempotencyKey", binding.mutates()),
             ("IfMatch", binding.if_match.is_some() && binding.mutates()),
-            ("LastEventId", binding.rpc.resume.is_some()),
         ];
         for (name, _) in headers.into_iter().filter(|(_, there)| *there) {
             out.push(json!({"$ref": format!("#/components/parameters/{name}")}));
+        }
+        if let Some(field) = &binding.rpc.resume {
+            let mut schema = object(self.schemas.field(field, Part::Request).0);
+            schema.remove("description");
+            out.push(json!({
+                "in": "header", "name": "Last-Event-ID", "schema": schema,
+                "description": "The id of the last event that was received; the stream goes on after it."
+            }));
         }
         out
     }
@@ -87,13 +101,22 @@ impl Describer {
             }
             return;
         }
-        let (schema, required) = self.schemas.field(field);
+        let (schema, required) = self.schemas.field(field, Part::Request);
         let mut schema = object(schema);
         let comment = schema.remove("description");
         let name = way.iter().map(FieldDescriptor::json_name).collect::<Vec<_>>().join(".");
+        let required = required && way.len() == 1;
+        let example = self.examples.parameter(way);
+        if let Some(example) = example.clone().filter(|_| !required) {
+            // Not the parameter's own: pages that try things out would send it unasked.
+            schema.insert("examples".to_owned(), json!([example]));
+        }
         let mut entry = object(json!({"in": "query", "name": name, "schema": schema}));
-        if required && way.len() == 1 {
+        if required {
             entry.insert("required".to_owned(), json!(true));
+            if let Some(example) = example {
+                entry.insert("example".to_owned(), example);
+            }
         }
         // The comment of what a nested field belongs to says more than its own.
         let outer = way.iter().rev().skip(1).next_back();
@@ -105,20 +128,21 @@ impl Describer {
 }
 
 /// Parameters that many operations have.
-pub fn shared() -> Value {
-    json!({
+pub fn shared() -> Map<String, Value> {
+    object(json!({
         "IdempotencyKey": {
-            "in": "header", "name": "Idempotency-Key", "schema": {"type": "string", "minLength": 1},
+            "in": "header", "name": "Idempotency-Key",
+            "schema": {
+                "type": "string", "pattern": "^[!-~]{1,255}$",
+                "examples": ["019cb4a1-9f38-7c2d-b5e6-3f8a7d41c290"]
+            },
             "description": "Makes the call safe to repeat: with the same key it is done once, and a repeat is \
                 answered as the first was."
         },
         "IfMatch": {
-            "in": "header", "name": "If-Match", "schema": {"type": "string"},
+            "in": "header", "name": "If-Match",
+            "schema": {"type": "string", "pattern": "^(\\*|\"[!#-~]+\")$", "examples": ["\"9f38b5e6\""]},
             "description": "The ETag of the version that is to be changed, in quotes; a stale one is refused."
-        },
-        "LastEventId": {
-            "in": "header", "name": "Last-Event-ID", "schema": {"type": "string"},
-            "description": "The id of the last event that was received; the stream goes on after it."
         }
-    })
+    }))
 }

@@ -6,8 +6,10 @@ use prost_reflect::{EnumDescriptor, FieldDescriptor, Kind, MessageDescriptor, Va
 use serde_json::{Map, Value as Json, json};
 
 use super::{
+    choices,
     comments::{Comments, paragraphs},
     rules,
+    well_known::{self, integer_text},
 };
 use crate::annotation;
 
@@ -26,12 +28,32 @@ pub struct Schemas {
 /// Which of a message's fields a schema is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part<'a> {
-    /// All of them.
-    Whole,
-    /// All of them, none required: what an update takes.
+    /// Those of an answer.
+    Answer,
+    /// Those of a request.
+    Request,
+    /// Those of a request, none required: what an update takes.
     Update,
-    /// All but those that the path sets.
+    /// Those of a request that the path does not set.
     Without(&'a BTreeSet<u32>),
+}
+
+impl Part<'_> {
+    /// The part of the messages that this one's fields hold.
+    pub fn inner(self) -> Part<'static> {
+        if self == Part::Answer { Part::Answer } else { Part::Request }
+    }
+
+    /// Whether it has a field, by its number and behaviors.
+    pub fn has(self, number: u32, behaviors: &[String]) -> bool {
+        let is = |behavior: &str| behaviors.iter().any(|there| there == behavior);
+        match self {
+            Part::Answer => !is("INPUT_ONLY"),
+            // What a service decides is ignored where it is sent.
+            Part::Request | Part::Update => !is("OUTPUT_ONLY"),
+            Part::Without(set) => !set.contains(&number) && !is("OUTPUT_ONLY"),
+        }
+    }
 }
 
 impl Schemas {
@@ -61,12 +83,15 @@ impl Schemas {
 
     /// A schema that refers to a message's own.
     pub fn message(&mut self, message: &MessageDescriptor, part: Part<'_>) -> Json {
-        if let Some(schema) = well_known(message.full_name()) {
+        if let Some(schema) = well_known::schema(message.full_name()) {
             return schema;
         }
         let plain = self.name(message.full_name());
         let name = match part {
-            Part::Whole => plain,
+            Part::Answer => plain,
+            // What is answered is more than what may be sent, and less is required of it.
+            Part::Request if self.answered.contains(message.full_name()) => format!("{plain}Input"),
+            Part::Request => plain,
             Part::Without(set) if set.is_empty() => plain,
             Part::Update => format!("{plain}Update"),
             Part::Without(_) => format!("{}Body", plain.strip_suffix("Request").unwrap_or(&plain)),
@@ -88,10 +113,12 @@ impl Schemas {
         let mut properties = Map::new();
         let mut required = Vec::new();
         for field in message.fields() {
-            if matches!(part, Part::Without(set) if set.contains(&field.number())) {
+            if !part.has(field.number(), &behaviors(&field)) {
                 continue;
             }
-            let (schema, must) = self.field(&field);
+            let (schema, must) = self.field(&field, part.inner());
+            // Answers have every field that cannot be absent.
+            let must = if part == Part::Answer { !field.supports_presence() } else { must };
             if must && part != Part::Update {
                 required.push(field.json_name().to_owned());
             }
@@ -100,7 +127,7 @@ impl Schemas {
         let mut schema = Map::from_iter([("type".to_owned(), json!("object"))]);
         let comment = self.comments.of(&message.parent_file(), message.path());
         let update = if part == Part::Update { "Only what is given is changed." } else { "" };
-        let choices = choices(message);
+        let choices = choices::in_words(message);
         let description = paragraphs([comment.as_str(), update, &choices]);
         insert_text(&mut schema, "description", &description);
         if !properties.is_empty() {
@@ -109,27 +136,32 @@ impl Schemas {
         if !required.is_empty() {
             schema.insert("required".to_owned(), required.into());
         }
-        if part != Part::Whole || !self.answered.contains(message.full_name()) {
+        if part != Part::Answer {
+            let exclusions = choices::rules(message, |field| part.has(field.number(), &behaviors(field)));
+            if !exclusions.is_empty() {
+                schema.insert("allOf".to_owned(), exclusions.into());
+            }
             // Unknown fields of a request are refused.
             schema.insert("additionalProperties".to_owned(), json!(false));
         }
         schema.into()
     }
 
-    /// A field's schema with its comment and its rules, and whether it must be given.
-    pub fn field(&mut self, field: &FieldDescriptor) -> (Json, bool) {
+    /// A field's schema with its comment and its rules, and whether it must be given. `part` is that of
+    /// messages in it.
+    pub fn field(&mut self, field: &FieldDescriptor, part: Part<'_>) -> (Json, bool) {
         let rules = rules::of(field);
         let mut schema = if field.is_map() {
             let kind = field.kind();
             let value = kind.as_message().map(|entry| entry.map_entry_value_field().kind());
-            let value = value.map_or(json!({}), |kind| self.kind(&kind));
+            let value = value.map_or(json!({}), |kind| self.kind(&kind, part));
             Map::from_iter([("type".to_owned(), json!("object")), ("additionalProperties".to_owned(), value)])
         } else if field.is_list() {
-            let mut items = object(self.kind(&field.kind()));
+            let mut items = object(self.kind(&field.kind(), part));
             items.extend(rules.items);
             Map::from_iter([("type".to_owned(), json!("array")), ("items".to_owned(), items.into())])
         } else {
-            object(self.kind(&field.kind()))
+            object(self.kind(&field.kind(), part))
         };
         schema.extend(rules.keywords);
         let behaviors = behaviors(field);
@@ -152,7 +184,7 @@ impl Schemas {
     }
 
     /// The schema of a single value.
-    fn kind(&mut self, kind: &Kind) -> Json {
+    fn kind(&mut self, kind: &Kind, part: Part<'_>) -> Json {
         match kind {
             Kind::Double => json!({"type": "number", "format": "double"}),
             Kind::Float => json!({"type": "number", "format": "float"}),
@@ -166,7 +198,7 @@ impl Schemas {
             Kind::String => json!({"type": "string"}),
             Kind::Bytes => json!({"type": "string", "contentEncoding": "base64"}),
             Kind::Enum(values) => self.enumeration(values),
-            Kind::Message(message) => self.message(message, Part::Whole),
+            Kind::Message(message) => self.message(message, part),
         }
     }
 
@@ -216,21 +248,8 @@ fn reachable(roots: &[&MessageDescriptor]) -> BTreeSet<String> {
     found
 }
 
-/// Says which fields exclude each other.
-fn choices(message: &MessageDescriptor) -> String {
-    let lines: Vec<_> = message
-        .oneofs()
-        .filter(|oneof| !oneof.is_synthetic())
-        .map(|oneof| {
-            let names: Vec<_> = oneof.fields().map(|field| format!("`{}`", field.json_name())).collect();
-            let rule = if rules::oneof_required(&oneof) { "Exactly one" } else { "At most one" };
-            format!("{rule} of {}.", names.join(", "))
-        })
-        .collect();
-    lines.join(" ")
-}
-
-fn behaviors(field: &FieldDescriptor) -> Vec<String> {
+/// `google.api.field_behavior`.
+pub fn behaviors(field: &FieldDescriptor) -> Vec<String> {
     let options = field.options();
     let Some(list) = annotation::extension(&options, field.parent_pool(), "google.api.field_behavior") else {
         return Vec::new();
@@ -240,44 +259,6 @@ fn behaviors(field: &FieldDescriptor) -> Vec<String> {
     };
     let numbers = list.as_list().unwrap_or_default().iter().filter_map(Value::as_enum_number);
     numbers.filter_map(|number| Some(desc.get_value(number)?.name().to_owned())).collect()
-}
-
-/// Whole numbers of 64 bits, which JSON's own numbers cannot hold.
-fn integer_text(format: &str) -> Json {
-    let pattern = if format == "uint64" { "^[0-9]+$" } else { "^-?[0-9]+$" };
-    json!({"type": "string", "format": format, "pattern": pattern})
-}
-
-/// The schemas of types whose JSON is not an object of their fields.
-fn well_known(name: &str) -> Option<Json> {
-    Some(match name {
-        "google.protobuf.Timestamp" => json!({"type": "string", "format": "date-time"}),
-        "google.protobuf.Duration" => json!({"type": "string", "pattern": r"^-?[0-9]+(\.[0-9]{1,9})?s$"}),
-        "google.protobuf.FieldMask" => json!({
-            "type": "string",
-            "description": "Names of fields, separated by commas."
-        }),
-        "google.protobuf.Struct" => json!({"type": "object"}),
-        "google.protobuf.Value" => json!({}),
-        "google.protobuf.ListValue" => json!({"type": "array", "items": {}}),
-        "google.protobuf.Any" => json!({
-            "type": "object",
-            "properties": {"@type": {"type": "string"}},
-            "additionalProperties": true
-        }),
-        "google.protobuf.BoolValue" => json!({"type": ["boolean", "null"]}),
-        "google.protobuf.StringValue" => json!({"type": ["string", "null"]}),
-        "google.protobuf.BytesValue" => json!({"type": ["string", "null"], "contentEncoding": "base64"}),
-        "google.protobuf.Int32Value" => json!({"type": ["integer", "null"], "format": "int32"}),
-        "google.protobuf.UInt32Value" => {
-            json!({"type": ["integer", "null"], "format": "int64", "minimum": 0})
-        }
-        "google.protobuf.Int64Value" => json!({"type": ["string", "null"], "format": "int64"}),
-        "google.protobuf.UInt64Value" => json!({"type": ["string", "null"], "format": "uint64"}),
-        "google.protobuf.FloatValue" => json!({"type": ["number", "null"], "format": "float"}),
-        "google.protobuf.DoubleValue" => json!({"type": ["number", "null"], "format": "double"}),
-        _ => return None,
-    })
 }
 
 /// A schema's keywords.

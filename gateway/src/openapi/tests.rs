@@ -60,8 +60,8 @@ fn rules_comments_and_access_are_told() {
     assert_eq!(create["operationId"], "UserService_CreateUser");
     assert_eq!(create["summary"], "Registers a user, with the first address if one is given");
     assert!(create["description"].as_str().unwrap().ends_with("**Access**: everybody."));
-    assert_eq!(create["security"], json!([]));
-    assert!(create["responses"]["201"].is_object() && create["responses"]["401"].is_null());
+    assert_eq!(create["security"], json!([{}, {"bearer": []}]));
+    assert!(create["responses"]["201"].is_object() && create["responses"]["412"].is_null());
     let request = &document["components"]["schemas"]["CreateUserRequest"];
     assert_eq!(request["required"], json!(["username", "email", "password"]));
     let password = &request["properties"]["password"];
@@ -69,7 +69,20 @@ fn rules_comments_and_access_are_told() {
     assert_eq!(password["writeOnly"], true);
     assert_eq!(request["properties"]["email"]["format"], "email");
 
+    // What is answered has everything, what is sent nothing that the service decides.
     let article = &document["components"]["schemas"]["Article"];
+    let names = |list: &Value| {
+        list.as_array().unwrap().iter().map(|it| it.as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert!(names(&article["required"]).contains(&"available".to_owned()));
+    assert!(!names(&article["required"]).contains(&"price".to_owned()), "it can be absent");
+    let input = &document["components"]["schemas"]["ArticleInput"];
+    assert_eq!(input["required"], json!(["code", "name"]));
+    assert!(input["properties"]["available"].is_null());
+    assert_eq!(
+        (&input["additionalProperties"], &article["additionalProperties"]),
+        (&json!(false), &Value::Null)
+    );
     assert_eq!(article["properties"]["available"]["readOnly"], true);
     assert_eq!(article["properties"]["available"]["format"], "int64");
     assert_eq!(article["properties"]["available"]["type"], "string");
@@ -91,6 +104,40 @@ fn rules_comments_and_access_are_told() {
     assert!(stream["application/x-ndjson"].is_object() && stream["text/event-stream"].is_object());
     let movement = &document["components"]["schemas"]["StockReason"];
     assert!(movement["description"].as_str().unwrap().contains("`STOCK_REASON_RECEIVED`: Came in."));
+}
+
+#[test]
+fn what_counts_where_nothing_is_given_may_break_a_rule() {
+    let document = feira();
+    let schemas = &document["components"]["schemas"];
+    assert_eq!(schemas["AddLineBody"]["required"], json!(["articleId", "quantity"]));
+    assert_eq!(schemas["AdjustStockBody"]["required"], json!(["delta", "reason"]));
+    assert!(schemas["AddressUpdate"]["required"].is_null());
+    let choice = &schemas["CreateOrderRequest"]["allOf"][0]["oneOf"];
+    assert_eq!(*choice, json!([{"required": ["addressId"]}, {"required": ["address"]}]));
+}
+
+#[test]
+fn examples_are_declared_or_follow_from_rules_and_names() {
+    let document = feira();
+    let of = |method: &str, path: &str| &document["paths"][path][method];
+    let body = |operation: &Value| operation["requestBody"]["content"]["application/json"]["example"].clone();
+    assert_eq!(body(of("post", "/v1/auth:signIn")), json!({"login": "maria", "password": "correct horse"}));
+    let line = body(of("post", "/v1/orders/{orderId}/lines"));
+    assert_eq!(line, json!({"articleId": "art_01kjta37srfgpvbshzh9ym3gmg", "quantity": 2}));
+    let order = body(of("post", "/v1/orders"));
+    assert!(order["address"]["city"] == "Porto" && order["addressId"].is_null(), "{order}");
+
+    let answer = &of("get", "/v1/orders/{id}")["responses"]["200"]["content"]["application/json"]["example"];
+    assert_eq!(answer["userId"], "usr_01kjta37srfgpvbshzh9ym3gmg");
+    assert_eq!(answer["total"], json!({"currencyCode": "EUR", "units": "30", "nanos": 970_000_000}));
+    assert_eq!(answer["createTime"], "2026-03-03T09:30:00Z");
+
+    let parameters = of("get", "/v1/articles")["parameters"].as_array().unwrap();
+    let price = parameters.iter().find(|it| it["name"] == "minPrice.units").unwrap();
+    assert!(price["example"].is_null() && price["schema"]["examples"] == json!(["5"]), "{price}");
+    let id = &of("get", "/v1/orders/{id}")["parameters"][0];
+    assert_eq!((&id["example"], &id["required"]), (&json!("open"), &json!(true)));
 }
 
 #[test]

@@ -1,0 +1,173 @@
+//! What operations take and answer.
+
+use std::collections::BTreeSet;
+
+use http::StatusCode;
+use prost_reflect::Kind;
+use serde_json::{Map, Value, json};
+
+use super::{
+    errors,
+    operation::Describer,
+    schema::{Part, insert_text, object},
+};
+use crate::binding::{Binding, Body};
+
+/// Any type, of bodies that are not JSON and of which the contract says no more.
+const ANY_TYPE: &str = "*/*";
+
+impl Describer {
+    /// The body of a binding's requests.
+    pub fn body(&mut self, binding: &Binding) -> Option<Value> {
+        let rpc = &binding.rpc;
+        if binding.takes_http_body() {
+            return Some(json!({"required": true, "content": of_types(&rpc.media_types)}));
+        }
+        let (schema, example, required, comment) = match &binding.body {
+            Body::None => return None,
+            Body::Whole => {
+                let bound: BTreeSet<u32> = binding
+                    .variables
+                    .iter()
+                    .filter_map(|path| match path.as_slice() {
+                        [only] => Some(only.number()),
+                        _ => None,
+                    })
+                    .collect();
+                let part = Part::Without(&bound);
+                let mut left = rpc.input.fields().filter(|field| !bound.contains(&field.number()));
+                let required = left.any(|field| self.schemas.field(&field, Part::Request).1);
+                let example = self.examples.message(&rpc.input, part);
+                (self.schemas.message(&rpc.input, part), example, required, String::new())
+            }
+            Body::Field(field) => {
+                let comment = self.schemas.comments.of(&field.parent_file(), field.path());
+                match field.kind() {
+                    Kind::Message(message) if binding.update_mask.is_some() => {
+                        let example = self.examples.message(&message, Part::Update);
+                        (self.schemas.message(&message, Part::Update), example, true, comment)
+                    }
+                    _ => {
+                        let (mut schema, required) = self.schemas.field(field, Part::Request);
+                        if let Some(schema) = schema.as_object_mut() {
+                            schema.remove("description");
+                        }
+                        (schema, self.examples.field(field, Part::Request), required, comment)
+                    }
+                }
+            }
+        };
+        let content = if rpc.method.is_client_streaming() {
+            let table = json!({
+                "type": "string",
+                "description": "A table: the first row names fields by their paths, amounts of money as `price.amount`; \
+                                an empty cell says nothing."
+            });
+            json!({
+                "application/x-ndjson": {"schema": schema, "example": example},
+                "text/csv": {"schema": table}
+            })
+        } else {
+            json!({"application/json": {"schema": schema, "example": example}})
+        };
+        let mut out = object(json!({"required": required, "content": content}));
+        insert_text(&mut out, "description", &comment);
+        Some(out.into())
+    }
+
+    /// What a binding answers.
+    pub fn responses(&mut self, binding: &Binding) -> Value {
+        let rpc = &binding.rpc;
+        let mut out = Map::new();
+        out.insert(rpc.success.as_u16().to_string(), self.success(binding));
+        let with_body = binding.body != Body::None;
+        for (status, there) in [
+            ("304", binding.answers_304()),
+            ("400", true),
+            // Also where everybody may call: a token that is no longer good is refused, a filter may be staff's.
+            ("401", self.secured),
+            ("403", self.secured),
+            ("404", true),
+            ("409", binding.mutates()),
+            ("412", binding.if_match.is_some() && binding.mutates()),
+            ("413", with_body && !rpc.method.is_client_streaming()),
+            ("415", with_body && !binding.takes_http_body()),
+            ("429", true),
+            ("500", true),
+            ("503", true),
+            ("504", true),
+            ("default", true),
+        ] {
+            if there {
+                out.insert(status.to_owned(), errors::response(status));
+            }
+        }
+        if binding.rpc.resume.is_some() {
+            let over = "The stream is over; there is nothing after `Last-Event-ID`.";
+            out.insert("204".to_owned(), json!({"description": over}));
+        }
+        out.into()
+    }
+
+    fn success(&mut self, binding: &Binding) -> Value {
+        let rpc = &binding.rpc;
+        if binding.answers_http_body() {
+            return json!({"description": "The answer.", "content": of_types(&rpc.media_types)});
+        }
+        let (description, schema, example) = match &binding.response_body {
+            _ if rpc.success == StatusCode::NO_CONTENT => return json!({"description": "Done."}),
+            Some(field) => (
+                "The answer.",
+                self.schemas.field(field, Part::Answer).0,
+                self.examples.field(field, Part::Answer),
+            ),
+            None => (
+                if rpc.success == StatusCode::CREATED { "Created." } else { "The answer." },
+                self.schemas.message(&rpc.output, Part::Answer),
+                self.examples.message(&rpc.output, Part::Answer),
+            ),
+        };
+        let mut out = object(json!({"description": description}));
+        let content = if rpc.method.is_server_streaming() {
+            let line = json!({
+                "type": "object",
+                "description": "One line: a result, or the error that ends the stream.",
+                "properties": {
+                    "result": schema,
+                    "error": {"$ref": "#/components/schemas/Error/properties/error"}
+                }
+            });
+            let events = json!({
+                "type": "string",
+                "description": "Server-sent events: `message` with a result, or `error`, which ends the stream."
+            });
+            let table = json!({
+                "type": "string",
+                "description": "A table; one that a failure ends breaks off."
+            });
+            json!({
+                "application/x-ndjson": {"schema": line, "example": {"result": example}},
+                "text/csv": {"schema": table},
+                "text/event-stream": {
+                    "schema": events,
+                    "example": format!("event: message\ndata: {example}\n\n")
+                }
+            })
+        } else {
+            json!({"application/json": {"schema": schema, "example": example}})
+        };
+        out.insert("content".to_owned(), content);
+        if rpc.etag.is_some() && !rpc.method.is_server_streaming() {
+            let etag = json!({"description": "The version, for `If-Match`.", "schema": {"type": "string"}});
+            out.insert("headers".to_owned(), json!({"ETag": etag}));
+        }
+        out.into()
+    }
+}
+
+/// Bodies that are not JSON.
+fn of_types(types: &[String]) -> Value {
+    let any = [ANY_TYPE.to_owned()];
+    let types = if types.is_empty() { &any } else { types };
+    types.iter().map(|name| (name.clone(), json!({"schema": {}}))).collect::<Map<_, _>>().into()
+}
