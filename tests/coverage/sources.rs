@@ -43,7 +43,7 @@ impl Suite {
     pub fn read(tests: &Path) -> Self {
         let mut suite = Self::default();
         suite.folder(tests, &tests.join("shop"));
-        for folder in ["python", "drills"] {
+        for folder in ["clients", "drills"] {
             suite.scripts(tests, &tests.join(folder));
         }
         let reached: Vec<_> = suite.tests.iter().map(|test| suite.reach(test)).collect();
@@ -131,7 +131,11 @@ impl Suite {
     /// Tests in other languages say what they cover in a comment too.
     fn scripts(&mut self, tests: &Path, folder: &Path) {
         let Ok(entries) = fs::read_dir(folder) else { return };
-        for path in entries.map(|entry| entry.unwrap().path()).filter(|path| path.is_file()) {
+        for path in entries.map(|entry| entry.unwrap().path()) {
+            if path.is_dir() {
+                self.scripts(tests, &path);
+                continue;
+            }
             let Ok(text) = fs::read_to_string(&path) else { continue };
             let covers: Vec<String> =
                 text.lines().map(|line| line.trim_start_matches(['#', '/', ' '])).flat_map(covered).collect();
