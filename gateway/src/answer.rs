@@ -2,20 +2,32 @@
 
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts};
 use prost_reflect::{DynamicMessage, FieldDescriptor};
 use tonic::metadata::MetadataMap;
 
-use crate::{binding::Binding, error::Failure, headers, json, raw};
+use crate::{binding::Binding, cookie::Cookie, error::Failure, headers, json, raw};
 
-/// Answers with the one message of a unary call.
-pub fn make(binding: &Binding, metadata: &MetadataMap, message: Bytes) -> Result<Response, Failure> {
+/// Answers a request with the one message of a unary call. `cookie` is the method's, where the caller asks for it.
+pub fn make(
+    binding: &Binding,
+    request: &Parts,
+    cookie: Option<&Cookie>,
+    metadata: &MetadataMap,
+    message: Bytes,
+) -> Result<Response, Failure> {
     let rpc = &binding.rpc;
     let mut out = headers::returned(metadata, rpc);
     if rpc.success == StatusCode::NO_CONTENT || rpc.output.full_name() == "google.protobuf.Empty" {
+        if let Some(end) = cookie.and_then(|cookie| cookie.end(request)) {
+            out.insert(header::SET_COOKIE, end);
+        }
         return Ok((rpc.success, out).into_response());
     }
-    let message = decode(binding, message)?;
+    let mut message = decode(binding, message)?;
+    if let Some(kept) = cookie.and_then(|cookie| cookie.keep(request, &mut message)) {
+        out.insert(header::SET_COOKIE, kept);
+    }
     if let Some(etag) = &rpc.etag
         && let Some(value) = entity_tag(&message, etag)
     {

@@ -17,7 +17,7 @@ use tonic::{Code, Status};
 use crate::{
     answer,
     binding::Binding,
-    call,
+    call, cookie,
     error::{Failure, allow},
     headers, linger,
     pages::Pages,
@@ -124,17 +124,24 @@ impl Edge {
         let deadline = Instant::now() + self.timeout.min(asked);
         let body = within(deadline, request::read(body)).await??;
         request::check_type(binding, &parts.headers, &body)?;
-        let request = request::make(binding, segments, parts, &body)?;
+        let mut request = request::make(binding, segments, parts, &body)?;
+        let cookie = binding.rpc.cookie.as_ref().filter(|_| cookie::asked(&parts.headers));
+        if let Some(cookie) = cookie {
+            cookie.fill(&parts.headers, &mut request.message);
+        }
         let left = deadline.saturating_duration_since(Instant::now());
         let metadata = headers::metadata(&parts.headers, &binding.rpc, Some(left))?;
         let message = Bytes::from(request.message.encode_to_vec());
         match within(deadline, call::unary(&binding.rpc, metadata, message)).await? {
             Ok(response) => {
                 let (metadata, message, _) = response.into_parts();
-                let answer = answer::make(binding, &metadata, message)?;
+                let answer = answer::make(binding, parts, cookie, &metadata, message)?;
                 Ok(unless_there_already(binding, &parts.headers, answer))
             }
-            Err(status) => Err(refused(binding, &status, deadline, request.conditional)),
+            Err(status) => {
+                let end = cookie.and_then(|cookie| cookie.refused(status.code(), parts));
+                Err(refused(binding, &status, deadline, request.conditional).with_cookie(end))
+            }
         }
     }
 }

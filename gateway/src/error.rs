@@ -24,6 +24,8 @@ pub struct Failure {
     message: String,
     details: Vec<Any>,
     allow: Option<HeaderValue>,
+    /// Ends a cookie.
+    cookie: Option<HeaderValue>,
 }
 
 impl Failure {
@@ -35,6 +37,7 @@ impl Failure {
             message: message.into(),
             details: vec![details::error_info(reason, [])],
             allow: None,
+            cookie: None,
         }
     }
 
@@ -152,6 +155,12 @@ impl Failure {
         self
     }
 
+    /// The same, with a cookie to be set.
+    pub fn with_cookie(mut self, cookie: Option<HeaderValue>) -> Self {
+        self.cookie = cookie;
+        self
+    }
+
     /// The same, said of one line of a body.
     pub fn in_line(mut self, number: usize) -> Self {
         self.message = format!("line {number}: {}", self.message);
@@ -190,6 +199,9 @@ impl Failure {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         if let Some(allow) = self.allow {
             headers.insert(header::ALLOW, allow);
+        }
+        if let Some(cookie) = self.cookie {
+            headers.insert(header::SET_COOKIE, cookie);
         }
         if self.http == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

@@ -27,6 +27,7 @@ mod annotation;
 mod answer;
 mod binding;
 mod call;
+mod cookie;
 mod details;
 mod edge;
 mod error;
@@ -48,6 +49,7 @@ mod swagger;
 mod table;
 mod template;
 mod upload;
+mod web;
 
 pub use options::{BODY_LIMIT, Options};
 
@@ -77,7 +79,7 @@ pub fn router(
     upstream: impl Fn(&str) -> Option<kit::Conn>,
 ) -> Result<Router, Error> {
     let routes = binding::routes(pool, upstream)?;
-    let pages = pages::Pages::new(routes.iter().cloned().collect());
+    let pages = pages::Pages::new(routes.iter().cloned().collect(), web::Web::new(options));
     let edge = Arc::new(edge::Edge { routes, pool: pool.clone(), pages, timeout: options.rest_timeout });
 
     let compressed = SizeAbove::new(COMPRESS_ABOVE)
@@ -99,7 +101,8 @@ pub fn router(
     Ok(router.layer(panicked).layer(from_fn_with_state(edge, access::access)))
 }
 
-/// Lets pages of other origins in. Credentials travel in `authorization`, never in cookies.
+/// Lets pages of other origins in. Their credentials travel in `authorization`, never in cookies: the header
+/// that asks for these ([`cookie::ASKED`]) is not among those that they may send.
 fn cors(origins: &[HeaderValue]) -> CorsLayer {
     const SENT: [HeaderName; 7] = [
         header::AUTHORIZATION,

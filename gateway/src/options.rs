@@ -1,6 +1,6 @@
 //! What can be set about the edge.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use http::{HeaderValue, Uri};
 
@@ -27,11 +27,27 @@ pub struct Options {
         value_parser = origin
     )]
     pub cors_origins: Vec<HeaderValue>,
+
+    /// Whether the shop's page is served at `/`.
+    #[arg(
+        id = "web",
+        long = "web",
+        env = "FEIRA_WEB",
+        value_name = "BOOL",
+        default_value_t = true,
+        action = clap::ArgAction::Set
+    )]
+    pub web: bool,
+
+    /// A folder with another page to serve at `/` than the one in the binary, read anew for each request: for a
+    /// page of one's own, and for work on ours.
+    #[arg(long, env = "FEIRA_WEB_DIR", value_name = "FOLDER")]
+    pub web_dir: Option<PathBuf>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { rest_timeout: Duration::from_secs(15), cors_origins: Vec::new() }
+        Self { rest_timeout: Duration::from_secs(15), cors_origins: Vec::new(), web: true, web_dir: None }
     }
 }
 

@@ -1,4 +1,4 @@
-//! The edge's own pages: the OpenAPI document, its page to try things out, and the root.
+//! The edge's own pages: the OpenAPI document, its page to try things out, and what stands at the root.
 
 use std::{
     collections::BTreeSet,
@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde_json::json;
 
-use crate::{binding::Binding, openapi, swagger};
+use crate::{binding::Binding, openapi, swagger, web::Web};
 
 /// What the page at `/docs` may do: run its own scripts and call this very origin. Swagger UI styles
 /// elements directly and has its icons inline.
@@ -24,6 +24,7 @@ pub struct Pages {
     whole: OnceLock<Document>,
     /// The script that starts Swagger UI.
     initializer: Bytes,
+    web: Web,
 }
 
 /// An OpenAPI document in both forms.
@@ -33,14 +34,17 @@ struct Document {
 }
 
 impl Pages {
-    /// Pages about some routes.
-    pub fn new(bindings: Vec<Arc<Binding>>) -> Self {
+    /// Pages about some routes, and the one at the root.
+    pub fn new(bindings: Vec<Arc<Binding>>, web: Web) -> Self {
         let initializer = initializer(&bindings).into();
-        Self { bindings, whole: OnceLock::new(), initializer }
+        Self { bindings, whole: OnceLock::new(), initializer, web }
     }
 
     /// The page at a path, for a client that sent these headers.
     pub fn get(&self, path: &str, headers: &HeaderMap) -> Option<Response> {
+        if let Some(page) = self.web.get(path, headers) {
+            return Some(page);
+        }
         match path {
             "/" => Some(root()),
             "/docs" => Some((StatusCode::FOUND, [(header::LOCATION, "/docs/")]).into_response()),

@@ -2,9 +2,11 @@
 //! about requests and answers.
 
 use http::{HeaderName, StatusCode, uri::PathAndQuery};
-use prost_reflect::{DescriptorPool, FieldDescriptor, Kind, MessageDescriptor, MethodDescriptor};
+use prost_reflect::{
+    DescriptorPool, DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, MethodDescriptor,
+};
 
-use crate::annotation;
+use crate::{annotation, cookie::Cookie};
 
 /// What a service is told of a line that cannot be read.
 const BAD_LINE: &str = "feira.http.v1.BadLine";
@@ -42,6 +44,8 @@ pub struct Rpc {
     pub media_types: Vec<String>,
     /// What of the answer is an access token.
     pub access_token: Option<FieldDescriptor>,
+    /// What callers may have kept as a cookie.
+    pub cookie: Option<Cookie>,
 }
 
 impl Rpc {
@@ -79,6 +83,7 @@ impl Rpc {
                         .ok_or_else(|| format!("`{name}` is no field for a line that cannot be read"))?,
                 ),
             },
+            cookie: rest.cookie.map(|cookie| Cookie::new(&cookie, &input, &output)).transpose()?,
             etag: output.get_field_by_name("etag").filter(is_text),
             media_types: rest.media_types,
             access_token: field(&output, &rest.access_token)?,
@@ -100,6 +105,7 @@ struct Rest {
     bad_line: String,
     media_types: Vec<String>,
     access_token: String,
+    cookie: Option<DynamicMessage>,
 }
 
 impl Rest {
@@ -136,6 +142,7 @@ impl Rest {
                 .filter_map(|name| name.as_str().map(str::to_owned))
                 .collect(),
             access_token: annotation::text(&rest, "access_token_field"),
+            cookie: annotation::set(&rest, "cookie").and_then(|cookie| cookie.as_message().cloned()),
         })
     }
 }

@@ -58,7 +58,7 @@ pub fn file(name: &str, headers: &HeaderMap) -> Option<Response> {
 }
 
 /// Whether `Accept-Encoding` (RFC 9110, section 12.5.3) names gzip, and not as refused.
-fn reads_gzip(headers: &HeaderMap) -> bool {
+pub fn reads_gzip(headers: &HeaderMap) -> bool {
     headers
         .get_all(header::ACCEPT_ENCODING)
         .iter()

@@ -4,7 +4,7 @@ use contracts::user::{GetUserRequest, User};
 use http::Method;
 use serde_json::{Value, json};
 
-use crate::support::{Edge, Reply, Setup, eur, files::FILES, rpcs::RPCS};
+use crate::support::{Edge, Reply, Setup, eur, files::FILES, rpcs::RPCS, shop::PASSWORD};
 
 tests!(
     unknown_paths_and_methods_are_errors_like_all_others,
@@ -19,6 +19,8 @@ tests!(
     every_rpc_is_where_the_contract_says,
     the_openapi_document_describes_every_path,
     the_documentation_works_offline,
+    the_front_end_stands_at_the_root,
+    a_browser_has_its_refresh_token_kept_where_no_script_reads_it,
     idempotency_and_retry_are_told_by_headers,
 );
 
@@ -359,4 +361,83 @@ async fn idempotency_and_retry_are_told_by_headers(setup: Setup) {
     let reply = mesh.http().post("/v1/auth:signIn", wrong).await;
     reply.refused(429, "RESOURCE_EXHAUSTED", "RATE_LIMITED");
     assert!(reply.header("retry-after").parse::<u32>().unwrap() >= 1);
+}
+
+/// Covers: mesh.front-end.
+async fn the_front_end_stands_at_the_root(setup: Setup) {
+    let mesh = setup.clone().start().await;
+    let browser = mesh.http().with("accept", "text/html,application/xhtml+xml");
+    for path in [
+        "/",
+        "/articles/art_01h455vb4pex5vsknk084sn02q",
+        "/basket",
+        "/orders/1",
+        "/account",
+        "/staff/articles",
+    ] {
+        let page = browser.get(path).await;
+        page.expect(200);
+        assert!(page.header("content-type").starts_with("text/html"), "{path}");
+        assert!(page.header("content-security-policy").contains("default-src 'none'"), "{path}");
+    }
+    let script = browser.get("/").await.text();
+    let script =
+        script.split("<script type=\"module\" src=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    assert!(browser.get(&script).await.header("cache-control").contains("immutable"), "{script}");
+    browser.get("/v1/nothing").await.refused(404, "NOT_FOUND", "NOT_FOUND");
+    mesh.http().get("/basket").await.refused(404, "NOT_FOUND", "NOT_FOUND");
+    assert_eq!(mesh.http().with("accept", "application/json").get("/").await.expect(200)["docs"], "/docs");
+
+    let without = setup.env("FEIRA_WEB", "false").start().await;
+    let browser = without.http().with("accept", "text/html");
+    browser.get("/basket").await.refused(404, "NOT_FOUND", "NOT_FOUND");
+    assert_eq!(browser.get("/").await.expect(200)["docs"], "/docs");
+}
+
+/// Covers: user.sign-in, mesh.front-end.
+async fn a_browser_has_its_refresh_token_kept_where_no_script_reads_it(setup: Setup) {
+    let mesh = setup.start().await;
+    let ada = mesh.shopper().await;
+    let browser = mesh.http().with("x-feira-cookies", "1");
+    let sign_in = json!({"login": ada.user.username, "password": PASSWORD});
+    let kept = |reply: &Reply| {
+        let cookie = reply.header("set-cookie").to_owned();
+        let (token, attributes) = cookie.split_once("; ").unwrap_or_else(|| panic!("{cookie}"));
+        assert_eq!(reply.json["refreshToken"], "", "{}", reply.json);
+        assert!(attributes.starts_with("Path=/v1/auth:refresh; Max-Age=2592000; HttpOnly; SameSite=Strict"));
+        token.to_owned()
+    };
+    let signed_in = browser.post("/v1/auth:signIn", sign_in.clone()).await;
+    signed_in.expect(200);
+    let first = kept(&signed_in);
+
+    // It works once, from the cookie alone.
+    let refreshed = browser.with("cookie", &first).post("/v1/auth:refresh", json!({})).await;
+    let access = refreshed.expect(200)["accessToken"].as_str().unwrap().to_owned();
+    let second = kept(&refreshed);
+    assert_ne!(second, first);
+    let bearer = format!("Bearer {access}");
+    mesh.http().with("authorization", &bearer).get("/v1/users/me").await.expect(200);
+
+    // Whoever does not ask by the header, such as a form of another site, has no cookie used for it.
+    let forged = mesh.http().with("cookie", &second).post("/v1/auth:refresh", json!({})).await;
+    forged.refused(400, "INVALID_ARGUMENT", "VALIDATION");
+    assert_eq!(forged.header("set-cookie"), "");
+
+    // Its reuse ends the session, and the cookie.
+    let reused = browser.with("cookie", &first).post("/v1/auth:refresh", json!({})).await;
+    reused.refused(401, "UNAUTHENTICATED", "UNAUTHENTICATED");
+    assert!(reused.header("set-cookie").contains("=; ") && reused.header("set-cookie").contains("Max-Age=0"));
+
+    // So does signing out.
+    let again = browser.post("/v1/auth:signIn", sign_in.clone()).await;
+    let bearer = format!("Bearer {}", again.expect(200)["accessToken"].as_str().unwrap());
+    let out = browser.with("authorization", &bearer).post("/v1/auth:signOut", json!({})).await;
+    out.expect(204);
+    assert!(out.header("set-cookie").contains("Max-Age=0"), "{}", out.header("set-cookie"));
+
+    // All others are answered as ever.
+    let plain = mesh.http().post("/v1/auth:signIn", sign_in).await;
+    assert_ne!(plain.expect(200)["refreshToken"], "");
+    assert_eq!(plain.header("set-cookie"), "");
 }

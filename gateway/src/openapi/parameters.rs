@@ -47,6 +47,7 @@ impl Describer {
         let headers = [
             ("IdempotencyKey", binding.mutates()),
             ("IfMatch", binding.if_match.is_some() && binding.mutates()),
+            ("Cookies", binding.rpc.cookie.is_some()),
         ];
         for (name, _) in headers.into_iter().filter(|(_, there)| *there) {
             out.push(json!({"$ref": format!("#/components/parameters/{name}")}));
@@ -143,6 +144,11 @@ pub fn shared() -> Map<String, Value> {
             "in": "header", "name": "If-Match",
             "schema": {"type": "string", "pattern": "^(\\*|\"[!#-~]+\")$", "examples": ["\"9f38b5e6\""]},
             "description": "The ETag of the version that is to be changed, in quotes; a stale one is refused."
+        },
+        "Cookies": {
+            "in": "header", "name": "X-Feira-Cookies", "schema": {"type": "string", "enum": ["1"]},
+            "description": "For browsers: keeps what the answer has of a secret in a cookie that scripts cannot \
+                read, and leaves its field empty; where the body leaves it out, it is taken from there."
         }
     }))
 }

@@ -4,9 +4,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod answers;
+mod cookies;
 mod failures;
 mod pages;
 mod requests;
 mod streams;
 mod support;
+mod web;
 mod wire;

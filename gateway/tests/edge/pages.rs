@@ -34,13 +34,6 @@ async fn its_files_travel_compressed_to_those_who_read_that() {
     assert!(compressed.bytes.len() * 3 < plain.bytes.len());
 }
 
-#[tokio::test]
-async fn the_root_says_where_to_go() {
-    let shop = shop();
-    assert_eq!(shop.get("/").await.json()["docs"], "/docs");
-    assert_eq!(shop.call("POST", "/").await.error().0, 405);
-}
-
 /// Feira's own contract; every role is there.
 fn feira() -> axum::Router {
     let conn = kit::Conn::new(tower::service_fn(|_| async { Err(tonic::Status::internal("never called")) }));

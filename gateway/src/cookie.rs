@@ -1,0 +1,153 @@
+//! Secrets that a browser keeps as cookies, out of reach of its scripts (`feira.http.v1.Cookie`).
+//!
+//! Only for callers that ask by [`ASKED`]: a page of another site can send no such header (a form never, a
+//! script not without being let in by CORS, which does not list it), so a cookie is never used behind its
+//! owner's back.
+
+use std::net::IpAddr;
+
+use http::{HeaderMap, HeaderName, HeaderValue, header, request::Parts, uri::Authority};
+use prost_reflect::{DynamicMessage, FieldDescriptor, MessageDescriptor, Value};
+use tonic::Code;
+
+use crate::{annotation, rpc::is_text};
+
+/// The header by which a caller asks for cookies; its value is `1`.
+pub static ASKED: HeaderName = HeaderName::from_static("x-feira-cookies");
+static FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+
+/// What a method does with a cookie.
+#[derive(Debug, Clone)]
+pub struct Cookie {
+    name: String,
+    path: String,
+    max_age: i32,
+    /// The field of the request that it fills.
+    taken: Option<FieldDescriptor>,
+    /// The field of the answer that it is set from.
+    given: Option<FieldDescriptor>,
+}
+
+impl Cookie {
+    /// Reads the option of a method with these messages. The error says what is wrong with it.
+    pub fn new(
+        option: &DynamicMessage,
+        input: &MessageDescriptor,
+        output: &MessageDescriptor,
+    ) -> Result<Self, String> {
+        let name = annotation::text(option, "name");
+        let path = annotation::text(option, "path");
+        let field = annotation::text(option, "field");
+        let token = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+        if name.is_empty() || !name.bytes().all(token) {
+            return Err(format!("`{name}` is no name for a cookie"));
+        }
+        if !path.starts_with('/') || !path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b';') {
+            return Err(format!("`{path}` is no path for a cookie"));
+        }
+        let text = |message: &MessageDescriptor| match message.get_field_by_name(&field) {
+            Some(field) if !is_text(&field) => Err(format!("`{field}` is no text for a cookie")),
+            field => Ok(field),
+        };
+        let max_age = annotation::set(option, "max_age_seconds").and_then(|value| value.as_i32());
+        Ok(Self {
+            name,
+            path,
+            max_age: max_age.unwrap_or_default(),
+            taken: text(input)?,
+            given: text(output)?,
+        })
+    }
+
+    /// Fills the request's field, where the caller left it empty.
+    pub fn fill(&self, headers: &HeaderMap, message: &mut DynamicMessage) {
+        if let Some(field) = &self.taken
+            && !message.has_field(field)
+            && let Some(value) = self.sent(headers)
+        {
+            message.set_field(field, Value::String(value.to_owned()));
+        }
+    }
+
+    /// The cookie of a good answer, whose field is left empty.
+    pub fn keep(&self, request: &Parts, answer: &mut DynamicMessage) -> Option<HeaderValue> {
+        let Some(field) = &self.given else { return self.end(request) };
+        let value = answer.get_field(field).as_str().unwrap_or_default().to_owned();
+        answer.clear_field(field);
+        let fits = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b',' | b';' | b'\\');
+        (!value.is_empty() && value.bytes().all(fits)).then(|| self.header(&value, self.max_age, request))?
+    }
+
+    /// The cookie's end after a good answer that has no field for it.
+    pub fn end(&self, request: &Parts) -> Option<HeaderValue> {
+        (self.taken.is_none() && self.given.is_none()).then(|| self.header("", 0, request))?
+    }
+
+    /// The cookie's end after a refusal.
+    pub fn refused(&self, code: Code, request: &Parts) -> Option<HeaderValue> {
+        let only_given = self.taken.is_none() && self.given.is_some();
+        (code == Code::Unauthenticated && !only_given).then(|| self.header("", 0, request))?
+    }
+
+    /// What the browser sent.
+    fn sent<'h>(&self, headers: &'h HeaderMap) -> Option<&'h str> {
+        let lists = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+        lists
+            .flat_map(|list| list.split(';'))
+            .filter_map(|pair| pair.trim().split_once('='))
+            .find_map(|(name, value)| (name == self.name).then_some(value))
+            .filter(|value| !value.is_empty())
+    }
+
+    fn header(&self, value: &str, max_age: i32, request: &Parts) -> Option<HeaderValue> {
+        let Self { name, path, .. } = self;
+        let secure = if on_this_machine(request) { "" } else { "; Secure" };
+        let text =
+            format!("{name}={value}; Path={path}; Max-Age={max_age}; HttpOnly; SameSite=Strict{secure}");
+        HeaderValue::try_from(text).ok()
+    }
+}
+
+/// Whether a caller asks for cookies.
+pub fn asked(headers: &HeaderMap) -> bool {
+    headers.get(&ASKED).is_some_and(|value| value == "1")
+}
+
+/// Whether the browser reaches the edge on its own machine and without TLS: only then may the cookie travel
+/// in the clear. TLS may end before the edge, which therefore cannot tell it by the connection; a name that
+/// is not the machine's own always counts as TLS, and a browser there does not keep the cookie without it.
+fn on_this_machine(request: &Parts) -> bool {
+    let host = request.headers.get(header::HOST).and_then(|host| host.to_str().ok()?.parse().ok());
+    let host: Option<Authority> = host.or_else(|| request.uri.authority().cloned());
+    let Some(host) = host else { return false };
+    let name = host.host().trim_start_matches('[').trim_end_matches(']');
+    let own = name == "localhost"
+        || name.ends_with(".localhost")
+        || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+    own && request.headers.get(&FORWARDED_PROTO).is_none_or(|proto| proto != "https")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plain(host: &str, proto: Option<&str>) -> bool {
+        let mut request = http::Request::builder().header("host", host);
+        if let Some(proto) = proto {
+            request = request.header("x-forwarded-proto", proto);
+        }
+        on_this_machine(&request.body(()).unwrap().into_parts().0)
+    }
+
+    #[test]
+    fn only_this_machine_does_without_tls() {
+        for host in ["localhost", "localhost:8080", "127.0.0.1:1", "[::1]:8080", "shop.localhost"] {
+            assert!(plain(host, None), "{host}");
+            assert!(plain(host, Some("http")), "{host}");
+            assert!(!plain(host, Some("https")), "{host}");
+        }
+        for host in ["shop.example", "192.168.0.2:8080", "localhost.example", "127.0.0.1.example", "", "["] {
+            assert!(!plain(host, None), "{host}");
+        }
+    }
+}

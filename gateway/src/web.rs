@@ -1,0 +1,224 @@
+//! The page at `/`: a folder of static files, embedded by `build.rs` as compressed as they travel, or read
+//! from the folder that the options name. Which page it is plays no part here.
+//!
+//! Files stand under `/web/{version}/`, where the version is a hash of them all: browsers keep them for good,
+//! and relative imports between modules just work. Only the page itself is asked for again, by its entity tag.
+//! It is answered at `/`, and, to those who ask for HTML, at every path whose first segment the folder's file
+//! `paths.txt` lists: the page routes these itself.
+
+use std::{
+    collections::HashMap,
+    fs,
+    hash::{DefaultHasher, Hash as _, Hasher as _},
+    io::{self, Read as _, Write as _},
+    path::{Path, PathBuf},
+    sync::LazyLock,
+};
+
+use axum::response::{IntoResponse as _, Response};
+use bytes::Bytes;
+use flate2::{Compression, read::GzDecoder, write::GzEncoder};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+
+use crate::{headers, options::Options, swagger::reads_gzip};
+
+/// Names and compressed bytes of all files.
+const FILES: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/web.rs"));
+
+/// What the page may do: run its own scripts, call this very origin, show pictures of elsewhere. lit-html makes
+/// its templates through the one policy that it names.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: https:; \
+     connect-src 'self'; manifest-src 'self'; worker-src 'self'; form-action 'self'; base-uri 'none'; \
+     frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types lit-html";
+
+/// Headers of the page beside that.
+const GUARDS: [(HeaderName, &str); 4] = [
+    (header::CONTENT_SECURITY_POLICY, POLICY),
+    (header::REFERRER_POLICY, "same-origin"),
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    (
+        HeaderName::from_static("permissions-policy"),
+        "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    ),
+];
+
+/// In the page, stands for the folder of this version's files.
+const BASE: &str = "{base}";
+
+/// Where the page comes from.
+#[derive(Debug, Clone)]
+pub enum Web {
+    /// There is none.
+    None,
+    /// What is embedded.
+    Embedded,
+    /// A folder, read anew for each request.
+    Folder(PathBuf),
+}
+
+impl Web {
+    /// As the options say.
+    pub fn new(options: &Options) -> Self {
+        match &options.web_dir {
+            _ if !options.web => Self::None,
+            Some(folder) => Self::Folder(folder.clone()),
+            None => Self::Embedded,
+        }
+    }
+
+    /// What is at a path, for a client that sent these headers.
+    pub fn get(&self, path: &str, headers: &HeaderMap) -> Option<Response> {
+        static EMBEDDED: LazyLock<Option<Site>> = LazyLock::new(|| {
+            let files = FILES.iter().map(|(name, bytes)| ((*name).to_owned(), Bytes::from_static(bytes)));
+            Site::new(files.collect()).inspect_err(|error| tracing::error!(%error, "web.unreadable")).ok()
+        });
+        match self {
+            Self::None => None,
+            Self::Embedded => EMBEDDED.as_ref()?.get(path, headers, true),
+            Self::Folder(folder) => match Site::read(folder) {
+                Ok(site) => site.get(path, headers, false),
+                Err(error) => {
+                    tracing::warn!(%error, folder = %folder.display(), "web.unreadable");
+                    None
+                }
+            },
+        }
+    }
+}
+
+/// A page with its files.
+struct Site {
+    version: String,
+    /// The page itself, compressed.
+    page: Bytes,
+    /// The first segments of the page's paths.
+    paths: Vec<String>,
+    /// The others by their names, compressed.
+    files: HashMap<String, Bytes>,
+}
+
+impl Site {
+    fn new(mut files: HashMap<String, Bytes>) -> io::Result<Self> {
+        let mut sorted: Vec<_> = files.iter().collect();
+        sorted.sort();
+        let version = hash(&sorted);
+        let mut text = |name: &str| {
+            let file = files.remove(name);
+            let file = file.ok_or_else(|| io::Error::other(format!("there is no {name}")))?;
+            String::from_utf8(plain(&file)?).map_err(io::Error::other)
+        };
+        let page = text("index.html")?.replace(BASE, &format!("/web/{version}"));
+        let paths = text("paths.txt")?.split_whitespace().map(str::to_owned).collect();
+        Ok(Self { version, page: compressed(page.as_bytes())?, paths, files })
+    }
+
+    fn read(folder: &Path) -> io::Result<Self> {
+        let mut files = HashMap::new();
+        let mut folders = vec![folder.to_owned()];
+        while let Some(inner) = folders.pop() {
+            for entry in fs::read_dir(inner)? {
+                let path = entry?.path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else if let Some(name) = path.strip_prefix(folder).ok().and_then(Path::to_str) {
+                    files.insert(name.to_owned(), compressed(&fs::read(&path)?)?);
+                }
+            }
+        }
+        Self::new(files)
+    }
+
+    fn get(&self, path: &str, headers: &HeaderMap, lasting: bool) -> Option<Response> {
+        if let Some(path) = path.strip_prefix("/web/") {
+            let (version, name) = path.split_once('/')?;
+            // Those of another version would not fit together.
+            let file = self.files.get(name).filter(|_| !lasting || version == self.version)?;
+            let keep = if lasting { "public, max-age=31536000, immutable" } else { "no-cache" };
+            return Some(answer(content_type(name), file, keep, headers));
+        }
+        let first = path.strip_prefix('/')?.split('/').next()?;
+        let asked = if first.is_empty() { wants_page(headers) } else { self.is_page(first, headers) };
+        asked.then(|| {
+            let mut response = answer("text/html; charset=utf-8", &self.page, "no-cache", headers);
+            for (name, value) in GUARDS {
+                response.headers_mut().insert(name, HeaderValue::from_static(value));
+            }
+            response.headers_mut().append(header::VARY, HeaderValue::from_static("accept"));
+            response
+        })
+    }
+
+    fn is_page(&self, first: &str, headers: &HeaderMap) -> bool {
+        self.paths.iter().any(|path| path == first) && accepts(headers, "text/html")
+    }
+}
+
+/// Whether who asks for `/` wants the page: everybody but who names JSON and not HTML.
+fn wants_page(headers: &HeaderMap) -> bool {
+    accepts(headers, "text/html") || !accepts(headers, "application/json")
+}
+
+/// Whether `Accept` names a type.
+fn accepts(headers: &HeaderMap, media_type: &str) -> bool {
+    let lists = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    let mut named = lists.flat_map(|list| list.split(',')).filter_map(|entry| entry.split(';').next());
+    named.any(|name| name.trim().eq_ignore_ascii_case(media_type))
+}
+
+/// A compressed file, or 304 where its reader has it.
+fn answer(content_type: &'static str, file: &Bytes, keep: &'static str, headers: &HeaderMap) -> Response {
+    // The two encodings are two representations, each with its tag (RFC 9110, 8.8.3.3).
+    let gzip = reads_gzip(headers);
+    let tag = format!("\"{}{}\"", hash(file), if gzip { "-gz" } else { "" });
+    let tag = HeaderValue::try_from(tag).unwrap_or(HeaderValue::from_static("\"\""));
+    let mut response = if headers::has_already(headers, &tag) {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else if gzip {
+        ([(header::CONTENT_ENCODING, "gzip")], file.clone()).into_response()
+    } else {
+        plain(file).unwrap_or_default().into_response()
+    };
+    let out = response.headers_mut();
+    if out.contains_key(header::CONTENT_TYPE) {
+        out.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    }
+    out.insert(header::ETAG, tag);
+    out.insert(header::CACHE_CONTROL, HeaderValue::from_static(keep));
+    out.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
+    response
+}
+
+fn content_type(name: &str) -> &'static str {
+    match name.rsplit_once('.').map(|(_, extension)| extension) {
+        Some("html") => "text/html; charset=utf-8",
+        Some("css") => "text/css; charset=utf-8",
+        Some("js") => "text/javascript; charset=utf-8",
+        Some("json") => "application/json",
+        Some("svg") => "image/svg+xml",
+        Some("png") => "image/png",
+        Some("webp") => "image/webp",
+        Some("jpg" | "jpeg") => "image/jpeg",
+        Some("woff2") => "font/woff2",
+        Some("webmanifest") => "application/manifest+json",
+        _ => "text/plain; charset=utf-8",
+    }
+}
+
+/// Tells versions apart; against nobody who wants two to look the same.
+fn hash(what: &impl std::hash::Hash) -> String {
+    let mut hasher = DefaultHasher::new();
+    what.hash(&mut hasher);
+    format!("{:016x}", hasher.finish())
+}
+
+fn plain(compressed: &[u8]) -> io::Result<Vec<u8>> {
+    let mut plain = Vec::new();
+    GzDecoder::new(compressed).read_to_end(&mut plain)?;
+    Ok(plain)
+}
+
+fn compressed(plain: &[u8]) -> io::Result<Bytes> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(plain)?;
+    Ok(encoder.finish()?.into())
+}

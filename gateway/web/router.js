@@ -1,0 +1,221 @@
+// Which page a path is, and how one gets from one to another.
+
+import { ApiError } from './api.js';
+import { currentUser, hasRole, onSession } from './session.js';
+import { render } from './vendor/lit-html.js';
+import { failure, notAllowed, nothingHere } from './states.js';
+
+/**
+ * The routes: a path, its page's module, and who may see it (`user` or `staff`; everybody without).
+ * A module's default export is `page(view)`; see View.
+ */
+const ROUTES = [
+  ['/', () => import('./shop/browse.js')],
+  ['/articles', () => import('./shop/browse.js')],
+  ['/articles/:id', () => import('./shop/article.js')],
+  ['/basket', () => import('./shop/basket.js'), 'user'],
+  ['/checkout', () => import('./shop/checkout.js'), 'user'],
+  ['/orders', () => import('./shop/orders.js'), 'user'],
+  ['/orders/:id', () => import('./shop/order.js'), 'user'],
+  ['/orders/:id/pay', () => import('./shop/checkout.js'), 'user'],
+  ['/account', () => import('./shop/account.js'), 'user'],
+  ['/account/addresses', () => import('./shop/addresses.js'), 'user'],
+  ['/account/purchases', () => import('./shop/purchases.js'), 'user'],
+  ['/sign-in', () => import('./shop/sign-in.js')],
+  ['/register', () => import('./shop/register.js')],
+];
+
+/** What is behind `/staff` is loaded by staff alone. */
+const staffRoutes = async () => (await import('./staff/index.js')).ROUTES;
+
+function match(routes, path) {
+  const given = path.replace(/\/+$/, '').split('/');
+  for (const [pattern, load, who] of routes) {
+    const wanted = pattern.replace(/\/+$/, '').split('/');
+    if (wanted.length !== given.length) continue;
+    const params = {};
+    const fits = wanted.every((segment, index) => {
+      if (!segment.startsWith(':')) return segment === given[index];
+      params[segment.slice(1)] = decodeURIComponent(given[index]);
+      return given[index] !== '';
+    });
+    if (fits) return { load, who, params };
+  }
+  return undefined;
+}
+
+/** What a page draws on, from when it is gone to until it is left. */
+class View {
+  #left = new AbortController();
+  #main;
+  #root = document.createElement('div');
+  #shown;
+
+  constructor(main, url, params, shown) {
+    this.#main = main;
+    this.#shown = shown;
+    /** Whether only signed-in users see it. */
+    this.forUsers = false;
+    /** The page's address, and the variables of its path. */
+    this.url = url;
+    this.query = url.searchParams;
+    this.params = params;
+  }
+
+  /** Ends when the page is left: for `fetch`, listeners, streams. */
+  get signal() {
+    return this.#left.signal;
+  }
+
+  /** Draws the page, for the first time or again. Nothing once it is left. */
+  show = (template) => {
+    if (this.signal.aborted) return;
+    render(template, this.#root);
+    if (!this.#root.isConnected) {
+      this.#main.replaceChildren(this.#root);
+      this.#shown?.();
+    }
+  };
+
+  /** Names the page in the browser's title. */
+  title(text) {
+    if (!this.signal.aborted) document.title = text ? `${text} · Feira` : 'Feira';
+  }
+
+  /** Runs work of the page: a failure of it becomes what the page shows. */
+  run = async (work) => {
+    try {
+      await work();
+    } catch (error) {
+      this.fail(error);
+    }
+  };
+
+  /** Shows why the page cannot be shown, and how to go on. */
+  fail(error) {
+    if (this.signal.aborted) return;
+    if (error instanceof ApiError && error.code === 'UNAUTHENTICATED') return signInFirst();
+    if (error instanceof ApiError && error.status === 404) return this.show(nothingHere());
+    console.error(error);
+    if (error.code === 'OFFLINE') addEventListener('online', reload, { signal: this.signal, once: true });
+    this.show(failure(error, reload));
+  }
+
+  leave() {
+    this.#left.abort();
+  }
+}
+
+let main;
+let current;
+let moves = 0;
+
+/** Goes to an address of the page. */
+export function go(to, { replace = false } = {}) {
+  rememberScroll();
+  history[replace ? 'replaceState' : 'pushState']({}, '', to);
+  return open({ move: true });
+}
+
+/** Loads what is shown anew. */
+export const reload = () => open({});
+
+/** Changes the address without going anywhere. */
+export const renameTo = (to) => history.replaceState(history.state, '', to);
+
+/** To the sign-in page, which comes back here. */
+export function signInFirst() {
+  if (location.pathname === '/sign-in') return undefined;
+  const here = location.pathname + location.search;
+  return go(`/sign-in?next=${encodeURIComponent(here)}`, { replace: true });
+}
+
+/** Where to go after signing in: an address of this page, whatever the query says. */
+export function nextOf(query, otherwise = '/') {
+  const next = query.get('next') ?? '';
+  const url = new URL(next || otherwise, location.origin);
+  const inside = url.origin === location.origin && !url.pathname.startsWith('/sign-in');
+  return inside ? url.pathname + url.search : otherwise;
+}
+
+const rememberScroll = () => history.replaceState({ ...history.state, scroll: scrollY }, '');
+
+async function open({ move = false, scroll = 0 }) {
+  const url = new URL(location.href);
+  current?.leave();
+  const mine = (moves += 1);
+  let shown = false;
+  const arrive = () => {
+    if (shown) return;
+    shown = true;
+    document.documentElement.removeAttribute('data-loading');
+    if (!move) return;
+    scrollTo({ top: scroll, behavior: 'instant' });
+    // Readers of the screen go on at what the page is about.
+    const heading = main.querySelector('h1') ?? main;
+    heading.tabIndex = -1;
+    heading.focus({ preventScroll: true });
+  };
+  const view = (current = new View(main, url, {}, arrive));
+  document.documentElement.setAttribute('data-loading', '');
+  try {
+    const staff = url.pathname === '/staff' || url.pathname.startsWith('/staff/');
+    if (staff && !currentUser()) return signInFirst();
+    if (staff && !hasRole('ROLE_STAFF')) {
+      view.title('Not allowed');
+      return view.show(notAllowed());
+    }
+    const found = match(staff ? await staffRoutes() : ROUTES, url.pathname);
+    if (!found) {
+      view.title('Not here');
+      return view.show(nothingHere());
+    }
+    view.forUsers = found.who === 'user' || staff;
+    if (view.forUsers && !currentUser()) return signInFirst();
+    view.params = found.params;
+    const { default: page } = await found.load();
+    if (mine === moves) {
+      document.dispatchEvent(new CustomEvent('feira:page', { detail: url }));
+      await page(view);
+    }
+  } catch (error) {
+    if (view.signal.aborted) return;
+    // A module that cannot be loaded is one of an older version: then the whole page is loaded anew, once.
+    if (error instanceof TypeError && /import/i.test(error.message) && navigator.onLine && !history.state?.anew) {
+      history.replaceState({ ...history.state, anew: true }, '');
+      location.reload();
+      return;
+    }
+    view.fail(error);
+  }
+}
+
+const isOurs = (url) =>
+  url.origin === location.origin && !/^\/(v1|docs|openapi|web|\.well-known)(\/|\.|$)/.test(url.pathname);
+
+/** Begins: shows the page of the address in `element`, and follows links and the browser's buttons. */
+export function start(element) {
+  main = element;
+  history.scrollRestoration = 'manual';
+  addEventListener('popstate', ({ state }) => open({ move: true, scroll: state?.scroll ?? 0 }));
+  addEventListener('pagehide', rememberScroll);
+  document.addEventListener('click', (event) => {
+    const link = event.target.closest?.('a[href]');
+    if (!link || event.defaultPrevented || event.button !== 0) return;
+    if (event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+    if (link.target || link.hasAttribute('download')) return;
+    const url = new URL(link.href);
+    if (!isOurs(url) || (url.hash && url.pathname === location.pathname)) return;
+    event.preventDefault();
+    go(url.pathname + url.search + url.hash, { replace: url.href === location.href });
+  });
+  onSession((why) => {
+    // The pages for signing in go on by themselves.
+    if (why === 'in' && /^\/(sign-in|register)$/.test(location.pathname)) return;
+    if (why === 'out' && current.forUsers) go('/', { replace: true });
+    else if (why === 'expired' && current.forUsers) signInFirst();
+    else reload();
+  });
+  const scroll = history.state?.scroll ?? 0;
+  return open({ move: scroll > 0, scroll });
+}

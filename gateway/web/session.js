@@ -1,0 +1,146 @@
+// Who is signed in. The access token lives in this module's memory alone; the refresh token in a cookie that
+// no script can read (`x-feira-cookies`). What `localStorage` has is only what the header shows at once.
+
+import { ApiError, send } from './http.js';
+
+const COOKIES = { 'x-feira-cookies': '1' };
+const HINT = 'feira.session';
+const REFRESHING = 'feira.refreshing';
+/** A refresh that a page left behind is over by then. */
+const LEFT_BEHIND_MS = 1500;
+
+let token = '';
+let expires = 0;
+let user = readHint();
+let refreshing;
+
+const events = new EventTarget();
+const channel = 'BroadcastChannel' in globalThis ? new BroadcastChannel(HINT) : undefined;
+
+function readHint() {
+  try {
+    return JSON.parse(localStorage.getItem(HINT)) ?? undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function remember(name, value) {
+  try {
+    if (value === undefined) localStorage.removeItem(name);
+    else localStorage.setItem(name, value);
+  } catch {
+    // Without storage, a reload shows her as signed out.
+  }
+}
+
+/** The signed-in user: `{id, username, roles}`; undefined for a guest. */
+export const currentUser = () => user;
+
+/** Whether the signed-in user has a role, such as `ROLE_STAFF`. */
+export const hasRole = (role) => Boolean(user?.roles.includes(role));
+
+/** Calls back when another user, or nobody, is signed in: with why, `in`, `out` or `expired`. */
+export const onSession = (listener) => events.addEventListener('change', ({ detail }) => listener(detail));
+
+function adopt(tokens, why) {
+  const before = user?.id;
+  token = tokens.token;
+  expires = tokens.expires;
+  user = tokens.user;
+  remember(HINT, JSON.stringify(user));
+  if (user.id !== before || why === 'in') events.dispatchEvent(new CustomEvent('change', { detail: 'in' }));
+}
+
+function end(why) {
+  if (!user && !token) return;
+  token = '';
+  user = undefined;
+  remember(HINT);
+  events.dispatchEvent(new CustomEvent('change', { detail: why }));
+}
+
+channel?.addEventListener('message', ({ data }) => {
+  if (data.tokens) adopt(data.tokens, data.why);
+  else end(data.why);
+});
+
+async function take(response, why) {
+  const answer = await response.json();
+  const { id, username, roles, firstName } = answer.user;
+  const tokens = {
+    token: answer.accessToken,
+    // Renewed a while before its end, which clocks may see differently.
+    expires: Date.now() + (answer.expiresIn - 30) * 1000,
+    user: { id, username, firstName, roles },
+  };
+  adopt(tokens, why);
+  channel?.postMessage({ tokens, why });
+}
+
+/** Signs in. Throws ApiError. */
+export async function signIn(login, password) {
+  await take(await send('POST', '/v1/auth:signIn', { body: { login, password }, headers: COOKIES }), 'in');
+}
+
+/** Signs out here and in all other tabs, also where the server cannot be told. */
+export async function signOut() {
+  try {
+    const headers = { ...COOKIES, authorization: `Bearer ${await accessToken()}` };
+    await send('POST', '/v1/auth:signOut', { body: {}, headers });
+  } catch (error) {
+    if (error.code === 'OFFLINE') throw error;
+  } finally {
+    token = '';
+  }
+  channel?.postMessage({ why: 'out' });
+  end('out');
+}
+
+/** Forgets who was signed in, because the account is gone. */
+export function forget() {
+  channel?.postMessage({ why: 'out' });
+  end('out');
+}
+
+/** A token that should work; empty for a guest. `stale` is one that did not. */
+export async function accessToken(stale) {
+  if (!user) return '';
+  if (token && token !== stale && Date.now() < expires) return token;
+  refreshing ??= refresh(stale ?? token).finally(() => (refreshing = undefined));
+  await refreshing;
+  return token;
+}
+
+// A refresh token works once, so only one tab at a time may use the cookie; one that waited finds the new one.
+async function refresh(stale) {
+  const once = async () => {
+    if (token && token !== stale && Date.now() < expires) return;
+    await afterOneLeftBehind();
+    remember(REFRESHING, Date.now());
+    try {
+      // Goes on when the page is left meanwhile: a new refresh token that nobody keeps would end the session.
+      const options = { body: {}, headers: COOKIES, keepalive: true };
+      await take(await send('POST', '/v1/auth:refresh', options), 'refreshed');
+    } catch (error) {
+      if (!(error instanceof ApiError) || !['UNAUTHENTICATED', 'INVALID_ARGUMENT'].includes(error.code)) throw error;
+      channel?.postMessage({ why: 'expired' });
+      end('expired');
+    } finally {
+      remember(REFRESHING);
+    }
+  };
+  await (navigator.locks ? navigator.locks.request(REFRESHING, once) : once());
+}
+
+// A page that was left while it refreshed has lost its lock, but its request goes on.
+async function afterOneLeftBehind() {
+  let since = 0;
+  try {
+    since = Number(localStorage.getItem(REFRESHING));
+  } catch {
+    return;
+  }
+  const left = since + LEFT_BEHIND_MS - Date.now();
+  if (since && left > 0 && left <= LEFT_BEHIND_MS) await new Promise((done) => setTimeout(done, left));
+}

@@ -1,0 +1,69 @@
+// What several pages show of an order.
+
+import { formatMoney, sign } from '../money.js';
+import { html, nothing } from '../vendor/lit-html.js';
+
+const STATES = {
+  ORDER_STATE_OPEN: ['Basket', ''],
+  ORDER_STATE_CHECKING_OUT: ['Being checked out', 'warn'],
+  ORDER_STATE_AWAITING_PAYMENT: ['Awaiting payment', 'warn'],
+  ORDER_STATE_PAID: ['Paid', 'good'],
+  ORDER_STATE_SHIPPED: ['On its way', 'good'],
+  ORDER_STATE_DELIVERED: ['Delivered', 'good'],
+  ORDER_STATE_CANCELLED: ['Cancelled', 'bad'],
+  ORDER_STATE_EXPIRED: ['Not paid in time', 'bad'],
+};
+
+/** Whether nothing more will happen to an order. */
+export const isFinal = (state) =>
+  ['ORDER_STATE_DELIVERED', 'ORDER_STATE_CANCELLED', 'ORDER_STATE_EXPIRED'].includes(state);
+
+/** A state in words. */
+export const stateName = (state) => STATES[state]?.[0] ?? state;
+
+/** A state as a badge. */
+export const stateBadge = (state) => html`<span class="badge ${STATES[state]?.[1] ?? ''}">${stateName(state)}</span>`;
+
+/** Why a payment failed, in words. */
+export const failureText = (reason) =>
+  ({
+    DECLINED: 'It was declined.',
+    INSUFFICIENT_FUNDS: 'There was not enough money in the account.',
+    ACTION_EXPIRED: 'It was not confirmed in time.',
+  })[reason] ?? `The provider says: ${reason.toLowerCase().replaceAll('_', ' ')}.`;
+
+/** What an order costs, down to its total. */
+export const sums = (order) => html`
+  <dl class="sums">
+    <div><dt>Articles</dt><dd>${formatMoney(order.subtotal)}</dd></div>
+    ${order.adjustments.map(
+      ({ label, amount, type }) => html`<div><dt>${label || adjustmentName(type)}</dt><dd>${formatMoney(amount)}</dd></div>`,
+    )}
+    <div class="all"><dt>Total</dt><dd>${formatMoney(order.total)}</dd></div>
+    ${order.taxIncluded && sign(order.taxIncluded)
+      ? html`<div class="quiet"><dt>Tax included</dt><dd>${formatMoney(order.taxIncluded)}</dd></div>`
+      : nothing}
+  </dl>
+`;
+
+const adjustmentName = (type) =>
+  ({ ADJUSTMENT_TYPE_SHIPPING: 'Shipping', ADJUSTMENT_TYPE_FEE: 'Fee', ADJUSTMENT_TYPE_DISCOUNT: 'Discount' })[type] ?? 'Other';
+
+/** A postal address. */
+export const postal = (address) => html`
+  <address>
+    ${address.recipient}<br />
+    ${address.lines.map((line) => html`${line}<br />`)}
+    ${[address.postalCode, address.city].filter(Boolean).join(' ')}<br />
+    ${address.region ? html`${address.region}<br />` : nothing} ${countryName(address.countryCode)}
+  </address>
+`;
+
+/** A country's name in the browser's language. */
+export function countryName(code) {
+  try {
+    return new Intl.DisplayNames(undefined, { type: 'region' }).of(code) ?? code;
+  } catch {
+    return code;
+  }
+}
