@@ -1,8 +1,91 @@
-// Where staff begin.
+// Where staff begin: what waits for somebody to do something.
 
-import { html } from '../vendor/lit-html.js';
+import { call } from '../api.js';
+import { formatMoney } from '../money.js';
+import { currentUser } from '../session.js';
+import { skeleton } from '../states.js';
+import { day, picture, shortId } from '../ui.js';
+import { html, nothing } from '../vendor/lit-html.js';
+import { every, frame, heading } from './common.js';
+import { contents } from './orders.js';
+import { leftOf } from './refund.js';
+import { isRefundable } from './words.js';
 
-export default function page(view) {
-  view.title('Staff');
-  view.show(html`<h1>Staff</h1>`);
+const SHOWN = 5;
+/** So many of the newest cancelled orders are looked at for money that did not go back. */
+const CANCELLED = 15;
+const REFRESH_MS = 30_000;
+
+export default async function page(view) {
+  view.title('Today · Staff');
+  const name = currentUser().firstName || currentUser().username;
+  let lists;
+  let owed;
+  const get = (path, query) => call('GET', path, { query, signal: view.signal });
+  const orders = (state) => get('/v1/orders', { state, pageSize: SHOWN });
+
+  const read = async () => {
+    const [ship, wait, unknown, low] = await Promise.all([
+      orders('ORDER_STATE_PAID'),
+      orders('ORDER_STATE_AWAITING_PAYMENT'),
+      get('/v1/payments', { state: 'PAYMENT_STATE_UNKNOWN', pageSize: SHOWN }),
+      get('/v1/articles', { lowStock: true, active: true, orderBy: 'name', pageSize: SHOWN }),
+    ]);
+    lists = { ship, wait, unknown, low };
+    draw();
+    owed = await owedOf(get);
+    draw();
+  };
+  const draw = () =>
+    frame(view, html`
+      ${heading('Today', html`<span class="quiet">Signed in as ${name}</span>`)}
+      ${lists
+        ? html`
+            <div class="today">
+              ${card('To ship', '/staff/orders?state=PAID', lists.ship, 'orders', order, 'Nothing waits to be shipped.')}
+              ${card('Waiting for payment', '/staff/orders?state=AWAITING_PAYMENT', lists.wait, 'orders', order, 'Nobody is about to pay.')}
+              ${card('Running low', '/staff/stock', lists.low, 'articles', article, 'There is enough of everything.')}
+              ${card('Payments to settle', '/staff/payments?state=PAYMENT_STATE_UNKNOWN', lists.unknown, 'payments', payment, 'Every outcome is known.')}
+              ${owed ? card('Money to give back', '/staff/orders?state=CANCELLED', { owed }, 'owed', debt, 'Cancelled orders have their money back.') : nothing}
+            </div>
+          `
+        : skeleton(5, 'card')}
+    `);
+  const slow = setTimeout(draw, 200);
+  await read().finally(() => clearTimeout(slow));
+  every(view, REFRESH_MS, read);
 }
+
+/** Payments of cancelled orders whose money is still the shop's. The API lists no refunds that failed. */
+async function owedOf(get) {
+  const { orders } = await get('/v1/orders', { state: ['ORDER_STATE_CANCELLED', 'ORDER_STATE_EXPIRED'], pageSize: CANCELLED });
+  const paid = orders.filter(({ paymentId }) => paymentId);
+  const payments = await Promise.all(paid.map(({ paymentId }) => get(`/v1/payments/${paymentId}`)));
+  return payments.filter(({ state }) => isRefundable(state));
+}
+
+const card = (title, href, list, plural, row, otherwise) => {
+  const rows = list[plural];
+  return html`
+    <section class="panel today-card ${rows.length ? 'due' : ''}">
+      <h2><a href=${href}>${title}</a> <span class="tally">${rows.length}${list.nextPageToken ? '+' : ''}</span></h2>
+      ${rows.length ? html`<ul>${rows.map((one) => html`<li>${row(one)}</li>`)}</ul>` : html`<p class="quiet">${otherwise}</p>`}
+    </section>
+  `;
+};
+
+const order = ({ id, lines, total, placeTime, createTime }) => html`
+  <a href="/staff/orders/${id}"><span><span class="clip">${contents({ lines })}</span><span class="quiet">${shortId(id)}, ${day(placeTime ?? createTime)}</span></span><span class="number">${formatMoney(total)}</span></a>
+`;
+
+const payment = ({ id, provider, amount, createTime }) => html`
+  <a href="/staff/payments/${id}"><span><span class="clip">${shortId(id)}</span><span class="quiet">${provider}, ${day(createTime)}</span></span><span class="number">${formatMoney(amount)}</span></a>
+`;
+
+const debt = (it) => html`
+  <a href="/staff/payments/${it.id}"><span><span class="clip">Order ${shortId(it.orderId)}</span><span class="quiet">cancelled, not given back</span></span><span class="number">${formatMoney(leftOf(it))}</span></a>
+`;
+
+const article = (it) => html`
+  <a href="/staff/articles/${it.id}/stock">${picture(it)}<span><span class="clip">${it.name}</span><span class="quiet">${it.code}</span></span><span class="number">${it.available} free</span></a>
+`;

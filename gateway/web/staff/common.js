@@ -1,0 +1,225 @@
+// What the staff pages share: their frame, tables, dialogs that work, refreshing, downloads.
+
+import { ApiError, advice, call, callRaw } from '../api.js';
+import { parseMoney } from '../money.js';
+import { submit, toast } from '../ui.js';
+import { html, nothing, render } from '../vendor/lit-html.js';
+
+const PLACES = [
+  ['/staff', 'Today'],
+  ['/staff/orders', 'Orders'],
+  ['/staff/articles', 'Articles'],
+  ['/staff/stock', 'Stock'],
+  ['/staff/payments', 'Payments'],
+  ['/staff/ledger', 'Ledger'],
+  ['/staff/users', 'Users'],
+  ['/staff/instances', 'Instances'],
+  ['/staff/audit', 'Audit'],
+];
+
+const currentOf = (path, href) => {
+  if (path.replace(/\/$/, '') === href) return 'page';
+  return href !== '/staff' && path.startsWith(`${href}/`) ? 'true' : nothing;
+};
+
+/** Draws a staff page: where staff can go, then what it is about. */
+export function frame(view, content) {
+  const { pathname } = view.url;
+  view.show(html`
+    <nav class="staff-nav" aria-label="Staff">
+      <ul>
+        ${PLACES.map(([href, name]) => html`<li><a href=${href} aria-current=${currentOf(pathname, href)}>${name}</a></li>`)}
+      </ul>
+    </nav>
+    <div class="staff">${content}</div>
+  `);
+  const nav = document.querySelector('.staff-nav ul');
+  const here = nav?.querySelector('[aria-current]');
+  // On a phone the row is wider than the page.
+  if (here && nav.scrollWidth > nav.clientWidth) nav.scrollLeft = here.offsetLeft - nav.clientWidth / 2 + here.offsetWidth / 2;
+}
+
+/** A page's name, with what can be done on it as a whole. */
+export const heading = (title, tools = nothing, above = nothing) => html`
+  ${above === nothing ? nothing : html`<nav class="crumbs" aria-label="Where you are">${above}</nav>`}
+  <div class="head">
+    <h1 tabindex="-1">${title}</h1>
+    ${tools === nothing ? nothing : html`<div class="tools-row">${tools}</div>`}
+  </div>
+`;
+
+/**
+ * Rows with columns `{label, cell: (row) => …, number, quiet}`; the first column names the row. On a phone each
+ * row is a card.
+ */
+export const table = (caption, columns, rows) => html`
+  <div class="sheet">
+    <table class="cards">
+      <caption class="hidden">${caption}</caption>
+      <thead>
+        <tr>${columns.map(({ label, number }) => html`<th scope="col" class=${number ? 'number' : ''}>${label}</th>`)}</tr>
+      </thead>
+      <tbody>
+        ${rows.map(
+          (row) => html`
+            <tr>
+              ${columns.map(({ label, cell, number }, index) =>
+                index
+                  ? html`<td class=${number ? 'number' : ''} data-label=${label}>${cell(row)}</td>`
+                  : html`<th scope="row">${cell(row)}</th>`,
+              )}
+            </tr>
+          `,
+        )}
+      </tbody>
+    </table>
+  </div>
+`;
+
+/** Facts under their names, as `[name, value, wide]`; those without a value are left out. */
+export const facts = (pairs) => html`
+  <dl class="facts">
+    ${pairs
+      .filter(([, value]) => value !== undefined && value !== '' && value !== nothing)
+      .map(([name, value, wide]) => html`<div class=${wide ? 'wide' : ''}><dt>${name}</dt><dd>${value}</dd></div>`)}
+  </dl>
+`;
+
+/** An API's message as a sentence. */
+export const sentence = (text) => (text ? `${text[0].toUpperCase()}${text.slice(1).replace(/\.$/, '')}.` : '');
+
+/** A field that is wrong before anything is sent, as the API would say it. */
+export function invalid(field, description) {
+  const fieldViolations = [{ field, description }];
+  const details = [{ '@type': 'type.googleapis.com/google.rpc.BadRequest', fieldViolations }];
+  const info = { '@type': 'type.googleapis.com/google.rpc.ErrorInfo', reason: 'VALIDATION' };
+  return new ApiError({ status: 400, code: 'INVALID_ARGUMENT', message: description, details: [info, ...details] });
+}
+
+/** Money that a person typed into `field`; undefined where it is empty. Throws what the form shows. */
+export function amountOf(text, currency, field) {
+  if (!text) return undefined;
+  const money = parseMoney(text, currency);
+  if (!money) throw invalid(field, `must be an amount in ${currency}, such as 12.50`);
+  return money;
+}
+
+/** An amount as query parameters of `name`. */
+export const amountQuery = (name, money) =>
+  money && {
+    [`${name}.currencyCode`]: money.currencyCode,
+    [`${name}.units`]: money.units,
+    [`${name}.nanos`]: money.nanos,
+  };
+
+const hasChanged = (error) => ['ETAG_MISMATCH', 'ILLEGAL_STATE'].includes(error.reason) || error.code === 'ABORTED';
+
+/** What to do where something stands otherwise than it was shown: show how it stands now, and say so. */
+export const anew = (read) => async (error) => {
+  if (!hasChanged(error)) return false;
+  await read();
+  toast(error.reason === 'ILLEGAL_STATE' ? `${sentence(error.message)} This is how it stands now.` : advice(error), 'bad');
+  return true;
+};
+
+/**
+ * Asks before something is done, and does it while the dialog is open, so that what is wrong with its fields
+ * can be put right. Resolves to what `work(values)` gave, or to undefined where it is left; rejects where what
+ * it is about has changed meanwhile.
+ */
+export function ask({ title, text = nothing, action, fields = nothing, danger = false, signal, work }) {
+  const dialog = document.createElement('dialog');
+  dialog.setAttribute('aria-labelledby', 'dialog-title');
+  document.body.append(dialog);
+  return new Promise((done, failed) => {
+    const close = () => {
+      dialog.close();
+      dialog.remove();
+    };
+    const leave = () => (close(), done(undefined));
+    const send = submit(
+      async (values) => {
+        const result = await work(values);
+        close();
+        done(result ?? true);
+      },
+      (error) => {
+        if (!hasChanged(error)) return false;
+        close();
+        failed(error);
+        return true;
+      },
+    );
+    dialog.addEventListener('cancel', (event) => {
+      event.preventDefault();
+      if (!dialog.querySelector('[aria-busy]')) leave();
+    });
+    signal?.addEventListener('abort', leave, { once: true });
+    const template = html`
+      <form @submit=${send}>
+        <h2 id="dialog-title">${title}</h2>
+        ${text === nothing ? nothing : html`<p>${text}</p>`} ${fields}
+        <div class="actions">
+          <button class=${danger ? 'danger' : ''}>${action}</button>
+          <button type="button" class="plain" @click=${leave}>Leave it</button>
+        </div>
+      </form>
+    `;
+    render(template, dialog);
+    dialog.showModal();
+    dialog.querySelector('input, select, textarea')?.focus();
+  });
+}
+
+/** Does something again and again while the page is looked at, and at once when it is looked at anew. */
+export function every(view, ms, work) {
+  let timer;
+  const tick = async () => {
+    clearTimeout(timer);
+    if (view.signal.aborted || document.hidden) return;
+    try {
+      await work();
+    } catch (error) {
+      if (!(error instanceof ApiError) || !(error.unsettled || error.status === 429)) return void view.fail(error);
+    }
+    if (!view.signal.aborted) timer = setTimeout(tick, ms);
+  };
+  timer = setTimeout(tick, ms);
+  document.addEventListener('visibilitychange', tick, { signal: view.signal });
+  view.signal.addEventListener('abort', () => clearTimeout(timer));
+}
+
+/** Keeps what a stream of the API gives as a file. Throws where it broke off: half a file is none. */
+export async function download(path, { query, accept, name, signal }) {
+  const response = await callRaw('GET', path, { query, headers: { accept }, signal });
+  const blob = await response.blob().catch((error) => {
+    throw signal?.aborted ? signal.reason : new ApiError({ message: error.message });
+  });
+  if (accept === 'application/x-ndjson') {
+    const last = (await blob.slice(-10_000).text()).trimEnd().split('\n').pop();
+    if (last.startsWith('{"error"')) {
+      const { error } = JSON.parse(last);
+      throw new ApiError({ ...error, status: error.code, code: error.status });
+    }
+  }
+  const link = document.createElement('a');
+  link.href = URL.createObjectURL(blob);
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+}
+
+/** The day in names of files. */
+export const today = () => new Date().toISOString().slice(0, 10);
+
+/** The id of the user whom a person named by id, username, e-mail or name. */
+export async function userIdOf(text, field, signal) {
+  if (!text || text.startsWith('usr_')) return text || undefined;
+  const { users } = await call('GET', '/v1/users', { query: { query: text, pageSize: 10 }, signal });
+  const folded = text.toLowerCase();
+  const exact = users.filter(({ username, email }) => [username, email].some((name) => name.toLowerCase() === folded));
+  const [user, other] = exact.length ? exact : users;
+  if (!user) throw invalid(field, 'nobody is called so; try the beginning of a username, an e-mail or a name');
+  if (other) throw invalid(field, `fits several users, such as ${user.username} and ${other.username}; type one of them in full`);
+  return user.id;
+}

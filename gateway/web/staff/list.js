@@ -1,0 +1,127 @@
+// A page with a list: filters that the address keeps, a table, and its pages.
+
+import { call } from '../api.js';
+import { renameTo } from '../router.js';
+import { empty, skeleton } from '../states.js';
+import { showErrors, submit, valuesOf } from '../ui.js';
+import { html, nothing } from '../vendor/lit-html.js';
+import { frame, heading, table } from './common.js';
+
+const PAGE_SIZE = 25;
+/** Pages that are read again one after the other where an address names a later one. */
+const WALK = 40;
+
+// Where the pages of what was listed begin, by path and filters.
+const beginnings = new Map();
+
+/**
+ * Shows a list: `{title, path, plural, filters, query, columns, none, tools, below}`.
+ *
+ * - `filters`: the names of the filters' parameters; `form(values)`: their inputs;
+ * - `query(values, signal)`: what they are to the API;
+ * - `columns`: as in `table`;
+ * - `none(values)`: what an empty list says, `{title, text, action}`;
+ * - `tools(values)`, `below(rows)`: what stands beside the title and under the rows;
+ * - `shown(rows)`: what is to be read yet once they are shown; gives whether to draw them again.
+ *
+ * Gives `{read}` to list anew.
+ */
+export async function listPage(view, spec) {
+  let values = Object.fromEntries(spec.filters.map((name) => [name, view.query.get(name) ?? '']));
+  let page = Math.min(Math.max(Number.parseInt(view.query.get('page'), 10) || 1, 1), WALK);
+  let list;
+  view.title(`${spec.title} · Staff`);
+
+  const address = (number) => {
+    const query = new URLSearchParams(Object.entries(values).filter(([, value]) => value));
+    if (number > 1) query.set('page', number);
+    return `${view.url.pathname}${query.size ? `?${query}` : ''}`;
+  };
+
+  const read = async () => {
+    const filter = { ...(await spec.query(values, view.signal)), pageSize: spec.pageSize ?? PAGE_SIZE };
+    const key = address(1);
+    const tokens = beginnings.get(key) ?? [''];
+    const at = (pageToken) => call('GET', spec.path, { query: { ...filter, pageToken }, signal: view.signal });
+    while (tokens.length < page) {
+      const { nextPageToken } = await at(tokens.at(-1));
+      if (!nextPageToken) page = tokens.length;
+      else tokens.push(nextPageToken);
+    }
+    list = await at(tokens[page - 1]);
+    tokens.length = page;
+    if (list.nextPageToken) tokens.push(list.nextPageToken);
+    beginnings.set(key, tokens);
+    draw();
+    if (await spec.shown?.(list[spec.plural])) draw();
+  };
+
+  const apply = submit(async (_, form) => {
+    // What is changed while it reads counts too.
+    let asked;
+    do {
+      asked = JSON.stringify(valuesOf(form));
+      values = { ...JSON.parse(asked) };
+      page = 1;
+      beginnings.delete(address(1));
+      await read();
+    } while (asked !== JSON.stringify(valuesOf(form)));
+    renameTo(address(1));
+  });
+
+  const draw = () => {
+    const rows = list?.[spec.plural];
+    frame(view, html`
+      ${heading(spec.title, spec.tools?.(values) ?? nothing)}
+      ${spec.form
+        ? html`
+            <form class="filter-bar" role="search" aria-label="Filter ${spec.title.toLowerCase()}" @submit=${apply} @change=${(event) => event.currentTarget.requestSubmit()}>
+              ${spec.form(values)}
+              <button class="plain">Show</button>
+            </form>
+          `
+        : nothing}
+      <p class="hidden" role="status">${rows ? `${rows.length} on page ${page}${list.nextPageToken ? ', and more' : ''}` : ''}</p>
+      ${!rows
+        ? skeleton(6)
+        : rows.length
+          ? html`${table(spec.title, spec.columns, rows)} ${spec.below?.(rows) ?? nothing}`
+          : none(spec.none(values))}
+      ${rows ? pager(page, Boolean(list.nextPageToken), address) : nothing}
+    `);
+  };
+  const none = ({ title, text, action }) => empty(title, text, action);
+
+  // What is there stays until it takes long: then its room is kept.
+  const slow = setTimeout(draw, 250);
+  try {
+    await read();
+  } catch (error) {
+    if (!error.violations?.length) throw error;
+    list = { [spec.plural]: [], nextPageToken: '' };
+    draw();
+    showErrors(document.querySelector('.filter-bar'), error);
+  } finally {
+    clearTimeout(slow);
+  }
+  return { read };
+}
+
+const pager = (page, more, address) =>
+  page === 1 && !more
+    ? nothing
+    : html`
+        <nav class="pager" aria-label="Pages">
+          ${page > 1 ? html`<a class="button plain" rel="prev" href=${address(page - 1)}>Previous</a>` : html`<span></span>`}
+          <span class="quiet">Page ${page}</span>
+          ${more ? html`<a class="button plain" rel="next" href=${address(page + 1)}>Next</a>` : html`<span></span>`}
+        </nav>
+      `;
+
+/** Further filters behind a button; open where one of them is set. */
+export const further = (values, names, inputs) => html`
+  <details class="further" ?open=${names.some((name) => values[name])}>
+    <summary>More filters</summary>
+    <div class="further-fields">${inputs}</div>
+  </details>
+`;

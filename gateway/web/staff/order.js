@@ -1,0 +1,188 @@
+// One order, followed live: what is in it, its payment, and what can be done now.
+
+import { call, follow, pages } from '../api.js';
+import { formatMoney } from '../money.js';
+import { skeleton } from '../states.js';
+import { failureText, isFinal, postal, stateBadge, stateName, sums } from '../shop/parts.js';
+import { moment, press, shortId, toast } from '../ui.js';
+import { html, nothing } from '../vendor/lit-html.js';
+import { anew, facts, frame, heading } from './common.js';
+import { adjustTotal, cancel, deliver, removeAdjustment, ship } from './order-actions.js';
+import { leftOf, refund } from './refund.js';
+import { actor, isPending, isRefundable, paymentBadge, paymentLink, userLink } from './words.js';
+
+const CANCELLABLE = ['ORDER_STATE_OPEN', 'ORDER_STATE_CHECKING_OUT', 'ORDER_STATE_AWAITING_PAYMENT', 'ORDER_STATE_PAID'];
+const above = html`<a href="/staff/orders">Orders</a>`;
+
+export default async function page(view) {
+  const { signal } = view;
+  const path = `/v1/orders/${view.params.id}`;
+  view.title('Order · Staff');
+  frame(view, html`${heading('Order', nothing, above)}${skeleton(6)}`);
+  let order;
+  let customer;
+  let payments = [];
+  let events = [];
+  let live = 'waiting';
+
+  const read = async () => {
+    const paid = call('GET', '/v1/payments', { query: { orderId: view.params.id, pageSize: 50 }, signal });
+    [order, { payments }] = await Promise.all([call('GET', path, { signal }), paid]);
+    draw();
+  };
+  const act = (ask, told) =>
+    press(async () => {
+      if (!(await ask())) return;
+      await read();
+      if (told) toast(told);
+    }, anew(read));
+
+  const draw = () =>
+    frame(
+      view,
+      template({
+        order, customer, payments, events, live,
+        ship: act(() => ship(order, signal), 'The order is on its way.'),
+        deliver: act(() => deliver(order, signal), 'The order has arrived.'),
+        cancel: act(() => cancel(order, signal), 'The order is cancelled.'),
+        adjust: act(() => adjustTotal(order, signal), 'The total is changed.'),
+        remove: (adjustment) => act(() => removeAdjustment(order, adjustment, signal), 'It is taken out.'),
+        refund: (payment) => act(() => refund(payment, signal)),
+      }),
+    );
+
+  await read();
+  view.title(`Order ${shortId(order.id)} · Staff`);
+  // An erased customer's orders stay.
+  customer = await call('GET', `/v1/users/${order.userId}`, { signal }).catch((error) => {
+    if (error.status !== 404) throw error;
+    return { gone: true };
+  });
+  for await (const some of pages(`${path}/events`, { pageSize: 200 }, 'events', signal)) events = [...events, ...some];
+  draw();
+  if (!isFinal(order.state)) view.run(watch);
+  // Money still moves where an order's history has ended.
+  else if (payments.some(({ state }) => isPending(state))) setTimeout(() => signal.aborted || view.run(read), 3000);
+
+  async function watch() {
+    const seen = () => events.at(-1)?.sequence ?? 0;
+    const onState = (state) => {
+      if (state === live) return;
+      live = state;
+      draw();
+    };
+    for await (const event of follow(`${path}:watch`, { after: seen(), isLast: ({ state }) => isFinal(state), signal, onState })) {
+      if (Number(event.sequence) <= Number(seen())) continue;
+      events = [...events, event];
+      await read();
+    }
+    live = 'over';
+    draw();
+  }
+}
+
+const template = (it) => {
+  const { order, customer, events, live } = it;
+  return html`
+    ${heading(html`Order ${shortId(order.id)} ${stateBadge(order.state)}`, actions(it), above)}
+    <div class="halves">
+      <div>
+        ${articles(it)} ${it.payments.length ? money(it) : nothing}
+      </div>
+      <div>
+        <section class="panel">
+          <h2>Who and where</h2>
+          ${facts([
+            ['Customer', customer ? (customer.gone ? 'erased' : userLink(customer.id, customer.username)) : '…'],
+            ['E-mail', customer?.email, true],
+            ['Address', order.address ? postal(order.address) : ''],
+            ['Phone', order.address?.phone],
+            ['Placed', order.placeTime ? moment(order.placeTime) : ''],
+            ['Carrier', order.carrier],
+            ['Tracking code', order.trackingCode ? html`<code>${order.trackingCode}</code>` : ''],
+            ['Id', html`<code>${order.id}</code>`, true],
+          ])}
+        </section>
+        <section class="panel">
+          <h2>What happened ${isFinal(order.state) ? nothing : html`<span class="badge ${live === 'live' ? 'good' : ''}">${live === 'live' ? 'Live' : 'Connecting…'}</span>`}</h2>
+          <ol class="timeline" aria-live="polite">
+            ${events.map(
+              (event) => html`
+                <li>
+                  <strong>${stateName(event.state)}</strong>
+                  <span class="quiet">${moment(event.createTime)}, ${actor(event.actor)}</span>
+                  ${event.note ? html`<span>${event.note}</span>` : nothing}
+                </li>
+              `,
+            )}
+          </ol>
+        </section>
+      </div>
+    </div>
+  `;
+};
+
+const actions = ({ order, ...does }) => html`
+  ${CANCELLABLE.includes(order.state) ? html`<button class="plain" @click=${does.cancel}>Cancel…</button>` : nothing}
+  ${order.state === 'ORDER_STATE_PAID' ? html`<button @click=${does.ship}>Ship…</button>` : nothing}
+  ${order.state === 'ORDER_STATE_SHIPPED' ? html`<button @click=${does.deliver}>Delivered…</button>` : nothing}
+`;
+
+const articles = ({ order, adjust, remove }) => {
+  const open = order.state === 'ORDER_STATE_OPEN';
+  const removable = open ? order.adjustments.filter(({ automatic }) => !automatic) : [];
+  return html`
+    <section class="panel">
+      <h2>What is in it</h2>
+      <ul class="lines">
+        ${order.lines.map(
+          (line) => html`
+            <li class="line">
+              <div class="what">
+                <a href="/staff/articles/${line.articleId}">${line.name}</a>
+                <span class="quiet">${line.quantity} × ${formatMoney(line.unitPrice)} · ${line.code}</span>
+              </div>
+              <span class="total">${formatMoney(line.total)}</span>
+            </li>
+          `,
+        )}
+      </ul>
+      ${order.lines.length ? sums(order) : html`<p class="quiet">There is nothing in it yet.</p>`}
+      ${open && order.lines.length
+        ? html`
+            <div class="actions">
+              <button class="plain small" @click=${adjust}>Add carriage, fee or discount…</button>
+              ${removable.map((adjustment) => html`<button class="link" @click=${remove(adjustment)}>Take “${adjustment.label}” out</button>`)}
+            </div>
+          `
+        : nothing}
+    </section>
+  `;
+};
+
+const money = ({ order, payments, refund: giveBack }) => html`
+  <section class="panel">
+    <h2>Payment</h2>
+    <ul class="lines">
+      ${payments.map(
+        (payment) => html`
+          <li class="line">
+            <div class="what">
+              <span>${paymentLink(payment.id)} ${paymentBadge(payment.state)}</span>
+              <span class="quiet">
+                ${formatMoney(payment.amount)} by ${payment.provider}, ${moment(payment.createTime)}${payment.failureReason
+                  ? html`. ${failureText(payment.failureReason)}`
+                  : nothing}
+              </span>
+              ${Number(payment.refunded.units) || payment.refunded.nanos ? html`<span class="quiet">${formatMoney(payment.refunded)} was given back.</span>` : nothing}
+              ${order.state === 'ORDER_STATE_CANCELLED' && isRefundable(payment.state)
+                ? html`<strong class="alert">${formatMoney(leftOf(payment))} has not been given back yet.</strong>`
+                : nothing}
+            </div>
+            ${isRefundable(payment.state) ? html`<button class="plain small" @click=${giveBack(payment)}>Refund…</button>` : nothing}
+          </li>
+        `,
+      )}
+    </ul>
+  </section>
+`;

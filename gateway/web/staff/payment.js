@@ -1,0 +1,170 @@
+// One payment: its money, its refunds, its part of the ledger, and what can be done now.
+
+import { call } from '../api.js';
+import { formatMoney, sign } from '../money.js';
+import { failureText } from '../shop/parts.js';
+import { skeleton } from '../states.js';
+import { moment, press, shortId, toast } from '../ui.js';
+import { html, nothing } from '../vendor/lit-html.js';
+import { anew, ask, every, facts, frame, heading, table } from './common.js';
+import { entryColumns } from './ledger.js';
+import { refund } from './refund.js';
+import { isPending, isRefundable, orderLink, paymentBadge, refundBadge, userLink } from './words.js';
+
+const above = html`<a href="/staff/payments">Payments</a>`;
+/** How often one that is not settled is looked at anew. */
+const PENDING_MS = 4000;
+
+/** What can be done in a state, besides refunds: a verb of the API, a button, and what is asked first. */
+const ACTIONS = {
+  capture: {
+    in: ['AUTHORIZED'],
+    button: 'Capture…',
+    title: 'Capture this payment?',
+    text: 'The whole amount is taken; the order is then paid.',
+    action: 'Capture it',
+    told: 'The money is the shop’s.',
+  },
+  acknowledge: {
+    in: ['PROCESSING'],
+    button: 'Acknowledge…',
+    title: 'Has the money arrived?',
+    text: 'The provider is asked to acknowledge the payment; the order is then paid.',
+    action: 'Acknowledge it',
+    told: 'The payment is acknowledged.',
+  },
+  void: {
+    in: ['PENDING', 'PROCESSING', 'AUTHORIZED'],
+    button: 'Void…',
+    title: 'Give this payment up?',
+    text: 'Nothing is charged; the order goes on waiting for another payment.',
+    action: 'Void the payment',
+    danger: true,
+    told: 'The payment is given up.',
+  },
+  settleCaptured: {
+    in: ['UNKNOWN'],
+    verb: 'settle',
+    body: { outcome: 'SETTLE_OUTCOME_CAPTURED' },
+    button: 'It was paid…',
+    title: 'Settle it as paid?',
+    text: 'Only where you have seen at the provider that the money came. The order is then paid.',
+    action: 'The money came',
+    danger: true,
+    told: 'The payment is settled: it was paid.',
+  },
+  settleFailed: {
+    in: ['UNKNOWN'],
+    verb: 'settle',
+    body: { outcome: 'SETTLE_OUTCOME_FAILED' },
+    button: 'It failed…',
+    title: 'Settle it as failed?',
+    text: 'Only where you have seen at the provider that no money came. The customer can then pay another way.',
+    action: 'No money came',
+    danger: true,
+    told: 'The payment is settled: it failed.',
+  },
+};
+
+export default async function page(view) {
+  const { signal } = view;
+  const path = `/v1/payments/${view.params.id}`;
+  view.title('Payment · Staff');
+  frame(view, html`${heading('Payment', nothing, above)}${skeleton(6)}`);
+  let payment;
+  let refunds = [];
+  let entries = [];
+
+  const read = async () => {
+    const get = (rest, query) => call('GET', rest, { query, signal });
+    [payment, { refunds }, { entries }] = await Promise.all([
+      get(path),
+      get(`${path}/refunds`, { pageSize: 1000 }),
+      get('/v1/ledgerEntries', { paymentId: view.params.id, pageSize: 1000 }),
+    ]);
+    draw();
+  };
+  const run = (verb, { body = {}, told, ...asked }) =>
+    press(async () => {
+      const work = () => call('POST', `${path}:${asked.verb ?? verb}`, { body });
+      if (!(await ask({ ...asked, signal, work }))) return;
+      await read();
+      toast(payment.state === 'PAYMENT_STATE_UNKNOWN' ? 'The provider’s answer was lost: its outcome is not known yet.' : told);
+    }, anew(read));
+  const giveBack = press(async () => {
+    if (await refund(payment, signal)) await read();
+  }, anew(read));
+
+  const draw = () => frame(view, template(payment, refunds, entries, run, giveBack));
+  await read();
+  view.title(`Payment ${shortId(payment.id)} · Staff`);
+  every(view, PENDING_MS, async () => {
+    const waits = isPending(payment.state) || refunds.some(({ state }) => state === 'REFUND_STATE_PENDING');
+    // Not under an open dialog, whose question would change.
+    if (waits && !document.querySelector('dialog[open]')) await read();
+  });
+}
+
+const template = (payment, refunds, entries, run, giveBack) => html`
+  ${heading(html`Payment ${shortId(payment.id)} ${paymentBadge(payment.state)}`, actions(payment, run, giveBack), above)}
+  ${news(payment)}
+  <div class="halves">
+    <div>
+      <section class="panel">
+        <h2>Money</h2>
+        <dl class="sums">
+          ${sum('Amount', payment.amount)} ${sign(payment.fee) ? sum('of which fee', payment.fee) : nothing}
+          ${sum('Authorised', payment.authorized)} ${sum('Captured', payment.captured)} ${sign(payment.voided) ? sum('Voided', payment.voided) : nothing}
+          ${sum('Given back', payment.refunded)}
+        </dl>
+      </section>
+      <section class="panel">
+        <h2>Refunds</h2>
+        ${refunds.length ? table('Refunds, the oldest first', refundColumns, refunds) : html`<p class="quiet">Nothing was given back.</p>`}
+      </section>
+      <section class="panel">
+        <h2>Ledger</h2>
+        ${entries.length ? table('Entries of this payment', entryColumns.filter(({ label }) => label !== 'Payment'), entries) : html`<p class="quiet">No money has moved.</p>`}
+      </section>
+    </div>
+    <section class="panel">
+      <h2>About it</h2>
+      ${facts([
+        ['Order', orderLink(payment.orderId)],
+        ['Customer', userLink(payment.userId)],
+        ['Payment type', payment.paymentType],
+        ['Provider', payment.provider],
+        ['The provider’s id', payment.providerReference ? html`<code>${payment.providerReference}</code>` : '', true],
+        ['Made', moment(payment.createTime)],
+        ['Changed', moment(payment.updateTime)],
+        ['Id', html`<code>${payment.id}</code>`, true],
+      ])}
+    </section>
+  </div>
+`;
+
+const sum = (name, amount) => html`<div><dt>${name}</dt><dd>${formatMoney(amount)}</dd></div>`;
+
+const actions = (payment, run, giveBack) => html`
+  ${Object.entries(ACTIONS)
+    .filter(([, action]) => action.in.includes(payment.state.replace('PAYMENT_STATE_', '')))
+    .map(([verb, { button, in: _, ...action }]) => html`<button class="plain" @click=${run(verb, action)}>${button}</button>`)}
+  ${isRefundable(payment.state) ? html`<button class="plain" @click=${giveBack}>Refund…</button>` : nothing}
+`;
+
+const news = ({ state, failureReason, actionUrl, provider }) => {
+  if (state === 'PAYMENT_STATE_UNKNOWN')
+    return html`<p class="notice bad">
+      The answer of ${provider} was lost. Where it can be asked, that goes on by itself; else look there whether the money came, then settle it here.
+    </p>`;
+  if (failureReason) return html`<p class="notice">${failureText(failureReason)}</p>`;
+  if (actionUrl) return html`<p class="notice warn">It waits for the customer to confirm it.</p>`;
+  return nothing;
+};
+
+const refundColumns = [
+  { label: 'Given back', cell: ({ amount }) => formatMoney(amount) },
+  { label: 'State', cell: ({ state, byHand }) => html`${refundBadge(state)}${byHand ? html` <span class="badge">by hand</span>` : nothing}` },
+  { label: 'Why', cell: ({ reason }) => reason || nothing },
+  { label: 'When', cell: ({ createTime }) => moment(createTime) },
+];
