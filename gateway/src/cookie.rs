@@ -46,7 +46,7 @@ impl Cookie {
             return Err(format!("`{path}` is no path for a cookie"));
         }
         let text = |message: &MessageDescriptor| match message.get_field_by_name(&field) {
-            Some(field) if !is_text(&field) => Err(format!("`{field}` is no text for a cookie")),
+            Some(field) if !is_text(&field) => Err(format!("`{}` is no text for a cookie", field.name())),
             field => Ok(field),
         };
         let max_age = annotation::set(option, "max_age_seconds").and_then(|value| value.as_i32());

@@ -25,7 +25,8 @@ export async function callRaw(method, path, { body, query, etag, headers = {}, s
   if (etag) options.headers['if-match'] = `"${etag}"`;
   if (method === 'GET') return withToken(method, path, options);
 
-  const what = `${method} ${path} ${body instanceof Blob ? body.size : JSON.stringify([body, query, etag])}`;
+  const sent = body instanceof Blob ? [body.name, body.lastModified, body.size] : body;
+  const what = JSON.stringify([method, path, sent, query, etag]);
   if (!keys.has(what)) keys.set(what, randomKey());
   options.headers['idempotency-key'] = keys.get(what);
   for (let tries = 1; ; tries += 1) {
@@ -66,9 +67,10 @@ export async function* pages(path, query, plural, signal) {
 }
 
 /** The messages of one answer that is a stream, as they come. Throws ApiError where it ends in one. */
-export async function* stream(path, { query, signal } = {}) {
+export async function* stream(path, { query, signal, onOpen = () => {} } = {}) {
   const headers = { accept: 'application/x-ndjson' };
   const response = await withToken('GET', path, { query, signal, headers });
+  onOpen();
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = '';
   try {
@@ -98,10 +100,10 @@ export async function* follow(path, { after = 0, isLast, signal, onState = () =>
   let failures = 0;
   for (;;) {
     try {
-      for await (const event of stream(path, { query: { afterSequence: after || undefined }, signal })) {
+      const options = { query: { afterSequence: after || undefined }, signal, onOpen: () => onState('live') };
+      for await (const event of stream(path, options)) {
         failures = 0;
         after = event.sequence;
-        onState('live');
         yield event;
         if (isLast(event)) return;
       }
@@ -138,6 +140,11 @@ const ADVICE = {
   ILLEGAL_STATE: () => 'That is no longer possible: the state has changed meanwhile. This is how it stands now.',
   ETAG_MISMATCH: () => 'Somebody changed this meanwhile. It has been loaded again: look, then save once more.',
   ALREADY_EXISTS: ({ metadata }) => `This ${metadata.field ?? 'name'} is taken. Choose another one.`,
+  DISCOUNT_ABOVE_TOTAL: () => 'The discounts would come to more than the order costs. Take a smaller one.',
+  AUTOMATIC_ADJUSTMENT: () => 'The shop sets this one by itself; it cannot be taken out. Give a discount instead.',
+  LIMIT_EXCEEDED: ({ message }) => `There are too many: ${message}. Take one out first.`,
+  PROVIDER_REFUSED: ({ metadata }) => `The provider ${metadata.provider} refused it; nothing was changed. Ask there why, then try again.`,
+  PROVIDER_CANNOT: ({ metadata }) => `The provider ${metadata.provider} cannot do this. Do it there by hand.`,
   IDEMPOTENCY_IN_PROGRESS: () => 'This is still being done. Wait a moment, then look again.',
   RATE_LIMITED: ({ retryAfter }) => `Too many tries. Wait ${waiting(retryAfter)}, then try again.`,
   UPSTREAM_UNAVAILABLE: () => 'This part of the shop is not available right now; nothing was changed. Try again shortly.',

@@ -70,7 +70,10 @@ class View {
   /** Draws the page, for the first time or again. Nothing once it is left. */
   show = (template) => {
     if (this.signal.aborted) return;
+    const focused = document.activeElement;
     render(template, this.#root);
+    // The heading that the focus was put on may be another one now.
+    if (focused.tagName === 'H1' && !focused.isConnected) focusHeading(this.#root);
     if (!this.#root.isConnected) {
       this.#main.replaceChildren(this.#root);
       this.#shown?.();
@@ -91,14 +94,17 @@ class View {
     }
   };
 
-  /** Shows why the page cannot be shown, and how to go on. */
-  fail(error) {
+  /** Shows why the page cannot be shown, and how to go on: by `again`, which coming online does as well. */
+  fail(error, again = reload) {
     if (this.signal.aborted) return;
     if (error instanceof ApiError && error.code === 'UNAUTHENTICATED') return signInFirst();
-    if (error instanceof ApiError && error.status === 404) return this.show(nothingHere());
-    console.error(error);
-    if (error.code === 'OFFLINE') addEventListener('online', reload, { signal: this.signal, once: true });
-    this.show(failure(error, reload));
+    if (error instanceof ApiError && error.status === 404) {
+      this.title('Not here');
+      return this.show(nothingHere());
+    }
+    if (!(error instanceof ApiError)) console.error(error);
+    if (error.code === 'OFFLINE') addEventListener('online', again, { signal: this.signal, once: true });
+    this.show(failure(error, again));
   }
 
   leave() {
@@ -138,6 +144,13 @@ export function nextOf(query, otherwise = '/') {
   return inside ? url.pathname + url.search : otherwise;
 }
 
+// Readers of the screen go on at what the page is about.
+function focusHeading(element) {
+  const heading = element.querySelector('h1') ?? main;
+  heading.tabIndex = -1;
+  heading.focus({ preventScroll: true });
+}
+
 const rememberScroll = () => history.replaceState({ ...history.state, scroll: scrollY }, '');
 
 async function open({ move = false, scroll = 0 }) {
@@ -151,10 +164,7 @@ async function open({ move = false, scroll = 0 }) {
     document.documentElement.removeAttribute('data-loading');
     if (!move) return;
     scrollTo({ top: scroll, behavior: 'instant' });
-    // Readers of the screen go on at what the page is about.
-    const heading = main.querySelector('h1') ?? main;
-    heading.tabIndex = -1;
-    heading.focus({ preventScroll: true });
+    focusHeading(main);
   };
   const view = (current = new View(main, url, {}, arrive));
   document.documentElement.setAttribute('data-loading', '');
@@ -180,13 +190,13 @@ async function open({ move = false, scroll = 0 }) {
     }
   } catch (error) {
     if (view.signal.aborted) return;
-    // A module that cannot be loaded is one of an older version: then the whole page is loaded anew, once.
-    if (error instanceof TypeError && /import/i.test(error.message) && navigator.onLine && !history.state?.anew) {
-      history.replaceState({ ...history.state, anew: true }, '');
-      location.reload();
-      return;
-    }
-    view.fail(error);
+    if (!(error instanceof TypeError && /import/i.test(error.message))) return view.fail(error);
+    // A module that cannot be loaded is one of an older version, or the shop cannot be reached. Some browsers
+    // remember that it could not: so the whole page is loaded anew, at once and later by hand.
+    const anew = () => location.reload();
+    if (!navigator.onLine || history.state?.anew) return view.fail(new ApiError({ message: error.message }), anew);
+    history.replaceState({ ...history.state, anew: true }, '');
+    anew();
   }
 }
 
@@ -210,8 +220,6 @@ export function start(element) {
     go(url.pathname + url.search + url.hash, { replace: url.href === location.href });
   });
   onSession((why) => {
-    // The pages for signing in go on by themselves.
-    if (why === 'in' && /^\/(sign-in|register)$/.test(location.pathname)) return;
     if (why === 'out' && current.forUsers) go('/', { replace: true });
     else if (why === 'expired' && current.forUsers) signInFirst();
     else reload();

@@ -172,7 +172,10 @@ export const press = (work, handle = () => false) => async (event) => {
 
 async function problem(error, show, handle) {
   if (error.name === 'AbortError' || (await handle(error))) return;
-  if (!(error instanceof ApiError)) throw error;
+  if (!(error instanceof ApiError)) {
+    toast('Something went wrong on this page. Load it again, then try once more.', 'bad');
+    throw error;
+  }
   if (error.code === 'UNAUTHENTICATED' && location.pathname !== '/sign-in') return void signInFirst();
   show(error);
 }

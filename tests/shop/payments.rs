@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 use contracts::{
     order::{Order, OrderState},
     payment::{
-        AcknowledgePaymentRequest, CapturePaymentRequest, GetPaymentRequest, ListPaymentsRequest,
-        ListRefundsRequest, PaymentState, RefundPaymentRequest, RefundState, VoidPaymentRequest,
+        AcknowledgePaymentRequest, CapturePaymentRequest, GetPaymentRequest, ListPaymentTypesRequest,
+        ListPaymentsRequest, ListRefundsRequest, PaymentState, RefundPaymentRequest, RefundState,
+        VoidPaymentRequest,
     },
 };
 
@@ -18,6 +19,7 @@ on_both_edges!(
     payments_are_filtered_within_inclusive_bounds,
     what_is_captured_is_not_voided_and_what_is_voided_not_captured,
     a_waiting_payment_is_voided_by_staff,
+    anybody_may_see_how_orders_can_be_paid,
 );
 
 tests!(a_checkout_does_not_wait_longer_than_five_seconds, a_lost_answer_is_asked_for_and_never_charged_again);
@@ -55,6 +57,20 @@ async fn payments_are_their_owners_to_see_and_staffs_to_move(setup: Setup) {
     let nobody = mesh.client();
     nobody.get_payment(GetPaymentRequest { id }).await.refused(Code::Unauthenticated, "UNAUTHENTICATED");
     staff.get_payment(GetPaymentRequest { id: "pay_01h455vb4pex5vsknk084sn02q".into() }).await.missing();
+}
+
+/// Covers: payment.types.
+async fn anybody_may_see_how_orders_can_be_paid(setup: Setup) {
+    let types = "1=simulated;3=simulated,flat=0.50 EUR,flat=80 JPY,percent=1.5";
+    let mesh = setup.env("FEIRA_PAYMENT_TYPES", types).start().await;
+    let listed = mesh.client().list_payment_types(ListPaymentTypesRequest {}).await.unwrap().payment_types;
+    let [plain, dear] = listed.as_slice() else { panic!("{listed:?}") };
+    assert_eq!((plain.payment_type, plain.provider.as_str()), (1, "simulated"));
+    assert_eq!((plain.flat_fees.len(), plain.fee_percent_basis_points), (0, 0));
+    assert_eq!(plain.payment_methods.first().map(String::as_str), Some("sim_approve"), "the default first");
+    assert_eq!(plain.payment_methods.len(), 5);
+    assert_eq!((dear.payment_type, dear.fee_percent_basis_points), (3, 150));
+    assert_eq!(dear.flat_fees, [money(50, 2, "EUR"), money(80, 0, "JPY")]);
 }
 
 /// Covers: payment.refund.

@@ -38,7 +38,7 @@ export default async function page(view) {
       title: 'Delete your account?',
       text: `Your name, e-mail and addresses are erased, your basket and unpaid orders are cancelled. This cannot be undone. To go on, type your username, ${user.username}.`,
       action: 'Delete the account',
-      fields: field({ name: 'username', label: 'Username', required: true, autocomplete: 'off', pattern: user.username.replace(/[.\-]/g, '\\$&'), title: user.username }),
+      fields: field({ name: 'username', id: 'd-username', label: 'Username', required: true, autocomplete: 'off', pattern: user.username.replace(/[.\-]/g, '\\$&'), title: user.username }),
     });
     if (!asked) return;
     await call('DELETE', '/v1/users/me');

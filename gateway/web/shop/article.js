@@ -6,7 +6,7 @@ import { formatMoney } from '../money.js';
 import { go, renameTo } from '../router.js';
 import { skeleton } from '../states.js';
 import { currentUser } from '../session.js';
-import { busy, picture, submit, toast } from '../ui.js';
+import { picture, submit, toast } from '../ui.js';
 import { html, nothing } from '../vendor/lit-html.js';
 
 /** The most of one article that an order takes in a line. */
@@ -39,11 +39,10 @@ export default async function page(view) {
   const draw = () => view.show(template(article, put, view.added, view.query.get('add')));
   draw();
 
-  const add1 = view.query.get('add');
-  if (add1 && currentUser()) {
+  const wanted = view.query.get('add');
+  if (wanted && currentUser()) {
     renameTo(location.pathname);
-    const form = document.querySelector('form.put');
-    if (form) await busy(form, () => form.requestSubmit());
+    document.querySelector('form.put')?.requestSubmit();
   }
 }
 

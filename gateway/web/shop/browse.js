@@ -47,6 +47,12 @@ export default async function browse(view) {
     }
   }
   draw();
+  performance.mark('feira.usable');
+  // Who comes straight to one category is offered others as well.
+  if (known.size < 2 && (filter.q || filter.category)) {
+    see((await call('GET', '/v1/articles', { query: { pageSize: 100 }, signal: view.signal })).articles);
+    draw();
+  }
 }
 
 async function read(filter, pageToken, signal) {
@@ -65,7 +71,9 @@ async function read(filter, pageToken, signal) {
     ...amount('minPrice', min),
     ...amount('maxPrice', max),
   };
-  return call('GET', '/v1/articles', { query, signal });
+  const list = await call('GET', '/v1/articles', { query, signal });
+  see(list.articles);
+  return list;
 }
 
 /** The address of a filter. */
@@ -89,12 +97,18 @@ const page = (title, filter, list, more) => html`
       : empty('Nothing found', 'Try fewer words, or look at everything.', html`<a class="button" href="/">Everything</a>`)}
 `;
 
-// The API lists no categories: those seen so far are offered.
-const known = new Set();
+// The API lists no categories: those seen so far are offered, in this tab and before.
+const SEEN = 'feira.categories';
+const known = new Set(JSON.parse(sessionStorage.getItem(SEEN) ?? '[]'));
+
+function see(articles) {
+  const before = known.size;
+  for (const { category } of articles) if (category) known.add(category);
+  if (known.size > before) sessionStorage.setItem(SEEN, JSON.stringify([...known]));
+}
 
 const categories = (filter, list) => {
-  for (const { category } of list?.articles ?? []) if (category) known.add(category);
-  if (filter.category) known.add(filter.category);
+  const names = [...new Set(filter.category ? [...known, filter.category] : known)].sort();
   const link = (name, text) => html`
     <li>
       <a href=${addressOf({ ...filter, category: name })} aria-current=${filter.category === name ? 'true' : nothing}>${text}</a>
@@ -103,7 +117,7 @@ const categories = (filter, list) => {
   return html`
     <nav class="chips" aria-label="Categories">
       <ul>
-        ${link('', 'Everything')} ${[...known].sort().map((name) => link(name, name))}
+        ${link('', 'Everything')} ${names.map((name) => link(name, name))}
       </ul>
     </nav>
   `;

@@ -159,7 +159,7 @@ const payment = (order) => {
       </div>
     `;
   }
-  if (order.paymentActionUrl) {
+  if (/^https?:/.test(order.paymentActionUrl)) {
     return html`
       <div class="notice warn">
         <p><strong>Your confirmation is needed.</strong> Confirm the payment on the provider's page; this page follows by itself.</p>

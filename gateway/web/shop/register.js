@@ -12,8 +12,8 @@ export default function page(view) {
   if (currentUser()) return go(next, { replace: true });
   const send = submit(async (user) => {
     await call('POST', '/v1/users', { body: user });
+    // Then this page is opened again, and goes on.
     await signIn(user.username, user.password);
-    await go(next, { replace: true });
   });
   return view.show(html`
     <section class="narrow">

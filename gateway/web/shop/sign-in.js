@@ -9,11 +9,9 @@ export default function page(view) {
   view.title('Sign in');
   const next = nextOf(view.query);
   if (currentUser()) return go(next, { replace: true });
+  // Once somebody is signed in, here or in another tab, this page is opened again and goes on.
   const send = submit(
-    async ({ login, password }) => {
-      await signIn(login, password);
-      await go(next, { replace: true });
-    },
+    ({ login, password }) => signIn(login, password),
     (error) => {
       if (error.code !== 'UNAUTHENTICATED') return false;
       // The API does not say which of the two it was.

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use axum::http::HeaderMap;
 use contracts::payment::{
     AcknowledgePaymentRequest, CapturePaymentRequest, CheckPaymentMethodRequest, CreatePaymentRequest,
-    GetPaymentRequest, ListLedgerEntriesRequest, ListLedgerEntriesResponse, ListPaymentsRequest,
-    ListPaymentsResponse, ListRefundsRequest, ListRefundsResponse, Payment, ReceiveProviderEventRequest,
-    Refund, RefundPaymentRequest, SettleOutcome, SettlePaymentRequest, VoidPaymentRequest,
-    payment_service_server::PaymentService,
+    GetPaymentRequest, ListLedgerEntriesRequest, ListLedgerEntriesResponse, ListPaymentTypesRequest,
+    ListPaymentTypesResponse, ListPaymentsRequest, ListPaymentsResponse, ListRefundsRequest,
+    ListRefundsResponse, Payment, PaymentType, ReceiveProviderEventRequest, Refund, RefundPaymentRequest,
+    SettleOutcome, SettlePaymentRequest, VoidPaymentRequest, payment_service_server::PaymentService,
 };
 use kit::{
     Call, Fault, Money, Page, Time,
@@ -140,6 +140,24 @@ impl PaymentService for Payments {
         self.provider(request.payment_type, &request.payment_method)?;
         self.engine.db().ping().await.map_err(Fault::from)?;
         Ok(Response::new(()))
+    }
+
+    async fn list_payment_types(
+        &self,
+        _: Request<ListPaymentTypesRequest>,
+    ) -> Result<Response<ListPaymentTypesResponse>, Status> {
+        let providers = self.engine.providers();
+        let payment_types = self.types.iter().map(|(number, kind)| PaymentType {
+            payment_type: number,
+            provider: kind.provider.clone(),
+            flat_fees: kind.flat.iter().copied().map(Into::into).collect(),
+            fee_percent_basis_points: kind.percent_basis_points,
+            payment_methods: providers
+                .get(&kind.provider)
+                .map(|provider| provider.methods().iter().map(|&method| method.to_owned()).collect())
+                .unwrap_or_default(),
+        });
+        Ok(Response::new(ListPaymentTypesResponse { payment_types: payment_types.collect() }))
     }
 
     async fn get_payment(&self, request: Request<GetPaymentRequest>) -> Result<Response<Payment>, Status> {

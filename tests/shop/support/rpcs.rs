@@ -138,6 +138,8 @@ rpcs! {
         get_payment(payment::GetPaymentRequest) -> payment::Payment: GetPayment GET "" ["/v1/payments/{id}"];
         list_payments(payment::ListPaymentsRequest) -> payment::ListPaymentsResponse:
             ListPayments GET "" ["/v1/payments"];
+        list_payment_types(payment::ListPaymentTypesRequest) -> payment::ListPaymentTypesResponse:
+            ListPaymentTypes GET "" ["/v1/paymentTypes"];
         acknowledge_payment(payment::AcknowledgePaymentRequest) -> payment::Payment:
             AcknowledgePayment POST "*" ["/v1/payments/{id}:acknowledge"];
         capture_payment(payment::CapturePaymentRequest) -> payment::Payment:

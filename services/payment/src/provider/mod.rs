@@ -106,6 +106,11 @@ pub trait Provider: Send + Sync {
     /// Whether it takes a payment method; the empty one is its default.
     fn accepts(&self, method: &str) -> bool;
 
+    /// All methods that it takes, its default first; none where they are countless, such as cards.
+    fn methods(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// Where the customer must act, from what [`Standing::Waiting`] said.
     fn action_url(&self, action: &str) -> String {
         action.to_owned()

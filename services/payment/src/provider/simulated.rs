@@ -129,6 +129,10 @@ impl Provider for Simulated {
         method.is_empty() || METHODS.contains(&method)
     }
 
+    fn methods(&self) -> &'static [&'static str] {
+        &METHODS
+    }
+
     fn action_url(&self, action: &str) -> String {
         format!("{}{action}", self.public_url)
     }
