@@ -33,7 +33,9 @@ export async function listPage(view, spec) {
   view.title(`${spec.title} · Staff`);
 
   const address = (number) => {
-    const query = new URLSearchParams(Object.entries(values).filter(([, value]) => value));
+    // The currency says nothing without an amount.
+    const counts = ([filter, value]) => value && (filter !== 'currency' || values.min || values.max);
+    const query = new URLSearchParams(Object.entries(values).filter(counts));
     if (number > 1) query.set('page', number);
     return `${view.url.pathname}${query.size ? `?${query}` : ''}`;
   };

@@ -6,13 +6,18 @@ import { skeleton } from '../states.js';
 import { failureText, isFinal, postal, stateBadge, stateName, sums } from '../shop/parts.js';
 import { moment, press, shortId, toast } from '../ui.js';
 import { html, nothing } from '../vendor/lit-html.js';
-import { anew, facts, frame, heading } from './common.js';
+import { anew, every, facts, frame, heading } from './common.js';
 import { adjustTotal, cancel, deliver, removeAdjustment, ship } from './order-actions.js';
 import { leftOf, refund } from './refund.js';
 import { actor, isPending, isRefundable, paymentBadge, paymentLink, userLink } from './words.js';
 
 const CANCELLABLE = ['ORDER_STATE_OPEN', 'ORDER_STATE_CHECKING_OUT', 'ORDER_STATE_AWAITING_PAYMENT', 'ORDER_STATE_PAID'];
 const above = html`<a href="/staff/orders">Orders</a>`;
+/** How often payments that are not settled are looked at anew. */
+const MONEY_MS = 4000;
+
+/** Whether money is the shop's that the customer is to get back. */
+const isOwed = ({ state }, payment) => state === 'ORDER_STATE_CANCELLED' && isRefundable(payment.state);
 
 export default async function page(view) {
   const { signal } = view;
@@ -61,8 +66,11 @@ export default async function page(view) {
   for await (const some of pages(`${path}/events`, { pageSize: 200 }, 'events', signal)) events = [...events, ...some];
   draw();
   if (!isFinal(order.state)) view.run(watch);
-  // Money still moves where an order's history has ended.
-  else if (payments.some(({ state }) => isPending(state))) setTimeout(() => signal.aborted || view.run(read), 3000);
+  // Money moves on where the order's own history has ended.
+  every(view, MONEY_MS, async () => {
+    const moves = payments.some((payment) => isPending(payment.state) || isOwed(order, payment));
+    if (moves && !document.querySelector('dialog[open]')) await read();
+  });
 
   async function watch() {
     const seen = () => events.at(-1)?.sequence ?? 0;
@@ -175,7 +183,7 @@ const money = ({ order, payments, refund: giveBack }) => html`
                   : nothing}
               </span>
               ${Number(payment.refunded.units) || payment.refunded.nanos ? html`<span class="quiet">${formatMoney(payment.refunded)} was given back.</span>` : nothing}
-              ${order.state === 'ORDER_STATE_CANCELLED' && isRefundable(payment.state)
+              ${isOwed(order, payment)
                 ? html`<strong class="alert">${formatMoney(leftOf(payment))} has not been given back yet.</strong>`
                 : nothing}
             </div>
