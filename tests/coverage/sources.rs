@@ -43,7 +43,7 @@ impl Suite {
     pub fn read(tests: &Path) -> Self {
         let mut suite = Self::default();
         suite.folder(tests, &tests.join("shop"));
-        for folder in ["clients", "drills"] {
+        for folder in ["clients", "drills", "manifests"] {
             suite.scripts(tests, &tests.join(folder));
         }
         let reached: Vec<_> = suite.tests.iter().map(|test| suite.reach(test)).collect();
