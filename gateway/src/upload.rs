@@ -88,7 +88,7 @@ pub async fn answer(
     match answered? {
         Ok(response) => {
             let (metadata, message, _) = response.into_parts();
-            answer::make(binding, &metadata, message)
+            answer::make(binding, parts, None, &metadata, message)
         }
         Err(status) => Err(Failure::from_status(&status, &binding.rpc.service)),
     }

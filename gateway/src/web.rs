@@ -9,7 +9,7 @@
 use std::{
     collections::HashMap,
     fs,
-    hash::{DefaultHasher, Hash as _, Hasher as _},
+    hash::{DefaultHasher, Hasher as _},
     io::{self, Read as _, Write as _},
     path::{Path, PathBuf},
     sync::LazyLock,

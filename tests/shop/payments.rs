@@ -63,7 +63,8 @@ async fn payments_are_their_owners_to_see_and_staffs_to_move(setup: Setup) {
 async fn anybody_may_see_how_orders_can_be_paid(setup: Setup) {
     let types = "1=simulated;3=simulated,flat=0.50 EUR,flat=80 JPY,percent=1.5";
     let mesh = setup.env("FEIRA_PAYMENT_TYPES", types).start().await;
-    let listed = mesh.client().list_payment_types(ListPaymentTypesRequest {}).await.unwrap().payment_types;
+    let listed =
+        mesh.client().list_payment_types(ListPaymentTypesRequest {}).await.unwrap().body.payment_types;
     let [plain, dear] = listed.as_slice() else { panic!("{listed:?}") };
     assert_eq!((plain.payment_type, plain.provider.as_str()), (1, "simulated"));
     assert_eq!((plain.flat_fees.len(), plain.fee_percent_basis_points), (0, 0));
