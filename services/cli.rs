@@ -10,6 +10,7 @@ use clap::{
 
 use crate::{
     config::{self, File},
+    descriptors::Descriptors,
     error::Error,
     health::HealthCheck,
     migrate::Migrate,
@@ -47,6 +48,10 @@ pub enum Command {
     Migrate(Box<Migrate>),
     /// Ask a running process whether it serves, for containers: exit code 0 if it does, else 1
     Health(HealthCheck),
+    /// Write the contracts as a protobuf FileDescriptorSet, for tools where reflection is off
+    ///
+    /// With comments and everything they import, as `grpcurl -protoset FILE` and code generators take it.
+    Descriptors(Descriptors),
     /// Make a demo shop: a catalogue, shoppers, orders
     ///
     /// The same number makes the same shop. Broken off and started again, it goes on; what is there already is

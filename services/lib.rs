@@ -5,6 +5,7 @@ mod cli;
 mod config;
 mod data;
 mod databases;
+mod descriptors;
 mod error;
 mod health;
 mod instances;
@@ -53,6 +54,7 @@ fn execute(command: Command) -> Result<(), Error> {
             Command::Serve(serve) => serve::serve(serve.settings).await,
             Command::Migrate(migrate) => migrate::migrate(*migrate).await,
             Command::Health(health) => health::health(health).await,
+            Command::Descriptors(command) => descriptors::descriptors(&command),
             Command::Seed(seed) => seed::seed(*seed).await,
             Command::Status(status) => status::status(*status).await,
             Command::Verify(verify) => verify::verify(*verify).await,

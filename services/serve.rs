@@ -25,7 +25,7 @@ use tonic::service::Routes;
 use crate::{
     banner::Ready,
     data::Secrets,
-    databases,
+    databases, descriptors,
     error::Error,
     instances,
     roles::{self, Start},
@@ -172,7 +172,7 @@ impl Process {
 
         let health = Health::start(&tasks, &started).await;
         let instances = instances::of_this_process(settings, &here, &databases, rest, grpc);
-        let routes = routes(&started, &health, instances.clone())?;
+        let routes = routes(&started, &health, instances.clone(), settings.process.reflection)?;
         let routes = EndStreams::new(routes, contracts::pool(), tasks.clone());
         let services = Front::new(routes, methods, identity);
         local.set(Conn::new(services.clone()));
@@ -227,7 +227,12 @@ impl Process {
 const CLOSE: Duration = Duration::from_secs(2);
 
 /// Every gRPC service of the process: the roles' own, and what every process offers.
-fn routes(started: &[Service], health: &Health, instances: Instances) -> Result<Routes, Error> {
+fn routes(
+    started: &[Service],
+    health: &Health,
+    instances: Instances,
+    reflection: bool,
+) -> Result<Routes, Error> {
     let mut names: Vec<&str> = started.iter().flat_map(|service| service.names.iter().copied()).collect();
     names.push("grpc.health.v1.Health");
     let mut common = Routes::new(health.service());
@@ -236,16 +241,16 @@ fn routes(started: &[Service], health: &Health, instances: Instances) -> Result<
         names.push(SERVICE_NAME);
         common = common.add_service(NodeServiceServer::new(Node::new(started, instances)));
     }
-    let reflection = || {
-        let builder = tonic_reflection::server::Builder::configure()
-            .register_encoded_file_descriptor_set(contracts::DESCRIPTORS)
-            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-            // So that tools show the details of errors.
-            .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET);
-        names.iter().fold(builder, |builder, name| builder.with_service_name(*name))
-    };
-    common = common.add_service(reflection().build_v1().map_err(Error::other)?);
-    common = common.add_service(reflection().build_v1alpha().map_err(Error::other)?);
+    if reflection {
+        let set = descriptors::encoded()?;
+        let builder = || {
+            let builder =
+                tonic_reflection::server::Builder::configure().register_encoded_file_descriptor_set(&set);
+            names.iter().fold(builder, |builder, name| builder.with_service_name(*name))
+        };
+        common = common.add_service(builder().build_v1().map_err(Error::other)?);
+        common = common.add_service(builder().build_v1alpha().map_err(Error::other)?);
+    }
     let all = started.iter().fold(common.into_axum_router(), |all, service| {
         // Only one answer to what nobody serves can stay.
         all.merge(service.routes.clone().into_axum_router().reset_fallback())

@@ -59,6 +59,11 @@ pub struct Process {
     #[arg(long, env = "FEIRA_GRPC_LISTEN", value_name = "HOST:PORT", default_value = "127.0.0.1:50051", value_parser = address)]
     pub grpc_listen: String,
 
+    /// Whether gRPC clients may ask for the contracts by server reflection; `feira descriptors` writes them to
+    /// a file
+    #[arg(long, env = "FEIRA_REFLECTION", value_name = "true|false", default_value_t = true, action = clap::ArgAction::Set)]
+    pub reflection: bool,
+
     /// How long calls under way may take to end once the process is told to stop
     #[arg(long, env = "FEIRA_DRAIN_TIMEOUT", value_name = "TIME", default_value = "25s", value_parser = humantime::parse_duration)]
     pub drain_timeout: Duration,

@@ -10,6 +10,7 @@ mod audit;
 mod auth;
 mod bad_input;
 mod crash;
+mod descriptors;
 mod down;
 mod edge;
 mod exports;
