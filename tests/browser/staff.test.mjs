@@ -24,6 +24,29 @@ async function orders(username, ...all) {
 }
 const line = ({ id }, quantity = 1) => ({ articleId: id, quantity });
 
+// The first, while the shop is as it was seeded.
+test('what staff see, for the documentation', { skip: process.env.FEIRA_SCREENS !== 'write' }, async (t) => {
+  const { page } = await open(t, { expected: [IN_SHOP] });
+  await asAdmin(page);
+  const { orders: [order] } = await asStaff('GET', '/v1/orders?state=ORDER_STATE_PAID&pageSize=1');
+  for (const [path, file] of [
+    ['/staff', 'staff-today'],
+    ['/staff/articles', 'staff-articles'],
+    [`/staff/orders/${order.id}`, 'staff-order'],
+  ]) {
+    await page.goto(path);
+    await settled(page);
+    await page.waitForLoadState('networkidle').catch(() => {});
+    await screenshot(page, file);
+  }
+  await page.setViewportSize(PHONE);
+  await page.goto('/staff/orders');
+  await screenshot(page, 'staff-orders-phone');
+  await page.emulateMedia({ colorScheme: 'dark' });
+  await page.goto('/staff');
+  await screenshot(page, 'staff-today-phone-dark');
+});
+
 test('a new article is made with its picture, stocked, and seen in the shop', async (t) => {
   const { page } = await open(t, { expected: [/400|409/, IN_SHOP] });
   const code = name('CHA-');
@@ -355,26 +378,4 @@ test('staff pages are for staff', async (t) => {
   await staff.context.setOffline(false);
   await click(staff.page, 'Show');
   await staff.page.waitForURL(/role=ROLE_STAFF/);
-});
-
-test('what staff see, for the documentation', { skip: process.env.FEIRA_SCREENS !== 'write' }, async (t) => {
-  const { page } = await open(t, { expected: [IN_SHOP] });
-  await asAdmin(page);
-  const { orders: [order] } = await asStaff('GET', '/v1/orders?state=ORDER_STATE_PAID&pageSize=1');
-  for (const [path, file] of [
-    ['/staff', 'staff-today'],
-    ['/staff/articles', 'staff-articles'],
-    [`/staff/orders/${order.id}`, 'staff-order'],
-  ]) {
-    await page.goto(path);
-    await settled(page);
-    await page.waitForLoadState('networkidle').catch(() => {});
-    await screenshot(page, file);
-  }
-  await page.setViewportSize(PHONE);
-  await page.goto('/staff/orders');
-  await screenshot(page, 'staff-orders-phone');
-  await page.emulateMedia({ colorScheme: 'dark' });
-  await page.goto('/staff');
-  await screenshot(page, 'staff-today-phone-dark');
 });
