@@ -137,7 +137,7 @@ impl Site {
             return Some(answer(content_type(name), file, keep, headers));
         }
         let first = path.strip_prefix('/')?.split('/').next()?;
-        let asked = if first.is_empty() { wants_page(headers) } else { self.is_page(first, headers) };
+        let asked = if path == "/" { wants_page(headers) } else { self.is_page(first, headers) };
         asked.then(|| {
             let mut response = answer("text/html; charset=utf-8", &self.page, "no-cache", headers);
             for (name, value) in GUARDS {

@@ -103,7 +103,8 @@ test('she registers, finds, buys, is declined, pays another way, and follows it 
 });
 
 test('a payment that must be confirmed is confirmed on the page of its provider', async (t) => {
-  const { page, context } = await open(t, { viewport: PHONE });
+  // The provider's page has no icon of its own.
+  const { page, context } = await open(t, { viewport: PHONE, expected: [/favicon\.ico/] });
   const { username } = await shopper();
   const [first, second] = [await article(), await article()];
   await signIn(page, username);

@@ -21,7 +21,7 @@ async function sales() {
 }
 
 async function check(t, pages) {
-  const { page } = await open(t, { expected: [/400|404/] });
+  const { page } = await open(t, { expected: [/400|404|409/] });
   await signIn(page, 'admin', FEIRA_ADMIN_PASSWORD);
   for (const [path, what, act] of pages) {
     await page.goto(path);

@@ -7,8 +7,6 @@ import { test } from 'node:test';
 import { ADDRESS, PASSWORD, PHONE, adminToken, api, article, name, open, screenshot, settled, shopper, signIn, tokenOf } from './support.mjs';
 
 const { FEIRA_ADMIN_PASSWORD } = process.env;
-/** The shop's front lists to staff what is not for sale, whose pictures are not public. */
-const IN_SHOP = /404.*\/image\?/;
 const asAdmin = (page) => signIn(page, 'admin', FEIRA_ADMIN_PASSWORD);
 const asStaff = (method, path, body) => adminToken().then((token) => api(method, path, body, token));
 const eur = (units, nanos = 0) => ({ currencyCode: 'EUR', units: String(units), nanos });
@@ -26,7 +24,7 @@ const line = ({ id }, quantity = 1) => ({ articleId: id, quantity });
 
 // The first, while the shop is as it was seeded.
 test('what staff see, for the documentation', { skip: process.env.FEIRA_SCREENS !== 'write' }, async (t) => {
-  const { page } = await open(t, { expected: [IN_SHOP] });
+  const { page } = await open(t);
   await asAdmin(page);
   const { orders: [order] } = await asStaff('GET', '/v1/orders?state=ORDER_STATE_PAID&pageSize=1');
   for (const [path, file] of [
@@ -48,7 +46,7 @@ test('what staff see, for the documentation', { skip: process.env.FEIRA_SCREENS 
 });
 
 test('a new article is made with its picture, stocked, and seen in the shop', async (t) => {
-  const { page } = await open(t, { expected: [/400|409/, IN_SHOP] });
+  const { page } = await open(t, { expected: [/400|409/] });
   const code = name('CHA-');
   const word = name('carqueja');
   await asAdmin(page);
@@ -140,7 +138,7 @@ test('a new article is made with its picture, stocked, and seen in the shop', as
 });
 
 test('an order is shipped and delivered, another refunded in part and cancelled', async (t) => {
-  const { page } = await open(t, { expected: [/400|409/, IN_SHOP] });
+  const { page } = await open(t, { expected: [/400|409/] });
   const { username, id: userId } = await shopper();
   const tea = await article({ name: 'Tea for orders' });
   const [first, second, third] = await orders(username, [line(tea, 2)], [line(tea)], [line(tea)]);
@@ -224,7 +222,7 @@ test('an order is shipped and delivered, another refunded in part and cancelled'
 });
 
 test('staff change a basket’s total, and what the shop refuses is said in words', async (t) => {
-  const { page } = await open(t, { expected: [/400/, IN_SHOP] });
+  const { page } = await open(t, { expected: [/400/] });
   const { username } = await shopper();
   const token = await tokenOf(username, PASSWORD);
   const tea = await article({ name: 'Tea for a basket' });
@@ -247,7 +245,7 @@ test('staff change a basket’s total, and what the shop refuses is said in word
 });
 
 test('many articles come from a file, and go into one', async (t) => {
-  const { page } = await open(t, { expected: [/400/, IN_SHOP] });
+  const { page } = await open(t, { expected: [/400/] });
   const [good, bad] = [name('IMP-'), name('IMP-')];
   await asAdmin(page);
   await page.goto('/staff/articles/import');
@@ -269,7 +267,7 @@ test('many articles come from a file, and go into one', async (t) => {
 });
 
 test('lists have pages, which the address keeps', async (t) => {
-  const { page } = await open(t, { expected: [IN_SHOP] });
+  const { page } = await open(t);
   const category = name('Shelf ');
   const jar = (number) => `${category} jar ${number}`;
   for (let number = 11; number <= 37; number += 1) await article({ name: jar(number), category }, 0);
@@ -295,7 +293,7 @@ test('lists have pages, which the address keeps', async (t) => {
 });
 
 test('roles are given and taken, and access ends at once', async (t) => {
-  const { page } = await open(t, { expected: [/400|401/, IN_SHOP] });
+  const { page } = await open(t, { expected: [/400|401/] });
   const ana = await shopper();
   await asAdmin(page);
   await page.goto('/staff/users');
@@ -309,7 +307,7 @@ test('roles are given and taken, and access ends at once', async (t) => {
   assert.deepEqual((await asStaff('GET', `/v1/users/${ana.id}`)).roles, ['ROLE_CUSTOMER', 'ROLE_STAFF']);
 
   // She sees the pages now, but nothing that is for administrators.
-  const hers = await open(t, { expected: [/401/, IN_SHOP], viewport: PHONE });
+  const hers = await open(t, { expected: [/401/], viewport: PHONE });
   await signIn(hers.page, ana.username);
   await hers.page.goto(`/staff/users/${ana.id}`);
   await h1(hers.page, ana.username);
@@ -339,7 +337,7 @@ test('roles are given and taken, and access ends at once', async (t) => {
 });
 
 test('what runs is shown and stays up to date, and everything adds up', async (t) => {
-  const { page } = await open(t, { expected: [IN_SHOP] });
+  const { page } = await open(t);
   await asAdmin(page);
   await page.goto('/staff/instances');
   for (const role of ['user', 'article', 'order', 'payment', 'mesh', 'gateway']) {
@@ -354,7 +352,7 @@ test('what runs is shown and stays up to date, and everything adds up', async (t
 });
 
 test('staff pages are for staff', async (t) => {
-  const { page } = await open(t, { expected: [IN_SHOP] });
+  const { page } = await open(t);
   const { username } = await shopper();
   await page.goto('/staff/orders');
   await h1(page, 'Sign in');
@@ -366,7 +364,7 @@ test('staff pages are for staff', async (t) => {
   assert.equal(await page.getByRole('link', { name: 'Staff' }).count(), 0);
   assert.deepEqual(loaded.filter((url) => url.includes('/staff/') && url.includes('.js')), [], 'shoppers do not load them');
 
-  const staff = await open(t, { expected: [/INTERNET_DISCONNECTED/, IN_SHOP] });
+  const staff = await open(t, { expected: [/INTERNET_DISCONNECTED/] });
   await asAdmin(staff.page);
   await staff.page.goto('/staff');
   await settled(staff.page);
