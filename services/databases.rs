@@ -1,10 +1,10 @@
 //! The databases of the roles that run here: where they are, and opening them.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use futures::future::try_join_all;
 use kit::{
-    Clock, Db, Role,
+    Clock, Db, Role, Secret,
     db::{DatabaseOptions, OpenError},
     identity::MeshSecret,
 };
@@ -29,6 +29,9 @@ pub struct Databases {
     /// mysql://USER:PASSWORD@HOST/NAME or mariadb://… (default: sqlite:DATA_DIR/ROLE.db)
     #[arg(long, env = "FEIRA_DATABASE_URL", value_name = "URL")]
     database_url: Option<String>,
+    /// File that holds the URL of the one service's database, and so its password
+    #[arg(long, env = "FEIRA_DATABASE_URL_FILE", value_name = "FILE")]
+    database_url_file: Option<PathBuf>,
     /// Database of the user service
     #[arg(long, env = "FEIRA_USER_DATABASE_URL", value_name = "URL")]
     user_database_url: Option<String>,
@@ -66,16 +69,26 @@ impl Databases {
             Role::Mesh => ("--mesh-database-url", &self.mesh_database_url),
             Role::Gateway => return Err(Error::usage("the role gateway has no database")),
         };
-        match (&self.database_url, own) {
-            (Some(_), _) if here.iter().filter(|role| Role::SERVICES.contains(role)).count() != 1 => {
-                Err(Error::usage(
-                    "--database-url is for a process that runs a single service: name one by --role, or use --ROLE-database-url",
-                ))
-            }
+        let single = match (&self.database_url, &self.database_url_file) {
             (Some(_), Some(_)) => {
-                Err(Error::usage(format!("--database-url and {flag} contradict each other: give one")))
+                return Err(Error::usage(
+                    "--database-url and --database-url-file contradict each other: give one",
+                ));
             }
-            (Some(url), None) => database_url("--database-url", url),
+            (Some(_), None) => Some("--database-url"),
+            (None, Some(_)) => Some("--database-url-file"),
+            (None, None) => None,
+        };
+        match (single, own) {
+            (Some(single), _) if here.iter().filter(|role| Role::SERVICES.contains(role)).count() != 1 => {
+                Err(Error::usage(format!(
+                    "{single} is for a process that runs a single service: name one by --role, or use --ROLE-database-url"
+                )))
+            }
+            (Some(single), Some(_)) => {
+                Err(Error::usage(format!("{single} and {flag} contradict each other: give one")))
+            }
+            (Some(single), None) => database_url(single, &self.single()?),
             (None, Some(url)) => database_url(flag, url),
             (None, None) => {
                 let path = data.path.join(format!("{role}.db"));
@@ -86,6 +99,18 @@ impl Databases {
                     )),
                 }
             }
+        }
+    }
+
+    /// The URL of the one service's database, as it was given or as it is in its file.
+    fn single(&self) -> Result<String, Error> {
+        match (&self.database_url, &self.database_url_file) {
+            (None, Some(file)) => {
+                let url =
+                    Secret::read("--database-url-file", file).map_err(|fault| Error::usage(fault.message))?;
+                Ok(url.expose().trim().to_owned())
+            }
+            (url, _) => Ok(url.clone().unwrap_or_default()),
         }
     }
 }
@@ -218,6 +243,43 @@ fn may_pass(options: &DatabaseOptions, error: &OpenError) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_url_of_a_single_services_database_may_be_in_a_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("url");
+        let url_of = |database_url: Option<&str>, here: &[Role]| {
+            let databases = Databases {
+                database_url: database_url.map(str::to_owned),
+                database_url_file: Some(file.clone()),
+                user_database_url: None,
+                article_database_url: None,
+                order_database_url: None,
+                payment_database_url: None,
+                mesh_database_url: None,
+                database_connections: 1,
+                database_wait: Duration::ZERO,
+            };
+            let url = databases.url(Role::Order, here, &DataDir { path: folder.path().to_owned() });
+            url.map_err(|error| error.to_string())
+        };
+        let here = [Role::Order, Role::Gateway];
+        assert!(url_of(None, &here).unwrap_err().starts_with("--database-url-file: "));
+        std::fs::write(&file, "postgres://u:hunter22@db/orders\n").unwrap();
+        assert_eq!(url_of(None, &here).unwrap(), "postgres://u:hunter22@db/orders");
+        for (database_url, here, said) in [
+            (Some("sqlite:x.db"), &here[..], "contradict"),
+            (None, &[Role::Order, Role::User], "a single service"),
+        ] {
+            assert!(url_of(database_url, here).unwrap_err().contains(said));
+        }
+        std::fs::write(&file, "db:hunter22").unwrap();
+        let problem = url_of(None, &here).unwrap_err();
+        assert!(
+            problem.starts_with("--database-url-file: must") && !problem.contains("hunter22"),
+            "{problem}"
+        );
+    }
 
     #[test]
     fn a_bad_database_url_names_the_flag_and_shows_no_password() {

@@ -11,7 +11,7 @@ use kit::{
     health::Health,
     instance::Instances,
     layer::Front,
-    listen::{Listener, Protocol},
+    listen::{Ends, Listener, Protocol},
     node::Node,
     telemetry::Telemetry,
 };
@@ -19,7 +19,6 @@ use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     time::timeout,
 };
-use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
 use crate::{
@@ -42,8 +41,8 @@ pub async fn serve(settings: Settings) -> Result<(), Error> {
         process = Process::start(&settings, rest, grpc) => process?,
         () = signals.next() => return Ok(()),
     };
-    let stop = CancellationToken::new();
-    let serving = tokio::spawn(ports.serve(&process, stop.clone()));
+    let ends = Ends::default();
+    let serving = tokio::spawn(ports.serve(&process, ends.clone()));
     let admin_password = process.admin_password.as_ref().map(user::Secret::expose);
     let embedded = process.databases.iter().any(|db| db.location().starts_with("sqlite:"));
     let data_dir = embedded.then_some(settings.process.data.path.as_path());
@@ -52,7 +51,7 @@ pub async fn serve(settings: Settings) -> Result<(), Error> {
     signals.next().await;
     tracing::info!("process.draining");
     tokio::select! {
-        () = process.drain(&settings, stop, serving) => {}
+        () = process.drain(&settings, &ends, serving) => {}
         () = signals.next() => return Err(Error::other("told to stop twice: calls under way were cut off")),
     }
     telemetry.flush().await;
@@ -102,16 +101,16 @@ impl Ports {
         Ok((rest, Some(self.grpc.address().map_err(Error::other)?)))
     }
 
-    /// Lets clients in until `stop`; ends when the last has left.
-    fn serve(self, process: &Process, stop: CancellationToken) -> impl Future<Output = ()> + use<> {
+    /// Lets clients in until the ports close; ends when the last has left.
+    fn serve(self, process: &Process, ends: Ends) -> impl Future<Output = ()> + use<> {
         let (services, edge) = (process.services.clone(), process.edge.clone());
         async move {
             let rest = async {
                 if let (Some(listener), Some(edge)) = (self.rest, edge) {
-                    listener.serve(edge, stop.clone()).await;
+                    listener.serve(edge, ends.clone()).await;
                 }
             };
-            tokio::join!(rest, self.grpc.serve(services, stop.clone()));
+            tokio::join!(rest, self.grpc.serve(services, ends.clone()));
         }
     }
 }
@@ -189,16 +188,14 @@ impl Process {
 
     /// Says that it leaves, lets calls under way end, stops background work, closes the databases: in the
     /// time that the settings give.
-    pub async fn drain(
-        &self,
-        settings: &Settings,
-        stop: CancellationToken,
-        serving: tokio::task::JoinHandle<()>,
-    ) {
+    pub async fn drain(&self, settings: &Settings, ends: &Ends, serving: tokio::task::JoinHandle<()>) {
         self.health.leave().await;
-        tokio::time::sleep(settings.process.drain_delay).await;
+        if !settings.process.drain_delay.is_zero() {
+            ends.leave();
+            tokio::time::sleep(settings.process.drain_delay).await;
+        }
         // Streams end when the tasks are told to, so both are told at once.
-        stop.cancel();
+        ends.close();
         self.tasks.drain();
         let limit = settings.process.drain_timeout;
         let ended = async {

@@ -68,7 +68,8 @@ pub struct Process {
     #[arg(long, env = "FEIRA_DRAIN_TIMEOUT", value_name = "TIME", default_value = "25s", value_parser = humantime::parse_duration)]
     pub drain_timeout: Duration,
 
-    /// How long to go on serving after health says NOT_SERVING, so that load balancers notice
+    /// How long to go on serving after health says NOT_SERVING, so that load balancers notice; clients are asked
+    /// to go elsewhere meanwhile
     #[arg(long, env = "FEIRA_DRAIN_DELAY", value_name = "TIME", default_value = "0s", value_parser = humantime::parse_duration)]
     pub drain_delay: Duration,
 

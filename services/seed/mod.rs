@@ -19,8 +19,7 @@ mod words;
 
 use std::{collections::HashMap, fmt::Write, time::Instant};
 
-use kit::{Conn, Role, Secret, telemetry::Telemetry};
-use tokio_util::sync::CancellationToken;
+use kit::{Conn, Role, Secret, listen::Ends, telemetry::Telemetry};
 use tonic::Status;
 
 pub use options::Seed;
@@ -54,7 +53,7 @@ pub async fn seed(seed: Seed) -> Result<(), Error> {
         () = signals.next() => Err(Error::other("broken off: the same command goes on where it was")),
     };
     if let Some(process) = &process {
-        process.drain(&seed.settings, CancellationToken::new(), tokio::spawn(async {})).await;
+        process.drain(&seed.settings, &Ends::default(), tokio::spawn(async {})).await;
     }
     telemetry.flush().await;
     banner::print(&work?);

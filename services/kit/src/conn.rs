@@ -20,12 +20,14 @@ use crate::{
     Fault, Identity, Role,
     access::Methods,
     call::{Outgoing, REQUEST_ID},
-    reason, telemetry,
+    reason,
+    replicas::{Replicas, Unanswered},
+    telemetry,
 };
 
 /// How long a call between roles may take that has no deadline of its own.
 const DEFAULT_DEADLINE: Duration = Duration::from_secs(10);
-/// How often a safe call is sent in all.
+/// How often a call is sent in all that is safe to repeat.
 const ATTEMPTS: u32 = 3;
 
 type Boxed = BoxCloneSyncService<Request<Body>, Response<Body>, Status>;
@@ -74,7 +76,7 @@ impl Local {
 #[derive(Clone)]
 pub(crate) enum Target {
     Local(Local),
-    Remote(tonic::transport::Channel),
+    Remote(Replicas),
     /// Nobody said where it runs.
     Nowhere,
 }
@@ -129,7 +131,7 @@ impl Hop {
                 Some(service) => service.clone().oneshot(request).await,
                 None => Err(self.unavailable()),
             },
-            Target::Remote(channel) => self.send_remote(channel.clone(), request, deadline).await,
+            Target::Remote(replicas) => self.send_remote(replicas, request, deadline).await,
             Target::Nowhere => Err(self.unavailable()),
         }?;
         if !self.hands_on && refuses_us(&response) {
@@ -159,55 +161,52 @@ impl Hop {
         Ok(())
     }
 
-    /// Sends a call out of the process; one that is safe to repeat is sent again when it was not answered.
+    /// Sends a call out of the process; again where that is safe, because of what it does or because nobody
+    /// can have seen it.
     async fn send_remote(
         &self,
-        channel: tonic::transport::Channel,
+        replicas: &Replicas,
         request: Request<Body>,
         deadline: Instant,
     ) -> Result<Response<Body>, Status> {
         let (parts, body) = request.into_parts();
         let method = self.methods.get(parts.uri.path());
-        let retriable = method.is_some_and(|method| method.is_retriable(!self.hands_on));
-        if !retriable {
-            return self.once(channel, Request::from_parts(parts, body), deadline).await;
-        }
-        let bytes = body.collect().await?.to_bytes();
+        let Some(method) = method.filter(|method| !method.takes_stream) else {
+            let sending = replicas.send_once(Request::from_parts(parts, body));
+            return self.in_time(deadline, sending).await?.map_err(|error| self.unanswered(&error));
+        };
+        let repeatable = method.is_retriable(!self.hands_on);
+        let bytes = self.in_time(deadline, body.collect()).await??.to_bytes();
+        let request = || {
+            let body = http_body_util::Full::new(bytes.clone()).map_err(|never| match never {});
+            Request::from_parts(parts.clone(), Body::new(body))
+        };
         let mut attempt = 1;
         loop {
-            let body = Body::new(http_body_util::Full::new(bytes.clone()).map_err(|never| match never {}));
-            let request = Request::from_parts(parts.clone(), body);
-            match self.once(channel.clone(), request, deadline).await {
-                Err(status) if attempt < ATTEMPTS && status.code() == Code::Unavailable => {
-                    let pause = Duration::from_millis(rand::random_range(10..50) << attempt);
-                    if Instant::now() + pause >= deadline {
-                        return Err(status);
-                    }
-                    tokio::time::sleep(pause).await;
-                    attempt += 1;
-                }
-                result => return result,
+            let unanswered = match self.in_time(deadline, replicas.send(request)).await? {
+                Ok(response) => return Ok(response),
+                Err(unanswered) => unanswered,
+            };
+            let pause = Duration::from_millis(rand::random_range(10..50) << attempt);
+            let again = attempt < ATTEMPTS && (repeatable || unanswered.never_sent);
+            if !again || Instant::now() + pause >= deadline {
+                return Err(self.unanswered(&unanswered));
             }
+            tokio::time::sleep(pause).await;
+            attempt += 1;
         }
     }
 
-    async fn once(
-        &self,
-        channel: tonic::transport::Channel,
-        request: Request<Body>,
-        deadline: Instant,
-    ) -> Result<Response<Body>, Status> {
-        match tokio::time::timeout_at(deadline, channel.oneshot(request)).await {
-            Ok(Ok(response)) => Ok(response),
-            Ok(Err(error)) => {
-                tracing::debug!(%error, role = %self.to, "a call to another role failed");
-                Err(self.unavailable())
-            }
-            Err(_) => {
-                Err(Fault::new(Code::DeadlineExceeded, reason::DEADLINE_EXCEEDED, "the deadline has passed")
-                    .into())
-            }
-        }
+    /// What is done until the deadline.
+    async fn in_time<T>(&self, deadline: Instant, doing: impl Future<Output = T>) -> Result<T, Status> {
+        tokio::time::timeout_at(deadline, doing).await.map_err(|_| {
+            Fault::new(Code::DeadlineExceeded, reason::DEADLINE_EXCEEDED, "the deadline has passed").into()
+        })
+    }
+
+    fn unanswered(&self, error: &Unanswered) -> Status {
+        tracing::debug!(%error, role = %self.to, "a call to another role failed");
+        self.unavailable()
     }
 
     fn unavailable(&self) -> Status {

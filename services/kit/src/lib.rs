@@ -26,7 +26,7 @@ pub mod node;
 pub mod outbox;
 pub mod page;
 pub mod payment_types;
-mod resolve;
+mod replicas;
 pub mod role;
 mod secret;
 pub mod telemetry;

@@ -4,7 +4,7 @@
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{HeaderValue, Request, Response, header::CONNECTION};
 use hyper::body::Incoming;
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
@@ -59,6 +59,32 @@ pub enum Protocol {
     Grpc,
 }
 
+/// How a port comes to its end.
+#[derive(Debug, Clone)]
+pub struct Ends {
+    leave: CancellationToken,
+    close: CancellationToken,
+}
+
+impl Default for Ends {
+    fn default() -> Self {
+        let close = CancellationToken::new();
+        Self { leave: close.child_token(), close }
+    }
+}
+
+impl Ends {
+    /// Asks clients to go elsewhere: HTTP/2 by GOAWAY, HTTP/1 with the next answer. They are still let in.
+    pub fn leave(&self) {
+        self.leave.cancel();
+    }
+
+    /// Closes the port.
+    pub fn close(&self) {
+        self.close.cancel();
+    }
+}
+
 /// An open port.
 pub struct Listener {
     socket: TcpListener,
@@ -76,9 +102,9 @@ impl Listener {
         self.socket.local_addr()
     }
 
-    /// Lets clients in until `stop`, then asks those that are there to end, and returns when the last has
-    /// left. Connections end with their last call, and idle ones at once.
-    pub async fn serve<S, B>(self, service: S, stop: CancellationToken)
+    /// Lets clients in until the port closes, then returns when the last has left. Connections end with their
+    /// last call, and idle ones at once.
+    pub async fn serve<S, B>(self, service: S, ends: Ends)
     where
         S: Service<Request<Body>, Response = Response<B>> + Clone + Send + 'static,
         S::Error: Into<BoxError>,
@@ -94,14 +120,14 @@ impl Listener {
                 (self.socket.accept().await, place)
             };
             let (accepted, place) = tokio::select! {
-                () = stop.cancelled() => break,
+                () = ends.close.cancelled() => break,
                 accepted = accepted => accepted,
             };
             match accepted {
                 Ok((stream, peer)) => {
-                    let (service, stop, protocol) = (service.clone(), stop.clone(), self.protocol);
+                    let (service, ends, protocol) = (service.clone(), ends.clone(), self.protocol);
                     connections.spawn(async move {
-                        if let Err(error) = connection(stream, peer, protocol, service, stop).await {
+                        if let Err(error) = connection(stream, peer, protocol, service, ends).await {
                             tracing::debug!(%peer, ?protocol, error, "connection.ended");
                         }
                         drop(place);
@@ -131,7 +157,7 @@ async fn connection<S, B>(
     peer: SocketAddr,
     protocol: Protocol,
     service: S,
-    stop: CancellationToken,
+    ends: Ends,
 ) -> Result<(), BoxError>
 where
     S: Service<Request<Body>, Response = Response<B>> + Clone + Send + 'static,
@@ -142,13 +168,13 @@ where
 {
     stream.set_nodelay(true)?;
     let speaks_http2 = tokio::select! {
-        () = stop.cancelled() => return Ok(()),
+        () = ends.close.cancelled() => return Ok(()),
         spoken = timeout(HEAD, speaks_http2(&stream)) => spoken??,
     };
-    let service = TowerToHyperService::new(service.map_request(move |mut request: Request<Incoming>| {
+    let service = service.map_request(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(Peer(peer));
         request.map(Body::new)
-    }));
+    });
     let io = TokioIo::new(stream);
     if !speaks_http2 {
         if protocol == Protocol::Grpc {
@@ -156,7 +182,16 @@ where
         }
         let mut http1 = hyper::server::conn::http1::Builder::new();
         http1.timer(TokioTimer::new()).header_read_timeout(HEAD).half_close(false);
-        return until_end(http1.serve_connection(io, service), None, stop).await;
+        // Closing it while a request is on its way would lose that: so the client is told with its next answer.
+        let leave = ends.leave.clone();
+        let service = ServiceExt::map_response(service, move |mut response: Response<B>| {
+            if leave.is_cancelled() {
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            response
+        });
+        let service = TowerToHyperService::new(service);
+        return until_end(http1.serve_connection(io, service), None, ends.close).await;
     }
     let mut http2 = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
     http2
@@ -172,11 +207,13 @@ where
             Some(AGE + Duration::from_secs(rand::random_range(0..=AGE_SPREAD_SECONDS)))
         }
     };
-    until_end(http2.serve_connection(io, service), age, stop).await
+    // Who comes when all are asked to leave knows no other place yet.
+    let end = if ends.leave.is_cancelled() { ends.close } else { ends.leave };
+    until_end(http2.serve_connection(io, TowerToHyperService::new(service)), age, end).await
 }
 
-/// Carries a connection to its end; asks it to end when it is old or the process stops.
-async fn until_end<C>(connection: C, age: Option<Duration>, stop: CancellationToken) -> Result<(), BoxError>
+/// Carries a connection to its end; asks it to end when it is old or told to.
+async fn until_end<C>(connection: C, age: Option<Duration>, end: CancellationToken) -> Result<(), BoxError>
 where
     C: GracefulConnection,
     C::Error: Into<BoxError>,
@@ -190,7 +227,7 @@ where
     };
     tokio::select! {
         ended = connection.as_mut() => return ended.map_err(Into::into),
-        () = stop.cancelled() => {}
+        () = end.cancelled() => {}
         () = old => {}
     }
     connection.as_mut().graceful_shutdown();
@@ -227,26 +264,26 @@ mod tests {
     async fn serve(
         protocol: Protocol,
         answers_after: Duration,
-    ) -> (SocketAddr, CancellationToken, tokio::task::JoinHandle<()>) {
+    ) -> (SocketAddr, Ends, tokio::task::JoinHandle<()>) {
         let listener = Listener::bind("127.0.0.1:0", protocol).await.unwrap();
-        let (address, stop) = (listener.address().unwrap(), CancellationToken::new());
+        let (address, ends) = (listener.address().unwrap(), Ends::default());
         let service = service_fn(move |request: Request<Body>| async move {
             assert!(request.extensions().get::<Peer>().is_some());
             sleep(answers_after).await;
             Ok::<_, Infallible>(Response::new(Full::new(Bytes::from("hello"))))
         });
-        let serving = tokio::spawn(listener.serve(service, stop.clone()));
-        (address, stop, serving)
+        let serving = tokio::spawn(listener.serve(service, ends.clone()));
+        (address, ends, serving)
     }
 
     #[tokio::test]
     async fn a_call_under_way_is_answered_before_the_port_closes() {
-        let (address, stop, serving) = serve(Protocol::Rest, Duration::from_millis(200)).await;
+        let (address, ends, serving) = serve(Protocol::Rest, Duration::from_millis(200)).await;
         let mut busy = TcpStream::connect(address).await.unwrap();
         let mut idle = TcpStream::connect(address).await.unwrap();
         busy.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
         sleep(Duration::from_millis(50)).await;
-        stop.cancel();
+        ends.close();
         let mut answer = String::new();
         busy.read_to_string(&mut answer).await.unwrap();
         assert!(answer.ends_with("hello"), "{answer}");
@@ -256,8 +293,30 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_client_is_told_to_leave_with_an_answer_and_new_ones_are_let_in_until_the_port_closes() {
+        let (address, ends, serving) = serve(Protocol::Rest, Duration::ZERO).await;
+        let request = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n";
+        let mut kept = TcpStream::connect(address).await.unwrap();
+        kept.write_all(request).await.unwrap();
+        let mut answer = [0; 1024];
+        let length = kept.read(&mut answer).await.unwrap();
+        assert!(!String::from_utf8_lossy(&answer[..length]).contains("connection: close"));
+        ends.leave();
+        sleep(Duration::from_millis(50)).await;
+        for mut client in [kept, TcpStream::connect(address).await.unwrap()] {
+            client.write_all(request).await.unwrap();
+            let mut answer = String::new();
+            client.read_to_string(&mut answer).await.unwrap();
+            assert!(answer.contains("connection: close") && answer.ends_with("hello"), "{answer}");
+        }
+        ends.close();
+        serving.await.unwrap();
+        assert!(TcpStream::connect(address).await.is_err());
+    }
+
+    #[tokio::test]
     async fn http1_is_refused_where_grpc_is_spoken() {
-        let (address, _stop, _serving) = serve(Protocol::Grpc, Duration::ZERO).await;
+        let (address, _ends, _serving) = serve(Protocol::Grpc, Duration::ZERO).await;
         let mut client = TcpStream::connect(address).await.unwrap();
         client.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
         // With bytes unread the kernel may say "reset" for "closed".
@@ -266,7 +325,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_client_that_says_nothing_or_too_little_is_let_go() {
-        let (address, _stop, _serving) = serve(Protocol::Rest, Duration::ZERO).await;
+        let (address, _ends, _serving) = serve(Protocol::Rest, Duration::ZERO).await;
         for words in ["", "PRI * HTT", "GET / HTTP/1.1\r\nho"] {
             let mut client = TcpStream::connect(address).await.unwrap();
             client.write_all(words.as_bytes()).await.unwrap();

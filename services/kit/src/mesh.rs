@@ -2,13 +2,13 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use tonic::transport::{Channel, Endpoint};
+use tonic::transport::Endpoint;
 
 use crate::{
     Conn, Identity, Role,
     access::Methods,
     conn::{Hop, Local, Target},
-    resolve,
+    replicas::Replicas,
 };
 
 /// A URL under which a role cannot be found.
@@ -41,7 +41,7 @@ impl Mesh {
     ) -> Result<Self, BadUrl> {
         let target = |role: Role| match urls.get(&role) {
             _ if here.contains(&role) => Ok(Target::Local(local.clone())),
-            Some(url) => Ok(Target::Remote(channel(role, url)?)),
+            Some(url) => Ok(Target::Remote(remote(role, url)?)),
             None => Ok(Target::Nowhere),
         };
         let targets = Role::SERVICES
@@ -77,12 +77,12 @@ impl Mesh {
     }
 }
 
-/// A lazy channel to all addresses behind a URL.
-fn channel(role: Role, url: &str) -> Result<Channel, BadUrl> {
+/// The way to a role behind a URL.
+fn remote(role: Role, url: &str) -> Result<Replicas, BadUrl> {
     let bad = |problem: String| BadUrl { role, problem };
     let endpoint = Endpoint::from_shared(url.to_owned()).map_err(|error| bad(error.to_string()))?;
     if endpoint.uri().scheme_str() != Some("http") || endpoint.uri().host().is_none() {
         return Err(bad(format!("{url:?} does not begin with http:// and a host")));
     }
-    Ok(resolve::balanced(endpoint))
+    Ok(Replicas::of(endpoint))
 }

@@ -1,0 +1,87 @@
+//! Finds replicas, connects them, and forgets those whose address is gone.
+
+use std::{
+    collections::HashSet,
+    io,
+    net::SocketAddr,
+    sync::{Arc, Weak},
+    time::Duration,
+};
+
+use futures::future::join_all;
+use tokio::{
+    sync::Notify,
+    time::{Instant, sleep},
+};
+use tonic::transport::Endpoint;
+
+use super::{Replica, Shared};
+
+/// How often it looks: without need, and while somebody is missing that calls are waiting for.
+const INTERVAL: Duration = Duration::from_secs(3);
+const SOON: Duration = Duration::from_millis(300);
+/// How long it looks often for one that is gone.
+const OFTEN: Duration = Duration::from_secs(10);
+/// Room for the details of an error, which travel in a header.
+const HEADERS: u32 = 64 * 1024;
+
+/// How every connection between roles is kept.
+pub fn kept(endpoint: Endpoint) -> Endpoint {
+    endpoint
+        .connect_timeout(Duration::from_secs(1))
+        .tcp_keepalive(Some(Duration::from_secs(30)))
+        .tcp_nodelay(true)
+        .http2_keep_alive_interval(Duration::from_secs(5))
+        .keep_alive_timeout(Duration::from_secs(3))
+        .keep_alive_while_idle(true)
+        .http2_max_header_list_size(HEADERS)
+}
+
+/// Keeps replicas at the addresses that `look` finds, until nobody sends to them any more. `gone` says that one
+/// does not answer.
+pub async fn keep<L, F>(shared: Weak<Shared>, gone: Arc<Notify>, look: L)
+where
+    L: Fn() -> F + Send,
+    F: Future<Output = io::Result<Vec<SocketAddr>>> + Send,
+{
+    let mut found = HashSet::new();
+    let mut often_until = Instant::now() + OFTEN;
+    loop {
+        match look().await {
+            Ok(addresses) => found = addresses.into_iter().collect(),
+            // Whoever was there may be there still.
+            Err(error) => tracing::debug!(%error, "a name cannot be resolved"),
+        }
+        let Some(shared) = shared.upgrade() else { return };
+        let missing = agree(&shared, &found);
+        join_all(missing.into_iter().map(|address| connect(&shared, address))).await;
+
+        let complete = shared.up.borrow().replicas.len() == found.len() && !found.is_empty();
+        drop(shared);
+        sleep(SOON).await;
+        if complete || Instant::now() > often_until {
+            tokio::select! {
+                () = sleep(INTERVAL) => {}
+                () = gone.notified() => often_until = Instant::now() + OFTEN,
+            }
+        }
+    }
+}
+
+/// Lets go of those that were not found again; tells which of the others are not connected.
+fn agree(shared: &Shared, found: &HashSet<SocketAddr>) -> Vec<SocketAddr> {
+    let up: HashSet<SocketAddr> = shared.up.borrow().replicas.iter().map(|replica| replica.address).collect();
+    if !up.is_subset(found) {
+        shared.change(|replicas| replicas.retain(|replica| found.contains(&replica.address)));
+    }
+    found.difference(&up).copied().collect()
+}
+
+/// Connects one, and only then lets it have calls.
+async fn connect(shared: &Shared, address: SocketAddr) {
+    let Ok(endpoint) = Endpoint::from_shared(format!("http://{address}")) else { return };
+    match kept(endpoint).connect().await {
+        Ok(channel) => shared.change(|replicas| replicas.push(Replica { address, channel })),
+        Err(error) => tracing::debug!(%error, %address, "a replica cannot be connected"),
+    }
+}
