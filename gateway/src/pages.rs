@@ -109,8 +109,11 @@ fn initializer(bindings: &[Arc<Binding>]) -> String {
         "defaultModelsExpandDepth": 0,
         "displayRequestDuration": true,
         "filter": true,
-        "persistAuthorization": true,
+        // Tokens stay in the page's memory.
+        "persistAuthorization": false,
         "tryItOutEnabled": true,
+        // Each call as `curl`, for several shells.
+        "requestSnippetsEnabled": true,
         // Otherwise the page would have a validator on the internet look at the document.
         "validatorUrl": null,
     });

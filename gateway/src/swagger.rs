@@ -1,4 +1,5 @@
-//! The files of Swagger UI, embedded by `build.rs` as compressed as they travel.
+//! The files of the page at `/docs`: ours (`docs/`), and Swagger UI's, embedded by `build.rs` as compressed as
+//! they travel.
 
 use std::io::Read as _;
 
@@ -7,24 +8,10 @@ use bytes::Bytes;
 use flate2::read::GzDecoder;
 use http::{HeaderMap, HeaderValue, header};
 
-/// The page itself.
-pub const PAGE: &str = "<!DOCTYPE html>
-<html lang=\"en\">
-  <head>
-    <meta charset=\"UTF-8\">
-    <title>API documentation</title>
-    <link rel=\"stylesheet\" href=\"swagger-ui.css\">
-    <link rel=\"stylesheet\" href=\"index.css\">
-    <link rel=\"icon\" type=\"image/png\" href=\"favicon-32x32.png\">
-  </head>
-  <body>
-    <div id=\"swagger-ui\"></div>
-    <script src=\"swagger-ui-bundle.js\"></script>
-    <script src=\"swagger-ui-standalone-preset.js\"></script>
-    <script src=\"swagger-initializer.js\"></script>
-  </body>
-</html>
-";
+/// The page itself, and what signs in on it.
+pub const PAGE: &str = include_str!("docs/index.html");
+const SIGN_IN: &str = include_str!("docs/sign-in.js");
+const SIGN_IN_STYLE: &str = include_str!("docs/sign-in.css");
 
 macro_rules! embedded {
     ($name:literal) => {
@@ -34,7 +21,12 @@ macro_rules! embedded {
 
 /// A file by its name, to a client that said in `headers` which encodings it reads.
 pub fn file(name: &str, headers: &HeaderMap) -> Option<Response> {
+    let text = |content_type, text: &'static str| {
+        ([(header::CONTENT_TYPE, HeaderValue::from_static(content_type))], text).into_response()
+    };
     let (content_type, compressed): (_, &'static [u8]) = match name {
+        "sign-in.js" => return Some(text("text/javascript", SIGN_IN)),
+        "sign-in.css" => return Some(text("text/css", SIGN_IN_STYLE)),
         "index.css" => ("text/css", embedded!("index.css")),
         "favicon-32x32.png" => ("image/png", embedded!("favicon-32x32.png")),
         "swagger-ui.css" => ("text/css", embedded!("swagger-ui.css")),

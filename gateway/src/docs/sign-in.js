@@ -1,0 +1,84 @@
+// Signs in on this page. Which call does that, what it asks for and which field of its answer is the access token
+// is all in the document: the operation with `x-access-token-field`. The token goes to Swagger UI, which sends it
+// with every call that is tried out; it is kept in this page's memory alone.
+(async function () {
+  "use strict";
+
+  const form = document.getElementById("sign-in");
+  let signedIn = null;
+  const told = await fetch("/openapi.json").then((answer) => answer.json());
+  const found = operationWithToken(told);
+  if (!found) return;
+  const { path, operation } = found;
+  const scheme = Object.keys(told.components.securitySchemes)[0];
+
+  const inputs = fields(operation).map(([name, schema]) => {
+    const input = document.createElement("input");
+    input.name = name;
+    input.required = true;
+    input.type = schema.writeOnly ? "password" : "text";
+    input.autocomplete = schema.writeOnly ? "current-password" : "username";
+    return input;
+  });
+  const button = document.createElement("button");
+  const state = document.createElement("output");
+  for (const input of inputs) {
+    const label = document.createElement("label");
+    label.append(input.name, input);
+    form.append(label);
+  }
+  form.append(button, state);
+  show(null);
+  form.hidden = false;
+
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    if (signedIn) {
+      window.ui.authActions.logout([scheme]);
+      return show(null);
+    }
+    button.disabled = true;
+    try {
+      const answer = await fetch(path, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify(Object.fromEntries(inputs.map((input) => [input.name, input.value]))),
+      });
+      const body = await answer.json();
+      if (!answer.ok) throw new Error(body.error.message);
+      window.ui.preauthorizeApiKey(scheme, body[operation["x-access-token-field"]]);
+      show(inputs[0].value);
+    } catch (error) {
+      show(null, error.message);
+    } finally {
+      button.disabled = false;
+    }
+  });
+
+  // Shows who is signed in, or what has failed.
+  function show(who, failure = "") {
+    signedIn = who;
+    for (const input of inputs) {
+      input.parentElement.hidden = Boolean(who);
+      input.disabled = Boolean(who);
+      if (input.type === "password") input.value = "";
+    }
+    button.textContent = who ? "Sign out" : "Sign in";
+    state.className = failure ? "failed" : "";
+    state.textContent = failure || (who ? `Signed in as ${who}` : "");
+  }
+
+  function operationWithToken(told) {
+    for (const [path, item] of Object.entries(told.paths)) {
+      if (item.post?.["x-access-token-field"]) return { path, operation: item.post };
+    }
+    return null;
+  }
+
+  // What the operation must be given, in its order.
+  function fields(operation) {
+    let schema = operation.requestBody.content["application/json"].schema;
+    if (schema.$ref) schema = told.components.schemas[schema.$ref.split("/").pop()];
+    return schema.required.map((name) => [name, schema.properties[name]]);
+  }
+})();
