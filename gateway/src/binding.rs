@@ -117,6 +117,16 @@ impl Binding {
         self.rpc.response_headers.contains(&header::ETAG) && !self.mutates()
     }
 
+    /// Whether its calls may be repeated by an idempotency key: a stream has no one message to know again.
+    pub fn repeats(&self) -> bool {
+        self.mutates() && !self.rpc.method.is_client_streaming()
+    }
+
+    /// Whether its calls may have a condition (`If-Match`).
+    pub fn takes_if_match(&self) -> bool {
+        self.if_match.is_some() && self.repeats()
+    }
+
     /// Whether calls of it change something (RFC 9110: the method is not a safe one).
     pub fn mutates(&self) -> bool {
         !self.method.is_safe()

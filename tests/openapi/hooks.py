@@ -31,6 +31,9 @@ BEYOND_SCHEMAS = {
     "units": "is a number of 64 bits",
     "username": "is not only digits",
     "delta": "is above zero or below it, as the reason has it",
+    "currency_code": "is a currency in use, and goes with an amount",
+    "id": "is the path's",
+    "user_id": "is the path's",
 }
 
 # The smallest PNG; whether an image is one is told by what is in it.
@@ -61,6 +64,11 @@ def before_call(context, case, kwargs):
     if "text/event-stream" in str(case.operation.definition.raw["responses"].get("200", "")):
         # A stream goes on as long as there can be news; the edge keeps the caller's deadline.
         case.headers["grpc-timeout"] = "1S"
+
+
+@schemathesis.serializer("application/x-ndjson")
+def one_line(context, value):
+    return (json.dumps(value) + "\n").encode()
 
 
 @schemathesis.deserializer("application/x-ndjson")

@@ -89,7 +89,7 @@ impl Describer {
             ("403", self.secured),
             ("404", true),
             ("409", binding.mutates()),
-            ("412", binding.if_match.is_some() && binding.mutates()),
+            ("412", binding.takes_if_match()),
             ("413", with_body && !rpc.method.is_client_streaming()),
             ("415", with_body && !binding.takes_http_body()),
             ("429", true),

@@ -45,8 +45,8 @@ impl Describer {
         let mut way = Vec::new();
         self.query(binding, &binding.rpc.input, &mut way, &mut out);
         let headers = [
-            ("IdempotencyKey", binding.mutates()),
-            ("IfMatch", binding.if_match.is_some() && binding.mutates()),
+            ("IdempotencyKey", binding.repeats()),
+            ("IfMatch", binding.takes_if_match()),
             ("Cookies", binding.rpc.cookie.is_some()),
         ];
         for (name, _) in headers.into_iter().filter(|(_, there)| *there) {
@@ -76,7 +76,7 @@ impl Describer {
         }
         for field in message.fields() {
             way.push(field.clone());
-            let taken = binding.variables.iter().any(|path| path == way)
+            let taken = binding.variables.iter().any(|path| path == way || excludes(path, way))
                 || matches!(&binding.body, Body::Field(body) if way.first() == Some(body));
             if !taken {
                 self.query_field(binding, &field, way, out);
@@ -128,6 +128,15 @@ impl Describer {
     }
 }
 
+/// Whether two ways lead to fields of the same message of which only one may be set.
+fn excludes(one: &[FieldDescriptor], other: &[FieldDescriptor]) -> bool {
+    let (Some((one, above)), Some((other, beside))) = (one.split_last(), other.split_last()) else {
+        return false;
+    };
+    let choice = one.containing_oneof().filter(|oneof| !oneof.is_synthetic());
+    above == beside && choice.is_some() && choice == other.containing_oneof()
+}
+
 /// Parameters that many operations have.
 pub fn shared() -> Map<String, Value> {
     object(json!({
@@ -142,7 +151,10 @@ pub fn shared() -> Map<String, Value> {
         },
         "IfMatch": {
             "in": "header", "name": "If-Match",
-            "schema": {"type": "string", "pattern": "^(\\*|\"[!#-~]+\")$", "examples": ["\"9f38b5e6\""]},
+            "schema": {
+                "type": "string", "minLength": 1, "pattern": "^(\\*|\"[!#-~]+\")$",
+                "examples": ["\"9f38b5e6\""]
+            },
             "description": "The ETag of the version that is to be changed, in quotes; a stale one is refused."
         },
         "Cookies": {
