@@ -24,8 +24,8 @@ pub struct Failure {
     message: String,
     details: Vec<Any>,
     allow: Option<HeaderValue>,
-    /// Ends a cookie.
-    cookie: Option<HeaderValue>,
+    /// Ends a cookie. Rare, and failures are moved a lot: so it is apart.
+    cookie: Option<Box<HeaderValue>>,
 }
 
 impl Failure {
@@ -157,7 +157,7 @@ impl Failure {
 
     /// The same, with a cookie to be set.
     pub fn with_cookie(mut self, cookie: Option<HeaderValue>) -> Self {
-        self.cookie = cookie;
+        self.cookie = cookie.map(Box::new);
         self
     }
 
@@ -201,7 +201,7 @@ impl Failure {
             headers.insert(header::ALLOW, allow);
         }
         if let Some(cookie) = self.cookie {
-            headers.insert(header::SET_COOKIE, cookie);
+            headers.insert(header::SET_COOKIE, *cookie);
         }
         if self.http == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
