@@ -98,11 +98,13 @@ impl Api {
                 }
                 loop {
                     news.mark_unchanged();
+                    // Asked first: an end that comes between the two reads must still be told.
+                    let is_over = seen > 0 && is_over(&db, id).await;
                     let rows = match store::events_after(db.read(), id, seen).await {
                         Ok(rows) => rows,
                         Err(error) => return Some((vec![Err(Status::from(error))], (seen, news, true))),
                     };
-                    if rows.is_empty() && is_over(&db, id).await {
+                    if rows.is_empty() && is_over {
                         return None;
                     }
                     if let Some(last) = rows.last() {
@@ -124,7 +126,7 @@ impl Api {
     }
 }
 
-/// Whether nothing more can happen: asked only when there is nothing new to tell.
+/// Whether nothing more can happen.
 async fn is_over(db: &kit::Db, id: OrderId) -> bool {
     matches!(store::by_id(db.read(), id, Scope::All).await, Ok(row) if row.state.is_final())
 }
