@@ -204,8 +204,11 @@ async fn what_the_server_puts_off_is_tried_again_and_what_it_refuses_is_given_up
         history.iter().any(|event| event.note == "the mail \"placed\" could not be sent").then_some(())
     })
     .await;
-    let log = mesh.main().stderr();
-    assert!(log.contains("mail.given_up") && log.contains("is nobody here"), "{log}");
+    let log = until("the log says so", || async {
+        let log = mesh.main().stderr();
+        (log.contains("mail.given_up") && log.contains("is nobody here")).then_some(log)
+    })
+    .await;
     assert!(!log.contains("home.test"), "no addresses in the log: {log}");
     staff.ship(&refused.id).await.unwrap();
     assert_eq!(words(&refused, &server.until(2).await), ["shipped"]);
@@ -260,7 +263,7 @@ async fn what_cannot_be_sent_for_too_long_is_given_up(setup: Setup) {
         history.iter().any(|event| event.note.contains("could not be sent")).then_some(())
     })
     .await;
-    assert!(mesh.main().stderr().contains("mail.given_up"));
+    until("the log says so", || async { mesh.main().stderr().contains("mail.given_up").then_some(()) }).await;
 }
 
 /// Covers: order.mail, mesh.crash.
