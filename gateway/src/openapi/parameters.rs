@@ -152,7 +152,7 @@ pub fn shared() -> Map<String, Value> {
         "IfMatch": {
             "in": "header", "name": "If-Match",
             "schema": {
-                "type": "string", "minLength": 1, "pattern": "^(\\*|\"[!#-~]+\")$",
+                "type": "string", "pattern": "^(\\*|\"[!#-~]+\")$",
                 "examples": ["\"9f38b5e6\""]
             },
             "description": "The ETag of the version that is to be changed, in quotes; a stale one is refused."

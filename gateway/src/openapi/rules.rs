@@ -3,11 +3,11 @@
 use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, OneofDescriptor, Value};
 use serde_json::{Map, Value as Json, json};
 
-use super::pattern;
+use super::{pattern, well_known::NOT_BELOW_ZERO};
 use crate::annotation;
 
 /// Whole numbers above zero that are strings.
-const ABOVE_ZERO: &str = "^[0-9]*[1-9][0-9]*$";
+const ABOVE_ZERO: &str = "^[1-9][0-9]*$";
 
 /// What the rules of a field say.
 #[derive(Debug, Default)]
@@ -54,7 +54,7 @@ fn refuse_zero(field: &FieldDescriptor, rules: &mut Rules) {
             rules.keywords.insert("not".to_owned(), json!({"const": 0}));
         }
         Kind::Int64 | Kind::Sint64 | Kind::Sfixed64 => {
-            rules.keywords.insert("pattern".to_owned(), json!("^-?[0-9]*[1-9][0-9]*$"));
+            rules.keywords.insert("pattern".to_owned(), json!("^-?[1-9][0-9]*$"));
         }
         Kind::Uint64 | Kind::Fixed64 => {
             rules.keywords.insert("pattern".to_owned(), json!(ABOVE_ZERO));
@@ -121,7 +121,7 @@ fn read(message: &DynamicMessage, rules: &mut Rules, field: &FieldDescriptor) {
         // These are strings in JSON, which have no range.
         rules.bounds = range(&number, |keyword, value| rules.notes.push(in_words(keyword, value)));
         match rules.bounds.0 {
-            Some(0) => _ = rules.keywords.insert("pattern".to_owned(), json!("^[0-9]+$")),
+            Some(0) => _ = rules.keywords.insert("pattern".to_owned(), json!(NOT_BELOW_ZERO)),
             Some(1..) => _ = rules.keywords.insert("pattern".to_owned(), json!(ABOVE_ZERO)),
             _ => {}
         }

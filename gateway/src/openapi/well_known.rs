@@ -2,9 +2,12 @@
 
 use serde_json::{Value as Json, json};
 
+/// Digits of a whole number that is not negative.
+pub const NOT_BELOW_ZERO: &str = "^(0|[1-9][0-9]*)$";
+
 /// Whole numbers of 64 bits, which JSON's own numbers cannot hold.
 pub fn integer_text(format: &str) -> Json {
-    let pattern = if format == "uint64" { "^[0-9]+$" } else { "^-?[0-9]+$" };
+    let pattern = if format == "uint64" { NOT_BELOW_ZERO } else { "^(0|-?[1-9][0-9]*)$" };
     json!({"type": "string", "format": format, "pattern": pattern})
 }
 
