@@ -3,7 +3,7 @@
 
 import { test } from 'node:test';
 
-import { PASSWORD, PHONE, accessible, api, article, name, open, screenshot, settled, shopper, signIn, tokenOf } from './support.mjs';
+import { PASSWORD, accessible, api, article, name, open, settled, shopper, signIn, tokenOf } from './support.mjs';
 
 test('what guests see', async (t) => {
   const { page } = await open(t, { expected: [/404/] });
@@ -21,10 +21,6 @@ test('what guests see', async (t) => {
     await page.goto(path);
     await accessible(page, what);
   }
-  await page.emulateMedia({ colorScheme: 'dark' });
-  await page.setViewportSize(PHONE);
-  await page.goto('/');
-  await screenshot(page, 'home-phone-dark');
 });
 
 test('what shoppers see', async (t) => {
@@ -43,8 +39,6 @@ test('what shoppers see', async (t) => {
   await accessible(page, 'a basket');
   await page.goto('/checkout');
   await accessible(page, 'the checkout');
-  await page.setViewportSize(PHONE);
-  await screenshot(page, 'checkout-phone', { fullPage: true });
   await page.getByLabel('Another address').check();
   await accessible(page, 'the checkout with a new address');
 

@@ -205,7 +205,7 @@ test('a stream that breaks off is taken up again, without a gap', async (t) => {
   await api('POST', `/v1/orders/${order.id}:ship`, {}, staff);
   await api('POST', `/v1/orders/${order.id}:deliver`, {}, staff);
   await page.getByText('It has arrived.').waitFor({ timeout: 20_000 });
-  await settled(page);
+  await page.locator('.timeline strong', { hasText: 'Delivered' }).waitFor();
   assert.ok(opened > 1);
   const steps = await page.locator('.timeline strong').allInnerTexts();
   assert.deepEqual(steps.slice(-3), ['Paid', 'On its way', 'Delivered']);

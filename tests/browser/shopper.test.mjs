@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { ADDRESS, DESK, PASSWORD, PHONE, adminToken, api, article, name, open, screenshot, settled, shopper, signIn } from './support.mjs';
+import { ADDRESS, DESK, PASSWORD, PHONE, adminToken, api, article, name, open, settled, shopper, signIn } from './support.mjs';
 
 const pay = (page) => page.getByRole('main').getByRole('button', { name: /^Pay €/ });
 const orderId = (page) => page.url().match(/ord_\w+/)[0];
@@ -34,7 +34,6 @@ test('she registers, finds, buys, is declined, pays another way, and follows it 
   // She browses as a guest, and finds it by a word without its accent.
   await page.goto('/');
   await page.locator('.grid a').first().waitFor();
-  await screenshot(page, 'home');
   await page.getByRole('searchbox').fill(`cha ${word}`);
   await page.getByRole('search').getByRole('button').click();
   await page.getByRole('heading', { level: 1, name: `“cha ${word}”` }).waitFor();
@@ -73,7 +72,6 @@ test('she registers, finds, buys, is declined, pays another way, and follows it 
   await pay(page).click();
   await page.getByText('The payment did not go through.').waitFor();
   await page.getByRole('heading', { name: /Awaiting payment/ }).waitFor();
-  await screenshot(page, 'declined');
 
   // Another card, with a fee that she sees before she pays it.
   await page.getByRole('link', { name: 'Pay another way' }).click();
@@ -90,7 +88,6 @@ test('she registers, finds, buys, is declined, pays another way, and follows it 
   await page.getByText('Live', { exact: true }).waitFor();
   await api('POST', `/v1/orders/${order.id}:ship`, { carrier: 'CTT', trackingCode: 'RR123' }, staff);
   await page.getByText('It is on its way by CTT: RR123').waitFor();
-  await screenshot(page, 'tracking');
   await api('POST', `/v1/orders/${order.id}:deliver`, {}, staff);
   await page.getByText('It has arrived.').waitFor();
   const steps = await page.locator('.timeline strong').allInnerTexts();

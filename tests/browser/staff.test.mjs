@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
 
-import { ADDRESS, PASSWORD, PHONE, adminToken, api, article, name, open, screenshot, settled, shopper, signIn, tokenOf } from './support.mjs';
+import { ADDRESS, PASSWORD, adminToken, api, article, name, open, settled, shopper, signIn, tokenOf } from './support.mjs';
 
 const { FEIRA_ADMIN_PASSWORD } = process.env;
 const asAdmin = (page) => signIn(page, 'admin', FEIRA_ADMIN_PASSWORD);
@@ -21,29 +21,6 @@ async function orders(username, ...all) {
   return made;
 }
 const line = ({ id }, quantity = 1) => ({ articleId: id, quantity });
-
-// The first, while the shop is as it was seeded.
-test('what staff see, for the documentation', { skip: process.env.FEIRA_SCREENS !== 'write' }, async (t) => {
-  const { page } = await open(t);
-  await asAdmin(page);
-  const { orders: [order] } = await asStaff('GET', '/v1/orders?state=ORDER_STATE_PAID&pageSize=1');
-  for (const [path, file] of [
-    ['/staff', 'staff-today'],
-    ['/staff/articles', 'staff-articles'],
-    [`/staff/orders/${order.id}`, 'staff-order'],
-  ]) {
-    await page.goto(path);
-    await settled(page);
-    await page.waitForLoadState('networkidle').catch(() => {});
-    await screenshot(page, file);
-  }
-  await page.setViewportSize(PHONE);
-  await page.goto('/staff/orders');
-  await screenshot(page, 'staff-orders-phone');
-  await page.emulateMedia({ colorScheme: 'dark' });
-  await page.goto('/staff');
-  await screenshot(page, 'staff-today-phone-dark');
-});
 
 test('a new article is made with its picture, stocked, and seen in the shop', async (t) => {
   const { page } = await open(t, { expected: [/400|409/] });

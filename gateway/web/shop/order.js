@@ -104,7 +104,7 @@ const template = (order, events, live, cancel, reopen) => html`
           (event) => html`
             <li>
               <strong>${stateName(event.state)}</strong> ${moment(event.createTime)}
-              ${event.note ? html`<span class="quiet">${event.note}</span>` : nothing}
+              ${event.note ? html`<span class="quiet">${told(event.note)}</span>` : nothing}
             </li>
           `,
         )}
@@ -122,6 +122,9 @@ const template = (order, events, live, cancel, reopen) => html`
       `
     : nothing}
 `;
+
+/** What the history says, the reasons of payments in words. */
+const told = (note) => note.replace(/^payment failed: (\w+)$/, (_, reason) => `payment failed: ${failureText(reason)}`);
 
 const liveBadge = (live) => html`<span class="badge ${live === 'live' ? 'good' : ''}">${live === 'live' ? 'Live' : 'Connecting…'}</span>`;
 

@@ -12,6 +12,7 @@ const EQUATIONS = {
   stock_movements: 'Stock movements are numbered without a gap',
   stock_reserved: 'Reserved stock is what live reservations hold',
   stock_sold: 'Sold stock is what reservations became',
+  article_shelf: 'Lists find articles by the state and stock they have',
   order_total: 'An order’s total is its lines and adjustments',
   order_currency: 'An order is in one currency',
   order_history: 'An order’s history is whole and ends in its state',
