@@ -155,6 +155,12 @@ async fn whatever_is_tampered_with_is_found_with_its_ids_and_nothing_else(setup:
             vec![("stock_sold", vec![art]), ("order_sold", vec![ord])],
         ),
         (
+            "article",
+            format!("UPDATE articles SET shelf = 4 WHERE id = {article}"),
+            format!("UPDATE articles SET shelf = 6 WHERE id = {article}"),
+            vec![("article_shelf", vec![art])],
+        ),
+        (
             "order",
             format!("UPDATE orders SET total_minor = total_minor - 1 WHERE id = {of_paid}"),
             format!("UPDATE orders SET total_minor = total_minor + 1 WHERE id = {of_paid}"),

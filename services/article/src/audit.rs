@@ -18,7 +18,7 @@ use crate::{
 /// The stock of every article. Movements whose reasons are 5 to 8 are reservations', which move units but bring
 /// none; reservations hold stock in state 1 and have sold it in state 2.
 const STOCK: Books = Books {
-    rows: "stock s \
+    rows: "stock s JOIN articles a ON a.id = s.article_id \
         LEFT JOIN (SELECT article_id, COUNT(*) AS entries, MIN(sequence) AS lowest, MAX(sequence) AS highest, \
             SUM(free_change) AS free_moved, SUM(reserved_change) AS reserved_moved, \
             SUM(sold_change) AS sold_moved, \
@@ -43,6 +43,7 @@ const STOCK: Books = Books {
         ("movements there", "COALESCE(m.entries, 0)"),
         ("in live reservations", "COALESCE(o.held, 0)"),
         ("in sales", "COALESCE(o.committed_units, 0)"),
+        ("shelf", "a.shelf"),
     ],
     equations: &[
         (
@@ -58,6 +59,12 @@ const STOCK: Books = Books {
         ),
         ("stock_reserved", "s.reserved = COALESCE(o.held, 0)"),
         ("stock_sold", "s.sold = COALESCE(o.committed_units, 0)"),
+        (
+            "article_shelf",
+            "a.shelf = CASE WHEN a.deleted_time IS NOT NULL THEN 0 \
+             ELSE CASE WHEN a.active THEN 4 ELSE 1 END \
+                + CASE WHEN s.free = 0 THEN 0 WHEN s.free <= a.low_stock_threshold THEN 1 ELSE 2 END END",
+        ),
     ],
 };
 

@@ -48,15 +48,16 @@ impl Order {
     }
 }
 
-/// The sort key of an article; a page token holds that of the last one seen.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// The sort key of an article; a page token holds that of the last one seen. Cursors of one order sort as the
+/// database sorts them.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Cursor {
     pub key: Key,
     pub id: ArticleId,
 }
 
 /// What an article is sorted by.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Key {
     Name(String),
     Price(i64),

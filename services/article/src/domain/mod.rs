@@ -4,6 +4,7 @@ pub mod article;
 pub mod image;
 pub mod import;
 pub mod listing;
+pub mod shelf;
 pub mod stock;
 pub mod words;
 

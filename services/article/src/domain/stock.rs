@@ -3,6 +3,8 @@
 pub use contracts::article::StockReason as Reason;
 use kit::{Time, id::ArticleId};
 
+use super::shelf::{self, Shelf};
+
 /// The most free units an article can be adjusted to: far from what 64 bits hold.
 pub const MOST_FREE: i64 = 1_000_000_000_000;
 /// How far ahead a reservation may end by itself.
@@ -70,12 +72,26 @@ pub struct Attempt {
     pub attempt: i32,
 }
 
-/// An article as a reservation finds it.
+/// An article and its stock, as those find it who move stock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Found {
     pub article_id: ArticleId,
     pub active: bool,
+    pub low_stock_threshold: i64,
+    pub shelf: Shelf,
     pub free: i64,
+}
+
+impl Found {
+    /// The shelf it comes to stand on by what is free then; none where it stays.
+    pub fn moved(self, free: i64) -> Option<Shelf> {
+        let next = if self.shelf == shelf::DELETED {
+            self.shelf
+        } else {
+            shelf::shelf(self.active, free, self.low_stock_threshold)
+        };
+        (next != self.shelf).then_some(next)
+    }
 }
 
 /// An article of which less is free than is wanted.
@@ -126,14 +142,25 @@ mod tests {
         }
     }
 
+    fn found(article_id: ArticleId, active: bool, free: i64) -> Found {
+        Found { article_id, active, low_stock_threshold: 2, shelf: shelf::shelf(active, free, 2), free }
+    }
+
+    #[test]
+    fn an_article_changes_its_shelf_with_what_is_free_unless_it_is_deleted() {
+        let plenty = found(ArticleId::new(), true, 3);
+        assert_eq!(plenty.moved(4), None);
+        assert_eq!(plenty.moved(2), Some(shelf::shelf(true, 2, 2)));
+        assert_eq!(plenty.moved(0), Some(shelf::shelf(true, 0, 2)));
+        let deleted = Found { active: false, shelf: shelf::DELETED, ..plenty };
+        assert_eq!(deleted.moved(0), None);
+    }
+
     #[test]
     fn every_short_and_every_withdrawn_article_is_named() {
         let ids = [ArticleId::new(), ArticleId::new(), ArticleId::new()];
         let lines = ids.map(|article_id| Line { article_id, quantity: 2 });
-        let found = [
-            Found { article_id: ids[0], active: true, free: 1 },
-            Found { article_id: ids[1], active: false, free: 2 },
-        ];
+        let found = [found(ids[0], true, 1), found(ids[1], false, 2)];
         let short = |place: usize, free| Short { article_id: ids[place], free };
         assert_eq!(shortages(&lines, &found), [short(0, 1), short(2, 0)]);
         assert_eq!(withdrawn(&lines, &found), ids[1..]);

@@ -4,6 +4,7 @@ mod m000002_articles;
 mod m000003_stock;
 mod m000004_images;
 mod m000005_rare;
+mod m000006_shelf;
 
 use sea_orm::DatabaseBackend;
 use sea_orm_migration::prelude::*;
@@ -21,6 +22,7 @@ impl MigratorTrait for Migrator {
             Box::new(m000003_stock::Stock),
             Box::new(m000004_images::Images),
             Box::new(m000005_rare::Rare),
+            Box::new(m000006_shelf::Shelf),
         ]
     }
 }

@@ -17,6 +17,7 @@ use crate::{
     domain::{
         article::{Article, Content},
         listing::Sight,
+        shelf::{DELETED, shelf},
         words::fold_line,
     },
     error::Error,
@@ -34,6 +35,7 @@ pub async fn insert(tx: &Tx, id: ArticleId, content: &Content) -> Result<Article
     row.create_time = Set(now);
     row.update_time = Set(now);
     row.deleted_time = Set(None);
+    row.shelf = Set(shelf(content.active, 0, content.low_stock_threshold));
     article::Entity::insert(row).exec_without_returning(&**tx).await.map_err(taken)?;
     let empty = stock::Model { article_id: id, free: 0, reserved: 0, sold: 0, movements: 0 };
     stock::Entity::insert(stock::ActiveModel::from(empty)).exec_without_returning(&**tx).await?;
@@ -49,7 +51,7 @@ pub async fn update(
     change: impl FnOnce(&mut Content) -> Result<bool, Error>,
 ) -> Result<Article, Error> {
     let row = lock(tx, id, etag).await?;
-    let free = stock::Entity::find_by_id(id).one(&**tx).await?.map_or(0, |stock| stock.free);
+    let free = free(tx, id).await?;
     let mut article = read(row, free)?;
     let before = article.content.clone();
     if !change(&mut article.content)? {
@@ -72,6 +74,9 @@ pub(super) async fn rewrite(
     let mut row = columns(after);
     row.version = Set(version + 1);
     row.update_time = Set(tx.now());
+    if (before.active, before.low_stock_threshold) != (after.active, after.low_stock_threshold) {
+        row.shelf = Set(shelf(after.active, free(tx, id).await?, after.low_stock_threshold));
+    }
     save(tx, id, version, row).await?;
     let (old, new) = (before.words(), after.words());
     delete_words(tx, id, old.difference(&new).cloned().collect()).await?;
@@ -86,6 +91,7 @@ pub async fn delete(tx: &Tx, id: ArticleId, etag: &str) -> Result<(), Error> {
     let deleted = article::ActiveModel {
         code_folded: Set(format!(":{id}")),
         active: Set(false),
+        shelf: Set(DELETED),
         version: Set(row.version + 1),
         update_time: Set(tx.now()),
         deleted_time: Set(Some(tx.now())),
@@ -154,6 +160,11 @@ async fn lock(tx: &Tx, id: ArticleId, etag: &str) -> Result<article::Model, Erro
         article::Entity::find_by_id(id).filter(seen(Sight::Staff)).lock_exclusive().one(&**tx).await?;
     let row = found.ok_or(Error::NoArticle(None))?;
     if etag.is_empty() || etag == row.version.to_string() { Ok(row) } else { Err(Error::Stale) }
+}
+
+/// What is free of an article. As long as its row is held, that does not change.
+async fn free(tx: &Tx, id: ArticleId) -> Result<i64, DbErr> {
+    Ok(stock::Entity::find_by_id(id).one(&**tx).await?.map_or(0, |stock| stock.free))
 }
 
 /// Writes the columns that are set, if the article is still in this version.

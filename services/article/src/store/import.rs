@@ -16,6 +16,7 @@ use crate::{
     domain::{
         article::Content,
         import::{Done, Row, Unfit},
+        shelf::shelf,
         stock::Reason,
     },
     error::Error,
@@ -69,13 +70,14 @@ async fn insert(tx: &Tx, mut new: Vec<(Content, i64)>) -> Result<(), Error> {
         new.drain(..).map(|(content, received)| (ArticleId::new(), content, received)).collect();
     new.sort_by_cached_key(|(_, content, _)| fold_code(&content.code));
     let now = tx.now();
-    let rows = new.iter().map(|(id, content, _)| {
+    let rows = new.iter().map(|(id, content, received)| {
         let mut row = columns(content);
         row.id = Set(*id);
         row.version = Set(1);
         row.create_time = Set(now);
         row.update_time = Set(now);
         row.deleted_time = Set(None);
+        row.shelf = Set(shelf(content.active, *received, content.low_stock_threshold));
         row
     });
     article::Entity::insert_many(rows).exec_without_returning(&**tx).await.map_err(taken)?;

@@ -1,18 +1,21 @@
 //! Lists of articles: filters, search, and pages by sort key.
 //!
-//! A page is a scan along the order's index from the cursor on, which stops when the page is full. Where what
-//! is asked for is rare that would read the whole catalogue; so a scan looks ahead so far only. What is not
-//! found there is looked for by an index of its own, and sorted.
+//! Each order has an index that begins with the shelf on which an article stands (`domain::shelf`). A page is
+//! one seek for each shelf that is asked for; what follows is merged, and read until the page is full.
+//!
+//! Words, and prices in another order, are looked for on the way. Where they are rare that would read the whole
+//! catalogue; so a scan looks ahead so far only. What is not found there is looked for by an index of its own,
+//! and sorted.
 
-use kit::{Money, id::ArticleId};
+use kit::id::ArticleId;
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, DatabaseBackend, DbErr, EntityTrait, QueryFilter, QueryOrder,
-    QuerySelect, QueryTrait,
-    sea_query::{Expr, ExprTrait, Func, Order as Direction, Query},
+    ColumnTrait, Condition, ConnectionTrait, DatabaseBackend, DbErr, JoinType, QueryFilter, QueryOrder,
+    QuerySelect, SelectTwo,
+    sea_query::{Expr, ExprTrait, Func, Order as Direction, Query, SelectStatement, UnionType},
 };
 
 use super::{
-    articles::{joined, seen, with_stock},
+    articles::{joined, with_stock},
     table::{article, stock},
     words::{Candidates, candidates, has_word, having},
 };
@@ -20,12 +23,19 @@ use crate::{
     domain::{
         article::{Article, price_order},
         listing::{Cursor, Filter, Key, Order},
+        shelf::{Shelf, shelves},
     },
     error::Error,
 };
 
+#[cfg(test)]
+mod tests;
+
 /// How many rows a scan looks ahead for what is rare.
 const AHEAD: u64 = 2_000;
+
+/// What the key of a row is called within a query.
+const KEY: &str = "sort_key";
 
 /// A page of articles, each with its own cursor: up to `limit` after one.
 pub async fn page(
@@ -35,18 +45,25 @@ pub async fn page(
     after: Option<&Cursor>,
     limit: u64,
 ) -> Result<Vec<(Cursor, Article)>, Error> {
-    let Some(Matching { all, rare }) = matching(db, filter, Some(order.0)).await? else {
+    let shelves = shelves(filter);
+    if shelves.is_empty() {
         return Ok(Vec::new());
-    };
-    let all = all.add_option(after.map(|after| beyond(db, order, after)));
-    let Some(rare) = rare else { return scan(db, all, order, limit).await };
-    let Some(horizon) = horizon(db, filter, order, after).await? else {
-        return scan(db, all, order, limit).await;
-    };
-    let (order_by, descending) = order;
-    let within = beyond(db, (order_by, !descending), &horizon);
-    let near = scan(db, all.clone().add(within), order, limit).await?;
-    if near.len() as u64 == limit { Ok(near) } else { sort(db, all.add(rare), order, limit).await }
+    }
+    let Some(fit) = fit(db, filter, order.0).await? else { return Ok(Vec::new()) };
+    let list = List { backend: db.get_database_backend(), filter, order, shelves, after };
+    let Some(rare) = fit.rare else { return list.read(db, list.along(fit.all, limit, 0)).await };
+    if !fit.few {
+        let Some(horizon) = list.horizon(db).await? else {
+            return list.read(db, list.along(fit.all, limit, 0)).await;
+        };
+        let (order_by, descending) = order;
+        let within = beyond(list.backend, visible, (order_by, !descending), &horizon);
+        let near = list.read(db, list.along(fit.all.clone().add(within), limit, 0)).await?;
+        if near.len() as u64 == limit {
+            return Ok(near);
+        }
+    }
+    list.read(db, list.sorted(rare.add(fit.all), limit)).await
 }
 
 /// Up to `limit` articles after one, by their ids: in the order in which they were created, which no change
@@ -57,9 +74,11 @@ pub async fn by_id(
     after: Option<ArticleId>,
     limit: u64,
 ) -> Result<Vec<Article>, Error> {
-    let Some(Matching { all, .. }) = matching(db, filter, None).await? else { return Ok(Vec::new()) };
+    let Some(fit) = fit(db, filter, Order::CreateTime).await? else { return Ok(Vec::new()) };
     let rows = with_stock()
-        .filter(all.add_option(after.map(|after| article::Column::Id.gt(after))))
+        .filter(fit.all.add(hidden(article::Column::Shelf).is_in(shelves(filter))))
+        .filter(Condition::all().add_option(in_category(filter)))
+        .filter(Condition::all().add_option(after.map(|after| article::Column::Id.gt(after))))
         .order_by_asc(article::Column::Id)
         .limit(limit)
         .all(db)
@@ -67,93 +86,119 @@ pub async fn by_id(
     rows.into_iter().map(joined).collect()
 }
 
-/// Rows along an order's index.
-async fn scan(
-    db: &impl ConnectionTrait,
-    all: Condition,
-    (order, descending): (Order, bool),
-    limit: u64,
-) -> Result<Vec<(Cursor, Article)>, Error> {
-    let direction = direction(descending);
-    let rows = with_stock()
-        .filter(all)
-        .order_by(column(order), direction.clone())
-        .order_by(article::Column::Id, direction)
-        .limit(limit)
-        .all(db)
-        .await?;
-    rows.into_iter().map(|row| Ok((cursor(order, &row.0), joined(row)?))).collect()
-}
-
-/// All rows, sorted. What they are sorted by is hidden from planners, which else would scan along its index.
-async fn sort(
-    db: &impl ConnectionTrait,
-    all: Condition,
-    (order, descending): (Order, bool),
-    limit: u64,
-) -> Result<Vec<(Cursor, Article)>, Error> {
-    let none = if order == Order::Name { Expr::val("") } else { Expr::val(0) };
-    let hidden = Expr::from(Func::coalesce([column(order).into_expr(), none]));
-    let direction = direction(descending);
-    let rows = with_stock()
-        .filter(all)
-        .order_by(hidden, direction.clone())
-        .order_by(article::Column::Id, direction)
-        .limit(limit)
-        .all(db)
-        .await?;
-    rows.into_iter().map(|row| Ok((cursor(order, &row.0), joined(row)?))).collect()
-}
-
-/// Where a scan that looks ahead ends; `None` where there is less than that to come.
-async fn horizon(
-    db: &impl ConnectionTrait,
-    filter: &Filter,
+/// A page that is asked for.
+struct List<'a> {
+    backend: DatabaseBackend,
+    filter: &'a Filter,
     order: (Order, bool),
-    after: Option<&Cursor>,
-) -> Result<Option<Cursor>, DbErr> {
-    let direction = direction(order.1);
-    let query = article::Entity::find()
-        .select_only()
-        .column(column(order.0))
-        .column(article::Column::Id)
-        .filter(Condition::all().add_option(in_category(filter)))
-        .filter(Condition::all().add_option(after.map(|after| beyond(db, order, after))))
-        .order_by(column(order.0), direction.clone())
-        .order_by(article::Column::Id, direction)
-        .offset(AHEAD)
-        .limit(1);
-    let Some(row) = db.query_one(&query.into_query()).await? else { return Ok(None) };
-    let key = match order.0 {
-        Order::Name => Key::Name(row.try_get_by_index(0)?),
-        Order::Price => Key::Price(row.try_get_by_index(0)?),
-        Order::CreateTime => Key::CreateTime(row.try_get_by_index(0)?),
-    };
-    Ok(Some(Cursor { key, id: row.try_get_by_index(1)? }))
+    shelves: Vec<Shelf>,
+    after: Option<&'a Cursor>,
+}
+
+impl List<'_> {
+    /// Keys and ids along the order's index, shelf by shelf and merged.
+    fn along(&self, all: Condition, limit: u64, offset: u64) -> SelectStatement {
+        let after = self.after.map(|after| beyond(self.backend, visible, self.order, after));
+        let all = all.add_option(after).add_option(in_category(self.filter));
+        let shelf = |shelf: &Shelf| {
+            let mut rows = self.rows(visible);
+            rows.and_where(article::Column::Shelf.eq(*shelf)).cond_where(all.clone());
+            if self.backend == DatabaseBackend::Sqlite {
+                // It merges what it reads by itself, row by row.
+                return rows;
+            }
+            self.cut(&mut rows, limit + offset);
+            Query::select().columns([KEY, "id"]).from_subquery(rows, "shelf").to_owned()
+        };
+        let mut shelves = self.shelves.iter().map(shelf);
+        let mut merged = shelves.next().unwrap_or_default();
+        merged.unions(shelves.map(|next| (UnionType::All, next)));
+        if offset > 0 {
+            merged.offset(offset);
+        }
+        self.cut(&mut merged, limit).to_owned()
+    }
+
+    /// Keys and ids of all rows of these, sorted.
+    fn sorted(&self, all: Condition, limit: u64) -> SelectStatement {
+        let after = self.after.map(|after| beyond(self.backend, hidden, self.order, after));
+        let mut rows = self.rows(hidden);
+        rows.cond_where(all.add_option(after).add_option(in_category(self.filter)));
+        self.cut(&mut rows, limit).to_owned()
+    }
+
+    fn rows(&self, column: fn(article::Column) -> Expr) -> SelectStatement {
+        Query::select()
+            .expr_as(column(key(self.order.0)), KEY)
+            .column((article::Entity, article::Column::Id))
+            .from(article::Entity)
+            .to_owned()
+    }
+
+    fn cut<'a>(&self, rows: &'a mut SelectStatement, limit: u64) -> &'a mut SelectStatement {
+        let direction = if self.order.1 { Direction::Desc } else { Direction::Asc };
+        rows.order_by(KEY, direction.clone()).order_by("id", direction).limit(limit)
+    }
+
+    /// The articles of these ids, in no order.
+    fn articles(&self, ids: SelectStatement) -> SelectTwo<article::Entity, stock::Entity> {
+        const PAGE: &str = "page";
+        let mut rows = with_stock();
+        let found = Expr::col((PAGE, "id")).equals((article::Entity, article::Column::Id));
+        QuerySelect::query(&mut rows).join_subquery(JoinType::InnerJoin, ids, PAGE, found);
+        rows
+    }
+
+    /// The articles of these ids, in order.
+    async fn read(
+        &self,
+        db: &impl ConnectionTrait,
+        ids: SelectStatement,
+    ) -> Result<Vec<(Cursor, Article)>, Error> {
+        let mut articles = Vec::new();
+        for row in self.articles(ids).all(db).await? {
+            articles.push((cursor(self.order.0, &row.0), joined(row)?));
+        }
+        articles.sort_by(|(one, _), (other, _)| if self.order.1 { other.cmp(one) } else { one.cmp(other) });
+        Ok(articles)
+    }
+
+    /// Where a scan that looks ahead ends; `None` where there is less than that to come.
+    async fn horizon(&self, db: &impl ConnectionTrait) -> Result<Option<Cursor>, DbErr> {
+        let Some(row) = db.query_one(&self.along(Condition::all(), 1, AHEAD)).await? else { return Ok(None) };
+        let key = match self.order.0 {
+            Order::Name => Key::Name(row.try_get_by_index(0)?),
+            Order::Price => Key::Price(row.try_get_by_index(0)?),
+            Order::CreateTime => Key::CreateTime(row.try_get_by_index(0)?),
+        };
+        Ok(Some(Cursor { key, id: row.try_get_by_index(1)? }))
+    }
 }
 
 /// What comes after a place in an order.
 fn beyond(
-    db: &impl ConnectionTrait,
+    backend: DatabaseBackend,
+    column: fn(article::Column) -> Expr,
     (order, descending): (Order, bool),
-    Cursor { key, id }: &Cursor,
+    Cursor { key: last, id }: &Cursor,
 ) -> Condition {
-    let key = match key {
+    let last = match last {
         Key::Name(name) => Expr::val(name.as_str()),
         Key::Price(number) | Key::CreateTime(number) => Expr::val(*number),
     };
     let mut all = Condition::all();
     // MySQL finds no range in a comparison of pairs: the first column alone gives it one.
-    if db.get_database_backend() == DatabaseBackend::MySql {
-        let (column, key) = (column(order).into_expr(), key.clone());
-        all = all.add(if descending { column.lte(key) } else { column.gte(key) });
+    if backend == DatabaseBackend::MySql {
+        let (column, last) = (column(key(order)), last.clone());
+        all = all.add(if descending { column.lte(last) } else { column.gte(last) });
     }
-    let place = Expr::tuple([column(order).into_expr(), article::Column::Id.into_expr()]);
-    let last = Expr::tuple([key, Expr::val(*id)]);
+    let place = Expr::tuple([column(key(order)), visible(article::Column::Id)]);
+    let last = Expr::tuple([last, Expr::val(*id)]);
     all.add(if descending { place.lt(last) } else { place.gt(last) })
 }
 
-fn column(order: Order) -> article::Column {
+/// The column that an order is by.
+fn key(order: Order) -> article::Column {
     match order {
         Order::Name => article::Column::NameFolded,
         Order::Price => article::Column::PriceOrder,
@@ -161,72 +206,14 @@ fn column(order: Order) -> article::Column {
     }
 }
 
-fn direction(descending: bool) -> Direction {
-    if descending { Direction::Desc } else { Direction::Asc }
+fn visible(column: article::Column) -> Expr {
+    Expr::col((article::Entity, column))
 }
 
-/// What a filter asks for.
-struct Matching {
-    all: Condition,
-    /// Where that may be rare: what leads to it by an index of its own. It is nothing more than `all` says.
-    rare: Option<Condition>,
-}
-
-/// What a filter asks for, in lists of this order; `None` where nothing can be found.
-async fn matching(
-    db: &impl ConnectionTrait,
-    filter: &Filter,
-    order: Option<Order>,
-) -> Result<Option<Matching>, DbErr> {
-    let (mut all, mut rare) = (conditions(filter), rare(filter, order));
-    if let Some(words) = &filter.words {
-        match candidates(db, words).await? {
-            Candidates::Few(ids) if ids.is_empty() => return Ok(None),
-            Candidates::Few(ids) => {
-                all = all.add(article::Column::Id.is_in(ids));
-                rare = None;
-            }
-            Candidates::Many(rarest) => {
-                for word in words {
-                    all = all.add(has_word((article::Entity, article::Column::Id), word));
-                }
-                rare = Some(Condition::all().add(article::Column::Id.in_subquery(having(&rarest))));
-            }
-        }
-    }
-    Ok(Some(Matching { all, rare }))
-}
-
-/// What leads to what a filter asks for, words aside.
-fn rare(filter: &Filter, order: Option<Order>) -> Option<Condition> {
-    let stocked = |condition: Expr| {
-        let ids = Query::select()
-            .column(stock::Column::ArticleId)
-            .from(stock::Entity)
-            .and_where(condition)
-            .to_owned();
-        Some(Condition::all().add(article::Column::Id.in_subquery(ids)))
-    };
-    let free = || Expr::col(stock::Column::Free);
-    if filter.low_stock == Some(true) {
-        let most = Query::select()
-            .expr(Expr::col(article::Column::LowStockThreshold).max())
-            .from(article::Entity)
-            .to_owned();
-        return stocked(free().lte(Expr::from(sea_orm::sea_query::SubQueryStatement::from(most))));
-    }
-    match filter.in_stock {
-        Some(true) => stocked(free().gt(0)),
-        Some(false) => stocked(free().eq(0)),
-        None => {
-            let priced = filter.min_price.is_some() || filter.max_price.is_some();
-            (priced && order != Some(Order::Price)).then(Condition::all)
-        }
-    }
-}
-
-fn in_category(filter: &Filter) -> Option<Expr> {
-    (!filter.category.is_empty()).then(|| article::Column::CategoryFolded.eq(&filter.category))
+/// A column hidden from planners, which else would take an index that has it.
+fn hidden(column: article::Column) -> Expr {
+    let none = if matches!(column, article::Column::NameFolded) { Expr::val("") } else { Expr::val(0) };
+    Func::coalesce([visible(column), none]).into()
 }
 
 /// Where a row stands in an order.
@@ -239,22 +226,54 @@ fn cursor(order: Order, row: &article::Model) -> Cursor {
     Cursor { key, id: row.id }
 }
 
-/// The filters but for the words.
-fn conditions(filter: &Filter) -> Condition {
-    let free = || Expr::col((stock::Entity, stock::Column::Free));
-    let threshold = || Expr::col((article::Entity, article::Column::LowStockThreshold));
-    let mut all = seen(filter.sight).add_option(in_category(filter));
-    let in_currency = |price: Money| article::Column::Currency.eq(price.currency.code());
-    if let Some(least) = filter.min_price {
-        all = all.add(in_currency(least)).add(article::Column::PriceOrder.gte(price_order(least)));
+/// What a filter asks for, shelves and category aside.
+struct Fit {
+    all: Condition,
+    /// Where that may be rare: what leads to it by an index of its own.
+    rare: Option<Condition>,
+    /// Whether it is rare for sure.
+    few: bool,
+}
+
+/// What a filter asks for, in lists of this order; `None` where nothing can be found.
+async fn fit(db: &impl ConnectionTrait, filter: &Filter, order: Order) -> Result<Option<Fit>, DbErr> {
+    let Some(words) = &filter.words else {
+        let priced = filter.min_price.is_some() || filter.max_price.is_some();
+        if !priced || order == Order::Price {
+            return Ok(Some(Fit { all: prices(filter, visible), rare: None, few: false }));
+        }
+        let rare = prices(filter, visible).add(article::Column::Shelf.is_in(shelves(filter)));
+        return Ok(Some(Fit { all: prices(filter, hidden), rare: Some(rare), few: false }));
+    };
+    let mut all = prices(filter, hidden);
+    let stands = Condition::all().add(hidden(article::Column::Shelf).is_in(shelves(filter)));
+    Ok(match candidates(db, words).await? {
+        Candidates::Few(ids) if ids.is_empty() => None,
+        Candidates::Few(ids) => {
+            all = all.add(article::Column::Id.is_in(ids));
+            Some(Fit { all, rare: Some(stands), few: true })
+        }
+        Candidates::Many(rarest) => {
+            for word in words {
+                all = all.add(has_word((article::Entity, article::Column::Id), word));
+            }
+            let rare = stands.add(article::Column::Id.in_subquery(having(&rarest)));
+            Some(Fit { all, rare: Some(rare), few: false })
+        }
+    })
+}
+
+fn in_category(filter: &Filter) -> Option<Expr> {
+    (!filter.category.is_empty()).then(|| article::Column::CategoryFolded.eq(&filter.category))
+}
+
+/// The range of prices.
+fn prices(filter: &Filter, column: fn(article::Column) -> Expr) -> Condition {
+    let price = || column(article::Column::PriceOrder);
+    let mut all = Condition::all();
+    if let Some(priced) = filter.min_price.or(filter.max_price) {
+        all = all.add(article::Column::Currency.eq(priced.currency.code()));
     }
-    if let Some(most) = filter.max_price {
-        all = all.add(in_currency(most)).add(article::Column::PriceOrder.lte(price_order(most)));
-    }
-    all.add_option(filter.in_stock.map(|yes| if yes { free().gt(0) } else { free().eq(0) }))
-        .add_option(filter.active.map(|active| article::Column::Active.eq(active)))
-        .add_option(filter.low_stock.map(|low| match low {
-            true => article::Column::Active.eq(true).and(free().lte(threshold())),
-            false => free().gt(threshold()),
-        }))
+    all.add_option(filter.min_price.map(|least| price().gte(price_order(least))))
+        .add_option(filter.max_price.map(|most| price().lte(price_order(most))))
 }

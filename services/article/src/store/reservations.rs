@@ -14,7 +14,9 @@ use super::{
 use crate::{
     domain::{
         Event, Illegal, State,
-        stock::{Attempt, Line, RELEASE, RESERVE, RESTOCK, Reservation, SELL, shortages, withdrawn},
+        stock::{
+            Attempt, Line, Movement, RELEASE, RESERVE, RESTOCK, Reservation, SELL, shortages, withdrawn,
+        },
     },
     error::Error,
 };
@@ -49,7 +51,7 @@ pub async fn reserve(tx: &Tx, key: Attempt, lines: &[Line], expire_time: Time) -
         quantity: Set(line.quantity),
     });
     line::Entity::insert_many(rows).exec_without_returning(&**tx).await?;
-    stock::shift(tx, key, RESERVE).await?;
+    stock::shift_free(tx, key, RESERVE, lines, found).await?;
     Ok(Reservation { key, state: State::Held, expire_time })
 }
 
@@ -81,7 +83,7 @@ pub async fn commit(tx: &Tx, key: Attempt) -> Result<Reservation, Error> {
         if !short.is_empty() {
             return Err(Error::OutOfStock(short));
         }
-        stock::shift(tx, key, RESERVE).await?;
+        stock::shift_free(tx, key, RESERVE, &lines, found).await?;
     }
     stock::shift(tx, key, SELL).await?;
     Ok(Reservation { state: next, ..row })
@@ -104,7 +106,7 @@ pub async fn release(tx: &Tx, key: Attempt) -> Result<Reservation, Error> {
     }
     change(tx, key, state, next, None).await?;
     if state == State::Held {
-        stock::shift(tx, key, RELEASE).await?;
+        give_back(tx, key, RELEASE).await?;
     }
     Ok(Reservation { state: next, ..row })
 }
@@ -118,7 +120,7 @@ pub async fn restock(tx: &Tx, key: Attempt) -> Result<Reservation, Error> {
         return Ok(row);
     }
     change(tx, key, state, next, None).await?;
-    stock::shift(tx, key, RESTOCK).await?;
+    give_back(tx, key, RESTOCK).await?;
     Ok(Reservation { state: next, ..row })
 }
 
@@ -145,8 +147,15 @@ pub async fn expire(tx: &Tx, key: Attempt) -> Result<bool, Error> {
         return Ok(false);
     }
     change(tx, key, state, next, None).await?;
-    stock::shift(tx, key, RELEASE).await?;
+    give_back(tx, key, RELEASE).await?;
     Ok(true)
+}
+
+/// Gives back what a reservation's lines took.
+async fn give_back(tx: &Tx, key: Attempt, movement: Movement) -> Result<(), Error> {
+    let lines = lines_of(tx, key).await?;
+    let found = stock::lock(tx, lines.iter().map(|line| line.article_id).collect()).await?;
+    stock::shift_free(tx, key, movement, &lines, found).await
 }
 
 /// Reads a reservation; nobody else changes it until the transaction ends.

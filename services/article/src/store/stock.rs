@@ -15,7 +15,10 @@ use super::{
     table::{article, line, movement, stock},
 };
 use crate::{
-    domain::stock::{Attempt, Found, MOST_FREE, Movement, Reason, Short},
+    domain::{
+        shelf::Shelf,
+        stock::{Attempt, Found, Line, MOST_FREE, Movement, Reason, Short},
+    },
     error::Error,
 };
 
@@ -32,15 +35,11 @@ pub async fn find(db: &impl ConnectionTrait, id: ArticleId) -> Result<Stock, Err
 
 /// Changes what is free. The database refuses what would leave less than none, or too much.
 pub async fn adjust(tx: &Tx, id: ArticleId, delta: i64, reason: Reason, note: &str) -> Result<Stock, Error> {
+    let found = lock(tx, vec![id]).await?;
     let free = || Expr::col((stock::Entity, stock::Column::Free));
     let mut most = Condition::all();
     if delta > 0 {
         most = most.add(free().lte(MOST_FREE - delta));
-    }
-    // MariaDB, once it has waited for the row, may find that an update with a subquery matches nothing, though
-    // it does: there the row is locked first.
-    if tx.get_database_backend() == DatabaseBackend::MySql {
-        stock::Entity::find_by_id(id).lock_exclusive().one(&**tx).await?;
     }
     let done = stock::Entity::update_many()
         .col_expr(stock::Column::Free, free().add(delta))
@@ -57,6 +56,7 @@ pub async fn adjust(tx: &Tx, id: ArticleId, delta: i64, reason: Reason, note: &s
         _ if delta > 0 => return Err(Error::TooMuch),
         _ => return Err(Error::OutOfStock(vec![Short { article_id: id, free: stock.free }])),
     }
+    shelve(tx, found.into_iter().map(|found| (found, stock.free))).await?;
     let moved = Moved {
         article_id: id,
         sequence: stock.movements,
@@ -97,11 +97,13 @@ pub async fn movements(
 /// Reads these articles and their stock, and keeps both as they are until the transaction ends. Locks are
 /// taken in the order of ids, here as everywhere.
 pub async fn lock(tx: &Tx, ids: Vec<ArticleId>) -> Result<Vec<Found>, DbErr> {
-    let rows: Vec<(ArticleId, bool, i64)> = article::Entity::find()
+    let rows: Vec<(ArticleId, bool, i64, Shelf, i64)> = article::Entity::find()
         .inner_join(stock::Entity)
         .select_only()
         .column(article::Column::Id)
         .column(article::Column::Active)
+        .column(article::Column::LowStockThreshold)
+        .column(article::Column::Shelf)
         .column(stock::Column::Free)
         .filter(article::Column::Id.is_in(ids))
         .order_by_asc(article::Column::Id)
@@ -109,13 +111,48 @@ pub async fn lock(tx: &Tx, ids: Vec<ArticleId>) -> Result<Vec<Found>, DbErr> {
         .into_tuple()
         .all(&**tx)
         .await?;
-    Ok(rows.into_iter().map(|(article_id, active, free)| Found { article_id, active, free }).collect())
+    let found = |(article_id, active, low_stock_threshold, shelf, free)| Found {
+        article_id,
+        active,
+        low_stock_threshold,
+        shelf,
+        free,
+    };
+    Ok(rows.into_iter().map(found).collect())
+}
+
+/// Takes locked articles to the shelves that they stand on by what is free now.
+async fn shelve(tx: &Tx, moved: impl IntoIterator<Item = (Found, i64)>) -> Result<(), DbErr> {
+    for (found, free) in moved {
+        let Some(shelf) = found.moved(free) else { continue };
+        article::Entity::update_many()
+            .col_expr(article::Column::Shelf, Expr::val(shelf))
+            .filter(article::Column::Id.eq(found.article_id))
+            .exec(&**tx)
+            .await?;
+    }
+    Ok(())
+}
+
+/// Moves the stock of a reservation's lines, whose articles are locked, and their shelves with it.
+pub async fn shift_free(
+    tx: &Tx,
+    key: Attempt,
+    movement: Movement,
+    lines: &[Line],
+    found: Vec<Found>,
+) -> Result<(), Error> {
+    shift(tx, key, movement).await?;
+    let units = |id| lines.iter().find(|line| line.article_id == id).map_or(0, |line| line.quantity);
+    let moved = found.into_iter().map(|it| (it, it.free + movement.free * units(it.article_id)));
+    Ok(shelve(tx, moved).await?)
 }
 
 /// Moves the stock of a reservation's lines, and writes it down. Stock that is not there is an error of the
 /// caller's, who knows the reservation's state and has locked its row.
 pub async fn shift(tx: &Tx, key: Attempt, movement: Movement) -> Result<(), Error> {
-    if tx.db().backend() != DatabaseBackend::Sqlite {
+    // Where what is free changes, everything is locked already.
+    if movement.free == 0 && tx.db().backend() != DatabaseBackend::Sqlite {
         // One UPDATE of several rows takes its locks in any order.
         let lock = Query::select()
             .column(stock::Column::ArticleId)

@@ -26,6 +26,8 @@ pub mod article {
         /// Never of a deleted article.
         pub active: bool,
         pub low_stock_threshold: i64,
+        /// See `domain::shelf`; written by whoever changes what it follows from, who holds this row.
+        pub shelf: i16,
         pub version: i64,
         pub create_time: Time,
         pub update_time: Time,

@@ -7,6 +7,7 @@ use contracts::article::{
 };
 use kit::{
     Fault,
+    audit::Audit as _,
     id::{Id, OrderId},
 };
 use proptest::prelude::*;
@@ -15,12 +16,15 @@ use tonic::Code;
 
 use super::support::*;
 use crate::{
+    audit::Audit,
     store::stock::{Moved, Movements},
     sweeper::sweep,
 };
 
 /// Free, reserved and sold are what the movements say and what the reservations say, for every article.
 async fn check_books(shop: &Shop) {
+    let (_, violations) = Audit { db: shop.db.clone() }.check().await.unwrap();
+    assert_eq!(violations, []);
     let whole = shop.db.bigint();
     let query = format!(
         "SELECT s.article_id, s.free, s.reserved, s.sold, s.movements, \
@@ -201,6 +205,7 @@ enum Step {
     Release(usize),
     Restock(usize),
     Renew(usize),
+    Change { article: usize, active: bool, low_stock_threshold: i64 },
     Wait,
 }
 
@@ -213,6 +218,8 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (0usize..6).prop_map(Step::Release),
         2 => (0usize..6).prop_map(Step::Restock),
         1 => (0usize..6).prop_map(Step::Renew),
+        2 => (0usize..3, proptest::bool::weighted(0.8), 0i64..12)
+            .prop_map(|(article, active, low_stock_threshold)| Step::Change { article, active, low_stock_threshold }),
         1 => Just(Step::Wait),
     ]
 }
@@ -234,6 +241,11 @@ async fn take(shop: &Shop, articles: &[Article], orders: &[OrderId], step: Step)
         Step::Release(order) => shop.release(orders[order], 1).await.map(|_| ()),
         Step::Restock(order) => shop.restock(orders[order], 1).await.map(|_| ()),
         Step::Renew(order) => shop.renew(orders[order], 1, shop.ahead(900)).await.map(|_| ()),
+        Step::Change { article, active, low_stock_threshold } => {
+            let sent =
+                Article { active, low_stock_threshold, etag: String::new(), ..articles[article].clone() };
+            shop.update(sent, &["active", "low_stock_threshold"]).await.map(|_| ())
+        }
         Step::Wait => {
             shop.clock.advance(Duration::from_secs(400));
             sweep(&shop.db).await.map(|_| ()).map_err(Fault::from)

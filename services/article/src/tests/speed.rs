@@ -121,58 +121,73 @@ async fn median(shop: &Shop, caller: &Caller, request: &ListArticlesRequest) -> 
 async fn figures_of_lists_among_few_and_many_articles() {
     let request = || ListArticlesRequest { page_size: 50, ..Default::default() };
     let by = |order_by: &str| ListArticlesRequest { order_by: order_by.into(), ..request() };
-    let cases: [(&str, Caller, ListArticlesRequest); 14] = [
-        ("public, oldest first", Caller::Anonymous, request()),
-        ("public, by name", Caller::Anonymous, by("name")),
-        ("public, by price, dearest first", Caller::Anonymous, by("price desc")),
+    let named = |query: &str| ListArticlesRequest { query: query.into(), ..by("name") };
+    let priced =
+        ListArticlesRequest { min_price: price("100.00 EUR"), max_price: price("199.00 EUR"), ..request() };
+    let public = || Caller::Anonymous;
+    let cases: [(&str, Caller, ListArticlesRequest); 21] = [
+        ("public, oldest first", public(), request()),
+        ("public, by name", public(), by("name")),
+        ("public, by price, dearest first", public(), by("price desc")),
         ("staff, by name", staff(), by("name")),
+        ("in stock, nearly all", public(), ListArticlesRequest { in_stock: Some(true), ..by("name") }),
+        ("out of stock, 60", staff(), ListArticlesRequest { in_stock: Some(false), ..by("price") }),
+        ("low stock, 120", staff(), ListArticlesRequest { low_stock: Some(true), ..by("name") }),
+        ("inactive, 60", staff(), ListArticlesRequest { active: Some(false), ..by("name") }),
+        ("category, 60", public(), ListArticlesRequest { category: "small".into(), ..by("name") }),
+        ("category, nearly all", public(), ListArticlesRequest { category: "large".into(), ..by("name") }),
         (
-            "in stock, nearly all",
-            Caller::Anonymous,
-            ListArticlesRequest { in_stock: Some(true), ..by("name") },
+            "a tenth of the prices, by price",
+            public(),
+            ListArticlesRequest { order_by: "price".into(), ..priced.clone() },
+        ),
+        ("a tenth of the prices, oldest first", public(), priced.clone()),
+        (
+            "a tenth of the prices, by name",
+            public(),
+            ListArticlesRequest { order_by: "name".into(), ..priced },
         ),
         (
-            "out of stock, one in a thousand",
-            staff(),
-            ListArticlesRequest { in_stock: Some(false), ..by("price") },
+            "60 in a range of prices, by name",
+            public(),
+            ListArticlesRequest { min_price: price("5000.00 EUR"), ..by("name") },
         ),
+        ("a word of all", public(), named("common")),
+        ("a word of one", public(), named("w000007")),
+        ("a word of a third", public(), named("thirds")),
+        ("a word of 60", public(), named("few")),
+        ("a word of a tenth", public(), named("last")),
         (
-            "low stock, one in a thousand",
-            staff(),
-            ListArticlesRequest { low_stock: Some(true), ..by("name") },
+            "a word of a tenth, all late, oldest first",
+            public(),
+            ListArticlesRequest { query: "last".into(), ..request() },
         ),
-        ("inactive, one in a thousand", staff(), ListArticlesRequest { active: Some(false), ..by("name") }),
-        ("category", Caller::Anonymous, ListArticlesRequest { category: "c7".into(), ..by("name") }),
-        (
-            "a range of prices, by name",
-            Caller::Anonymous,
-            ListArticlesRequest {
-                min_price: price("990.00 EUR"),
-                max_price: price("999.00 EUR"),
-                ..by("name")
-            },
-        ),
-        ("a word of all", Caller::Anonymous, ListArticlesRequest { query: "common".into(), ..by("name") }),
-        ("a word of one", Caller::Anonymous, ListArticlesRequest { query: "w000007".into(), ..by("name") }),
-        (
-            "a word of some at the end",
-            Caller::Anonymous,
-            ListArticlesRequest { query: "last".into(), ..by("name") },
-        ),
-        ("two words", Caller::Anonymous, ListArticlesRequest { query: "common thir".into(), ..by("price") }),
+        ("two words", public(), ListArticlesRequest { order_by: "price".into(), ..named("common thir") }),
     ];
     let mut figures = Vec::new();
     for count in [1_000, 100_000] {
         let shop = Shop::open().await;
         let begun = Instant::now();
         fill(&shop, count, |number, row| {
-            let third = if number % 3 == 0 { " thirds" } else { "" };
-            let last = if number >= count - count / 20 { " last" } else { "" };
-            row.name = Some(format!("{number:06} common w{number:06}{third}{last}"));
-            row.price = price(&format!("{}.00 EUR", number % 1_000));
-            row.category = Some(format!("C{}", number % 100));
-            row.active = Some(number % 1_000 != 999);
-            row.received = if number % 1_000 == 3 { 0 } else { 5 };
+            let (third, tenth) = (number % 3 == 0, number >= count - count / 10);
+            // As many as 60 of all, wherever.
+            let few = |place: usize| number % (count / 60) == place && number / (count / 60) < 60;
+            let mut name = format!("{:06} common w{number:06}", number * 7_919 % count);
+            for (has, word) in [(third, " thirds"), (tenth, " last"), (few(5), " few")] {
+                name += if has { word } else { "" };
+            }
+            row.name = Some(name);
+            let amount = if few(6) { 5_000 + number } else { number * 101 % 1_000 };
+            row.price = price(&format!("{amount}.00 EUR"));
+            row.category = Some(if few(7) { "Small" } else { "Large" }.into());
+            row.active = Some(!few(8));
+            row.received = if few(3) {
+                0
+            } else if few(4) {
+                1
+            } else {
+                5
+            };
         })
         .await;
         let rate = count as f64 / begun.elapsed().as_secs_f64();
@@ -180,7 +195,7 @@ async fn figures_of_lists_among_few_and_many_articles() {
         let mut these = Vec::new();
         for (name, caller, request) in &cases {
             these.push(median(&shop, caller, request).await);
-            eprintln!("{count:>7}  {name:<34} {:>8.2} ms", these[these.len() - 1]);
+            eprintln!("{count:>7}  {name:<42} {:>8.2} ms", these[these.len() - 1]);
         }
         shop.db.read().execute_unprepared("UPDATE stock SET free = 0").await.unwrap();
         let none = ListArticlesRequest { in_stock: Some(true), ..by("name") };
@@ -189,6 +204,6 @@ async fn figures_of_lists_among_few_and_many_articles() {
     }
     for (place, (name, ..)) in cases.iter().enumerate() {
         let (few, many) = (figures[0][place], figures[1][place]);
-        eprintln!("{name:<34} {few:>8.2} ms {many:>8.2} ms {:>6.2}", many / few);
+        eprintln!("{name:<42} {few:>8.2} ms {many:>8.2} ms {:>6.2}", many / few);
     }
 }

@@ -92,6 +92,12 @@ pub fn lines(lines: &[(&Article, i64)]) -> Vec<ReservationLine> {
 
 impl Shop {
     pub async fn open() -> Self {
+        let shop = Self::without_tables().await;
+        shop.db.migrate::<Migrator>().await.unwrap();
+        shop
+    }
+
+    pub async fn without_tables() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let servers = ["FEIRA_TEST_POSTGRES", "FEIRA_TEST_MYSQL"];
         let url = match servers.into_iter().find_map(std::env::var_os) {
@@ -114,7 +120,6 @@ impl Shop {
             fingerprint_key: [7; 32],
         };
         let db = Db::open(options).await.unwrap();
-        db.migrate::<Migrator>().await.unwrap();
         let (articles, stock) =
             (Articles::new(db.clone(), Tasks::default(), IMAGE_LIMIT), Stocks::new(db.clone()));
         Self { db, clock, articles, stock, _folder: folder }

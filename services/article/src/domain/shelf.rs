@@ -1,0 +1,84 @@
+//! Shelves: what changes of an article and what lists ask for, as one small number that indexes begin with.
+
+use super::listing::{Filter, Sight};
+
+/// Where an article stands. The numbers are the database's: 0 is deleted; 1 to 3 are inactive, 4 to 6 active,
+/// each out of stock, low, and in plenty.
+pub type Shelf = i16;
+
+pub const DELETED: Shelf = 0;
+
+const INACTIVE: [Shelf; 3] = [1, 2, 3];
+const ACTIVE: [Shelf; 3] = [4, 5, 6];
+
+/// Where an article stands that is not deleted.
+pub fn shelf(active: bool, free: i64, low_stock_threshold: i64) -> Shelf {
+    let stocked = match free {
+        0 => 0,
+        free if free <= low_stock_threshold => 1,
+        _ => 2,
+    };
+    if active { ACTIVE[stocked] } else { INACTIVE[stocked] }
+}
+
+/// Where what a filter finds may stand, if only its words, category and prices fit.
+pub fn shelves(filter: &Filter) -> Vec<Shelf> {
+    let active = filter.active.is_none_or(|wanted| wanted);
+    // Only active articles count as low; what is not low may be inactive, too.
+    let inactive =
+        filter.sight != Sight::Public && filter.active != Some(true) && filter.low_stock != Some(true);
+    let halves = [(inactive, INACTIVE), (active, ACTIVE)];
+    let stocked = |place: &usize| {
+        filter.in_stock.is_none_or(|wanted| wanted == (*place > 0))
+            && filter.low_stock.is_none_or(|wanted| wanted == (*place < 2))
+    };
+    let wanted = halves.into_iter().filter(|(wanted, _)| *wanted);
+    wanted.flat_map(|(_, half)| (0..3).filter(stocked).map(move |place| half[place])).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filter_finds_the_shelves_of_the_articles_that_it_means() {
+        let asked = [None, Some(true), Some(false)];
+        let articles = [false, true].into_iter().flat_map(|active| {
+            (0..4).flat_map(move |free| (0..4).map(move |threshold| (active, free, threshold)))
+        });
+        for sight in [Sight::Public, Sight::Staff, Sight::Mesh] {
+            for (in_stock, active, low_stock) in asked
+                .into_iter()
+                .flat_map(|one| asked.into_iter().flat_map(move |two| asked.map(|three| (one, two, three))))
+            {
+                let filter = Filter {
+                    sight,
+                    words: None,
+                    category: String::new(),
+                    min_price: None,
+                    max_price: None,
+                    in_stock,
+                    active,
+                    low_stock,
+                };
+                let found = shelves(&filter);
+                assert!(!found.contains(&DELETED));
+                for (is_active, free, threshold) in articles.clone() {
+                    let wanted = (sight != Sight::Public || is_active)
+                        && in_stock.is_none_or(|wanted| wanted == (free > 0))
+                        && active.is_none_or(|wanted| wanted == is_active)
+                        && low_stock.is_none_or(|wanted| match wanted {
+                            true => is_active && free <= threshold,
+                            false => free > threshold,
+                        });
+                    let article = (is_active, free, threshold);
+                    assert_eq!(
+                        found.contains(&shelf(is_active, free, threshold)),
+                        wanted,
+                        "{article:?} {filter:?}"
+                    );
+                }
+            }
+        }
+    }
+}
