@@ -37,6 +37,7 @@ pub fn write(pool: &DescriptorPool, methods: &Methods, source: &mut String) -> R
         }
         write_rules(&request.message, update.as_ref(), &mut patterns, &mut body)?;
         let name = names::message(&request.message);
+        let check = if request.row { "Ok(())" } else { "all(self)" };
         let _ = write!(
             body,
             "
@@ -44,7 +45,7 @@ impl Check for {name} {{
     const REQUEST: bool = true;
 
     fn check(&self) -> Result<(), Violations> {{
-        all(self)
+        {check}
     }}
 }}
 "

@@ -20,6 +20,9 @@ pub struct Request {
     pub bound: BTreeSet<String>,
     /// The fields that are some method's HTTP body.
     pub bodies: BTreeSet<String>,
+    /// Whether it is a row of a stream whose method is told of rows that cannot be read: a bad one is that row's
+    /// failure, not the stream's, so the method checks them.
+    pub row: bool,
 }
 
 /// Reads every method in the pool.
@@ -54,14 +57,17 @@ impl Methods {
         let bound = bindings.iter().map(path_variables).reduce(|one, other| &one & &other);
         let bodies = bindings.iter().map(|rule| text(rule, "body"));
         let bodies = bodies.filter(|body| !body.is_empty() && body != "*").collect::<BTreeSet<_>>();
+        let row = option(method, "feira.http.v1.rest").is_some_and(|rest| !text(&rest, "bad_line_field").is_empty());
 
         match self.requests.get_mut(message.full_name()) {
             Some(request) => {
                 request.bound = &request.bound & &bound.unwrap_or_default();
                 request.bodies.extend(bodies);
+                request.row &= row;
             }
             None => {
-                let request = Request { message: message.clone(), bound: bound.unwrap_or_default(), bodies };
+                let bound = bound.unwrap_or_default();
+                let request = Request { message: message.clone(), bound, bodies, row };
                 self.requests.insert(message.full_name().to_owned(), request);
             }
         }
@@ -70,18 +76,21 @@ impl Methods {
 
 /// A method's `google.api.http` rule and its additional bindings.
 fn bindings(method: &MethodDescriptor) -> Vec<DynamicMessage> {
-    let options = method.options();
-    let rule = options.extensions().find_map(|(extension, value)| match value {
-        Value::Message(rule) if extension.full_name() == "google.api.http" => Some(rule.clone()),
-        _ => None,
-    });
-    let Some(rule) = rule else {
+    let Some(rule) = option(method, "google.api.http") else {
         return Vec::new();
     };
     let more = rule.get_field_by_name("additional_bindings").map(|more| more.into_owned());
     let more = more.as_ref().and_then(Value::as_list).unwrap_or_default();
     let more = more.iter().filter_map(Value::as_message).cloned().collect::<Vec<_>>();
     [vec![rule], more].concat()
+}
+
+/// What an option of a method says.
+fn option(method: &MethodDescriptor, name: &str) -> Option<DynamicMessage> {
+    method.options().extensions().find_map(|(extension, value)| match value {
+        Value::Message(said) if extension.full_name() == name => Some(said.clone()),
+        _ => None,
+    })
 }
 
 /// The variables of a binding's path: `user.id` of `/v1/users/{user.id}`.

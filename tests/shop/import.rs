@@ -91,16 +91,23 @@ async fn a_bad_row_is_told_and_harms_no_other(setup: Setup) {
         ImportArticlesRequest { price: Some(eur(-1)), ..row(3) },
         ImportArticlesRequest { code: "NEW".into(), ..Default::default() },
         row(5),
+        // What ends any other call is a row's failure here.
+        ImportArticlesRequest { name: Some("a\0b".into()), ..row(6) },
     ];
     let answer = staff.import_articles(rows).await.unwrap().body;
-    assert_eq!(counts(&answer), [2, 0, 0, 3]);
+    assert_eq!(counts(&answer), [2, 0, 0, 4]);
     let told = answer.errors.iter().map(|error| {
         let fields: Vec<_> = error.violations.iter().map(|violation| violation.field.as_str()).collect();
         (error.row, error.code.as_str(), fields)
     });
     let fields = vec!["code", "tax_rate_basis_points"];
     assert!(
-        told.eq([(2, "a b", fields), (3, "R-0003", vec!["price"]), (4, "NEW", vec!["name"])]),
+        told.eq([
+            (2, "a b", fields),
+            (3, "R-0003", vec!["price"]),
+            (4, "NEW", vec!["name"]),
+            (6, "R-0006", vec!["name"])
+        ]),
         "{answer:?}"
     );
     // The text is that of any other request.

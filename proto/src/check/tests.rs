@@ -143,6 +143,12 @@ fn what_a_service_decides_is_not_checked() {
 }
 
 #[test]
+fn a_row_of_an_import_is_checked_by_who_tells_of_rows() {
+    let row = article::ImportArticlesRequest { code: "\0".into(), ..Default::default() };
+    assert_eq!(places(&row), [""; 0]);
+}
+
+#[test]
 fn a_string_with_nul_is_refused_also_where_nothing_else_is_asked_of_it() {
     let request = article::ListArticlesRequest { page_token: "a\0".into(), ..Default::default() };
     assert_eq!(wrong(&request), ["page_token: must not contain the character U+0000"]);
