@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { PASSWORD, adminToken, api, article, open, settled, shopper, signIn } from './support.mjs';
+import { PASSWORD, adminToken, api, article, open, shopper, signIn } from './support.mjs';
 
 /** Makes a user's access tokens stop working; refreshing gives new ones. */
 const outdate = async ({ id }) =>

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
 
-import { ADDRESS, PASSWORD, adminToken, api, article, name, open, settled, shopper, signIn, tokenOf } from './support.mjs';
+import { ADDRESS, PASSWORD, PHONE, adminToken, api, article, name, open, settled, shopper, signIn, tokenOf } from './support.mjs';
 
 const { FEIRA_ADMIN_PASSWORD } = process.env;
 const asAdmin = (page) => signIn(page, 'admin', FEIRA_ADMIN_PASSWORD);

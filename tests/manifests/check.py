@@ -268,19 +268,23 @@ def check_hardening(overlay, binary):
             assert re.search(r":[\w.-]+$", container["image"]) and not container["image"].endswith(":latest")
 
 
-def main(binary, folder):
-    checks = [check for name, check in globals().items() if name.startswith("check_")]
+def run(names, things, binary):
+    """Runs the checks that a module defines on each named thing; its exit code."""
+    checks = [it for name, it in names.items() if name.startswith("check_")]
     failed = 0
-    for overlay in ["development", "production", "everything"]:
-        objects = Overlay(os.path.join(folder, f"{overlay}.yaml"))
-        for check in checks:
-            try:
-                check(objects, binary)
-            except AssertionError as error:
-                failed += 1
-                print(f"{overlay}: {check.__name__} FAILED: {error}\n  {' '.join(check.__doc__.split())}")
-    print(f"{len(checks)} checks of 3 overlays, {failed} failed")
+    for (name, thing), it in itertools.product(things.items(), checks):
+        try:
+            it(thing, binary)
+        except AssertionError as error:
+            failed += 1
+            print(f"{name}: {it.__name__} FAILED: {error}\n  {' '.join(it.__doc__.split())}")
+    print(f"{len(checks)} checks of {', '.join(things)}; {failed} failed")
     return 1 if failed else 0
+
+
+def main(binary, folder):
+    overlays = {name: Overlay(os.path.join(folder, f"{name}.yaml")) for name in ["development", "production", "everything"]}
+    return run(globals(), overlays, binary)
 
 
 if __name__ == "__main__":

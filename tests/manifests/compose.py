@@ -102,16 +102,7 @@ def check_secrets(compose, binary):
 def main(binary):
     with open("deploy/compose.yaml", encoding="utf-8") as file:
         compose = yaml.safe_load(file)
-    checks = [it for name, it in globals().items() if name.startswith("check_")]
-    failed = 0
-    for it in checks:
-        try:
-            it(compose, binary)
-        except AssertionError as error:
-            failed += 1
-            print(f"compose: {it.__name__} FAILED: {error}\n  {' '.join(it.__doc__.split())}")
-    print(f"{len(checks)} checks of compose.yaml, {failed} failed")
-    return 1 if failed else 0
+    return check.run(globals(), {"compose.yaml": compose}, binary)
 
 
 if __name__ == "__main__":

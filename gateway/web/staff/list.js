@@ -3,9 +3,9 @@
 import { call } from '../api.js';
 import { renameTo } from '../router.js';
 import { empty, skeleton } from '../states.js';
-import { showErrors, submit, valuesOf } from '../ui.js';
+import { field, showErrors, submit, valuesOf } from '../ui.js';
 import { html, nothing } from '../vendor/lit-html.js';
-import { frame, heading, table } from './common.js';
+import { amountOf, amountQuery, frame, heading, table } from './common.js';
 
 const PAGE_SIZE = 25;
 /** Pages that are read again one after the other where an address names a later one. */
@@ -120,10 +120,24 @@ const pager = (page, more, address) =>
         </nav>
       `;
 
-/** Further filters behind a button; open where one of them is set. */
-export const further = (values, names, inputs) => html`
-  <details class="further" ?open=${names.some((name) => values[name])}>
+/** Filters by customer and amount, behind a button; open where one of them is set. */
+export const further = (values, amount) => html`
+  <details class="further" ?open=${values.customer || values.min || values.max}>
     <summary>More filters</summary>
-    <div class="further-fields">${inputs}</div>
+    <div class="further-fields">
+      ${field({ name: 'customer', label: 'Customer', value: values.customer, maxlength: 254, autocapitalize: 'none', spellcheck: 'false' })}
+      ${field({ name: 'min', label: `${amount} from`, value: values.min, inputmode: 'decimal' })}
+      ${field({ name: 'max', label: `${amount} to`, value: values.max, inputmode: 'decimal' })}
+      ${field({ name: 'currency', label: 'in', value: values.currency || 'EUR', pattern: '[A-Z]{3}', title: 'three capitals, such as EUR', maxlength: 3 })}
+    </div>
   </details>
 `;
+
+/** The names of those filters. */
+export const FURTHER = ['customer', 'min', 'max', 'currency'];
+
+/** What the filter by amount is to the API: `min…` and `max…` of `amount`. */
+export const amountsOf = ({ min, max, currency }, amount) => ({
+  ...amountQuery(`min${amount}`, amountOf(min, currency || 'EUR', 'min')),
+  ...amountQuery(`max${amount}`, amountOf(max, currency || 'EUR', 'max')),
+});

@@ -4,8 +4,8 @@ import { formatMoney } from '../money.js';
 import { stateBadge, stateName } from '../shop/parts.js';
 import { day, field, press, shortId, toast } from '../ui.js';
 import { html } from '../vendor/lit-html.js';
-import { amountOf, amountQuery, download, today, userIdOf } from './common.js';
-import { further, listPage } from './list.js';
+import { download, today, userIdOf } from './common.js';
+import { FURTHER, amountsOf, further, listPage } from './list.js';
 
 const STATES = ['OPEN', 'CHECKING_OUT', 'AWAITING_PAYMENT', 'PAID', 'SHIPPED', 'DELIVERED', 'CANCELLED', 'EXPIRED'];
 const STATE_OPTIONS = [
@@ -32,16 +32,7 @@ const form = (values) => html`
   ${field({ name: 'state', label: 'State', value: values.state, options: STATE_OPTIONS })}
   ${field({ name: 'from', label: 'Placed from', type: 'date', value: values.from })}
   ${field({ name: 'to', label: 'to', type: 'date', value: values.to })}
-  ${further(
-    values,
-    ['customer', 'min', 'max'],
-    html`
-      ${field({ name: 'customer', label: 'Customer', value: values.customer, maxlength: 254, autocapitalize: 'none', spellcheck: 'false' })}
-      ${field({ name: 'min', label: 'Total from', value: values.min, inputmode: 'decimal' })}
-      ${field({ name: 'max', label: 'Total to', value: values.max, inputmode: 'decimal' })}
-      ${field({ name: 'currency', label: 'in', value: values.currency || 'EUR', pattern: '[A-Z]{3}', title: 'three capitals, such as EUR', maxlength: 3 })}
-    `,
-  )}
+  ${further(values, 'Total')}
 `;
 
 /** An order's articles in a few words. */
@@ -73,17 +64,10 @@ export default function page(view) {
     title: 'Orders',
     path: '/v1/orders',
     plural: 'orders',
-    filters: ['state', 'from', 'to', 'customer', 'min', 'max', 'currency'],
+    filters: ['state', 'from', 'to', ...FURTHER],
     form,
     columns,
-    query: async (values, signal) => {
-      const currency = values.currency || 'EUR';
-      return {
-        ...amountQuery('minTotal', amountOf(values.min, currency, 'min')),
-        ...amountQuery('maxTotal', amountOf(values.max, currency, 'max')),
-        ...(await filterOf(values, signal)),
-      };
-    },
+    query: async (values, signal) => ({ ...amountsOf(values, 'Total'), ...(await filterOf(values, signal)) }),
     none: () => ({ title: 'No such orders', text: 'Take a filter away to see more.' }),
     tools: (values) => html`<button class="plain" @click=${save(values)}>Export</button>`,
   });

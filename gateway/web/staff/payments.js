@@ -3,8 +3,8 @@
 import { formatMoney, sign } from '../money.js';
 import { day, field, shortId } from '../ui.js';
 import { html, nothing } from '../vendor/lit-html.js';
-import { amountOf, amountQuery, userIdOf } from './common.js';
-import { further, listPage } from './list.js';
+import { userIdOf } from './common.js';
+import { FURTHER, amountsOf, further, listPage } from './list.js';
 import { PAYMENT_STATE_OPTIONS, orderLink, paymentBadge } from './words.js';
 
 const PENDING = [['', 'All'], ['yes', 'Not settled yet'], ['no', 'Settled']];
@@ -13,16 +13,7 @@ const form = (values) => html`
   ${field({ name: 'pending', label: 'Which', value: values.pending, options: PENDING })}
   ${field({ name: 'state', label: 'State', value: values.state, options: [['', 'Any'], ...PAYMENT_STATE_OPTIONS] })}
   ${field({ name: 'type', label: 'Payment type', value: values.type, inputmode: 'numeric', pattern: '[1-9][0-9]{0,8}', title: 'its number', maxlength: 9 })}
-  ${further(
-    values,
-    ['customer', 'min', 'max'],
-    html`
-      ${field({ name: 'customer', label: 'Customer', value: values.customer, maxlength: 254, autocapitalize: 'none', spellcheck: 'false' })}
-      ${field({ name: 'min', label: 'Amount from', value: values.min, inputmode: 'decimal' })}
-      ${field({ name: 'max', label: 'Amount to', value: values.max, inputmode: 'decimal' })}
-      ${field({ name: 'currency', label: 'in', value: values.currency || 'EUR', pattern: '[A-Z]{3}', title: 'three capitals, such as EUR', maxlength: 3 })}
-    `,
-  )}
+  ${further(values, 'Amount')}
 `;
 
 const columns = [
@@ -42,19 +33,15 @@ export default (view) =>
     title: 'Payments',
     path: '/v1/payments',
     plural: 'payments',
-    filters: ['pending', 'state', 'type', 'customer', 'min', 'max', 'currency'],
+    filters: ['pending', 'state', 'type', ...FURTHER],
     form,
     columns,
-    query: async (values, signal) => {
-      const currency = values.currency || 'EUR';
-      return {
-        ...amountQuery('minAmount', amountOf(values.min, currency, 'min')),
-        ...amountQuery('maxAmount', amountOf(values.max, currency, 'max')),
-        pending: { yes: true, no: false }[values.pending],
-        state: values.state,
-        paymentType: values.type,
-        userId: await userIdOf(values.customer, 'customer', signal),
-      };
-    },
+    query: async (values, signal) => ({
+      ...amountsOf(values, 'Amount'),
+      pending: { yes: true, no: false }[values.pending],
+      state: values.state,
+      paymentType: values.type,
+      userId: await userIdOf(values.customer, 'customer', signal),
+    }),
     none: () => ({ title: 'No such payments', text: 'Take a filter away to see more.' }),
   });
