@@ -11,13 +11,15 @@ use kit::id::ArticleId;
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, DatabaseBackend, DbErr, JoinType, QueryFilter, QueryOrder,
     QuerySelect, SelectTwo,
-    sea_query::{Expr, ExprTrait, Func, Order as Direction, Query, SelectStatement, UnionType},
+    sea_query::{
+        Expr, ExprTrait, Func, Order as Direction, Query, SelectStatement, SubQueryStatement, UnionType,
+    },
 };
 
 use super::{
     articles::{joined, with_stock},
     table::{article, stock},
-    words::{Candidates, candidates, has_word, having},
+    words::{FEW, Word, has_word, having, rarest_first},
 };
 use crate::{
     domain::{
@@ -33,6 +35,8 @@ mod tests;
 
 /// How many rows a scan looks ahead for what is rare.
 const AHEAD: u64 = 2_000;
+/// As many articles of a range of prices as are sorted without a look for them on the way.
+const FEW_PRICES: u64 = 500;
 
 /// What the key of a row is called within a query.
 const KEY: &str = "sort_key";
@@ -45,25 +49,28 @@ pub async fn page(
     after: Option<&Cursor>,
     limit: u64,
 ) -> Result<Vec<(Cursor, Article)>, Error> {
-    let shelves = shelves(filter);
+    let (shelves, backend) = (shelves(filter), db.get_database_backend());
+    let Some(words) = words(db, filter).await? else { return Ok(Vec::new()) };
     if shelves.is_empty() {
         return Ok(Vec::new());
     }
-    let Some(fit) = fit(db, filter, order.0).await? else { return Ok(Vec::new()) };
-    let list = List { backend: db.get_database_backend(), filter, order, shelves, after };
-    let Some(rare) = fit.rare else { return list.read(db, list.along(fit.all, limit, 0)).await };
-    if !fit.few {
+    let list = List { backend, filter, order, shelves, words, after };
+    let priced = filter.min_price.is_some() || filter.max_price.is_some();
+    if list.words.is_empty() && (!priced || order.0 == Order::Price) {
+        return list.read(db, list.along(prices(filter, visible), limit, 0)).await;
+    }
+    if !list.is_few(db).await? {
+        let met = list.met();
         let Some(horizon) = list.horizon(db).await? else {
-            return list.read(db, list.along(fit.all, limit, 0)).await;
+            return list.read(db, list.along(met, limit, 0)).await;
         };
-        let (order_by, descending) = order;
-        let within = beyond(list.backend, visible, (order_by, !descending), &horizon);
-        let near = list.read(db, list.along(fit.all.clone().add(within), limit, 0)).await?;
+        let within = beyond(backend, visible, (order.0, !order.1), &horizon);
+        let near = list.read(db, list.along(met.add(within), limit, 0)).await?;
         if near.len() as u64 == limit {
             return Ok(near);
         }
     }
-    list.read(db, list.sorted(rare.add(fit.all), limit)).await
+    list.read(db, list.sorted(limit)).await
 }
 
 /// Up to `limit` articles after one, by their ids: in the order in which they were created, which no change
@@ -74,11 +81,17 @@ pub async fn by_id(
     after: Option<ArticleId>,
     limit: u64,
 ) -> Result<Vec<Article>, Error> {
-    let Some(fit) = fit(db, filter, Order::CreateTime).await? else { return Ok(Vec::new()) };
+    let Some(words) = words(db, filter).await? else { return Ok(Vec::new()) };
+    let few = words.first().filter(|rarest| rarest.found <= FEW);
     let rows = with_stock()
-        .filter(fit.all.add(hidden(article::Column::Shelf).is_in(shelves(filter))))
+        .filter(prices(filter, hidden).add(hidden(article::Column::Shelf).is_in(shelves(filter))))
         .filter(Condition::all().add_option(in_category(filter)))
-        .filter(Condition::all().add_option(after.map(|after| article::Column::Id.gt(after))))
+        .filter(have(&words))
+        .filter(
+            Condition::all()
+                .add_option(few.map(|rarest| article::Column::Id.in_subquery(having(rarest.beginning))))
+                .add_option(after.map(|after| article::Column::Id.gt(after))),
+        )
         .order_by_asc(article::Column::Id)
         .limit(limit)
         .all(db)
@@ -92,6 +105,8 @@ struct List<'a> {
     filter: &'a Filter,
     order: (Order, bool),
     shelves: Vec<Shelf>,
+    /// The rarest first.
+    words: Vec<Word<'a>>,
     after: Option<&'a Cursor>,
 }
 
@@ -119,11 +134,59 @@ impl List<'_> {
         self.cut(&mut merged, limit).to_owned()
     }
 
-    /// Keys and ids of all rows of these, sorted.
-    fn sorted(&self, all: Condition, limit: u64) -> SelectStatement {
+    /// Whether what is looked for is rare.
+    async fn is_few(&self, db: &impl ConnectionTrait) -> Result<bool, DbErr> {
+        if let Some(rarest) = self.words.first() {
+            return Ok(rarest.found <= FEW);
+        }
+        let mut more = self.priced(|_| Expr::val(1));
+        Ok(db.query_one(more.offset(FEW_PRICES).limit(1)).await?.is_none())
+    }
+
+    /// The rows in the range of prices.
+    fn priced(&self, column: fn(article::Column) -> Expr) -> SelectStatement {
+        let mut rows = self.rows(column);
+        rows.and_where(article::Column::Shelf.is_in(self.shelves.clone()))
+            .cond_where(prices(self.filter, visible));
+        rows
+    }
+
+    /// What is looked for on the way along another index.
+    fn met(&self) -> Condition {
+        prices(self.filter, hidden).add(have(&self.words))
+    }
+
+    /// Keys and ids of all that fit, by the rarest word or by price, sorted.
+    fn sorted(&self, limit: u64) -> SelectStatement {
         let after = self.after.map(|after| beyond(self.backend, hidden, self.order, after));
-        let mut rows = self.rows(hidden);
-        rows.cond_where(all.add_option(after).add_option(in_category(self.filter)));
+        let all = Condition::all().add_option(after).add_option(in_category(self.filter));
+        let mut rows = match self.words.split_first() {
+            None => self.priced(hidden).cond_where(all).to_owned(),
+            Some((rarest, others)) => {
+                // A subquery for each: planners would rather read all articles than look up a few thousand.
+                const WITH: &str = "with_word";
+                let mut key_of = Query::select();
+                key_of
+                    .expr(visible(key(self.order.0)))
+                    .from(article::Entity)
+                    .and_where(visible(article::Column::Id).equals((WITH, "article_id")))
+                    .and_where(hidden(article::Column::Shelf).is_in(self.shelves.clone()))
+                    .cond_where(prices(self.filter, hidden).add(have(others)).add(all));
+                let looked_up = Query::select()
+                    .expr_as(Expr::from(SubQueryStatement::from(key_of)), KEY)
+                    .expr_as(Expr::col((WITH, "article_id")), "id")
+                    .from_subquery(having(rarest.beginning), WITH)
+                    // All; but so that what is looked up once is not looked up again to be compared.
+                    .limit(i64::MAX as u64)
+                    .to_owned();
+                let there = Expr::col(KEY).is_not_null();
+                Query::select()
+                    .columns([KEY, "id"])
+                    .from_subquery(looked_up, "found")
+                    .and_where(there)
+                    .to_owned()
+            }
+        };
         self.cut(&mut rows, limit).to_owned()
     }
 
@@ -226,41 +289,17 @@ fn cursor(order: Order, row: &article::Model) -> Cursor {
     Cursor { key, id: row.id }
 }
 
-/// What a filter asks for, shelves and category aside.
-struct Fit {
-    all: Condition,
-    /// Where that may be rare: what leads to it by an index of its own.
-    rare: Option<Condition>,
-    /// Whether it is rare for sure.
-    few: bool,
+/// The words that a filter asks for, the rarest first; `None` where nothing can be found.
+async fn words<'a>(db: &impl ConnectionTrait, filter: &'a Filter) -> Result<Option<Vec<Word<'a>>>, DbErr> {
+    let Some(words) = &filter.words else { return Ok(Some(Vec::new())) };
+    let words = rarest_first(db, words).await?;
+    Ok(words.first().is_some_and(|rarest| rarest.found > 0).then_some(words))
 }
 
-/// What a filter asks for, in lists of this order; `None` where nothing can be found.
-async fn fit(db: &impl ConnectionTrait, filter: &Filter, order: Order) -> Result<Option<Fit>, DbErr> {
-    let Some(words) = &filter.words else {
-        let priced = filter.min_price.is_some() || filter.max_price.is_some();
-        if !priced || order == Order::Price {
-            return Ok(Some(Fit { all: prices(filter, visible), rare: None, few: false }));
-        }
-        let rare = prices(filter, visible).add(article::Column::Shelf.is_in(shelves(filter)));
-        return Ok(Some(Fit { all: prices(filter, hidden), rare: Some(rare), few: false }));
-    };
-    let mut all = prices(filter, hidden);
-    let stands = Condition::all().add(hidden(article::Column::Shelf).is_in(shelves(filter)));
-    Ok(match candidates(db, words).await? {
-        Candidates::Few(ids) if ids.is_empty() => None,
-        Candidates::Few(ids) => {
-            all = all.add(article::Column::Id.is_in(ids));
-            Some(Fit { all, rare: Some(stands), few: true })
-        }
-        Candidates::Many(rarest) => {
-            for word in words {
-                all = all.add(has_word((article::Entity, article::Column::Id), word));
-            }
-            let rare = stands.add(article::Column::Id.in_subquery(having(&rarest)));
-            Some(Fit { all, rare: Some(rare), few: false })
-        }
-    })
+/// Whether an article has all these words.
+fn have(words: &[Word]) -> Condition {
+    let has = |word: &Word| has_word((article::Entity, article::Column::Id), word.beginning);
+    words.iter().map(has).fold(Condition::all(), Condition::add)
 }
 
 fn in_category(filter: &Filter) -> Option<Expr> {

@@ -1,77 +1,61 @@
 //! Search by words: the articles with words of these beginnings.
 
-use kit::id::ArticleId;
 use sea_orm::{
-    Condition, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QuerySelect,
+    Condition, ConnectionTrait, DbErr,
     sea_query::{Expr, ExprTrait, IntoIden, Query, SelectStatement, UnionType},
 };
 
 use super::table::word;
 
-/// As many hits as are looked up and sorted rather than met on the way along an index.
-const FEW: u64 = 2_000;
 /// How far the articles with one word are counted, to begin with the rarest.
 const COUNTED: u64 = 10_000;
 
-/// The articles with some words.
-pub enum Candidates {
-    /// These and no others have all the words.
-    Few(Vec<ArticleId>),
-    /// More than [`FEW`] words of articles have this beginning, the rarest.
-    Many(String),
+/// As many hits as are looked up and sorted rather than met on the way along an index.
+pub const FEW: u64 = 2_000;
+
+/// A beginning of words.
+#[derive(Debug, Clone, Copy)]
+pub struct Word<'a> {
+    pub beginning: &'a str,
+    /// How many words of articles begin so, as far as they are counted: beyond [`FEW`].
+    pub found: u64,
 }
 
-/// Looks which articles have words of all these beginnings, if they are few.
-pub async fn candidates(db: &impl ConnectionTrait, words: &[String]) -> Result<Candidates, DbErr> {
-    let words = rarest_first(db, words).await?;
-    let Some((rarest, others)) = words.split_first() else { return Ok(Candidates::Few(Vec::new())) };
-    // Not DISTINCT: for that, PostgreSQL reads all rows before it gives any.
-    let mut found =
-        word::Entity::find().select_only().column(word::Column::ArticleId).filter(begins_with(rarest));
-    for other in others {
-        found = found.filter(has_word((word::Entity, word::Column::ArticleId), other));
+/// The words of a search, the rarest first.
+pub async fn rarest_first<'a>(
+    db: &impl ConnectionTrait,
+    words: &'a [String],
+) -> Result<Vec<Word<'a>>, DbErr> {
+    let most = if words.len() > 1 { COUNTED } else { FEW + 1 };
+    let count = |(place, beginning): (usize, &String)| {
+        let rows = Query::select()
+            .expr(Expr::val(1))
+            .from(word::Entity)
+            .cond_where(begins_with(beginning))
+            .limit(most)
+            .to_owned();
+        Query::select()
+            .expr_as(Expr::val(place as i64), "place")
+            .expr_as(Expr::cust("COUNT(*)"), "rows_found")
+            .from_subquery(rows, "counted")
+            .to_owned()
+    };
+    let mut counts = words.iter().enumerate().map(count);
+    let Some(mut all) = counts.next() else { return Ok(Vec::new()) };
+    all.unions(counts.map(|next| (UnionType::All, next)));
+    let mut counted: Vec<Word> = words.iter().map(|beginning| Word { beginning, found: 0 }).collect();
+    for row in db.query_all(&all).await? {
+        let place: i64 = row.try_get("", "place")?;
+        counted[place as usize].found = row.try_get::<i64>("", "rows_found")? as u64;
     }
-    let mut ids: Vec<ArticleId> = found.limit(FEW + 1).into_tuple().all(db).await?;
-    if ids.len() as u64 > FEW {
-        return Ok(Candidates::Many((*rarest).clone()));
-    }
-    ids.sort_unstable();
-    ids.dedup();
-    Ok(Candidates::Few(ids))
+    counted.sort_by_key(|word| word.found);
+    Ok(counted)
 }
 
-async fn rarest_first<'a>(db: &impl ConnectionTrait, words: &'a [String]) -> Result<Vec<&'a String>, DbErr> {
-    let mut order: Vec<(i64, &String)> = words.iter().map(|word| (0, word)).collect();
-    if words.len() > 1 {
-        let count = |(place, beginning): (usize, &String)| {
-            let rows = Query::select()
-                .expr(Expr::val(1))
-                .from(word::Entity)
-                .cond_where(begins_with(beginning))
-                .limit(COUNTED)
-                .to_owned();
-            Query::select()
-                .expr_as(Expr::val(place as i64), "place")
-                .expr_as(Expr::cust("COUNT(*)"), "rows_found")
-                .from_subquery(rows, "counted")
-                .to_owned()
-        };
-        let mut counts = words.iter().enumerate().map(count);
-        if let Some(mut all) = counts.next() {
-            all.unions(counts.map(|next| (UnionType::All, next)));
-            for row in db.query_all(&all).await? {
-                let place: i64 = row.try_get("", "place")?;
-                order[place as usize].0 = row.try_get("", "rows_found")?;
-            }
-        }
-    }
-    order.sort();
-    Ok(order.into_iter().map(|(_, word)| word).collect())
-}
-
-/// The articles with a word of this beginning.
+/// The articles with a word of this beginning, each once.
 pub fn having(beginning: &str) -> SelectStatement {
     Query::select()
+        .distinct()
         .column(word::Column::ArticleId)
         .from(word::Entity)
         .cond_where(begins_with(beginning))
