@@ -22,6 +22,7 @@ pub mod listen;
 pub mod mesh;
 pub mod migration;
 pub mod money;
+pub mod newest;
 pub mod node;
 pub mod outbox;
 pub mod page;

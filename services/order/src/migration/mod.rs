@@ -6,6 +6,7 @@ mod m000002_orders;
 mod m000003_adjustments;
 mod m000004_purchases;
 mod m000010_mails;
+mod m000011_filters;
 
 /// All migrations, in order.
 pub struct Migrator;
@@ -19,6 +20,7 @@ impl MigratorTrait for Migrator {
             Box::new(m000003_adjustments::Migration),
             Box::new(m000004_purchases::Migration),
             Box::new(m000010_mails::Migration),
+            Box::new(m000011_filters::Migration),
         ]
     }
 }

@@ -6,10 +6,18 @@ use contracts::order::AdjustmentType;
 use kit::{
     Currency, Money, Page, Scope, Time,
     id::{OrderId, UserId},
+    newest::{Newest, hidden},
 };
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, IntoSimpleExpr as _, Iterable, QueryFilter,
+    QueryOrder, QuerySelect,
+    sea_query::{Expr, ExprTrait},
+};
 
-use super::entities::{adjustment, event, line, order};
+use super::entities::{
+    adjustment, event, line,
+    order::{self, Column},
+};
 use crate::{
     domain::{Adjustment, Line, State},
     error::Error,
@@ -126,37 +134,34 @@ pub struct Filter {
 }
 
 impl Filter {
-    fn apply(&self, mut query: sea_orm::Select<order::Entity>) -> sea_orm::Select<order::Entity> {
-        use order::Column;
+    /// What is asked for but for totals and times of placing, hidden from planners: nobody begins with it.
+    fn rest(&self) -> Condition {
+        let mut all = Condition::all();
         if !self.states.is_empty() {
-            query = query.filter(Column::State.is_in(self.states.iter().copied()));
+            all = all.add(hidden(Column::State).is_in(self.states.iter().copied()));
         }
-        if let Some(user) = self.user {
-            query = query.filter(Column::UserId.eq(user));
+        all.add_option(self.user.map(|user| hidden(Column::UserId).eq(user)))
+            .add_option(self.currency.map(|currency| hidden(Column::Currency).eq(currency.code())))
+            .add_option(self.made_until.map(|time| hidden(Column::CreateTime).lte(time)))
+    }
+
+    /// The ranges of totals and times of placing.
+    fn ranges(&self, column: fn(Column) -> Expr) -> Condition {
+        let mut all = Condition::all();
+        if let Some(bound) = self.min_total.or(self.max_total) {
+            all = all.add(column(Column::Currency).eq(bound.currency.code()));
         }
-        if let Some(currency) = self.currency {
-            query = query.filter(Column::Currency.eq(currency.code()));
-        }
-        if let Some(bound) = self.min_total {
-            query = query
-                .filter(Column::Currency.eq(bound.currency.code()))
-                .filter(Column::TotalMinor.gte(bound.minor));
-        }
-        if let Some(bound) = self.max_total {
-            query = query
-                .filter(Column::Currency.eq(bound.currency.code()))
-                .filter(Column::TotalMinor.lte(bound.minor));
-        }
-        if let Some(time) = self.placed_after {
-            query = query.filter(Column::PlaceTime.gte(time));
-        }
-        if let Some(time) = self.placed_before {
-            query = query.filter(Column::PlaceTime.lt(time));
-        }
-        if let Some(time) = self.made_until {
-            query = query.filter(Column::CreateTime.lte(time));
-        }
-        query
+        let total = || column(Column::TotalMinor);
+        let placed = || column(Column::PlaceTime);
+        all.add_option(self.min_total.map(|least| total().gte(least.minor)))
+            .add_option(self.max_total.map(|most| total().lte(most.minor)))
+            .add_option(self.placed_after.map(|time| placed().gte(time)))
+            .add_option(self.placed_before.map(|time| placed().lt(time)))
+    }
+
+    /// All of it, so that only the order's index is left to planners.
+    fn hidden(&self) -> Condition {
+        self.rest().add(self.ranges(hidden))
     }
 }
 
@@ -167,11 +172,24 @@ pub async fn list(
     filter: &Filter,
     page: &Page<OrderId>,
 ) -> Result<Vec<order::Model>, Error> {
-    let mut query = filter.apply(scoped(scope));
-    if let Some(after) = page.after {
-        query = query.filter(order::Column::Id.lt(after));
+    let whose = match scope {
+        Scope::Owner(user) => Some(user),
+        Scope::All => filter.user,
+    };
+    let ranges = filter.ranges(|column| column.into_simple_expr());
+    let mut found = Newest::<order::Entity> {
+        id: Column::Id,
+        along: vec![Condition::all()],
+        fit: filter.hidden(),
+        rare: (whose.is_none() && !ranges.is_empty()).then_some(ranges),
+    };
+    if let Some(user) = whose {
+        found.along = vec![Condition::all().add(Column::UserId.eq(user))];
+    } else if !filter.states.is_empty() {
+        let states = State::iter().filter(|state| filter.states.contains(state));
+        found.along = states.map(|state| Condition::all().add(Column::State.eq(state))).collect();
     }
-    Ok(query.order_by_desc(order::Column::Id).limit(page.limit()).all(db).await?)
+    Ok(found.page(db, page.after.map(Into::into), page.limit()).await?)
 }
 
 /// Everybody's orders after one and up to another (both: without a bound), the oldest first.
@@ -182,7 +200,7 @@ pub async fn between(
     up_to: Option<OrderId>,
     limit: u64,
 ) -> Result<Vec<order::Model>, Error> {
-    let mut query = filter.apply(oldest_first(after));
+    let mut query = oldest_first(after).filter(filter.hidden());
     if let Some(up_to) = up_to {
         query = query.filter(order::Column::Id.lte(up_to));
     }

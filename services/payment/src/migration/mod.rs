@@ -2,6 +2,7 @@
 
 mod by_hand;
 mod events;
+mod filters;
 mod payments;
 mod returns;
 mod simulator;
@@ -21,6 +22,7 @@ impl MigratorTrait for Migrator {
             Box::new(events::Events),
             Box::new(by_hand::ByHand),
             Box::new(returns::Returns),
+            Box::new(filters::Filters),
         ]
     }
 }

@@ -3,8 +3,12 @@
 use kit::{
     Money, Scope,
     id::{OrderId, PaymentId, UserId},
+    newest::{Newest, hidden},
 };
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, IntoSimpleExpr as _, Iterable,
+    sea_query::{Expr, ExprTrait},
+};
 
 use super::{
     Payment,
@@ -34,39 +38,63 @@ pub async fn list(
     after: Option<PaymentId>,
     limit: u64,
 ) -> Result<Vec<Payment>, Error> {
-    let mut rows = Entity::find().order_by_desc(Column::Id).limit(limit);
-    if let Scope::Owner(user) = scope {
-        rows = rows.filter(Column::UserId.eq(user));
+    let whose = match scope {
+        Scope::Owner(user) => Some(user),
+        Scope::All => filter.user,
+    };
+    let states: Vec<State> = State::iter().filter(|state| filter.has(*state)).collect();
+    if states.is_empty() {
+        return Ok(Vec::new());
     }
-    if let Some(after) = after {
-        rows = rows.filter(Column::Id.lt(after));
+    let any_state = states.len() == State::iter().count();
+    let only = |condition: Expr| vec![Condition::all().add(condition)];
+    let (along, may_be_rare) = match (whose, filter.order, filter.payment_type) {
+        (Some(user), ..) => (only(Column::UserId.eq(user)), false),
+        (_, Some(order), _) => (only(Column::OrderId.eq(order)), false),
+        (.., Some(payment_type)) if any_state => (only(Column::PaymentType.eq(payment_type)), true),
+        _ if any_state => (vec![Condition::all()], true),
+        _ => (states.iter().flat_map(|state| only(Column::State.eq(*state))).collect(), true),
+    };
+    let plain = |column: Column| column.into_simple_expr();
+    let ranged = filter.min_amount.is_some() || filter.max_amount.is_some();
+    let rare = match filter.payment_type {
+        _ if !may_be_rare => None,
+        _ if ranged => Some(filter.amounts(plain)),
+        Some(payment_type) if !any_state => Some(Condition::all().add(Column::PaymentType.eq(payment_type))),
+        _ => None,
+    };
+    let found = Newest::<Entity> {
+        id: Column::Id,
+        along,
+        fit: filter.rest(&states).add(filter.amounts(hidden)),
+        rare,
+    };
+    Ok(found.page(db, after.map(Into::into), limit).await?)
+}
+
+impl Filter {
+    fn has(&self, state: State) -> bool {
+        (self.states.is_empty() || self.states.contains(&state))
+            && self.pending.is_none_or(|pending| pending == State::OPEN.contains(&state))
     }
-    if !filter.states.is_empty() {
-        rows = rows.filter(Column::State.is_in(filter.states));
+
+    /// What is asked for but for amounts, hidden from planners.
+    fn rest(&self, states: &[State]) -> Condition {
+        Condition::all()
+            .add(hidden(Column::State).is_in(states.iter().copied()))
+            .add_option(self.user.map(|user| hidden(Column::UserId).eq(user)))
+            .add_option(self.order.map(|order| hidden(Column::OrderId).eq(order)))
+            .add_option(self.payment_type.map(|payment_type| hidden(Column::PaymentType).eq(payment_type)))
     }
-    match filter.pending {
-        Some(true) => rows = rows.filter(Column::State.is_in(State::OPEN)),
-        Some(false) => rows = rows.filter(Column::State.is_not_in(State::OPEN)),
-        None => {}
+
+    /// The range of amounts.
+    fn amounts(&self, column: fn(Column) -> Expr) -> Condition {
+        let amount = || column(Column::AmountMinor);
+        let mut all = Condition::all();
+        if let Some(bound) = self.min_amount.or(self.max_amount) {
+            all = all.add(column(Column::Currency).eq(bound.currency.code()));
+        }
+        all.add_option(self.min_amount.map(|least| amount().gte(least.minor)))
+            .add_option(self.max_amount.map(|most| amount().lte(most.minor)))
     }
-    if let Some(user) = filter.user {
-        rows = rows.filter(Column::UserId.eq(user));
-    }
-    if let Some(order) = filter.order {
-        rows = rows.filter(Column::OrderId.eq(order));
-    }
-    if let Some(payment_type) = filter.payment_type {
-        rows = rows.filter(Column::PaymentType.eq(payment_type));
-    }
-    if let Some(least) = filter.min_amount {
-        rows = rows
-            .filter(Column::Currency.eq(least.currency.code()))
-            .filter(Column::AmountMinor.gte(least.minor));
-    }
-    if let Some(most) = filter.max_amount {
-        rows = rows
-            .filter(Column::Currency.eq(most.currency.code()))
-            .filter(Column::AmountMinor.lte(most.minor));
-    }
-    Ok(rows.all(db).await?)
 }

@@ -6,11 +6,13 @@ use contracts::payment::{
 };
 use kit::{
     Caller,
-    id::{Id, UserId},
+    id::{Id, PaymentId, UserId},
 };
+use sea_orm::EntityTrait;
 use tonic::{Code, Status};
 
 use super::support::*;
+use crate::{domain::State, store::payment};
 
 async fn list(
     shop: &Shop,
@@ -102,4 +104,59 @@ async fn pages_follow_each_other_without_gaps() {
         request.page_token = page.next_page_token;
     }
     assert_eq!(seen, expected);
+}
+
+#[tokio::test]
+async fn what_is_rare_is_found_however_many_newer_payments_there_are() {
+    let shop = Shop::open().await;
+    let rare = || {
+        let mut rare = new("sim_decline");
+        (rare.amount, rare.payment_type) = (Some(eur(9_999)), 2);
+        shop.create(rare)
+    };
+    let rare = [rare().await.unwrap(), rare().await.unwrap()];
+    let like = payment::Entity::find().one(shop.db.read()).await.unwrap().unwrap();
+    // More than are looked through on the way; neighbours differ.
+    let newer = (0..2_100).map(|number: i32| payment::Model {
+        id: PaymentId::new(),
+        state: if number % 2 == 0 { State::Voided } else { State::Captured },
+        payment_type: 1 + number % 2 * 2,
+        amount_minor: 1_000,
+        fee_minor: 0,
+        ..like.clone()
+    });
+    let newer: Vec<_> = newer.map(payment::ActiveModel::from).collect();
+    for some in newer.chunks(300) {
+        let rows = payment::Entity::insert_many(some.iter().cloned());
+        rows.exec_without_returning(shop.db.read()).await.unwrap();
+    }
+    let expected = [rare[1].id.as_str(), rare[0].id.as_str()];
+    let none = ListPaymentsRequest::default;
+    let state = vec![PaymentState::Declined.into(), PaymentState::Refunded.into()];
+    let most =
+        vec![PaymentState::Declined.into(), PaymentState::Voided.into(), PaymentState::Captured.into()];
+    for request in [
+        ListPaymentsRequest { state: state.clone(), ..none() },
+        ListPaymentsRequest { payment_type: Some(2), ..none() },
+        ListPaymentsRequest { payment_type: Some(2), pending: Some(false), ..none() },
+        ListPaymentsRequest { payment_type: Some(2), state: most.clone(), ..none() },
+        ListPaymentsRequest { min_amount: Some(eur(2_000)), ..none() },
+        ListPaymentsRequest { min_amount: Some(eur(2_000)), state: most, payment_type: Some(2), ..none() },
+        ListPaymentsRequest { min_amount: Some(eur(2_000)), max_amount: Some(eur(9_999)), state, ..none() },
+    ] {
+        assert_eq!(ids(&shop, request.clone()).await, expected, "{request:?}");
+        let first =
+            list(&shop, &staff(), ListPaymentsRequest { page_size: 1, ..request.clone() }).await.unwrap();
+        assert_eq!(first.payments[0].id, expected[0]);
+        let second = ListPaymentsRequest { page_size: 1, page_token: first.next_page_token, ..request };
+        assert_eq!(list(&shop, &staff(), second).await.unwrap().payments[0].id, expected[1]);
+    }
+    for request in [
+        ListPaymentsRequest { min_amount: Some(eur(10_000)), ..none() },
+        ListPaymentsRequest { payment_type: Some(4), ..none() },
+        ListPaymentsRequest { payment_type: Some(1), state: vec![PaymentState::Captured.into()], ..none() },
+        ListPaymentsRequest { pending: Some(true), state: vec![PaymentState::Captured.into()], ..none() },
+    ] {
+        assert_eq!(ids(&shop, request.clone()).await, Vec::<String>::new(), "{request:?}");
+    }
 }

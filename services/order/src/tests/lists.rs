@@ -1,0 +1,181 @@
+//! Lists find what their filters mean, in order and across pages.
+
+use contracts::order::ListOrdersRequest;
+use kit::{
+    Money, Page, Scope, Time,
+    id::{Id, OrderId, UserId},
+};
+use sea_orm::EntityTrait;
+
+use super::Shop;
+use crate::{
+    domain::{State, Step},
+    store::{self, Filter, order},
+};
+
+/// What is rare is old; neighbours differ.
+fn orders(users: &[UserId], count: usize) -> Vec<order::Model> {
+    let (mut rows, mut ids) = (Vec::new(), Vec::new());
+    ids.resize_with(count, OrderId::new);
+    for (number, id) in ids.into_iter().enumerate() {
+        let rare = number < 60;
+        let state = match number % 7 {
+            0 | 1 if rare => State::AwaitingPayment,
+            2 => State::Cancelled,
+            3 => State::Open,
+            _ => State::Paid,
+        };
+        rows.push(order::Model {
+            id,
+            user_id: users[number % users.len()],
+            state,
+            basket_of: None,
+            direct: true,
+            currency: (number % 5 > 0).then(|| if number % 11 == 0 { "USD" } else { "EUR" }.to_owned()),
+            total_minor: if rare { 100_000 + number as i64 } else { number as i64 % 100 },
+            address: None,
+            user_erased: false,
+            payment_id: None,
+            payment_type: 1,
+            payment_method: String::new(),
+            payment_failure: String::new(),
+            payment_action_url: String::new(),
+            carrier: String::new(),
+            tracking_code: String::new(),
+            attempt: 1,
+            step: Step::Idle,
+            lease_until: Time(0),
+            fence: 0,
+            claim: None,
+            expire_time: None,
+            events: 0,
+            version: 1,
+            create_time: Time(number as i64),
+            place_time: (number % 3 > 0).then_some(Time(10 * number as i64)),
+            update_time: Time(number as i64),
+        });
+    }
+    rows
+}
+
+async fn insert(shop: &Shop, rows: &[order::Model]) {
+    for some in rows.chunks(500) {
+        let some = some.to_vec();
+        shop.transact(move |tx| {
+            let rows = some.clone().into_iter().map(order::ActiveModel::from);
+            async move { Ok(order::Entity::insert_many(rows).exec_without_returning(&*tx).await?) }
+        })
+        .await;
+    }
+}
+
+fn means(filter: &Filter, row: &order::Model) -> bool {
+    let in_range = |bound: Option<Money>, fits: fn(i64, i64) -> bool| {
+        bound.is_none_or(|bound| {
+            row.currency.as_deref() == Some(bound.currency.code()) && fits(row.total_minor, bound.minor)
+        })
+    };
+    (filter.states.is_empty() || filter.states.contains(&row.state))
+        && filter.user.is_none_or(|user| user == row.user_id)
+        && in_range(filter.min_total, |total, least| total >= least)
+        && in_range(filter.max_total, |total, most| total <= most)
+        && filter.placed_after.is_none_or(|time| row.place_time.is_some_and(|placed| placed >= time))
+        && filter.placed_before.is_none_or(|time| row.place_time.is_some_and(|placed| placed < time))
+}
+
+#[tokio::test]
+async fn a_list_has_what_its_filters_mean_the_newest_first_and_nothing_else() {
+    let shop = Shop::open().await;
+    let users = [UserId::new(), UserId::new()];
+    // More than are looked through on the way.
+    let mut rows = orders(&users, 2_400);
+    insert(&shop, &rows).await;
+    rows.reverse();
+    let states =
+        [vec![], vec![State::AwaitingPayment], vec![State::Open, State::AwaitingPayment, State::Open]];
+    let totals = [
+        (None, None),
+        (Some("500.00 EUR"), None),
+        (Some("9999.00 EUR"), None),
+        (Some("0.10 EUR"), Some("0.11 EUR")),
+        (None, Some("0.03 USD")),
+    ];
+    let times = [(None, None), (Some(23_000), None), (None, Some(400)), (Some(200), Some(500))];
+    for states in &states {
+        for user in [None, Some(users[0])] {
+            for (min_total, max_total) in totals {
+                for (placed_after, placed_before) in times {
+                    let money = |text: Option<&str>| text.map(|text| text.parse().unwrap());
+                    let filter = Filter {
+                        states: states.clone(),
+                        user,
+                        min_total: money(min_total),
+                        max_total: money(max_total),
+                        placed_after: placed_after.map(Time),
+                        placed_before: placed_before.map(Time),
+                        ..Filter::default()
+                    };
+                    check(&shop, &filter, &rows).await;
+                }
+            }
+        }
+    }
+}
+
+/// Compares the first pages.
+async fn check(shop: &Shop, filter: &Filter, rows: &[order::Model]) {
+    let scope = filter.user.map_or(Scope::All, Scope::Owner);
+    let mut meant = rows.iter().filter(|row| means(filter, row));
+    let request = ListOrdersRequest { page_size: 40, ..Default::default() };
+    let mut page = Page::<OrderId>::of(&request).unwrap();
+    for _ in 0..3 {
+        let found = store::list(shop.db.read(), scope, filter, &page).await.unwrap();
+        for row in &found {
+            assert_eq!(Some(row), meant.next(), "{filter:?}");
+        }
+        if found.len() < page.limit() as usize {
+            assert_eq!(meant.next(), None, "{filter:?}");
+            return;
+        }
+        page.after = found.last().map(|row| row.id);
+    }
+}
+
+/// `cargo test -p order --lib -- --ignored --nocapture figures`: milliseconds that a page of 50 takes among 1,000
+/// and among 100,000 orders, the median of many.
+#[tokio::test]
+#[ignore = "it shows figures and fails at none"]
+async fn figures_of_lists_among_few_and_many_orders() {
+    let money = |text: &str| Some(text.parse().unwrap());
+    let cases = [
+        ("all", Filter::default()),
+        ("one state, 18", Filter { states: vec![State::AwaitingPayment], ..Filter::default() }),
+        ("two states", Filter { states: vec![State::Open, State::Cancelled], ..Filter::default() }),
+        ("a total of 60", Filter { min_total: money("500.00 EUR"), ..Filter::default() }),
+        ("a total of none", Filter { min_total: money("9999.00 EUR"), ..Filter::default() }),
+        ("a total of one in a hundred", Filter { min_total: money("0.99 EUR"), ..Filter::default() }),
+        ("placed long ago, 40", Filter { placed_before: Some(Time(600)), ..Filter::default() }),
+        ("placed in the older half", Filter { placed_before: Some(Time(500_000)), ..Filter::default() }),
+    ];
+    let request = ListOrdersRequest { page_size: 50, ..Default::default() };
+    let mut figures = Vec::new();
+    for count in [1_000, 100_000] {
+        let shop = Shop::open().await;
+        insert(&shop, &orders(&[UserId::new()], count)).await;
+        for (_, filter) in &cases {
+            let mut taken = Vec::new();
+            for _ in 0..31 {
+                let begun = std::time::Instant::now();
+                let page = Page::of(&request).unwrap();
+                store::list(shop.db.read(), Scope::All, filter, &page).await.unwrap();
+                taken.push(begun.elapsed().as_secs_f64() * 1_000.0);
+            }
+            taken.sort_by(f64::total_cmp);
+            figures.push(taken[15]);
+        }
+    }
+    for (place, (name, _)) in cases.iter().enumerate() {
+        let (few, many) = (figures[place], figures[cases.len() + place]);
+        eprintln!("{name:<28} {few:>8.2} ms {many:>8.2} ms {:>6.2}", many / few);
+    }
+}
