@@ -57,7 +57,8 @@ impl Methods {
         let bound = bindings.iter().map(path_variables).reduce(|one, other| &one & &other);
         let bodies = bindings.iter().map(|rule| text(rule, "body"));
         let bodies = bodies.filter(|body| !body.is_empty() && body != "*").collect::<BTreeSet<_>>();
-        let row = option(method, "feira.http.v1.rest").is_some_and(|rest| !text(&rest, "bad_line_field").is_empty());
+        let row = option(method, "feira.http.v1.rest")
+            .is_some_and(|rest| !text(&rest, "bad_line_field").is_empty());
 
         match self.requests.get_mut(message.full_name()) {
             Some(request) => {
