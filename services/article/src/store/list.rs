@@ -116,7 +116,7 @@ impl List<'_> {
         let after = self.after.map(|after| beyond(self.backend, visible, self.order, after));
         let all = all.add_option(after).add_option(in_category(self.filter));
         let shelf = |shelf: &Shelf| {
-            let mut rows = self.rows(visible);
+            let mut rows = self.rows();
             rows.and_where(article::Column::Shelf.eq(*shelf)).cond_where(all.clone());
             if self.backend == DatabaseBackend::Sqlite {
                 // It merges what it reads by itself, row by row.
@@ -139,16 +139,17 @@ impl List<'_> {
         if let Some(rarest) = self.words.first() {
             return Ok(rarest.found <= FEW);
         }
-        let mut more = self.priced(|_| Expr::val(1));
-        Ok(db.query_one(more.offset(FEW_PRICES).limit(1)).await?.is_none())
+        Ok(db.query_one(self.priced().offset(FEW_PRICES).limit(1)).await?.is_none())
     }
 
-    /// The rows in the range of prices.
-    fn priced(&self, column: fn(article::Column) -> Expr) -> SelectStatement {
-        let mut rows = self.rows(column);
-        rows.and_where(article::Column::Shelf.is_in(self.shelves.clone()))
-            .cond_where(prices(self.filter, visible));
-        rows
+    /// The articles in the range of prices.
+    fn priced(&self) -> SelectStatement {
+        Query::select()
+            .expr_as(visible(article::Column::Id), "article_id")
+            .from(article::Entity)
+            .and_where(article::Column::Shelf.is_in(self.shelves.clone()))
+            .cond_where(prices(self.filter, visible))
+            .to_owned()
     }
 
     /// What is looked for on the way along another index.
@@ -158,41 +159,37 @@ impl List<'_> {
 
     /// Keys and ids of all that fit, by the rarest word or by price, sorted.
     fn sorted(&self, limit: u64) -> SelectStatement {
-        let after = self.after.map(|after| beyond(self.backend, hidden, self.order, after));
-        let all = Condition::all().add_option(after).add_option(in_category(self.filter));
-        let mut rows = match self.words.split_first() {
-            None => self.priced(hidden).cond_where(all).to_owned(),
-            Some((rarest, others)) => {
-                // A subquery for each: planners would rather read all articles than look up a few thousand.
-                const WITH: &str = "with_word";
-                let mut key_of = Query::select();
-                key_of
-                    .expr(visible(key(self.order.0)))
-                    .from(article::Entity)
-                    .and_where(visible(article::Column::Id).equals((WITH, "article_id")))
-                    .and_where(hidden(article::Column::Shelf).is_in(self.shelves.clone()))
-                    .cond_where(prices(self.filter, hidden).add(have(others)).add(all));
-                let looked_up = Query::select()
-                    .expr_as(Expr::from(SubQueryStatement::from(key_of)), KEY)
-                    .expr_as(Expr::col((WITH, "article_id")), "id")
-                    .from_subquery(having(rarest.beginning), WITH)
-                    // All; but so that what is looked up once is not looked up again to be compared.
-                    .limit(i64::MAX as u64)
-                    .to_owned();
-                let there = Expr::col(KEY).is_not_null();
-                Query::select()
-                    .columns([KEY, "id"])
-                    .from_subquery(looked_up, "found")
-                    .and_where(there)
-                    .to_owned()
-            }
+        const LED: &str = "led_to";
+        let led_to = match self.words.first() {
+            Some(rarest) => having(rarest.beginning),
+            None => self.priced(),
         };
+        let others = self.words.get(1..).unwrap_or_default();
+        let after = self.after.map(|after| beyond(self.backend, hidden, self.order, after));
+        // A subquery for each: planners would rather read all articles than look up a few thousand.
+        let mut key_of = Query::select();
+        key_of
+            .expr(visible(key(self.order.0)))
+            .from(article::Entity)
+            .and_where(visible(article::Column::Id).equals((LED, "article_id")))
+            .and_where(hidden(article::Column::Shelf).is_in(self.shelves.clone()))
+            .cond_where(prices(self.filter, hidden).add(have(others)).add_option(after))
+            .cond_where(Condition::all().add_option(in_category(self.filter)));
+        let looked_up = Query::select()
+            .expr_as(Expr::from(SubQueryStatement::from(key_of)), KEY)
+            .expr_as(Expr::col((LED, "article_id")), "id")
+            .from_subquery(led_to, LED)
+            // All; but so that what is looked up once is not looked up again to be compared.
+            .limit(i64::MAX as u64)
+            .to_owned();
+        let mut rows = Query::select().columns([KEY, "id"]).from_subquery(looked_up, "found").to_owned();
+        rows.and_where(Expr::col(KEY).is_not_null());
         self.cut(&mut rows, limit).to_owned()
     }
 
-    fn rows(&self, column: fn(article::Column) -> Expr) -> SelectStatement {
+    fn rows(&self) -> SelectStatement {
         Query::select()
-            .expr_as(column(key(self.order.0)), KEY)
+            .expr_as(visible(key(self.order.0)), KEY)
             .column((article::Entity, article::Column::Id))
             .from(article::Entity)
             .to_owned()

@@ -19,9 +19,7 @@ fn any() -> Filter {
     }
 }
 
-#[tokio::test]
-async fn a_page_is_read_by_seeks_and_without_sorting() {
-    let folder = tempfile::tempdir().unwrap();
+async fn database(folder: &tempfile::TempDir) -> kit::Db {
     let options = DatabaseOptions {
         role: Role::Article,
         url: format!("sqlite:{}", folder.path().join("article.db").display()),
@@ -31,6 +29,21 @@ async fn a_page_is_read_by_seeks_and_without_sorting() {
     };
     let db = kit::Db::open(options).await.unwrap();
     db.migrate::<crate::Migrator>().await.unwrap();
+    db
+}
+
+/// The steps of SQLite's plan for the articles of these ids.
+async fn plan(db: &kit::Db, list: &List<'_>, ids: SelectStatement) -> Vec<String> {
+    let query = list.articles(ids).build(DatabaseBackend::Sqlite).to_string();
+    let explain = Statement::from_string(DatabaseBackend::Sqlite, format!("EXPLAIN QUERY PLAN {query}"));
+    let steps = db.read().query_all_raw(explain).await.unwrap();
+    steps.iter().map(|row| row.try_get("", "detail").unwrap()).collect()
+}
+
+#[tokio::test]
+async fn a_page_is_read_by_seeks_and_without_sorting() {
+    let folder = tempfile::tempdir().unwrap();
+    let db = database(&folder).await;
     let filters = [
         any(),
         Filter { sight: Sight::Public, ..any() },
@@ -54,27 +67,40 @@ async fn a_page_is_read_by_seeks_and_without_sorting() {
                     let (backend, order) = (DatabaseBackend::Sqlite, (*order, descending));
                     let (shelves, words) = (shelves(filter), Vec::new());
                     let list = List { backend, filter, order, shelves, words, after };
-                    let query =
-                        list.articles(list.along(prices(filter, visible), 51, 0)).build(backend).to_string();
-                    let explain = Statement::from_string(backend, format!("EXPLAIN QUERY PLAN {query}"));
-                    let plan: Vec<String> = db
-                        .read()
-                        .query_all_raw(explain)
-                        .await
-                        .unwrap()
-                        .iter()
-                        .map(|row| row.try_get("", "detail").unwrap())
-                        .collect();
+                    let by_price = order.0 == Order::Price;
+                    let all = if by_price { prices(filter, visible) } else { list.met() };
+                    let plan = plan(&db, &list, list.along(all, 51, 0)).await;
                     let within = if filter.category.is_empty() { "" } else { "category_" };
                     let seek = format!("USING COVERING INDEX articles_shelf_{within}{index} ");
                     let seeks = plan.iter().filter(|step| step.contains(&seek)).count();
-                    assert_eq!(seeks, list.shelves.len(), "{query}\n{plan:#?}");
+                    assert_eq!(seeks, list.shelves.len(), "{filter:?} {plan:#?}");
                     let bad = |step: &String| {
                         step.contains("TEMP B-TREE") || step.contains("SCAN") && step != "SCAN page"
                     };
-                    assert!(!plan.iter().any(bad), "{query}\n{plan:#?}");
+                    assert!(!plan.iter().any(bad), "{filter:?} {plan:#?}");
                 }
             }
         }
+    }
+}
+
+#[tokio::test]
+async fn what_is_rare_is_looked_up_one_by_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let db = database(&folder).await;
+    let priced = Filter { min_price: Some("1.00 EUR".parse().unwrap()), ..any() };
+    let word = Word { beginning: "tea", found: 1 };
+    for (filter, words, by) in [
+        (&any(), vec![word], "article_words_word (word>? AND word<?)"),
+        (&priced, vec![], "articles_shelf_price (shelf=? AND price_order>?)"),
+    ] {
+        let (backend, order) = (DatabaseBackend::Sqlite, (Order::Name, false));
+        let list = List { backend, filter, order, shelves: shelves(filter), words, after: None };
+        let plan = plan(&db, &list, list.sorted(51)).await;
+        for step in [by, "SEARCH articles USING INDEX sqlite_autoindex_articles_1 (id=?)"] {
+            assert!(plan.iter().any(|it| it.contains(step)), "{step}: {plan:#?}");
+        }
+        let through = |step: &&String| step.starts_with("SCAN articles") || step.starts_with("SCAN stock");
+        assert_eq!(plan.iter().find(through), None, "{plan:#?}");
     }
 }
