@@ -26,7 +26,7 @@ export function since(time, now = Date.now()) {
 const columns = [
   { label: 'Role', cell: ({ role, healthy }) => html`<strong>${role}</strong> <span class="badge ${healthy ? 'good' : 'bad'}">${healthy ? 'Healthy' : 'Not heard of'}</span>` },
   { label: 'Version', cell: ({ version }) => version || nothing },
-  { label: 'Address', cell: ({ address }) => html`<code class="whole">${address}</code>` },
+  { label: 'Address', cell: ({ address }) => html`<code class="unbroken">${address}</code>` },
   { label: 'Runs for', cell: ({ startTime }) => (startTime ? html`<time datetime=${startTime}>${since(startTime)}</time>` : nothing) },
   {
     label: 'Database',
