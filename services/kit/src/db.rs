@@ -23,6 +23,10 @@ use crate::{Clock, Role, write::Running};
 
 /// How long a call waits for a connection.
 const WAIT: Duration = Duration::from_secs(2);
+/// The same where it waits for its turn here, not for a server: a queue is no reason to give up early.
+const WAIT_FOR_TURN: Duration = Duration::from_secs(8);
+/// How many write at the same time on TiDB.
+const TIDB_WRITERS: u32 = 4;
 
 /// Why a database cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -41,7 +45,7 @@ pub struct DatabaseOptions {
     pub role: Role,
     /// `sqlite:PATH`, `postgres://…`, `mysql://…` (or `mariadb://…`); may hold a password, so it is never shown.
     pub url: String,
-    /// Connections at the most; SQLite reads with as many and writes with one.
+    /// Connections at the most; SQLite reads with as many and writes with one, TiDB writes with four more.
     pub max_connections: u32,
     pub clock: Clock,
     /// The key of idempotency fingerprints; the same in all replicas of the role.
@@ -110,8 +114,7 @@ impl Db {
                     location: location.clone(),
                     problem: error.to_string(),
                 })?;
-                // Writers wait for their turn here, not for a server: a queue is no reason to give up early.
-                let writer = connect(&url, 1, Duration::from_secs(8)).await.map_err(unreachable)?;
+                let writer = connect(&url, 1, WAIT_FOR_TURN).await.map_err(unreachable)?;
                 (writer, connect(&url, max_connections.clamp(1, 4), WAIT).await.map_err(unreachable)?)
             }
             Some("postgres" | "postgresql") => {
@@ -123,7 +126,15 @@ impl Db {
                 if let Some(problem) = mysql::unfit(&pool).await.map_err(unreachable)? {
                     return Err(OpenError::Unreachable { role, location, problem });
                 }
-                (pool.clone(), pool)
+                if !mysql::is_tidb(&pool).await.map_err(unreachable)? {
+                    (pool.clone(), pool)
+                } else {
+                    // There, each that waits for a row tries again whenever another is done with it.
+                    let writers = max_connections.min(TIDB_WRITERS);
+                    let writer =
+                        connect(&mysql::url(&url), writers, WAIT_FOR_TURN).await.map_err(unreachable)?;
+                    (writer, pool)
+                }
             }
             _ => return Err(OpenError::Url { role }),
         };

@@ -8,6 +8,9 @@ use sea_orm::{
 };
 use sea_orm_migration::MigratorTrait;
 use sqlx::{Executor, MySql, MySqlConnection, mysql::MySqlConnectOptions, pool::PoolOptions};
+use tokio::time::{Instant, sleep};
+
+use crate::fault::Fault;
 
 /// What every connection is told. The comments hold what only MariaDB (`M!`) or only MySQL and TiDB know:
 /// the ends of transactions that lie idle, and of statements that take too long.
@@ -20,6 +23,9 @@ const SESSION: &str = "SET SESSION sql_mode = 'STRICT_ALL_TABLES,ONLY_FULL_GROUP
 /// What a connection that migrates is told after that: an index over a great table takes its time.
 const PATIENCE: &str = "SET SESSION lock_wait_timeout = 60, wait_timeout = 28800 \
     /*M!100300 , max_statement_time = 0 */ /*!80000 , max_execution_time = 0 */";
+
+/// How long a process asks again where it cannot even wait in line.
+const WAIT: Duration = Duration::from_secs(60);
 
 /// For text that compares by code points, with the spaces at its end, as it does in SQLite and PostgreSQL:
 /// MariaDB's name for it, then the others'.
@@ -50,6 +56,11 @@ pub fn pool(pool: PoolOptions<MySql>) -> PoolOptions<MySql> {
 async fn prepare(connection: &mut MySqlConnection) -> Result<(), sqlx::Error> {
     connection.execute(SESSION).await?;
     connection.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED").await.map(|_| ())
+}
+
+/// Whether it is TiDB.
+pub async fn is_tidb(db: &DatabaseConnection) -> Result<bool, DbErr> {
+    Ok(text(db, "SELECT VERSION() AS found").await?.is_some_and(|version| version.contains("TiDB")))
 }
 
 /// Why this server will not do, if it is too old for CHECK constraints and SKIP LOCKED. Warns of a TiDB that
@@ -107,13 +118,7 @@ pub async fn migrate<M: MigratorTrait>(url: &str) -> Result<Vec<String>, DbErr> 
 }
 
 async fn alone<M: MigratorTrait>(db: &DatabaseConnection) -> Result<Vec<String>, DbErr> {
-    // Locks belong to the server, so the name says which database.
-    let lock = "SELECT GET_LOCK(CONCAT('feira ', SHA1(DATABASE())), 10) AS got";
-    let row = db.query_one_raw(Statement::from_string(DatabaseBackend::MySql, lock)).await?;
-    let got = row.map(|row| row.try_get::<Option<i64>>("", "got")).transpose()?.flatten();
-    if got != Some(1) {
-        return Err(DbErr::Custom("timed out: another process has been migrating it for a while".to_owned()));
-    }
+    lock(db).await?;
     collate(db).await?;
     M::install(db).await?;
     let pending: Vec<String> =
@@ -122,6 +127,30 @@ async fn alone<M: MigratorTrait>(db: &DatabaseConnection) -> Result<Vec<String>,
         M::up(db, None).await?;
     }
     Ok(pending)
+}
+
+/// Waits for its turn to migrate.
+async fn lock(db: &DatabaseConnection) -> Result<(), DbErr> {
+    // Locks belong to the server, so the name says which database.
+    let lock = "SELECT GET_LOCK(CONCAT('feira ', SHA1(DATABASE())), 10) AS got";
+    let until = Instant::now() + WAIT;
+    loop {
+        match db.query_one_raw(Statement::from_string(DatabaseBackend::MySql, lock)).await {
+            Ok(row) => {
+                let got = row.map(|row| row.try_get::<Option<i64>>("", "got")).transpose()?.flatten();
+                if got == Some(1) {
+                    return Ok(());
+                }
+                let late = "timed out: another process has been migrating it for a while";
+                return Err(DbErr::Custom(late.to_owned()));
+            }
+            // TiDB keeps it as a row, for which only so many can wait.
+            Err(error) if Fault::is_database_conflict(&error) && Instant::now() < until => {
+                sleep(Duration::from_millis(100)).await;
+            }
+            Err(error) => return Err(error),
+        }
+    }
 }
 
 /// Gives the database the collation that its tables are to have.

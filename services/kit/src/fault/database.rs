@@ -47,6 +47,8 @@ fn is_conflict(error: &DbErr, text: &str) -> bool {
             // transaction that must be done again, a schema or a row that changed before the commit.
             (Some(number), _) => {
                 matches!(number, 1205 | 1213 | 1020 | 1412 | 3572 | 8002 | 8022 | 8028 | 9007)
+                    // It has no number of its own for a row that too many wait for.
+                    || (number == 1105 && text.contains("pessimistic lock retry limit reached"))
             }
             // SQLSTATE of PostgreSQL; SQLite's BUSY and its kin.
             (None, code) => matches!(code, Some("40001" | "40P01" | "55P03" | "5" | "261" | "517")),
