@@ -128,7 +128,7 @@ test('an order that waits is changed, or given up', async (t) => {
   await toCheckout(page, tea);
   await page.locator('#f-paymentMethod').selectOption('sim_insufficient');
   await pay(page).click();
-  await page.getByText('not enough money').waitFor();
+  await page.getByText('The payment did not go through. There was not enough money').waitFor();
   await page.getByRole('button', { name: 'Change the order' }).click();
   await page.getByRole('heading', { level: 1, name: 'Basket' }).waitFor();
   await page.getByLabel(`Quantity of ${tea.name}`).fill('4');
