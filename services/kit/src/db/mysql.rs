@@ -27,6 +27,9 @@ const PATIENCE: &str = "SET SESSION lock_wait_timeout = 60, wait_timeout = 28800
 /// How long a process asks again where it cannot even wait in line.
 const WAIT: Duration = Duration::from_secs(60);
 
+/// How often a migration is tried that others got in the way of.
+const TRIES: u32 = 5;
+
 /// For text that compares by code points, with the spaces at its end, as it does in SQLite and PostgreSQL:
 /// MariaDB's name for it, then the others'.
 const COLLATIONS: [&str; 2] = ["utf8mb4_nopad_bin", "utf8mb4_0900_bin"];
@@ -123,8 +126,17 @@ async fn alone<M: MigratorTrait>(db: &DatabaseConnection) -> Result<Vec<String>,
     M::install(db).await?;
     let pending: Vec<String> =
         M::get_pending_migrations(db).await?.iter().map(|step| step.name().to_owned()).collect();
-    if !pending.is_empty() {
-        M::up(db, None).await?;
+    if pending.is_empty() {
+        return Ok(pending);
+    }
+    let mut tries = 1;
+    while let Err(error) = M::up(db, None).await {
+        // TiDB hears of a changed table a moment later. Steps can be taken again.
+        if tries == TRIES || !Fault::is_database_conflict(&error) {
+            return Err(error);
+        }
+        tries += 1;
+        sleep(Duration::from_millis(200)).await;
     }
     Ok(pending)
 }
