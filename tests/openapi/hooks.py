@@ -45,7 +45,7 @@ BEYOND_SCHEMAS = {
 }
 
 # Rules between fields.
-BETWEEN_FIELDS = re.compile("must not be (above max|after placed)|is needed while")
+BETWEEN_FIELDS = re.compile("must not be (above|after|later than|more than) [a-z]+_|is needed while|makes more than")
 
 # The smallest PNG; whether an image is one is told by what is in it.
 PNG = bytes.fromhex(
