@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, header, request::Parts, uri::Auth
 use prost_reflect::{DynamicMessage, FieldDescriptor, MessageDescriptor, Value};
 use tonic::Code;
 
-use crate::{annotation, rpc::is_text};
+use crate::{annotation, error::Failure, request::single, rpc::is_text};
 
 /// The header by which a caller asks for cookies; its value is `1`.
 pub static ASKED: HeaderName = HeaderName::from_static("x-feira-cookies");
@@ -109,8 +109,12 @@ impl Cookie {
 }
 
 /// Whether a caller asks for cookies.
-pub fn asked(headers: &HeaderMap) -> bool {
-    headers.get(&ASKED).is_some_and(|value| value == "1")
+pub fn asked(headers: &HeaderMap) -> Result<bool, Failure> {
+    match single(headers, &ASKED)? {
+        None => Ok(false),
+        Some("1") => Ok(true),
+        Some(_) => Err(Failure::invalid(format!("the header `{ASKED}` must be `1`"))),
+    }
 }
 
 /// Whether the browser reaches the edge on its own machine and without TLS: only then may the cookie travel

@@ -125,7 +125,10 @@ impl Edge {
         let body = within(deadline, request::read(body)).await??;
         request::check_type(binding, &parts.headers, &body)?;
         let mut request = request::make(binding, segments, parts, &body)?;
-        let cookie = binding.rpc.cookie.as_ref().filter(|_| cookie::asked(&parts.headers));
+        let cookie = match &binding.rpc.cookie {
+            Some(cookie) if cookie::asked(&parts.headers)? => Some(cookie),
+            _ => None,
+        };
         if let Some(cookie) = cookie {
             cookie.fill(&parts.headers, &mut request.message);
         }

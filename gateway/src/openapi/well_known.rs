@@ -8,7 +8,7 @@ pub const NOT_BELOW_ZERO: &str = "^(0|[1-9][0-9]*)$";
 /// Whole numbers of 64 bits, which JSON's own numbers cannot hold.
 pub fn integer_text(format: &str) -> Json {
     let pattern = if format == "uint64" { NOT_BELOW_ZERO } else { "^(0|-?[1-9][0-9]*)$" };
-    json!({"type": "string", "format": format, "pattern": pattern})
+    json!({"type": "string", "format": format, "pattern": pattern, "maxLength": 20})
 }
 
 /// The schemas of types whose JSON is not an object of their fields.

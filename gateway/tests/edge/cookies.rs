@@ -26,7 +26,7 @@ async fn a_caller_that_asks_has_the_secret_kept_as_a_cookie() {
 
 #[tokio::test]
 async fn all_others_see_it_and_get_no_cookie() {
-    for headers in [&[HERE][..], &[HERE, ("x-feira-cookies", "0")], &[HERE, KEPT]] {
+    for headers in [&[HERE][..], &[HERE, KEPT]] {
         let answer = enter(&shop(), headers, r#"{"ticket":"t1"}"#).await;
         assert_eq!(answer.json()["ticket"], "t1");
         assert!(!answer.headers.contains_key("set-cookie"));
@@ -34,6 +34,20 @@ async fn all_others_see_it_and_get_no_cookie() {
     // What did not ask has nothing filled in either.
     let answer = enter(&shop(), &[HERE, KEPT], "{}").await;
     assert_eq!(answer.json()["ticket"], "");
+}
+
+#[tokio::test]
+async fn to_ask_by_another_value_is_refused() {
+    for headers in
+        [&[HERE, ("x-feira-cookies", "0")][..], &[HERE, ("x-feira-cookies", "")], &[HERE, ASKS, ASKS]]
+    {
+        let answer = enter(&shop(), headers, r#"{"ticket":"t1"}"#).await;
+        assert_eq!(answer.status, 400, "{headers:?}");
+        assert!(
+            answer.json()["error"]["message"].as_str().unwrap().contains("`x-feira-cookies`"),
+            "{headers:?}"
+        );
+    }
 }
 
 #[tokio::test]
