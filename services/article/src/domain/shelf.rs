@@ -7,6 +7,8 @@ use super::listing::{Filter, Sight};
 pub type Shelf = i16;
 
 pub const DELETED: Shelf = 0;
+/// Active and in plenty, as most of a shop's articles are.
+pub const PLENTY: Shelf = 6;
 
 const INACTIVE: [Shelf; 3] = [1, 2, 3];
 const ACTIVE: [Shelf; 3] = [4, 5, 6];

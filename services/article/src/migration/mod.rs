@@ -5,6 +5,7 @@ mod m000003_stock;
 mod m000004_images;
 mod m000005_rare;
 mod m000006_shelf;
+mod m000007_words;
 
 use sea_orm::DatabaseBackend;
 use sea_orm_migration::prelude::*;
@@ -23,6 +24,7 @@ impl MigratorTrait for Migrator {
             Box::new(m000004_images::Images),
             Box::new(m000005_rare::Rare),
             Box::new(m000006_shelf::Shelf),
+            Box::new(m000007_words::Words),
         ]
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use kit::{Money, Tx, fault, id::ArticleId};
+use kit::{Money, Time, Tx, fault, id::ArticleId};
 use sea_orm::{
     ActiveValue::Set,
     ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QuerySelect, SelectTwo,
@@ -39,7 +39,7 @@ pub async fn insert(tx: &Tx, id: ArticleId, content: &Content) -> Result<Article
     article::Entity::insert(row).exec_without_returning(&**tx).await.map_err(taken)?;
     let empty = stock::Model { article_id: id, free: 0, reserved: 0, sold: 0, movements: 0 };
     stock::Entity::insert(stock::ActiveModel::from(empty)).exec_without_returning(&**tx).await?;
-    insert_words(tx, content.words().into_iter().map(|word| (id, word)).collect()).await?;
+    insert_words(tx, words_of(id, content.words(), now).collect()).await?;
     Ok(Article { id, content: content.clone(), version: 1, create_time: now, update_time: now, free: 0 })
 }
 
@@ -52,25 +52,19 @@ pub async fn update(
 ) -> Result<Article, Error> {
     let row = lock(tx, id, etag).await?;
     let free = free(tx, id).await?;
-    let mut article = read(row, free)?;
-    let before = article.content.clone();
-    if !change(&mut article.content)? {
+    let article = read(row, free)?;
+    let mut content = article.content.clone();
+    if !change(&mut content)? {
         return Ok(article);
     }
-    rewrite(tx, id, article.version, &before, &article.content).await?;
-    article.version += 1;
-    article.update_time = tx.now();
-    Ok(article)
+    rewrite(tx, &article, &content).await?;
+    Ok(Article { content, version: article.version + 1, update_time: tx.now(), ..article })
 }
 
 /// Writes what an article is from now on, if it is still in this version: its row, its words, its image.
-pub(super) async fn rewrite(
-    tx: &Tx,
-    id: ArticleId,
-    version: i64,
-    before: &Content,
-    after: &Content,
-) -> Result<(), Error> {
+pub(super) async fn rewrite(tx: &Tx, article: &Article, after: &Content) -> Result<(), Error> {
+    let Article { id, version, create_time, content: before, .. } = article;
+    let (id, version) = (*id, *version);
     let mut row = columns(after);
     row.version = Set(version + 1);
     row.update_time = Set(tx.now());
@@ -80,7 +74,7 @@ pub(super) async fn rewrite(
     save(tx, id, version, row).await?;
     let (old, new) = (before.words(), after.words());
     delete_words(tx, id, old.difference(&new).cloned().collect()).await?;
-    insert_words(tx, new.difference(&old).map(|word| (id, word.clone())).collect()).await?;
+    insert_words(tx, words_of(id, new.difference(&old).cloned(), *create_time).collect()).await?;
     images::follow(tx, id, before, after).await?;
     Ok(())
 }
@@ -179,11 +173,19 @@ async fn save(tx: &Tx, id: ArticleId, version: i64, row: article::ActiveModel) -
     if done.rows_affected == 1 { Ok(()) } else { Err(Error::Stale) }
 }
 
+/// Rows of an article's words.
+pub(super) fn words_of(
+    article_id: ArticleId,
+    words: impl IntoIterator<Item = String>,
+    create_time: Time,
+) -> impl Iterator<Item = word::Model> {
+    words.into_iter().map(move |word| word::Model { article_id, word, create_time })
+}
+
 /// Inserts words of articles.
-pub(super) async fn insert_words(tx: &Tx, words: Vec<(ArticleId, String)>) -> Result<(), DbErr> {
+pub(super) async fn insert_words(tx: &Tx, words: Vec<word::Model>) -> Result<(), DbErr> {
     for some in words.chunks(MOST_WORDS_AT_ONCE) {
-        let rows =
-            some.iter().map(|(id, word)| word::ActiveModel { article_id: Set(*id), word: Set(word.clone()) });
+        let rows = some.iter().cloned().map(word::ActiveModel::from);
         word::Entity::insert_many(rows).exec_without_returning(&**tx).await?;
     }
     Ok(())

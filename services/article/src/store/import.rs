@@ -9,7 +9,7 @@ use kit::{
 use sea_orm::{ActiveValue::Set, ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use super::{
-    articles::{columns, fold_code, insert_words, read, rewrite, taken},
+    articles::{columns, fold_code, insert_words, read, rewrite, taken, words_of},
     table::{article, movement, stock},
 };
 use crate::{
@@ -43,7 +43,7 @@ pub async fn apply(tx: &Tx, rows: &[Row]) -> Result<Vec<Result<Done, Unfit>>, Er
                 match row.applied(Some(&before.content)) {
                     Ok(content) if content == before.content => Ok(Done::Unchanged),
                     Ok(content) => {
-                        rewrite(tx, before.id, before.version, &before.content, &content).await?;
+                        rewrite(tx, &before, &content).await?;
                         Ok(Done::Updated)
                     }
                     Err(unfit) => Err(unfit),
@@ -88,7 +88,7 @@ async fn insert(tx: &Tx, mut new: Vec<(Content, i64)>) -> Result<(), Error> {
     });
     stock::Entity::insert_many(rows).exec_without_returning(&**tx).await?;
     receive(tx, &new).await?;
-    let words = new.iter().flat_map(|(id, content, _)| content.words().into_iter().map(|word| (*id, word)));
+    let words = new.iter().flat_map(|(id, content, _)| words_of(*id, content.words(), now));
     insert_words(tx, words.collect()).await?;
     Ok(())
 }

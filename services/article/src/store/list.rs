@@ -3,29 +3,31 @@
 //! Each order has an index that begins with the shelf on which an article stands (`domain::shelf`). A page is
 //! one seek for each shelf that is asked for; what follows is merged, and read until the page is full.
 //!
-//! Words, and prices in another order, are looked for on the way. Where they are rare that would read the whole
-//! catalogue; so a scan looks ahead so far only. What is not found there is looked for by an index of its own,
-//! and sorted.
+//! The articles of a word have an index in the order in which they were created, for all lists but of what
+//! itself is rare. Otherwise words, and prices in another order, are looked for on the way. Where they are rare
+//! that would read the whole catalogue; so a scan looks ahead so far only. What is not found there is looked for
+//! by an index of its own, and sorted.
 
 use kit::id::ArticleId;
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, DatabaseBackend, DbErr, JoinType, QueryFilter, QueryOrder,
     QuerySelect, SelectTwo,
     sea_query::{
-        Expr, ExprTrait, Func, Order as Direction, Query, SelectStatement, SubQueryStatement, UnionType,
+        Expr, ExprTrait, Func, IntoIden, Order as Direction, Query, SelectStatement, SubQueryStatement,
+        UnionType,
     },
 };
 
 use super::{
     articles::{joined, with_stock},
-    table::{article, stock},
-    words::{FEW, Word, has_word, having, rarest_first},
+    table::{article, stock, word},
+    words::{Word, has_word, having, rarest_first},
 };
 use crate::{
     domain::{
         article::{Article, price_order},
         listing::{Cursor, Filter, Key, Order},
-        shelf::{Shelf, shelves},
+        shelf::{PLENTY, Shelf, shelves},
     },
     error::Error,
 };
@@ -59,12 +61,21 @@ pub async fn page(
     if list.words.is_empty() && (!priced || order.0 == Order::Price) {
         return list.read(db, list.along(prices(filter, visible), limit, 0)).await;
     }
+    if let (Order::CreateTime, Some(rarest)) = (order.0, list.words.first())
+        && list.shelves.contains(&PLENTY)
+        && let Some(words) = rarest.spelled_out(db).await?
+    {
+        return match words.as_slice() {
+            [] => Ok(Vec::new()),
+            words => list.read(db, list.created(words, limit)).await,
+        };
+    }
     if !list.is_few(db).await? {
         let met = list.met();
         let Some(horizon) = list.horizon(db).await? else {
             return list.read(db, list.along(met, limit, 0)).await;
         };
-        let within = beyond(backend, visible, (order.0, !order.1), &horizon);
+        let within = beyond(backend, place(order.0), !order.1, &horizon);
         let near = list.read(db, list.along(met.add(within), limit, 0)).await?;
         if near.len() as u64 == limit {
             return Ok(near);
@@ -82,7 +93,10 @@ pub async fn by_id(
     limit: u64,
 ) -> Result<Vec<Article>, Error> {
     let Some(words) = words(db, filter).await? else { return Ok(Vec::new()) };
-    let few = words.first().filter(|rarest| rarest.found <= FEW);
+    let few = match words.first() {
+        Some(rarest) if rarest.is_rare(db).await? => Some(rarest),
+        _ => None,
+    };
     let rows = with_stock()
         .filter(prices(filter, hidden).add(hidden(article::Column::Shelf).is_in(shelves(filter))))
         .filter(Condition::all().add_option(in_category(filter)))
@@ -113,21 +127,59 @@ struct List<'a> {
 impl List<'_> {
     /// Keys and ids along the order's index, shelf by shelf and merged.
     fn along(&self, all: Condition, limit: u64, offset: u64) -> SelectStatement {
-        let after = self.after.map(|after| beyond(self.backend, visible, self.order, after));
+        let after = self.after.map(|after| beyond(self.backend, place(self.order.0), self.order.1, after));
         let all = all.add_option(after).add_option(in_category(self.filter));
-        let shelf = |shelf: &Shelf| {
+        let shelves = self.shelves.iter().map(|shelf| {
             let mut rows = self.rows();
-            rows.and_where(article::Column::Shelf.eq(*shelf)).cond_where(all.clone());
+            rows.and_where(article::Column::Shelf.eq(*shelf)).cond_where(all.clone()).to_owned()
+        });
+        self.merged(UnionType::All, shelves, limit, offset)
+    }
+
+    /// Keys and ids of those with one of these words, and all that is asked for, by their index in the order in
+    /// which they were created.
+    fn created(&self, words: &[String], limit: u64) -> SelectStatement {
+        let column = |column| Expr::col((word::Entity, column));
+        let place = || [column(word::Column::CreateTime), column(word::Column::ArticleId)];
+        let after = self.after.map(|after| beyond(self.backend, place(), self.order.1, after));
+        let fits = self
+            .looked_up((word::Entity, word::Column::ArticleId), Expr::val(1))
+            .limit(1)
+            .offset(0)
+            .to_owned();
+        let words = words.iter().map(|word| {
+            let [key, id] = place();
+            Query::select()
+                .expr_as(key, KEY)
+                .expr_as(id, "id")
+                .from(word::Entity)
+                .and_where(column(word::Column::Word).eq(word))
+                .cond_where(Condition::all().add_option(after.clone()))
+                .and_where(Expr::exists(fits.clone()))
+                .to_owned()
+        });
+        // Who has several of them is found once.
+        self.merged(UnionType::Distinct, words, limit, 0)
+    }
+
+    /// What each of these finds, merged.
+    fn merged(
+        &self,
+        how: UnionType,
+        all: impl Iterator<Item = SelectStatement>,
+        limit: u64,
+        offset: u64,
+    ) -> SelectStatement {
+        let mut all = all.map(|mut rows| {
             if self.backend == DatabaseBackend::Sqlite {
                 // It merges what it reads by itself, row by row.
                 return rows;
             }
             self.cut(&mut rows, limit + offset);
-            Query::select().columns([KEY, "id"]).from_subquery(rows, "shelf").to_owned()
-        };
-        let mut shelves = self.shelves.iter().map(shelf);
-        let mut merged = shelves.next().unwrap_or_default();
-        merged.unions(shelves.map(|next| (UnionType::All, next)));
+            Query::select().columns([KEY, "id"]).from_subquery(rows, "part").to_owned()
+        });
+        let mut merged = all.next().unwrap_or_default();
+        merged.unions(all.map(|next| (how, next)));
         if offset > 0 {
             merged.offset(offset);
         }
@@ -137,7 +189,7 @@ impl List<'_> {
     /// Whether what is looked for is rare.
     async fn is_few(&self, db: &impl ConnectionTrait) -> Result<bool, DbErr> {
         if let Some(rarest) = self.words.first() {
-            return Ok(rarest.found <= FEW);
+            return rarest.is_rare(db).await;
         }
         Ok(db.query_one(self.priced().offset(FEW_PRICES).limit(1)).await?.is_none())
     }
@@ -164,17 +216,11 @@ impl List<'_> {
             Some(rarest) => having(rarest.beginning),
             None => self.priced(),
         };
-        let others = self.words.get(1..).unwrap_or_default();
-        let after = self.after.map(|after| beyond(self.backend, hidden, self.order, after));
+        let place = [hidden(key(self.order.0)), visible(article::Column::Id)];
+        let after = self.after.map(|after| beyond(self.backend, place, self.order.1, after));
         // A subquery for each: planners would rather read all articles than look up a few thousand.
-        let mut key_of = Query::select();
-        key_of
-            .expr(visible(key(self.order.0)))
-            .from(article::Entity)
-            .and_where(visible(article::Column::Id).equals((LED, "article_id")))
-            .and_where(hidden(article::Column::Shelf).is_in(self.shelves.clone()))
-            .cond_where(prices(self.filter, hidden).add(have(others)).add_option(after))
-            .cond_where(Condition::all().add_option(in_category(self.filter)));
+        let mut key_of = self.looked_up((LED, "article_id"), visible(key(self.order.0)));
+        key_of.cond_where(Condition::all().add_option(after));
         let looked_up = Query::select()
             .expr_as(Expr::from(SubQueryStatement::from(key_of)), KEY)
             .expr_as(Expr::col((LED, "article_id")), "id")
@@ -185,6 +231,19 @@ impl List<'_> {
         let mut rows = Query::select().columns([KEY, "id"]).from_subquery(looked_up, "found").to_owned();
         rows.and_where(Expr::col(KEY).is_not_null());
         self.cut(&mut rows, limit).to_owned()
+    }
+
+    /// Something of the article that a word or a price led to, if it is what is asked for.
+    fn looked_up(&self, id: (impl IntoIden, impl IntoIden), what: Expr) -> SelectStatement {
+        let others = self.words.get(1..).unwrap_or_default();
+        Query::select()
+            .expr(what)
+            .from(article::Entity)
+            .and_where(visible(article::Column::Id).equals(id))
+            .and_where(hidden(article::Column::Shelf).is_in(self.shelves.clone()))
+            .cond_where(prices(self.filter, hidden).add(have(others)))
+            .cond_where(Condition::all().add_option(in_category(self.filter)))
+            .to_owned()
     }
 
     fn rows(&self) -> SelectStatement {
@@ -235,11 +294,11 @@ impl List<'_> {
     }
 }
 
-/// What comes after a place in an order.
+/// What comes after a place in an order, where rows have a key and an id.
 fn beyond(
     backend: DatabaseBackend,
-    column: fn(article::Column) -> Expr,
-    (order, descending): (Order, bool),
+    [key, own_id]: [Expr; 2],
+    descending: bool,
     Cursor { key: last, id }: &Cursor,
 ) -> Condition {
     let last = match last {
@@ -249,10 +308,10 @@ fn beyond(
     let mut all = Condition::all();
     // MySQL finds no range in a comparison of pairs: the first column alone gives it one.
     if backend == DatabaseBackend::MySql {
-        let (column, last) = (column(key(order)), last.clone());
-        all = all.add(if descending { column.lte(last) } else { column.gte(last) });
+        let (key, last) = (key.clone(), last.clone());
+        all = all.add(if descending { key.lte(last) } else { key.gte(last) });
     }
-    let place = Expr::tuple([column(key(order)), visible(article::Column::Id)]);
+    let place = Expr::tuple([key, own_id]);
     let last = Expr::tuple([last, Expr::val(*id)]);
     all.add(if descending { place.lt(last) } else { place.gt(last) })
 }
@@ -264,6 +323,11 @@ fn key(order: Order) -> article::Column {
         Order::Price => article::Column::PriceOrder,
         Order::CreateTime => article::Column::CreateTime,
     }
+}
+
+/// Where an article stands in an order.
+fn place(order: Order) -> [Expr; 2] {
+    [visible(key(order)), visible(article::Column::Id)]
 }
 
 fn visible(column: article::Column) -> Expr {
@@ -290,7 +354,7 @@ fn cursor(order: Order, row: &article::Model) -> Cursor {
 async fn words<'a>(db: &impl ConnectionTrait, filter: &'a Filter) -> Result<Option<Vec<Word<'a>>>, DbErr> {
     let Some(words) = &filter.words else { return Ok(Some(Vec::new())) };
     let words = rarest_first(db, words).await?;
-    Ok(words.first().is_some_and(|rarest| rarest.found > 0).then_some(words))
+    Ok(words.first().is_some_and(|rarest| rarest.found != Some(0)).then_some(words))
 }
 
 /// Whether an article has all these words.

@@ -51,7 +51,7 @@ pub mod article {
 
 /// The folded words by which articles are found.
 pub mod word {
-    use kit::id::ArticleId;
+    use kit::{Time, id::ArticleId};
     use sea_orm::entity::prelude::*;
 
     #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -61,6 +61,8 @@ pub mod word {
         pub article_id: ArticleId,
         #[sea_orm(primary_key, auto_increment = false)]
         pub word: String,
+        /// The article's, so that an index has those of a word in the order in which they were created.
+        pub create_time: Time,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

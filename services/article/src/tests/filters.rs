@@ -36,7 +36,7 @@ impl Dice {
 }
 
 const NAMES: [&str; 6] =
-    ["green tea", "Green Teapot", "café", "Cafe crème", "plain", "plain green table of oak"];
+    ["green tea", "Green Teapot for tea", "café", "Cafe crème", "plain", "plain green table of oak"];
 const CATEGORIES: [&str; 4] = ["", "Hot", "hót", "Cold"];
 const PRICES: [&str; 7] =
     ["0.00 EUR", "1.00 EUR", "1.01 EUR", "20.00 EUR", "300.00 EUR", "1.00 USD", "20 JPY"];

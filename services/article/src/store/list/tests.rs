@@ -89,9 +89,8 @@ async fn what_is_rare_is_looked_up_one_by_one() {
     let folder = tempfile::tempdir().unwrap();
     let db = database(&folder).await;
     let priced = Filter { min_price: Some("1.00 EUR".parse().unwrap()), ..any() };
-    let word = Word { beginning: "tea", found: 1 };
     for (filter, words, by) in [
-        (&any(), vec![word], "article_words_word (word>? AND word<?)"),
+        (&any(), vec![Word::from("tea")], "article_words_create_time (word>? AND word<?)"),
         (&priced, vec![], "articles_shelf_price (shelf=? AND price_order>?)"),
     ] {
         let (backend, order) = (DatabaseBackend::Sqlite, (Order::Name, false));
@@ -102,5 +101,30 @@ async fn what_is_rare_is_looked_up_one_by_one() {
         }
         let through = |step: &&String| step.starts_with("SCAN articles") || step.starts_with("SCAN stock");
         assert_eq!(plan.iter().find(through), None, "{plan:#?}");
+    }
+}
+
+#[tokio::test]
+async fn the_articles_of_a_word_are_read_in_the_order_in_which_they_were_created() {
+    let folder = tempfile::tempdir().unwrap();
+    let db = database(&folder).await;
+    let words = ["tea".to_owned(), "teapot".to_owned()];
+    let filters =
+        [any(), Filter { category: "tea".into(), min_price: Some("1.00 EUR".parse().unwrap()), ..any() }];
+    for filter in &filters {
+        for descending in [false, true] {
+            for after in [None, Some(&Cursor { key: Key::CreateTime(7), id: ArticleId::new() })] {
+                let (backend, order) = (DatabaseBackend::Sqlite, (Order::CreateTime, descending));
+                let (shelves, asked) = (shelves(filter), vec!["tea".into(), "green".into()]);
+                let list = List { backend, filter, order, shelves, words: asked, after };
+                let plan = plan(&db, &list, list.created(&words, 51)).await;
+                let seek = "SEARCH article_words USING COVERING INDEX article_words_create_time (word=?";
+                assert_eq!(plan.iter().filter(|step| step.starts_with(seek)).count(), 2, "{plan:#?}");
+                let bad = |step: &&String| {
+                    step.contains("TEMP B-TREE") || step.contains("SCAN") && *step != "SCAN page"
+                };
+                assert_eq!(plan.iter().find(bad), None, "{plan:#?}");
+            }
+        }
     }
 }
