@@ -68,7 +68,10 @@ impl Word<'_> {
             Query::select().expr_as(word, "word").from(word::Entity).cond_where(all).to_owned()
         };
         let spelled = || Expr::col((SPELLED, "word"));
-        let behind = begins_with(self.beginning).add(column(word::Column::Word).gt(spelled()));
+        // One lower bound: with two, planners may seek by the wrong one.
+        let behind = Condition::all()
+            .add(column(word::Column::Word).gt(spelled()))
+            .add(column(word::Column::Word).lt(behind_all(self.beginning)));
         let next = Query::select()
             .expr(Expr::from(SubQueryStatement::from(least(behind))))
             .from(SPELLED)
@@ -134,23 +137,28 @@ fn rows(beginning: &str) -> SelectStatement {
         .to_owned()
 }
 
-/// Rows of words with this beginning; no word has the last character that there is.
+/// Rows of words with this beginning.
 fn begins_with(beginning: &str) -> Condition {
-    let end = format!("{beginning}\u{10FFFF}");
-    Condition::all().add(column(word::Column::Word).gte(beginning)).add(column(word::Column::Word).lt(end))
+    Condition::all()
+        .add(column(word::Column::Word).gte(beginning))
+        .add(column(word::Column::Word).lt(behind_all(beginning)))
+}
+
+/// What comes behind all words with this beginning: no word has the last character that there is.
+fn behind_all(beginning: &str) -> String {
+    format!("{beginning}\u{10FFFF}")
 }
 
 /// Whether the article with an id has a word with this beginning. The limit says nothing new, but keeps
 /// planners from making a join of it, which would be driven by the words instead of by the order.
 pub fn has_word(id: (impl IntoIden, impl IntoIden), beginning: &str) -> Expr {
     const INNER: &str = "w";
-    let end = format!("{beginning}\u{10FFFF}");
     let found: SelectStatement = Query::select()
         .expr(Expr::val(1))
         .from_as(word::Entity, INNER)
         .and_where(Expr::col((INNER, word::Column::ArticleId)).equals(id))
         .and_where(Expr::col((INNER, word::Column::Word)).gte(beginning))
-        .and_where(Expr::col((INNER, word::Column::Word)).lt(end))
+        .and_where(Expr::col((INNER, word::Column::Word)).lt(behind_all(beginning)))
         .limit(1)
         .offset(0)
         .to_owned();
