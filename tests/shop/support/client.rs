@@ -89,7 +89,7 @@ impl Client {
     where
         F: Future<Output = Outcome<T>>,
     {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + PATIENCE * 3;
         loop {
             match call().await {
                 Err(refusal) if self.patient && refusal.is_passing() && Instant::now() < deadline => {
