@@ -140,7 +140,6 @@ const ADVICE = {
   ILLEGAL_STATE: () => 'That is no longer possible: the state has changed meanwhile. This is how it stands now.',
   ETAG_MISMATCH: () => 'Somebody changed this meanwhile. It has been loaded again: look, then save once more.',
   ALREADY_EXISTS: ({ metadata }) => `This ${metadata.field ?? 'name'} is taken. Choose another one.`,
-  DISCOUNT_ABOVE_TOTAL: () => 'The discounts would come to more than the order costs. Take a smaller one.',
   AUTOMATIC_ADJUSTMENT: () => 'The shop sets this one by itself; it cannot be taken out. Give a discount instead.',
   LIMIT_EXCEEDED: ({ message }) => `There are too many: ${message}. Take one out first.`,
   PROVIDER_REFUSED: ({ metadata }) => `The provider ${metadata.provider} refused it; nothing was changed. Ask there why, then try again.`,

@@ -60,7 +60,7 @@ export default async function page(view) {
       await go(`/orders/${placed.id}`, { replace: true });
     },
     async (error) => {
-      if (!['PRICE_CHANGED', 'OUT_OF_STOCK', 'ARTICLE_INACTIVE', 'ETAG_MISMATCH', 'ILLEGAL_STATE'].includes(error.reason)) return false;
+      if (!['PRICE_CHANGED', 'OUT_OF_STOCK', 'ARTICLE_INACTIVE', 'CURRENCY_MISMATCH', 'ETAG_MISMATCH', 'ILLEGAL_STATE'].includes(error.reason)) return false;
       const before = order;
       order = await read();
       if (!order?.lines.length || error.reason === 'ILLEGAL_STATE') {
@@ -183,18 +183,21 @@ function withFee(order, type) {
   const others = order.adjustments.filter((adjustment) => !isFee(adjustment));
   const adjustments = sign(fee) ? [...others, { type: 'ADJUSTMENT_TYPE_FEE', label: 'Payment fee', amount: fee }] : others;
   const total = adjustments.reduce((sum, { amount }) => sum + toNanos(amount), toNanos(order.subtotal));
-  return { ...order, adjustments, total: fromNanos(total, order.total.currencyCode) };
+  // The fee has tax in it, too: how much, the order says once it is placed.
+  const taxIncluded = sign(fee) ? undefined : order.taxIncluded;
+  return { ...order, adjustments, taxIncluded, total: fromNanos(total, order.total.currencyCode) };
 }
+
+const WHY = {
+  OUT_OF_STOCK: ({ free }) => (Number(free) > 0 ? `only ${free} left.` : 'sold out.'),
+  CURRENCY_MISMATCH: () => 'now sold in another currency; take it out and buy it separately.',
+};
 
 /** What is in the way, article by article. */
 function named(error, order) {
   const name = (id) => order.lines.find((line) => line.articleId === id)?.name ?? 'An article';
   const texts = error.infos
     .filter(({ metadata }) => metadata?.article_id)
-    .map(({ reason, metadata }) =>
-      reason === 'OUT_OF_STOCK'
-        ? `${name(metadata.article_id)}: ${Number(metadata.free) > 0 ? `only ${metadata.free} left.` : 'sold out.'}`
-        : `${name(metadata.article_id)}: no longer for sale.`,
-    );
+    .map(({ reason, metadata }) => `${name(metadata.article_id)}: ${WHY[reason]?.(metadata) ?? 'no longer for sale.'}`);
   return texts.length ? texts : undefined;
 }

@@ -37,7 +37,12 @@ export const sums = (order) => html`
   <dl class="sums">
     <div><dt>Articles</dt><dd>${formatMoney(order.subtotal)}</dd></div>
     ${order.adjustments.map(
-      ({ label, amount, type }) => html`<div><dt>${label || adjustmentName(type)}</dt><dd>${formatMoney(amount)}</dd></div>`,
+      ({ label, amount, given, type }) => html`
+        <div>
+          <dt>${label || adjustmentName(type)}${same(amount, given) ? nothing : html` <span class="quiet">of ${formatMoney(given)}</span>`}</dt>
+          <dd>${formatMoney(amount)}</dd>
+        </div>
+      `,
     )}
     <div class="all"><dt>Total</dt><dd>${formatMoney(order.total)}</dd></div>
     ${order.taxIncluded && sign(order.taxIncluded)
@@ -45,6 +50,10 @@ export const sums = (order) => html`
       : nothing}
   </dl>
 `;
+
+/** What an adjustment comes to is what was given, unless the order has no room for it. */
+const same = (amount, given) =>
+  !given || (amount.currencyCode === given.currencyCode && String(amount.units) === String(given.units) && amount.nanos === given.nanos);
 
 const adjustmentName = (type) =>
   ({ ADJUSTMENT_TYPE_SHIPPING: 'Shipping', ADJUSTMENT_TYPE_FEE: 'Fee', ADJUSTMENT_TYPE_DISCOUNT: 'Discount' })[type] ?? 'Other';

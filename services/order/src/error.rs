@@ -19,9 +19,6 @@ pub enum Error {
     Empty,
     #[error("there is another basket")]
     BasketExists,
-    /// The total would be less than nothing.
-    #[error("the discounts come to more than the order")]
-    Discount { total: kit::Money },
     #[error("changed meanwhile")]
     Stale,
     /// Somebody else has taken the order's checkout over: whatever this one was doing counts no more.
@@ -51,11 +48,6 @@ impl From<Error> for Fault {
             Error::BasketExists => {
                 let message = "there is another basket: check it out or cancel it first";
                 Fault::precondition(reason::BASKET_EXISTS, message)
-            }
-            Error::Discount { total } => {
-                let message =
-                    format!("the discounts would come to more than the order: its total would be {total}");
-                Fault::precondition("DISCOUNT_ABOVE_TOTAL", message).with("total", total)
             }
             Error::Stale => Fault::etag_mismatch(),
             Error::LeaseLost | Error::OldNews => {

@@ -5,7 +5,7 @@ use kit::Money;
 use prost::Message;
 
 use crate::{
-    domain::{Adjustment, Line, totals, totals::shares},
+    domain::{Adjustment, Line, tax::taxes, totals, totals::shares},
     error::Error,
     store::{View, event, purchase},
 };
@@ -14,6 +14,7 @@ use crate::{
 pub fn order(view: &View) -> Result<order::Order, Error> {
     let totals = totals(&view.lines, &view.adjustments)?;
     let shares = shares(&view.lines, &view.adjustments)?;
+    let taxes = taxes(&view.lines, &view.adjustments)?;
     let row = &view.order;
     let address = row.address.as_deref().map(Address::decode).transpose().map_err(kit::Fault::internal)?;
     Ok(order::Order {
@@ -21,7 +22,7 @@ pub fn order(view: &View) -> Result<order::Order, Error> {
         user_id: row.user_id.to_string(),
         state: order::OrderState::from(row.state).into(),
         lines: view.lines.iter().zip(shares).map(line).collect::<Result<_, _>>()?,
-        adjustments: view.adjustments.iter().map(adjustment).collect(),
+        adjustments: view.adjustments.iter().zip(taxes).map(adjustment).collect(),
         subtotal: totals.map(|totals| totals.subtotal.into()),
         total: totals.map(|totals| totals.total.into()),
         tax_included: totals.map(|totals| totals.tax_included.into()),
@@ -54,13 +55,15 @@ fn line((line, discount): (&Line, Money)) -> Result<order::Line, Error> {
     })
 }
 
-fn adjustment(adjustment: &Adjustment) -> order::Adjustment {
+fn adjustment((adjustment, tax): (&Adjustment, Money)) -> order::Adjustment {
     order::Adjustment {
         id: adjustment.id.to_string(),
         r#type: adjustment.kind.into(),
         label: adjustment.label.clone(),
         amount: Some(adjustment.amount.into()),
         automatic: adjustment.automatic,
+        given: Some(adjustment.given.into()),
+        tax_included: Some(tax.into()),
     }
 }
 

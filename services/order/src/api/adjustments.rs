@@ -5,7 +5,7 @@ use kit::{Call, Fault, Money, Written, id::AdjustmentId, reason};
 
 use super::{Api, basket::must_be_open, lock, named, parse};
 use crate::{
-    domain::{Adjustment, Line, adjustment::room_for_another, basket},
+    domain::{Adjustment, Line, adjustment::room_for_another, basket, totals::settle},
     error::Error,
     settings::Options,
     store::Record,
@@ -94,16 +94,22 @@ pub(crate) fn carriage(record: &mut Record, options: &Options) {
     record.adjustments = with_carriage(&record.lines, std::mem::take(&mut record.adjustments), options);
 }
 
-/// The adjustments with the carriage that the configuration sets.
-pub(super) fn with_carriage(
+/// The adjustments as they are with these lines, and with the carriage that the configuration sets.
+pub(super) fn up_to_date(
     lines: &[Line],
-    mut adjustments: Vec<Adjustment>,
+    adjustments: Vec<Adjustment>,
     options: &Options,
-) -> Vec<Adjustment> {
+) -> Result<Vec<Adjustment>, Error> {
+    let mut adjustments = with_carriage(lines, adjustments, options);
+    settle(lines, &mut adjustments)?;
+    Ok(adjustments)
+}
+
+fn with_carriage(lines: &[Line], mut adjustments: Vec<Adjustment>, options: &Options) -> Vec<Adjustment> {
     let amount = basket::currency(lines).and_then(|currency| options.shipping_in(currency));
     let place = adjustments.iter().position(|adjustment| adjustment.is_automatic(AdjustmentType::Shipping));
     match (amount, place) {
-        (Some(amount), Some(place)) => adjustments[place].amount = amount,
+        (Some(amount), Some(place)) => adjustments[place].given = amount,
         (Some(amount), None) => {
             adjustments.push(Adjustment::automatic(AdjustmentType::Shipping, "Shipping", amount));
         }

@@ -14,11 +14,11 @@ use tokio::time::Instant;
 
 use super::{
     Api,
-    adjustments::{carriage, with_carriage},
+    adjustments::{carriage, up_to_date},
     named,
 };
 use crate::{
-    domain::{Event, Line, Offer, State, Step, next, totals},
+    domain::{Event, Line, Offer, State, Step, basket, next, totals},
     error::Error,
     saga::{ANSWER_WITHIN, CALL, LEASE, plan_payment, take_news},
     store::{self, Record, View},
@@ -132,7 +132,9 @@ impl Api {
             let offer = offers.get(&line.article_id).ok_or_else(|| Fault::not_found("article"))?;
             drifted |= line.refresh(offer);
         }
-        let adjustments = with_carriage(&lines, view.adjustments.clone(), &self.saga.options);
+        let so_far = view.order.currency.as_deref().and_then(|code| code.parse().ok());
+        basket::one_currency(&lines, so_far)?;
+        let adjustments = up_to_date(&lines, view.adjustments.clone(), &self.saga.options)?;
         drifted |= adjustments != view.adjustments;
         let adjustments = self.with_fee(&lines, adjustments, terms.payment_type)?;
         let total = totals(&lines, &adjustments)?.ok_or(Error::Empty)?.total;

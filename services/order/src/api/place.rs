@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::{
     Api,
-    adjustments::with_carriage,
+    adjustments::up_to_date,
     checkout::{Begun, copy_of, no_address, offers, price_changed, start},
     parse,
 };
@@ -51,7 +51,7 @@ impl Api {
             let offer = offers.get(id).ok_or_else(|| Fault::not_found("article"))?;
             basket::add(&mut lines, offer, *quantity)?;
         }
-        let adjustments = with_carriage(&lines, Vec::new(), &self.saga.options);
+        let adjustments = up_to_date(&lines, Vec::new(), &self.saga.options)?;
         let adjustments = self.with_fee(&lines, adjustments, terms.payment_type)?;
         let total = totals(&lines, &adjustments)?.ok_or(Error::Empty)?.total;
         if terms.expected_total.is_some_and(|expected| expected != total) {

@@ -8,6 +8,9 @@ use kit::{
 
 /// Adjustments by staff in one order at most.
 pub const MOST_BY_STAFF: usize = 20;
+/// What staff may add at most, in minor units: twenty of them leave the order's lines all the room that they
+/// need in 64 bits. A discount needs no bound, it takes what there is.
+pub const MOST_ADDED: i64 = 1_000_000_000_000_000;
 
 /// A change of an order's total.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,8 +18,11 @@ pub struct Adjustment {
     pub id: AdjustmentId,
     pub kind: AdjustmentType,
     pub label: String,
-    /// Negative for a discount, and for nothing else.
+    /// What it comes to now, in the order's currency: zero or negative for a discount, positive or zero for
+    /// everything else. [`settle`](super::totals::settle) keeps it true to the order's lines.
     pub amount: Money,
+    /// What was given, whatever the order has room for: negative for a discount, and for nothing else.
+    pub given: Money,
     /// Made by the shop's configuration, which replaces it as the order changes; what staff made stays until
     /// staff removes it.
     pub automatic: bool,
@@ -25,7 +31,14 @@ pub struct Adjustment {
 impl Adjustment {
     /// One that the shop's configuration makes.
     pub fn automatic(kind: AdjustmentType, label: &str, amount: Money) -> Self {
-        Self { id: AdjustmentId::new(), kind, label: label.to_owned(), amount, automatic: true }
+        Self {
+            id: AdjustmentId::new(),
+            kind,
+            label: label.to_owned(),
+            amount,
+            given: amount,
+            automatic: true,
+        }
     }
 
     /// One by staff: a discount takes something off, carriage and fees add something.
@@ -41,9 +54,20 @@ impl Adjustment {
                     "must be more than nothing: only a discount is negative",
                 ));
             }
+            AdjustmentType::Shipping | AdjustmentType::Fee if amount.minor > MOST_ADDED => {
+                let most = Money::new(MOST_ADDED, amount.currency);
+                return Err(Fault::invalid("amount", format!("must be at most {most}")));
+            }
             AdjustmentType::Shipping | AdjustmentType::Fee | AdjustmentType::Discount => {}
         }
-        Ok(Self { id: AdjustmentId::new(), kind, label: label.to_owned(), amount, automatic: false })
+        Ok(Self {
+            id: AdjustmentId::new(),
+            kind,
+            label: label.to_owned(),
+            amount,
+            given: amount,
+            automatic: false,
+        })
     }
 
     /// Whether the configuration made it for this.
@@ -59,7 +83,7 @@ impl Adjustment {
             AdjustmentType::Discount => "discount",
             AdjustmentType::Unspecified => "adjustment",
         };
-        format!("{what} of {} ({})", self.amount, self.label)
+        format!("{what} of {} ({})", self.given, self.label)
     }
 }
 
@@ -91,6 +115,10 @@ mod tests {
             (Shipping, 0, Some("amount")),
             (Fee, -1, Some("amount")),
             (Fee, 1, None),
+            (Fee, MOST_ADDED, None),
+            (Fee, MOST_ADDED + 1, Some("amount")),
+            (Shipping, i64::MAX, Some("amount")),
+            (Discount, i64::MIN, None),
             (Unspecified, 1, Some("type")),
         ] {
             let made = Adjustment::by_staff(kind, "x", eur(minor));

@@ -120,6 +120,24 @@ pub fn add(lines: &mut Vec<Line>, offer: &Offer, quantity: i32) -> Result<(), Fa
     Ok(())
 }
 
+/// Refuses lines of several currencies, every article by name that left the one the order was in so far. An
+/// order all of whose articles came to be priced in another currency changes to that.
+pub fn one_currency(lines: &[Line], so_far: Option<Currency>) -> Result<(), Fault> {
+    let kept = so_far.filter(|so_far| lines.iter().any(|line| line.unit_price.currency == *so_far));
+    let Some(currency) = kept.or(currency(lines)) else { return Ok(()) };
+    let mut others = lines.iter().filter(|line| line.unit_price.currency != currency).peekable();
+    let Some(first) = others.peek() else { return Ok(()) };
+    let message = format!(
+        "the order is in {currency}, {} is priced in {} now: remove it, then check out again",
+        first.code, first.unit_price.currency
+    );
+    let mut fault = Fault::precondition(reason::CURRENCY_MISMATCH, message);
+    fault.metadata = others
+        .map(|line| std::collections::HashMap::from([("article_id".to_owned(), line.article_id.to_string())]))
+        .collect();
+    Err(fault)
+}
+
 /// The article is priced in another currency than the order.
 pub fn currency_mismatch(currency: Currency, offer: &Offer) -> Fault {
     let message = format!("the order is in {currency}, {} is priced in {}", offer.code, offer.price.currency);
@@ -167,5 +185,23 @@ mod tests {
         let mut lines = Vec::new();
         add(&mut lines, &offer(1, "EUR"), 1).unwrap();
         assert_eq!(add(&mut lines, &offer(1, "USD"), 1).unwrap_err().reason, reason::CURRENCY_MISMATCH);
+    }
+
+    #[test]
+    fn articles_that_left_the_orders_currency_are_named() {
+        let [tea, cup, pot] = [offer(250, "EUR"), offer(900, "USD"), offer(100, "USD")];
+        let lines = [tea.line(1), cup.line(1), pot.line(1)];
+        let named = |fault: Fault| {
+            let ids = fault.metadata.iter().map(|data| data["article_id"].clone());
+            ids.collect::<Vec<_>>()
+        };
+        let eur = "EUR".parse().ok();
+        let fault = one_currency(&lines, eur).unwrap_err();
+        assert_eq!(fault.reason, reason::CURRENCY_MISMATCH);
+        assert_eq!(named(fault), [cup.article_id.to_string(), pot.article_id.to_string()]);
+        let fault = one_currency(&lines, "USD".parse().ok()).unwrap_err();
+        assert_eq!(named(fault), [tea.article_id.to_string()]);
+        one_currency(&lines[1..], eur).unwrap();
+        one_currency(&[], eur).unwrap();
     }
 }

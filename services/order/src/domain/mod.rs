@@ -4,6 +4,7 @@ pub mod adjustment;
 pub mod basket;
 pub mod saga;
 pub mod state;
+pub mod tax;
 pub mod totals;
 
 pub use adjustment::Adjustment;

@@ -7,6 +7,7 @@ mod m000003_adjustments;
 mod m000004_purchases;
 mod m000010_mails;
 mod m000011_filters;
+mod m000012_refunds;
 
 /// All migrations, in order.
 pub struct Migrator;
@@ -21,6 +22,7 @@ impl MigratorTrait for Migrator {
             Box::new(m000004_purchases::Migration),
             Box::new(m000010_mails::Migration),
             Box::new(m000011_filters::Migration),
+            Box::new(m000012_refunds::Migration),
         ]
     }
 }

@@ -101,8 +101,12 @@ pub mod adjustment {
         /// The contract's `AdjustmentType`.
         pub kind: i16,
         pub label: String,
+        /// What it comes to, in the order's currency.
         pub amount_minor: i64,
         pub currency: String,
+        /// What was given.
+        pub given_minor: i64,
+        pub given_currency: String,
         /// Made by the shop's configuration, not by staff.
         pub automatic: bool,
     }

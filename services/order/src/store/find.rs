@@ -112,6 +112,7 @@ fn read_adjustment(row: adjustment::Model) -> Result<Adjustment, Error> {
         kind: AdjustmentType::try_from(i32::from(row.kind)).unwrap_or(AdjustmentType::Unspecified),
         label: row.label,
         amount: Money::new(row.amount_minor, stored_currency(&row.currency)?),
+        given: Money::new(row.given_minor, stored_currency(&row.given_currency)?),
         automatic: row.automatic,
     })
 }

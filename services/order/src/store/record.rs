@@ -17,7 +17,9 @@ use super::{
     purchases,
 };
 use crate::{
-    domain::{Adjustment, Event, Line, State, Step, Totals, next, saga::has_basket_place, totals},
+    domain::{
+        Adjustment, Event, Line, State, Step, Totals, next, saga::has_basket_place, totals, totals::settle,
+    },
     error::Error,
 };
 
@@ -123,13 +125,13 @@ impl Record {
         Ok(totals(&self.lines, &self.adjustments)?)
     }
 
-    /// Writes everything back and answers with the order as it is now. Discounts that come to more than the
-    /// order refuse whatever the change was.
+    /// Writes everything back and answers with the order as it is now. What adjustments come to follows the
+    /// lines: no discount that staff gave ever stands in the way of a change.
     pub async fn save(mut self) -> Result<View, Error> {
+        // As they are read: which discount is the first does not depend on who writes.
+        self.adjustments.sort_by_key(|adjustment| adjustment.id);
+        settle(&self.lines, &mut self.adjustments)?;
         let totals = self.totals()?;
-        if let Some(totals) = totals.filter(|totals| totals.before_fee.minor < 0) {
-            return Err(Error::Discount { total: totals.before_fee });
-        }
         self.order.total_minor = totals.map_or(0, |totals| totals.total.minor);
         self.order.currency = totals.map(|totals| totals.total.currency.to_string());
         let order = &mut self.order;
@@ -209,6 +211,8 @@ impl Record {
                 label: Set(adjustment.label.clone()),
                 amount_minor: Set(adjustment.amount.minor),
                 currency: Set(adjustment.amount.currency.to_string()),
+                given_minor: Set(adjustment.given.minor),
+                given_currency: Set(adjustment.given.currency.to_string()),
                 automatic: Set(adjustment.automatic),
             });
             adjustment::Entity::insert_many(rows).exec_without_returning(tx).await?;
