@@ -29,6 +29,7 @@ mod program;
 mod purchases;
 mod races;
 mod reopening;
+mod searching;
 mod seed;
 mod spacecash;
 mod stripe;

@@ -27,6 +27,11 @@ impl OrderId {
     pub const FIRST: OrderId = OrderId(Uuid::nil());
 }
 
+impl UserId {
+    /// After all others.
+    pub const LAST: UserId = UserId(Uuid::max());
+}
+
 /// Writes the 26 characters.
 pub fn encode(uuid: Uuid) -> [u8; 26] {
     let bits = uuid.as_u128();

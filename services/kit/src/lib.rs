@@ -31,6 +31,7 @@ mod replicas;
 pub mod role;
 mod secret;
 pub mod telemetry;
+pub mod words;
 pub mod write;
 
 pub use boot::{Context, Service, Tasks};

@@ -6,6 +6,7 @@ use contracts::{Mask, article as wire};
 use kit::{
     Fault, Money, Time,
     id::{ArticleId, Malformed},
+    words,
 };
 use prost_types::Timestamp;
 
@@ -13,7 +14,6 @@ use crate::domain::{
     article::Content,
     listing::{Filter, Sight},
     stock::{Attempt, LONGEST_HOLD, Line},
-    words,
 };
 
 /// An article's id; `field` is its proto path.

@@ -2,9 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use kit::{Money, Time, id::ArticleId};
-
-use super::words;
+use kit::{Money, Time, id::ArticleId, words};
 
 /// What staff write.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -54,7 +52,7 @@ impl Content {
 
     /// The words by which search finds it.
     pub fn words(&self) -> BTreeSet<String> {
-        words::words(&[&self.name, &self.code, &self.category, &self.description])
+        words::words([self.name.as_str(), &self.code, &self.category, &self.description])
     }
 
     /// Where it stands among others by price.

@@ -1,6 +1,6 @@
 //! Which articles a list shows, to whom, and in which order.
 
-use kit::{Caller, Money, id::ArticleId};
+use kit::{Caller, Money, id::ArticleId, words::Asked};
 use serde::{Deserialize, Serialize};
 
 /// How much of the catalogue a caller sees.
@@ -79,8 +79,8 @@ impl Key {
 #[derive(Debug, Clone)]
 pub struct Filter {
     pub sight: Sight,
-    /// Word beginnings that must all be found. `None` asks for nothing, an empty list is never found.
-    pub words: Option<Vec<String>>,
+    /// Words that must all be found. `None` asks for nothing, an empty list is never found.
+    pub words: Option<Vec<Asked>>,
     /// Folded; empty for any.
     pub category: String,
     pub min_price: Option<Money>,

@@ -6,7 +6,6 @@ pub mod import;
 pub mod listing;
 pub mod shelf;
 pub mod stock;
-pub mod words;
 
 use sea_orm::{DeriveActiveEnum, EnumIter};
 

@@ -6,6 +6,7 @@ mod m000004_images;
 mod m000005_rare;
 mod m000006_shelf;
 mod m000007_words;
+mod m000008_folding;
 
 use sea_orm::DatabaseBackend;
 use sea_orm_migration::prelude::*;
@@ -25,6 +26,7 @@ impl MigratorTrait for Migrator {
             Box::new(m000005_rare::Rare),
             Box::new(m000006_shelf::Shelf),
             Box::new(m000007_words::Words),
+            Box::new(m000008_folding::Folding),
         ]
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use kit::{Money, Time, Tx, fault, id::ArticleId};
+use kit::{Money, Time, Tx, fault, id::ArticleId, words::fold_line};
 use sea_orm::{
     ActiveValue::Set,
     ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QuerySelect, SelectTwo,
@@ -18,7 +18,6 @@ use crate::{
         article::{Article, Content},
         listing::Sight,
         shelf::{DELETED, shelf},
-        words::fold_line,
     },
     error::Error,
 };

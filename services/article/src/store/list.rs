@@ -103,7 +103,7 @@ pub async fn by_id(
         .filter(have(&words))
         .filter(
             Condition::all()
-                .add_option(few.map(|rarest| article::Column::Id.in_subquery(having(rarest.beginning))))
+                .add_option(few.map(|rarest| article::Column::Id.in_subquery(having(rarest.asked))))
                 .add_option(after.map(|after| article::Column::Id.gt(after))),
         )
         .order_by_asc(article::Column::Id)
@@ -213,7 +213,7 @@ impl List<'_> {
     fn sorted(&self, limit: u64) -> SelectStatement {
         const LED: &str = "led_to";
         let led_to = match self.words.first() {
-            Some(rarest) => having(rarest.beginning),
+            Some(rarest) => having(rarest.asked),
             None => self.priced(),
         };
         let place = [hidden(key(self.order.0)), visible(article::Column::Id)];
@@ -359,7 +359,7 @@ async fn words<'a>(db: &impl ConnectionTrait, filter: &'a Filter) -> Result<Opti
 
 /// Whether an article has all these words.
 fn have(words: &[Word]) -> Condition {
-    let has = |word: &Word| has_word((article::Entity, article::Column::Id), word.beginning);
+    let has = |word: &Word| has_word((article::Entity, article::Column::Id), word.asked);
     words.iter().map(has).fold(Condition::all(), Condition::add)
 }
 

@@ -8,16 +8,14 @@ use contracts::article::{
 use kit::{
     Call, Caller, Money, Tasks,
     id::{Id, OrderId},
+    words::{fold_line, query, words},
 };
 use sea_orm::EntityTrait;
 
 use super::support::*;
 use crate::{
     api::import,
-    domain::{
-        article::price_order,
-        words::{fold_line, query, words},
-    },
+    domain::article::price_order,
     store::table::{article, stock},
 };
 
@@ -117,10 +115,10 @@ fn means(request: &ListArticlesRequest, row: &article::Model, free: i64) -> bool
                 && fits(row.price_order, price_order(bound))
         })
     };
-    let has = words(&[&row.name, &row.code, &row.category, &row.description]);
+    let has = words([row.name.as_str(), &row.code, &row.category, &row.description]);
     row.deleted_time.is_none()
         && query(&request.query)
-            .is_none_or(|all| all.iter().all(|begin| has.iter().any(|word| word.starts_with(begin))))
+            .is_none_or(|all| all.iter().all(|asked| has.iter().any(|word| asked.fits(word))))
         && (request.category.is_empty() || row.category_folded == fold_line(&request.category, 100))
         && in_range(&request.min_price, |price, least| price >= least)
         && in_range(&request.max_price, |price, most| price <= most)
@@ -147,7 +145,22 @@ fn any_request(dice: &mut Dice) -> ListArticlesRequest {
     ]);
     ListArticlesRequest {
         query: dice
-            .of(&["", "", "", "gre", "tea", "table green", "0000", "of oak pl", "none", "CAFÉ"])
+            .of(&[
+                "",
+                "",
+                "",
+                "gre",
+                "tea",
+                "table green",
+                "0000",
+                "of oak pl",
+                "none",
+                "CAFÉ",
+                "teapots",
+                "green-tea",
+                "tables",
+                "greentea",
+            ])
             .into(),
         category: dice.of(&["", "", "hot", "Cold", "none"]).into(),
         min_price: least.and_then(price),

@@ -10,13 +10,15 @@ use kit::{
     id::{ArticleId, Id, OrderId},
     identity::MeshSecret,
 };
-use sea_orm::{ActiveValue::NotSet, EntityTrait, QueryOrder};
+use sea_orm::{
+    ActiveValue::NotSet, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, sea_query::Query,
+};
 use sea_orm_migration::MigratorTrait;
 
 use super::support::*;
 use crate::{
     Migrator,
-    store::table::{article, stock},
+    store::table::{article, stock, word},
 };
 
 #[tokio::test]
@@ -90,4 +92,89 @@ async fn articles_from_before_there_were_shelves_come_to_stand_on_theirs() {
     Migrator::up(db, None).await.unwrap();
     let found = article::Entity::find().order_by_asc(article::Column::Id).all(db).await.unwrap();
     assert_eq!(found, expected);
+}
+
+/// An article as it was written before folding knew umlauts, signs and scripts without blanks.
+async fn insert_old(db: &impl ConnectionTrait, name: &str, deleted: bool, words: &[&str]) -> ArticleId {
+    let id = ArticleId::new();
+    let (code, folded) = (format!("C-{id}"), "old".to_owned());
+    let mut insert = Query::insert();
+    insert.into_table("articles");
+    insert.columns([
+        "id",
+        "code",
+        "code_folded",
+        "name",
+        "name_folded",
+        "description",
+        "category",
+        "category_folded",
+        "price_order",
+        "tax_rate_basis_points",
+        "image_url",
+        "active",
+        "low_stock_threshold",
+        "shelf",
+        "version",
+        "create_time",
+        "update_time",
+        "deleted_time",
+    ]);
+    insert.values_panic([
+        id.into(),
+        code.into(),
+        id.to_string().into(),
+        name.into(),
+        folded.clone().into(),
+        "".into(),
+        "Käse".into(),
+        folded.into(),
+        0.into(),
+        0.into(),
+        "".into(),
+        false.into(),
+        0.into(),
+        1.into(),
+        1.into(),
+        7.into(),
+        7.into(),
+        deleted.then_some(7i64).into(),
+    ]);
+    db.execute(&insert).await.unwrap();
+    for word in words {
+        let row = word::Model { article_id: id, word: (*word).into(), create_time: Time(7) };
+        word::Entity::insert(word::ActiveModel::from(row)).exec_without_returning(db).await.unwrap();
+    }
+    id
+}
+
+#[tokio::test]
+async fn articles_from_before_are_found_as_new_ones_are() {
+    let shop = Shop::without_tables().await;
+    let db = shop.db.read();
+    Migrator::up(db, Some(8)).await.unwrap();
+    let tea = insert_old(db, "Wi-Fi が", false, &["wi", "fi", "か"]).await;
+    let gone = insert_old(db, "Gone", true, &[]).await;
+    let mut many = Vec::new();
+    for _ in 0..300 {
+        many.push(insert_old(db, "緑茶", false, &["緑茶"]).await);
+    }
+    // A step that is taken again changes nothing.
+    for _ in 0..2 {
+        Migrator::up(db, None).await.unwrap();
+        let words = word::Entity::find().filter(word::Column::ArticleId.eq(tea));
+        let found: Vec<_> = words.all(db).await.unwrap().into_iter().map(|row| row.word).collect();
+        let expected = kit::words::words(["Wi-Fi が", &format!("C-{tea}"), "Käse"]);
+        assert_eq!(found.into_iter().collect::<std::collections::BTreeSet<_>>(), expected);
+        assert!(expected.contains("wifi") && expected.contains("が") && expected.contains("kaese"));
+        let of = |word: &'static str| word::Entity::find().filter(word::Column::Word.eq(word)).all(db);
+        assert_eq!(of("茶").await.unwrap().len(), many.len());
+        assert_eq!(of("gone").await.unwrap(), []);
+        let found = article::Entity::find_by_id(tea).one(db).await.unwrap().unwrap();
+        assert_eq!((found.name_folded, found.category_folded), ("wi-fi が".to_owned(), "kase".to_owned()));
+        assert!(article::Entity::find_by_id(gone).one(db).await.unwrap().is_some());
+        db.execute_unprepared("DELETE FROM seaql_migrations WHERE version = 'm000008_folding'")
+            .await
+            .unwrap();
+    }
 }

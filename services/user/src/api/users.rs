@@ -23,7 +23,7 @@ use crate::{
         self,
         listing::{self, Filter},
         sessions,
-        users::NewUser,
+        users::{NewUser, user::Model},
     },
 };
 
@@ -74,9 +74,15 @@ impl UserService for Users {
             query: request.query,
             disabled: request.disabled,
         };
-        let mut rows =
-            listing::list(self.0.db.read(), &filter, page.after, page.limit()).await.map_err(Fault::from)?;
-        let next_page_token = page.cut(&mut rows, |row| row.id);
+        let db = self.0.db.read();
+        let named = filter.named(db).await.map_err(Fault::from)?;
+        let but = named.as_ref().map(|user| user.id);
+        // She is on the first page alone, and the next one begins behind her with the newest.
+        let mut rows: Vec<_> = named.filter(|_| page.after.is_none()).into_iter().collect();
+        let others = page.limit() - rows.len() as u64;
+        rows.extend(listing::list(db, &filter, but, page.after, others).await.map_err(Fault::from)?);
+        let place = |row: &Model| if Some(row.id) == but { UserId::LAST } else { row.id };
+        let next_page_token = page.cut(&mut rows, place);
         let users = rows.into_iter().map(render::user).collect();
         Ok(Response::new(ListUsersResponse { users, next_page_token }))
     }

@@ -3,6 +3,7 @@
 mod accounts;
 mod keys;
 mod sessions;
+mod words;
 
 use sea_orm_migration::prelude::*;
 
@@ -19,6 +20,7 @@ impl MigratorTrait for Migrator {
             Box::new(accounts::Accounts),
             Box::new(sessions::Sessions),
             Box::new(keys::Keys),
+            Box::new(words::Words),
         ]
     }
 }

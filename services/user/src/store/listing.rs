@@ -1,58 +1,91 @@
 //! The list of users.
 
 use contracts::user::Role;
-use kit::id::UserId;
-use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+use kit::{
+    id::UserId,
+    newest::{Newest, hidden},
+    words,
 };
+use sea_orm::{ColumnTrait, Condition, ConnectionTrait, DbErr, sea_query::ExprTrait};
 
 use crate::{
     domain::names::fold,
-    store::users::user::{Column, Entity, Model},
+    store::{
+        users::{
+            by_login,
+            user::{Column, Entity, Model},
+        },
+        words::{found, met},
+    },
 };
 
 /// Which users to list.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
-    /// The beginning of a username, an e-mail or a name.
+    /// Words of username, e-mail and names.
     pub query: String,
     pub role: Option<Role>,
     pub disabled: Option<bool>,
 }
 
-/// The users before `after`, the newest first.
+impl Filter {
+    fn flags(&self) -> impl Iterator<Item = (Column, bool)> {
+        let role = match self.role {
+            Some(Role::Customer) => Some((Column::Customer, true)),
+            Some(Role::Staff) => Some((Column::Staff, true)),
+            Some(Role::Admin) => Some((Column::Admin, true)),
+            Some(Role::Unspecified) | None => None,
+        };
+        role.into_iter().chain(self.disabled.map(|disabled| (Column::Disabled, disabled)))
+    }
+
+    /// The user whose username or e-mail the query is, if the rest fits: she comes first.
+    pub async fn named(&self, db: &impl ConnectionTrait) -> Result<Option<Model>, DbErr> {
+        let login = self.query.trim();
+        if login.is_empty() {
+            return Ok(None);
+        }
+        let user = by_login(db, &fold(login)).await?;
+        let fits = |user: &Model| {
+            self.flags().all(|(column, wanted)| {
+                wanted
+                    == match column {
+                        Column::Customer => user.customer,
+                        Column::Staff => user.staff,
+                        Column::Admin => user.admin,
+                        _ => user.disabled,
+                    }
+            })
+        };
+        Ok(user.filter(fits))
+    }
+}
+
+/// The users before `after`, the newest first; but for one of them.
 pub async fn list(
     db: &impl ConnectionTrait,
     filter: &Filter,
+    but: Option<UserId>,
     after: Option<UserId>,
     limit: u64,
 ) -> Result<Vec<Model>, DbErr> {
-    let mut users = Entity::find().order_by_desc(Column::Id).limit(limit);
-    if let Some(after) = after {
-        users = users.filter(Column::Id.lt(after));
+    let asked = words::query(&filter.query);
+    if asked.as_ref().is_some_and(Vec::is_empty) {
+        return Ok(Vec::new());
     }
-    if !filter.query.is_empty() {
-        users = users.filter(begins_with(&fold(&filter.query)));
-    }
-    users = match filter.role {
-        Some(Role::Customer) => users.filter(Column::Customer.eq(true)),
-        Some(Role::Staff) => users.filter(Column::Staff.eq(true)),
-        Some(Role::Admin) => users.filter(Column::Admin.eq(true)),
-        Some(Role::Unspecified) | None => users,
+    let asked = asked.unwrap_or_default();
+    let fit = filter.flags().fold(Condition::all(), |all, (column, value)| all.add(hidden(column).eq(value)));
+    let fit = asked.iter().map(met).fold(fit, Condition::add);
+    let mut users = Newest::<Entity> {
+        id: Column::Id,
+        along: vec![Condition::all()],
+        fit: fit.add_option(but.map(|but| hidden(Column::Id).ne(but))),
+        rare: (!asked.is_empty()).then(|| asked.iter().map(found).fold(Condition::all(), Condition::add)),
     };
-    if let Some(disabled) = filter.disabled {
-        users = users.filter(Column::Disabled.eq(disabled));
+    // Few are staff, administrators, or disabled; nearly everybody is a customer.
+    let indexed = |(column, value): &(Column, bool)| *value && !matches!(column, Column::Customer);
+    if let Some((column, value)) = filter.flags().find(indexed) {
+        users.along = vec![Condition::all().add(column.eq(value))];
     }
-    users.all(db).await
-}
-
-/// A range, not LIKE: the columns sort byte by byte, so an index finds it on every database, and nothing in
-/// the text means anything else.
-fn begins_with(folded: &str) -> Condition {
-    let end = format!("{folded}{}", char::MAX);
-    [Column::UsernameFolded, Column::EmailFolded, Column::FirstNameFolded, Column::LastNameFolded]
-        .into_iter()
-        .fold(Condition::any(), |any, column| {
-            any.add(Condition::all().add(column.gte(folded)).add(column.lt(end.as_str())))
-        })
+    users.page(db, after.map(Into::into), limit).await
 }

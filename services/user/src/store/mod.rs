@@ -7,3 +7,4 @@ pub mod keys;
 pub mod listing;
 pub mod sessions;
 pub mod users;
+pub mod words;

@@ -17,6 +17,7 @@ use crate::{
     },
     error::Error,
     password::PasswordHash,
+    store::words,
 };
 
 /// The table.
@@ -109,6 +110,7 @@ pub async fn insert(tx: &Tx, new: NewUser) -> Result<Model, Error> {
     user.set_roles(new.roles);
     let row = user.clone().into_active_model().reset_all();
     Entity::insert(row).exec_without_returning(&**tx).await.map_err(taken)?;
+    words::insert(tx, &user).await?;
     Ok(user)
 }
 
@@ -174,7 +176,11 @@ pub async fn change(tx: &Tx, after: Model) -> Result<Model, Error> {
         .await
         .map_err(taken)?;
     tx.belongs_to(after.id).await?;
-    if done.rows_affected == 1 { Ok(after) } else { Err(Error::Stale) }
+    if done.rows_affected != 1 {
+        return Err(Error::Stale);
+    }
+    words::change(tx, &after).await?;
+    Ok(after)
 }
 
 /// Removes a user, and with her what refers to her: addresses, sessions, stored answers.

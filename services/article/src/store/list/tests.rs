@@ -1,6 +1,6 @@
 //! How SQLite goes about lists: by seeks, never through a whole table, and without sorting.
 
-use kit::{Role, db::DatabaseOptions, id::Id};
+use kit::{Role, db::DatabaseOptions, id::Id, words::Asked};
 use sea_orm::{QueryTrait as _, Statement};
 
 use super::*;
@@ -89,8 +89,9 @@ async fn what_is_rare_is_looked_up_one_by_one() {
     let folder = tempfile::tempdir().unwrap();
     let db = database(&folder).await;
     let priced = Filter { min_price: Some("1.00 EUR".parse().unwrap()), ..any() };
+    let tea = Asked::beginning("tea");
     for (filter, words, by) in [
-        (&any(), vec![Word::from("tea")], "article_words_create_time (word>? AND word<?)"),
+        (&any(), vec![Word::from(&tea)], "article_words_create_time (word>? AND word<?)"),
         (&priced, vec![], "articles_shelf_price (shelf=? AND price_order>?)"),
     ] {
         let (backend, order) = (DatabaseBackend::Sqlite, (Order::Name, false));
@@ -109,13 +110,14 @@ async fn the_articles_of_a_word_are_read_in_the_order_in_which_they_were_created
     let folder = tempfile::tempdir().unwrap();
     let db = database(&folder).await;
     let words = ["tea".to_owned(), "teapot".to_owned()];
+    let (tea, green) = (Asked::beginning("tea"), Asked::beginning("green"));
     let filters =
         [any(), Filter { category: "tea".into(), min_price: Some("1.00 EUR".parse().unwrap()), ..any() }];
     for filter in &filters {
         for descending in [false, true] {
             for after in [None, Some(&Cursor { key: Key::CreateTime(7), id: ArticleId::new() })] {
                 let (backend, order) = (DatabaseBackend::Sqlite, (Order::CreateTime, descending));
-                let (shelves, asked) = (shelves(filter), vec!["tea".into(), "green".into()]);
+                let (shelves, asked) = (shelves(filter), vec![Word::from(&tea), Word::from(&green)]);
                 let list = List { backend, filter, order, shelves, words: asked, after };
                 let plan = plan(&db, &list, list.created(&words, 51)).await;
                 let seek = "SEARCH article_words USING COVERING INDEX article_words_create_time (word=?";

@@ -1,0 +1,103 @@
+//! The words by which users are found, for those that there are, too. Names were found by their beginnings alone:
+//! their indexes go.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kit::{
+    id::UserId,
+    migration::{Steps, sorted_text},
+    words::{WORD_LENGTH, words},
+};
+use sea_orm::{ConnectionTrait, FromQueryResult};
+use sea_orm_migration::{prelude::*, schema::*};
+
+pub struct Words;
+
+impl MigrationName for Words {
+    fn name(&self) -> &str {
+        "m000005_words"
+    }
+}
+
+/// Users of one step; each has few words.
+const USERS: u64 = 500;
+
+/// What users are found by, whatever else the table will have one day.
+#[derive(FromQueryResult)]
+struct Row {
+    id: UserId,
+    username: String,
+    email: String,
+    first_name: String,
+    last_name: String,
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Words {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let manager = &Steps::of(manager);
+        let mut table = Table::create()
+            .table("user_words")
+            .col(uuid("user_id"))
+            .col(sorted_text(manager, "word", WORD_LENGTH as u32))
+            .primary_key(Index::create().name("user_words_key").col("user_id").col("word"))
+            .foreign_key(
+                ForeignKey::create()
+                    .name("user_words_user")
+                    .from("user_words", "user_id")
+                    .to("users", "id")
+                    .on_delete(ForeignKeyAction::Cascade),
+            )
+            .to_owned();
+        if manager.get_database_backend() == sea_orm::DatabaseBackend::Sqlite {
+            table.extra("WITHOUT ROWID");
+        }
+        manager.create_table(table).await?;
+        let by_word =
+            Index::create().name("user_words_word").table("user_words").col("word").col("user_id").to_owned();
+        manager.create_index(by_word).await?;
+        for name in ["users_first_name_folded", "users_last_name_folded"] {
+            manager.drop_index(Index::drop().name(name).table("users").to_owned()).await?;
+        }
+        fill(manager.get_connection()).await
+    }
+}
+
+/// Writes the words that are not there, user by user: it can be done again.
+async fn fill(db: &SchemaManagerConnection<'_>) -> Result<(), DbErr> {
+    let mut after = None;
+    loop {
+        let mut query = Query::select();
+        query.columns(["id", "username", "email", "first_name", "last_name"]).from("users");
+        query.order_by("id", Order::Asc).limit(USERS);
+        if let Some(after) = after {
+            query.and_where(Expr::col("id").gt(after));
+        }
+        let rows = Row::find_by_statement(db.get_database_backend().build(&query)).all(db).await?;
+        after = rows.last().map(|row| row.id);
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let mut query = Query::select();
+        query.column("user_id").column("word").from("user_words");
+        query.and_where(Expr::col("user_id").is_in(rows.iter().map(|row| row.id)));
+        let mut kept: BTreeMap<UserId, BTreeSet<String>> = BTreeMap::new();
+        for row in db.query_all(&query).await? {
+            kept.entry(row.try_get("", "user_id")?).or_default().insert(row.try_get("", "word")?);
+        }
+        for row in rows {
+            let all = words([row.username.as_str(), &row.email, &row.first_name, &row.last_name]);
+            let old = kept.remove(&row.id).unwrap_or_default();
+            let mut insert = Query::insert();
+            insert.into_table("user_words").columns(["user_id", "word"]);
+            let mut new = all.difference(&old).cloned().peekable();
+            if new.peek().is_none() {
+                continue;
+            }
+            for word in new {
+                insert.values_panic([row.id.into(), word.into()]);
+            }
+            db.execute(&insert).await?;
+        }
+    }
+}
