@@ -1,6 +1,6 @@
 //! `feira serve`: from settings to ports that answer, and back to nothing.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::Router;
 use kit::{
@@ -173,6 +173,7 @@ impl Process {
         let instances = instances::of_this_process(settings, &here, &databases, rest, grpc);
         let routes = routes(&started, &health, instances.clone(), settings.process.reflection)?;
         let routes = EndStreams::new(routes, contracts::pool(), tasks.clone());
+        let edge_methods = methods.clone();
         let services = Front::new(routes, methods, identity);
         local.set(Conn::new(services.clone()));
         if let Some(role) = here.first() {
@@ -182,7 +183,8 @@ impl Process {
             context.start_database(db);
         }
         instances::announce(&instances, &context, &databases);
-        let edge = here.contains(&Role::Gateway).then(|| edge(settings, &context)).transpose()?;
+        let edge =
+            here.contains(&Role::Gateway).then(|| edge(settings, &context, &edge_methods)).transpose()?;
         Ok(Self { services, edge, databases, health, tasks, admin_password })
     }
 
@@ -256,7 +258,15 @@ fn routes(
 }
 
 /// The REST interface.
-fn edge(settings: &Settings, context: &Context) -> Result<Router, Error> {
+fn edge(settings: &Settings, context: &Context, methods: &Methods) -> Result<Router, Error> {
+    let (identity, methods) = (context.identity.clone(), methods.clone());
+    let guard: gateway::Guard = Arc::new(move |headers, path| {
+        let (identity, method) = (identity.clone(), methods.get(path).cloned());
+        Box::pin(async move {
+            let caller = identity.caller(&headers).await?;
+            Ok(method.map_or(Ok(()), |method| method.admit(&caller))?)
+        })
+    });
     let upstream = |service: &str| Role::serving(service).map(|role| context.mesh.conn(Role::Gateway, role));
-    gateway::router(&settings.gateway, contracts::pool(), upstream).map_err(Error::other)
+    gateway::router(&settings.gateway, contracts::pool(), upstream, Some(guard)).map_err(Error::other)
 }

@@ -1,7 +1,7 @@
 //! What surrounds every request: its id, its span, its line in the access log, and headers that every
 //! answer has.
 
-use std::{sync::Arc, time::Instant};
+use std::{convert::Infallible, sync::Arc, time::Instant};
 
 use axum::{
     body::Body,
@@ -9,14 +9,16 @@ use axum::{
     middleware::Next,
     response::Response,
 };
-use http::{HeaderValue, Method, StatusCode, header};
+use bytes::Bytes;
+use futures::stream;
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header, uri::Authority};
 use http_body::Body as _;
 use tracing::{Instrument as _, field::Empty, info_span};
 
 use crate::{
-    edge::{Edge, MatchedRoute},
-    error::allow,
-    headers,
+    edge::{ALL, Edge, MatchedRoute, SignsIn},
+    error::{Failure, allow},
+    etag, headers,
 };
 
 /// Carries a request through.
@@ -25,8 +27,14 @@ pub async fn access(State(edge): State<Arc<Edge>>, mut request: Request, next: N
     let id = headers::request_id(request.headers());
     // From here on there is exactly one, also in the call upstream.
     request.headers_mut().insert(&headers::REQUEST_ID, id.clone());
+    edge.reach.tell(&mut request, |path| !edge.routes.methods(path).is_empty());
     let method = request.method().clone();
     let path = (method == Method::OPTIONS).then(|| request.uri().path().to_owned());
+    let credentials = Credentials::of(request.headers());
+    // RFC 9112, 6.1: what has both a length and a coding may be meant to be taken for two requests further on. hyper
+    // hides the length, so whatever is coded ends its connection.
+    let coded =
+        request.version() == Version::HTTP_11 && request.headers().contains_key(header::TRANSFER_ENCODING);
     let span = info_span!(
         "rest",
         http.request.method = method.as_str(),
@@ -37,14 +45,29 @@ pub async fn access(State(edge): State<Arc<Edge>>, mut request: Request, next: N
     );
     kit::telemetry::child_of(&span, request.headers());
     async {
-        let mut response = next.run(request).await;
+        let mut response = match check_host(&request) {
+            Ok(()) => next.run(request).await,
+            Err(failure) => failure.response(&edge.pool),
+        };
         if let Some(path) = path {
             finish_options(&edge, &path, &mut response);
         }
-        if method == Method::HEAD {
+        if method == Method::HEAD
+            || matches!(response.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
+        {
             strip_body(&mut response);
         }
+        credentials.challenge(&mut response);
         let headers = response.headers_mut();
+        etag::tell_compressed(headers);
+        if coded {
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        if !headers.contains_key(header::CACHE_CONTROL) {
+            // Without a word of ours, some caches keep what they see for a while.
+            let keep = if credentials == Credentials::None { "no-cache" } else { "private, no-cache" };
+            headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(keep));
+        }
         headers.insert(&headers::REQUEST_ID, id);
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         log(&method, &response, started);
@@ -71,7 +94,7 @@ fn log(method: &Method, response: &Response, started: Instant) {
 
 /// A preflight is answered before the routes are asked: adds what they know.
 fn finish_options(edge: &Edge, path: &str, response: &mut Response) {
-    let methods = edge.routes.methods(path);
+    let methods = if path == "*" { ALL.to_vec() } else { edge.routes.methods(path) };
     if response.status() == StatusCode::OK && !methods.is_empty() {
         *response.status_mut() = StatusCode::NO_CONTENT;
         response.headers_mut().insert(header::ALLOW, allow(&methods));
@@ -82,10 +105,65 @@ fn finish_options(edge: &Edge, path: &str, response: &mut Response) {
 
 /// HEAD: the headers of GET, its length among them where it is known, and no body.
 fn strip_body(response: &mut Response) {
-    if let Some(length) = response.body().size_hint().exact()
-        && response.status() != StatusCode::NO_CONTENT
-    {
-        response.headers_mut().entry(header::CONTENT_LENGTH).or_insert(length.into());
+    match response.body().size_hint().exact() {
+        _ if matches!(response.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) => {
+            response.headers_mut().remove(header::CONTENT_LENGTH);
+        }
+        Some(length) => _ = response.headers_mut().entry(header::CONTENT_LENGTH).or_insert(length.into()),
+        None => {}
     }
-    *response.body_mut() = Body::empty();
+    // A body that is known to be empty would be told as the length 0.
+    *response.body_mut() = Body::from_stream(stream::empty::<Result<Bytes, Infallible>>());
+}
+
+/// HTTP/1.1: exactly one `Host`, and one that can be (RFC 9112, 3.2). Only what came over a connection has to.
+fn check_host(request: &Request) -> Result<(), Failure> {
+    if request.version() > Version::HTTP_11 || request.extensions().get::<kit::listen::Peer>().is_none() {
+        return Ok(());
+    }
+    let mut hosts = request.headers().get_all(header::HOST).iter();
+    match (hosts.next(), hosts.next()) {
+        (None, _) if request.version() < Version::HTTP_11 => Ok(()),
+        (Some(host), None) if is_host(host) => Ok(()),
+        (Some(_), None) => Err(Failure::invalid("the header `host` is not a host and a port")),
+        (None, _) => Err(Failure::invalid("HTTP/1.1 requires the header `host`")),
+        (Some(_), Some(_)) => Err(Failure::invalid("the header `host` is given more than once")),
+    }
+}
+
+fn is_host(value: &HeaderValue) -> bool {
+    // Nothing is for URIs that name no host.
+    value.is_empty() || Authority::try_from(value.as_bytes()).is_ok_and(|host| !host.as_str().contains('@'))
+}
+
+/// What a request says of who sent it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Credentials {
+    None,
+    /// A bearer token.
+    Token,
+    /// Some other kind.
+    Other,
+}
+
+impl Credentials {
+    fn of(headers: &HeaderMap) -> Self {
+        let Some(value) = headers.get(header::AUTHORIZATION) else { return Self::None };
+        let scheme = value.as_bytes().split(|byte| *byte == b' ').next().unwrap_or_default();
+        if scheme.eq_ignore_ascii_case(b"bearer") { Self::Token } else { Self::Other }
+    }
+
+    /// Says what is wrong with a token (RFC 6750, 3.1); who sent none is told only that there is such a thing.
+    fn challenge(self, response: &mut Response) {
+        let signs_in = response.extensions().get::<SignsIn>().is_some();
+        let problem = match response.status() {
+            StatusCode::UNAUTHORIZED if self == Self::Token && !signs_in => {
+                "Bearer error=\"invalid_token\", error_description=\"the access token is not valid (any more)\""
+            }
+            StatusCode::UNAUTHORIZED => "Bearer",
+            StatusCode::FORBIDDEN if self == Self::Token => "Bearer error=\"insufficient_scope\"",
+            _ => return,
+        };
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(problem));
+    }
 }

@@ -2,15 +2,19 @@
 
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request::Parts};
 use prost_reflect::{DynamicMessage, FieldDescriptor};
 use tonic::metadata::MetadataMap;
 
-use crate::{binding::Binding, cookie::Cookie, error::Failure, headers, json, raw};
+use crate::{
+    base::Base, binding::Binding, cookie::Cookie, error::Failure, headers, json, raw, template::encode,
+};
 
-/// Answers a request with the one message of a unary call. `cookie` is the method's, where the caller asks for it.
+/// Answers a request with the one message of a unary call. `made` is the route to what
+/// it made, `cookie` the method's, where the caller asks for it.
 pub fn make(
     binding: &Binding,
+    made: Option<&Binding>,
     request: &Parts,
     cookie: Option<&Cookie>,
     metadata: &MetadataMap,
@@ -33,8 +37,51 @@ pub fn make(
     {
         out.insert(header::ETAG, value);
     }
+    let base = Base::of(request);
+    if let Some(path) = made.and_then(|made| path_to(made, &message)) {
+        insert(&mut out, header::LOCATION, base.url(&path));
+    }
+    if let Some(next) = next_page(binding, request, &message) {
+        insert(&mut out, header::LINK, format!("<{}>; rel=\"next\"", base.url(&next)));
+    }
+    if rpc.access_token.is_some() || rpc.cookie.is_some() {
+        // RFC 6749, 5.1.
+        out.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    if let Some(own) = &rpc.own_urls {
+        own.outward(&mut message, base);
+    }
     let body = body(binding, &message, &mut out)?;
     Ok((rpc.success, out, body).into_response())
+}
+
+fn insert(headers: &mut HeaderMap, name: HeaderName, value: String) {
+    if let Ok(value) = HeaderValue::try_from(value) {
+        headers.insert(name, value);
+    }
+}
+
+/// Where a thing is read that was made just now: the path of `route`, which reads such things, with its fields.
+fn path_to(route: &Binding, thing: &DynamicMessage) -> Option<String> {
+    route.template.fill(|index| {
+        let [field] = route.variables.get(index)?.as_slice() else { return None };
+        let value = thing.get_field_by_name(field.name())?;
+        value.as_str().filter(|text| !text.is_empty()).map(str::to_owned)
+    })
+}
+
+/// The next page of a list (RFC 8288): the same request with the token that its answer has.
+fn next_page(binding: &Binding, request: &Parts, page: &DynamicMessage) -> Option<String> {
+    let token = page.get_field_by_name("next_page_token")?;
+    let token = token.as_str().filter(|token| !token.is_empty() && !binding.mutates())?;
+    let field = binding.rpc.input.get_field_by_name("page_token")?;
+    let others = request.uri.query().unwrap_or_default().split('&').filter(|pair| {
+        let name = pair.split('=').next().unwrap_or_default();
+        !name.is_empty() && name != field.name() && name != field.json_name()
+    });
+    let token = format!("{}={}", field.json_name(), encode(token));
+    let query: Vec<_> = others.chain([token.as_str()]).collect();
+    Some(format!("{}?{}", request.uri.path(), query.join("&")))
 }
 
 /// Reads a message of the method's answer.

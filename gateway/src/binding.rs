@@ -117,6 +117,21 @@ impl Binding {
         self.rpc.response_headers.contains(&header::ETAG) && !self.mutates()
     }
 
+    /// Whether it reads one thing by fields that the thing has itself: its path says where such a thing is.
+    pub fn reads_by_fields(&self) -> bool {
+        let output = &self.rpc.output;
+        let own = |path: &Vec<FieldDescriptor>| match path.as_slice() {
+            [field] => output.get_field_by_name(field.name()).is_some_and(|there| is_text(&there)),
+            _ => false,
+        };
+        self.method == Method::GET
+            && self.response_body.is_none()
+            && !self.rpc.method.is_server_streaming()
+            && !self.rpc.method.is_client_streaming()
+            && !self.variables.is_empty()
+            && self.variables.iter().all(own)
+    }
+
     /// Whether its calls may be repeated by an idempotency key: a stream has no one message to know again.
     pub fn repeats(&self) -> bool {
         self.mutates() && !self.rpc.method.is_client_streaming()

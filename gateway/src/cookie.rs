@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, header, request::Parts, uri::Auth
 use prost_reflect::{DynamicMessage, FieldDescriptor, MessageDescriptor, Value};
 use tonic::Code;
 
-use crate::{annotation, error::Failure, request::single, rpc::is_text};
+use crate::{annotation, base::Base, error::Failure, request::single, rpc::is_text};
 
 /// The header by which a caller asks for cookies; its value is `1`.
 pub static ASKED: HeaderName = HeaderName::from_static("x-feira-cookies");
@@ -102,6 +102,7 @@ impl Cookie {
     fn header(&self, value: &str, max_age: i32, request: &Parts) -> Option<HeaderValue> {
         let Self { name, path, .. } = self;
         let secure = if on_this_machine(request) { "" } else { "; Secure" };
+        let path = Base::of(request).path(path);
         let text =
             format!("{name}={value}; Path={path}; Max-Age={max_age}; HttpOnly; SameSite=Strict{secure}");
         HeaderValue::try_from(text).ok()
@@ -128,7 +129,8 @@ fn on_this_machine(request: &Parts) -> bool {
     let own = name == "localhost"
         || name.ends_with(".localhost")
         || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
-    own && request.headers.get(&FORWARDED_PROTO).is_none_or(|proto| proto != "https")
+    own && !Base::of(request).is_https()
+        && request.headers.get(&FORWARDED_PROTO).is_none_or(|proto| proto != "https")
 }
 
 #[cfg(test)]

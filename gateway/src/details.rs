@@ -50,7 +50,7 @@ pub fn reason(code: Code) -> &'static str {
         Code::InvalidArgument | Code::OutOfRange => "VALIDATION",
         Code::ResourceExhausted => "RATE_LIMITED",
         Code::Unavailable => "UPSTREAM_UNAVAILABLE",
-        code => crate::error::name(code),
+        code => crate::code::name(code),
     }
 }
 

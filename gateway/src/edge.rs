@@ -1,6 +1,6 @@
 //! One request's way through the edge.
 
-use std::{borrow::Cow, sync::Arc, time::Duration};
+use std::{borrow::Cow, collections::HashMap, sync::Arc, time::Duration};
 
 use axum::{
     body::Body as HttpBody,
@@ -8,7 +8,9 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use bytes::Bytes;
+use futures::future::BoxFuture;
 use http::{HeaderMap, Method, StatusCode, header, request::Parts};
+use http_body::Body as _;
 use prost::Message as _;
 use prost_reflect::DescriptorPool;
 use tokio::time::{Instant, timeout_at};
@@ -16,10 +18,12 @@ use tonic::{Code, Status};
 
 use crate::{
     answer,
+    base::{Base, Reach},
     binding::Binding,
-    call, cookie,
+    call, coding, cookie,
     error::{Failure, allow},
-    headers, linger,
+    etag, headers, linger,
+    options::Options,
     pages::Pages,
     request,
     routes::{Found, Routes, with_implied},
@@ -36,26 +40,50 @@ pub struct Edge {
     pub pages: Pages,
     /// How long a call may take that is no stream.
     pub timeout: Duration,
+    /// Where clients reach the edge.
+    pub reach: Reach,
+    /// Who may call what, as far as headers tell.
+    pub guard: Option<Guard>,
+    /// What reads the things of a type one by one, by the type's name.
+    readers: HashMap<String, Arc<Binding>>,
 }
+
+/// Says of a call's headers and the path of its gRPC method whether it is let in. The services decide that, whatever is
+/// said here: this spares refused callers sending their body.
+pub type Guard = Arc<dyn Fn(HeaderMap, &str) -> BoxFuture<'static, Result<(), Status>> + Send + Sync>;
+
+/// Bodies of so many bytes are not read before the guard was asked; nor are those of unknown length, and those that
+/// are sent only when they are asked for.
+const SMALL: u64 = 64 * 1024;
 
 /// The template of the route that a request took; in the extensions of its answer.
 #[derive(Debug, Clone)]
 pub struct MatchedRoute(pub Arc<str>);
 
+/// In the extensions of answers of methods that sign in: what they refuse is not the caller's token.
+#[derive(Debug, Clone, Copy)]
+pub struct SignsIn;
+
 /// Answers a request.
 pub async fn handle(State(edge): State<Arc<Edge>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    let body = linger::over(parts.version, body);
+    let body = linger::over(parts.version, parts.headers.contains_key(header::EXPECT), body);
     let failed = |failure: Failure| failure.response(&edge.pool);
+    if parts.uri.path() == "*" {
+        return everywhere(&parts.method).unwrap_or_else(failed);
+    }
     match edge.routes.find(&parts.method, parts.uri.path()) {
         Found::Route(binding, segments) => {
             let answer = edge.call(binding, &segments, &parts, body).await;
             let mut answer = answer.unwrap_or_else(failed);
             answer.extensions_mut().insert(MatchedRoute(binding.route.clone()));
+            if binding.rpc.access_token.is_some() {
+                answer.extensions_mut().insert(SignsIn);
+            }
             answer
         }
         Found::OtherMethods(methods) => other_method(&parts.method, methods).unwrap_or_else(failed),
-        Found::Nothing => match edge.pages.get(parts.uri.path(), &parts.headers) {
+        Found::Nothing => match edge.pages.get(parts.uri.path(), &parts.headers, Base::of(&parts)) {
             Some(page) if matches!(parts.method, Method::GET | Method::HEAD) => page,
             Some(_) => other_method(&parts.method, vec![Method::GET]).unwrap_or_else(failed),
             None => failed(Failure::not_found()),
@@ -63,6 +91,18 @@ pub async fn handle(State(edge): State<Arc<Edge>>, request: Request) -> Response
         Found::Malformed => failed(Failure::invalid("the path has a broken percent encoding")),
     }
 }
+
+/// Answers `OPTIONS *`, which asks of no path (RFC 9110, 9.3.7).
+fn everywhere(method: &Method) -> Result<Response, Failure> {
+    match *method {
+        Method::OPTIONS => Ok((StatusCode::NO_CONTENT, [(header::ALLOW, allow(&ALL))]).into_response()),
+        _ => Err(Failure::invalid("`*` is no path of any method but OPTIONS")),
+    }
+}
+
+/// All methods that some path has.
+pub const ALL: [Method; 7] =
+    [Method::DELETE, Method::GET, Method::HEAD, Method::OPTIONS, Method::PATCH, Method::POST, Method::PUT];
 
 /// Answers a method that a path does not have: OPTIONS with those it has, all others with a refusal.
 fn other_method(method: &Method, methods: Vec<Method>) -> Result<Response, Failure> {
@@ -74,6 +114,39 @@ fn other_method(method: &Method, methods: Vec<Method>) -> Result<Response, Failu
 }
 
 impl Edge {
+    /// An edge of these routes.
+    pub fn new(routes: Routes<Arc<Binding>>, pool: DescriptorPool, pages: Pages, options: &Options) -> Self {
+        let mut readers = HashMap::new();
+        for binding in routes.iter() {
+            if binding.reads_by_fields() {
+                readers.entry(binding.rpc.output.full_name().to_owned()).or_insert_with(|| binding.clone());
+            }
+        }
+        let (timeout, reach) = (options.rest_timeout, Reach::new(options));
+        Self { routes, pool, pages, timeout, reach, guard: None, readers }
+    }
+
+    /// The route to what a call makes.
+    fn reader(&self, binding: &Binding) -> Option<&Binding> {
+        let creates = binding.rpc.success == StatusCode::CREATED && binding.response_body.is_none();
+        self.readers.get(binding.rpc.output.full_name()).filter(|_| creates).map(|reader| &**reader)
+    }
+
+    /// Refuses what can be refused before the body has come.
+    async fn admit(&self, binding: &Binding, parts: &Parts, early: bool) -> Result<(), Failure> {
+        if !early {
+            return Ok(());
+        }
+        if let Some(guard) = &self.guard {
+            let admitted = guard(parts.headers.clone(), binding.rpc.path.path()).await;
+            admitted.map_err(|status| Failure::from_status(&status, &binding.rpc.service))?;
+        }
+        if parts.headers.contains_key(header::EXPECT) && !binding.rpc.method.is_client_streaming() {
+            request::check_type(binding, &parts.headers, false)?;
+        }
+        Ok(())
+    }
+
     async fn call(
         &self,
         binding: &Arc<Binding>,
@@ -82,25 +155,22 @@ impl Edge {
         body: HttpBody,
     ) -> Result<Response, Failure> {
         let method = &binding.rpc.method;
+        let expected = parts.headers.contains_key(header::EXPECT);
+        let long = body.size_hint().exact().is_none_or(|length| length > SMALL);
+        self.admit(binding, parts, !body.is_end_stream() && (expected || long && self.guard.is_some()))
+            .await?;
+        let body = coding::decoded(&parts.headers, body)?;
         match (method.is_client_streaming(), method.is_server_streaming()) {
             (false, false) => self.unary(binding, segments, parts, body).await,
             (false, true) => {
                 let timeout = headers::caller_timeout(&parts.headers);
                 let deadline = timeout.map(|timeout| Instant::now() + timeout);
                 let body = within(Instant::now() + self.timeout, request::read(body)).await??;
-                request::check_type(binding, &parts.headers, &body)?;
+                request::check_type(binding, &parts.headers, body.is_empty())?;
                 let request = request::make(binding, segments, parts, &body)?;
                 let metadata = headers::metadata(&parts.headers, &binding.rpc, timeout)?;
                 let message = request.message.encode_to_vec().into();
-                stream::answer(
-                    binding.clone(),
-                    self.pool.clone(),
-                    &parts.headers,
-                    metadata,
-                    message,
-                    deadline,
-                )
-                .await
+                stream::answer(binding.clone(), self.pool.clone(), parts, metadata, message, deadline).await
             }
             (true, false) => {
                 upload::answer(binding, segments, parts, body, headers::caller_timeout(&parts.headers)).await
@@ -123,7 +193,7 @@ impl Edge {
         let asked = headers::caller_timeout(&parts.headers).unwrap_or(Duration::MAX);
         let deadline = Instant::now() + self.timeout.min(asked);
         let body = within(deadline, request::read(body)).await??;
-        request::check_type(binding, &parts.headers, &body)?;
+        request::check_type(binding, &parts.headers, body.is_empty())?;
         let mut request = request::make(binding, segments, parts, &body)?;
         let cookie = match &binding.rpc.cookie {
             Some(cookie) if cookie::asked(&parts.headers)? => Some(cookie),
@@ -132,18 +202,26 @@ impl Edge {
         if let Some(cookie) = cookie {
             cookie.fill(&parts.headers, &mut request.message);
         }
-        let left = deadline.saturating_duration_since(Instant::now());
-        let metadata = headers::metadata(&parts.headers, &binding.rpc, Some(left))?;
-        let message = Bytes::from(request.message.encode_to_vec());
-        match within(deadline, call::unary(&binding.rpc, metadata, message)).await? {
-            Ok(response) => {
-                let (metadata, message, _) = response.into_parts();
-                let answer = answer::make(binding, parts, cookie, &metadata, message)?;
-                Ok(unless_there_already(binding, &parts.headers, answer))
-            }
-            Err(status) => {
-                let end = cookie.and_then(|cookie| cookie.refused(status.code(), parts));
-                Err(refused(binding, &status, deadline, request.conditional).with_cookie(end))
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let metadata = headers::metadata(&parts.headers, &binding.rpc, Some(left))?;
+            let message = Bytes::from(request.message.encode_to_vec());
+            match within(deadline, call::unary(&binding.rpc, metadata, message)).await? {
+                Ok(response) => {
+                    let (metadata, message, _) = response.into_parts();
+                    let answer =
+                        answer::make(binding, self.reader(binding), parts, cookie, &metadata, message)?;
+                    return only_if_wanted(binding, &parts.headers, answer);
+                }
+                Err(status) => {
+                    let failure = refused(binding, &status, deadline, request.condition.is_some());
+                    // A refused change has changed nothing: the next version that the condition allows may be there.
+                    if failure.is_about_version() && request.try_next_version() {
+                        continue;
+                    }
+                    let end = cookie.and_then(|cookie| cookie.refused(status.code(), parts));
+                    return Err(failure.with_cookie(end));
+                }
             }
         }
     }
@@ -159,15 +237,24 @@ fn refused(binding: &Binding, status: &Status, deadline: Instant, conditional: b
     if conditional { failure.with_condition() } else { failure }
 }
 
-/// The answer, or 304 where its reader has it.
-fn unless_there_already(binding: &Binding, headers: &HeaderMap, mut answer: Response) -> Response {
+/// The answer to a reader, but 412 where it is not the version that it wants, and 304 where it has it.
+fn only_if_wanted(binding: &Binding, headers: &HeaderMap, mut answer: Response) -> Result<Response, Failure> {
+    if binding.mutates() {
+        return Ok(answer);
+    }
     let tag = answer.headers().get(header::ETAG);
-    if binding.answers_304() && tag.is_some_and(|tag| headers::has_already(headers, tag)) {
+    let wanted = etag::condition(headers, &header::IF_MATCH).map_err(Failure::invalid)?;
+    if wanted.is_some_and(|wanted| !etag::is_wanted(&wanted, tag)) {
+        return Err(Failure::not_wanted());
+    }
+    let there = tag.filter(|_| binding.answers_304()).and_then(|tag| etag::has_already(headers, tag));
+    if let Some(there) = there {
         *answer.status_mut() = StatusCode::NOT_MODIFIED;
         *answer.body_mut() = HttpBody::empty();
         answer.headers_mut().remove(header::CONTENT_TYPE);
+        answer.headers_mut().insert(header::ETAG, there);
     }
-    answer
+    Ok(answer)
 }
 
 /// Waits for something until a deadline.

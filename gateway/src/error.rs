@@ -4,14 +4,17 @@
 use std::time::Duration;
 
 use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use prost::Message as _;
 use prost_reflect::DescriptorPool;
 use prost_types::Any;
 use tonic::{Code, Status, TimeoutExpired};
 use tonic_types::pb;
 
-use crate::{details, json};
+use crate::{
+    code::{http_status, name},
+    details, json,
+};
 
 /// Characters that callers are told of a field's name and of what is wrong with it: either may be theirs.
 const TOLD: usize = 500;
@@ -23,9 +26,8 @@ pub struct Failure {
     http: StatusCode,
     message: String,
     details: Vec<Any>,
-    allow: Option<HeaderValue>,
-    /// Ends a cookie. Rare, and failures are moved a lot: so it is apart.
-    cookie: Option<Box<HeaderValue>>,
+    /// Headers of its answer. Rare, and failures are moved a lot: so they are apart.
+    headers: Option<Box<HeaderMap>>,
 }
 
 impl Failure {
@@ -36,8 +38,7 @@ impl Failure {
             http: http_status(code),
             message: message.into(),
             details: vec![details::error_info(reason, [])],
-            allow: None,
-            cookie: None,
+            headers: None,
         }
     }
 
@@ -65,8 +66,7 @@ impl Failure {
         let mut failure =
             Self::new(Code::Unimplemented, "METHOD_NOT_ALLOWED", "this path does not have this method");
         failure.http = StatusCode::METHOD_NOT_ALLOWED;
-        failure.allow = Some(allow(allowed));
-        failure
+        failure.with(header::ALLOW, allow(allowed))
     }
 
     /// A body over the limit.
@@ -90,6 +90,23 @@ impl Failure {
         );
         failure.http = StatusCode::UNSUPPORTED_MEDIA_TYPE;
         failure
+    }
+
+    /// A body with a content coding that is not known here.
+    pub fn unsupported_encoding() -> Self {
+        let mut failure = Self::new(
+            Code::InvalidArgument,
+            "UNSUPPORTED_CONTENT_ENCODING",
+            "the request's body may be sent as it is, or with `content-encoding: gzip`",
+        );
+        failure.http = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+        failure.with(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip"))
+    }
+
+    /// A reader whose condition (`If-Match`) is not met.
+    pub fn not_wanted() -> Self {
+        Self::new(Code::Aborted, "ETAG_MISMATCH", "this is another version than `if-match` names")
+            .with_condition()
     }
 
     /// The time for a call has passed.
@@ -155,10 +172,26 @@ impl Failure {
         self
     }
 
-    /// The same, with a cookie to be set.
-    pub fn with_cookie(mut self, cookie: Option<HeaderValue>) -> Self {
-        self.cookie = cookie.map(Box::new);
+    /// Whether another version that the caller's condition allows may fare better. That its key was used is no
+    /// refusal of this one: the call that is repeated may have succeeded with the next.
+    pub fn is_about_version(&self) -> bool {
+        ["ETAG_MISMATCH", "IDEMPOTENCY_KEY_REUSED"]
+            .iter()
+            .any(|reason| details::has_reason(&self.details, reason))
+    }
+
+    /// The same, with a header.
+    pub fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.get_or_insert_default().insert(name, value);
         self
+    }
+
+    /// The same, with a cookie to be set.
+    pub fn with_cookie(self, cookie: Option<HeaderValue>) -> Self {
+        match cookie {
+            Some(cookie) => self.with(header::SET_COOKIE, cookie),
+            None => self,
+        }
     }
 
     /// The same, said of one line of a body.
@@ -195,17 +228,8 @@ impl Failure {
     /// The answer.
     pub fn response(self, pool: &DescriptorPool) -> Response {
         let body = self.json(pool);
-        let mut headers = HeaderMap::new();
+        let mut headers = self.headers.map(|headers| *headers).unwrap_or_default();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        if let Some(allow) = self.allow {
-            headers.insert(header::ALLOW, allow);
-        }
-        if let Some(cookie) = self.cookie {
-            headers.insert(header::SET_COOKIE, *cookie);
-        }
-        if self.http == StatusCode::UNAUTHORIZED {
-            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-        }
         if let Some(delay) = self.details.iter().find_map(retry_delay) {
             let seconds = delay.as_secs() + u64::from(delay.subsec_nanos() > 0);
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)));
@@ -264,46 +288,4 @@ fn retry_delay(detail: &Any) -> Option<Duration> {
         return None;
     }
     pb::RetryInfo::decode(detail.value.as_slice()).ok()?.retry_delay?.try_into().ok()
-}
-
-/// The name of a code, as google.rpc.Code has it.
-pub fn name(code: Code) -> &'static str {
-    match code {
-        Code::Ok => "OK",
-        Code::Cancelled => "CANCELLED",
-        Code::Unknown => "UNKNOWN",
-        Code::InvalidArgument => "INVALID_ARGUMENT",
-        Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
-        Code::NotFound => "NOT_FOUND",
-        Code::AlreadyExists => "ALREADY_EXISTS",
-        Code::PermissionDenied => "PERMISSION_DENIED",
-        Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
-        Code::FailedPrecondition => "FAILED_PRECONDITION",
-        Code::Aborted => "ABORTED",
-        Code::OutOfRange => "OUT_OF_RANGE",
-        Code::Unimplemented => "UNIMPLEMENTED",
-        Code::Internal => "INTERNAL",
-        Code::Unavailable => "UNAVAILABLE",
-        Code::DataLoss => "DATA_LOSS",
-        Code::Unauthenticated => "UNAUTHENTICATED",
-    }
-}
-
-/// The HTTP status of a code, as google.rpc.Code's documentation says.
-pub fn http_status(code: Code) -> StatusCode {
-    match code {
-        Code::Ok => StatusCode::OK,
-        // "Client closed request"; it has no name in any RFC.
-        Code::Cancelled => StatusCode::from_u16(499).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
-        Code::InvalidArgument | Code::FailedPrecondition | Code::OutOfRange => StatusCode::BAD_REQUEST,
-        Code::Unauthenticated => StatusCode::UNAUTHORIZED,
-        Code::PermissionDenied => StatusCode::FORBIDDEN,
-        Code::NotFound => StatusCode::NOT_FOUND,
-        Code::AlreadyExists | Code::Aborted => StatusCode::CONFLICT,
-        Code::ResourceExhausted => StatusCode::TOO_MANY_REQUESTS,
-        Code::Unimplemented => StatusCode::NOT_IMPLEMENTED,
-        Code::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
-        Code::DeadlineExceeded => StatusCode::GATEWAY_TIMEOUT,
-        Code::Unknown | Code::Internal | Code::DataLoss => StatusCode::INTERNAL_SERVER_ERROR,
-    }
 }

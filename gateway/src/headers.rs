@@ -102,15 +102,6 @@ pub fn returned(metadata: &MetadataMap, rpc: &Rpc) -> HeaderMap {
     out
 }
 
-/// Whether the reader has the answer with this entity tag already: its `If-None-Match` lists it, strong or
-/// weak (RFC 9110, 13.1.2).
-pub fn has_already(headers: &HeaderMap, etag: &HeaderValue) -> bool {
-    let plain = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
-    let Ok(etag) = etag.to_str().map(plain) else { return false };
-    let listed = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
-    listed.flat_map(|list| list.split(',')).any(|tag| tag.trim() == "*" || plain(tag) == etag)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

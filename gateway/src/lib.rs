@@ -25,18 +25,23 @@ use tower_http::{
 mod access;
 mod annotation;
 mod answer;
+mod base;
 mod binding;
 mod call;
+mod code;
+mod coding;
 mod cookie;
 mod details;
 mod edge;
 mod error;
+mod etag;
 mod headers;
 mod json;
 mod lines;
 mod linger;
 mod openapi;
 mod options;
+mod own_urls;
 mod pages;
 mod query;
 mod raw;
@@ -51,6 +56,7 @@ mod template;
 mod upload;
 mod web;
 
+pub use edge::Guard;
 pub use options::{BODY_LIMIT, Options};
 
 /// Why a contract cannot be served.
@@ -72,15 +78,18 @@ const COMPRESS_ABOVE: u64 = 1024;
 /// Makes the REST interface of a contract.
 ///
 /// `upstream` gives the transport to a service by its full name; one for which it gives none has no
-/// routes. The error says which method's rule is wrong and why.
+/// routes. The `guard`, if there is one, refuses callers by their headers before their bodies are asked for. The error says which method's rule is wrong and why.
 pub fn router(
     options: &Options,
     pool: &DescriptorPool,
     upstream: impl Fn(&str) -> Option<kit::Conn>,
+    guard: Option<Guard>,
 ) -> Result<Router, Error> {
     let routes = binding::routes(pool, upstream)?;
     let pages = pages::Pages::new(routes.iter().cloned().collect(), web::Web::new(options));
-    let edge = Arc::new(edge::Edge { routes, pool: pool.clone(), pages, timeout: options.rest_timeout });
+    let mut edge = edge::Edge::new(routes, pool.clone(), pages, options);
+    edge.guard = guard;
+    let edge = Arc::new(edge);
 
     let compressed = SizeAbove::new(COMPRESS_ABOVE)
         .and(NotForContentType::IMAGES)
@@ -104,17 +113,25 @@ pub fn router(
 /// Lets pages of other origins in. Their credentials travel in `authorization`, never in cookies: the header
 /// that asks for these ([`cookie::ASKED`]) is not among those that they may send.
 fn cors(origins: &[HeaderValue]) -> CorsLayer {
-    const SENT: [HeaderName; 7] = [
+    const SENT: [HeaderName; 11] = [
         header::AUTHORIZATION,
+        header::CONTENT_ENCODING,
         header::CONTENT_TYPE,
         header::IF_MATCH,
+        header::IF_NONE_MATCH,
+        HeaderName::from_static("grpc-timeout"),
         HeaderName::from_static("idempotency-key"),
         HeaderName::from_static("last-event-id"),
         HeaderName::from_static("traceparent"),
+        HeaderName::from_static("tracestate"),
         HeaderName::from_static("x-request-id"),
     ];
-    const SEEN: [HeaderName; 5] = [
+    const SEEN: [HeaderName; 9] = [
+        header::ACCEPT_ENCODING,
+        header::ALLOW,
         header::ETAG,
+        header::LINK,
+        header::LOCATION,
         header::RETRY_AFTER,
         header::WWW_AUTHENTICATE,
         HeaderName::from_static("idempotency-replayed"),

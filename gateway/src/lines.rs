@@ -4,7 +4,7 @@ use axum::body::Body;
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt as _;
 
-use crate::{error::Failure, options::BODY_LIMIT};
+use crate::{coding, error::Failure, options::BODY_LIMIT};
 
 /// The parts of a body that become messages.
 pub struct Lines {
@@ -62,7 +62,7 @@ impl Lines {
                 None => self.ended = true,
                 Some(Ok(chunk)) if !self.split && !chunk.is_empty() => return Ok(Some(chunk)),
                 Some(Ok(chunk)) => self.buffer.extend_from_slice(&chunk),
-                Some(Err(_)) => return Err(Failure::invalid("the request's body ended too early")),
+                Some(Err(error)) => return Err(coding::broken(&error)),
             }
         }
     }

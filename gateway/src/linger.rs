@@ -23,16 +23,21 @@ const MOST: usize = 32 << 20;
 /// For how long.
 const TIME: Duration = Duration::from_secs(5);
 
-/// Lets the caller finish sending where a body is dropped before its end.
-pub fn over(version: Version, body: HttpBody) -> HttpBody {
+/// Lets the caller finish sending where a body is dropped before its end. One who waits to be asked for it
+/// (`expected`) is not asked just to throw it away.
+pub fn over(version: Version, expected: bool, body: HttpBody) -> HttpBody {
     if version > Version::HTTP_11 || body.is_end_stream() {
         return body;
     }
-    HttpBody::new(Lingering(Some(body)))
+    HttpBody::new(Lingering { body: Some(body), sent: !expected })
 }
 
 /// A body that is read on after it is dropped.
-struct Lingering(Option<HttpBody>);
+struct Lingering {
+    body: Option<HttpBody>,
+    /// Whether its sender sends it.
+    sent: bool,
+}
 
 impl Body for Lingering {
     type Data = Bytes;
@@ -42,26 +47,27 @@ impl Body for Lingering {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        let Some(body) = &mut self.0 else { return Poll::Ready(None) };
+        self.sent = true;
+        let Some(body) = &mut self.body else { return Poll::Ready(None) };
         let frame = std::task::ready!(Pin::new(body).poll_frame(context));
         if !matches!(frame, Some(Ok(_))) {
-            self.0 = None;
+            self.body = None;
         }
         Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {
-        self.0.as_ref().is_none_or(Body::is_end_stream)
+        self.body.as_ref().is_none_or(Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.0.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
+        self.body.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
     }
 }
 
 impl Drop for Lingering {
     fn drop(&mut self) {
-        let unread = self.0.take().filter(|body| !body.is_end_stream());
+        let unread = self.body.take().filter(|body| self.sent && !body.is_end_stream());
         if let (Some(body), Ok(runtime)) = (unread, tokio::runtime::Handle::try_current()) {
             runtime.spawn(timeout(TIME, discard(body)));
         }

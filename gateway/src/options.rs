@@ -3,6 +3,8 @@
 use std::{path::PathBuf, time::Duration};
 
 use http::{HeaderValue, Uri};
+use ipnet::IpNet;
+use url::Url;
 
 /// The largest body that the edge reads into memory (4 MiB); streams and uploads have no such limit.
 pub const BODY_LIMIT: usize = 4 * 1024 * 1024;
@@ -28,6 +30,23 @@ pub struct Options {
     )]
     pub cors_origins: Vec<HeaderValue>,
 
+    /// Where clients reach the REST interface, with a path prefix if there is one: https://shop.example/api. Links,
+    /// the URLs of images, cookies and the shop's page are made for it; paths may come with the prefix or without
+    #[arg(long, env = "FEIRA_PUBLIC_URL", value_name = "URL", value_parser = crate::base::public_url)]
+    pub public_url: Option<Url>,
+
+    /// A network or address whose reverse proxies are believed where clients reach them (X-Forwarded-Prefix,
+    /// -Proto and -Host). Can be repeated, or separated by commas. None by default.
+    #[arg(
+        id = "trusted_proxies",
+        long = "trusted-proxies",
+        env = "FEIRA_TRUSTED_PROXIES",
+        value_name = "CIDR",
+        value_delimiter = ',',
+        value_parser = crate::base::network
+    )]
+    pub trusted_proxies: Vec<IpNet>,
+
     /// Whether the shop's page is served at `/`.
     #[arg(
         id = "web",
@@ -47,7 +66,14 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { rest_timeout: Duration::from_secs(15), cors_origins: Vec::new(), web: true, web_dir: None }
+        Self {
+            rest_timeout: Duration::from_secs(15),
+            cors_origins: Vec::new(),
+            public_url: None,
+            trusted_proxies: Vec::new(),
+            web: true,
+            web_dir: None,
+        }
     }
 }
 

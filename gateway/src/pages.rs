@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde_json::json;
 
-use crate::{binding::Binding, openapi, swagger, web::Web};
+use crate::{base::Base, binding::Binding, openapi, swagger, web::Web};
 
 /// What the page at `/docs` may do: run its own scripts and call this very origin. Swagger UI styles
 /// elements directly and has its icons inline.
@@ -41,18 +41,18 @@ impl Pages {
     }
 
     /// The page at a path, for a client that sent these headers.
-    pub fn get(&self, path: &str, headers: &HeaderMap) -> Option<Response> {
-        if let Some(page) = self.web.get(path, headers) {
+    pub fn get(&self, path: &str, headers: &HeaderMap, base: &Base) -> Option<Response> {
+        if let Some(page) = self.web.get(path, headers, base.prefix()) {
             return Some(page);
         }
         match path {
-            "/" => Some(root()),
-            "/docs" => Some((StatusCode::FOUND, [(header::LOCATION, "/docs/")]).into_response()),
-            "/openapi.json" => Some(file("application/json", self.whole().json.clone())),
-            "/openapi.yaml" => Some(file("application/yaml", self.whole().yaml.clone())),
+            "/" => Some(root(base)),
+            "/docs" => Some((StatusCode::FOUND, [(header::LOCATION, base.path("/docs/"))]).into_response()),
+            "/openapi.json" => Some(file("application/json", for_base(&self.whole().json, base))),
+            "/openapi.yaml" => Some(file("application/yaml", for_base(&self.whole().yaml, base))),
             _ => match path.strip_prefix("/docs/") {
                 Some(name) => self.docs(name, headers),
-                None => self.of_service(path.strip_prefix("/openapi/")?),
+                None => self.of_service(path.strip_prefix("/openapi/")?, base),
             },
         }
     }
@@ -61,17 +61,18 @@ impl Pages {
         self.whole.get_or_init(|| document(&self.bindings))
     }
 
-    /// `/openapi/package.Service.json`: the document of one service.
-    fn of_service(&self, name: &str) -> Option<Response> {
-        let (service, form) = name.rsplit_once('.')?;
+    /// `/openapi/package.Service.json`: the document of one service; `/openapi/order.json`, that of all services whose
+    /// package, without what is before it and its version, is `order`.
+    fn of_service(&self, name: &str, base: &Base) -> Option<Response> {
+        let (name, form) = name.rsplit_once('.')?;
         let bindings: Vec<_> =
-            self.bindings.iter().filter(|binding| binding.rpc.service == service).cloned().collect();
+            self.bindings.iter().filter(|binding| is_called(&binding.rpc.service, name)).cloned().collect();
         if bindings.is_empty() {
             return None;
         }
         match form {
-            "json" => Some(file("application/json", document(&bindings).json)),
-            "yaml" => Some(file("application/yaml", document(&bindings).yaml)),
+            "json" => Some(file("application/json", for_base(&document(&bindings).json, base))),
+            "yaml" => Some(file("application/yaml", for_base(&document(&bindings).yaml, base))),
             _ => None,
         }
     }
@@ -87,6 +88,25 @@ impl Pages {
     }
 }
 
+/// A document with the server that its reader reaches.
+fn for_base(document: &[u8], base: &Base) -> Bytes {
+    // What a server's URL can be made of means nothing in JSON and YAML.
+    match std::str::from_utf8(document) {
+        Ok(text) => text.replacen(openapi::SERVER, &base.root(), 1).into(),
+        Err(_) => Bytes::copy_from_slice(document),
+    }
+}
+
+/// Whether a service is meant by a name: its own, its package's, or what is left of that without version.
+fn is_called(service: &str, name: &str) -> bool {
+    let Some((package, own)) = service.rsplit_once('.') else { return service == name };
+    let is_version = |part: &&str| {
+        part.strip_prefix('v').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+    };
+    let short = package.rsplit('.').find(|part| !is_version(part));
+    [service, own, package].contains(&name) || short == Some(name)
+}
+
 fn document(bindings: &[Arc<Binding>]) -> Document {
     let document = openapi::document(bindings);
     Document {
@@ -98,8 +118,9 @@ fn document(bindings: &[Arc<Binding>]) -> Document {
 /// Starts Swagger UI with the whole document and with that of each service to choose from.
 fn initializer(bindings: &[Arc<Binding>]) -> String {
     let services: BTreeSet<_> = bindings.iter().map(|binding| binding.rpc.service.as_str()).collect();
-    let mut urls = vec![json!({"name": "All services", "url": "/openapi.json"})];
-    urls.extend(services.iter().map(|name| json!({"name": name, "url": format!("/openapi/{name}.json")})));
+    // Seen from `/docs/`, wherever that is.
+    let mut urls = vec![json!({"name": "All services", "url": "../openapi.json"})];
+    urls.extend(services.iter().map(|name| json!({"name": name, "url": format!("../openapi/{name}.json")})));
     let settings = json!({
         "urls": urls,
         "dom_id": "#swagger-ui",
@@ -124,8 +145,8 @@ fn initializer(bindings: &[Arc<Binding>]) -> String {
 }
 
 /// Says where to go from here.
-fn root() -> Response {
-    let links = json!({"docs": "/docs", "openapi": "/openapi.json"});
+fn root(base: &Base) -> Response {
+    let links = json!({"docs": base.path("/docs"), "openapi": base.path("/openapi.json")});
     file("application/json", links.to_string().into())
 }
 

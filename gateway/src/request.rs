@@ -5,13 +5,16 @@ use std::borrow::Cow;
 use axum::body::Body as HttpBody;
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt as _;
-use http::{HeaderMap, HeaderValue, header, request::Parts};
+use http::{HeaderMap, HeaderValue, Method, header, request::Parts};
 use http_body::Body as _;
-use prost_reflect::{DynamicMessage, Value};
+use prost_reflect::{DynamicMessage, FieldDescriptor, Value};
 
 use crate::{
+    base::Base,
     binding::{Binding, Body},
+    coding,
     error::Failure,
+    etag::{self, Tag, Tags},
     json,
     options::BODY_LIMIT,
     query, raw,
@@ -24,8 +27,29 @@ use crate::{
 pub struct Request {
     /// The message to send.
     pub message: DynamicMessage,
-    /// Whether `If-Match` set its etag.
-    pub conditional: bool,
+    /// The etags that a condition (`If-Match`) leaves to try, one after the other: each as the last.
+    pub condition: Option<Condition>,
+}
+
+/// What a condition means for the request's etag.
+#[derive(Debug)]
+pub struct Condition {
+    path: Vec<FieldDescriptor>,
+    /// One of them must be the version that there is; those still to be tried.
+    versions: std::vec::IntoIter<String>,
+    /// How many tags it lists.
+    pub tags: usize,
+}
+
+impl Request {
+    /// Sets the next version that the condition allows; false where there is none left.
+    pub fn try_next_version(&mut self) -> bool {
+        let Some(condition) = &mut self.condition else { return false };
+        let Some(version) = condition.versions.next() else { return false };
+        let Some((target, field)) = slot(&mut self.message, &condition.path) else { return false };
+        target.set_field(field, Value::String(version));
+        true
+    }
 }
 
 /// Makes the request. `segments` are the path's, which the binding's template matches.
@@ -50,9 +74,14 @@ pub fn make(
             .map_err(|description| Failure::field(resume.name(), format!("last-event-id: {description}")))?;
         message.set_field(resume, value);
     }
-    let conditional = set_condition(binding, &parts.headers, &mut message)?;
+    if let Some(own) = &binding.rpc.own_urls {
+        own.inward(&mut message, Base::of(parts));
+    }
+    let condition = condition(binding, &parts.headers, &message)?;
     fill_mask(binding, &mut message, &named);
-    Ok(Request { message, conditional })
+    let mut request = Request { message, condition };
+    request.try_next_version();
+    Ok(request)
 }
 
 /// Reads a body of at most [`BODY_LIMIT`] bytes.
@@ -66,7 +95,7 @@ pub async fn read(body: HttpBody) -> Result<Bytes, Failure> {
     let mut pieces = body.into_data_stream();
     let mut whole = BytesMut::new();
     while let Some(piece) = pieces.next().await {
-        let piece = piece.map_err(|_| Failure::invalid("the request's body ended too early"))?;
+        let piece = piece.map_err(|error| coding::broken(&error))?;
         if whole.len() + piece.len() > BODY_LIMIT {
             return Err(Failure::too_large());
         }
@@ -123,24 +152,26 @@ fn of_body(
     }
 }
 
-/// Bodies are JSON in UTF-8, and say so.
-pub fn check_type(binding: &Binding, headers: &HeaderMap, body: &Bytes) -> Result<(), Failure> {
-    if body.is_empty() || binding.body == Body::None || binding.takes_http_body() {
+/// What an update may call its JSON as well (RFC 7396): what it names is changed, null takes it away.
+pub const MERGE_PATCH: &str = "application/merge-patch+json";
+
+/// Bodies are JSON in UTF-8, and say so; `empty` ones need not.
+pub fn check_type(binding: &Binding, headers: &HeaderMap, empty: bool) -> Result<(), Failure> {
+    if empty || binding.body == Body::None || binding.takes_http_body() {
         return Ok(());
     }
-    let is_json = |value: &HeaderValue| {
-        let mut parts = value.to_str().unwrap_or_default().split(';').map(str::trim);
-        parts.next().is_some_and(|media| media.eq_ignore_ascii_case("application/json"))
-            && parts.all(|parameter| {
-                parameter.split_once('=').is_some_and(|(name, value)| {
-                    name.trim_end().eq_ignore_ascii_case("charset")
-                        && value.trim_start().trim_matches('"').eq_ignore_ascii_case("utf-8")
-                })
-            })
+    // Parameters have no meaning for JSON (RFC 8259, 11), a charset's neither: it is UTF-8 or it cannot be read.
+    let is = |value: &HeaderValue, media: &str| {
+        let name = value.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default();
+        name.trim_ascii().eq_ignore_ascii_case(media.as_bytes())
     };
+    let patch = binding.method == Method::PATCH;
     let mut types = headers.get_all(header::CONTENT_TYPE).iter();
     match (types.next(), types.next()) {
-        (Some(only), None) if is_json(only) => Ok(()),
+        (Some(only), None) if is(only, "application/json") || patch && is(only, MERGE_PATCH) => Ok(()),
+        _ if patch => {
+            Err(Failure::unsupported_media_type("application/json` or `application/merge-patch+json"))
+        }
         _ => Err(Failure::unsupported_media_type("application/json")),
     }
 }
@@ -164,32 +195,36 @@ fn set_variable(
     Ok(())
 }
 
-/// Sets the etag that `If-Match` gives; whether it gives one.
-fn set_condition(
+/// What `If-Match` and `If-None-Match` say of a change. Of what only reads, see [`crate::edge`].
+fn condition(
     binding: &Binding,
     headers: &HeaderMap,
-    message: &mut DynamicMessage,
-) -> Result<bool, Failure> {
-    let Some(condition) = single(headers, &header::IF_MATCH)? else { return Ok(false) };
-    if condition == "*" {
-        return Ok(false);
+    message: &DynamicMessage,
+) -> Result<Option<Condition>, Failure> {
+    if !binding.mutates() {
+        return Ok(None);
     }
-    let etag = condition
-        .strip_prefix('"')
-        .and_then(|rest| rest.strip_suffix('"'))
-        .filter(|etag| !etag.is_empty() && !etag.contains('"'))
-        .ok_or_else(|| Failure::invalid("the header `if-match` must have one strong entity tag in quotes"))?;
-    let Some(path) = &binding.if_match else {
-        return Err(Failure::invalid("this method takes no `if-match`"));
+    let read = |name| etag::condition(headers, name).map_err(Failure::invalid);
+    let (versions, tags): (Vec<String>, _) = match (read(&header::IF_MATCH)?, read(&header::IF_NONE_MATCH)?) {
+        // Nothing can be changed that is not there.
+        (None | Some(Tags::Any), None) => return Ok(None),
+        (Some(Tags::Listed(tags)), None) => (tags.iter().flat_map(Tag::versions).collect(), tags.len()),
+        // Only what is not there yet: a version that nothing has.
+        (None, Some(Tags::Any)) => (vec!["*".to_owned()], 1),
+        (None, Some(Tags::Listed(_))) => {
+            return Err(Failure::invalid("a change takes no `if-none-match` but `*`"));
+        }
+        (Some(_), Some(_)) => return Err(Failure::invalid("`if-match` excludes `if-none-match`")),
     };
-    let wrong = |description: &str| Failure::field(dotted(path), description);
-    let value = Value::String(etag.to_owned());
-    if get(message, path).is_some_and(|there| there != value) {
-        return Err(wrong("contradicts the header `if-match`"));
-    }
-    let (target, field) = slot(message, path).ok_or_else(|| wrong("cannot be set"))?;
-    target.set_field(field, value);
-    Ok(true)
+    let Some(path) = &binding.if_match else {
+        return Err(Failure::invalid("this method takes no condition"));
+    };
+    let versions = match get(message, path) {
+        Some(Value::String(there)) if versions.contains(&there) => vec![there],
+        Some(_) => return Err(Failure::field(dotted(path), "contradicts the header `if-match`")),
+        None => versions,
+    };
+    Ok(Some(Condition { path: path.clone(), versions: versions.into_iter(), tags }))
 }
 
 /// Fills an update mask that the caller did not give with the fields that the body names: not those that

@@ -6,7 +6,7 @@ use prost_reflect::{
     DescriptorPool, DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, MethodDescriptor,
 };
 
-use crate::{annotation, cookie::Cookie};
+use crate::{annotation, cookie::Cookie, own_urls::OwnUrls};
 
 /// What a service is told of a line that cannot be read.
 const BAD_LINE: &str = "feira.http.v1.BadLine";
@@ -46,6 +46,8 @@ pub struct Rpc {
     pub access_token: Option<FieldDescriptor>,
     /// What callers may have kept as a cookie.
     pub cookie: Option<Cookie>,
+    /// The URLs of the edge's own in requests and answers.
+    pub own_urls: Option<OwnUrls>,
 }
 
 impl Rpc {
@@ -84,6 +86,7 @@ impl Rpc {
                 ),
             },
             cookie: rest.cookie.map(|cookie| Cookie::new(&cookie, &input, &output)).transpose()?,
+            own_urls: OwnUrls::of(&[&input, &output]),
             etag: output.get_field_by_name("etag").filter(is_text),
             media_types: rest.media_types,
             access_token: field(&output, &rest.access_token)?,

@@ -9,18 +9,23 @@ use axum::{
 };
 use bytes::Bytes;
 use futures::{Stream, StreamExt as _, TryStreamExt as _, future, stream};
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts};
 use prost_reflect::{DescriptorPool, DynamicMessage, Value};
 use tokio::time::{Instant, timeout, timeout_at};
 use tonic::{Status, metadata::MetadataMap};
 
-use crate::{answer, binding::Binding, call, error::Failure, headers, request::LAST_EVENT_ID, table};
+use crate::{
+    answer, base::Base, binding::Binding, call, error::Failure, headers, request::LAST_EVENT_ID, table,
+};
 
 /// How long an answer waits for the first message, so that a failure before it can still become the
 /// answer's status. After that the stream is begun, and a failure is its last line.
 const FIRST_MESSAGE: Duration = Duration::from_secs(1);
 /// How often an event stream without events says that it is alive.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// What an event stream begins with: the milliseconds after which a reader whose stream broke comes back.
+const RETRY: &str = "retry: 2000\n\n";
 
 /// How a stream is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,11 +40,12 @@ enum Format {
 pub async fn answer(
     binding: Arc<Binding>,
     pool: DescriptorPool,
-    request_headers: &HeaderMap,
+    request: &Parts,
     metadata: MetadataMap,
     message: Bytes,
     deadline: Option<Instant>,
 ) -> Result<Response, Failure> {
+    let request_headers = &request.headers;
     let format = match request_headers {
         _ if binding.answers_http_body() => Format::Raw,
         headers if accepts(headers, "text/event-stream") => Format::Events,
@@ -58,9 +64,14 @@ pub async fn answer(
     };
     let upstream = until(deadline, stream::once(call).try_flatten());
     let mut messages = Box::pin({
-        let binding = binding.clone();
+        let (binding, base) = (binding.clone(), Base::of(request).clone());
         upstream.map(move |message| match message {
-            Ok(Ok(message)) => answer::decode(&binding, message),
+            Ok(Ok(message)) => answer::decode(&binding, message).map(|mut message| {
+                if let Some(own) = &binding.rpc.own_urls {
+                    own.outward(&mut message, &base);
+                }
+                message
+            }),
             Ok(Err(status)) => Err(Failure::from_status(&status, &binding.rpc.service)),
             Err(_) => Err(Failure::deadline()),
         })
@@ -109,6 +120,7 @@ fn respond(format: Format, mut headers: HeaderMap, body: Body) -> Response {
     if let Some(kind) = kind {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+        headers.append(header::VARY, HeaderValue::from_static("accept"));
         // Asks proxies not to hold lines back (nginx's own header, understood by others).
         headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
     }
@@ -123,7 +135,10 @@ fn body(
     messages: impl Stream<Item = Result<DynamicMessage, Failure>> + Send + 'static,
 ) -> Body {
     let table = (format == Format::Table).then(|| table::Writer::new(&binding.rpc.output));
-    let header = table.as_ref().map(|table| Ok(table.header().into()));
+    let first = match format {
+        Format::Events => Some(Ok(RETRY.into())),
+        _ => table.as_ref().map(|table| Ok(table.header().into())),
+    };
     let written = messages.scan(false, move |failed, message| {
         if *failed {
             return future::ready(None);
@@ -144,8 +159,8 @@ fn body(
         future::ready(chunk)
     });
     match format {
-        Format::Events => Body::from_stream(keep_alive(written)),
-        _ => Body::from_stream(stream::iter(header).chain(written)),
+        Format::Events => Body::from_stream(stream::iter(first).chain(keep_alive(written))),
+        _ => Body::from_stream(stream::iter(first).chain(written)),
     }
 }
 

@@ -82,6 +82,30 @@ impl Template {
     }
 }
 
+impl Template {
+    /// The path to a thing whose variables have these values; nothing where one of them is not just one segment.
+    pub fn fill(&self, value: impl Fn(usize) -> Option<String>) -> Option<String> {
+        let mut path = String::new();
+        for (index, segment) in self.segments.iter().enumerate() {
+            path.push('/');
+            match segment {
+                Segment::Literal(text) => path.push_str(&encode(text)),
+                Segment::Rest => return None,
+                Segment::Any => {
+                    let only = |variable: &Variable| variable.from == index && variable.to == index + 1;
+                    let text = value(self.variables.iter().position(only)?)?;
+                    path.push_str(&encode(&text));
+                }
+            }
+        }
+        if let Some(verb) = &self.verb {
+            path.push(':');
+            path.push_str(&encode(verb));
+        }
+        Some(path)
+    }
+}
+
 impl fmt::Display for Template {
     /// Writes the template anew; `{name=*}` becomes `{name}`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

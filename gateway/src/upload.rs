@@ -17,6 +17,7 @@ use tonic::Status;
 
 use crate::{
     answer,
+    base::Base,
     binding::{Binding, Body},
     call,
     error::Failure,
@@ -37,7 +38,13 @@ pub async fn answer(
     timeout: Option<Duration>,
 ) -> Result<Response, Failure> {
     // What is wrong with path, query or headers is not the lines' fault.
-    let empty = request::make(binding, segments, parts, &Bytes::new())?.message;
+    let empty = request::make(binding, segments, parts, &Bytes::new())?;
+    let conditional = empty.condition.is_some();
+    if empty.condition.is_some_and(|condition| condition.tags > 1) {
+        // The body can be sent but once.
+        return Err(Failure::invalid("this method takes one entity tag only"));
+    }
+    let empty = empty.message;
     let make = |line: &Bytes| request::make(binding, segments, parts, line).map(|request| request.message);
     let metadata = headers::metadata(&parts.headers, &binding.rpc, timeout)?;
     let (send, receive) = mpsc::channel(4);
@@ -55,7 +62,13 @@ pub async fn answer(
             };
             number += 1;
             let message = match message {
-                Ok(message) => message,
+                Ok(mut message) => {
+                    // Rows of a table are not made as requests are.
+                    if let Some(own) = &binding.rpc.own_urls {
+                        own.inward(&mut message, Base::of(parts));
+                    }
+                    message
+                }
                 Err(failure) => match bad_line(binding, failure) {
                     Ok(message) => message,
                     Err(failure) if source.has_rows() => return Err(failure.in_line(number)),
@@ -88,9 +101,12 @@ pub async fn answer(
     match answered? {
         Ok(response) => {
             let (metadata, message, _) = response.into_parts();
-            answer::make(binding, parts, None, &metadata, message)
+            answer::make(binding, None, parts, None, &metadata, message)
         }
-        Err(status) => Err(Failure::from_status(&status, &binding.rpc.service)),
+        Err(status) => {
+            let failure = Failure::from_status(&status, &binding.rpc.service);
+            Err(if conditional { failure.with_condition() } else { failure })
+        }
     }
 }
 

@@ -20,7 +20,7 @@ use bytes::Bytes;
 use flate2::{Compression, read::GzDecoder, write::GzEncoder};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
-use crate::{headers, options::Options, swagger::reads_gzip};
+use crate::{etag, options::Options, swagger::reads_gzip};
 
 /// Names and compressed bytes of all files.
 const FILES: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/web.rs"));
@@ -66,17 +66,17 @@ impl Web {
         }
     }
 
-    /// What is at a path, for a client that sent these headers.
-    pub fn get(&self, path: &str, headers: &HeaderMap) -> Option<Response> {
+    /// What is at a path, for a client that sent these headers and reaches it below a prefix.
+    pub fn get(&self, path: &str, headers: &HeaderMap, prefix: &str) -> Option<Response> {
         static EMBEDDED: LazyLock<Option<Site>> = LazyLock::new(|| {
             let files = FILES.iter().map(|(name, bytes)| ((*name).to_owned(), Bytes::from_static(bytes)));
             Site::new(files.collect()).inspect_err(|error| tracing::error!(%error, "web.unreadable")).ok()
         });
         match self {
             Self::None => None,
-            Self::Embedded => EMBEDDED.as_ref()?.get(path, headers, true),
+            Self::Embedded => EMBEDDED.as_ref()?.get(path, headers, prefix, true),
             Self::Folder(folder) => match Site::read(folder) {
-                Ok(site) => site.get(path, headers, false),
+                Ok(site) => site.get(path, headers, prefix, false),
                 Err(error) => {
                     tracing::warn!(%error, folder = %folder.display(), "web.unreadable");
                     None
@@ -89,7 +89,9 @@ impl Web {
 /// A page with its files.
 struct Site {
     version: String,
-    /// The page itself, compressed.
+    /// The page itself, its files' folder still to be filled in.
+    text: String,
+    /// The page where there is no prefix, compressed.
     page: Bytes,
     /// The first segments of the page's paths.
     paths: Vec<String>,
@@ -107,9 +109,10 @@ impl Site {
             let file = file.ok_or_else(|| io::Error::other(format!("there is no {name}")))?;
             String::from_utf8(plain(&file)?).map_err(io::Error::other)
         };
-        let page = text("index.html")?.replace(BASE, &format!("/web/{version}"));
-        let paths = text("paths.txt")?.split_whitespace().map(str::to_owned).collect();
-        Ok(Self { version, page: compressed(page.as_bytes())?, paths, files })
+        let (text, paths) = (text("index.html")?, text("paths.txt")?);
+        let page = compressed(text.replace(BASE, &format!("/web/{version}")).as_bytes())?;
+        let paths = paths.split_whitespace().map(str::to_owned).collect();
+        Ok(Self { version, text, page, paths, files })
     }
 
     fn read(folder: &Path) -> io::Result<Self> {
@@ -128,7 +131,7 @@ impl Site {
         Self::new(files)
     }
 
-    fn get(&self, path: &str, headers: &HeaderMap, lasting: bool) -> Option<Response> {
+    fn get(&self, path: &str, headers: &HeaderMap, prefix: &str, lasting: bool) -> Option<Response> {
         if let Some(path) = path.strip_prefix("/web/") {
             let (version, name) = path.split_once('/')?;
             // Those of another version would not fit together.
@@ -139,7 +142,15 @@ impl Site {
         let first = path.strip_prefix('/')?.split('/').next()?;
         let asked = if path == "/" { wants_page(headers) } else { self.is_page(first, headers) };
         asked.then(|| {
-            let mut response = answer("text/html; charset=utf-8", &self.page, "no-cache", headers);
+            let page = match prefix {
+                "" => Ok(self.page.clone()),
+                // Few, and small: not worth being kept for each prefix that a proxy may name.
+                _ => {
+                    compressed(self.text.replace(BASE, &format!("{prefix}/web/{}", self.version)).as_bytes())
+                }
+            };
+            let page = page.unwrap_or_default();
+            let mut response = answer("text/html; charset=utf-8", &page, "no-cache", headers);
             for (name, value) in GUARDS {
                 response.headers_mut().insert(name, HeaderValue::from_static(value));
             }
@@ -171,7 +182,7 @@ fn answer(content_type: &'static str, file: &Bytes, keep: &'static str, headers:
     let gzip = reads_gzip(headers);
     let tag = format!("\"{}{}\"", hash(file), if gzip { "-gz" } else { "" });
     let tag = HeaderValue::try_from(tag).unwrap_or(HeaderValue::from_static("\"\""));
-    let mut response = if headers::has_already(headers, &tag) {
+    let mut response = if etag::has_already(headers, &tag).is_some() {
         StatusCode::NOT_MODIFIED.into_response()
     } else if gzip {
         ([(header::CONTENT_ENCODING, "gzip")], file.clone()).into_response()

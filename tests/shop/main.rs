@@ -21,6 +21,7 @@ mod import;
 mod instances;
 mod journey;
 mod layering;
+mod letter;
 mod mail;
 mod migrations;
 mod orders;

@@ -4,9 +4,11 @@
 (async function () {
   "use strict";
 
+  // The interface may be below a prefix; this page is in its `/docs/`.
+  const root = location.pathname.replace(/\/docs\/.*$/, "");
   const form = document.getElementById("sign-in");
   let signedIn = null;
-  const told = await fetch("/openapi.json").then((answer) => answer.json());
+  const told = await fetch("../openapi.json").then((answer) => answer.json());
   const found = operationWithToken(told);
   if (!found) return;
   const { path, operation } = found;
@@ -39,7 +41,7 @@
     }
     button.disabled = true;
     try {
-      const answer = await fetch(path, {
+      const answer = await fetch(root + path, {
         method: "POST",
         headers: { "content-type": "application/json" },
         body: JSON.stringify(Object.fromEntries(inputs.map((input) => [input.name, input.value]))),

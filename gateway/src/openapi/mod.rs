@@ -38,6 +38,9 @@ const INTRODUCTION: &str = "Every answer carries `x-request-id`; the caller's ow
     are strings. Errors are `{\"error\": {code, status, message, details}}` (AIP-193); `details` always has an \
     `ErrorInfo` whose `reason` says which error it is.";
 
+/// Stands for the server's URL, which depends on who asks.
+pub const SERVER: &str = "__server__";
+
 /// The document of some routes.
 pub fn document(bindings: &[Arc<Binding>]) -> Value {
     let mut schemas = Schemas::default();
@@ -78,7 +81,7 @@ pub fn document(bindings: &[Arc<Binding>]) -> Value {
             "description": INTRODUCTION,
             "license": {"name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0"},
         },
-        "servers": [{"url": "/"}],
+        "servers": [{"url": SERVER}],
         "tags": tags,
         "paths": paths,
         "components": components,

@@ -4,9 +4,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod answers;
+mod conditions;
 mod cookies;
 mod failures;
 mod pages;
+mod prefix;
 mod requests;
 mod streams;
 mod support;

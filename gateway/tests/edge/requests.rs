@@ -97,14 +97,19 @@ async fn a_body_must_be_json_and_say_so() {
     let send = async |headers: &[(&str, &str)], body: &'static str| {
         shop.send(request("POST", "/v1/search/1", headers, Body::from(body))).await
     };
-    for kind in ["application/json", "APPLICATION/JSON; charset=UTF-8", "application/json;charset=\"utf-8\""]
-    {
+    for kind in [
+        "application/json",
+        "APPLICATION/JSON; charset=UTF-8",
+        "application/json;charset=\"utf-8\"",
+        // What it says has no meaning: JSON is UTF-8.
+        "application/json; charset=latin1; odata=verbose",
+    ] {
         assert_eq!(send(&[("content-type", kind)], "{}").await.status, 200, "{kind}");
     }
     for kind in [
         "text/plain",
         "application/x-www-form-urlencoded",
-        "application/json; charset=latin1",
+        "application/merge-patch+json",
         "",
         "application/jsonx",
     ] {
@@ -191,7 +196,7 @@ async fn if_match_sets_the_etag() {
     assert_eq!(patch("\"e1\"", r#"{"title":"x","etag":"e1"}"#).await.json()["book"]["etag"], "e1");
     assert_eq!(patch("\"e1\"", r#"{"title":"x","etag":"e2"}"#).await.bad_field(), "book.etag");
     assert_eq!(patch("*", r#"{"title":"x"}"#).await.json()["book"]["etag"], "");
-    for wrong in ["e1", "W/\"e1\"", "\"e1", "\"\"", "\"a\", \"b\""] {
+    for wrong in ["e1", "\"e1", "*, \"a\"", ""] {
         assert_eq!(patch(wrong, "{}").await.bad_field(), "", "{wrong}");
     }
     let delete = request("DELETE", "/v1/books/b", &[("if-match", "\"e\"")], Body::empty());
@@ -199,8 +204,8 @@ async fn if_match_sets_the_etag() {
     assert_eq!(shop.last().json(), json!({"id": "b", "etag": "e"}));
     let delete = request("DELETE", "/v1/books/b?etag=f", &[("if-match", "\"e\"")], Body::empty());
     assert_eq!(shop.send(delete).await.bad_field(), "etag");
-    let search = request("GET", "/v1/search", &[("if-match", "\"e\"")], Body::empty());
-    assert_eq!(shop.send(search).await.status, 400);
+    let check_out = request("POST", "/v1/visits", &[("if-match", "\"e\"")], Body::empty());
+    assert_eq!(shop.send(check_out).await.bad_field(), "", "what has no etag takes no condition");
 }
 
 #[tokio::test]
@@ -236,7 +241,7 @@ async fn only_chosen_headers_go_upstream() {
 #[tokio::test]
 async fn headers_that_must_be_one_are_refused_twice() {
     let shop = shop();
-    for name in ["authorization", "idempotency-key", "if-match"] {
+    for name in ["authorization", "idempotency-key"] {
         let twice = [(name, "\"a\""), (name, "\"a\"")];
         assert_eq!(
             shop.send(request("DELETE", "/v1/books/b", &twice, Body::empty())).await.error().0,

@@ -71,7 +71,9 @@ async fn those_who_accept_them_get_server_sent_events() {
     let shop = streaming(|| vec![Ok(event(7)), Err(Status::aborted("x"))]);
     let answer = shop.send(watch(&[("accept", "text/html, text/event-stream;q=0.9")])).await;
     assert_eq!(answer.header("content-type"), "text/event-stream");
-    let (first, second) = answer.text().split_once("\n\n").unwrap();
+    let (retry, events) = answer.text().split_once("\n\n").unwrap();
+    assert_eq!(retry, "retry: 2000");
+    let (first, second) = events.split_once("\n\n").unwrap();
     assert_eq!(first, "id: 7\nevent: message\ndata: {\"sequence\":\"7\",\"note\":\"n\"}");
     assert!(second.starts_with("event: error\ndata: {\"error\":{\"code\":409,"), "{second}");
     assert!(second.ends_with("}\n\n"));
@@ -101,7 +103,7 @@ async fn a_quiet_stream_begins_and_stays_alive() {
     assert_eq!((response.status().as_u16(), started.elapsed().as_secs()), (200, 1));
     let body = response.into_body().collect().await.unwrap().to_bytes();
     let text = std::str::from_utf8(&body).unwrap();
-    assert!(text.starts_with(":\n\n:\n\nid: 1\nevent: message\n"), "{text}");
+    assert!(text.starts_with("retry: 2000\n\n:\n\n:\n\nid: 1\nevent: message\n"), "{text}");
     let response = shop.open(watch(&[])).await;
     let body = response.into_body().collect().await.unwrap().to_bytes();
     assert!(body.starts_with(b"{\"result\""), "lines have no comments");

@@ -75,8 +75,12 @@ pub fn shop_with(options: Options, handler: impl Fn(&Call) -> Answer + Send + Sy
 
 /// A router before any transport.
 pub fn shop_of(options: Options, conn: kit::Conn, calls: Arc<Mutex<Vec<Call>>>) -> Shop {
-    let router =
-        gateway::router(&options, &POOL, |service| (service == "library.v1.Library").then(|| conn.clone()));
+    let router = gateway::router(
+        &options,
+        &POOL,
+        |service| (service == "library.v1.Library").then(|| conn.clone()),
+        None,
+    );
     Shop { router: router.unwrap(), calls }
 }
 

@@ -181,7 +181,9 @@ where
             return Err("not HTTP/2".into());
         }
         let mut http1 = hyper::server::conn::http1::Builder::new();
-        http1.timer(TokioTimer::new()).header_read_timeout(HEAD).half_close(false);
+        http1.timer(TokioTimer::new()).header_read_timeout(HEAD);
+        // Who has said all of its request may say so (RFC 9112, 9.6) and still wants the answer.
+        http1.half_close(true);
         // Closing it while a request is on its way would lose that: so the client is told with its next answer.
         let leave = ends.leave.clone();
         let service = ServiceExt::map_response(service, move |mut response: Response<B>| {

@@ -40,7 +40,7 @@ impl Rest {
     }
 
     /// A path's URL; a whole URL stays what it is.
-    fn url(&self, path: &str) -> String {
+    pub fn url(&self, path: &str) -> String {
         if path.starts_with("http://") { path.to_owned() } else { format!("{}{path}", self.base) }
     }
 

@@ -1,0 +1,208 @@
+//! Where clients reach the edge: behind a reverse proxy its own address is not theirs, and its paths may begin with
+//! a prefix.
+//!
+//! The operator says so by `--public-url`; a trusted proxy may say it of each request (`X-Forwarded-Prefix`, `-Proto`
+//! and `-Host`). What anybody else sends by those headers is nothing: a link made of it would lead where a stranger
+//! wants.
+
+#[cfg(test)]
+mod tests;
+
+use std::{net::IpAddr, sync::Arc};
+
+use http::{HeaderMap, Request, Uri, request::Parts, uri::Authority};
+use ipnet::IpNet;
+use kit::listen::Peer;
+use url::Url;
+
+use crate::options::Options;
+
+/// The longest prefix that a proxy may name.
+const LONGEST: usize = 200;
+
+/// Where a request's client reaches the edge.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Base {
+    /// Scheme and host, where they are known: `https://shop.example`.
+    origin: Option<String>,
+    /// What all paths begin with: `/api`, or nothing.
+    prefix: String,
+}
+
+impl Base {
+    /// What `--public-url` says.
+    fn of_url(url: &Url) -> Self {
+        let prefix = url.path().trim_end_matches('/').to_owned();
+        Self { origin: Some(url.origin().ascii_serialization()), prefix }
+    }
+
+    /// That of a request, as [`Reach::tell`] found it.
+    pub fn of(request: &Parts) -> &Self {
+        static NONE: Base = Base { origin: None, prefix: String::new() };
+        request.extensions.get::<Arc<Base>>().map_or(&NONE, |base| base)
+    }
+
+    /// What all paths begin with.
+    pub fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    /// A path of the edge as the client reaches it.
+    pub fn path(&self, path: &str) -> String {
+        format!("{}{path}", self.prefix)
+    }
+
+    /// The same with scheme and host, where these are known.
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{}{path}", self.origin.as_deref().unwrap_or_default(), self.prefix)
+    }
+
+    /// Where the edge begins, for who puts paths behind it: a URL or a path, `/` where nothing is known.
+    pub fn root(&self) -> String {
+        match self.url("") {
+            root if root.is_empty() => "/".to_owned(),
+            root => root,
+        }
+    }
+
+    /// The path that a URL of this edge leads to; nothing of those that lead elsewhere. A path of its own has no
+    /// prefix to take away: it is none that the edge gave.
+    pub fn inside<'u>(&self, url: &'u str) -> Option<&'u str> {
+        let path = match &self.origin {
+            Some(origin) => url.strip_prefix(origin.as_str()).unwrap_or(url),
+            None => url,
+        };
+        path.strip_prefix(self.prefix.as_str()).filter(|path| path.starts_with('/'))
+    }
+
+    /// Whether nothing is known: everything stays as it is.
+    pub fn is_unknown(&self) -> bool {
+        self.origin.is_none() && self.prefix.is_empty()
+    }
+
+    /// Whether clients come by TLS.
+    pub fn is_https(&self) -> bool {
+        self.origin.as_ref().is_some_and(|origin| origin.starts_with("https:"))
+    }
+}
+
+/// What is known of how the edge is reached.
+#[derive(Debug)]
+pub struct Reach {
+    public: Arc<Base>,
+    trusted: Vec<IpNet>,
+}
+
+impl Reach {
+    /// As the options say.
+    pub fn new(options: &Options) -> Self {
+        let public = options.public_url.as_ref().map(Base::of_url).unwrap_or_default();
+        Self { public: Arc::new(public), trusted: options.trusted_proxies.clone() }
+    }
+
+    /// Tells a request where it was sent to, and takes the prefix off its path, where a proxy left it there. `known`
+    /// are the paths that need none taken off.
+    pub fn tell<B>(&self, request: &mut Request<B>, known: impl Fn(&str) -> bool) {
+        let base = match request.extensions().get::<Peer>() {
+            Some(peer) if self.trusts(peer.0.ip()) => self.forwarded(request.headers()),
+            _ => self.public.clone(),
+        };
+        let stripped = request.uri().path().strip_prefix(base.prefix()).filter(|_| !base.prefix().is_empty());
+        if let Some(path) = stripped.filter(|path| path.is_empty() || path.starts_with('/'))
+            && !known(request.uri().path())
+            && let Some(uri) = without_prefix(request.uri(), path)
+        {
+            *request.uri_mut() = uri;
+        }
+        request.extensions_mut().insert(base);
+    }
+
+    fn trusts(&self, peer: IpAddr) -> bool {
+        // A dual-stack socket sees IPv4 clients as IPv6 ones.
+        let peer = peer.to_canonical();
+        self.trusted.iter().any(|net| net.contains(&peer))
+    }
+
+    fn forwarded(&self, headers: &HeaderMap) -> Arc<Base> {
+        let (prefix, origin) = (prefix(headers), origin(headers));
+        if prefix.is_none() && (origin.is_none() || self.public.origin.is_some()) {
+            return self.public.clone();
+        }
+        Arc::new(Base {
+            origin: self.public.origin.clone().or(origin),
+            prefix: prefix.unwrap_or_else(|| self.public.prefix.clone()),
+        })
+    }
+}
+
+fn without_prefix(uri: &Uri, path: &str) -> Option<Uri> {
+    let mut parts = uri.clone().into_parts();
+    let path = if path.is_empty() { "/" } else { path };
+    let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+    parts.path_and_query = Some(format!("{path}{query}").try_into().ok()?);
+    Uri::from_parts(parts).ok()
+}
+
+/// The values of a header, those of one line as well as those of several.
+fn values<'h>(headers: &'h HeaderMap, name: &'static str) -> impl Iterator<Item = &'h str> {
+    let lines = headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
+    lines.flat_map(|line| line.split(',')).map(str::trim).filter(|value| !value.is_empty())
+}
+
+/// `X-Forwarded-Prefix`: of several proxies each has its own, the outermost first.
+fn prefix(headers: &HeaderMap) -> Option<String> {
+    let mut whole = None::<String>;
+    for part in values(headers, "x-forwarded-prefix") {
+        let part = part.trim_end_matches('/');
+        if !is_prefix(part) {
+            return None;
+        }
+        whole.get_or_insert_default().push_str(part);
+    }
+    whole.filter(|prefix| prefix.len() <= LONGEST)
+}
+
+/// Whether paths may begin with this: segments of characters that mean nothing in a URL, HTML or a header.
+fn is_prefix(text: &str) -> bool {
+    let segment = |text: &str| {
+        let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
+        !text.is_empty() && !text.bytes().all(|byte| byte == b'.') && text.bytes().all(fits)
+    };
+    text.is_empty() || text.strip_prefix('/').is_some_and(|rest| rest.split('/').all(segment))
+}
+
+/// Scheme and host as the client's proxy has them: the first of several.
+fn origin(headers: &HeaderMap) -> Option<String> {
+    let host = values(headers, "x-forwarded-host").next()?;
+    let host: Authority = host.parse().ok().filter(|host: &Authority| !host.as_str().contains('@'))?;
+    match values(headers, "x-forwarded-proto").next()? {
+        scheme @ ("http" | "https") => Some(format!("{scheme}://{host}")),
+        _ => None,
+    }
+}
+
+/// Reads a public URL.
+pub fn public_url(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text).map_err(|problem| format!("{problem}, such as https://shop.example/api"))?;
+    let plain = url.query().is_none() && url.fragment().is_none();
+    if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
+        return Err("must begin with https:// or http:// and a host".to_owned());
+    }
+    if !plain || !url.username().is_empty() || url.password().is_some() {
+        return Err("must be a scheme, a host, a port and a path only".to_owned());
+    }
+    let prefix = url.path().trim_end_matches('/');
+    if !is_prefix(prefix) || prefix.len() > LONGEST {
+        return Err("its path may have letters, digits, `-`, `.`, `_` and `~` only".to_owned());
+    }
+    Ok(url)
+}
+
+/// Reads a network or a single address.
+pub fn network(text: &str) -> Result<IpNet, String> {
+    let wrong = || format!("`{text}` is no network such as 10.0.0.0/8, nor an address");
+    match text.parse::<IpAddr>() {
+        Ok(address) => Ok(address.into()),
+        Err(_) => text.parse().map_err(|_| wrong()),
+    }
+}

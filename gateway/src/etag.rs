@@ -1,0 +1,204 @@
+//! Entity tags and the conditions that name them (RFC 9110, 8.8.3 and 13.1).
+//!
+//! A compressed answer is another representation than the plain one, so it has a tag of its own: the plain one's
+//! with [`COMPRESSED`] at its end. A caller may send either back: both mean the same version.
+
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+
+/// What the tag of a compressed answer ends with.
+const COMPRESSED: &str = "-gz";
+/// Tags that one condition may list: each is a try at the service.
+const MOST: usize = 16;
+
+/// One entity tag, without its quotes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tag {
+    /// Whether it says only that two representations mean the same.
+    pub weak: bool,
+    /// What is between the quotes.
+    pub text: String,
+}
+
+/// What `If-Match` or `If-None-Match` lists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Tags {
+    /// `*`: whatever there is.
+    Any,
+    /// These.
+    Listed(Vec<Tag>),
+}
+
+/// The tags of a condition, all its lines together; `Ok(None)` where it is not there. The error says what is wrong
+/// with it.
+pub fn condition(headers: &HeaderMap, name: &HeaderName) -> Result<Option<Tags>, String> {
+    let mut lines = headers.get_all(name).iter().peekable();
+    if lines.peek().is_none() {
+        return Ok(None);
+    }
+    let wrong = |problem: &str| {
+        format!("the header `{name}` must be `*` or a list of entity tags in quotes: {problem}")
+    };
+    let mut text = String::new();
+    for line in lines {
+        if !text.is_empty() {
+            text.push(',');
+        }
+        text.push_str(line.to_str().map_err(|_| wrong("it has other than visible ASCII characters"))?);
+    }
+    if text.trim() == "*" {
+        return Ok(Some(Tags::Any));
+    }
+    let tags = parse(&text).ok_or_else(|| wrong("it is neither"))?;
+    match tags.len() {
+        0 => Err(wrong("it is empty")),
+        1..=MOST => Ok(Some(Tags::Listed(tags))),
+        _ => Err(wrong(&format!("it has more than {MOST}"))),
+    }
+}
+
+/// Reads `"a", W/"b"`: the tags may hold commas, and members of the list may be empty.
+fn parse(text: &str) -> Option<Vec<Tag>> {
+    let mut tags = Vec::new();
+    let mut rest = text.trim_start_matches([' ', '\t', ',']);
+    while !rest.is_empty() {
+        let (weak, quoted) = match rest.strip_prefix("W/") {
+            Some(quoted) => (true, quoted),
+            None => (false, rest),
+        };
+        let (inner, after) = quoted.strip_prefix('"')?.split_once('"')?;
+        tags.push(Tag { weak, text: inner.to_owned() });
+        let after = after.trim_start_matches([' ', '\t']);
+        if !after.is_empty() && !after.starts_with(',') {
+            return None;
+        }
+        rest = after.trim_start_matches([' ', '\t', ',']);
+    }
+    Some(tags)
+}
+
+impl Tag {
+    /// The strong tag that a header's value is.
+    fn of(value: &HeaderValue) -> Option<String> {
+        let text = value.to_str().ok()?;
+        let text = text.strip_prefix("W/").unwrap_or(text);
+        Some(text.strip_prefix('"')?.strip_suffix('"')?.to_owned())
+    }
+
+    /// The etags of a service that it can mean, the likeliest first. A weak one means none (13.1.1: the comparison is
+    /// strong), nor does one that says nothing; a version
+    /// that no service gives stands for that.
+    pub fn versions(&self) -> Vec<String> {
+        if self.weak || self.text.is_empty() {
+            return vec![format!("W/\"{}\"", self.text)];
+        }
+        let plain = self.text.strip_suffix(COMPRESSED).map(str::to_owned);
+        plain.into_iter().chain([self.text.clone()]).collect()
+    }
+}
+
+/// Whether the answer with this tag may be given to a reader who wants only what `If-Match` lists.
+pub fn is_wanted(tags: &Tags, etag: Option<&HeaderValue>) -> bool {
+    let Tags::Listed(tags) = tags else { return true };
+    let etag = etag.filter(|etag| !etag.as_bytes().starts_with(b"W/")).and_then(Tag::of);
+    etag.is_some_and(|etag| tags.iter().any(|tag| !tag.weak && tag.versions().contains(&etag)))
+}
+
+/// The tag by which the reader has the answer already: its `If-None-Match` lists it, strong or weak (13.1.2). One
+/// that cannot be read is as good as none.
+pub fn has_already(headers: &HeaderMap, etag: &HeaderValue) -> Option<HeaderValue> {
+    let version = Tag::of(etag)?;
+    match condition(headers, &header::IF_NONE_MATCH).ok()?? {
+        Tags::Any => Some(etag.clone()),
+        Tags::Listed(tags) => {
+            let strong = |tag: &Tag| Tag { weak: false, text: tag.text.clone() };
+            let known = tags.iter().map(strong).find(|tag| tag.versions().contains(&version))?;
+            HeaderValue::try_from(format!("\"{}\"", known.text)).ok()
+        }
+    }
+}
+
+/// Gives a compressed answer a tag of its own.
+pub fn tell_compressed(headers: &mut HeaderMap) {
+    if !headers.contains_key(header::CONTENT_ENCODING) {
+        return;
+    }
+    let own = headers.get(header::ETAG).and_then(|value| {
+        let text = value.to_str().ok()?.strip_prefix('"')?.strip_suffix('"')?;
+        let plain = !text.ends_with(COMPRESSED);
+        plain.then(|| HeaderValue::try_from(format!("\"{text}{COMPRESSED}\"")).ok())?
+    });
+    if let Some(own) = own {
+        headers.insert(header::ETAG, own);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn tags(lines: &[&str]) -> Result<Option<Tags>, String> {
+        let mut headers = HeaderMap::new();
+        for line in lines {
+            headers.append(header::IF_MATCH, HeaderValue::from_str(line).unwrap());
+        }
+        condition(&headers, &header::IF_MATCH)
+    }
+
+    fn tag(weak: bool, text: &str) -> Tag {
+        Tag { weak, text: text.to_owned() }
+    }
+
+    #[test]
+    fn a_condition_is_a_star_or_a_list_of_tags() {
+        assert_eq!(tags(&[]), Ok(None));
+        assert_eq!(tags(&[" * "]), Ok(Some(Tags::Any)));
+        let two = Ok(Some(Tags::Listed(vec![tag(false, "a,b"), tag(true, "c")])));
+        for lines in [&["\"a,b\", W/\"c\""][..], &["\"a,b\",,W/\"c\" ,"], &["\"a,b\"", "W/\"c\""]] {
+            assert_eq!(tags(lines), two, "{lines:?}");
+        }
+        for wrong in ["", ",", "a", "\"a", "\"a\" \"b\"", "w/\"a\"", "*, \"a\"", "\"a\";q=1"] {
+            assert!(tags(&[wrong]).is_err(), "{wrong}");
+        }
+        assert!(tags(&[&"\"a\",".repeat(MOST)]).is_ok() && tags(&[&"\"a\",".repeat(MOST + 1)]).is_err());
+    }
+
+    #[test]
+    fn a_weak_tag_matches_no_version_and_that_of_a_compressed_answer_its_own() {
+        assert_eq!(tag(false, "2").versions(), ["2"]);
+        assert_eq!(tag(false, "2-gz").versions(), ["2", "2-gz"]);
+        assert_eq!(tag(true, "2").versions(), ["W/\"2\""]);
+        let listed = |text: &str| tags(&[text]).unwrap().unwrap();
+        let etag = HeaderValue::from_static("\"2\"");
+        assert!(is_wanted(&listed("\"1\", \"2-gz\""), Some(&etag)) && is_wanted(&Tags::Any, None));
+        assert!(!is_wanted(&listed("W/\"2\""), Some(&etag)) && !is_wanted(&listed("\"2\""), None));
+    }
+
+    #[test]
+    fn a_compressed_answer_has_a_tag_of_its_own() {
+        let told = |encoding: bool, etag: &'static str| {
+            let mut headers = HeaderMap::from_iter([(header::ETAG, HeaderValue::from_static(etag))]);
+            if encoding {
+                headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+            }
+            tell_compressed(&mut headers);
+            headers[header::ETAG].clone()
+        };
+        assert_eq!(
+            (told(false, "\"2\""), told(true, "\"2\"")),
+            ("\"2\"".parse().unwrap(), "\"2-gz\"".parse().unwrap())
+        );
+        assert_eq!(
+            (told(true, "\"2-gz\""), told(true, "W/\"2\"")),
+            ("\"2-gz\"".parse().unwrap(), "W/\"2\"".parse().unwrap())
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn reading_never_panics(text in ".*") {
+            let _ = parse(&text);
+        }
+    }
+}
