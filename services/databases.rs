@@ -155,8 +155,7 @@ pub async fn open(
 }
 
 fn in_use(role: Role, url: &str, problem: &str) -> Error {
-    let location = kit::db::location(url);
-    OpenError::Unreachable { role, location, problem: problem.to_owned() }.into()
+    OpenError::unfit(role, &kit::db::location(url), problem).into()
 }
 
 /// What a role's database is opened with. `secret` is needed by all but the schema's own commands.
@@ -200,7 +199,7 @@ pub async fn patiently<T>(
 ) -> Result<T, OpenError> {
     let until = Instant::now() + wait;
     loop {
-        match work().await.map_err(plainly) {
+        match work().await {
             Err(error) if may_pass(options, &error) && Instant::now() + PAUSE < until => {
                 tracing::warn!(%error, role = %options.role, "database.waiting");
                 tokio::time::sleep(PAUSE).await;
@@ -210,34 +209,13 @@ pub async fn patiently<T>(
     }
 }
 
-/// Says what a pool's own words mean: it tries again by itself and then only tells that its time was up.
-fn plainly(error: OpenError) -> OpenError {
-    match error {
-        OpenError::Unreachable { role, location, problem } if problem.contains("pool timed out") => {
-            OpenError::Unreachable { role, location, problem: "it does not answer".to_owned() }
-        }
-        other => other,
-    }
-}
-
-/// Whether an error looks like a server that starts, or is busy with another starter's migrations.
+/// Whether an error looks like a server that starts, fails over, or is busy with another starter's migrations.
 fn may_pass(options: &DatabaseOptions, error: &OpenError) -> bool {
-    if options.url.starts_with("sqlite:") {
-        return false;
-    }
-    let text = error.to_string().to_lowercase();
-    let says = |signs: &[&str]| signs.iter().any(|sign| text.contains(sign));
-    match error {
-        OpenError::Unreachable { .. } => !says(&[
-            "authentication failed",
-            "access denied",
-            "does not exist",
-            "unknown database",
-            "too old",
-        ]),
-        OpenError::Migration(..) => says(&["timeout", "timed out", "connection", "connect"]),
+    let passes = match error {
+        OpenError::Unreachable { passes, .. } | OpenError::Migration { passes, .. } => *passes,
         OpenError::Url { .. } => false,
-    }
+    };
+    passes && !options.url.starts_with("sqlite:")
 }
 
 #[cfg(test)]

@@ -121,20 +121,20 @@ pub struct DataDir {
 #[derive(clap::Args, Debug, Clone)]
 #[group(skip)]
 pub struct Urls {
-    /// Where the user service is reached by gRPC, as http://HOST:PORT
-    #[arg(long, env = "FEIRA_USER_URL", value_name = "URL", value_parser = role_url)]
+    /// Where the user service is reached by gRPC, as http://HOST:PORT; several, with commas in between, are replicas
+    #[arg(long, env = "FEIRA_USER_URL", value_name = "URL", value_parser = role_urls)]
     user_url: Option<String>,
     /// Where the article service is reached by gRPC
-    #[arg(long, env = "FEIRA_ARTICLE_URL", value_name = "URL", value_parser = role_url)]
+    #[arg(long, env = "FEIRA_ARTICLE_URL", value_name = "URL", value_parser = role_urls)]
     article_url: Option<String>,
     /// Where the order service is reached by gRPC
-    #[arg(long, env = "FEIRA_ORDER_URL", value_name = "URL", value_parser = role_url)]
+    #[arg(long, env = "FEIRA_ORDER_URL", value_name = "URL", value_parser = role_urls)]
     order_url: Option<String>,
     /// Where the payment service is reached by gRPC
-    #[arg(long, env = "FEIRA_PAYMENT_URL", value_name = "URL", value_parser = role_url)]
+    #[arg(long, env = "FEIRA_PAYMENT_URL", value_name = "URL", value_parser = role_urls)]
     payment_url: Option<String>,
     /// Where the mesh service is reached by gRPC; the gateway can do without
-    #[arg(long, env = "FEIRA_MESH_URL", value_name = "URL", value_parser = role_url)]
+    #[arg(long, env = "FEIRA_MESH_URL", value_name = "URL", value_parser = role_urls)]
     mesh_url: Option<String>,
 }
 
@@ -247,6 +247,12 @@ fn interval(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// URLs under which the replicas of a role are found: one, or several with commas in between.
+fn role_urls(text: &str) -> Result<String, String> {
+    let urls: Result<Vec<String>, String> = text.split(',').map(|url| role_url(url.trim())).collect();
+    urls.map(|urls| urls.join(","))
+}
+
 /// A URL under which a role is found.
 pub fn role_url(text: &str) -> Result<String, String> {
     match Url::parse(text) {
@@ -270,6 +276,8 @@ mod tests {
             assert!(address(wrong).is_err(), "{wrong}");
         }
         assert!(role_url("http://order:50051").is_ok());
+        assert_eq!(role_urls("http://a:1, http://b:2"), Ok("http://a:1,http://b:2".to_owned()));
+        assert!(role_urls("http://a:1,").is_err());
         for wrong in ["order:50051", "https://order", "http://", "http://order/path", "http://u@order"] {
             assert!(role_url(wrong).is_err(), "{wrong}");
         }

@@ -8,6 +8,8 @@ use contracts::{
 
 use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
+
 use crate::support::{Backend, Code, Edge, Refused, Setup, eur, shop::new_order, until};
 
 tests!(
@@ -21,7 +23,8 @@ tests!(
     a_restart_while_user_is_down_signs_nobody_out,
 );
 
-each!(on_postgres: Setup::default().on(Backend::Postgres); a_database_that_is_gone_is_told_within_five_seconds);
+each!(on_postgres: Setup::default().on(Backend::Postgres);
+    a_database_that_is_gone_is_told_within_five_seconds, a_replica_that_is_stopped_costs_a_moment_and_no_call);
 
 /// Covers: mesh.down.
 async fn without_payment_browsing_and_baskets_go_on(setup: Setup) {
@@ -160,6 +163,42 @@ async fn a_restart_while_user_is_down_signs_nobody_out(setup: Setup) {
     assert_eq!((refusal.info("service"), refusal.http.unwrap().as_u16()), ("user", 503));
     mesh.restart("user");
     until("she is known again, by the same token", || async { list().await.ok() }).await;
+}
+
+/// Covers: mesh.down, mesh.split.
+async fn a_replica_that_is_stopped_costs_a_moment_and_no_call(setup: Setup) {
+    let mesh = setup.split().doubled("article").over(Edge::Rest).start().await;
+    let (staff, ada) = (mesh.admin().await, mesh.shopper().await);
+    let article = staff.stocked(eur(100), 1000).await;
+    // Both are found.
+    for _ in 0..20 {
+        ada.article(&article.id).await.unwrap();
+    }
+    mesh.process("article-2").signal(Signal::STOP);
+    let (mut answered, mut slowest) = (0, Duration::ZERO);
+    let stop = Instant::now() + Duration::from_secs(6);
+    while Instant::now() < stop {
+        let begun = Instant::now();
+        let reads = (0..4).map(|_| ada.article(&article.id));
+        for answer in futures::future::join_all(reads).await {
+            answer.expect("a read is sent to the other one");
+            answered += 1;
+        }
+        slowest = slowest.max(begun.elapsed());
+    }
+    println!(
+        "{answered} reads answered while one of two replicas was stopped, the slowest after {slowest:?}"
+    );
+    assert!(answered > 100, "{answered}");
+    assert!(slowest < Duration::from_secs(4), "{slowest:?}");
+    // What changes something goes to the one that lives: at once, for nobody expects the other to answer.
+    let begun = Instant::now();
+    let order = ada.order(&article.id, 1, "sim_approve").await.unwrap();
+    ada.until(&order.id, OrderState::Paid).await;
+    assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+    mesh.process("article-2").signal(Signal::CONT);
+    mesh.kill("article");
+    until("the one that goes on gets calls again", || async { ada.article(&article.id).await.ok() }).await;
 }
 
 /// Covers: mesh.down, mesh.databases.

@@ -14,6 +14,7 @@ mod descriptors;
 mod down;
 mod edge;
 mod exports;
+mod failover;
 mod health;
 mod idempotency;
 mod images;

@@ -6,8 +6,8 @@
 use contracts::mesh::{OrderFigures, Violation};
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, DatabaseBackend, DatabaseTransaction, DbErr, EntityTrait,
-    IntoSimpleExpr, QueryFilter, QueryOrder, QueryResult, QuerySelect, Statement, TransactionTrait,
-    prelude::Uuid, sea_query::ExprTrait,
+    IntoSimpleExpr, QueryFilter, QueryOrder, QueryResult, QuerySelect, Statement, prelude::Uuid,
+    sea_query::ExprTrait,
 };
 
 use crate::{Db, Fault, id::OrderId};

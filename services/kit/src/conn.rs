@@ -19,9 +19,9 @@ use tower::{Service, ServiceExt, util::BoxCloneSyncService};
 use crate::{
     Fault, Identity, Role,
     access::Methods,
-    call::{Outgoing, REQUEST_ID},
+    call::{IDEMPOTENCY_KEY, Outgoing, REQUEST_ID},
     reason,
-    replicas::{Replicas, Unanswered},
+    replicas::{Attempt, Replicas, Unanswered},
     telemetry,
 };
 
@@ -172,46 +172,61 @@ impl Hop {
         let (parts, body) = request.into_parts();
         let method = self.methods.get(parts.uri.path());
         let Some(method) = method.filter(|method| !method.takes_stream) else {
-            let sending = replicas.send_once(Request::from_parts(parts, body));
-            return self.in_time(deadline, sending).await?.map_err(|error| self.unanswered(&error));
+            let sending = replicas.send_once(deadline, Request::from_parts(parts, body)).await;
+            return sending.map_err(|error| self.unanswered(&error, deadline));
         };
-        let repeatable = method.is_retriable(!self.hands_on);
+        let keyed = parts.headers.contains_key(IDEMPOTENCY_KEY) && method.keeps_answers();
+        let repeatable = method.is_retriable(!self.hands_on) || keyed;
         let bytes = self.in_time(deadline, body.collect()).await??.to_bytes();
         let request = || {
             let body = http_body_util::Full::new(bytes.clone()).map_err(|never| match never {});
             Request::from_parts(parts.clone(), Body::new(body))
         };
-        let mut attempt = 1;
+        let (mut tries, mut not_to) = (1, None);
         loop {
-            let unanswered = match self.in_time(deadline, replicas.send(request)).await? {
+            // Part of the time is kept for somebody else, where there is one and it may be tried.
+            let until = if repeatable && tries < ATTEMPTS && replicas.are_several() {
+                Instant::now() + deadline.saturating_duration_since(Instant::now()) * 3 / 5
+            } else {
+                deadline
+            };
+            let sent = replicas.send(Attempt { until, repeatable, not_to }, request).await;
+            let unanswered = match sent {
                 Ok(response) => return Ok(response),
                 Err(unanswered) => unanswered,
             };
-            let pause = Duration::from_millis(rand::random_range(10..50) << attempt);
-            let again = attempt < ATTEMPTS && (repeatable || unanswered.never_sent);
+            let pause = if unanswered.given_up {
+                Duration::ZERO
+            } else {
+                Duration::from_millis(rand::random_range(10..50) << tries)
+            };
+            let again = tries < ATTEMPTS && (repeatable || unanswered.never_sent);
             if !again || Instant::now() + pause >= deadline {
-                return Err(self.unanswered(&unanswered));
+                return Err(self.unanswered(&unanswered, deadline));
             }
             tokio::time::sleep(pause).await;
-            attempt += 1;
+            tries += 1;
+            not_to = unanswered.by;
         }
     }
 
     /// What is done until the deadline.
     async fn in_time<T>(&self, deadline: Instant, doing: impl Future<Output = T>) -> Result<T, Status> {
-        tokio::time::timeout_at(deadline, doing).await.map_err(|_| {
-            Fault::new(Code::DeadlineExceeded, reason::DEADLINE_EXCEEDED, "the deadline has passed").into()
-        })
+        tokio::time::timeout_at(deadline, doing).await.map_err(|_| too_late())
     }
 
-    fn unanswered(&self, error: &Unanswered) -> Status {
+    fn unanswered(&self, error: &Unanswered, deadline: Instant) -> Status {
         tracing::debug!(%error, role = %self.to, "a call to another role failed");
-        self.unavailable()
+        if error.given_up && Instant::now() >= deadline { too_late() } else { self.unavailable() }
     }
 
     fn unavailable(&self) -> Status {
         Fault::unavailable(self.to.name()).into()
     }
+}
+
+fn too_late() -> Status {
+    Fault::new(Code::DeadlineExceeded, reason::DEADLINE_EXCEEDED, "the deadline has passed").into()
 }
 
 /// Whether a callee does not take the caller for another service of the mesh. Calls between services carry no

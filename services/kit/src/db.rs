@@ -1,8 +1,13 @@
 //! A service's database: SQLite, PostgreSQL or MySQL by URL, its pools, its migrations.
 
 mod mysql;
+mod pool;
+mod postgres;
+mod ready;
 mod sqlite;
 
+pub use pool::Pool;
+pub use ready::NotReady;
 pub use sqlite::claim;
 
 use std::{path::Path, sync::Arc, time::Duration};
@@ -10,7 +15,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 use aws_lc_rs::hmac;
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseBackend, DatabaseConnection, DbErr,
-    SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    SqliteTransactionMode, TransactionOptions,
 };
 use sea_orm_migration::MigratorTrait;
 use sqlx::{
@@ -19,7 +24,12 @@ use sqlx::{
 };
 use tokio::sync::Notify;
 
-use crate::{Clock, Role, write::Running};
+use self::{pool::Trust, ready::Writes};
+use crate::{
+    Clock, Role,
+    fault::{Meaning, is_lasting},
+    write::Running,
+};
 
 /// How long a call waits for a connection.
 const WAIT: Duration = Duration::from_secs(2);
@@ -32,11 +42,45 @@ const TIDB_WRITERS: u32 = 4;
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     #[error("{role} database: {location} cannot be opened: {problem}")]
-    Unreachable { role: Role, location: String, problem: String },
-    #[error("{role} database: {0}", role = .1)]
-    Migration(String, Role),
+    Unreachable {
+        role: Role,
+        location: String,
+        problem: String,
+        /// Waiting may help: nobody answers, or whoever does is on its way up or down.
+        passes: bool,
+    },
+    #[error("{role} database: {problem}")]
+    Migration { role: Role, problem: String, passes: bool },
     #[error("the {role} database URL is not one of sqlite:, postgres:, mysql: or mariadb:")]
     Url { role: Role },
+}
+
+impl OpenError {
+    /// A database that will not do.
+    pub fn unfit(role: Role, location: &str, problem: impl std::fmt::Display) -> Self {
+        let (location, problem) = (location.to_owned(), problem.to_string());
+        Self::Unreachable { role, location, problem, passes: false }
+    }
+
+    fn unreachable(role: Role, location: &str, error: &DbErr) -> Self {
+        // A pool tries again by itself and then only tells that its time was up.
+        let problem = match error {
+            DbErr::ConnectionAcquire(_) => "it does not answer".to_owned(),
+            DbErr::Conn(sea_orm::RuntimeErr::SqlxError(cause))
+                if matches!(cause.as_ref(), sqlx::Error::PoolTimedOut) =>
+            {
+                "it does not answer".to_owned()
+            }
+            other => other.to_string(),
+        };
+        Self::Unreachable { role, location: location.to_owned(), problem, passes: !is_lasting(error) }
+    }
+
+    fn migration(role: Role, error: &DbErr) -> Self {
+        // Another process may be at it, or the server takes no writes until somebody has failed over to it.
+        let passes = Meaning::of(error) != Meaning::Other && !is_lasting(error);
+        Self::Migration { role, problem: error.to_string(), passes }
+    }
 }
 
 /// What a role is told about its database.
@@ -58,9 +102,11 @@ pub struct Db(pub(crate) Arc<Inner>);
 
 pub(crate) struct Inner {
     pub role: Role,
-    pub writer: DatabaseConnection,
-    pub reader: DatabaseConnection,
+    pub writer: Pool,
+    pub reader: Pool,
     pub backend: DatabaseBackend,
+    /// What became of the last writes.
+    pub writes: Writes,
     url: String,
     pub location: String,
     pub clock: Clock,
@@ -95,45 +141,43 @@ impl Db {
     pub async fn open(options: DatabaseOptions) -> Result<Self, OpenError> {
         let DatabaseOptions { role, url, max_connections, clock, fingerprint_key } = options;
         let location = location(&url);
-        let unreachable = |error: DbErr| OpenError::Unreachable {
-            role,
-            location: location.clone(),
-            problem: error.to_string(),
-        };
+        let unreachable = |error: DbErr| OpenError::unreachable(role, &location, &error);
+        let unfit = |problem: String| OpenError::unfit(role, &location, problem);
+        let trust = Trust::default();
+        let pool = |connections| Pool::new(connections, trust.clone());
         let (writer, reader) = match url.split(':').next() {
             Some("sqlite") => {
                 if let Some(folder) = sqlite::path(&url).and_then(Path::parent) {
-                    std::fs::create_dir_all(folder).map_err(|error| OpenError::Unreachable {
-                        role,
-                        location: location.clone(),
-                        problem: error.to_string(),
-                    })?;
+                    std::fs::create_dir_all(folder).map_err(|error| unfit(error.to_string()))?;
                 }
-                sqlite::make_private(&url).map_err(|error| OpenError::Unreachable {
-                    role,
-                    location: location.clone(),
-                    problem: error.to_string(),
-                })?;
-                let writer = connect(&url, 1, WAIT_FOR_TURN).await.map_err(unreachable)?;
-                (writer, connect(&url, max_connections.clamp(1, 4), WAIT).await.map_err(unreachable)?)
+                sqlite::make_private(&url).map_err(|error| unfit(error.to_string()))?;
+                let readers = max_connections.clamp(1, 4);
+                let writer = connect(&url, 1, WAIT_FOR_TURN, &trust).await.map_err(unreachable)?;
+                (pool(writer), pool(connect(&url, readers, WAIT, &trust).await.map_err(unreachable)?))
             }
             Some("postgres" | "postgresql") => {
-                let pool = connect(&url, max_connections, WAIT).await.map_err(unreachable)?;
-                (pool.clone(), pool)
+                let both = pool(postgres::connect(&url, max_connections, &trust).await.map_err(unreachable)?);
+                if let Some(problem) = postgres::loses_statements(&url).await {
+                    return Err(unfit(problem));
+                }
+                if let Some(problem) = postgres::unfit(&both).await.map_err(unreachable)? {
+                    return Err(unfit(problem));
+                }
+                (both.clone(), both)
             }
             Some("mysql" | "mariadb") => {
-                let pool = connect(&mysql::url(&url), max_connections, WAIT).await.map_err(unreachable)?;
-                if let Some(problem) = mysql::unfit(&pool).await.map_err(unreachable)? {
-                    return Err(OpenError::Unreachable { role, location, problem });
+                let url = mysql::url(&url);
+                let both = connect(&url, max_connections, WAIT, &trust).await.map_err(unreachable)?;
+                if let Some(problem) = mysql::unfit(&both).await.map_err(unreachable)? {
+                    return Err(unfit(problem));
                 }
-                if !mysql::is_tidb(&pool).await.map_err(unreachable)? {
-                    (pool.clone(), pool)
+                if !mysql::is_tidb(&both).await.map_err(unreachable)? {
+                    (pool(both.clone()), pool(both))
                 } else {
                     // There, each that waits for a row tries again whenever another is done with it.
                     let writers = max_connections.min(TIDB_WRITERS);
-                    let writer =
-                        connect(&mysql::url(&url), writers, WAIT_FOR_TURN).await.map_err(unreachable)?;
-                    (writer, pool)
+                    let writer = connect(&url, writers, WAIT_FOR_TURN, &trust).await.map_err(unreachable)?;
+                    (pool(writer), pool(both))
                 }
             }
             _ => return Err(OpenError::Url { role }),
@@ -144,6 +188,7 @@ impl Db {
             writer,
             reader,
             backend,
+            writes: Writes::default(),
             url,
             location,
             clock,
@@ -155,7 +200,7 @@ impl Db {
     }
 
     /// For reads outside a write.
-    pub fn read(&self) -> &DatabaseConnection {
+    pub fn read(&self) -> &Pool {
         &self.0.reader
     }
 
@@ -185,19 +230,14 @@ impl Db {
         &self.0.clock
     }
 
-    /// Whether it answers.
-    pub async fn ping(&self) -> Result<(), DbErr> {
-        self.0.reader.execute_unprepared("SELECT 1").await.map(|_| ())
-    }
-
     /// Applies what is missing of the schema, once however many replicas start together. Answers with the
     /// names of what it applied. A database with a migration that this binary does not know is refused.
     pub async fn migrate<M: MigratorTrait>(&self) -> Result<Vec<String>, OpenError> {
-        let failed = |error: DbErr| OpenError::Migration(error.to_string(), self.0.role);
+        let failed = |error: DbErr| OpenError::migration(self.0.role, &error);
         if self.0.backend == DatabaseBackend::MySql {
             return mysql::migrate::<M>(&self.0.url).await.map_err(failed);
         }
-        let tx = self.0.writer.begin_with_options(immediate()).await.map_err(failed)?;
+        let tx = self.0.writer.begin_write().await.map_err(failed)?;
         if self.0.backend == DatabaseBackend::Postgres {
             tx.execute_unprepared("SELECT pg_advisory_xact_lock(7166391372)").await.map_err(failed)?;
         }
@@ -217,7 +257,7 @@ impl Db {
 
     /// The names of all migrations, with whether they are applied.
     pub async fn migrations<M: MigratorTrait>(&self) -> Result<Vec<(String, bool)>, OpenError> {
-        let failed = |error: DbErr| OpenError::Migration(error.to_string(), self.0.role);
+        let failed = |error: DbErr| OpenError::migration(self.0.role, &error);
         M::install(&self.0.writer).await.map_err(failed)?;
         let steps = M::get_migration_with_status(&self.0.writer).await.map_err(failed)?;
         Ok(steps
@@ -236,8 +276,8 @@ impl Db {
 
     /// Closes its connections.
     pub async fn close(&self) {
-        let _ = self.0.writer.close_by_ref().await;
-        let _ = self.0.reader.close_by_ref().await;
+        let _ = self.0.writer.connections().close_by_ref().await;
+        let _ = self.0.reader.connections().close_by_ref().await;
     }
 }
 
@@ -249,7 +289,18 @@ pub(crate) fn immediate() -> TransactionOptions {
     }
 }
 
-async fn connect(url: &str, connections: u32, wait: Duration) -> Result<DatabaseConnection, DbErr> {
+async fn connect(
+    url: &str,
+    connections: u32,
+    wait: Duration,
+    trust: &Trust,
+) -> Result<DatabaseConnection, DbErr> {
+    Database::connect(options(url, connections, wait, trust)).await
+}
+
+/// How a pool is to be, for whichever database it is.
+fn options(url: &str, connections: u32, wait: Duration, trust: &Trust) -> ConnectOptions {
+    let (of_postgres, of_mysql) = (trust.clone(), trust.clone());
     let mut options = ConnectOptions::new(url.to_owned());
     options
         .max_connections(connections)
@@ -276,16 +327,11 @@ async fn connect(url: &str, connections: u32, wait: Duration) -> Result<Database
         .map_sqlx_sqlite_pool_opts(|pool| {
             pool.after_release(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }))
         })
-        .map_sqlx_postgres_opts(|postgres| {
-            postgres.options([
-                ("lock_timeout", "4s"),
-                ("idle_in_transaction_session_timeout", "15s"),
-                ("statement_timeout", "10s"),
-            ])
-        })
+        .map_sqlx_postgres_opts(|postgres| postgres.options(postgres::SETTINGS))
+        .map_sqlx_postgres_pool_opts(move |pool| of_postgres.guard(pool))
         .map_sqlx_mysql_opts(mysql::options)
-        .map_sqlx_mysql_pool_opts(mysql::pool);
-    Database::connect(options).await
+        .map_sqlx_mysql_pool_opts(move |pool| of_mysql.guard(mysql::pool(pool)));
+    options
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 
 mod database;
 
-pub(crate) use database::is_done_already;
+pub(crate) use database::{Meaning, is_done_already, is_lasting, sqlstate};
 pub use database::{check_violation, unique_violation};
 
 use std::{collections::HashMap, time::Duration};

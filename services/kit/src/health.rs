@@ -1,5 +1,5 @@
 //! Standard health (grpc.health.v1): the process as `""`, and each service by its full name, which follows
-//! its database.
+//! its database: whether that answers and takes writes.
 
 use std::{sync::Arc, time::Duration};
 
@@ -30,23 +30,21 @@ impl Health {
         let health = Self { reporter: HealthReporter::new(), known: Arc::new(Mutex::new(Some(vec![""]))) };
         for service in services {
             let (names, db) = (service.names.clone(), service.db.clone());
-            let first = answers(&db).await;
-            health.report(&names, first).await;
+            let first = ready(&db).await;
+            health.report(&names, first.is_ok()).await;
             let health = health.clone();
             tasks.spawn_until_drain(async move {
-                let mut last = first;
+                let mut last = first.is_ok();
                 loop {
                     tokio::time::sleep(PAUSE).await;
-                    let now = answers(&db).await;
-                    if now != last {
-                        last = now;
-                        let role = db.role();
-                        if now {
-                            tracing::info!(%role, "database.answers_again");
-                        } else {
-                            tracing::warn!(%role, "database.unreachable");
+                    let (now, role) = (ready(&db).await, db.role());
+                    if now.is_ok() != last {
+                        last = now.is_ok();
+                        match now {
+                            Ok(()) => tracing::info!(%role, "database.ready_again"),
+                            Err(problem) => tracing::warn!(%role, problem, "database.not_ready"),
                         }
-                        health.report(&names, now).await;
+                        health.report(&names, last).await;
                     }
                 }
             });
@@ -79,6 +77,10 @@ impl Health {
     }
 }
 
-async fn answers(db: &Db) -> bool {
-    matches!(timeout(ANSWER, db.ping()).await, Ok(Ok(())))
+/// Whether a database answers in time and takes writes; why not, otherwise.
+async fn ready(db: &Db) -> Result<(), String> {
+    match timeout(ANSWER, db.ready()).await {
+        Ok(ready) => ready.map_err(|problem| problem.to_string()),
+        Err(_) => Err("it does not answer".to_owned()),
+    }
 }

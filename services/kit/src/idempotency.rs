@@ -8,7 +8,7 @@ use crate::{
     Call, Caller, Db, Fault, Time,
     id::UserId,
     insert_new, reason,
-    write::{Tx, Written},
+    write::{Failure, Tx, Written},
 };
 
 /// The table.
@@ -89,7 +89,7 @@ fn hex(bytes: &[u8]) -> String {
 
 /// Claims a key within a transaction. Another call's key of the same caller and method is
 /// IDEMPOTENCY_KEY_REUSED, an unanswered one IDEMPOTENCY_IN_PROGRESS.
-pub async fn claim(tx: &Tx, claim: &str) -> Result<Found<()>, Fault> {
+pub async fn claim<E: Failure>(tx: &Tx, claim: &str) -> Result<Found<()>, E> {
     let fingerprint = fingerprint(tx.call(), tx.db());
     let row = record::ActiveModel {
         claim: Set(claim.to_owned()),
@@ -100,13 +100,13 @@ pub async fn claim(tx: &Tx, claim: &str) -> Result<Found<()>, Fault> {
         create_time: Set(tx.now().0),
     };
     let made = insert_new(&**tx, row, [record::Column::Claim]).await.map_err(|error| {
-        if Fault::is_database_conflict(&error) { in_progress() } else { Fault::from(error) }
+        if Fault::is_database_conflict(&error) { in_progress().into() } else { E::from(error) }
     })?;
     if made {
         return Ok(Found::Fresh(()));
     }
     let found = record::Entity::find_by_id(claim.to_owned()).one(&**tx).await?.ok_or_else(in_progress)?;
-    read(found, &fingerprint)
+    Ok(read(found, &fingerprint)?)
 }
 
 /// The answer that the call's key has already, if any: for handlers that ask other services before they

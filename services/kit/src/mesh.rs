@@ -67,7 +67,9 @@ impl Mesh {
 
     /// Where a role is looked for that does not run here; empty where nobody said.
     pub fn address(&self, role: Role) -> &str {
-        let url = self.0.urls.get(&role).map(String::as_str).unwrap_or_default();
+        // The first of several says enough.
+        let urls = self.0.urls.get(&role).map(String::as_str).unwrap_or_default();
+        let url = urls.split(',').next().unwrap_or_default().trim();
         url.trim_start_matches("http://").trim_end_matches('/')
     }
 
@@ -77,12 +79,15 @@ impl Mesh {
     }
 }
 
-/// The way to a role behind a URL.
-fn remote(role: Role, url: &str) -> Result<Replicas, BadUrl> {
+/// The way to a role behind a URL, or behind several with commas in between.
+fn remote(role: Role, urls: &str) -> Result<Replicas, BadUrl> {
     let bad = |problem: String| BadUrl { role, problem };
-    let endpoint = Endpoint::from_shared(url.to_owned()).map_err(|error| bad(error.to_string()))?;
-    if endpoint.uri().scheme_str() != Some("http") || endpoint.uri().host().is_none() {
-        return Err(bad(format!("{url:?} does not begin with http:// and a host")));
-    }
-    Ok(Replicas::of(endpoint))
+    let endpoint = |url: &str| {
+        let endpoint = Endpoint::from_shared(url.to_owned()).map_err(|error| bad(error.to_string()))?;
+        if endpoint.uri().scheme_str() != Some("http") || endpoint.uri().host().is_none() {
+            return Err(bad(format!("{url:?} does not begin with http:// and a host")));
+        }
+        Ok(endpoint)
+    };
+    Ok(Replicas::of(urls.split(',').map(|url| endpoint(url.trim())).collect::<Result<_, _>>()?))
 }

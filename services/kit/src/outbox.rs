@@ -10,7 +10,7 @@ use std::time::Duration;
 use prost::{Message, Name};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseBackend, DbErr, EntityTrait, QueryFilter,
-    QueryOrder, QuerySelect, Statement, TransactionTrait, sea_query::LockType,
+    QueryOrder, QuerySelect, Statement, sea_query::LockType,
 };
 
 use crate::{Db, Time, write::Tx};
@@ -141,7 +141,10 @@ pub(crate) async fn publish(db: Db) {
         match number(&db).await {
             Ok(0) => {}
             Ok(_) => committed(&db),
-            Err(error) => tracing::warn!(%error, role = %db.role(), "events cannot be published yet"),
+            Err(error) => {
+                db.0.writer.judge(&error);
+                tracing::warn!(%error, role = %db.role(), "events cannot be published yet");
+            }
         }
     }
 }

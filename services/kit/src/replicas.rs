@@ -1,17 +1,20 @@
 //! The way to a role that runs elsewhere: to all of its replicas, as they come and go.
 //!
-//! A name is resolved again and again. Each address behind it is connected before it gets calls, and gets none
-//! once it does not answer. A call that was never sent is sent to another replica, whatever it does: so replicas
-//! that leave cost no call, also while the name still tells of them.
+//! Names are resolved again and again. Each address behind them is connected, and must answer, before it gets calls.
+//! A call that was never sent is sent to another replica, whatever it does: so replicas that leave cost no call, also
+//! while the name still tells of them. One that takes calls and answers none is found out by that ([`vitals`]) and
+//! leaves the rotation until it answers.
 
 mod keep;
 #[cfg(test)]
 mod tests;
+mod vitals;
 
 use std::{
     error::Error,
     io, iter,
     net::SocketAddr,
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -19,10 +22,11 @@ use std::{
     time::Duration,
 };
 
+use futures::future::join_all;
 use http::{Request, Response};
 use tokio::{
     sync::{Notify, watch},
-    time::{Instant, timeout_at},
+    time::{Instant, interval_at, sleep_until, timeout_at},
 };
 use tonic::{
     ConnectError,
@@ -31,8 +35,12 @@ use tonic::{
 };
 use tower::ServiceExt;
 
+use self::vitals::{DOUBT, Vitals};
+
 /// How long a call waits for a replica where there has just been one, or nobody has looked yet.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// How long a replica is left alone that answers, but has answered no call in time for a while.
+const REST: Duration = Duration::from_secs(10);
 
 /// A call that was not answered.
 #[derive(Debug, thiserror::Error)]
@@ -40,7 +48,22 @@ const PATIENCE: Duration = Duration::from_secs(1);
 pub struct Unanswered {
     /// Nobody can have seen it, so it may be sent again whatever it does.
     pub never_sent: bool,
+    /// The one that it was sent to has not answered it in time, or does not answer at all any more.
+    pub given_up: bool,
+    /// Whom it was sent to, to try somebody else.
+    pub by: Option<SocketAddr>,
     cause: Box<dyn Error + Send + Sync>,
+}
+
+/// How a call is sent.
+#[derive(Debug, Clone, Copy)]
+pub struct Attempt {
+    /// Until when the answer must have begun.
+    pub until: Instant,
+    /// It does no harm to send it twice: it is given up as soon as its replica leaves the rotation.
+    pub repeatable: bool,
+    /// Preferably not to this one.
+    pub not_to: Option<SocketAddr>,
 }
 
 /// All replicas of a role; cheap to clone. Calls go to one after the other.
@@ -59,6 +82,10 @@ struct Shared {
 /// Those that get calls.
 struct Up {
     replicas: Vec<Replica>,
+    /// How many there are in all, as far as the name tells.
+    found: usize,
+    /// Those that get none until then, although they answer.
+    resting: Vec<(SocketAddr, Instant)>,
     /// When there last was one; at first, when the search began.
     seen: Instant,
 }
@@ -67,22 +94,39 @@ struct Up {
 struct Replica {
     address: SocketAddr,
     channel: Channel,
+    vitals: Arc<Vitals>,
 }
 
 impl Replicas {
-    /// Those behind the host of an endpoint.
-    pub fn of(endpoint: Endpoint) -> Self {
-        let uri = endpoint.uri().clone();
-        let host = uri.host().unwrap_or_default().trim_matches(['[', ']']).to_owned();
-        let port = uri.port_u16().unwrap_or(80);
-        if let Ok(address) = host.parse() {
+    /// Those behind the hosts of endpoints.
+    pub fn of(endpoints: Vec<Endpoint>) -> Self {
+        let hosts = endpoints.iter().map(|endpoint| {
+            let host = endpoint.uri().host().unwrap_or_default().trim_matches(['[', ']']).to_owned();
+            (host, endpoint.uri().port_u16().unwrap_or(80))
+        });
+        let hosts: Vec<(String, u16)> = hosts.collect();
+        if let ([endpoint], [(host, port)]) = (&endpoints[..], &hosts[..])
+            && let Ok(address) = host.parse()
+        {
             // There is nothing to look for and nobody else to send to: it connects when it is used.
-            let (address, channel) = (SocketAddr::new(address, port), keep::kept(endpoint).connect_lazy());
-            return Self::new(true, vec![Replica { address, channel }]);
+            let channel = keep::kept(endpoint.clone()).connect_lazy();
+            let address = SocketAddr::new(address, *port);
+            return Self::new(true, vec![Replica { address, channel, vitals: Arc::default() }]);
         }
         Self::found_by(move || {
-            let host = host.clone();
-            async move { Ok(tokio::net::lookup_host((host, port)).await?.collect()) }
+            let hosts = hosts.clone();
+            async move {
+                let looking = hosts.into_iter().map(tokio::net::lookup_host);
+                let (mut found, mut failed) = (Vec::new(), None);
+                for addresses in join_all(looking).await {
+                    match addresses {
+                        Ok(addresses) => found.extend(addresses),
+                        Err(error) => failed = Some(error),
+                    }
+                }
+                // Whoever is behind a name that cannot be resolved now may be there still.
+                failed.map_or(Ok(found), Err)
+            }
         })
     }
 
@@ -98,16 +142,26 @@ impl Replicas {
     }
 
     fn new(fixed: bool, replicas: Vec<Replica>) -> Self {
-        let (up, _) = watch::channel(Up { replicas, seen: Instant::now() });
+        let found = replicas.len();
+        let (up, _) = watch::channel(Up { replicas, found, resting: Vec::new(), seen: Instant::now() });
         Self(Arc::new(Shared { fixed, up, turn: AtomicUsize::new(0), gone: Arc::default() }))
     }
 
+    /// Whether there is somebody else to send a call to that one has not answered.
+    pub fn are_several(&self) -> bool {
+        self.0.up.borrow().replicas.len() > 1
+    }
+
     /// Sends a call to one of them; where it could not be sent, to another.
-    pub async fn send(&self, request: impl Fn() -> Request<Body>) -> Result<Response<Body>, Unanswered> {
+    pub async fn send(
+        &self,
+        attempt: Attempt,
+        request: impl Fn() -> Request<Body>,
+    ) -> Result<Response<Body>, Unanswered> {
         let mut sent = 0;
         loop {
-            let replica = self.next().await?;
-            let failed = match self.send_to(replica, request()).await {
+            let replica = self.next(attempt.not_to).await?;
+            let failed = match self.send_to(replica, attempt, request()).await {
                 Err(unanswered) if unanswered.never_sent => unanswered,
                 done => return done,
             };
@@ -120,53 +174,138 @@ impl Replicas {
     }
 
     /// Sends a call that cannot be repeated, because its body comes bit by bit.
-    pub async fn send_once(&self, request: Request<Body>) -> Result<Response<Body>, Unanswered> {
-        let replica = self.next().await?;
-        self.send_to(replica, request).await
+    pub async fn send_once(
+        &self,
+        until: Instant,
+        request: Request<Body>,
+    ) -> Result<Response<Body>, Unanswered> {
+        let replica = self.next(None).await?;
+        self.send_to(replica, Attempt { until, repeatable: false, not_to: None }, request).await
     }
 
-    async fn send_to(&self, replica: Replica, request: Request<Body>) -> Result<Response<Body>, Unanswered> {
-        let error = match replica.channel.oneshot(request).await {
-            Ok(response) => return Ok(response),
+    async fn send_to(
+        &self,
+        replica: Replica,
+        attempt: Attempt,
+        request: Request<Body>,
+    ) -> Result<Response<Body>, Unanswered> {
+        let unanswered = |never_sent, given_up, cause| Unanswered {
+            never_sent,
+            given_up,
+            by: Some(replica.address),
+            cause,
+        };
+        let (vitals, sent) = (&replica.vitals, Instant::now());
+        let mut answer = pin!(replica.channel.clone().oneshot(request));
+        let mut doubt = interval_at(sent + DOUBT, DOUBT);
+        let answer = loop {
+            tokio::select! {
+                biased;
+                answer = &mut answer => break answer,
+                () = vitals.ejected(), if attempt.repeatable => {
+                    return Err(unanswered(false, true, "the replica does not answer any more".into()));
+                }
+                () = sleep_until(attempt.until) => {
+                    if vitals.missed(sent) {
+                        self.0.eject(&replica, "it has answered no call in time for a while", Some(REST));
+                    }
+                    return Err(unanswered(false, true, "the replica did not answer in time".into()));
+                }
+                _ = doubt.tick() => self.0.doubt(&replica),
+            }
+        };
+        let error = match answer {
+            Ok(response) => {
+                vitals.heard();
+                return Ok(response);
+            }
             Err(error) => error,
         };
         if causes(&error).any(<dyn Error>::is::<ConnectError>) {
-            self.0.forget(replica.address);
+            self.0.forget(&replica);
+        } else if causes(&error).any(is_silence) {
+            self.0.eject(&replica, "its connection was silent", None);
         }
-        Err(Unanswered { never_sent: never_sent(&error), cause: error.into() })
+        Err(unanswered(never_sent(&error), false, error.into()))
     }
 
     /// The next in turn.
-    async fn next(&self) -> Result<Replica, Unanswered> {
+    async fn next(&self, not_to: Option<SocketAddr>) -> Result<Replica, Unanswered> {
         let mut up = self.0.up.subscribe();
         let until = up.borrow().seen + PATIENCE;
-        let nobody = || Unanswered { never_sent: true, cause: "no replica answers".into() };
+        let nobody =
+            || Unanswered { never_sent: true, given_up: false, by: None, cause: "no replica answers".into() };
         let Ok(Ok(up)) = timeout_at(until, up.wait_for(|up| !up.replicas.is_empty())).await else {
             self.0.gone.notify_one();
             return Err(nobody());
         };
-        let turn = self.0.turn.fetch_add(1, Ordering::Relaxed) % up.replicas.len();
-        up.replicas.get(turn).cloned().ok_or_else(nobody)
+        let turn = self.0.turn.fetch_add(1, Ordering::Relaxed);
+        let from_here = (0..up.replicas.len()).map(|place| &up.replicas[(turn + place) % up.replicas.len()]);
+        let other = from_here.clone().find(|replica| Some(replica.address) != not_to);
+        other.or_else(|| from_here.clone().next()).cloned().ok_or_else(nobody)
     }
 }
 
 impl Shared {
-    /// A replica that does not answer gets no calls until it is connected again.
-    fn forget(&self, address: SocketAddr) {
+    /// A replica that is not there gets no calls until it is connected again.
+    fn forget(&self, gone: &Replica) {
         if !self.fixed {
-            self.change(|replicas| replicas.retain(|replica| replica.address != address));
+            self.change(|up| up.replicas.retain(|replica| replica.address != gone.address));
             self.gone.notify_one();
         }
     }
 
-    fn change(&self, change: impl FnOnce(&mut Vec<Replica>)) {
+    /// Takes a replica out of the rotation that is there but answers nothing, until it answers, and not before
+    /// `rest` is over. At most half of all are taken out: where most are slow, it is not their fault.
+    fn eject(&self, silent: &Replica, why: &str, rest: Option<Duration>) {
+        if self.fixed {
+            return;
+        }
+        let ejected = self.up.send_if_modified(|up| {
+            let is_it = |replica: &Replica| Arc::ptr_eq(&replica.vitals, &silent.vitals);
+            let out = up.found.saturating_sub(up.replicas.len()) + 1;
+            if out * 2 > up.found || !up.replicas.iter().any(is_it) {
+                return false;
+            }
+            up.seen = Instant::now();
+            up.replicas.retain(|replica| !is_it(replica));
+            up.resting.extend(rest.map(|rest| (silent.address, Instant::now() + rest)));
+            true
+        });
+        if ejected {
+            tracing::warn!(address = %silent.address, why, "replica.ejected");
+            silent.vitals.eject();
+            self.gone.notify_one();
+        }
+    }
+
+    /// Asks a replica whether it lives that has let a call wait, and said nothing else meanwhile.
+    fn doubt(self: &Arc<Self>, replica: &Replica) {
+        let Some(asking) = replica.vitals.ask() else { return };
+        let (shared, replica) = (Arc::downgrade(self), replica.clone());
+        tokio::spawn(async move {
+            let asked = Instant::now();
+            let silent = !vitals::answers(&replica.channel).await && !replica.vitals.heard_since(asked);
+            if let Some(shared) = shared.upgrade().filter(|_| silent) {
+                shared.eject(&replica, "it does not answer", None);
+            }
+            drop(asking);
+        });
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Up)) {
         self.up.send_modify(|up| {
             if !up.replicas.is_empty() {
                 up.seen = Instant::now();
             }
-            change(&mut up.replicas);
+            change(up);
         });
     }
+}
+
+/// Whether a connection ended because nothing was heard through it for too long.
+fn is_silence(error: &(dyn Error + 'static)) -> bool {
+    error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_timeout)
 }
 
 /// Whether a call that failed cannot have reached anybody: there was no connection, or it was closed before the

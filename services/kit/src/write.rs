@@ -2,7 +2,8 @@
 //! its outbox row commit together.
 //!
 //! It runs in a task of its own, which drain waits for, so a client that goes away never leaves half a
-//! change. The work is an `Fn`: where the database gave way to another transaction it is done again.
+//! change. The work is an `Fn`: where the database gave way to another transaction, or the connection turned out to be
+//! of no use before the commit, it is done again.
 
 use std::{
     collections::HashSet,
@@ -16,17 +17,22 @@ use std::{
 };
 
 use prost::Message;
-use sea_orm::{DatabaseTransaction, DbErr, TransactionTrait};
+use sea_orm::{DatabaseTransaction, DbErr};
+use tokio::time::Instant;
 use tonic::{Code, Response};
 use tracing::Instrument;
 
 use crate::{
-    Call, Db, Fault, Time, call::IDEMPOTENCY_REPLAYED, db::immediate, id::UserId, idempotency,
+    Call, Db, Fault, Time, call::IDEMPOTENCY_REPLAYED, fault::Meaning, id::UserId, idempotency,
     idempotency::Found, outbox, reason,
 };
 
 /// How often work is done again when the database gave way to another transaction.
 const ATTEMPTS: u32 = 8;
+/// For how long it is done again where it waited for another's lock in vain, which takes seconds each time.
+const LOCKED: Duration = Duration::from_secs(8);
+/// How often work is done in all whose connection was of no use: it had ended, or led to a standby.
+const CONNECTIONS: u32 = 3;
 
 /// What a service's own error type offers the write path.
 pub trait Failure: From<Fault> + From<DbErr> + Into<Fault> + Send + 'static {
@@ -224,7 +230,7 @@ where
     let tasks = db.0.tasks.clone();
     let (db, call) = (db.clone(), call.clone());
     let task = async move {
-        let mut attempt = 0;
+        let (begun, mut attempt) = (Instant::now(), 0);
         loop {
             attempt += 1;
             match once(&db, &call, claim.clone(), &work).await {
@@ -234,11 +240,11 @@ where
                         .map_err(|_| Fault::internal("a stored answer cannot be read"))?;
                     return Ok(Opened::Replayed(Written { message, replayed: true }));
                 }
-                Err(error) if attempt < ATTEMPTS && gave_way(&error) => {
+                Err(failed) if failed.passes(attempt, begun) => {
                     let spread = rand::random_range(1..=10u64 << attempt.min(5));
                     tokio::time::sleep(Duration::from_millis(spread)).await;
                 }
-                Err(error) => return Err(error),
+                Err(failed) => return Err(failed.error),
             }
         }
     };
@@ -248,45 +254,80 @@ where
     }
 }
 
+/// A try that changed nothing, or of which nobody knows whether it did.
+struct Failed<E> {
+    error: E,
+    /// What the database meant, if it was the database.
+    meaning: Option<Meaning>,
+    /// It was already committing: where the connection is lost then, it may be done.
+    committing: bool,
+}
+
+impl<E: Failure> Failed<E> {
+    fn new(db: &Db, error: E, committing: bool) -> Self {
+        let meaning = error.database().map(|error| db.0.writer.judge(error));
+        if let Some(meaning) = meaning {
+            db.0.writes.failed(meaning);
+        }
+        Self { error, meaning, committing }
+    }
+
+    /// Whether the same work may succeed when it is done again, after so many tries.
+    fn passes(&self, tries: u32, since: Instant) -> bool {
+        match self.meaning {
+            Some(Meaning::Conflict) => tries < ATTEMPTS,
+            Some(Meaning::LockTimeout) => tries < ATTEMPTS && since.elapsed() < LOCKED,
+            // Nothing is changed before the commit, so it is as if it had never been sent.
+            Some(Meaning::Lost | Meaning::ReadOnly) => tries < CONNECTIONS && !self.committing,
+            _ => false,
+        }
+    }
+}
+
 /// One try: begins, claims, works, commits.
-async fn once<V, E, F, Fut>(db: &Db, call: &Call, claim: Option<String>, work: &F) -> Result<Found<V>, E>
+async fn once<V, E, F, Fut>(
+    db: &Db,
+    call: &Call,
+    claim: Option<String>,
+    work: &F,
+) -> Result<Found<V>, Failed<E>>
 where
     E: Failure,
     F: Fn(Tx, Option<String>) -> Fut,
     Fut: Future<Output = Result<V, E>>,
 {
-    let tx = db.0.writer.begin_with_options(immediate()).await?;
+    let failed = |error: E| Failed::new(db, error, false);
+    let tx = db.0.writer.begin_write().await.map_err(|error| failed(error.into()))?;
     let (now, published) = (db.clock().now(), AtomicBool::new(false));
     let tx = Tx(Arc::new(TxInner { tx, db: db.clone(), call: call.clone(), now, published }));
     let result = match &claim {
-        Some(id) => match idempotency::claim(&tx, id).await {
+        Some(id) => match idempotency::claim::<E>(&tx, id).await {
             Ok(Found::Fresh(())) => work(tx.clone(), claim).await.map(Found::Fresh),
             Ok(Found::Answered(bytes)) => Ok(Found::Answered(bytes)),
-            Err(fault) => Err(E::from(fault)),
+            Err(error) => Err(error),
         },
         None => work(tx.clone(), None).await.map(Found::Fresh),
     };
     let published = tx.0.published.load(Ordering::Relaxed);
     let Some(inner) = Arc::into_inner(tx.0) else {
-        return Err(Fault::internal("a write kept its transaction").into());
+        return Err(failed(Fault::internal("a write kept its transaction").into()));
     };
     match result {
         Ok(found) => {
-            inner.tx.commit().await?;
+            inner.tx.commit().await.map_err(|error| Failed::new(db, error.into(), true))?;
+            db.0.writes.done();
             if published {
                 outbox::committed(db);
             }
             Ok(found)
         }
         Err(error) => {
+            // First, so that a connection of no use is not taken back.
+            let failed = failed(error);
             let _ = inner.tx.rollback().await;
-            Err(error)
+            Err(failed)
         }
     }
-}
-
-fn gave_way<E: Failure>(error: &E) -> bool {
-    error.database().is_some_and(Fault::is_database_conflict)
 }
 
 /// The idempotent calls under way in this process: a duplicate is turned away before it takes a

@@ -138,7 +138,7 @@ impl PaymentService for Payments {
     ) -> Result<Response<()>, Status> {
         let request = request.into_inner();
         self.provider(request.payment_type, &request.payment_method)?;
-        self.engine.db().ping().await.map_err(Fault::from)?;
+        self.engine.db().answers().await?;
         Ok(Response::new(()))
     }
 

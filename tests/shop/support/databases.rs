@@ -61,6 +61,40 @@ impl Databases {
         rows.iter().map(|row| row.try_get_by_index(0).expect("a text")).collect()
     }
 
+    /// A statement in a role's database.
+    pub async fn tell(&self, role: &str, statement: &str) {
+        let connection = Database::connect(self.url(role)).await.expect("the server can be reached");
+        let told = connection.execute_unprepared(statement).await;
+        told.unwrap_or_else(|error| panic!("{statement}: {error}"));
+        connection.close().await.expect("it can be closed");
+    }
+
+    /// Ends all sessions there are with the databases, as an operator or a failover does.
+    pub async fn end_sessions(&self) {
+        let (find, end) = match self.backend {
+            Backend::Postgres => (
+                format!(
+                    "SELECT pid::text FROM pg_stat_activity WHERE datname LIKE '{}\\_%' AND pid <> pg_backend_pid()",
+                    self.prefix
+                ),
+                "SELECT pg_terminate_backend(ID)",
+            ),
+            _ => (
+                format!(
+                    "SELECT CAST(id AS CHAR) FROM information_schema.processlist WHERE db LIKE '{}\\_%' AND id <> CONNECTION_ID()",
+                    self.prefix
+                ),
+                "KILL CONNECTION ID",
+            ),
+        };
+        for id in self.ask("user", &find).await {
+            // It may have ended by itself meanwhile.
+            let connection = Database::connect(self.url("user")).await.expect("the server can be reached");
+            let _ = connection.execute_unprepared(&end.replace("ID", &id)).await;
+            connection.close().await.expect("it can be closed");
+        }
+    }
+
     /// Refuses a role's connections to PostgreSQL, old and new, or lets them in again.
     pub fn admit(&self, role: &str, admitted: bool) {
         let name = format!("{}_{role}", self.prefix);

@@ -58,8 +58,13 @@ impl Mesh {
         let mut mesh = Self { processes: BTreeMap::new(), databases, folder, setup };
         if mesh.setup.split {
             for role in SPLIT {
-                let start = mesh.role(role);
+                let start = mesh.role(role, role);
                 mesh.run(role, start);
+                if mesh.setup.doubled == Some(role) {
+                    let name = format!("{role}-2");
+                    let start = mesh.role(role, &name);
+                    mesh.run(&name, start);
+                }
             }
         } else {
             for replica in 0..=mesh.setup.more {
@@ -109,14 +114,17 @@ impl Mesh {
     }
 
     /// One role in a process of its own.
-    fn role(&self, role: &str) -> Start {
-        let start = self.common(role).arg("--role", role).env("FEIRA_MESH_SECRET", MESH_SECRET);
+    fn role(&self, role: &str, name: &str) -> Start {
+        let start = self.common(name).arg("--role", role).env("FEIRA_MESH_SECRET", MESH_SECRET);
         let mut start = start.arg("--rest-listen", &free_address()).arg("--grpc-listen", &free_address());
         if let Some(databases) = self.databases.as_ref().filter(|_| ROLES.contains(&role)) {
             start = start.env("FEIRA_DATABASE_URL", &databases.url(role));
         }
-        for (other, running) in &self.processes {
-            start = start.env(&format!("FEIRA_{}_URL", other.to_uppercase()), &running.grpc);
+        for other in self.processes.keys().filter(|other| SPLIT.contains(&other.as_str())) {
+            let replicas = [other.clone(), format!("{other}-2")];
+            let urls = replicas.iter().filter_map(|name| Some(self.processes.get(name)?.grpc.clone()));
+            let urls = urls.collect::<Vec<_>>().join(",");
+            start = start.env(&format!("FEIRA_{}_URL", other.to_uppercase()), &urls);
         }
         start
     }
@@ -166,6 +174,29 @@ impl Mesh {
     /// Cuts a role off from its database on a server, or lets it in again.
     pub fn admit(&self, role: &str, admitted: bool) {
         self.databases.as_ref().expect("a database server").admit(role, admitted);
+    }
+
+    /// Ends the sessions of all processes with their databases.
+    pub async fn end_sessions(&self) {
+        self.databases.as_ref().expect("a database server").end_sessions().await;
+    }
+
+    /// A setting of a role's database on PostgreSQL, for sessions that begin from now on.
+    pub async fn set_of_database(&self, role: &str, setting: &str) {
+        let name = self.database_url(role).rsplit_once('/').expect("a name").1.to_owned();
+        // Such sessions may not be able to say so any more.
+        let statement = format!("SET transaction_read_only = off; ALTER DATABASE {name} SET {setting}");
+        self.databases.as_ref().expect("a database server").tell(role, &statement).await;
+    }
+
+    /// Where a role's database is, on a server.
+    pub fn database_url(&self, role: &str) -> String {
+        self.databases.as_ref().expect("a database server").url(role)
+    }
+
+    /// The first column of what a query finds in a role's database.
+    pub async fn ask(&self, role: &str, query: &str) -> Vec<String> {
+        self.databases.as_ref().expect("a database server").ask(role, query).await
     }
 
     /// A command of the operator, who knows the mesh secret.

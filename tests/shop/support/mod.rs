@@ -10,6 +10,7 @@ pub mod process;
 pub mod race;
 pub mod rest;
 pub mod rpcs;
+pub mod servers;
 pub mod setup;
 pub mod shop;
 pub mod smtp;

@@ -22,6 +22,8 @@ pub struct Setup {
     /// So many processes more than one that each run every role on the same databases.
     pub more: usize,
     pub env: Vec<(String, String)>,
+    /// The role of which a mesh of several processes has two, `ROLE` and `ROLE-2`.
+    pub doubled: Option<&'static str>,
 }
 
 impl Setup {
@@ -41,6 +43,13 @@ impl Setup {
     #[must_use]
     pub fn split(mut self) -> Self {
         self.split = true;
+        self
+    }
+
+    /// Two processes of a role.
+    #[must_use]
+    pub fn doubled(mut self, role: &'static str) -> Self {
+        self.doubled = Some(role);
         self
     }
 

@@ -67,6 +67,11 @@ impl Deref for Shopper {
 }
 
 impl Shopper {
+    /// The same with an idempotency key for every call.
+    pub fn keyed(&self, key: &str) -> Self {
+        Self { client: self.client.with_key(key), ..self.clone() }
+    }
+
     /// The same with a patient client.
     pub fn patient(self) -> Self {
         Self { client: self.client.patient(), ..self }

@@ -27,6 +27,9 @@ const PATIENCE: &str = "SET SESSION lock_wait_timeout = 60, wait_timeout = 28800
 /// How long a process asks again where it cannot even wait in line.
 const WAIT: Duration = Duration::from_secs(60);
 
+/// The longest statement that there may be, in bytes: an image of 5 MiB and what goes with it, with room to spare.
+const PACKET: u64 = 8 << 20;
+
 /// How often a migration is tried that others got in the way of.
 const TRIES: u32 = 5;
 
@@ -66,8 +69,8 @@ pub async fn is_tidb(db: &DatabaseConnection) -> Result<bool, DbErr> {
     Ok(text(db, "SELECT VERSION() AS found").await?.is_some_and(|version| version.contains("TiDB")))
 }
 
-/// Why this server will not do, if it is too old for CHECK constraints and SKIP LOCKED. Warns of a TiDB that
-/// does not enforce CHECK constraints.
+/// Why this server will not do, if it is too old for CHECK constraints and SKIP LOCKED, or takes no statement as
+/// long as ours may become. Warns of a TiDB that does not enforce CHECK constraints.
 pub async fn unfit(db: &DatabaseConnection) -> Result<Option<String>, DbErr> {
     let version = text(db, "SELECT VERSION() AS found").await?.unwrap_or_default();
     if version.contains("TiDB") {
@@ -77,6 +80,13 @@ pub async fn unfit(db: &DatabaseConnection) -> Result<Option<String>, DbErr> {
                 "TiDB does not enforce CHECK constraints: SET GLOBAL tidb_enable_check_constraint = ON before the first start"
             );
         }
+    }
+    let packet = text(db, "SELECT CAST(@@max_allowed_packet AS CHAR) AS found").await?;
+    let packet = packet.and_then(|bytes| bytes.parse::<u64>().ok());
+    if let Some(packet) = packet.filter(|packet| *packet < PACKET) {
+        return Ok(Some(format!(
+            "max_allowed_packet is {packet}: images and large answers need at least {PACKET} (8M)"
+        )));
     }
     Ok(too_old(&version).map(|least| format!("{version} is too old: it takes {least} or later")))
 }
@@ -141,6 +151,17 @@ async fn alone<M: MigratorTrait>(db: &DatabaseConnection) -> Result<Vec<String>,
     Ok(pending)
 }
 
+/// Whether the server takes reads alone, by any of the switches that it has for that. Who may write all the same,
+/// as administrators may, is not meant to.
+pub async fn is_read_only(db: &impl ConnectionTrait) -> Result<bool, DbErr> {
+    let switches = "SHOW VARIABLES WHERE Variable_name IN ('read_only', 'super_read_only', 'innodb_read_only', \
+        'transaction_read_only', 'tx_read_only', 'tidb_super_read_only', 'tidb_restricted_read_only')";
+    let rows = db.query_all_raw(Statement::from_string(DatabaseBackend::MySql, switches)).await?;
+    let values = rows.iter().map(|row| row.try_get_by_index::<String>(1));
+    let values = values.collect::<Result<Vec<_>, _>>()?;
+    Ok(values.iter().any(|value| !matches!(value.as_str(), "OFF" | "0" | "")))
+}
+
 /// Waits for its turn to migrate.
 async fn lock(db: &DatabaseConnection) -> Result<(), DbErr> {
     // Locks belong to the server, so the name says which database.
@@ -188,7 +209,7 @@ async fn collate(db: &DatabaseConnection) -> Result<(), DbErr> {
 }
 
 /// The text `found` by a query.
-async fn text(db: &DatabaseConnection, query: &str) -> Result<Option<String>, DbErr> {
+async fn text(db: &impl ConnectionTrait, query: &str) -> Result<Option<String>, DbErr> {
     let row = db.query_one_raw(Statement::from_string(DatabaseBackend::MySql, query)).await?;
     Ok(row.map(|row| row.try_get::<Option<String>>("", "found")).transpose()?.flatten())
 }

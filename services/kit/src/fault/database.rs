@@ -1,107 +1,210 @@
-//! What the databases' own errors mean, on SQLite, PostgreSQL, MySQL, MariaDB and TiDB.
+//! What the databases' own errors mean, on SQLite, PostgreSQL, MySQL, MariaDB and TiDB. Judged by codes and by
+//! kinds of errors, never by words: servers speak many languages.
 
-use sea_orm::{DbErr, SqlErr};
+use sea_orm::{DbErr, RuntimeErr, SqlErr};
 use sqlx::{error::DatabaseError, mysql::MySqlDatabaseError};
 use tonic::Code;
 
 use super::{Fault, reason};
 
-impl From<DbErr> for Fault {
-    /// Losing a race is a conflict, a database out of reach is UNAVAILABLE, everything else our mistake.
-    fn from(error: DbErr) -> Fault {
-        let text = error.to_string();
-        if is_conflict(&error, &text) {
-            return Fault::new(Code::Aborted, "ABORTED", "another call got in between: try again");
-        }
+/// What an error means for the call, and for the connection that it came by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Meaning {
+    /// It gave way to another transaction: the same work done again may succeed.
+    Conflict,
+    /// It waited for another transaction for as long as anybody may. Worth another try, but not many.
+    LockTimeout,
+    /// The statement took longer than any may, or an operator cancelled it.
+    TooSlow,
+    /// The connection has ended, or leads to a server that ends.
+    Lost,
+    /// The server takes reads alone: a standby, or one that its operator froze. Nothing was changed.
+    ReadOnly,
+    /// The server answers, but cannot do its work now: its disk is full, it has no more resources.
+    CannotServe,
+    /// No connection could be had.
+    OutOfReach,
+    /// Nothing that passes by itself.
+    Other,
+}
+
+impl Meaning {
+    pub fn of(error: &DbErr) -> Self {
         match error {
-            DbErr::Conn(_) | DbErr::ConnectionAcquire(_) => {
-                tracing::warn!(error = text, "database out of reach");
-                out_of_reach()
+            DbErr::ConnectionAcquire(_) => Self::OutOfReach,
+            DbErr::Conn(RuntimeErr::SqlxError(cause)) => match Self::of_cause(cause) {
+                Self::Other => Self::OutOfReach,
+                known => known,
+            },
+            DbErr::Conn(_) => Self::OutOfReach,
+            DbErr::Exec(RuntimeErr::SqlxError(cause)) | DbErr::Query(RuntimeErr::SqlxError(cause)) => {
+                Self::of_cause(cause)
             }
-            _ if is_disconnect(&text) || cannot_serve(&error) => {
-                tracing::warn!(error = text, "database connection lost");
-                out_of_reach()
-            }
-            _ => Fault::internal(text),
+            _ => Self::Other,
         }
+    }
+
+    fn of_cause(cause: &sqlx::Error) -> Self {
+        match cause {
+            sqlx::Error::Database(cause) => {
+                let cause = cause.as_ref();
+                match (mysql_number(cause), cause.code().as_deref()) {
+                    (Some(number), _) => Self::of_mysql(number, cause.message()),
+                    (None, Some(code)) if code.len() == 5 => Self::of_sqlstate(code),
+                    (None, code) => {
+                        code.and_then(|code| code.parse().ok()).map_or(Self::Other, Self::of_sqlite)
+                    }
+                }
+            }
+            // What the two ends say to each other is out of step, or nobody is at the other one.
+            sqlx::Error::Io(_)
+            | sqlx::Error::Tls(_)
+            | sqlx::Error::Protocol(_)
+            | sqlx::Error::BeginFailed
+            | sqlx::Error::WorkerCrashed => Self::Lost,
+            sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => Self::OutOfReach,
+            _ => Self::Other,
+        }
+    }
+
+    /// PostgreSQL (appendix A of its manual) and what speaks its protocol.
+    fn of_sqlstate(code: &str) -> Self {
+        match code {
+            "40001" | "40P01" => Self::Conflict,
+            "55P03" => Self::LockTimeout,
+            "57014" => Self::TooSlow,
+            // Idle for too long, within a transaction or outside: the server has ended the session.
+            "25P03" | "25P04" => Self::Lost,
+            _ => match &code[..2] {
+                "25" => Self::ReadOnly,
+                "08" => Self::Lost,
+                _ if code.starts_with("57P") => Self::Lost,
+                "53" | "58" => Self::CannotServe,
+                _ => Self::Other,
+            },
+        }
+    }
+
+    /// MySQL, MariaDB and TiDB, whose SQLSTATE says too little.
+    fn of_mysql(number: u16, message: &str) -> Self {
+        match number {
+            // Deadlock, a row or a table that changed since it was read, a lock that is not waited for; then
+            // TiDB's own: a transaction that must be done again, a schema or a row that changed before the commit.
+            1213 | 1020 | 1412 | 3572 | 8002 | 8022 | 8028 | 9007 => Self::Conflict,
+            // TiDB has no number of its own for a row that too many wait for.
+            1105 if message.contains("pessimistic lock retry limit reached") => Self::Conflict,
+            1205 => Self::LockTimeout,
+            // Interrupted; took too long, on MariaDB and on MySQL.
+            1317 | 1969 | 3024 => Self::TooSlow,
+            // It shuts down, ended the connection, or lost it on the way: killed, idle for too long.
+            1053 | 1080 | 1152 | 1158..=1161 | 1184 | 1927 | 3168 | 3169 | 4031 => Self::Lost,
+            // read_only and its kin, a transaction or a table that takes reads alone, InnoDB started so.
+            1036 | 1290 | 1792 | 1836 | 1874 => Self::ReadOnly,
+            // Disk, memory and connections are used up; then parts of TiDB that do not answer.
+            1021 | 1037 | 1038 | 1040 | 1041 | 1114 | 1203 | 1226 => Self::CannotServe,
+            9001..=9006 | 9010..=9013 => Self::CannotServe,
+            _ => Self::Other,
+        }
+    }
+
+    /// SQLite's result codes, whose lowest byte says the kind.
+    fn of_sqlite(code: u32) -> Self {
+        match code & 0xff {
+            // BUSY: for longer than its time limit, or because what was read is old (BUSY_SNAPSHOT). LOCKED.
+            5 if code == 517 => Self::Conflict,
+            5 => Self::LockTimeout,
+            6 => Self::Conflict,
+            8 => Self::ReadOnly,
+            // INTERRUPT
+            9 => Self::TooSlow,
+            // NOMEM, IOERR, FULL, CANTOPEN
+            7 | 10 | 13 | 14 => Self::CannotServe,
+            _ => Self::Other,
+        }
+    }
+
+    /// The connection is of no more use, and neither may others be that are as old.
+    pub fn spoils_connection(self) -> bool {
+        matches!(self, Self::Lost | Self::ReadOnly)
+    }
+
+    /// Whatever is written now is refused.
+    pub fn refuses_writes(self) -> bool {
+        matches!(self, Self::ReadOnly | Self::CannotServe)
     }
 }
 
-fn out_of_reach() -> Fault {
-    Fault::new(Code::Unavailable, reason::UPSTREAM_UNAVAILABLE, "the database cannot be reached")
-        .with("service", "database")
+impl From<DbErr> for Fault {
+    /// Losing a race is a conflict, a database that cannot do its work UNAVAILABLE, everything else our mistake.
+    fn from(error: DbErr) -> Fault {
+        let (meaning, text) = (Meaning::of(&error), error.to_string());
+        let out_of_reach = |message: &str| {
+            tracing::warn!(error = text, ?meaning, "the database cannot do its work");
+            Fault::new(Code::Unavailable, reason::UPSTREAM_UNAVAILABLE, message).with("service", "database")
+        };
+        match meaning {
+            Meaning::Conflict => {
+                Fault::new(Code::Aborted, "ABORTED", "another call got in between: try again")
+            }
+            Meaning::LockTimeout => {
+                out_of_reach("the database was busy with the same for too long: try again")
+            }
+            Meaning::TooSlow => {
+                tracing::warn!(error = text, "a statement took too long");
+                let message = "the database took too long";
+                Fault::new(Code::DeadlineExceeded, reason::DEADLINE_EXCEEDED, message)
+                    .with("service", "database")
+            }
+            Meaning::ReadOnly => out_of_reach("the database takes no writes at present"),
+            Meaning::Lost | Meaning::CannotServe | Meaning::OutOfReach => {
+                out_of_reach("the database cannot be reached")
+            }
+            Meaning::Other => Fault::internal(text),
+        }
+    }
 }
 
 impl Fault {
     /// Whether the database gave way to another transaction.
     pub(crate) fn is_database_conflict(error: &DbErr) -> bool {
-        is_conflict(error, &error.to_string())
+        matches!(Meaning::of(error), Meaning::Conflict | Meaning::LockTimeout)
     }
 }
 
-/// Serialisation failures, deadlocks and lock timeouts, as the databases name them.
-fn is_conflict(error: &DbErr, text: &str) -> bool {
+/// Whether a server that says so at the start will say so for ever: who signs in, by what, and to which database
+/// is for an operator to change.
+pub(crate) fn is_lasting(error: &DbErr) -> bool {
     match cause(error) {
         Some(cause) => match (mysql_number(cause), cause.code().as_deref()) {
-            // Lock timeout, deadlock, a row or a table that changed since it was read; then TiDB's own: a
-            // transaction that must be done again, a schema or a row that changed before the commit.
-            (Some(number), _) => {
-                matches!(number, 1205 | 1213 | 1020 | 1412 | 3572 | 8002 | 8022 | 8028 | 9007)
-                    // It has no number of its own for a row that too many wait for.
-                    || (number == 1105 && text.contains("pessimistic lock retry limit reached"))
-            }
-            // SQLSTATE of PostgreSQL; SQLite's BUSY and its kin.
-            (None, code) => matches!(code, Some("40001" | "40P01" | "55P03" | "5" | "261" | "517")),
+            (Some(number), _) => matches!(number, 1044 | 1045 | 1049 | 1130 | 1142 | 1227 | 1251 | 1698),
+            // 28: authentication; 3D: no such database; 42501: may not.
+            (None, Some(code)) => code.starts_with("28") || code.starts_with("3D") || code == "42501",
+            (None, None) => false,
         },
-        None => text.contains("database is locked"),
+        None => matches!(
+            error,
+            DbErr::Conn(RuntimeErr::SqlxError(cause)) if matches!(cause.as_ref(), sqlx::Error::Configuration(_))
+        ),
     }
-}
-
-/// The database answers, but cannot do its work now: its disk is full, it shuts down, it has no more
-/// resources. SQLite: FULL, IOERR, READONLY, CANTOPEN and their kin; PostgreSQL: classes 53, 57P and 58.
-fn cannot_serve(error: &DbErr) -> bool {
-    let Some(cause) = cause(error) else { return false };
-    if let Some(number) = mysql_number(cause) {
-        return match number {
-            // Disk, memory and connections are used up; it shuts down, or takes reads alone.
-            1021 | 1037 | 1038 | 1040 | 1041 | 1053 | 1114 | 1203 | 1226 | 1290 | 1836 => true,
-            // It ended the connection or the statement: idle for too long, killed, took too long.
-            1152 | 1158..=1161 | 1184 | 1317 | 1927 | 1969 | 3024 | 3169 | 4031 => true,
-            // Parts of TiDB that do not answer.
-            9001..=9006 | 9010..=9013 => true,
-            _ => false,
-        };
-    }
-    let Some(code) = cause.code() else { return false };
-    match code.parse::<u32>() {
-        Ok(number) if code.len() < 5 => matches!(number & 0xff, 8 | 10 | 13 | 14),
-        _ => ["53", "57P", "58"].iter().any(|class| code.starts_with(class)),
-    }
-}
-
-fn is_disconnect(text: &str) -> bool {
-    [
-        "Connection reset",
-        "Broken pipe",
-        "expected to read",
-        "terminating connection",
-        "unexpected end of file",
-        "Connection refused",
-    ]
-    .iter()
-    .any(|sign| text.contains(sign))
 }
 
 /// What the database said.
 fn cause(error: &DbErr) -> Option<&dyn DatabaseError> {
     match error {
-        DbErr::Exec(sea_orm::RuntimeErr::SqlxError(cause))
-        | DbErr::Query(sea_orm::RuntimeErr::SqlxError(cause)) => match cause.as_ref() {
+        DbErr::Exec(RuntimeErr::SqlxError(cause))
+        | DbErr::Query(RuntimeErr::SqlxError(cause))
+        | DbErr::Conn(RuntimeErr::SqlxError(cause)) => match cause.as_ref() {
             sqlx::Error::Database(cause) => Some(cause.as_ref()),
             _ => None,
         },
         _ => None,
     }
+}
+
+/// The SQLSTATE of an error of PostgreSQL's kin.
+pub(crate) fn sqlstate(error: &DbErr) -> Option<String> {
+    let code = cause(error)?.code()?;
+    (code.len() == 5).then(|| code.into_owned())
 }
 
 /// The number of an error of MySQL's kin, whose SQLSTATE says too little.
@@ -134,4 +237,57 @@ pub fn check_violation(error: &DbErr) -> bool {
     cause(error).is_some_and(|cause| {
         cause.is_check_violation() || matches!(cause.code().as_deref(), Some("23514" | "275"))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_code_means_what_its_manual_says() {
+        use Meaning::{CannotServe, Conflict, LockTimeout, Lost, Other, ReadOnly, TooSlow};
+        for (code, meaning) in [
+            ("40001", Conflict),
+            ("40P01", Conflict),
+            ("55P03", LockTimeout),
+            ("57014", TooSlow),
+            ("57P01", Lost),
+            ("57P05", Lost),
+            ("08006", Lost),
+            ("25P03", Lost),
+            ("25006", ReadOnly),
+            ("25P02", ReadOnly),
+            ("53100", CannotServe),
+            ("58030", CannotServe),
+            ("42601", Other),
+            ("23505", Other),
+        ] {
+            assert_eq!(Meaning::of_sqlstate(code), meaning, "{code}");
+        }
+        for (number, meaning) in [
+            (1213, Conflict),
+            (1205, LockTimeout),
+            (1969, TooSlow),
+            (3024, TooSlow),
+            (1927, Lost),
+            (4031, Lost),
+            (1290, ReadOnly),
+            (1792, ReadOnly),
+            (1836, ReadOnly),
+            (1021, CannotServe),
+            (1064, Other),
+        ] {
+            assert_eq!(Meaning::of_mysql(number, ""), meaning, "{number}");
+        }
+        for (code, meaning) in [
+            (5, LockTimeout),
+            (517, Conflict),
+            (8, ReadOnly),
+            (1032, ReadOnly),
+            (13, CannotServe),
+            (1, Other),
+        ] {
+            assert_eq!(Meaning::of_sqlite(code), meaning, "{code}");
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! Finds replicas, connects them, and forgets those whose address is gone.
+//! Finds replicas, connects those that answer, and forgets those whose address is gone.
 
 use std::{
     collections::HashSet,
@@ -15,7 +15,7 @@ use tokio::{
 };
 use tonic::transport::Endpoint;
 
-use super::{Replica, Shared};
+use super::{Replica, Shared, vitals};
 
 /// How often it looks: without need, and while somebody is missing that calls are waiting for.
 const INTERVAL: Duration = Duration::from_secs(3);
@@ -70,18 +70,27 @@ where
 
 /// Lets go of those that were not found again; tells which of the others are not connected.
 fn agree(shared: &Shared, found: &HashSet<SocketAddr>) -> Vec<SocketAddr> {
-    let up: HashSet<SocketAddr> = shared.up.borrow().replicas.iter().map(|replica| replica.address).collect();
-    if !up.is_subset(found) {
-        shared.change(|replicas| replicas.retain(|replica| found.contains(&replica.address)));
-    }
-    found.difference(&up).copied().collect()
+    let now = Instant::now();
+    shared.change(|up| {
+        up.found = found.len();
+        up.replicas.retain(|replica| found.contains(&replica.address));
+        up.resting.retain(|(address, until)| found.contains(address) && *until > now);
+    });
+    let up = shared.up.borrow();
+    let there = up.replicas.iter().map(|replica| replica.address);
+    let known: HashSet<SocketAddr> = there.chain(up.resting.iter().map(|(address, _)| *address)).collect();
+    found.difference(&known).copied().collect()
 }
 
-/// Connects one, and only then lets it have calls.
+/// Connects one, and lets it have calls once it has answered: that it can be connected says nothing.
 async fn connect(shared: &Shared, address: SocketAddr) {
     let Ok(endpoint) = Endpoint::from_shared(format!("http://{address}")) else { return };
     match kept(endpoint).connect().await {
-        Ok(channel) => shared.change(|replicas| replicas.push(Replica { address, channel })),
+        Ok(channel) if vitals::answers(&channel).await => {
+            let replica = Replica { address, channel, vitals: Arc::default() };
+            shared.change(|up| up.replicas.push(replica));
+        }
+        Ok(_) => tracing::debug!(%address, "a replica does not answer"),
         Err(error) => tracing::debug!(%error, %address, "a replica cannot be connected"),
     }
 }

@@ -1,7 +1,7 @@
 use std::{
     collections::HashMap,
     convert::Infallible,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, PoisonError, atomic::AtomicBool},
 };
 
 use bytes::Bytes;
@@ -19,18 +19,36 @@ struct Server {
     address: SocketAddr,
     ends: Ends,
     serving: JoinHandle<()>,
+    /// It takes everything and answers nothing.
+    stopped: Arc<AtomicBool>,
 }
 
 impl Server {
     async fn start(counts: &Counts) -> Self {
         let listener = Listener::bind("127.0.0.1:0", Protocol::Grpc).await.unwrap();
         let (address, ends, counts) = (listener.address().unwrap(), Ends::default(), counts.clone());
-        let service = service_fn(move |_: Request<Body>| {
-            *counts.lock().unwrap_or_else(PoisonError::into_inner).entry(address).or_default() += 1;
-            async { Ok::<_, Infallible>(Response::new(Full::new(Bytes::from("done")))) }
+        let stopped = Arc::<AtomicBool>::default();
+        let is_stopped = stopped.clone();
+        let service = service_fn(move |request: Request<Body>| {
+            let health = request.uri().path() == "/grpc.health.v1.Health/Check";
+            if !health {
+                *counts.lock().unwrap_or_else(PoisonError::into_inner).entry(address).or_default() += 1;
+            }
+            let stopped = is_stopped.clone();
+            async move {
+                while stopped.load(Ordering::Relaxed) {
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+                let answer = Response::new(Full::new(Bytes::from("done")));
+                Ok::<_, Infallible>(if health { unimplemented() } else { answer })
+            }
         });
         let serving = tokio::spawn(listener.serve(service, ends.clone()));
-        Self { address, ends, serving }
+        Self { address, ends, serving, stopped }
+    }
+
+    fn stop(&self, stopped: bool) {
+        self.stopped.store(stopped, Ordering::Relaxed);
     }
 
     /// As a process does that is told to end.
@@ -40,6 +58,12 @@ impl Server {
         self.ends.close();
         self.serving.await.unwrap();
     }
+}
+
+/// What a server without health says to a health check: an answer, too.
+fn unimplemented() -> Response<Full<Bytes>> {
+    let answer = Response::builder().header("content-type", "application/grpc").header("grpc-status", "12");
+    answer.body(Full::default()).unwrap()
 }
 
 /// A name and what is behind it.
@@ -61,7 +85,20 @@ impl Name {
 }
 
 async fn call(replicas: &Replicas) -> Result<Response<Body>, Unanswered> {
-    replicas.send(|| Request::post("http://role/feira.x/Change").body(Body::empty()).unwrap()).await
+    call_within(replicas, Duration::from_secs(20), false).await
+}
+
+async fn call_within(
+    replicas: &Replicas,
+    time: Duration,
+    repeatable: bool,
+) -> Result<Response<Body>, Unanswered> {
+    let attempt = Attempt { until: Instant::now() + time, repeatable, not_to: None };
+    replicas.send(attempt, || Request::post("http://role/feira.x/Change").body(Body::empty()).unwrap()).await
+}
+
+fn are_up(replicas: &Replicas) -> usize {
+    replicas.0.up.borrow().replicas.len()
 }
 
 async fn until(condition: impl Fn() -> bool) {
@@ -84,7 +121,7 @@ async fn an_address_where_nobody_listens_costs_no_call() {
     let (one, two) = (Server::start(&counts).await, Server::start(&counts).await);
     name.set(&[one.address, nowhere().await, two.address]);
     let replicas = name.replicas();
-    until(|| replicas.0.up.borrow().replicas.len() == 2).await;
+    until(|| are_up(&replicas) == 2).await;
     for _ in 0..20 {
         call(&replicas).await.unwrap();
     }
@@ -147,7 +184,72 @@ async fn a_call_that_was_sent_and_lost_is_not_sent_again() {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     });
-    let replicas = Replicas::of(Endpoint::from_shared(format!("http://{address}")).unwrap());
+    let replicas = Replicas::of(vec![Endpoint::from_shared(format!("http://{address}")).unwrap()]);
     let unanswered = call(&replicas).await.unwrap_err();
     assert!(!unanswered.never_sent, "{unanswered}");
+}
+
+#[tokio::test]
+async fn a_replica_that_answers_nothing_leaves_the_rotation_until_it_answers() {
+    let (counts, name) = (Counts::default(), Name::default());
+    let (one, two) = (Server::start(&counts).await, Server::start(&counts).await);
+    name.set(&[one.address, two.address]);
+    let replicas = name.replicas();
+    until(|| are_up(&replicas) == 2).await;
+    one.stop(true);
+    // Both kinds of calls wait at it: one is given up as soon as it is known to be silent, the other may be done.
+    let time = Duration::from_secs(20);
+    let repeatable = futures::future::join_all((0..2).map(|_| call_within(&replicas, time, true)));
+    let (begun, answers) = (Instant::now(), repeatable.await);
+    assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
+    let given_up: Vec<_> = answers.iter().filter_map(|answer| answer.as_ref().err()).collect();
+    assert!(given_up.len() == 1 && given_up[0].given_up && !given_up[0].never_sent, "{given_up:?}");
+    assert_eq!((given_up[0].by, are_up(&replicas)), (Some(one.address), 1));
+    for _ in 0..20 {
+        call(&replicas).await.unwrap();
+    }
+    // It can be connected all the while, and stays out.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(are_up(&replicas), 1);
+    one.stop(false);
+    until(|| are_up(&replicas) == 2).await;
+}
+
+#[tokio::test]
+async fn a_replica_that_lives_but_answers_no_call_in_time_rests() {
+    let (counts, name) = (Counts::default(), Name::default());
+    let (one, two) = (Server::start(&counts).await, Server::start(&counts).await);
+    name.set(&[one.address, two.address]);
+    let replicas = name.replicas();
+    until(|| are_up(&replicas) == 2).await;
+    one.stop(true);
+    // Sooner than anybody would ask whether it lives.
+    for _ in 0..10 {
+        let _ = call_within(&replicas, Duration::from_millis(50), false).await;
+    }
+    assert_eq!(are_up(&replicas), 1, "five calls were not answered in time");
+    one.stop(false);
+    for _ in 0..20 {
+        call(&replicas).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(are_up(&replicas), 1, "that it lives is not enough, yet");
+}
+
+#[tokio::test]
+async fn at_most_half_of_the_replicas_leave_the_rotation() {
+    let (counts, name) = (Counts::default(), Name::default());
+    let mut servers = Vec::new();
+    for _ in 0..3 {
+        servers.push(Server::start(&counts).await);
+    }
+    name.set(&servers.iter().map(|server| server.address).collect::<Vec<_>>());
+    let replicas = name.replicas();
+    until(|| are_up(&replicas) == 3).await;
+    servers.iter().for_each(|server| server.stop(true));
+    let time = Duration::from_secs(3);
+    futures::future::join_all((0..9).map(|_| call_within(&replicas, time, true))).await;
+    assert_eq!(are_up(&replicas), 2, "one of three may leave, two may not");
+    servers.iter().for_each(|server| server.stop(false));
+    call(&replicas).await.unwrap();
 }

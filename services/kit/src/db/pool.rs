@@ -1,0 +1,163 @@
+//! Connections to a database, of which those that have proven useless are not used again.
+
+use std::{
+    future::Future,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use sea_orm::{
+    ConnectionTrait, DatabaseBackend, DatabaseConnection, DatabaseExecutor, DatabaseTransaction, DbErr,
+    ExecResult, IntoDatabaseExecutor, QueryResult, Statement, TransactionTrait,
+};
+use sqlx::{Connection, pool::PoolOptions};
+
+use super::immediate;
+use crate::fault::Meaning;
+
+/// A connection that has lain idle for so long is asked whether it is still there.
+const IDLE: Duration = Duration::from_secs(5);
+/// How often a statement is sent in all whose connection turns out to be of no use.
+const TRIES: u32 = 3;
+
+/// Since when connections can be trusted. When one is found dead, or leads to a standby after a failover, so do the
+/// others of its age, most likely: none of them is used again.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Trust(Arc<Mutex<Option<Instant>>>);
+
+impl Trust {
+    /// No connection made until now is used again; those in use end with their transactions.
+    pub fn lose(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
+    /// Whether a connection of this age was made after trust was lost last.
+    fn covers(&self, age: Duration) -> bool {
+        let lost = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        lost.is_none_or(|lost| age < lost.elapsed())
+    }
+
+    /// Has a pool of a database server ask before it hands a connection out, and before it takes one back.
+    pub fn guard<D: sqlx::Database>(&self, pool: PoolOptions<D>) -> PoolOptions<D> {
+        let (before, after) = (self.clone(), self.clone());
+        pool.before_acquire(move |connection, about| {
+            let trusted = before.covers(about.age);
+            Box::pin(async move {
+                if trusted && about.idle_for >= IDLE {
+                    connection.ping().await?;
+                }
+                Ok(trusted)
+            })
+        })
+        .after_release(move |_, about| {
+            let trusted = after.covers(about.age);
+            Box::pin(async move { Ok(trusted) })
+        })
+    }
+}
+
+/// A pool of connections. A statement whose connection turns out to be dead is sent again by another one, so only
+/// what may be repeated goes here; everything else belongs into a transaction.
+#[derive(Debug, Clone)]
+pub struct Pool {
+    connections: DatabaseConnection,
+    trust: Trust,
+}
+
+impl Pool {
+    pub(super) fn new(connections: DatabaseConnection, trust: Trust) -> Self {
+        Self { connections, trust }
+    }
+
+    /// Begins a transaction. One that cannot be begun because its connection is dead is begun on another.
+    pub async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
+        self.again(|| self.connections.begin()).await
+    }
+
+    /// The same, for one that will write.
+    pub(crate) async fn begin_write(&self) -> Result<DatabaseTransaction, DbErr> {
+        self.again(|| self.connections.begin_with_options(immediate())).await
+    }
+
+    /// Takes note of an error within a transaction: of what kind it is, and whether its connection's age can be
+    /// trusted any longer.
+    pub(crate) fn judge(&self, error: &DbErr) -> Meaning {
+        let meaning = Meaning::of(error);
+        if meaning.spoils_connection() {
+            self.trust.lose();
+        }
+        meaning
+    }
+
+    /// Lets no connection be used again that there is now.
+    pub(crate) fn renew(&self) {
+        self.trust.lose();
+    }
+
+    pub(super) fn connections(&self) -> &DatabaseConnection {
+        &self.connections
+    }
+
+    async fn again<T, F>(&self, work: impl Fn() -> F + Send + Sync) -> Result<T, DbErr>
+    where
+        F: Future<Output = Result<T, DbErr>> + Send,
+    {
+        let mut tries = 1;
+        loop {
+            match work().await {
+                Err(error) if self.judge(&error) == Meaning::Lost && tries < TRIES => tries += 1,
+                done => return done,
+            }
+        }
+    }
+}
+
+#[async_trait::async_trait]
+impl ConnectionTrait for Pool {
+    fn get_database_backend(&self) -> DatabaseBackend {
+        self.connections.get_database_backend()
+    }
+
+    async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
+        self.again(|| self.connections.execute_raw(statement.clone())).await
+    }
+
+    async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
+        self.again(|| self.connections.execute_unprepared(sql)).await
+    }
+
+    async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        self.again(|| self.connections.query_one_raw(statement.clone())).await
+    }
+
+    async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        self.again(|| self.connections.query_all_raw(statement.clone())).await
+    }
+
+    fn support_returning(&self) -> bool {
+        self.connections.support_returning()
+    }
+}
+
+/// For migrations, which say by themselves what may be repeated.
+impl<'c> IntoDatabaseExecutor<'c> for &'c Pool {
+    fn into_database_executor(self) -> DatabaseExecutor<'c> {
+        DatabaseExecutor::Connection(&self.connections)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn connections_made_before_trust_was_lost_are_not_used_again() {
+        let trust = Trust::default();
+        assert!(trust.covers(Duration::from_secs(3600)), "nothing speaks against them");
+        trust.lose();
+        assert!(!trust.covers(Duration::from_secs(1)));
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        assert!(trust.covers(Duration::from_millis(1)), "made after that");
+        assert!(!trust.covers(Duration::from_secs(1)));
+    }
+}
