@@ -7,7 +7,7 @@ mod generate;
 
 #[allow(clippy::disallowed_methods, reason = "cargo tells build scripts by environment")]
 fn main() -> Result<(), Box<dyn Error>> {
-    for input in ["feira", "google", "buf", "generate", "../build.rs"] {
+    for input in ["feira", "google", "grpc", "buf", "generate", "../build.rs"] {
         println!("cargo:rerun-if-changed={input}");
     }
     let mut compiler = protox::Compiler::new(["."])?;
@@ -19,6 +19,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         "feira/payment/v1/payment.proto",
         "feira/mesh/v1/mesh.proto",
         "google/api/httpbody.proto",
+        "grpc/health/v1/health.proto",
     ])?;
     let out = PathBuf::from(env::var("OUT_DIR")?);
     fs::write(out.join("descriptors.bin"), compiler.encode_file_descriptor_set())?;

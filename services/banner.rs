@@ -2,15 +2,20 @@
 
 use std::{
     fmt::Write as _,
-    io::{Write, stderr, stdout},
+    io::{Write, stdout},
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     path::Path,
+    thread,
+    time::Duration,
 };
 
-use kit::telemetry::Format;
+use kit::telemetry::{Format, say, written};
 use serde_json::json;
 
 use crate::error::Error;
+
+/// How long the ready line waits for the banner.
+const BANNER: Duration = Duration::from_secs(1);
 
 /// Standard output.
 pub fn print(text: &str) {
@@ -19,13 +24,13 @@ pub fn print(text: &str) {
 
 /// Standard error, for people.
 pub fn tell(text: &str) {
-    let _ = stderr().write_all(text.as_bytes());
+    say(text);
 }
 
 /// Why the program ends, in one line.
 pub fn complain(error: &Error) {
     let line = error.to_string().replace('\n', " ");
-    let _ = writeln!(stderr(), "feira: {line}");
+    say(&format!("feira: {line}\n"));
 }
 
 /// A process that serves, as it is shown to the world.
@@ -45,8 +50,14 @@ impl Ready<'_> {
             Format::Text => self.banner(),
             Format::Json => self.record(),
         };
-        let _ = stderr().write_all(banner.as_bytes());
-        print(&self.line());
+        say(&banner);
+        let line = self.line();
+        // Whoever does not read what it says must not keep it from serving, nor from ending: so the line is
+        // written by a thread that nobody waits for, after the banner where that can be read.
+        thread::spawn(move || {
+            written(BANNER);
+            print(&line);
+        });
     }
 
     /// The line that scripts wait for.

@@ -23,7 +23,7 @@ pub struct Descriptors {
 
 /// Writes a `google.protobuf.FileDescriptorSet`.
 pub fn descriptors(command: &Descriptors) -> Result<(), Error> {
-    let set = encoded()?;
+    let set = all()?.encode_to_vec();
     match &command.output {
         Some(file) => fs::write(file, set)
             .map_err(|cause| Error::other(format!("cannot write {}: {cause}", file.display()))),
@@ -39,10 +39,8 @@ pub fn descriptors(command: &Descriptors) -> Result<(), Error> {
 
 /// Every contract that a process serves, those of Feira and of health, and the details of errors, which tools
 /// need to show them: each file once, with its options and comments.
-pub fn encoded() -> Result<Vec<u8>, Error> {
+pub fn all() -> Result<DescriptorPool, Error> {
     let mut pool: DescriptorPool = contracts::pool().clone();
-    for set in [tonic_health::pb::FILE_DESCRIPTOR_SET, tonic_types::pb::FILE_DESCRIPTOR_SET] {
-        pool.decode_file_descriptor_set(set).map_err(Error::other)?;
-    }
-    Ok(pool.encode_to_vec())
+    pool.decode_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET).map_err(Error::other)?;
+    Ok(pool)
 }

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use tonic::{Code, transport::Endpoint};
-use tonic_health::pb::{
+use contracts::health::{
     HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
 };
+use tonic::{Code, transport::Endpoint};
 
 use crate::{banner, cli::ConfigFile, error::Error};
 

@@ -1,12 +1,14 @@
 //! One binary, every role: a subcommand each for what can be done, a table of roles behind `serve`.
 
 mod banner;
+mod budget;
 mod cli;
 mod config;
 mod data;
 mod databases;
 mod descriptors;
 mod error;
+mod hangup;
 mod health;
 mod instances;
 mod migrate;
@@ -25,6 +27,8 @@ use error::Error;
 
 /// How long what still runs may take to stop, once the work is done.
 const STOP: Duration = Duration::from_millis(200);
+/// How long the last lines may take to be read.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// Runs the program with these arguments, the program's name first.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -36,13 +40,16 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(Parsed::Command(command)) => execute(command),
         Err(error) => Err(error),
     };
-    match done {
+    let code = match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             banner::complain(&error);
             error.exit_code()
         }
-    }
+    };
+    // What was logged last is worth a moment, and no more where nobody reads it.
+    kit::telemetry::written(LAST_WORDS);
+    code
 }
 
 fn execute(command: Command) -> Result<(), Error> {

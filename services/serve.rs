@@ -1,6 +1,6 @@
 //! `feira serve`: from settings to ports that answer, and back to nothing.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc};
 
 use axum::Router;
 use kit::{
@@ -13,7 +13,9 @@ use kit::{
     layer::Front,
     listen::{Ends, Listener, Protocol},
     node::Node,
+    reflection::Reflection,
     telemetry::Telemetry,
+    wire::Wire,
 };
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
@@ -23,10 +25,11 @@ use tonic::service::Routes;
 
 use crate::{
     banner::Ready,
+    budget::Budget,
     data::Secrets,
     databases, descriptors,
     error::Error,
-    instances,
+    hangup, instances,
     roles::{self, Start},
     settings::Settings,
 };
@@ -34,7 +37,10 @@ use crate::{
 /// Runs the roles that the settings name until the process is told to stop.
 pub async fn serve(settings: Settings) -> Result<(), Error> {
     let mut signals = Signals::catch()?;
+    let hangups = signal(SignalKind::hangup()).map_err(Error::other)?;
     let telemetry = Telemetry::start(&settings.log, &settings.service_name()).map_err(Error::usage)?;
+    let telemetry = Arc::new(telemetry);
+    tokio::spawn(hangup::reload(hangups, telemetry.clone()));
     let ports = Ports::open(&settings).await?;
     let (rest, grpc) = ports.addresses()?;
     let process = tokio::select! {
@@ -50,11 +56,12 @@ pub async fn serve(settings: Settings) -> Result<(), Error> {
 
     signals.next().await;
     tracing::info!("process.draining");
+    let budget = Budget::from_now(&settings.process);
     tokio::select! {
-        () = process.drain(&settings, &ends, serving) => {}
+        () = process.drain(&settings, &ends, serving, &budget) => {}
         () = signals.next() => return Err(Error::other("told to stop twice: calls under way were cut off")),
     }
-    telemetry.flush().await;
+    telemetry.flush(budget.for_telemetry()).await;
     Ok(())
 }
 
@@ -110,6 +117,7 @@ impl Ports {
                     listener.serve(edge, ends.clone()).await;
                 }
             };
+            let services = Wire::new(services, contracts::pool());
             tokio::join!(rest, self.grpc.serve(services, ends.clone()));
         }
     }
@@ -149,7 +157,8 @@ impl Process {
             databases::open(&settings.databases, &settings.process.data, &here, &secrets.mesh).await?;
 
         let clock = Clock::system();
-        let identity = Identity::new(secrets.mesh, clock.clone());
+        let leeway = settings.process.clock_leeway;
+        let identity = Identity::with_leeway(secrets.mesh, clock.clone(), leeway);
         let methods = Methods::read(contracts::pool()).map_err(Error::other)?;
         let local = Local::default();
         let mesh = Mesh::new(&here, &local, &settings.urls.get(), identity.clone(), methods.clone())
@@ -190,8 +199,14 @@ impl Process {
 
     /// Says that it leaves, lets calls under way end, stops background work, closes the databases: in the
     /// time that the settings give.
-    pub async fn drain(&self, settings: &Settings, ends: &Ends, serving: tokio::task::JoinHandle<()>) {
-        self.health.leave().await;
+    pub async fn drain(
+        &self,
+        settings: &Settings,
+        ends: &Ends,
+        serving: tokio::task::JoinHandle<()>,
+        budget: &Budget,
+    ) {
+        self.health.leave();
         if !settings.process.drain_delay.is_zero() {
             ends.leave();
             tokio::time::sleep(settings.process.drain_delay).await;
@@ -199,7 +214,7 @@ impl Process {
         // Streams end when the tasks are told to, so both are told at once.
         ends.close();
         self.tasks.drain();
-        let limit = settings.process.drain_timeout;
+        let limit = budget.for_calls();
         let ended = async {
             let _ = serving.await;
             tracing::debug!("process.connections_ended");
@@ -217,13 +232,10 @@ impl Process {
                 db.close().await;
             }
         };
-        let _ = timeout(CLOSE, close).await;
+        let _ = timeout(budget.for_databases(), close).await;
         tracing::debug!("process.databases_closed");
     }
 }
-
-/// How long closing the databases may take.
-const CLOSE: Duration = Duration::from_secs(2);
 
 /// Every gRPC service of the process: the roles' own, and what every process offers.
 fn routes(
@@ -241,14 +253,13 @@ fn routes(
         common = common.add_service(NodeServiceServer::new(Node::new(started, instances)));
     }
     if reflection {
-        let set = descriptors::encoded()?;
-        let builder = || {
-            let builder =
-                tonic_reflection::server::Builder::configure().register_encoded_file_descriptor_set(&set);
-            names.iter().fold(builder, |builder, name| builder.with_service_name(*name))
+        use tonic_reflection::pb::{
+            v1::server_reflection_server::ServerReflectionServer as V1,
+            v1alpha::server_reflection_server::ServerReflectionServer as V1Alpha,
         };
-        common = common.add_service(builder().build_v1().map_err(Error::other)?);
-        common = common.add_service(builder().build_v1alpha().map_err(Error::other)?);
+        let reflection = Reflection::new(descriptors::all()?, names).map_err(Error::other)?;
+        common = common.add_service(kit::compressed!(V1::new(reflection.clone())));
+        common = common.add_service(kit::compressed!(V1Alpha::new(reflection)));
     }
     let all = started.iter().fold(common.into_axum_router(), |all, service| {
         // Only one answer to what nobody serves can stay.

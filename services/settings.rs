@@ -64,7 +64,8 @@ pub struct Process {
     #[arg(long, env = "FEIRA_REFLECTION", value_name = "true|false", default_value_t = true, action = clap::ArgAction::Set)]
     pub reflection: bool,
 
-    /// How long calls under way may take to end once the process is told to stop
+    /// How long the end may take once the process is told to stop (and FEIRA_DRAIN_DELAY is over): the calls under
+    /// way get most of it, closing databases and sending telemetry the rest
     #[arg(long, env = "FEIRA_DRAIN_TIMEOUT", value_name = "TIME", default_value = "25s", value_parser = humantime::parse_duration)]
     pub drain_timeout: Duration,
 
@@ -72,6 +73,11 @@ pub struct Process {
     /// to go elsewhere meanwhile
     #[arg(long, env = "FEIRA_DRAIN_DELAY", value_name = "TIME", default_value = "0s", value_parser = humantime::parse_duration)]
     pub drain_delay: Duration,
+
+    /// How far the clocks of two machines may be apart: tokens are taken so long before they begin and after they
+    /// end
+    #[arg(long, env = "FEIRA_CLOCK_LEEWAY", value_name = "TIME", default_value = "60s", value_parser = leeway)]
+    pub clock_leeway: Duration,
 
     /// How often a process says that it runs, where others must know; after three it counts as not healthy,
     /// after twelve it is forgotten
@@ -251,6 +257,13 @@ fn interval(text: &str) -> Result<Duration, String> {
 fn role_urls(text: &str) -> Result<String, String> {
     let urls: Result<Vec<String>, String> = text.split(',').map(|url| role_url(url.trim())).collect();
     urls.map(|urls| urls.join(","))
+}
+
+fn leeway(text: &str) -> Result<Duration, String> {
+    match humantime::parse_duration(text).map_err(|problem| problem.to_string())? {
+        leeway if leeway > Duration::from_secs(600) => Err("must be 10m or less".to_owned()),
+        leeway => Ok(leeway),
+    }
 }
 
 /// A URL under which a role is found.

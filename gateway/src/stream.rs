@@ -21,7 +21,7 @@ use crate::{
 /// How long an answer waits for the first message, so that a failure before it can still become the
 /// answer's status. After that the stream is begun, and a failure is its last line.
 const FIRST_MESSAGE: Duration = Duration::from_secs(1);
-/// How often an event stream without events says that it is alive.
+/// How often a stream without messages says that it is alive: within 25 seconds, whatever delays it.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// What an event stream begins with: the milliseconds after which a reader whose stream broke comes back.
@@ -158,9 +158,24 @@ fn body(
         };
         future::ready(chunk)
     });
+    let first = stream::iter(first);
     match format {
-        Format::Events => Body::from_stream(stream::iter(first).chain(keep_alive(written))),
-        _ => Body::from_stream(stream::iter(first).chain(written)),
+        Format::Events => Body::from_stream(first.chain(keep_alive(
+            written, b":
+
+",
+        ))),
+        // An empty line is none, to who reads lines of JSON or a table.
+        Format::Lines => Body::from_stream(first.chain(keep_alive(
+            written, b"
+",
+        ))),
+        Format::Table => Body::from_stream(first.chain(keep_alive(
+            written, b"
+",
+        ))),
+        // Any byte would count.
+        Format::Raw => Body::from_stream(first.chain(written)),
     }
 }
 
@@ -217,15 +232,17 @@ fn text(value: &Value) -> String {
     }
 }
 
-/// Puts a comment wherever there is nothing else for a while.
+/// Puts what says nothing wherever there is nothing else for a while: proxies and load balancers end what is
+/// silent for too long, and a reader that is gone shows only when it is written to.
 fn keep_alive<E: Send + 'static>(
     chunks: impl Stream<Item = Result<Bytes, E>> + Send + 'static,
+    nothing: &'static [u8],
 ) -> impl Stream<Item = Result<Bytes, E>> + Send {
-    stream::unfold(Box::pin(chunks), |mut chunks| async move {
+    stream::unfold(Box::pin(chunks), move |mut chunks| async move {
         match timeout(KEEP_ALIVE, chunks.next()).await {
             Ok(Some(chunk)) => Some((chunk, chunks)),
             Ok(None) => None,
-            Err(_) => Some((Ok(Bytes::from_static(b":\n\n")), chunks)),
+            Err(_) => Some((Ok(Bytes::from_static(nothing)), chunks)),
         }
     })
 }

@@ -123,13 +123,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_worst_refusal_still_fits_into_headers() {
+    async fn every_bad_field_of_a_full_order_is_told() {
         let line = order::OrderLine { article_id: "?".repeat(1000), quantity: 0 };
         let sent = order::CreateOrderRequest { lines: vec![line; 100], ..Default::default() };
         let status =
             receive::<order::CreateOrderRequest>(&sent.encode_to_vec()).await.expect_err("it is bad");
-        let encoded = status.details().len() * 4 / 3;
-        assert!(encoded + status.message().len() < 6_000, "{encoded} bytes");
+        let fields = status.get_error_details().bad_request().expect("a BadRequest").field_violations.len();
+        assert_eq!(fields, 201, "two for each line, and where to send it");
+        assert!(status.details().len() < 32_000, "{} bytes", status.details().len());
     }
 
     #[test]

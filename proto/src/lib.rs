@@ -71,6 +71,16 @@ pub mod google {
     }
 }
 
+/// The standard health protocol.
+#[allow(clippy::all, clippy::unwrap_used, clippy::expect_used, missing_docs, reason = "generated")]
+pub mod grpc {
+    pub mod health {
+        pub mod v1 {
+            tonic::include_proto!("grpc.health.v1");
+        }
+    }
+}
+
 pub use check::{Check, Violation, Violations};
 pub use feira::access::v1 as access;
 pub use feira::article::v1 as article;
@@ -80,6 +90,7 @@ pub use feira::order::v1 as order;
 pub use feira::payment::v1 as payment;
 pub use feira::user::v1 as user;
 pub use google::r#type::Money;
+pub use grpc::health::v1 as health;
 pub use mask::{Mask, Masked};
 
 /// What `proto/generate` makes of the contracts' rules.

@@ -27,6 +27,7 @@ pub use options::Seed;
 use self::{plan::Plan, shop::Shop};
 use crate::{
     banner,
+    budget::Budget,
     data::Secrets,
     error::Error,
     serve::{Process, Signals},
@@ -52,10 +53,11 @@ pub async fn seed(seed: Seed) -> Result<(), Error> {
         done = fill(&seed, plan, process.as_ref()) => done,
         () = signals.next() => Err(Error::other("broken off: the same command goes on where it was")),
     };
+    let budget = Budget::from_now(&seed.settings.process);
     if let Some(process) = &process {
-        process.drain(&seed.settings, &Ends::default(), tokio::spawn(async {})).await;
+        process.drain(&seed.settings, &Ends::default(), tokio::spawn(async {}), &budget).await;
     }
-    telemetry.flush().await;
+    telemetry.flush(budget.for_telemetry()).await;
     banner::print(&work?);
     Ok(())
 }

@@ -229,7 +229,10 @@ def check_probes(overlay, binary):
                 assert service == ("" if name == "gateway" else wanted), f"{name}: {probe} asks for {service!r}"
             # Whatever is under way must have ended before the pod is killed.
             pause = container.get("lifecycle", {}).get("preStop", {}).get("sleep", {}).get("seconds", 0)
-            assert pause + 5 + 25 + 2 < template["spec"]["terminationGracePeriodSeconds"], name
+            data = {key: value for config in overlay.all("ConfigMap") for key, value in config["data"].items()}
+            seconds = lambda key, default: int(data.get(key, default).removesuffix("s"))
+            ends = seconds("FEIRA_DRAIN_DELAY", "0s") + seconds("FEIRA_DRAIN_TIMEOUT", "25s") + 1
+            assert pause + ends < template["spec"]["terminationGracePeriodSeconds"], name
 
 
 def check_replicas(overlay, binary):

@@ -13,7 +13,9 @@ use crate::support::{Mesh, Setup, mesh::channel, until};
 tests!(
     each_service_has_its_health,
     a_process_that_drains_says_so,
+    what_is_not_known_is_watched_until_the_end_and_all_is_listed,
     reflection_lists_what_is_served,
+    reflection_goes_on_after_an_error_and_knows_extensions,
     in_six_processes_each_answers_for_its_own,
 );
 
@@ -58,6 +60,82 @@ async fn a_process_that_drains_says_so(setup: Setup) {
     assert_eq!(check(&mesh, "feira-0", "feira.order.v1.OrderService").await, Ok(ServingStatus::NotServing));
     drop((watch, client));
     mesh.stop("feira-0");
+}
+
+/// Covers: mesh.health.
+async fn what_is_not_known_is_watched_until_the_end_and_all_is_listed(setup: Setup) {
+    use contracts::health::{HealthListRequest, health_client};
+
+    let mesh = setup.start().await;
+    let mut client = HealthClient::new(channel(&mesh.grpc_url("feira-0")));
+    let watch = client.watch(HealthCheckRequest { service: "feira.shoe.v1.ShoeService".into() }).await;
+    let mut watch = watch.unwrap().into_inner();
+    assert_eq!(watch.next().await.unwrap().unwrap().status(), ServingStatus::ServiceUnknown);
+    let more = tokio::time::timeout(std::time::Duration::from_millis(300), watch.next()).await;
+    assert!(more.is_err(), "it goes on: {more:?}");
+
+    let mut all = health_client::HealthClient::new(channel(&mesh.grpc_url("feira-0")));
+    let listed = all.list(HealthListRequest {}).await.unwrap().into_inner().statuses;
+    for service in SERVICES.into_iter().chain([""]) {
+        assert_eq!(listed[service].status as i32, ServingStatus::Serving as i32, "{service}");
+    }
+}
+
+macro_rules! goes_on {
+    ($version:ident, $url:expr) => {{
+        use tonic_reflection::pb::$version::{
+            ExtensionRequest, ServerReflectionRequest, server_reflection_client::ServerReflectionClient,
+            server_reflection_request::MessageRequest as Ask,
+            server_reflection_response::MessageResponse as Said,
+        };
+        let mut client = ServerReflectionClient::new(channel(&$url));
+        let options = "google.protobuf.MethodOptions";
+        let extension = |extension_number| {
+            let containing_type = options.into();
+            Ask::FileContainingExtension(ExtensionRequest { containing_type, extension_number })
+        };
+        let asked = [
+            (Ask::FileContainingSymbol("no.such.Thing".into()), None),
+            (Ask::FileByFilename("no/such/file.proto".into()), None),
+            (extension(1), None),
+            (Ask::AllExtensionNumbersOfType("no.such.Thing".into()), None),
+            (Ask::FileContainingSymbol("google.api.http".into()), Some("google/api/annotations.proto")),
+            (Ask::FileContainingSymbol("feira.order.v1.ORDER_STATE_PAID".into()), Some("order.proto")),
+            (Ask::FileContainingSymbol("feira.order.v1.OrderService.Checkout".into()), Some("order.proto")),
+            (Ask::FileContainingSymbol("feira.order.v1.Order.total".into()), Some("order.proto")),
+            (Ask::FileByFilename("google/api/annotations.proto".into()), Some("annotations.proto")),
+            (extension(72_295_728), Some("annotations.proto")),
+            (Ask::AllExtensionNumbersOfType(options.into()), Some("72295728")),
+        ];
+        let requests = asked
+            .clone()
+            .map(|(ask, _)| ServerReflectionRequest { host: "here".into(), message_request: Some(ask) });
+        let answers = client.server_reflection_info(futures::stream::iter(requests)).await.unwrap();
+        let mut answers = answers.into_inner();
+        for (ask, expected) in asked {
+            let answer = answers.next().await.expect("it goes on").expect("no end by an error");
+            assert_eq!(answer.original_request.unwrap().message_request.as_ref(), Some(&ask));
+            match (answer.message_response.unwrap(), expected) {
+                (Said::ErrorResponse(error), None) => assert_eq!(error.error_code, Code::NotFound as i32),
+                (Said::FileDescriptorResponse(file), Some(name)) => {
+                    let file = String::from_utf8_lossy(&file.file_descriptor_proto[0]).into_owned();
+                    assert!(file.contains(name), "{ask:?}");
+                }
+                (Said::AllExtensionNumbersResponse(found), Some(number)) => {
+                    assert!(found.extension_number.contains(&number.parse().unwrap()), "{found:?}");
+                }
+                (other, _) => panic!("{ask:?}: {other:?}"),
+            }
+        }
+        assert!(answers.next().await.is_none());
+    }};
+}
+
+/// Covers: mesh.reflection.
+async fn reflection_goes_on_after_an_error_and_knows_extensions(setup: Setup) {
+    let mesh = setup.start().await;
+    goes_on!(v1, mesh.grpc_url("feira-0"));
+    goes_on!(v1alpha, mesh.grpc_url("feira-0"));
 }
 
 macro_rules! listed {

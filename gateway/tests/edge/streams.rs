@@ -106,7 +106,12 @@ async fn a_quiet_stream_begins_and_stays_alive() {
     assert!(text.starts_with("retry: 2000\n\n:\n\n:\n\nid: 1\nevent: message\n"), "{text}");
     let response = shop.open(watch(&[])).await;
     let body = response.into_body().collect().await.unwrap().to_bytes();
-    assert!(body.starts_with(b"{\"result\""), "lines have no comments");
+    assert!(body.starts_with(b"\n\n{\"result\""), "lines that are empty");
+    let response = shop.open(watch(&[("accept", "text/csv")])).await;
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    let text = std::str::from_utf8(&body).unwrap();
+    let rows = text.split("\r\n").collect::<Vec<_>>();
+    assert!(rows.len() == 5 && rows[1].is_empty() && rows[2].is_empty(), "{rows:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -8,9 +8,9 @@ use tonic_types::{ErrorDetails, StatusExt as _};
 use super::Path;
 use crate::mask::Mask;
 
-/// How many violations are reported; the others are counted. The details travel as a header, and many
-/// clients take no more than 8 KiB of those.
-const REPORTED: usize = 20;
+/// How many violations are reported; the others are counted. Details travel as a header: what is too much for
+/// a client is left out where it comes in.
+const REPORTED: usize = 250;
 
 /// The reason in `ErrorInfo`.
 const REASON: &str = "VALIDATION";
@@ -85,7 +85,7 @@ impl Violations {
         self.list.is_empty()
     }
 
-    /// What is wrong, in the order of the fields; not more than 20.
+    /// What is wrong, in the order of the fields; not more than 250.
     pub fn iter(&self) -> impl Iterator<Item = &Violation> {
         self.list.iter()
     }

@@ -22,7 +22,7 @@ use crate::{
     call::{IDEMPOTENCY_KEY, Outgoing, REQUEST_ID},
     reason,
     replicas::{Attempt, Replicas, Unanswered},
-    telemetry,
+    telemetry, wire,
 };
 
 /// How long a call between roles may take that has no deadline of its own.
@@ -147,6 +147,8 @@ impl Hop {
 
     fn write_headers(&self, request: &mut Request<Body>, outgoing: Option<&Outgoing>) -> Result<(), Status> {
         telemetry::inject(request.headers_mut(), outgoing.map(|outgoing| &outgoing.trace));
+        // What is left out for a client of another language would be missing over REST too.
+        request.headers_mut().insert(wire::DETAILS, HeaderValue::from_static(wire::ALL));
         if self.hands_on {
             return Ok(());
         }

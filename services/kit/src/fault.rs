@@ -13,8 +13,9 @@ use std::{collections::HashMap, time::Duration};
 use tonic::{Code, Status};
 use tonic_types::{BadRequest, ErrorDetail, ErrorInfo, FieldViolation, RetryInfo, StatusExt};
 
-/// `ErrorInfo`s of one answer at most: details travel in a header, and gRPC clients take 16 KiB of them.
-const MOST_INFOS: usize = 40;
+/// `ErrorInfo`s of one answer at most: one for each line of an order, and some. What of them clients can take is
+/// decided at the ports.
+const MOST_INFOS: usize = 128;
 
 /// The domain of all our reasons.
 pub const DOMAIN: &str = "feira";
@@ -28,6 +29,7 @@ pub mod reason {
     pub const RATE_LIMITED: &str = "RATE_LIMITED";
     pub const UPSTREAM_UNAVAILABLE: &str = "UPSTREAM_UNAVAILABLE";
     pub const DEADLINE_EXCEEDED: &str = "DEADLINE_EXCEEDED";
+    pub const REQUEST_TOO_LARGE: &str = "REQUEST_TOO_LARGE";
     pub const INTERNAL: &str = "INTERNAL";
     pub const OUT_OF_STOCK: &str = "OUT_OF_STOCK";
     pub const PRICE_CHANGED: &str = "PRICE_CHANGED";
@@ -184,7 +186,7 @@ impl Fault {
 }
 
 /// The reason that goes with a code where nothing more is known.
-fn code_reason(code: Code) -> &'static str {
+pub(crate) fn code_reason(code: Code) -> &'static str {
     match code {
         Code::Unauthenticated => reason::UNAUTHENTICATED,
         Code::PermissionDenied => reason::PERMISSION_DENIED,

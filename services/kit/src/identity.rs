@@ -30,8 +30,8 @@ pub const ACCESS_TOKEN: &str = "at+jwt";
 pub const ACCESS_TOKEN_SECONDS: i64 = 600;
 /// How often the token of an open stream is looked at, besides at every revocation.
 const LOOK_AGAIN: Duration = Duration::from_secs(15);
-/// Seconds that two machines' clocks may differ.
-const LEEWAY: i64 = 5;
+/// How far two machines' clocks may be apart, unless the operator says otherwise.
+pub const CLOCK_LEEWAY: Duration = Duration::from_secs(60);
 
 /// Why a token does not count.
 #[derive(Debug, PartialEq, Eq)]
@@ -48,6 +48,8 @@ pub struct Identity(Arc<Inner>);
 
 struct Inner {
     clock: Clock,
+    /// Seconds that two machines' clocks may differ.
+    leeway: i64,
     secret: MeshSecret,
     keys: keys::Keys,
     /// Access tokens verified before, by their SHA-256: a signature costs 50 µs.
@@ -59,8 +61,14 @@ struct Inner {
 impl Identity {
     /// An identity that knows no keys yet.
     pub fn new(secret: MeshSecret, clock: Clock) -> Self {
+        Self::with_leeway(secret, clock, CLOCK_LEEWAY)
+    }
+
+    /// The same where clocks may be so far apart.
+    pub fn with_leeway(secret: MeshSecret, clock: Clock, leeway: Duration) -> Self {
         Self(Arc::new(Inner {
             clock,
+            leeway: i64::try_from(leeway.as_secs()).unwrap_or(i64::MAX / 4),
             keys: keys::Keys::default(),
             verified: quick_cache::sync::Cache::new(20_000),
             revocations: revocations::Revocations::default(),
@@ -95,7 +103,7 @@ impl Identity {
 
     /// Takes a revocation.
     pub fn revoke(&self, event: &AccessRevoked) {
-        self.0.revocations.note(event, self.now());
+        self.0.revocations.note(event, self.now(), self.0.leeway);
     }
 
     /// Ends when the token in these headers does not count any more: a stream must not outlive it.
@@ -157,7 +165,7 @@ impl Identity {
         let header = jsonwebtoken::decode_header(token).map_err(|_| Refused::Invalid)?;
         match header.typ.as_deref() {
             Some(ACCESS_TOKEN) => self.verify_access(token, header),
-            Some(service::SERVICE_TOKEN) => self.0.services.verify(token, self.now()),
+            Some(service::SERVICE_TOKEN) => self.0.services.verify(token, self.now(), self.0.leeway),
             _ => Err(Refused::Invalid),
         }
     }
@@ -165,7 +173,7 @@ impl Identity {
     fn verify_access(&self, token: &str, header: Header) -> Result<Caller, Refused> {
         let id = sha256(token);
         let claims = match self.0.verified.get(&id) {
-            Some(claims) if claims.exp + LEEWAY > self.now() => claims,
+            Some(claims) if claims.exp + self.0.leeway > self.now() => claims,
             Some(_) => return Err(Refused::Invalid),
             None => {
                 let claims = self.read_access(token, header)?;
@@ -184,7 +192,7 @@ impl Identity {
             return Err(Refused::Invalid);
         }
         let kid = header.kid.ok_or(Refused::Invalid)?;
-        let read = |key: &_| tokens::read(token, key, Algorithm::EdDSA, self.now());
+        let read = |key: &_| tokens::read(token, key, Algorithm::EdDSA, self.now(), self.0.leeway);
         self.0.keys.with(&kid, read).unwrap_or(Err(Refused::UnknownKey))
     }
 
@@ -237,8 +245,33 @@ mod tests {
         let token = identity.service_token(Role::Order, Some(user)).unwrap();
         let caller = identity.caller(&headers(&token)).await.unwrap();
         assert_eq!(caller, Caller::Service { role: Role::Order, on_behalf_of: Some(user) });
-        clock.advance(Duration::from_secs(70));
+        clock.advance(Duration::from_secs(125));
         assert!(identity.caller(&headers(&token)).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn clocks_may_be_a_minute_apart_or_as_far_as_the_operator_says() {
+        let start = Time(1_700_000_000_000_000);
+        let at = |time: Time, leeway: u64| {
+            let clock = Clock::manual(time);
+            Identity::with_leeway(MeshSecret::new("a secret"), clock, Duration::from_secs(leeway))
+        };
+        let token = at(start, 60).service_token(Role::Order, None).unwrap();
+        for (seconds, leeway, counts) in [
+            (55, 60, true),
+            (-55, 60, true),
+            (-65, 60, false),
+            (115, 60, true),
+            (125, 60, false),
+            (-8, 5, false),
+            (-200, 300, true),
+        ] {
+            let time = Time(start.0 + seconds * 1_000_000);
+            let other = at(time, leeway);
+            assert_eq!(other.caller(&headers(&token)).await.is_ok(), counts, "{seconds} s, {leeway} s");
+            // What was verified before is held to the same.
+            assert_eq!(other.caller(&headers(&token)).await.is_ok(), counts, "{seconds} s, {leeway} s");
+        }
     }
 
     #[tokio::test]

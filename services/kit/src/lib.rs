@@ -6,6 +6,7 @@ pub mod audit;
 pub mod boot;
 pub mod call;
 pub mod clock;
+mod compressed;
 pub mod conn;
 pub mod db;
 pub mod drain;
@@ -27,16 +28,20 @@ pub mod node;
 pub mod outbox;
 pub mod page;
 pub mod payment_types;
+pub mod reflection;
 mod replicas;
 pub mod role;
 mod secret;
 pub mod telemetry;
+pub mod wire;
 pub mod words;
 pub mod write;
 
 pub use boot::{Context, Service, Tasks};
 pub use call::{Call, Caller, Scope};
 pub use clock::{Clock, Time};
+#[doc(hidden)]
+pub use compressed::CompressionEncoding;
 pub use conn::Conn;
 pub use db::Db;
 pub use fault::{Fault, reason};

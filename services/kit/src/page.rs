@@ -13,6 +13,10 @@ use crate::Fault;
 
 const DEFAULT: i32 = 50;
 const MOST: i32 = 1_000;
+/// Bytes that the items of a page may have: 3.5 MiB, with room for the token.
+const ROOM: usize = (7 << 19) - (16 << 10);
+/// What each takes beside its own: a tag, and its length.
+const FRAME: usize = 6;
 
 /// A list request: its paging fields can be taken out, what is left are its arguments.
 pub trait Listing: Message + Clone {
@@ -75,13 +79,27 @@ impl<C: Serialize + DeserializeOwned> Page<C> {
         self.size + 1
     }
 
-    /// Cuts fetched rows to the page and makes the next page's token, empty on the last one.
-    pub fn cut<T>(&self, rows: &mut Vec<T>, key: impl Fn(&T) -> C) -> String {
-        if rows.len() as u64 <= self.size {
-            return String::new();
+    /// Makes the page of fetched rows, and the next page's token, empty on the last one. It has fewer items than
+    /// were asked for where more would be too large for an answer (AIP-158): clients take 4 MiB.
+    pub fn make<T, M: Message, E>(
+        &self,
+        rows: impl IntoIterator<Item = T>,
+        key: impl Fn(&T) -> C,
+        mut render: impl FnMut(T) -> Result<M, E>,
+    ) -> Result<(Vec<M>, String), E> {
+        let (mut items, mut last, mut left) = (Vec::new(), None, ROOM);
+        for row in rows {
+            let here = key(&row);
+            let item = (items.len() < self.size as usize).then(|| render(row)).transpose()?;
+            let fitting = item.filter(|item| items.is_empty() || item.encoded_len() + FRAME <= left);
+            let Some(item) = fitting else {
+                return Ok((items, last.map(|last| self.token(&last)).unwrap_or_default()));
+            };
+            left = left.saturating_sub(item.encoded_len() + FRAME);
+            items.push(item);
+            last = Some(here);
         }
-        rows.truncate(self.size as usize);
-        rows.last().map(|last| self.token(&key(last))).unwrap_or_default()
+        Ok((items, String::new()))
     }
 
     fn token(&self, key: &C) -> String {
@@ -122,13 +140,15 @@ fn digest_of(parts: &[&[u8]]) -> [u8; 8] {
 
 #[cfg(test)]
 mod tests {
-    use contracts::{order::ListOrdersRequest, user::ListUsersRequest};
+    use contracts::{
+        order::ListOrdersRequest,
+        user::{ListUsersRequest, ListUsersResponse, User},
+    };
 
     use super::*;
 
     fn token(request: &ListUsersRequest) -> String {
-        let mut rows: Vec<u32> = (0..=50).collect();
-        Page::of(request).unwrap().cut(&mut rows, |row| *row)
+        Page::of(request).unwrap().make(0..=50, |row| *row, Ok::<u32, Fault>).unwrap().1
     }
 
     #[test]
@@ -157,6 +177,38 @@ mod tests {
     }
 
     #[test]
+    fn a_page_that_would_be_too_large_has_fewer_items_and_goes_on_after_the_last() {
+        let mut request = ListUsersRequest { page_size: 1_000, ..Default::default() };
+        let rows = (0..700_u32).collect::<Vec<_>>();
+        let mut seen = Vec::new();
+        loop {
+            let page = Page::<u32>::of(&request).unwrap();
+            let left = rows.iter().copied().filter(|row| page.after.is_none_or(|after| *row > after));
+            let render = |row: u32| {
+                Ok::<_, Fault>(User {
+                    id: row.to_string(),
+                    username: "x".repeat(20_000),
+                    ..Default::default()
+                })
+            };
+            let (users, token) = page.make(left, |row| *row, render).unwrap();
+            seen.extend(users.iter().map(|user| user.id.parse::<u32>().unwrap()));
+            let answer = ListUsersResponse { users, next_page_token: token };
+            assert!(answer.encoded_len() <= 7 << 19 && !answer.users.is_empty());
+            if answer.next_page_token.is_empty() {
+                break;
+            }
+            assert!(answer.users.len() > 150, "as many as fit");
+            request.page_token = answer.next_page_token;
+        }
+        assert_eq!(seen, rows);
+        // One item that is too large by itself is a page of its own.
+        let page = Page::<u32>::of(&ListUsersRequest::default()).unwrap();
+        let huge = |_| Ok::<_, Fault>(User { username: "x".repeat(8 << 20), ..Default::default() });
+        assert_eq!(page.make([1, 2], |row| *row, huge).unwrap().0.len(), 1);
+    }
+
+    #[test]
     fn sizes_default_to_50_and_end_at_1000() {
         let size = |page_size| {
             Page::<u32>::of(&ListUsersRequest { page_size, ..Default::default() }).map(|page| page.size)
@@ -169,8 +221,11 @@ mod tests {
 
     #[test]
     fn the_last_page_has_no_token() {
-        let mut rows = vec![1, 2, 3];
-        assert_eq!(Page::<u32>::of(&ListUsersRequest::default()).unwrap().cut(&mut rows, |row| *row), "");
-        assert_eq!(rows.len(), 3);
+        let page = Page::<u32>::of(&ListUsersRequest { page_size: 3, ..Default::default() }).unwrap();
+        let make = |rows: &[u32]| page.make(rows.to_vec(), |row| *row, Ok::<u32, Fault>).unwrap();
+        assert_eq!(make(&[1, 2, 3]), (vec![1, 2, 3], String::new()));
+        let (items, token) = make(&[1, 2, 3, 4]);
+        assert_eq!((items, token.is_empty()), (vec![1, 2, 3], false));
+        assert_eq!(make(&[]), (vec![], String::new()));
     }
 }

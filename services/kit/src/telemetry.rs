@@ -6,19 +6,30 @@
 
 mod export;
 mod log;
+mod writer;
 
-use std::time::Duration;
+use std::{
+    backtrace::{Backtrace, BacktraceStatus},
+    panic::PanicHookInfo,
+    time::Duration,
+};
 
 use http::{HeaderMap, HeaderValue};
 use tonic::Code;
 use tracing::{Span, field::Empty};
-use tracing_subscriber::{Layer, layer::SubscriberExt, util::SubscriberInitExt};
+use tracing_subscriber::{Layer, layer::SubscriberExt, reload, util::SubscriberInitExt};
 
-pub use log::{Format, LogOptions};
+pub use log::{Format, Level, LogOptions};
+pub use writer::{say, written};
 
 /// What a process logs to and exports to, for as long as it runs.
 #[derive(Default)]
-pub struct Telemetry(Option<export::Export>);
+pub struct Telemetry {
+    export: Option<export::Export>,
+    level: Option<SetLevel>,
+}
+
+type SetLevel = Box<dyn Fn(&Level) -> Result<(), String> + Send + Sync>;
 
 impl Telemetry {
     /// Starts logging and, where the environment asks for it, exporting. `service` is the service's name
@@ -26,18 +37,41 @@ impl Telemetry {
     pub fn start(options: &LogOptions, service: &str) -> Result<Self, String> {
         let export = export::Export::start(service)?;
         let spans = export.as_ref().and_then(export::Export::layer);
+        let (filter, handle) = reload::Layer::new(options.log_level.filter());
         tracing_subscriber::registry()
             .with(spans)
-            .with(options.layer().with_filter(options.log_level.filter()))
+            .with(options.layer().with_filter(filter))
             .try_init()
             .map_err(|error| error.to_string())?;
-        Ok(Self(export))
+        // The one that Rust comes with waits for whoever reads standard error.
+        std::panic::set_hook(Box::new(panicked));
+        let level: SetLevel =
+            Box::new(move |level| handle.reload(level.filter()).map_err(|error| error.to_string()));
+        Ok(Self { export, level: Some(level) })
     }
 
-    /// Sends what is not sent yet.
-    pub async fn flush(self) {
-        let Some(export) = self.0 else { return };
-        let _ = tokio::task::spawn_blocking(move || export.shut_down()).await;
+    /// Logs by another level from now on.
+    pub fn set_level(&self, level: &Level) -> Result<(), String> {
+        self.level.as_ref().map_or(Ok(()), |set| set(level))
+    }
+
+    /// Sends what is not sent yet, as far as that can be done in so much time.
+    pub async fn flush(&self, limit: Duration) {
+        let Some(export) = self.export.clone() else { return };
+        let sending = tokio::task::spawn_blocking(move || export.shut_down(limit));
+        // What waits for a collector that does not answer is left behind.
+        let _ = tokio::time::timeout(limit, sending).await;
+    }
+}
+
+/// Logs a panic.
+fn panicked(panic: &PanicHookInfo<'_>) {
+    let said = panic.payload_as_str().unwrap_or("(no message)");
+    let place = panic.location().map(ToString::to_string).unwrap_or_default();
+    let backtrace = Backtrace::capture();
+    match backtrace.status() {
+        BacktraceStatus::Captured => tracing::error!(%backtrace, "panicked at {place}: {said}"),
+        _ => tracing::error!("panicked at {place}: {said}"),
     }
 }
 

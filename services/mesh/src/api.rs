@@ -29,7 +29,7 @@ impl MeshService for Api {
         if let Some(after) = &page.after {
             instances.retain(|instance| place(instance) > *after);
         }
-        let next_page_token = page.cut(&mut instances, place);
+        let (instances, next_page_token) = page.make(instances, place, Ok::<_, Status>)?;
         Ok(Response::new(ListInstancesResponse { instances, next_page_token }))
     }
 

@@ -30,6 +30,6 @@ pub async fn start(options: &Options, db: Db, context: Context, pace: Pace) -> R
         directory: directory::Directory::new(&context, pace),
         auditor: audit::Auditor::new(&context, options.audit_settle),
     };
-    let routes = tonic::service::Routes::new(MeshServiceServer::new(api));
+    let routes = tonic::service::Routes::new(kit::compressed!(MeshServiceServer::new(api)));
     Ok(Service { role: Role::Mesh, routes, names: vec![SERVICE_NAME], db, audit: None })
 }

@@ -42,7 +42,7 @@ pub async fn start(
     mail::start(&saga, &context).await?;
     sweep::start(saga.clone());
     let api = api::Api { saga, payment_types: Arc::new(payment_types) };
-    let routes = tonic::service::Routes::new(OrderServiceServer::new(api));
+    let routes = tonic::service::Routes::new(kit::compressed!(OrderServiceServer::new(api)));
     let audit = Arc::new(audit::Audit { db: db.clone() });
     Ok(Service { role: Role::Order, routes, names: vec![SERVICE_NAME], db, audit: Some(audit) })
 }

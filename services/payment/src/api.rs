@@ -175,10 +175,10 @@ impl PaymentService for Payments {
         let request = request.into_inner();
         let page = Page::<PaymentId>::of(&request)?;
         let filter = filter::payments(&call, &request)?;
-        let mut rows =
+        let rows =
             listing::list(self.engine.db().read(), call.scope()?, filter, page.after, page.limit()).await?;
-        let next_page_token = page.cut(&mut rows, |row| row.id);
-        let payments = rows.iter().map(|row| self.engine.render(row)).collect::<Result<_, _>>()?;
+        let render = |row: &_| self.engine.render(row);
+        let (payments, next_page_token) = page.make(&rows, |row| row.id, render)?;
         Ok(Response::new(ListPaymentsResponse { payments, next_page_token }))
     }
 
@@ -231,9 +231,8 @@ impl PaymentService for Payments {
         let payment: PaymentId = id(&request.payment_id, "payment_id")?;
         let db = self.engine.db().read();
         payments::get(db, call.scope()?, payment).await?;
-        let mut rows = refunds::list(db, payment, page.after, page.limit()).await?;
-        let next_page_token = page.cut(&mut rows, |row| row.id);
-        let refunds = rows.iter().map(render::refund).collect::<Result<_, _>>()?;
+        let rows = refunds::list(db, payment, page.after, page.limit()).await?;
+        let (refunds, next_page_token) = page.make(&rows, |row| row.id, render::refund)?;
         Ok(Response::new(ListRefundsResponse { refunds, next_page_token }))
     }
 
@@ -258,9 +257,8 @@ impl PaymentService for Payments {
         let request = request.into_inner();
         let page = Page::<EntryId>::of(&request)?;
         let filter = filter::ledger(&request)?;
-        let mut rows = ledger::list(self.engine.db().read(), filter, page.after, page.limit()).await?;
-        let next_page_token = page.cut(&mut rows, |row| row.id);
-        let entries = rows.iter().map(render::entry).collect::<Result<_, _>>()?;
+        let rows = ledger::list(self.engine.db().read(), filter, page.after, page.limit()).await?;
+        let (entries, next_page_token) = page.make(&rows, |row| row.id, render::entry)?;
         Ok(Response::new(ListLedgerEntriesResponse { entries, next_page_token }))
     }
 

@@ -44,7 +44,7 @@ pub async fn start(
     let pace = Pace::new(options.provider_poll_interval);
     let derived = context.identity.secret().derive("simulated webhooks");
     let payments = build(options, pace, db.clone(), context.tasks, payment_types, derived).await?;
-    let server = PaymentServiceServer::new(payments);
+    let server = kit::compressed!(PaymentServiceServer::new(payments));
     Ok(Service {
         role: Role::Payment,
         routes: Routes::new(server),

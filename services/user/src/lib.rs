@@ -96,8 +96,9 @@ pub async fn start(
         username_checks: Bucket::new(options.username_checks_per_second),
     });
     start_tasks(&shared, &context.tasks);
-    let routes = tonic::service::Routes::new(UserServiceServer::new(api::Users(shared.clone())))
-        .add_service(AuthServiceServer::new(api::Auth(shared)));
+    let routes =
+        tonic::service::Routes::new(kit::compressed!(UserServiceServer::new(api::Users(shared.clone()))))
+            .add_service(kit::compressed!(AuthServiceServer::new(api::Auth(shared))));
     let names = vec![user_service_server::SERVICE_NAME, auth_service_server::SERVICE_NAME];
     Ok(Started { service: kit::Service { role: Role::User, routes, names, db, audit: None }, admin_password })
 }

@@ -3,7 +3,7 @@
 use std::{
     io::{BufRead, BufReader},
     path::Path,
-    process::{Child, Command, ExitStatus, Stdio},
+    process::{Child, ChildStderr, Command, ExitStatus, Stdio},
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
@@ -96,12 +96,23 @@ pub struct Process {
 impl Process {
     pub fn start(start: &Start, folder: &Path) -> Self {
         let mut child = start.command(folder).spawn().expect("the binary starts");
+        let stderr = child.stderr.take();
+        Self::of(child, stderr)
+    }
+
+    /// Starts one whose standard error nobody reads, but who is given it.
+    pub fn start_unread(start: &Start, folder: &Path) -> (Self, ChildStderr) {
+        let mut child = start.command(folder).spawn().expect("the binary starts");
+        let unread = child.stderr.take().expect("a pipe");
+        (Self::of(child, None), unread)
+    }
+
+    fn of(mut child: Child, err: Option<ChildStderr>) -> Self {
         let pid = Pid::from_child(&child);
         let (stdout, stderr) = (Arc::<Mutex<String>>::default(), Arc::<Mutex<String>>::default());
         let (tell_ready, ready) = mpsc::channel();
         let (tell_end, end) = mpsc::channel();
         let out = child.stdout.take().unwrap();
-        let err = child.stderr.take().unwrap();
         let kept = stdout.clone();
         let reader = thread::spawn(move || {
             read(out, &kept, |line| {
@@ -113,7 +124,11 @@ impl Process {
             });
         });
         let kept = stderr.clone();
-        let errors = thread::spawn(move || read(err, &kept, |_| {}));
+        let errors = thread::spawn(move || {
+            if let Some(err) = err {
+                read(err, &kept, |_| {});
+            }
+        });
         thread::spawn(move || tell_end.send(wait(child, [reader, errors])));
         Self {
             pid,

@@ -75,6 +75,8 @@ impl Client {
             Ok(lines) => lines,
             Err(body) => Box::pin(stream::iter([body])),
         };
+        // A stream that is silent says by empty lines that it is alive.
+        let lines = lines.filter(|line| std::future::ready(!line.is_empty()));
         Messages(Box::pin(lines.map(|line| {
             let line: serde_json::Value = serde_json::from_str(&line).expect("a line of JSON");
             match line.get("result") {

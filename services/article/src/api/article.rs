@@ -102,9 +102,9 @@ impl ArticleService for Articles {
         if page.after.as_ref().is_some_and(|after| after.key.order() != order.0) {
             return Err(Fault::invalid("page_token", "is not a page token").into());
         }
-        let mut found = list::page(self.db.read(), &filter, order, page.after.as_ref(), page.limit()).await?;
-        let next_page_token = page.cut(&mut found, |(cursor, _)| cursor.clone());
-        let articles = found.into_iter().map(|(_, article)| render::article(article)).collect();
+        let found = list::page(self.db.read(), &filter, order, page.after.as_ref(), page.limit()).await?;
+        let render = |(_, article)| Ok::<_, Status>(render::article(article));
+        let (articles, next_page_token) = page.make(found, |(cursor, _)| cursor.clone(), render)?;
         Ok(Response::new(ListArticlesResponse { articles, next_page_token }))
     }
 

@@ -19,10 +19,10 @@ pub use stock::Stocks;
 
 /// ArticleService on a database, for images of at most so many bytes.
 pub fn articles(db: Db, tasks: Tasks, image_limit: usize) -> ArticleServiceServer<Articles> {
-    ArticleServiceServer::new(Articles::new(db, tasks, image_limit))
+    kit::compressed!(ArticleServiceServer::new(Articles::new(db, tasks, image_limit)))
 }
 
 /// StockService on a database.
 pub fn stock(db: Db) -> StockServiceServer<Stocks> {
-    StockServiceServer::new(Stocks::new(db))
+    kit::compressed!(StockServiceServer::new(Stocks::new(db)))
 }

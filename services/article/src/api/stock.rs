@@ -74,9 +74,9 @@ impl StockService for Stocks {
         let request = request.into_inner();
         let id = read::article_id(&request.article_id, "article_id")?;
         let page = Page::<i64>::of(&request)?;
-        let mut rows = stock::movements(self.db.read(), id, page.after, page.limit()).await?;
-        let next_page_token = page.cut(&mut rows, |row| row.sequence);
-        let movements = rows.into_iter().map(render::movement).collect();
+        let rows = stock::movements(self.db.read(), id, page.after, page.limit()).await?;
+        let render = |row| Ok::<_, Status>(render::movement(row));
+        let (movements, next_page_token) = page.make(rows, |row| row.sequence, render)?;
         Ok(Response::new(ListStockMovementsResponse { movements, next_page_token }))
     }
 

@@ -8,7 +8,7 @@ use std::{
 use contracts::user::AccessRevoked;
 use tokio::sync::watch;
 
-use super::{ACCESS_TOKEN_SECONDS, AccessClaims, LEEWAY};
+use super::{ACCESS_TOKEN_SECONDS, AccessClaims};
 use crate::id::{SessionId, UserId};
 
 /// The revocations that this process knows.
@@ -34,9 +34,9 @@ impl Default for Revocations {
 }
 
 impl Revocations {
-    /// Takes one, at `now` in seconds.
-    pub fn note(&self, event: &AccessRevoked, now: i64) {
-        let until = now + ACCESS_TOKEN_SECONDS + 2 * LEEWAY;
+    /// Takes one, at `now` in seconds, where clocks may be `leeway` seconds apart.
+    pub fn note(&self, event: &AccessRevoked, now: i64, leeway: i64) {
+        let until = now + ACCESS_TOKEN_SECONDS + 2 * leeway;
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         known.sessions.retain(|_, until| *until > now);
         known.versions.retain(|_, (_, until)| *until > now);

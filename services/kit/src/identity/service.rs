@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header};
 use quick_cache::sync::Cache;
 
-use super::{ISSUER, LEEWAY, MeshSecret, Refused, sha256, tokens};
+use super::{ISSUER, MeshSecret, Refused, sha256, tokens};
 use crate::{Caller, Fault, Role, id::UserId};
 
 /// The `typ` of service tokens.
@@ -51,18 +51,18 @@ impl ServiceTokens {
         Ok(token)
     }
 
-    /// Who calls with this token.
-    pub fn verify(&self, token: &str, now: i64) -> Result<Caller, Refused> {
+    /// Who calls with this token, where clocks may be `leeway` seconds apart.
+    pub fn verify(&self, token: &str, now: i64, leeway: i64) -> Result<Caller, Refused> {
         let id = sha256(token);
         if let Some((role, on_behalf_of, expires)) = self.verified.get(&id) {
-            return if expires + LEEWAY > now {
+            return if expires + leeway > now {
                 Ok(Caller::Service { role, on_behalf_of })
             } else {
                 Err(Refused::Invalid)
             };
         }
         let key = DecodingKey::from_secret(&self.key);
-        let claims: tokens::ServiceClaims = tokens::read(token, &key, Algorithm::HS256, now)?;
+        let claims: tokens::ServiceClaims = tokens::read(token, &key, Algorithm::HS256, now, leeway)?;
         let role: Role = claims.sub.parse().map_err(|_| Refused::Invalid)?;
         self.verified.insert(id, (role, claims.on_behalf_of, claims.exp));
         Ok(Caller::Service { role, on_behalf_of: claims.on_behalf_of })

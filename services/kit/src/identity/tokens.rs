@@ -3,7 +3,7 @@
 use jsonwebtoken::{Algorithm, DecodingKey, TokenData, Validation};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::{ISSUER, LEEWAY, Refused};
+use super::{ISSUER, Refused};
 use crate::{
     call::Roles,
     id::{SessionId, UserId},
@@ -57,17 +57,19 @@ impl Times for ServiceClaims {
     }
 }
 
-/// Reads a token signed by `key`; `now` is our own clock, which tests can set.
+/// Reads a token signed by `key`; `now` is our own clock, which tests can set, and from which the signer's may
+/// be `leeway` seconds off.
 pub fn read<C: DeserializeOwned + Clone + Times>(
     token: &str,
     key: &DecodingKey,
     algorithm: Algorithm,
     now: i64,
+    leeway: i64,
 ) -> Result<C, Refused> {
     let read: Result<TokenData<C>, _> = jsonwebtoken::decode(token, key, &validation(algorithm));
     let claims = read.map_err(|_| Refused::Invalid)?.claims;
     let (not_before, expires) = claims.times();
-    if not_before - LEEWAY > now || expires + LEEWAY <= now { Err(Refused::Invalid) } else { Ok(claims) }
+    if not_before - leeway > now || expires + leeway <= now { Err(Refused::Invalid) } else { Ok(claims) }
 }
 
 /// Everything that jsonwebtoken lets pass by default is required here; times are checked by [`read`].

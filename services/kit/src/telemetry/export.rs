@@ -20,14 +20,12 @@ use tracing_subscriber::{Layer, filter::Targets, registry::LookupSpan};
 
 use super::log::OURS;
 
-/// How long what is left may take to be sent when the process ends.
-const FLUSH: Duration = Duration::from_secs(3);
-
 /// A process has one subscriber, hence one of these too.
 static SPANS: OnceLock<()> = OnceLock::new();
 static CALLS: OnceLock<Histogram<f64>> = OnceLock::new();
 
 /// What exports.
+#[derive(Clone)]
 pub(super) struct Export {
     traces: Option<SdkTracerProvider>,
     metrics: Option<SdkMeterProvider>,
@@ -62,14 +60,16 @@ impl Export {
         Some(layer.with_filter(ours).boxed())
     }
 
-    /// Sends what is left; blocks.
-    pub(super) fn shut_down(self) {
-        let traces = self.traces.map(|traces| traces.shutdown_with_timeout(FLUSH));
-        let metrics = self.metrics.map(|metrics| metrics.shutdown_with_timeout(FLUSH));
-        for result in [traces, metrics].into_iter().flatten() {
-            if let Err(error) = result {
-                tracing::warn!(%error, "telemetry.not_sent");
-            }
+    /// Sends what is left, traces and metrics at the same time; blocks so long at most where the exporters
+    /// keep their time.
+    pub(super) fn shut_down(self, limit: Duration) {
+        let results = std::thread::scope(|scope| {
+            let traces = scope.spawn(|| self.traces.map(|traces| traces.shutdown_with_timeout(limit)));
+            let metrics = self.metrics.map(|metrics| metrics.shutdown_with_timeout(limit));
+            [traces.join().unwrap_or_default(), metrics]
+        });
+        for error in results.into_iter().flatten().filter_map(Result::err) {
+            tracing::warn!(%error, "telemetry.not_sent");
         }
     }
 }

@@ -5,6 +5,8 @@ use std::{fmt, io::IsTerminal, str::FromStr};
 use tracing::Subscriber;
 use tracing_subscriber::{EnvFilter, Layer, fmt::layer, registry::LookupSpan};
 
+use super::writer::Writer;
+
 /// Our own crates; a bare level is meant for them.
 pub(super) const OURS: [&str; 9] =
     ["feira", "kit", "contracts", "user", "article", "order", "payment", "mesh", "gateway"];
@@ -33,22 +35,21 @@ pub enum Format {
 }
 
 impl LogOptions {
-    /// Writes to standard error.
+    /// Writes to standard error, without ever waiting for it.
     pub(super) fn layer<S>(&self) -> Box<dyn Layer<S> + Send + Sync>
     where
         S: Subscriber + for<'a> LookupSpan<'a> + Send + Sync,
     {
+        let to = Writer::standard_error(self.log_format);
+        let to = move || to.clone();
         match self.log_format {
             Format::Text => {
                 let colours = std::io::stderr().is_terminal();
-                layer().with_writer(std::io::stderr).with_ansi(colours).boxed()
+                layer().with_writer(to).with_ansi(colours).boxed()
             }
-            Format::Json => layer()
-                .json()
-                .flatten_event(true)
-                .with_current_span(false)
-                .with_writer(std::io::stderr)
-                .boxed(),
+            Format::Json => {
+                layer().json().flatten_event(true).with_current_span(false).with_writer(to).boxed()
+            }
         }
     }
 }

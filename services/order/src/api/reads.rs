@@ -44,13 +44,10 @@ impl Api {
         let page = Page::<OrderId>::of(&request)?;
         let scope = call.scope()?;
         let filter = filter(call, &request)?;
-        let mut rows = store::list(self.db().read(), scope, &filter, &page).await?;
-        let next_page_token = page.cut(&mut rows, |row| row.id);
+        let rows = store::list(self.db().read(), scope, &filter, &page).await?;
         let views = store::views(self.db().read(), rows).await?;
-        Ok(ListOrdersResponse {
-            orders: views.iter().map(render::order).collect::<Result<_, _>>()?,
-            next_page_token,
-        })
+        let (orders, next_page_token) = page.make(&views, |view| view.order.id, render::order)?;
+        Ok(ListOrdersResponse { orders, next_page_token })
     }
 
     /// A page of an order's history.
@@ -61,9 +58,10 @@ impl Api {
     ) -> Result<ListOrderEventsResponse, Error> {
         let page = Page::<i64>::of(&request)?;
         let order = self.find(call, named(call, &request.order_id, "order_id")?).await?;
-        let mut rows = store::list_events(self.db().read(), order.id, &page).await?;
-        let next_page_token = page.cut(&mut rows, |row| row.sequence);
-        Ok(ListOrderEventsResponse { events: rows.iter().map(render::event).collect(), next_page_token })
+        let rows = store::list_events(self.db().read(), order.id, &page).await?;
+        let render = |row: &_| Ok::<_, Error>(render::event(row));
+        let (events, next_page_token) = page.make(&rows, |row| row.sequence, render)?;
+        Ok(ListOrderEventsResponse { events, next_page_token })
     }
 
     /// A page of what a user has bought.
@@ -74,9 +72,10 @@ impl Api {
     ) -> Result<ListPurchasesResponse, Error> {
         let page = Page::<(Time, ArticleId)>::of(&request)?;
         let user = call.user_id(&request.user_id, "user_id")?;
-        let mut rows = store::purchases(self.db().read(), user, &page).await?;
-        let next_page_token = page.cut(&mut rows, |row| (row.last_time, row.article_id));
-        Ok(ListPurchasesResponse { purchases: rows.iter().map(render::purchase).collect(), next_page_token })
+        let rows = store::purchases(self.db().read(), user, &page).await?;
+        let render = |row: &_| Ok::<_, Error>(render::purchase(row));
+        let (purchases, next_page_token) = page.make(&rows, |row| (row.last_time, row.article_id), render)?;
+        Ok(ListPurchasesResponse { purchases, next_page_token })
     }
 
     /// What happens to an order, from the first event that the caller has not seen on.

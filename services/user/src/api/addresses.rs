@@ -57,12 +57,13 @@ pub async fn list(
     let page = Page::<AddressId>::of(&request)?;
     let user_id = call.user_id(&request.user_id, "user_id")?;
     let (db, scope) = (shared.db.read(), call.scope()?);
-    let mut rows = store::addresses::list(db, scope, user_id, page.after, page.limit()).await?;
+    let rows = store::addresses::list(db, scope, user_id, page.after, page.limit()).await?;
     if rows.is_empty() {
         store::users::find(db, scope, user_id).await?;
     }
-    let next_page_token = page.cut(&mut rows, |row| row.id);
-    Ok(ListAddressesResponse { addresses: rows.into_iter().map(render::address).collect(), next_page_token })
+    let (addresses, next_page_token) =
+        page.make(rows, |row| row.id, |row| Ok::<_, Error>(render::address(row)))?;
+    Ok(ListAddressesResponse { addresses, next_page_token })
 }
 
 pub async fn update(

@@ -82,8 +82,7 @@ impl UserService for Users {
         let others = page.limit() - rows.len() as u64;
         rows.extend(listing::list(db, &filter, but, page.after, others).await.map_err(Fault::from)?);
         let place = |row: &Model| if Some(row.id) == but { UserId::LAST } else { row.id };
-        let next_page_token = page.cut(&mut rows, place);
-        let users = rows.into_iter().map(render::user).collect();
+        let (users, next_page_token) = page.make(rows, place, |row| Ok::<_, Status>(render::user(row)))?;
         Ok(Response::new(ListUsersResponse { users, next_page_token }))
     }
 
