@@ -110,6 +110,11 @@ impl Binding {
         }
     }
 
+    /// Whether its answer can be a table: a stream of messages.
+    pub fn answers_tables(&self) -> bool {
+        self.rpc.method.is_server_streaming() && self.response_body.is_none() && !self.answers_http_body()
+    }
+
     /// Whether a reader who has its answer already gets 304. Only a service knows what its answer depends on, so
     /// the entity tag must be one that it names: a resource's version need not count everything that is read
     /// with it.

@@ -11,6 +11,7 @@ use crate::{
     json,
     rpc::dotted,
     slot::{excluded_by, slot},
+    table,
     template::decode,
 };
 
@@ -20,11 +21,14 @@ const DEPTH_LIMIT: usize = 32;
 /// Sets in a request what its query says.
 pub fn apply(query: &str, binding: &Binding, message: &mut DynamicMessage) -> Result<(), Failure> {
     let mut seen = HashSet::new();
-    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-        let (name, text) = pair.split_once('=').unwrap_or((pair, ""));
-        let (Some(name), Some(text)) = (unescape(name), unescape(text)) else {
-            return Err(Failure::invalid("the query has a broken percent encoding"));
-        };
+    for pair in pairs(query) {
+        let (name, text) = pair?;
+        if is_of_table(binding, &name) {
+            if !seen.insert(name.to_string()) {
+                return Err(Failure::field(name, "given more than once"));
+            }
+            continue;
+        }
         let path = resolve(&binding.rpc.input, &name)?;
         let proto = dotted(&path);
         let wrong = |description: &str| Failure::field(proto.clone(), description);
@@ -55,6 +59,23 @@ pub fn apply(query: &str, binding: &Binding, message: &mut DynamicMessage) -> Re
         target.set_field(field, value);
     }
     Ok(())
+}
+
+/// The parameters of a query in its order, decoded.
+pub fn pairs(query: &str) -> impl Iterator<Item = Result<(Cow<'_, str>, Cow<'_, str>), Failure>> {
+    query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
+        let (name, text) = pair.split_once('=').unwrap_or((pair, ""));
+        unescape(name)
+            .zip(unescape(text))
+            .ok_or_else(|| Failure::invalid("the query has a broken percent encoding"))
+    })
+}
+
+/// Whether a parameter says how a table is to be written, and is no field of the request.
+fn is_of_table(binding: &Binding, name: &str) -> bool {
+    binding.answers_tables()
+        && table::PARAMETERS.iter().any(|(ours, ..)| *ours == name)
+        && binding.rpc.input.get_field_by_json_name(name).is_none()
 }
 
 /// Finds the fields that a parameter's name leads to, each in either spelling.

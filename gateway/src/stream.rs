@@ -32,7 +32,7 @@ const RETRY: &str = "retry: 2000\n\n";
 enum Format {
     Lines,
     Events,
-    Table,
+    Table(table::Style),
     Raw,
 }
 
@@ -46,10 +46,13 @@ pub async fn answer(
     deadline: Option<Instant>,
 ) -> Result<Response, Failure> {
     let request_headers = &request.headers;
+    let style = table::Style::asked(request_headers, request.uri.query())?;
     let format = match request_headers {
         _ if binding.answers_http_body() => Format::Raw,
         headers if accepts(headers, "text/event-stream") => Format::Events,
-        headers if binding.response_body.is_none() && accepts(headers, table::MEDIA_TYPE) => Format::Table,
+        headers if binding.response_body.is_none() && accepts(headers, table::MEDIA_TYPE) => {
+            Format::Table(style)
+        }
         _ => Format::Lines,
     };
     let (meta, receive_meta) = tokio::sync::oneshot::channel();
@@ -114,7 +117,7 @@ fn respond(format: Format, mut headers: HeaderMap, body: Body) -> Response {
     let kind = match format {
         Format::Lines => Some("application/x-ndjson"),
         Format::Events => Some("text/event-stream"),
-        Format::Table => Some("text/csv; charset=utf-8"),
+        Format::Table(_) => Some("text/csv; charset=utf-8"),
         Format::Raw => None,
     };
     if let Some(kind) = kind {
@@ -134,11 +137,15 @@ fn body(
     pool: DescriptorPool,
     messages: impl Stream<Item = Result<DynamicMessage, Failure>> + Send + 'static,
 ) -> Body {
-    let table = (format == Format::Table).then(|| table::Writer::new(&binding.rpc.output));
-    let first = match format {
-        Format::Events => Some(Ok(RETRY.into())),
-        _ => table.as_ref().map(|table| Ok(table.header().into())),
+    let table = match format {
+        Format::Table(style) => Some(table::Writer::new(&binding.rpc.output, style)),
+        _ => None,
     };
+    let first = match format {
+        Format::Events => Some(Bytes::from(RETRY)),
+        _ => table.as_ref().map(|table| Bytes::from(table.header())),
+    };
+    let first = first.filter(|first| !first.is_empty()).map(Ok);
     let written = messages.scan(false, move |failed, message| {
         if *failed {
             return future::ready(None);
@@ -152,7 +159,7 @@ fn body(
                     Format::Lines => Some(Ok([failure.json(&pool).as_slice(), b"\n"].concat().into())),
                     Format::Events => Some(Ok(event("error", None, &failure.json(&pool)))),
                     // Bytes and rows have no place for an error: breaking off is all that tells.
-                    Format::Raw | Format::Table => Some(Err("the stream broke off")),
+                    Format::Raw | Format::Table(_) => Some(Err("the stream broke off")),
                 }
             }
         };
@@ -194,7 +201,7 @@ fn write(
     }
     match format {
         Format::Raw => Ok(answer::raw_body(binding, message).map(|raw| raw.data).unwrap_or_default()),
-        Format::Lines | Format::Table => {
+        Format::Lines | Format::Table(_) => {
             json.extend_from_slice(b"{\"result\":");
             answer::write(binding, message, &mut json)?;
             json.extend_from_slice(b"}\n");

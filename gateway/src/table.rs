@@ -5,19 +5,20 @@
 //! one cell of JSON.
 
 mod column;
+mod guard;
+mod number;
 mod read;
+mod style;
 mod write;
 
-pub use self::{read::Reader, write::Writer};
+pub use self::{
+    read::Reader,
+    style::{PARAMETERS, Style, delimiter_of_body},
+    write::Writer,
+};
 
 /// The media type.
 pub const MEDIA_TYPE: &str = "text/csv";
-
-/// Whether a spreadsheet would take a text for a formula, or it begins with what says that it is none. Such
-/// a text is written with an apostrophe before it, and read without.
-fn is_guarded(text: &str) -> bool {
-    text.trim_start_matches('\'').starts_with(['=', '+', '-', '@', '\t', '\r'])
-}
 
 #[cfg(test)]
 mod tests;

@@ -123,14 +123,16 @@ impl Source {
         if binding.body == Body::None || binding.takes_http_body() {
             return Ok(Source::Lines(Lines::pieces(body)));
         }
-        let media = parts.headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
-        let (media, parameters) =
-            media.split_at(media.iter().position(|byte| *byte == b';').unwrap_or(media.len()));
+        let content_type =
+            parts.headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+        let end = content_type.iter().position(|byte| *byte == b';').unwrap_or(content_type.len());
+        let (media, parameters) = content_type.split_at(end);
         let is = |name: &str| media.trim_ascii().eq_ignore_ascii_case(name.as_bytes());
         match row_type(binding) {
             _ if is("application/x-ndjson") || is("application/jsonl") => Ok(Source::Lines(Lines::new(body))),
             Some(row) if is(table::MEDIA_TYPE) && is_utf8(parameters) => {
-                Ok(Source::Table(Box::new(table::Reader::open(body, &row).await?)))
+                let delimiter = table::delimiter_of_body(&String::from_utf8_lossy(content_type))?;
+                Ok(Source::Table(Box::new(table::Reader::open(body, &row, delimiter).await?)))
             }
             Some(_) => {
                 Err(Failure::unsupported_media_type("application/x-ndjson` or `text/csv; charset=utf-8"))

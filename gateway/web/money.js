@@ -52,7 +52,8 @@ export function parseMoney(text, currencyCode) {
   const match = /^(-?)(\d{1,12})(?:[.,](\d{1,9}))?$/.exec(String(text).trim());
   if (!match) return undefined;
   const [, minus, whole, fraction = ''] = match;
-  if (fraction.replace(/0+$/, '').length > decimalsOf(currencyCode)) return undefined;
+  // As written: three digits after a point could be thousands.
+  if (fraction.length > decimalsOf(currencyCode)) return undefined;
   const nanos = BigInt(whole) * NANOS + BigInt(fraction.padEnd(9, '0'));
   return fromNanos(minus ? -nanos : nanos, currencyCode);
 }

@@ -226,7 +226,7 @@ test('many articles come from a file, and go into one', async (t) => {
   const [good, bad] = [name('IMP-'), name('IMP-')];
   await asAdmin(page);
   await page.goto('/staff/articles/import');
-  const table = `code,name,price.amount,price.currencyCode,active,received\n${good},Imported ${good},3.20,EUR,true,4\n${bad},,1,EUR,true,\n`;
+  const table = `code,name,price.amount,price.currencyCode,active,received\n${good},Imported ${good},3.20,EUR,true,4\n${bad},,1,EUR,true,\n${good}-2,x,1.250,EUR,true,\n`;
   const file = { name: 'articles.csv', mimeType: 'application/vnd.ms-excel', buffer: Buffer.from(table) };
   await page.getByLabel('File').setInputFiles({ ...file, name: 'articles.xls' });
   await click(page, 'Bring it in');
@@ -234,7 +234,8 @@ test('many articles come from a file, and go into one', async (t) => {
   await page.getByLabel('File').setInputFiles(file);
   await click(page, 'Bring it in');
   await page.getByRole('row', { name: new RegExp(`Row 2 ${bad} name`) }).waitFor();
-  assert.match(await page.locator('#outcome').innerText(), /New\s+1\s+Changed\s+0\s+As they were\s+0\s+Failed\s+1/);
+  await page.getByRole('row', { name: /Row 3 .*price.amount .*thousands separator/ }).waitFor();
+  assert.match(await page.locator('#outcome').innerText(), /New\s+1\s+Changed\s+0\s+As they were\s+0\s+Failed\s+2/);
   await page.goto(`/staff/articles?q=${good}`);
   await page.getByRole('row', { name: new RegExp(`${good} €3\\.20 4 For sale`) }).waitFor();
   const [saved] = await Promise.all([page.waitForEvent('download'), click(page, 'Export')]);

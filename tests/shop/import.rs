@@ -264,7 +264,7 @@ async fn a_spreadsheet_goes_in_and_comes_out(setup: Setup) {
     let text = reply.text();
     let lines: Vec<&str> = text.split("\r\n").collect();
     assert!(
-        lines[0].starts_with("id,code,name,description,category,price.amount,price.currencyCode,"),
+        lines[0].starts_with("\u{feff}id,code,name,description,category,price.amount,price.currencyCode,"),
         "{text}"
     );
     assert!(lines[1].contains(",A,\"Chá; \"\"verde\"\"\",,,12.99,EUR,"), "{text}");

@@ -67,6 +67,12 @@ pub fn has_text(desc: &MessageDescriptor) -> bool {
     matches!(well_known::form(desc), Form::Text | Form::Wrapper)
 }
 
+/// The kind of what a wrapper's JSON is.
+pub fn wrapped_kind(desc: &MessageDescriptor) -> Option<prost_reflect::Kind> {
+    let wrapped = desc.get_field_by_name("value").filter(|_| well_known::form(desc) == Form::Wrapper)?;
+    Some(wrapped.kind())
+}
+
 /// Whether a message's JSON is an object of its fields.
 pub fn has_fields(desc: &MessageDescriptor) -> bool {
     well_known::form(desc) == Form::Object

@@ -60,8 +60,11 @@ impl Describer {
         let content = if rpc.method.is_client_streaming() {
             let table = json!({
                 "type": "string",
-                "description": "A table: the first row names fields by their paths, amounts of money as `price.amount`; \
-                                an empty cell says nothing."
+                "description": "A table: the first row names fields by their paths, amounts of money as `price.amount`, \
+                                in capitals or not; an empty cell says nothing. Numbers have no thousands separators: \
+                                what could be one is refused. Cells stand between commas, semicolons, tabs or bars, as \
+                                the first row shows, a line `sep=;` before it says, or the media type's parameter \
+                                `delimiter` (`comma`, `semicolon`, `tab`, `pipe`)."
             });
             json!({
                 "application/x-ndjson": {"schema": schema, "example": example},
@@ -143,7 +146,8 @@ impl Describer {
             });
             let table = json!({
                 "type": "string",
-                "description": "A table; one that a failure ends breaks off."
+                "description": "A table; one that a failure ends breaks off. How it is written, the media type's \
+                                parameters say: `text/csv; delimiter=semicolon; bom=none; header=absent`."
             });
             json!({
                 "application/x-ndjson": {"schema": line, "example": {"result": example}},

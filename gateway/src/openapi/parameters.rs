@@ -9,7 +9,10 @@ use super::{
     paths::Path,
     schema::{Part, insert_text, object},
 };
-use crate::binding::{Binding, Body};
+use crate::{
+    binding::{Binding, Body},
+    table,
+};
 
 impl Describer {
     /// The parameters of a binding.
@@ -44,6 +47,17 @@ impl Describer {
         }
         let mut way = Vec::new();
         self.query(binding, &binding.rpc.input, &mut way, &mut out);
+        if binding.answers_tables() {
+            out.extend(table::PARAMETERS.iter().map(|(name, parameter, choices)| {
+                json!({
+                    "in": "query", "name": name, "schema": {"type": "string", "enum": choices},
+                    "description": format!(
+                        "For `text/csv`, as the parameter `{parameter}` of that type in `Accept`; `{}` by default.",
+                        choices[0]
+                    )
+                })
+            }));
+        }
         let headers = [
             ("IdempotencyKey", binding.repeats()),
             ("IfMatch", binding.takes_if_match()),

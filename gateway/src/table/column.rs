@@ -3,7 +3,7 @@
 use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, Value};
 use serde_json::Value as Json;
 
-use super::is_guarded;
+use super::{guard, number};
 use crate::{
     json,
     rpc::dotted,
@@ -57,18 +57,21 @@ impl Column {
         columns
     }
 
-    /// The column of a name, whose parts may be in either spelling.
+    /// The column of a name, whose parts may be in either spelling, and in capitals or not.
     pub fn named(desc: &MessageDescriptor, name: &str) -> Result<Column, String> {
         let mut path: Vec<FieldDescriptor> = Vec::new();
         let mut parts = name.split('.').peekable();
         let mut message = Some(desc.clone());
         while let Some(part) = parts.next() {
             let desc = message.take().ok_or("unknown column")?;
-            if desc.full_name() == MONEY && part == AMOUNT && parts.peek().is_none() && !path.is_empty() {
+            if desc.full_name() == MONEY
+                && part.eq_ignore_ascii_case(AMOUNT)
+                && parts.peek().is_none()
+                && !path.is_empty()
+            {
                 return Ok(Column { path, form: Form::Amount });
             }
-            let field = desc.get_field_by_json_name(part).or_else(|| desc.get_field_by_name(part));
-            let field = field.ok_or("unknown column")?;
+            let field = field_named(&desc, part).ok_or("unknown column")?;
             if path.len() == DEPTH_LIMIT {
                 return Err("lies too deep for a column".to_owned());
             }
@@ -101,6 +104,11 @@ impl Column {
         }
     }
 
+    /// Whether its cells can be read only after those of other columns: an amount needs its currency.
+    pub fn is_amount(&self) -> bool {
+        self.form == Form::Amount
+    }
+
     /// Sets in a message what a cell says.
     pub fn read(&self, cell: &str, message: &mut DynamicMessage) -> Result<(), String> {
         if let Some(other) = excluded_by(message, &self.path) {
@@ -111,22 +119,30 @@ impl Column {
         let value = match (self.form, field.kind()) {
             (Form::Amount, _) => {
                 let money = target.get_field_mut(field).as_message_mut().ok_or("is no money")?;
-                let (units, nanos) = amount(cell).ok_or("expected an amount such as 12.99")?;
+                let currency = money.get_field_by_name("currency_code");
+                let currency = currency.as_ref().and_then(|code| code.as_str()).unwrap_or_default();
+                let (units, nanos) = number::amount(cell, currency)?;
                 let _ = money.try_set_field_by_name("units", Value::I64(units));
                 let _ = money.try_set_field_by_name("nanos", Value::I32(nanos));
                 return Ok(());
             }
-            (Form::Text, kind) => {
-                let text = if is_guarded(cell) { cell.strip_prefix('\'').unwrap_or(cell) } else { cell };
-                json::from_text(&kind, text)?
-            }
+            (Form::Text, kind) => json::from_text(&kind, &guard::unguard(cell))?,
             (Form::Plain, Kind::Message(desc)) => {
+                if json::wrapped_kind(&desc).is_some_and(|kind| is_whole(&kind)) {
+                    number::whole(cell)?;
+                }
                 let message = json::message_from_text(&desc, cell).ok_or("cannot be set by a cell")?;
                 Value::Message(message?)
             }
             // Spreadsheets write TRUE and FALSE.
             (Form::Plain, Kind::Bool) => json::from_text(&Kind::Bool, &cell.to_ascii_lowercase())?,
-            (Form::Plain, kind) => json::from_text(&kind, cell)?,
+            (Form::Plain, kind) => {
+                let is_number = || cell.starts_with(|c: char| c == '-' || c.is_ascii_digit());
+                if is_whole(&kind) || matches!(kind, Kind::Enum(_)) && is_number() {
+                    number::whole(cell)?;
+                }
+                json::from_text(&kind, cell)?
+            }
             (Form::Json, _) => match json::decode_field(field, cell.as_bytes()) {
                 Ok(decoded) => match decoded.value {
                     Some(value) => value,
@@ -149,8 +165,9 @@ impl Column {
         match (there, self.form) {
             (None | Some(Json::Null), _) => String::new(),
             (Some(money), Form::Amount) => decimal(money),
-            (Some(Json::String(text)), Form::Text) if is_guarded(text) => format!("'{text}"),
-            (Some(Json::String(text)), Form::Text | Form::Plain) => text.clone(),
+            (Some(Json::String(text)), Form::Text) => guard::guard(text).into_owned(),
+            (Some(Json::String(text)), Form::Plain) => text.clone(),
+            (Some(value), Form::Json) => guard::guard_json(&value.to_string()),
             (Some(value), _) => value.to_string(),
         }
     }
@@ -174,21 +191,27 @@ fn add(desc: &MessageDescriptor, way: &[FieldDescriptor], columns: &mut Vec<Colu
     }
 }
 
-/// Reads a decimal number as units and billionths. A comma is taken as the decimal point that it is in many
-/// languages; nothing else is: who writes thousands apart must not be misunderstood.
-fn amount(text: &str) -> Option<(i64, i32)> {
-    let (negative, digits) = match text.strip_prefix('-') {
-        Some(digits) => (true, digits),
-        None => (false, text),
+/// A message's field of a name; capitals matter only where there is one of exactly that name.
+fn field_named(desc: &MessageDescriptor, name: &str) -> Option<FieldDescriptor> {
+    let exactly = || desc.get_field_by_json_name(name).or_else(|| desc.get_field_by_name(name));
+    let alike = |field: &FieldDescriptor| {
+        field.json_name().eq_ignore_ascii_case(name) || field.name().eq_ignore_ascii_case(name)
     };
-    let (whole, decimals) = digits.split_once(['.', ',']).unwrap_or((digits, ""));
-    let plain = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
-    if whole.is_empty() || !plain(whole) || !plain(decimals) || decimals.len() > 9 {
-        return None;
-    }
-    let units: i64 = whole.parse().ok()?;
-    let nanos: i32 = format!("{decimals:0<9}").parse().ok()?;
-    Some(if negative { (-units, -nanos) } else { (units, nanos) })
+    exactly().or_else(|| desc.fields().find(alike))
+}
+
+/// Whether values of a kind are whole numbers.
+fn is_whole(kind: &Kind) -> bool {
+    !matches!(
+        kind,
+        Kind::Double
+            | Kind::Float
+            | Kind::Bool
+            | Kind::String
+            | Kind::Bytes
+            | Kind::Enum(_)
+            | Kind::Message(_)
+    )
 }
 
 /// Money's units and nanos as a decimal number, with two decimals where it has any.

@@ -14,6 +14,10 @@ fn article() -> MessageDescriptor {
     desc("feira.article.v1.Article")
 }
 
+fn bare() -> Style {
+    Style { mark: false, ..Style::default() }
+}
+
 /// The messages of a table that comes in pieces of so many bytes, or what is wrong with a row; else what is
 /// wrong with all of it.
 async fn read(table: &str, piece: usize) -> Result<Vec<Result<serde_json::Value, String>>, String> {
@@ -25,7 +29,7 @@ async fn read(table: &str, piece: usize) -> Result<Vec<Result<serde_json::Value,
         (field, problem) if field.is_empty() => problem,
         (field, problem) => format!("{field}: {problem}"),
     };
-    let mut reader = Reader::open(body, &article()).await.map_err(told)?;
+    let mut reader = Reader::open(body, &article(), None).await.map_err(told)?;
     let mut rows = Vec::new();
     while let Some(row) = reader.next().await.map_err(told)? {
         let mut message = DynamicMessage::new(article());
@@ -63,7 +67,7 @@ async fn a_bad_row_is_a_row_of_its_own() {
     let table = "code,price.amount,active\na,1.2.3,\nb,1,perhaps\nc,1\nd,,\ne,1,true,x\n\"f\n";
     let rows = read(table, 100).await.unwrap();
     let told: Vec<_> = rows.iter().map(|row| row.as_ref().err().map_or("", String::as_str)).collect();
-    assert!(told[0].starts_with("price.amount: expected an amount"), "{told:?}");
+    assert!(told[0].starts_with("price.amount: `1.2.3` has what could be a thousands separator"), "{told:?}");
     assert!(told[1].starts_with("active: "), "{told:?}");
     assert_eq!(told[2], "has 2 cells where the header has 3");
     assert_eq!((told[3], &rows[3]), ("", &Ok(json!({"code": "d"}))), "an empty cell says nothing");
@@ -75,53 +79,137 @@ async fn a_bad_row_is_a_row_of_its_own() {
         ("price", "price: is no column; its fields can be"),
         ("price.units.x", "price.units.x: unknown column"),
         ("price.", "price.: unknown column"),
+        ("Code,CODE", "CODE: given more than once"),
+        ("code,,name", "a column of the first row has no name"),
     ] {
         assert_eq!(read(&format!("{header}\n"), 100).await, Err(problem.to_owned()));
     }
 }
 
+fn priced(cell: &str, currency: &str) -> Result<String, String> {
+    let column = |name| column::Column::named(&article(), name).unwrap();
+    let mut message = DynamicMessage::new(article());
+    column("price.currencyCode").read(currency, &mut message).unwrap();
+    column("price.amount").read(cell, &mut message)?;
+    Ok(column("price.amount").write(&proto_json::encode_value(&message).unwrap()))
+}
+
 #[test]
-fn amounts_are_exact_and_never_misunderstood() {
-    let column = column::Column::named(&article(), "price.amount").unwrap();
-    for (cell, shown) in [
-        ("12.99", "12.99"),
-        ("12,9", "12.90"),
-        ("-0.01", "-0.01"),
-        ("500", "500"),
-        ("0.005", "0.005"),
-        (" 7.00 ", "7"),
-        ("9223372036854775807.999999999", "9223372036854775807.999999999"),
+fn amounts_are_exact() {
+    for (cell, currency, shown) in [
+        ("12.99", "EUR", "12.99"),
+        ("12,9", "EUR", "12.90"),
+        ("-0.01", "EUR", "-0.01"),
+        ("500", "JPY", "500"),
+        ("1.250", "KWD", "1.25"),
+        ("1,005", "KWD", "1.005"),
+        ("1250", "BGN", "1250"),
+        (" 7.00 ", "EUR", "7"),
+        ("9223372036854775807.99", "EUR", "9223372036854775807.99"),
+        ("1.25", "another contract's", "1.25"),
     ] {
-        let mut message = DynamicMessage::new(article());
-        column.read(cell, &mut message).unwrap();
-        assert_eq!(column.write(&proto_json::encode_value(&message).unwrap()), shown, "{cell}");
+        assert_eq!(priced(cell, currency).as_deref(), Ok(shown), "{cell}");
     }
-    for cell in [
-        "1.234,56",
-        "1,234.56",
-        "1 000",
-        "12.99 EUR",
-        "1e3",
-        ".5",
-        "+1",
-        "--1",
-        "9223372036854775808",
-        "1.0000000001",
+    for cell in ["12.99 EUR", "1e3", "+1", "--1", "9223372036854775808", "one", "", "-"] {
+        let problem = priced(cell, "EUR").unwrap_err();
+        assert!(problem.contains("amount"), "{cell}: {problem}");
+    }
+}
+
+#[test]
+fn what_could_be_a_thousands_separator_is_never_guessed_about() {
+    for (cell, currency) in [
+        ("1.250", "EUR"),
+        ("1,250", "EUR"),
+        ("12.990", "EUR"),
+        ("12,000", "JPY"),
+        ("12.0", "JPY"),
+        ("1.2500", "KWD"),
+        ("1.250", ""),
+        ("1.250", "another contract's"),
+        ("1.234,56", "EUR"),
+        ("1,234.56", "EUR"),
+        ("-1,234.56", "EUR"),
+        ("1 000", "EUR"),
+        ("1\u{a0}000", "EUR"),
+        ("1\u{202f}000,00", "EUR"),
+        ("1\u{2009}000", "EUR"),
+        ("1'000.00", "CHF"),
+        ("1’000", "CHF"),
+        ("1٬000", "EUR"),
+        ("1_000", "EUR"),
+        ("12.", "EUR"),
+        (".5", "EUR"),
     ] {
-        assert!(column.read(cell, &mut DynamicMessage::new(article())).is_err(), "{cell}");
+        let problem = priced(cell, currency).unwrap_err();
+        assert!(problem.contains("thousands separator"), "{cell:?} {currency}: {problem}");
+    }
+    let units = |cell: &str, name: &str| {
+        let row = desc("feira.article.v1.ImportArticlesRequest");
+        let mut message = DynamicMessage::new(row.clone());
+        column::Column::named(&row, name).unwrap().read(cell, &mut message)
+    };
+    for name in
+        ["received", "counted", "taxRateBasisPoints", "lowStockThreshold", "price.units", "price.nanos"]
+    {
+        for cell in ["1.000", "1,000", "1 000", "1\u{a0}000", "1'000", "1.0", "2,5", "1.000.000"] {
+            let problem = units(cell, name).unwrap_err();
+            assert!(problem.contains("thousands separator"), "{name} {cell:?}: {problem}");
+        }
+        for cell in ["1e3", "+1", "0x10", "ten"] {
+            assert!(units(cell, name).is_err(), "{name} {cell:?}");
+        }
+        assert_eq!(units(" 1000 ", name), Ok(()), "{name}");
     }
 }
 
 #[tokio::test]
+async fn a_table_is_taken_as_spreadsheets_write_it() {
+    let expected = json!({"code": "A", "taxRateBasisPoints": 2300, "name": "x"});
+    for table in [
+        "sep=;\r\ncode;name;taxRateBasisPoints\r\nA;x;2300\r\n",
+        "\u{feff}SEP=|\nCODE|Name|TAX_RATE_BASIS_POINTS\nA|x|2300\n",
+        "\"sep=\t\"\ncode\tname\ttaxratebasispoints\nA\tx\t2300\n",
+        "sep=^\ncode^name^taxRateBasisPoints\nA^x^2300\n",
+        "code|name|taxRateBasisPoints\nA|x|2300",
+        "code,name,taxRateBasisPoints,,\nA,x,2300,,\n",
+        "code;name;taxRateBasisPoints;\u{a0};\nA;x;2300\n",
+    ] {
+        for piece in [1, 1_000] {
+            assert_eq!(read(table, piece).await, Ok(vec![Ok(expected.clone())]), "{table}");
+        }
+    }
+    let beyond = read("code,\nA,x\n", 9).await.unwrap();
+    assert_eq!(beyond, [Err("has 2 cells where the header has 1".to_owned())]);
+    assert!(read("sep=ab\ncode\n", 9).await.unwrap_err().contains("one character"));
+}
+
+#[tokio::test]
 async fn what_is_written_is_read_as_it_was() {
-    let writer = Writer::new(&article());
+    let writer = Writer::new(&article(), bare());
     let header = String::from_utf8(writer.header()).unwrap();
     assert_eq!(
         header,
         "id,code,name,description,category,price.amount,price.currencyCode,taxRateBasisPoints,imageUrl,active,\
          available,lowStockThreshold,etag,createTime,updateTime\r\n"
     );
-    for name in ["plain", "a,b;c\td", "\"quoted\"", " spaces ", "=1+1", "'=1", "''@x", "-", "'", "Ünï"] {
+    for name in [
+        "plain",
+        "a,b;c\td",
+        "\"quoted\"",
+        " spaces ",
+        "  ",
+        "=1+1",
+        "'=1",
+        "''@x",
+        "-",
+        "'",
+        "Ünï",
+        "＝1",
+        " \t@x",
+        "x;=1|+2",
+        "one\n- two\n\n\"three\"",
+    ] {
         let sent = json!({"code": "A", "name": name, "available": "-5", "active": true,
             "price": {"currencyCode": "EUR", "units": "-1", "nanos": -500_000_000}});
         let message = DynamicMessage::deserialize(article(), sent.clone()).unwrap();
@@ -132,6 +220,17 @@ async fn what_is_written_is_read_as_it_was() {
         back.as_object_mut().unwrap().retain(|key, _| sent.get(key).is_some());
         assert_eq!(back, sent);
     }
+    for delimiter in [b',', b';', b'\t', b'|'] {
+        let sent = json!({"code": "a;b", "name": "x,=1;\"y\"|\t-1", "taxRateBasisPoints": 7});
+        let message = DynamicMessage::deserialize(article(), sent).unwrap();
+        let writer = Writer::new(&article(), Style { delimiter, ..Style::default() });
+        let table = String::from_utf8([writer.header(), writer.row(&message).unwrap()].concat()).unwrap();
+        assert!(table.starts_with('\u{feff}'));
+        let rows = read(&table, 11).await.unwrap();
+        assert_eq!(rows[0].as_ref().unwrap()["name"], "x,=1;\"y\"|\t-1", "{table}");
+    }
+    let headless = Writer::new(&article(), Style { header: false, mark: false, ..Style::default() });
+    assert_eq!(headless.header(), b"");
     let formula = DynamicMessage::deserialize(article(), json!({"name": "=HYPERLINK(1)"})).unwrap();
     assert!(String::from_utf8(writer.row(&formula).unwrap()).unwrap().contains(",'=HYPERLINK(1),"));
 }
@@ -139,7 +238,7 @@ async fn what_is_written_is_read_as_it_was() {
 #[test]
 fn what_is_repeated_is_one_cell_of_json() {
     let order = desc("feira.order.v1.Order");
-    let writer = Writer::new(&order);
+    let writer = Writer::new(&order, bare());
     let header = String::from_utf8(writer.header()).unwrap();
     assert!(header.contains(",state,lines,adjustments,subtotal.amount,subtotal.currencyCode,"), "{header}");
     assert!(header.contains("address.recipient,address.lines,"), "{header}");

@@ -246,9 +246,12 @@ async fn a_table_becomes_a_stream_of_messages_and_a_stream_a_table() {
 
     let answer = streaming(|| vec![Ok(event(1)), Ok(event(2))]).send(watch(&[("accept", "text/csv")])).await;
     assert_eq!(answer.header("content-type"), "text/csv; charset=utf-8");
-    assert_eq!(answer.text(), "sequence,note\r\n1,n\r\n2,n\r\n");
-    let answer = streaming(Vec::new).send(watch(&[("accept", "text/csv")])).await;
+    assert_eq!(answer.text(), "\u{feff}sequence,note\r\n1,n\r\n2,n\r\n");
+    let answer = streaming(Vec::new).send(watch(&[("accept", "text/csv; bom=none")])).await;
     assert_eq!(answer.text(), "sequence,note\r\n", "an empty table has its header");
+    let headless = [("accept", "text/csv; bom=none; header=absent; delimiter=tab")];
+    let answer = streaming(|| vec![Ok(event(1))]).send(watch(&headless)).await;
+    assert_eq!(answer.text(), "1\tn\r\n");
     let broken = streaming(|| vec![Ok(event(1)), Err(Status::aborted("x"))]);
     let body = broken.open(watch(&[("accept", "text/csv")])).await.into_body();
     assert!(body.collect().await.is_err(), "half a table is never taken for a whole one");

@@ -3,12 +3,12 @@
 import { field } from '../ui.js';
 import { html } from '../vendor/lit-html.js';
 
-/** Codes that are not, or no longer, countries. */
-const OTHERS = new Set('AC AN BU CP CQ CS DD DG DY EA EU EZ FX HV IC NH NT QO QU RH SU TA TP UK UN VD XA XB YD YU ZR ZZ'.split(' '));
+/** Codes that browsers name and that are not, or no longer, countries. */
+const OTHERS = new Set('AN BU CS DD DY EU EZ FX HV NH NT QO QU RH SU TP UK UN VD XA XB YD YU ZR ZZ'.split(' '));
 
 let countries;
 
-// ISO 3166-1 as the browser knows it, in its language.
+// Countries as the browser knows it, in its language.
 function countryList() {
   if (countries) return countries;
   const names = new Intl.DisplayNames(undefined, { type: 'region', fallback: 'none' });
@@ -40,7 +40,7 @@ export const addressFields = (address) => html`
     ${field({ name: 'region', label: 'Region', value: address?.region, autocomplete: 'address-level1', maxlength: 100 })}
     ${field({ name: 'countryCode', label: 'Country', value: address?.countryCode ?? likelyCountry(), required: true, options: [['', 'Choose…'], ...countryList()] })}
   </div>
-  ${field({ name: 'phone', label: 'Phone', type: 'tel', value: address?.phone, autocomplete: 'tel', hint: 'For the carrier only', pattern: '\\+?[0-9 \\(\\)\\.\\/\\-]{3,30}', title: 'Digits, spaces and + ( ) . / -' })}
+  ${field({ name: 'phone', label: 'Phone', type: 'tel', value: address?.phone, autocomplete: 'tel', hint: 'For the carrier only', maxlength: 60 })}
 `;
 
 /** The address that a form's values are. */

@@ -42,8 +42,8 @@ export function articleOf(values) {
   const price = amountOf(values.price, values.currency, 'price');
   if (values.active && !price) throw invalid('price', 'is needed while the article is for sale');
   const { code, name, category, lowStockThreshold, active } = values;
-  // One line, as the API keeps it.
-  const description = values.description.replace(/\s+/g, ' ');
+  // Line breaks are kept, as the API has them.
+  const description = values.description.replace(/\r\n?/g, '\n').replace(/[^\S\n]+/g, ' ');
   return { code, name, description, category, price, taxRateBasisPoints, lowStockThreshold, active };
 }
 

@@ -75,7 +75,11 @@ export default function page(view) {
               <code>price.amount</code> with <code>price.currencyCode</code>, <code>taxRateBasisPoints</code> (2300 is 23 %),
               <code>active</code>, <code>lowStockThreshold</code>, <code>imageUrl</code>, and for new articles <code>received</code>, the units in stock.
             </p>
-            <p>What a row leaves out stays as it is.</p>
+            <p>
+              After a stock take, <code>counted</code> has the units that are on the shelf, those of orders not yet paid among them, and
+              <code>note</code> why they differ: the books are corrected.
+            </p>
+            <p>What a row leaves out stays as it is. Numbers are written without thousands separators.</p>
           </section>
           <section class="panel">
             <h2>Save all articles</h2>

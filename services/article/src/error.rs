@@ -60,7 +60,9 @@ impl From<Error> for Fault {
             Error::NoArticle(Some(id)) => Fault::not_found("article").with("article_id", id),
             Error::CodeTaken => Fault::already_exists("article", "code"),
             Error::Stale => Fault::etag_mismatch(),
-            Error::Price(problem) => Fault::invalid("article.price", problem.to_string()),
+            Error::Price(problem) => {
+                Fault::invalid(format!("article.{}", problem.field()), problem.to_string())
+            }
             Error::Image(problem) => Fault::invalid("image", problem.to_string()),
             Error::NoImage => Fault::not_found("image"),
             Error::Delta(problem) => Fault::invalid("delta", problem.to_string()),

@@ -10,4 +10,5 @@ mod reservations;
 mod speed;
 mod start;
 mod stock;
+mod stock_takes;
 mod support;

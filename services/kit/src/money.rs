@@ -4,65 +4,7 @@ use std::{fmt, str::FromStr};
 
 use contracts::Money as Wire;
 
-use crate::Fault;
-
-/// Currencies whose minor unit is not a hundredth; ISO 4217.
-const NONE: &str = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF";
-const THREE: &str = "BHD IQD JOD KWD LYD OMR TND";
-const TWO: &str = "AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF CNY \
-    COP CRC CUP CVE CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GTQ GYD HKD HNL HTG HUF IDR ILS INR IRR JMD \
-    KES KGS KHR KPW KYD KZT LAK LBP LKR LRD LSL MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MYR MZN NAD NGN NIO NOK NPR \
-    NZD PAB PEN PGK PHP PKR PLN QAR RON RSD RUB SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TOP \
-    TRY TTD TWD TZS UAH USD UYU UZS VES WST XCD YER ZAR ZMW ZWG";
-
-/// An ISO 4217 currency.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Currency([u8; 3]);
-
-impl Currency {
-    /// Its three letters.
-    pub fn code(&self) -> &str {
-        std::str::from_utf8(&self.0).unwrap_or("???")
-    }
-
-    /// How many decimals its minor unit has.
-    pub fn exponent(&self) -> u32 {
-        let listed = |list: &str| list.split_ascii_whitespace().any(|code| code == self.code());
-        match () {
-            () if listed(NONE) => 0,
-            () if listed(THREE) => 3,
-            () => 2,
-        }
-    }
-
-    /// Minor units in one unit.
-    fn scale(&self) -> i64 {
-        10i64.pow(self.exponent())
-    }
-}
-
-impl FromStr for Currency {
-    type Err = ();
-
-    fn from_str(code: &str) -> Result<Self, ()> {
-        let known =
-            [NONE, TWO, THREE].iter().any(|list| list.split_ascii_whitespace().any(|known| known == code));
-        let letters: [u8; 3] = code.as_bytes().try_into().map_err(|_| ())?;
-        known.then_some(Currency(letters)).ok_or(())
-    }
-}
-
-impl fmt::Display for Currency {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(self.code())
-    }
-}
-
-impl fmt::Debug for Currency {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(self.code())
-    }
-}
+use crate::{Currency, Fault};
 
 /// A sum outside what 64 bits hold, or of two currencies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -105,7 +47,7 @@ impl Money {
         Self { minor: 0, currency }
     }
 
-    /// Reads what a caller sent; `field` is its proto path, for the error.
+    /// Reads what a caller sent, in a withdrawn currency too; `field` is its proto path, for the error.
     pub fn read(wire: &Wire, field: &str) -> Result<Self, Fault> {
         let currency: Currency = wire.currency_code.parse().map_err(|()| {
             Fault::invalid(format!("{field}.currency_code"), "must be an ISO 4217 currency in use")
@@ -192,7 +134,7 @@ impl fmt::Display for Money {
     }
 }
 
-/// `12.99 EUR`, as configuration writes it.
+/// `12.99 EUR`, as configuration writes it: in no currency that is withdrawn.
 impl FromStr for Money {
     type Err = String;
 
@@ -200,6 +142,9 @@ impl FromStr for Money {
         let problem = || format!("{text:?} is not an amount such as \"4.99 EUR\"");
         let (amount, code) = text.trim().rsplit_once(' ').ok_or_else(problem)?;
         let currency: Currency = code.parse().map_err(|()| problem())?;
+        if currency.is_withdrawn() {
+            return Err(format!("{text:?} is in a currency that was withdrawn"));
+        }
         let (sign, digits) = amount.strip_prefix('-').map_or((1, amount), |rest| (-1, rest));
         let (whole, decimals) = digits.split_once('.').unwrap_or((digits, ""));
         let exponent = currency.exponent() as usize;
@@ -265,7 +210,8 @@ mod tests {
         for text in ["4.99 EUR", "0.05 EUR", "500 JPY", "-1.005 KWD"] {
             assert_eq!(text.parse::<Money>().unwrap().to_string(), text);
         }
-        for text in ["", "4.99", "4.999 EUR", "4,99 EUR", ".5 EUR", "+1 EUR", "1.5 JPY", "1 XXX"] {
+        for text in ["", "4.99", "4.999 EUR", "4,99 EUR", ".5 EUR", "+1 EUR", "1.5 JPY", "1 XXX", "1.00 BGN"]
+        {
             assert!(text.parse::<Money>().is_err(), "{text}");
         }
     }

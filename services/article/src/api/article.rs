@@ -49,7 +49,7 @@ impl ArticleService for Articles {
     ) -> Result<Response<Article>, Status> {
         let call = Call::of(&request)?;
         let content = read::content(&request.into_inner().article.unwrap_or_default())?;
-        content.check().map_err(Error::from)?;
+        content.check(None).map_err(Error::from)?;
         let content = Arc::new(content);
         let answer = kit::write(&self.db, &call, move |tx| {
             let content = content.clone();
@@ -124,8 +124,9 @@ impl ArticleService for Articles {
             async move {
                 let (article, mask) = &*asked;
                 let changed = articles::update(&tx, id, &article.etag, |content| {
+                    let before = content.price;
                     read::change(content, article, price, mask);
-                    content.check()?;
+                    content.check(before)?;
                     Ok(!mask.is_empty())
                 });
                 Ok::<_, Error>(render::article(changed.await?))

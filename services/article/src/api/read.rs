@@ -26,7 +26,7 @@ pub fn content(article: &wire::Article) -> Result<Content, Fault> {
     Ok(Content {
         code: article.code.clone(),
         name: article.name.clone(),
-        description: article.description.clone(),
+        description: unix_lines(&article.description),
         category: article.category.clone(),
         price: price(article)?,
         tax_rate_basis_points: article.tax_rate_basis_points,
@@ -41,7 +41,6 @@ pub fn change(content: &mut Content, article: &wire::Article, price: Option<Mone
     let texts = [
         ("code", &mut content.code, &article.code),
         ("name", &mut content.name, &article.name),
-        ("description", &mut content.description, &article.description),
         ("category", &mut content.category, &article.category),
         ("image_url", &mut content.image_url, &article.image_url),
     ];
@@ -49,6 +48,9 @@ pub fn change(content: &mut Content, article: &wire::Article, price: Option<Mone
         if mask.has(field) {
             old.clone_from(new);
         }
+    }
+    if mask.has("description") {
+        content.description = unix_lines(&article.description);
     }
     if mask.has("price") {
         content.price = price;
@@ -62,6 +64,11 @@ pub fn change(content: &mut Content, article: &wire::Article, price: Option<Mone
     if mask.has("low_stock_threshold") {
         content.low_stock_threshold = article.low_stock_threshold;
     }
+}
+
+/// A text with line breaks as everything here has them: CR LF becomes LF.
+pub fn unix_lines(text: &str) -> String {
+    text.replace("\r\n", "\n")
 }
 
 /// An article's price.

@@ -2,14 +2,22 @@
 
 use contracts::{
     Check,
-    article::{Article, CreateArticleRequest, ImportArticlesRequest, ImportError, ImportViolation},
+    article::{
+        AdjustStockRequest, Article, CreateArticleRequest, ImportArticlesRequest, ImportError,
+        ImportViolation, StockReason,
+    },
 };
-use kit::{Money, reason};
+use kit::{
+    Money,
+    id::{ArticleId, Id},
+    reason,
+};
 
-use crate::domain::import::Row;
+use super::read::unix_lines;
+use crate::domain::import::{Count, Row};
 
-/// The most units a row may receive: as many as stock can be adjusted by at once.
-const MOST_RECEIVED: i64 = 1_000_000_000;
+/// The most units a row may receive or count: as many as stock can be adjusted by at once.
+const MOST_UNITS: i64 = 1_000_000_000;
 /// Characters of a text from the row that an error repeats.
 const REPEATED: usize = 200;
 
@@ -24,10 +32,12 @@ pub fn read(sent: ImportArticlesRequest) -> Result<Row, ImportError> {
         violations.extend(fault.fields.iter().map(|(field, problem)| violation(field, problem)));
         None
     });
-    match sent.received {
-        ..0 => violations.push(violation("received", "must be at least 0")),
-        0..=MOST_RECEIVED => {}
-        _ => violations.push(violation("received", &format!("must be at most {MOST_RECEIVED}"))),
+    for (field, units) in [("received", sent.received), ("counted", sent.counted.unwrap_or_default())] {
+        match units {
+            ..0 => violations.push(violation(field, "must be at least 0")),
+            0..=MOST_UNITS => {}
+            _ => violations.push(violation(field, &format!("must be at most {MOST_UNITS}"))),
+        }
     }
     if !violations.is_empty() {
         return Err(error(&sent.code, violations));
@@ -35,7 +45,7 @@ pub fn read(sent: ImportArticlesRequest) -> Result<Row, ImportError> {
     Ok(Row {
         code: sent.code,
         name: sent.name,
-        description: sent.description,
+        description: sent.description.as_deref().map(unix_lines),
         category: sent.category,
         price,
         tax_rate_basis_points: sent.tax_rate_basis_points,
@@ -43,6 +53,7 @@ pub fn read(sent: ImportArticlesRequest) -> Result<Row, ImportError> {
         active: sent.active,
         low_stock_threshold: sent.low_stock_threshold,
         received: sent.received,
+        count: sent.counted.map(|units| Count { units, note: sent.note }),
     })
 }
 
@@ -64,9 +75,21 @@ fn rules(sent: &ImportArticlesRequest) -> Vec<ImportViolation> {
         low_stock_threshold: sent.low_stock_threshold.unwrap_or_default(),
         ..Default::default()
     };
-    let Err(found) = (CreateArticleRequest { article: Some(article) }).check() else { return Vec::new() };
+    // What adjusts stock has a note by the same rules.
+    let adjustment = AdjustStockRequest {
+        article_id: ArticleId::new().to_string(),
+        delta: 1,
+        reason: StockReason::Correction.into(),
+        note: sent.note.clone(),
+    };
     let field = |path: &str| path.strip_prefix("article.").unwrap_or(path).to_owned();
-    found.iter().map(|it| violation(&field(&it.path), &it.description)).collect()
+    [(CreateArticleRequest { article: Some(article) }).check(), adjustment.check()]
+        .into_iter()
+        .filter_map(Result::err)
+        .flat_map(|found| {
+            found.iter().map(|it| violation(&field(&it.path), &it.description)).collect::<Vec<_>>()
+        })
+        .collect()
 }
 
 fn violation(field: &str, description: &str) -> ImportViolation {

@@ -38,14 +38,27 @@ pub enum BadPrice {
     Missing,
     #[error("must not be negative")]
     Negative,
+    #[error("is in a currency that was withdrawn")]
+    Withdrawn,
+}
+
+impl BadPrice {
+    /// The field that it is about.
+    pub fn field(self) -> &'static str {
+        match self {
+            BadPrice::Missing | BadPrice::Negative => "price",
+            BadPrice::Withdrawn => "price.currency_code",
+        }
+    }
 }
 
 impl Content {
-    /// Whether the price is one that this article may have.
-    pub fn check(&self) -> Result<(), BadPrice> {
+    /// Whether the price is one that this article may have, which had another one before, or none.
+    pub fn check(&self, before: Option<Money>) -> Result<(), BadPrice> {
         match self.price {
             None if self.active => Err(BadPrice::Missing),
             Some(price) if price.minor < 0 => Err(BadPrice::Negative),
+            Some(price) if price.currency.is_withdrawn() && Some(price) != before => Err(BadPrice::Withdrawn),
             _ => Ok(()),
         }
     }
@@ -93,10 +106,19 @@ mod tests {
 
     #[test]
     fn an_active_article_has_a_price_and_no_price_is_negative() {
-        assert_eq!(content(None, true).check(), Err(BadPrice::Missing));
-        assert_eq!(content(None, false).check(), Ok(()));
-        assert_eq!(content(Some("0.00 EUR"), true).check(), Ok(()));
-        assert_eq!(content(Some("-0.01 EUR"), false).check(), Err(BadPrice::Negative));
+        assert_eq!(content(None, true).check(None), Err(BadPrice::Missing));
+        assert_eq!(content(None, false).check(None), Ok(()));
+        assert_eq!(content(Some("0.00 EUR"), true).check(None), Ok(()));
+        assert_eq!(content(Some("-0.01 EUR"), false).check(None), Err(BadPrice::Negative));
+    }
+
+    #[test]
+    fn nothing_is_priced_anew_in_a_withdrawn_currency() {
+        let old = Money::new(100, "BGN".parse().unwrap());
+        let priced = |minor| Content { price: Some(Money { minor, ..old }), ..content(None, false) };
+        assert_eq!(priced(100).check(None), Err(BadPrice::Withdrawn));
+        assert_eq!(priced(100).check(Some(old)), Ok(()), "what is so already stays");
+        assert_eq!(priced(99).check(Some(old)), Err(BadPrice::Withdrawn));
     }
 
     #[test]

@@ -18,6 +18,28 @@ pub struct Row {
     pub low_stock_threshold: Option<i64>,
     /// Units received where the row creates the article.
     pub received: i64,
+    /// What a stock take found of an article that is there.
+    pub count: Option<Count>,
+}
+
+/// What a stock take found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Count {
+    /// Units on the shelf, reserved ones among them.
+    pub units: i64,
+    /// Why the books are corrected.
+    pub note: String,
+}
+
+impl Count {
+    /// What is to be added to the free units of an article, of which so many are free and reserved.
+    pub fn correction(&self, free: i64, reserved: i64) -> Result<i64, Unfit> {
+        // Reserved ones are promised: they can be fewer only once their orders are cancelled.
+        if self.units < reserved {
+            return Err(Unfit::Reserved(reserved));
+        }
+        Ok(self.units - reserved - free)
+    }
 }
 
 /// Why a row cannot be what it wants to be, though each of its fields could.
@@ -27,6 +49,10 @@ pub enum Unfit {
     NoName,
     #[error(transparent)]
     Price(#[from] BadPrice),
+    #[error("is for articles that are there: `received` says what a new one has")]
+    NothingToCount,
+    #[error("must be at least {0}: as many are reserved for orders")]
+    Reserved(i64),
 }
 
 impl Unfit {
@@ -34,7 +60,8 @@ impl Unfit {
     pub fn field(self) -> &'static str {
         match self {
             Unfit::NoName => "name",
-            Unfit::Price(_) => "price",
+            Unfit::Price(problem) => problem.field(),
+            Unfit::NothingToCount | Unfit::Reserved(_) => "counted",
         }
     }
 }
@@ -53,10 +80,11 @@ impl Row {
     pub fn applied(&self, before: Option<&Content>) -> Result<Content, Unfit> {
         let mut content = match before {
             Some(before) => before.clone(),
+            None if self.count.is_some() => return Err(Unfit::NothingToCount),
             None if self.name.is_none() => return Err(Unfit::NoName),
-            None => Content::default(),
+            // A code found in other case names the article; it does not rename it.
+            None => Content { code: self.code.clone(), ..Content::default() },
         };
-        content.code.clone_from(&self.code);
         let texts = [
             (&mut content.name, &self.name),
             (&mut content.description, &self.description),
@@ -72,7 +100,7 @@ impl Row {
         content.tax_rate_basis_points = self.tax_rate_basis_points.unwrap_or(content.tax_rate_basis_points);
         content.active = self.active.unwrap_or(content.active);
         content.low_stock_threshold = self.low_stock_threshold.unwrap_or(content.low_stock_threshold);
-        content.check()?;
+        content.check(before.and_then(|before| before.price))?;
         Ok(content)
     }
 }
@@ -106,11 +134,23 @@ mod tests {
             ..Default::default()
         };
         let after = row().applied(Some(&before)).unwrap();
-        assert_eq!(after, Content { code: "A".into(), name: "Tea".into(), ..before.clone() });
+        assert_eq!(after, Content { name: "Tea".into(), ..before.clone() });
         let emptied = Row { description: Some(String::new()), active: Some(false), ..row() };
         let after = emptied.applied(Some(&before)).unwrap();
         assert_eq!((after.description.as_str(), after.active), ("", false));
         assert_eq!(row().applied(Some(&after)).unwrap(), after, "once more is nothing new");
+    }
+
+    #[test]
+    fn a_count_corrects_what_is_free() {
+        let count = |units| Count { units, note: String::new() };
+        assert_eq!(count(7).correction(5, 0), Ok(2));
+        assert_eq!(count(7).correction(5, 3), Ok(-1));
+        assert_eq!(count(8).correction(5, 3), Ok(0));
+        assert_eq!(count(3).correction(5, 3), Ok(-5));
+        assert_eq!(count(2).correction(5, 3), Err(Unfit::Reserved(3)));
+        let new = Row { count: Some(count(1)), ..row() };
+        assert_eq!(new.applied(None), Err(Unfit::NothingToCount));
     }
 
     #[test]

@@ -10,7 +10,8 @@ use sea_orm::{ActiveValue::Set, ColumnTrait, DbErr, EntityTrait, QueryFilter, Qu
 
 use super::{
     articles::{columns, fold_code, insert_words, read, rewrite, taken, words_of},
-    table::{article, movement, stock},
+    stock::{self, Stock},
+    table::{self, article, movement},
 };
 use crate::{
     domain::{
@@ -34,16 +35,34 @@ pub async fn apply(tx: &Tx, rows: &[Row]) -> Result<Vec<Result<Done, Unfit>>, Er
         .await?;
     let mut found: HashMap<String, article::Model> =
         found.into_iter().map(|model| (model.code_folded.clone(), model)).collect();
+    let counted = rows.iter().filter(|row| row.count.is_some());
+    let counted: Vec<_> =
+        counted.filter_map(|row| found.get(&fold_code(&row.code)).map(|model| model.id)).collect();
+    let stocks: HashMap<ArticleId, Stock> = match counted.is_empty() {
+        true => HashMap::new(),
+        false => {
+            stock::figures(tx, counted).await?.into_iter().map(|stock| (stock.article_id, stock)).collect()
+        }
+    };
     let (mut done, mut new) = (Vec::with_capacity(rows.len()), Vec::new());
     for row in rows {
         done.push(match found.remove(&fold_code(&row.code)) {
             Some(model) => {
-                // Stock plays no part in what a row says.
+                // Of stock a row says something only by counting.
                 let before = read(model, 0)?;
-                match row.applied(Some(&before.content)) {
-                    Ok(content) if content == before.content => Ok(Done::Unchanged),
-                    Ok(content) => {
-                        rewrite(tx, &before, &content).await?;
+                let correction = match (&row.count, stocks.get(&before.id)) {
+                    (Some(count), Some(stock)) => count.correction(stock.free, stock.reserved),
+                    _ => Ok(0),
+                };
+                match row.applied(Some(&before.content)).and_then(|content| Ok((content, correction?))) {
+                    Ok((content, 0)) if content == before.content => Ok(Done::Unchanged),
+                    Ok((content, correction)) => {
+                        if content != before.content {
+                            rewrite(tx, &before, &content).await?;
+                        }
+                        if let Some(count) = row.count.as_ref().filter(|_| correction != 0) {
+                            stock::adjust(tx, before.id, correction, Reason::Correction, &count.note).await?;
+                        }
                         Ok(Done::Updated)
                     }
                     Err(unfit) => Err(unfit),
@@ -83,10 +102,10 @@ async fn insert(tx: &Tx, mut new: Vec<(Content, i64)>) -> Result<(), Error> {
     article::Entity::insert_many(rows).exec_without_returning(&**tx).await.map_err(taken)?;
     let rows = new.iter().map(|(id, _, received)| {
         let movements = i64::from(*received > 0);
-        let row = stock::Model { article_id: *id, free: *received, reserved: 0, sold: 0, movements };
-        stock::ActiveModel::from(row)
+        let row = Stock { article_id: *id, free: *received, reserved: 0, sold: 0, movements };
+        table::stock::ActiveModel::from(row)
     });
-    stock::Entity::insert_many(rows).exec_without_returning(&**tx).await?;
+    table::stock::Entity::insert_many(rows).exec_without_returning(&**tx).await?;
     receive(tx, &new).await?;
     let words = new.iter().flat_map(|(id, content, _)| words_of(*id, content.words(), now));
     insert_words(tx, words.collect()).await?;

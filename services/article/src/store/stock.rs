@@ -73,6 +73,11 @@ pub async fn adjust(tx: &Tx, id: ArticleId, delta: i64, reason: Reason, note: &s
     Ok(stock)
 }
 
+/// What stock is of these articles, in the order of their ids. As long as their rows are held, it does not change.
+pub async fn figures(tx: &Tx, ids: Vec<ArticleId>) -> Result<Vec<Stock>, DbErr> {
+    stock::Entity::find().filter(stock::Column::ArticleId.is_in(ids)).all(&**tx).await
+}
+
 /// Movements of an article before a sequence, the newest first.
 pub async fn movements(
     db: &impl ConnectionTrait,

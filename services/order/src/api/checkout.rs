@@ -81,7 +81,7 @@ impl Api {
             let address = match &request.destination {
                 None if view.order.address.is_some() => None,
                 None => return Err(Fault::invalid("address_id", "is required, or an address").into()),
-                Some(checkout_request::Destination::Address(address)) => Some(copy_of(address)),
+                Some(checkout_request::Destination::Address(address)) => Some(given(address)?),
                 Some(checkout_request::Destination::AddressId(id)) => Some(copy_of(
                     &self
                         .saga
@@ -345,6 +345,13 @@ pub(super) fn offers(articles: &[Article]) -> Result<HashMap<ArticleId, Offer>, 
     let mut fault = Fault::precondition(reason::ARTICLE_INACTIVE, "an article is no longer for sale");
     fault.metadata = inactive;
     Err(fault)
+}
+
+/// The copy of an address that is in no address book, if somebody could deliver to it.
+pub(super) fn given(address: &Address) -> Result<Vec<u8>, Fault> {
+    kit::postal::check(address)
+        .map_err(|bad| Fault::invalid(format!("address.{}", bad.field), bad.problem))?;
+    Ok(copy_of(address))
 }
 
 /// An order keeps its own copy of an address, without what belongs to the address book.

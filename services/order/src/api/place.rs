@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::{
     Api,
     adjustments::up_to_date,
-    checkout::{Begun, copy_of, no_address, offers, price_changed, start},
+    checkout::{Begun, copy_of, given, no_address, offers, price_changed, start},
     parse,
 };
 use crate::{
@@ -101,7 +101,7 @@ impl Api {
                 if call.me()? != user {
                     self.saga.remote.user_exists(call, user).await?;
                 }
-                Ok(copy_of(address))
+                given(address)
             }
             None => Err(Fault::invalid("address_id", "is required, or an address")),
         }

@@ -2,7 +2,9 @@
 
 use contracts::{Mask, user::Address};
 
-use crate::domain::{Invalid, countries::is_country};
+use kit::postal;
+
+use crate::domain::Invalid;
 
 /// How many addresses an address book holds.
 pub const MOST: u64 = 50;
@@ -29,24 +31,18 @@ impl From<Address> for Fields {
 impl Fields {
     /// Refuses an address that nobody could deliver to. `field` is its proto path.
     pub fn check(&self, field: &str) -> Result<(), Invalid> {
-        let blank = |text: &str| text.trim().is_empty();
-        let empty = |name: &str| Err(Invalid::new(format!("{field}.{name}"), "must not be blank"));
-        if blank(&self.recipient) {
-            return empty("recipient");
-        }
-        if self.lines.is_empty() {
-            return empty("lines");
-        }
-        if let Some(place) = self.lines.iter().position(|line| blank(line)) {
-            return empty(&format!("lines[{place}]"));
-        }
-        if blank(&self.city) {
-            return empty("city");
-        }
-        if !is_country(&self.country_code) {
-            return Err(Invalid::new(format!("{field}.country_code"), "is not a country of ISO 3166-1"));
-        }
-        Ok(())
+        let Fields { recipient, lines, postal_code, city, region, country_code, phone } = self.clone();
+        let address = Address {
+            recipient,
+            lines,
+            postal_code,
+            city,
+            region,
+            country_code,
+            phone,
+            ..Address::default()
+        };
+        postal::check(&address).map_err(|bad| Invalid::new(format!("{field}.{}", bad.field), bad.problem))
     }
 
     /// These fields with those of `newer` that the mask has.

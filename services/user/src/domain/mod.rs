@@ -1,7 +1,6 @@
 //! The rules of users: names, roles, addresses, throttling, sessions. Pure: no database, time passed in.
 
 pub mod address;
-pub mod countries;
 pub mod names;
 pub mod roles;
 pub mod session;

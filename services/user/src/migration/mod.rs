@@ -2,6 +2,7 @@
 
 mod accounts;
 mod keys;
+mod phones;
 mod sessions;
 mod words;
 
@@ -21,6 +22,7 @@ impl MigratorTrait for Migrator {
             Box::new(sessions::Sessions),
             Box::new(keys::Keys),
             Box::new(words::Words),
+            Box::new(phones::Phones),
         ]
     }
 }
