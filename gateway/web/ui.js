@@ -39,6 +39,7 @@ export function field({ name, label, hint, type = 'text', id = `f-${name}`, valu
           inputmode=${maybe(attributes.inputmode)}
           pattern=${maybe(attributes.pattern)}
           title=${maybe(attributes.title)}
+          placeholder=${maybe(attributes.placeholder)}
           minlength=${maybe(attributes.minlength)}
           maxlength=${maybe(attributes.maxlength)}
           min=${maybe(attributes.min)}

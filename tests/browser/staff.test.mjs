@@ -355,3 +355,55 @@ test('staff pages are for staff', async (t) => {
   await click(staff.page, 'Show');
   await staff.page.waitForURL(/role=ROLE_STAFF/);
 });
+
+test('an order is found by its number, its customer, or its tracking code; what waits longest comes first', async (t) => {
+  const { page } = await open(t);
+  const { username } = await shopper({ address: ADDRESS, firstName: 'Zulmira', lastName: name('Käsebier') });
+  const tea = await article({ name: 'Tea to be found' }, 40);
+  const [first, second] = await orders(username, [line(tea)], [line(tea)]);
+  assert.equal(first.number, first.id.slice(-8).toUpperCase());
+  const tracking = name('RR-');
+  await asStaff('POST', `/v1/orders/${second.id}:ship`, { trackingCode: tracking });
+  await asAdmin(page);
+  await page.goto('/staff/payments');
+  await page.getByRole('searchbox', { name: 'Find an order' }).fill(first.number.toLowerCase());
+  await page.keyboard.press('Enter');
+  const rows = page.getByRole('rowheader');
+  const found = async (expected) => {
+    await page.waitForFunction((count) => document.querySelectorAll('tbody tr').length === count, expected.length);
+    for (const { number } of expected) await page.getByRole('link', { name: number, exact: true }).waitFor();
+  };
+  await found([first]);
+  const search = async (text) => {
+    await page.locator('#f-q').fill(text);
+    await click(page, 'Show');
+    await page.waitForURL((url) => url.searchParams.get('q') === text);
+  };
+  await search(username.toUpperCase());
+  await found([first, second]);
+  await search(tracking.replace('-', '').toLowerCase());
+  await found([second]);
+  await search('nobody-is-called-so');
+  await page.getByRole('heading', { name: 'No such orders' }).waitFor();
+
+  // What is to be shipped: all are counted, the oldest is the first.
+  const { count } = await asStaff('GET', '/v1/orders:count?state=ORDER_STATE_PAID');
+  const { orders: due } = await asStaff('GET', '/v1/orders?state=ORDER_STATE_PAID&orderBy=place_time&pageSize=5');
+  await page.goto('/staff');
+  const card = page.locator('.today-card', { hasText: 'To ship' });
+  await card.getByRole('link', { name: due[0].number }).waitFor();
+  assert.match(await card.locator('li').first().innerText(), new RegExp(due[0].number));
+  assert.ok(Number(await card.locator('.tally').innerText()) >= Number(count) - 3, 'how many there are');
+  await card.getByRole('link', { name: 'To ship' }).click();
+  await page.getByText(/^\d+ in all$/).waitFor();
+  assert.match(await rows.first().innerText(), new RegExp(due[0].number));
+
+  // Ten others begin so: who is called exactly so is meant.
+  for (let number = 0; number < 10; number += 1) {
+    await api('POST', '/v1/users', { username: `${username}-${number}`, email: `${username}-${number}@shop.example`, password: PASSWORD });
+  }
+  await page.goto(`/staff/orders?customer=${username}`);
+  await found([first, second]);
+  await page.goto(`/staff/orders?q=${username}`);
+  await found([first, second]);
+});

@@ -5,7 +5,7 @@ import { basketIs } from '../basket.js';
 import { formatMoney } from '../money.js';
 import { go } from '../router.js';
 import { skeleton } from '../states.js';
-import { confirm, field, moment, press, shortId, toast } from '../ui.js';
+import { confirm, field, moment, press, toast } from '../ui.js';
 import { html, nothing } from '../vendor/lit-html.js';
 import { failureText, isFinal, postal, stateBadge, stateName, sums } from './parts.js';
 
@@ -47,7 +47,7 @@ export default async function page(view) {
   const draw = () => view.show(template(order, events, live, cancel, reopen));
 
   await read();
-  view.title(`Order ${shortId(order.id)}`);
+  view.title(`Order ${order.number}`);
   for await (const some of pages(`${path}/events`, { pageSize: 200 }, 'events', view.signal)) events = [...events, ...some];
   draw();
   // Back from the payment's own page, where nothing of it was seen here.
@@ -74,7 +74,7 @@ export default async function page(view) {
 
 const template = (order, events, live, cancel, reopen) => html`
   <nav aria-label="Where you are" class="crumbs"><a href="/orders">Your orders</a></nav>
-  <h1 tabindex="-1">Order ${shortId(order.id)} ${stateBadge(order.state)}</h1>
+  <h1 tabindex="-1">Order ${order.number} ${stateBadge(order.state)}</h1>
   <div role="status">${news(order)}</div>
   <div class="halves">
     <div>

@@ -3,7 +3,7 @@
 import { call } from '../api.js';
 import { formatMoney } from '../money.js';
 import { empty, skeleton } from '../states.js';
-import { day, press, shortId } from '../ui.js';
+import { day, press } from '../ui.js';
 import { html, nothing } from '../vendor/lit-html.js';
 import { stateBadge } from './parts.js';
 
@@ -45,7 +45,7 @@ const row = (order) => {
       <a href="/orders/${order.id}">
         <span class="what">
           <strong>${first?.name ?? 'Order'}</strong>${others.length ? ` and ${others.length} more` : ''}
-          <span class="quiet">${shortId(order.id)}, ${day(order.placeTime ?? order.createTime)}</span>
+          <span class="quiet">${order.number}, ${day(order.placeTime ?? order.createTime)}</span>
         </span>
         ${stateBadge(order.state)}
         <span class="total">${formatMoney(order.total)}</span>

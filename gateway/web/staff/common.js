@@ -2,6 +2,7 @@
 
 import { ApiError, advice, call, callRaw } from '../api.js';
 import { parseMoney } from '../money.js';
+import { go } from '../router.js';
 import { submit, toast } from '../ui.js';
 import { html, nothing, render } from '../vendor/lit-html.js';
 
@@ -22,6 +23,23 @@ const currentOf = (path, href) => {
   return href !== '/staff' && path.startsWith(`${href}/`) ? 'true' : nothing;
 };
 
+function find(event) {
+  event.preventDefault();
+  const text = new FormData(event.currentTarget).get('q').trim();
+  go(text ? `/staff/orders?${new URLSearchParams({ q: text })}` : '/staff/orders');
+}
+
+/** What finds orders, but on their own page, whose filters have it. */
+const finder = (path) =>
+  path === '/staff/orders'
+    ? nothing
+    : html`
+        <form class="finder" role="search" aria-label="Orders" action="/staff/orders" @submit=${find}>
+          <input name="q" type="search" aria-label="Find an order" placeholder="Order, customer, tracking" maxlength="200" enterkeyhint="search" autocapitalize="none" spellcheck="false" />
+          <button class="plain">Find</button>
+        </form>
+      `;
+
 /** Draws a staff page: where staff can go, then what it is about. */
 export function frame(view, content) {
   const { pathname } = view.url;
@@ -31,7 +49,7 @@ export function frame(view, content) {
         ${PLACES.map(([href, name]) => html`<li><a href=${href} aria-current=${currentOf(pathname, href)}>${name}</a></li>`)}
       </ul>
     </nav>
-    <div class="staff">${content}</div>
+    <div class="staff">${finder(pathname)} ${content}</div>
   `);
   const nav = document.querySelector('.staff-nav ul');
   const here = nav?.querySelector('[aria-current]');
@@ -215,8 +233,9 @@ export const today = () => new Date().toISOString().slice(0, 10);
 /** The id of the user whom a person named by id, username, e-mail or name. */
 export async function userIdOf(text, field, signal) {
   if (!text || text.startsWith('usr_')) return text || undefined;
-  const { users } = await call('GET', '/v1/users', { query: { query: text, pageSize: 10 }, signal });
-  const folded = text.toLowerCase();
+  // Who is called exactly so comes first, however many others begin so.
+  const { users } = await call('GET', '/v1/users', { query: { query: text, pageSize: 2 }, signal });
+  const folded = text.trim().toLowerCase();
   const exact = users.filter(({ username, email }) => [username, email].some((name) => name.toLowerCase() === folded));
   const [user, other] = exact.length ? exact : users;
   if (!user) throw invalid(field, 'nobody is called so; try the beginning of a username, an e-mail or a name');

@@ -12,8 +12,6 @@ import { leftOf } from './refund.js';
 import { isRefundable } from './words.js';
 
 const SHOWN = 5;
-/** So many of the newest cancelled orders are looked at for money that did not go back. */
-const CANCELLED = 15;
 const REFRESH_MS = 30_000;
 
 export default async function page(view) {
@@ -22,7 +20,12 @@ export default async function page(view) {
   let lists;
   let owed;
   const get = (path, query) => call('GET', path, { query, signal: view.signal });
-  const orders = (state) => get('/v1/orders', { state, pageSize: SHOWN });
+  // Who has waited longest comes first, and how many there are.
+  const orders = async (state) => {
+    const asked = [get('/v1/orders', { state, orderBy: 'place_time', pageSize: SHOWN }), get('/v1/orders:count', { state })];
+    const [list, { count }] = await Promise.all(asked);
+    return { ...list, count };
+  };
 
   const read = async () => {
     const [ship, wait, unknown, low] = await Promise.all([
@@ -46,7 +49,7 @@ export default async function page(view) {
               ${card('Waiting for payment', '/staff/orders?state=AWAITING_PAYMENT', lists.wait, 'orders', order, 'Nobody is about to pay.')}
               ${card('Running low', '/staff/stock', lists.low, 'articles', article, 'There is enough of everything.')}
               ${card('Payments to settle', '/staff/payments?state=PAYMENT_STATE_UNKNOWN', lists.unknown, 'payments', payment, 'Every outcome is known.')}
-              ${owed ? card('Money to give back', '/staff/orders?state=CANCELLED', { owed }, 'owed', debt, 'Cancelled orders have their money back.') : nothing}
+              ${owed ? card('Money to give back', '/staff/orders?owing=yes', owed, 'owed', debt, 'Cancelled orders have their money back.') : nothing}
             </div>
           `
         : skeleton(5, 'card')}
@@ -56,26 +59,26 @@ export default async function page(view) {
   every(view, REFRESH_MS, read);
 }
 
-/** Payments of cancelled orders whose money is still the shop's. The API lists no refunds that failed. */
+/** Payments whose money is to go back to customers and is still the shop's. */
 async function owedOf(get) {
-  const { orders } = await get('/v1/orders', { state: ['ORDER_STATE_CANCELLED', 'ORDER_STATE_EXPIRED'], pageSize: CANCELLED });
-  const paid = orders.filter(({ paymentId }) => paymentId);
-  const payments = await Promise.all(paid.map(({ paymentId }) => get(`/v1/payments/${paymentId}`)));
-  return payments.filter(({ state }) => isRefundable(state));
+  const { orders, nextPageToken } = await get('/v1/orders', { owing: true, pageSize: SHOWN });
+  const lists = await Promise.all(orders.map(({ id }) => get('/v1/payments', { orderId: id, pageSize: 50 })));
+  const owed = lists.flatMap(({ payments }) => payments).filter(({ state }) => isRefundable(state));
+  return { owed, nextPageToken };
 }
 
 const card = (title, href, list, plural, row, otherwise) => {
   const rows = list[plural];
   return html`
     <section class="panel today-card ${rows.length ? 'due' : ''}">
-      <h2><a href=${href}>${title}</a> <span class="tally">${rows.length}${list.nextPageToken ? '+' : ''}</span></h2>
+      <h2><a href=${href}>${title}</a> <span class="tally">${list.count ?? `${rows.length}${list.nextPageToken ? '+' : ''}`}</span></h2>
       ${rows.length ? html`<ul>${rows.map((one) => html`<li>${row(one)}</li>`)}</ul>` : html`<p class="quiet">${otherwise}</p>`}
     </section>
   `;
 };
 
-const order = ({ id, lines, total, placeTime, createTime }) => html`
-  <a href="/staff/orders/${id}"><span><span class="clip">${contents({ lines })}</span><span class="quiet">${shortId(id)}, ${day(placeTime ?? createTime)}</span></span><span class="number">${formatMoney(total)}</span></a>
+const order = ({ id, number, lines, total, placeTime, createTime }) => html`
+  <a href="/staff/orders/${id}"><span><span class="clip">${contents({ lines })}</span><span class="quiet">${number}, ${day(placeTime ?? createTime)}</span></span><span class="number">${formatMoney(total)}</span></a>
 `;
 
 const payment = ({ id, provider, amount, createTime }) => html`

@@ -22,6 +22,7 @@ const beginnings = new Map();
  * - `columns`: as in `table`;
  * - `none(values)`: what an empty list says, `{title, text, action}`;
  * - `tools(values)`, `below(rows)`: what stands beside the title and under the rows;
+ * - `total(values, signal)`: how many there are in all, where that is known;
  * - `shown(rows)`: what is to be read yet once they are shown; gives whether to draw them again.
  *
  * Gives `{read}` to list anew.
@@ -30,6 +31,7 @@ export async function listPage(view, spec) {
   let values = Object.fromEntries(spec.filters.map((name) => [name, view.query.get(name) ?? '']));
   let page = Math.min(Math.max(Number.parseInt(view.query.get('page'), 10) || 1, 1), WALK);
   let list;
+  let total;
   view.title(`${spec.title} · Staff`);
 
   const address = (number) => {
@@ -50,7 +52,7 @@ export async function listPage(view, spec) {
       if (!nextPageToken) page = tokens.length;
       else tokens.push(nextPageToken);
     }
-    list = await at(tokens[page - 1]);
+    [list, total] = await Promise.all([at(tokens[page - 1]), spec.total?.(values, view.signal)]);
     tokens.length = page;
     if (list.nextPageToken) tokens.push(list.nextPageToken);
     beginnings.set(key, tokens);
@@ -83,6 +85,7 @@ export async function listPage(view, spec) {
             </form>
           `
         : nothing}
+      ${total === undefined ? nothing : html`<p class="quiet total">${total} in all</p>`}
       <p class="hidden" role="status">${rows ? `${rows.length} on page ${page}${list.nextPageToken ? ', and more' : ''}` : ''}</p>
       ${!rows
         ? skeleton(6)

@@ -4,7 +4,7 @@ import { call, follow, pages } from '../api.js';
 import { formatMoney } from '../money.js';
 import { skeleton } from '../states.js';
 import { failureText, isFinal, postal, stateBadge, stateName, sums } from '../shop/parts.js';
-import { moment, press, shortId, toast } from '../ui.js';
+import { moment, press, toast } from '../ui.js';
 import { html, nothing } from '../vendor/lit-html.js';
 import { anew, every, facts, frame, heading } from './common.js';
 import { adjustTotal, cancel, deliver, removeAdjustment, ship } from './order-actions.js';
@@ -57,7 +57,7 @@ export default async function page(view) {
     );
 
   await read();
-  view.title(`Order ${shortId(order.id)} · Staff`);
+  view.title(`Order ${order.number} · Staff`);
   // An erased customer's orders stay.
   customer = await call('GET', `/v1/users/${order.userId}`, { signal }).catch((error) => {
     if (error.status !== 404) throw error;
@@ -92,7 +92,7 @@ export default async function page(view) {
 const template = (it) => {
   const { order, customer, events, live } = it;
   return html`
-    ${heading(html`Order ${shortId(order.id)} ${stateBadge(order.state)}`, actions(it), above)}
+    ${heading(html`Order ${order.number} ${stateBadge(order.state)}`, actions(it), above)}
     <div class="halves">
       <div>
         ${articles(it)} ${it.payments.length ? money(it) : nothing}

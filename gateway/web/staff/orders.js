@@ -1,9 +1,10 @@
 // Everybody's orders.
 
+import { call } from '../api.js';
 import { formatMoney } from '../money.js';
 import { stateBadge, stateName } from '../shop/parts.js';
 import { day, field, press, shortId, toast } from '../ui.js';
-import { html } from '../vendor/lit-html.js';
+import { html, nothing } from '../vendor/lit-html.js';
 import { download, today, userIdOf } from './common.js';
 import { FURTHER, amountsOf, further, listPage } from './list.js';
 
@@ -20,18 +21,27 @@ function dayOf(text, later = 0) {
   return new Date(year, month - 1, date + later).toISOString();
 }
 
-/** What a list and an export both know. */
-const filterOf = async ({ state, from, to, customer }, signal) => ({
-  state: (state ? [state] : STATES.slice(1)).map((name) => `ORDER_STATE_${name}`),
+/** What a list and an export both know. Who searches may mean a basket, too. */
+const filterOf = async ({ q, state, from, to, customer }, signal) => ({
+  state: (state ? [state] : q ? [] : STATES.slice(1)).map((name) => `ORDER_STATE_${name}`),
   placedAfter: dayOf(from),
   placedBefore: dayOf(to, 1),
   userId: await userIdOf(customer, 'customer', signal),
 });
 
+const OWING = [['', 'Any'], ['yes', 'To be given back']];
+const SORTS = [['', 'As usual'], ['newest', 'Newest first'], ['oldest', 'Oldest first']];
+
+/** What is to be shipped waits in a queue; all else is looked up. */
+const orderOf = ({ sort, state }) => (sort === 'oldest' || (!sort && state === 'PAID') ? 'place_time' : undefined);
+
 const form = (values) => html`
+  ${field({ name: 'q', label: 'Search', type: 'search', value: values.q, placeholder: 'number, name, tracking', maxlength: 200, autocapitalize: 'none', spellcheck: 'false' })}
   ${field({ name: 'state', label: 'State', value: values.state, options: STATE_OPTIONS })}
   ${field({ name: 'from', label: 'Placed from', type: 'date', value: values.from })}
   ${field({ name: 'to', label: 'to', type: 'date', value: values.to })}
+  ${field({ name: 'sort', label: 'Order', value: values.sort, options: SORTS })}
+  ${field({ name: 'owing', label: 'Money', value: values.owing, options: OWING })}
   ${further(values, 'Total')}
 `;
 
@@ -39,9 +49,9 @@ const form = (values) => html`
 export const contents = ({ lines: [first, ...others] }) =>
   first ? `${first.quantity} × ${first.name}${others.length ? ` and ${others.length} more` : ''}` : 'nothing yet';
 
-/** An order by the end of its id and what is in it. */
+/** An order by its number and what is in it. */
 export const orderCell = (order) => html`
-  <a class="whole" href="/staff/orders/${order.id}">${shortId(order.id)}</a><span class="quiet note">${contents(order)}</span>
+  <a class="whole" href="/staff/orders/${order.id}">${order.number}</a><span class="quiet note">${contents(order)}</span>
 `;
 
 const columns = [
@@ -64,11 +74,27 @@ export default function page(view) {
     title: 'Orders',
     path: '/v1/orders',
     plural: 'orders',
-    filters: ['state', 'from', 'to', ...FURTHER],
+    filters: ['q', 'state', 'from', 'to', 'sort', 'owing', ...FURTHER],
     form,
     columns,
-    query: async (values, signal) => ({ ...amountsOf(values, 'Total'), ...(await filterOf(values, signal)) }),
-    none: () => ({ title: 'No such orders', text: 'Take a filter away to see more.' }),
-    tools: (values) => html`<button class="plain" @click=${save(values)}>Export</button>`,
+    query: async (values, signal) => ({
+      ...amountsOf(values, 'Total'),
+      ...(await filterOf(values, signal)),
+      query: values.q,
+      orderBy: orderOf(values),
+      owing: values.owing ? true : undefined,
+    }),
+    // How many there are, where the state is all that is asked for.
+    total: async ({ sort, state, currency, ...others }, signal) => {
+      if (!state || Object.values(others).some(Boolean)) return undefined;
+      const { count } = await call('GET', '/v1/orders:count', { query: { state: `ORDER_STATE_${state}` }, signal });
+      return count;
+    },
+    none: ({ q }) =>
+      q
+        ? { title: 'No such orders', text: 'Orders are found by their number, a tracking code, or words of a customer’s name, username or e-mail.' }
+        : { title: 'No such orders', text: 'Take a filter away to see more.' },
+    // An export knows no search.
+    tools: (values) => (values.q ? nothing : html`<button class="plain" @click=${save(values)}>Export</button>`),
   });
 }

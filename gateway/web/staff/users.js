@@ -36,5 +36,5 @@ export default (view) =>
     `,
     columns,
     query: ({ q, role, locked }) => ({ query: q, role, disabled: { yes: true, no: false }[locked] }),
-    none: () => ({ title: 'Nobody fits', text: 'Search by the beginning of a username, an e-mail or a name, or take a filter away.' }),
+    none: () => ({ title: 'Nobody fits', text: 'Search by words of a name, a username or an e-mail, or take a filter away.' }),
   });

@@ -19,6 +19,8 @@ pub enum Error {
     Empty,
     #[error("there is another basket")]
     BasketExists,
+    #[error("another order got this number")]
+    NumberTaken,
     #[error("changed meanwhile")]
     Stale,
     /// Somebody else has taken the order's checkout over: whatever this one was doing counts no more.
@@ -50,8 +52,8 @@ impl From<Error> for Fault {
                 Fault::precondition(reason::BASKET_EXISTS, message)
             }
             Error::Stale => Fault::etag_mismatch(),
-            Error::LeaseLost | Error::OldNews => {
-                Fault::new(tonic::Code::Aborted, "ABORTED", "another process took over: try again")
+            Error::LeaseLost | Error::OldNews | Error::NumberTaken => {
+                Fault::new(tonic::Code::Aborted, "ABORTED", "another process was quicker: try again")
             }
             Error::Money(error) => error.into(),
             Error::Database(error) => error.into(),

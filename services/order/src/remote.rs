@@ -14,7 +14,10 @@ use contracts::{
         ListRefundsRequest, Payment, Refund, RefundPaymentRequest, VoidPaymentRequest,
         payment_service_client::PaymentServiceClient,
     },
-    user::{Address, GetAddressRequest, GetUserRequest, User, user_service_client::UserServiceClient},
+    user::{
+        Address, FindUsersRequest, FindUsersResponse, GetAddressRequest, GetUserRequest, User,
+        user_service_client::UserServiceClient,
+    },
 };
 use kit::{
     Call, Conn, Context, Fault, Role, Time,
@@ -58,6 +61,16 @@ impl Remote {
         let request = call.request(GetUserRequest { id: user.to_string() });
         UserServiceClient::new(self.user.clone())
             .get_user(request)
+            .await
+            .map(tonic::Response::into_inner)
+            .map_err(fault(Role::User))
+    }
+
+    /// The users whom a search means.
+    pub async fn customers(&self, call: &Call, query: &str) -> Answer<FindUsersResponse> {
+        let request = call.request(FindUsersRequest { query: query.to_owned() });
+        UserServiceClient::new(self.user.clone())
+            .find_users(request)
             .await
             .map(tonic::Response::into_inner)
             .map_err(fault(Role::User))

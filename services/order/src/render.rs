@@ -5,7 +5,7 @@ use kit::Money;
 use prost::Message;
 
 use crate::{
-    domain::{Adjustment, Line, tax::taxes, totals, totals::shares},
+    domain::{Adjustment, Line, number::number_of, tax::taxes, totals, totals::shares},
     error::Error,
     store::{View, event, purchase},
 };
@@ -19,6 +19,7 @@ pub fn order(view: &View) -> Result<order::Order, Error> {
     let address = row.address.as_deref().map(Address::decode).transpose().map_err(kit::Fault::internal)?;
     Ok(order::Order {
         id: row.id.to_string(),
+        number: row.number.clone().unwrap_or_else(|| number_of(row.id)),
         user_id: row.user_id.to_string(),
         state: order::OrderState::from(row.state).into(),
         lines: view.lines.iter().zip(shares).map(line).collect::<Result<_, _>>()?,

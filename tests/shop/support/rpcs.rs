@@ -124,6 +124,7 @@ rpcs! {
         create_order(order::CreateOrderRequest) -> order::Order: CreateOrder POST "*" ["/v1/orders"];
         reopen_order(order::ReopenOrderRequest) -> order::Order: ReopenOrder POST "*" ["/v1/orders/{id}:reopen"];
         get_order(order::GetOrderRequest) -> order::Order: GetOrder GET "" ["/v1/orders/{id}"];
+        count_orders(order::CountOrdersRequest) -> order::CountOrdersResponse: CountOrders GET "" ["/v1/orders:count"];
         list_orders(order::ListOrdersRequest) -> order::ListOrdersResponse: ListOrders GET "" ["/v1/orders"];
         cancel_order(order::CancelOrderRequest) -> order::Order: CancelOrder POST "*" ["/v1/orders/{id}:cancel"];
         ship_order(order::ShipOrderRequest) -> order::Order: ShipOrder POST "*" ["/v1/orders/{id}:ship"];

@@ -12,11 +12,12 @@ mod staff;
 use std::{pin::Pin, sync::Arc};
 
 use contracts::order::{
-    AddAdjustmentRequest, AddLineRequest, CancelOrderRequest, CheckoutRequest, CreateOrderRequest,
-    DeliverOrderRequest, ExportOrdersRequest, GetOpenOrderRequest, GetOrderRequest, ListOrderEventsRequest,
-    ListOrderEventsResponse, ListOrdersRequest, ListOrdersResponse, ListPurchasesRequest,
-    ListPurchasesResponse, Order, OrderEvent, RemoveAdjustmentRequest, RemoveLineRequest, ReopenOrderRequest,
-    ShipOrderRequest, UpdateLineRequest, WatchOrderRequest, order_service_server::OrderService,
+    AddAdjustmentRequest, AddLineRequest, CancelOrderRequest, CheckoutRequest, CountOrdersRequest,
+    CountOrdersResponse, CreateOrderRequest, DeliverOrderRequest, ExportOrdersRequest, GetOpenOrderRequest,
+    GetOrderRequest, ListOrderEventsRequest, ListOrderEventsResponse, ListOrdersRequest, ListOrdersResponse,
+    ListPurchasesRequest, ListPurchasesResponse, Order, OrderEvent, RemoveAdjustmentRequest,
+    RemoveLineRequest, ReopenOrderRequest, ShipOrderRequest, UpdateLineRequest, WatchOrderRequest,
+    order_service_server::OrderService,
 };
 use futures::Stream;
 use kit::{
@@ -113,6 +114,13 @@ impl OrderService for Api {
     ) -> Result<Response<ListOrdersResponse>, Status> {
         let call = Call::of(&request)?;
         Ok(Response::new(self.list(&call, request.into_inner()).await?))
+    }
+
+    async fn count_orders(
+        &self,
+        request: Request<CountOrdersRequest>,
+    ) -> Result<Response<CountOrdersResponse>, Status> {
+        Ok(Response::new(self.count(request.into_inner()).await?))
     }
 
     async fn cancel_order(&self, request: Request<CancelOrderRequest>) -> Result<Response<Order>, Status> {

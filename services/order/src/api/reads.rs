@@ -1,8 +1,9 @@
 //! Reading, listing and watching orders.
 
 use contracts::order::{
-    ListOrderEventsRequest, ListOrderEventsResponse, ListOrdersRequest, ListOrdersResponse,
-    ListPurchasesRequest, ListPurchasesResponse, Order, OrderEvent, WatchOrderRequest,
+    CountOrdersRequest, CountOrdersResponse, ListOrderEventsRequest, ListOrderEventsResponse,
+    ListOrdersRequest, ListOrdersResponse, ListPurchasesRequest, ListPurchasesResponse, Order, OrderEvent,
+    WatchOrderRequest,
 };
 use futures::{Stream, StreamExt, stream};
 use kit::{
@@ -17,7 +18,8 @@ use crate::{
     domain::State,
     error::Error,
     render,
-    store::{self, Filter, order},
+    saga::CALL,
+    store::{self, Filter, Search, order},
 };
 
 impl Api {
@@ -41,13 +43,50 @@ impl Api {
         call: &Call,
         request: ListOrdersRequest,
     ) -> Result<ListOrdersResponse, Error> {
-        let page = Page::<OrderId>::of(&request)?;
         let scope = call.scope()?;
-        let filter = filter(call, &request)?;
-        let rows = store::list(self.db().read(), scope, &filter, &page).await?;
-        let views = store::views(self.db().read(), rows).await?;
-        let (orders, next_page_token) = page.make(&views, |view| view.order.id, render::order)?;
+        let mut filter = filter(call, &request)?;
+        if scope != Scope::All && (filter.owing || !request.query.trim().is_empty()) {
+            return Err(Fault::denied("query and owing are for staff").into());
+        }
+        if !request.query.trim().is_empty() {
+            filter.search = Some(self.search(call, &request.query).await?);
+        }
+        let db = self.db().read();
+        let (orders, next_page_token) = match request.order_by.as_str() {
+            order @ ("place_time" | "place_time desc") => {
+                let page = Page::<(Time, OrderId)>::of(&request)?;
+                let descending = order != "place_time";
+                let rows = store::placed(db, scope, &filter, descending, page.after, page.limit()).await?;
+                let views = store::views(db, rows).await?;
+                let key = |view: &&store::View| (view.order.place_time.unwrap_or(Time(0)), view.order.id);
+                page.make(&views, key, render::order)?
+            }
+            _ => {
+                let page = Page::<OrderId>::of(&request)?;
+                let rows = store::list(db, scope, &filter, &page).await?;
+                let views = store::views(db, rows).await?;
+                page.make(&views, |view| view.order.id, render::order)?
+            }
+        };
         Ok(ListOrdersResponse { orders, next_page_token })
+    }
+
+    /// What a query means: orders by what they have themselves, and their customers, whom the user service knows.
+    async fn search(&self, call: &Call, query: &str) -> Result<Search, Error> {
+        let mut search = Search::read(query);
+        let found = self.saga.remote.customers(&call.within(CALL), query).await?;
+        if found.more {
+            let many = "fits too many customers: more of a name, an e-mail or a number is needed";
+            return Err(Fault::invalid("query", many).into());
+        }
+        search.customers = found.user_ids.iter().filter_map(|id| id.parse().ok()).collect();
+        Ok(search)
+    }
+
+    /// How many orders are in some states, or in any.
+    pub(crate) async fn count(&self, request: CountOrdersRequest) -> Result<CountOrdersResponse, Error> {
+        let states: Vec<_> = request.state().filter_map(|state| State::try_from(state).ok()).collect();
+        Ok(CountOrdersResponse { count: store::count(self.db().read(), &states).await? })
     }
 
     /// A page of an order's history.
@@ -151,7 +190,8 @@ fn filter(call: &Call, request: &ListOrdersRequest) -> Result<Filter, Fault> {
         text => Some(call.user_id(text, "user_id")?),
     };
     let (placed_after, placed_before) = placed(request.placed_after, request.placed_before)?;
-    Ok(Filter { states, user, min_total, max_total, placed_after, placed_before, ..Filter::default() })
+    let owing = request.owing;
+    Ok(Filter { states, user, min_total, max_total, placed_after, placed_before, owing, ..Filter::default() })
 }
 
 /// Reads when orders were placed; the bounds must be the right way round.

@@ -2,6 +2,7 @@
 
 pub mod adjustment;
 pub mod basket;
+pub mod number;
 pub mod saga;
 pub mod state;
 pub mod tax;

@@ -8,6 +8,7 @@ mod m000004_purchases;
 mod m000010_mails;
 mod m000011_filters;
 mod m000012_refunds;
+mod m000013_search;
 
 /// All migrations, in order.
 pub struct Migrator;
@@ -23,6 +24,7 @@ impl MigratorTrait for Migrator {
             Box::new(m000010_mails::Migration),
             Box::new(m000011_filters::Migration),
             Box::new(m000012_refunds::Migration),
+            Box::new(m000013_search::Migration),
         ]
     }
 }

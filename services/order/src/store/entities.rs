@@ -15,6 +15,8 @@ pub mod order {
     pub struct Model {
         #[sea_orm(primary_key, auto_increment = false)]
         pub id: OrderId,
+        /// By which people know it; those that a process of an older version made have none.
+        pub number: Option<String>,
         pub user_id: UserId,
         pub state: State,
         /// The user's id while this is that user's basket (OPEN or CHECKING_OUT, not placed in one call).
@@ -35,6 +37,8 @@ pub mod order {
         pub payment_action_url: String,
         pub carrier: String,
         pub tracking_code: String,
+        /// Without its signs, as it is searched for.
+        pub tracking_folded: String,
         /// Counts the tries to reserve its stock; a reservation belongs to one.
         pub attempt: i32,
         /// What its checkout does next.

@@ -14,9 +14,12 @@ use sea_orm::{
     sea_query::{Expr, ExprTrait},
 };
 
-use super::entities::{
-    adjustment, event, line,
-    order::{self, Column},
+use super::{
+    entities::{
+        adjustment, event, line,
+        order::{self, Column},
+    },
+    search::{Search, is_owing, owing, plain},
 };
 use crate::{
     domain::{Adjustment, Line, State},
@@ -132,6 +135,10 @@ pub struct Filter {
     pub placed_after: Option<Time>,
     pub placed_before: Option<Time>,
     pub made_until: Option<Time>,
+    /// Only orders that this finds.
+    pub search: Option<Search>,
+    /// Only orders whose customers wait for their money.
+    pub owing: bool,
 }
 
 impl Filter {
@@ -160,9 +167,9 @@ impl Filter {
             .add_option(self.placed_before.map(|time| placed().lt(time)))
     }
 
-    /// All of it, so that only the order's index is left to planners.
-    fn hidden(&self) -> Condition {
-        self.rest().add(self.ranges(hidden))
+    /// All but the search, so that only the order's index is left to planners.
+    pub(super) fn hidden(&self) -> Condition {
+        self.rest().add(self.ranges(hidden)).add_option(self.owing.then(is_owing))
     }
 }
 
@@ -178,12 +185,16 @@ pub async fn list(
         Scope::All => filter.user,
     };
     let ranges = filter.ranges(|column| column.into_simple_expr());
-    let mut found = Newest::<order::Entity> {
-        id: Column::Id,
-        along: vec![Condition::all()],
-        fit: filter.hidden(),
-        rare: (whose.is_none() && !ranges.is_empty()).then_some(ranges),
-    };
+    let mut rare = (whose.is_none() && !ranges.is_empty()).then_some(ranges);
+    let mut fit = filter.hidden();
+    if filter.owing {
+        rare = Some(owing());
+    }
+    if let Some(search) = &filter.search {
+        fit = fit.add(search.condition(hidden));
+        rare = Some(search.condition(plain));
+    }
+    let mut found = Newest::<order::Entity> { id: Column::Id, along: vec![Condition::all()], fit, rare };
     if let Some(user) = whose {
         found.along = vec![Condition::all().add(Column::UserId.eq(user))];
     } else if !filter.states.is_empty() {

@@ -2,16 +2,20 @@
 
 mod entities;
 mod find;
+mod placed;
 mod purchases;
 mod record;
+pub(crate) mod search;
 mod work;
 
 pub use entities::{event, line, order, payment, purchase, reservation};
 pub use find::{
     Filter, View, between, by_id, events_after, id_after, list, list_events, open_order, view, views,
 };
+pub use placed::{count, placed};
 pub use purchases::purchases;
 pub use record::{Record, create_basket, create_direct};
+pub use search::Search;
 pub use work::{
     due_checkouts, due_expiries, due_undos, end_leases, finish_payment, finish_reservation, note_payment,
     of_user, payments_to_undo, plan_payment, plan_reservation, postpone_payment, postpone_reservation,

@@ -6,6 +6,7 @@ use kit::{
     fault::unique_violation,
     id::{Id, OrderId, PaymentId, UserId},
     insert_new,
+    words::fold_code,
 };
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter,
@@ -18,7 +19,8 @@ use super::{
 };
 use crate::{
     domain::{
-        Adjustment, Event, Line, State, Step, Totals, next, saga::has_basket_place, totals, totals::settle,
+        Adjustment, Event, Line, State, Step, Totals, next, number::number_of, saga::has_basket_place,
+        totals, totals::settle,
     },
     error::Error,
 };
@@ -128,6 +130,7 @@ impl Record {
     /// Writes everything back and answers with the order as it is now. What adjustments come to follows the
     /// lines: no discount that staff gave ever stands in the way of a change.
     pub async fn save(mut self) -> Result<View, Error> {
+        self.order.tracking_folded = fold_code(&self.order.tracking_code, 100);
         // As they are read: which discount is the first does not depend on who writes.
         self.adjustments.sort_by_key(|adjustment| adjustment.id);
         settle(&self.lines, &mut self.adjustments)?;
@@ -225,6 +228,8 @@ impl Record {
 fn refused(error: DbErr) -> Error {
     match unique_violation(&error) {
         Some(what) if what.contains("basket_of") => Error::BasketExists,
+        // Two took one number at once.
+        Some(what) if what.contains("number") => Error::NumberTaken,
         _ => error.into(),
     }
 }
@@ -268,9 +273,10 @@ pub async fn create_basket(tx: &Tx, user: UserId) -> Result<Record, Error> {
         Err(Error::NotFound(_)) => {}
         basket => return basket,
     }
-    let model = blank(tx, user, false);
+    let model = blank(tx, user, false).await?;
     let first = first_event(tx, &model, "basket opened");
-    if insert_new(&**tx, model.into_active_model(), [order::Column::BasketOf]).await? {
+    let made = insert_new(&**tx, model.into_active_model(), [order::Column::BasketOf]).await;
+    if made.map_err(refused)? {
         write_event(tx, first).await?;
     }
     Record::lock_basket(tx, user).await
@@ -278,17 +284,32 @@ pub async fn create_basket(tx: &Tx, user: UserId) -> Result<Record, Error> {
 
 /// An order that is placed in one call: it begins where a basket's checkout begins.
 pub async fn create_direct(tx: &Tx, user: UserId) -> Result<Record, Error> {
-    let mut model = blank(tx, user, true);
+    let mut model = blank(tx, user, true).await?;
     model.state = State::CheckingOut;
     let first = first_event(tx, &model, "order placed");
-    order::Entity::insert(model.clone().into_active_model()).exec_without_returning(&**tx).await?;
+    let row = order::Entity::insert(model.clone().into_active_model());
+    row.exec_without_returning(&**tx).await.map_err(refused)?;
     write_event(tx, first).await?;
     Ok(Record::from(tx, View { order: model, lines: Vec::new(), adjustments: Vec::new() }))
 }
 
-fn blank(tx: &Tx, user: UserId, direct: bool) -> order::Model {
-    order::Model {
-        id: OrderId::new(),
+/// A new id, and the number that comes with it: one that no order has.
+async fn numbered(tx: &Tx) -> Result<(OrderId, String), Error> {
+    loop {
+        let id = OrderId::new();
+        let number = number_of(id);
+        let known = order::Entity::find().filter(order::Column::Number.eq(number.as_str()));
+        if known.one(&**tx).await?.is_none() {
+            return Ok((id, number));
+        }
+    }
+}
+
+async fn blank(tx: &Tx, user: UserId, direct: bool) -> Result<order::Model, Error> {
+    let (id, number) = numbered(tx).await?;
+    Ok(order::Model {
+        id,
+        number: Some(number),
         user_id: user,
         state: State::Open,
         basket_of: (!direct).then_some(user),
@@ -304,6 +325,7 @@ fn blank(tx: &Tx, user: UserId, direct: bool) -> order::Model {
         payment_action_url: String::new(),
         carrier: String::new(),
         tracking_code: String::new(),
+        tracking_folded: String::new(),
         attempt: 0,
         step: Step::Idle,
         lease_until: Time(0),
@@ -315,7 +337,7 @@ fn blank(tx: &Tx, user: UserId, direct: bool) -> order::Model {
         create_time: tx.now(),
         place_time: None,
         update_time: tx.now(),
-    }
+    })
 }
 
 fn first_event(tx: &Tx, order: &order::Model, note: &str) -> event::Model {

@@ -101,7 +101,7 @@ pub async fn undo_all(tx: &Tx, order_id: OrderId) -> Result<(), Error> {
 }
 
 /// Payments in these states hold no money and never will.
-fn over() -> [i16; 3] {
+pub(super) fn over() -> [i16; 3] {
     [PaymentState::Declined as i16, PaymentState::Voided as i16, PaymentState::Refunded as i16]
 }
 

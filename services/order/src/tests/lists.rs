@@ -9,7 +9,7 @@ use sea_orm::EntityTrait;
 
 use super::Shop;
 use crate::{
-    domain::{State, Step},
+    domain::{State, Step, number::number_of},
     store::{self, Filter, order},
 };
 
@@ -27,6 +27,7 @@ fn orders(users: &[UserId], count: usize) -> Vec<order::Model> {
         };
         rows.push(order::Model {
             id,
+            number: Some(number_of(id)),
             user_id: users[number % users.len()],
             state,
             basket_of: None,
@@ -42,6 +43,7 @@ fn orders(users: &[UserId], count: usize) -> Vec<order::Model> {
             payment_action_url: String::new(),
             carrier: String::new(),
             tracking_code: String::new(),
+            tracking_folded: String::new(),
             attempt: 1,
             step: Step::Idle,
             lease_until: Time(0),

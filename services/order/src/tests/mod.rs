@@ -3,6 +3,7 @@
 mod exports;
 mod lists;
 mod purchases;
+mod search;
 
 use kit::{
     Call, Clock, Db, Role, Tx,
@@ -24,6 +25,12 @@ struct Shop {
 
 impl Shop {
     async fn open() -> Self {
+        let shop = Self::without_tables().await;
+        shop.db.migrate::<Migrator>().await.unwrap();
+        shop
+    }
+
+    async fn without_tables() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}", folder.path().join("order.db").display());
         let db = Db::open(DatabaseOptions {
@@ -35,7 +42,6 @@ impl Shop {
         })
         .await
         .unwrap();
-        db.migrate::<Migrator>().await.unwrap();
         Self { db, _folder: folder }
     }
 

@@ -7,9 +7,9 @@ use contracts::{
     user::{
         Address, ChangePasswordRequest, CheckUsernameRequest, CheckUsernameResponse, CreateAddressRequest,
         CreateUserRequest, DeleteAddressRequest, DeleteUserRequest, DisableUserRequest, EnableUserRequest,
-        GetAddressRequest, GetUserRequest, ListAddressesRequest, ListAddressesResponse, ListUsersRequest,
-        ListUsersResponse, Role, SetRolesRequest, UpdateAddressRequest, UpdateUserRequest, User, UserErased,
-        user_service_server::UserService,
+        FindUsersRequest, FindUsersResponse, GetAddressRequest, GetUserRequest, ListAddressesRequest,
+        ListAddressesResponse, ListUsersRequest, ListUsersResponse, Role, SetRolesRequest,
+        UpdateAddressRequest, UpdateUserRequest, User, UserErased, user_service_server::UserService,
     },
 };
 use kit::{Call, Fault, Page, Scope, id::UserId};
@@ -26,6 +26,9 @@ use crate::{
         users::{NewUser, user::Model},
     },
 };
+
+/// Users that a search for orders may mean.
+const MOST_FOUND: u64 = 2_000;
 
 #[tonic::async_trait]
 impl UserService for Users {
@@ -84,6 +87,21 @@ impl UserService for Users {
         let place = |row: &Model| if Some(row.id) == but { UserId::LAST } else { row.id };
         let (users, next_page_token) = page.make(rows, place, |row| Ok::<_, Status>(render::user(row)))?;
         Ok(Response::new(ListUsersResponse { users, next_page_token }))
+    }
+
+    async fn find_users(
+        &self,
+        request: Request<FindUsersRequest>,
+    ) -> Result<Response<FindUsersResponse>, Status> {
+        let filter = Filter { query: request.into_inner().query, ..Filter::default() };
+        let db = self.0.db.read();
+        if let Some(user) = filter.named(db).await.map_err(Fault::from)? {
+            return Ok(Response::new(FindUsersResponse { user_ids: vec![user.id.to_string()], more: false }));
+        }
+        let found = listing::ids(db, &filter, MOST_FOUND + 1).await.map_err(Fault::from)?;
+        let more = found.len() as u64 > MOST_FOUND;
+        let user_ids = found.iter().take(MOST_FOUND as usize).map(UserId::to_string).collect();
+        Ok(Response::new(FindUsersResponse { user_ids, more }))
     }
 
     async fn update_user(&self, request: Request<UpdateUserRequest>) -> Result<Response<User>, Status> {

@@ -6,7 +6,10 @@ use kit::{
     newest::{Newest, hidden},
     words,
 };
-use sea_orm::{ColumnTrait, Condition, ConnectionTrait, DbErr, sea_query::ExprTrait};
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QuerySelect,
+    sea_query::ExprTrait,
+};
 
 use crate::{
     domain::names::fold,
@@ -88,4 +91,14 @@ pub async fn list(
         users.along = vec![Condition::all().add(column.eq(value))];
     }
     users.page(db, after.map(Into::into), limit).await
+}
+
+/// The ids of some users with the words of a query.
+pub async fn ids(db: &impl ConnectionTrait, filter: &Filter, limit: u64) -> Result<Vec<UserId>, DbErr> {
+    let asked = words::query(&filter.query).unwrap_or_default();
+    if asked.is_empty() {
+        return Ok(Vec::new());
+    }
+    let all = asked.iter().map(found).fold(Condition::all(), Condition::add);
+    Entity::find().select_only().column(Column::Id).filter(all).limit(limit).into_tuple().all(db).await
 }

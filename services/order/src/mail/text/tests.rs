@@ -40,6 +40,7 @@ fn view(state: State) -> View {
     };
     let order = order::Model {
         id: "ord_01jd8m3y2me7q8g0d6s2b4x9zk".parse().unwrap(),
+        number: Some("S2B4X9ZK".to_owned()),
         user_id: UserId::new(),
         state,
         basket_of: None,
@@ -55,6 +56,7 @@ fn view(state: State) -> View {
         payment_action_url: String::new(),
         carrier: "CTT".to_owned(),
         tracking_code: "RR123456785PT".to_owned(),
+        tracking_folded: "rr123456785pt".to_owned(),
         attempt: 1,
         step: Step::Idle,
         lease_until: Time(0),
@@ -94,7 +96,7 @@ fn a_placed_order_is_told_with_what_it_costs_and_where_it_goes() {
          10 × Copo (TEA-1)      1040.00 EUR\n  \
          Carriage                  4.99 EUR\n  \
          Total                  1070.97 EUR\n  \
-         of which tax            199.33 EUR\n\n\
+         of which tax            200.26 EUR\n\n\
          It goes to:\n\n  Maria Silva\n  Rua das Flores 1\n  4050-262 Porto\n  PT\n\n-- \nLoja\n"
     );
 }

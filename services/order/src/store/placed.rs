@@ -1,0 +1,80 @@
+//! Orders in the order in which they were placed: what waits longest comes first.
+
+use kit::{Scope, Time, id::OrderId};
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, DatabaseBackend, EntityTrait, Iterable, Order, QueryFilter,
+    QueryOrder, QuerySelect,
+    sea_query::{Expr, ExprTrait},
+};
+
+use super::{
+    entities::order::{self, Column},
+    find::Filter,
+    search::plain,
+};
+use crate::{domain::State, error::Error};
+
+/// A page of placed orders after one, by an index of each state that is asked for; those never placed are left
+/// out.
+pub async fn placed(
+    db: &impl ConnectionTrait,
+    scope: Scope,
+    filter: &Filter,
+    descending: bool,
+    after: Option<(Time, OrderId)>,
+    limit: u64,
+) -> Result<Vec<order::Model>, Error> {
+    let whose = match scope {
+        Scope::Owner(user) => Some(user),
+        Scope::All => filter.user,
+    };
+    let mut along = vec![Condition::all()];
+    if let Some(user) = whose {
+        along = vec![Condition::all().add(Column::UserId.eq(user))];
+    } else if !filter.states.is_empty() {
+        let states = State::iter().filter(|state| filter.states.contains(state));
+        along = states.map(|state| Condition::all().add(Column::State.eq(state))).collect();
+    }
+    let mut fit = filter.hidden().add(Column::PlaceTime.is_not_null());
+    if let Some(search) = &filter.search {
+        fit = fit.add(search.condition(plain));
+    }
+    if let Some(after) = after {
+        fit = fit.add(beyond(db.get_database_backend(), descending, after));
+    }
+    let direction = || if descending { Order::Desc } else { Order::Asc };
+    let mut rows = Vec::new();
+    for along in along {
+        let part = order::Entity::find().filter(along).filter(fit.clone());
+        let part = part.order_by(Column::PlaceTime, direction()).order_by(Column::Id, direction());
+        rows.extend(part.limit(limit).all(db).await?);
+    }
+    rows.sort_by_key(|row| (row.place_time, row.id));
+    if descending {
+        rows.reverse();
+    }
+    rows.truncate(limit as usize);
+    Ok(rows)
+}
+
+fn beyond(backend: DatabaseBackend, descending: bool, (time, id): (Time, OrderId)) -> Condition {
+    let mut all = Condition::all();
+    // MySQL finds no range in a comparison of pairs: the first column alone gives it one.
+    if backend == DatabaseBackend::MySql {
+        let placed = Column::PlaceTime;
+        all = all.add(if descending { placed.lte(time) } else { placed.gte(time) });
+    }
+    let place = Expr::tuple([plain(Column::PlaceTime), plain(Column::Id)]);
+    let last = Expr::tuple([Expr::val(time), Expr::val(id)]);
+    all.add(if descending { place.lt(last) } else { place.gt(last) })
+}
+
+/// How many orders are in these states.
+pub async fn count(db: &impl ConnectionTrait, states: &[State]) -> Result<i64, Error> {
+    let rows = order::Entity::find().select_only().column_as(Expr::cust("COUNT(*)"), "orders_found");
+    let rows = match states {
+        [] => rows,
+        states => rows.filter(Column::State.is_in(states.iter().copied())),
+    };
+    Ok(rows.into_tuple().one(db).await?.unwrap_or(0))
+}
