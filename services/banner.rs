@@ -2,7 +2,7 @@
 
 use std::{
     fmt::Write as _,
-    io::{Write, stdout},
+    io::{self, Write, stderr, stdout},
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     path::Path,
     thread,
@@ -33,10 +33,31 @@ pub fn complain(error: &Error) {
     say(&format!("feira: {line}\n"));
 }
 
+/// Shows the first administrator's password on standard error; fails where that cannot be written to.
+pub fn show_password(format: Format, password: &str) -> io::Result<()> {
+    let text = match format {
+        Format::Text => format!(
+            "\n  The first administrator is \"admin\", her password \"{password}\".\n  It is shown this once and kept nowhere: write it down. `feira admin reset-password` makes another.\n"
+        ),
+        Format::Json => {
+            let record = json!({
+                "level": "INFO",
+                "message": "administrator.made",
+                "username": user::USERNAME,
+                "admin_password_shown_once": password,
+            });
+            format!("{record}\n")
+        }
+    };
+    stderr().write_all(text.as_bytes())
+}
+
 /// A process that serves, as it is shown to the world.
 pub struct Ready<'a> {
     pub rest: Option<SocketAddr>,
     pub grpc: Option<SocketAddr>,
+    /// Whether the shop's pages are served.
+    pub web: bool,
     /// Where databases are embedded.
     pub data_dir: Option<&'a Path>,
     /// The first administrator's password, where it was generated just now.
@@ -70,6 +91,11 @@ impl Ready<'_> {
 
     fn banner(&self) -> String {
         let mut text = format!("\n  Feira {}\n\n", env!("CARGO_PKG_VERSION"));
+        if let Some(rest) = self.rest.map(url).filter(|_| self.web) {
+            let _ = writeln!(text, "  shop   {rest}/");
+            let _ =
+                writeln!(text, "  staff  {rest}/staff  (for the administrator, and whom she gives the role)");
+        }
         if let Some(rest) = self.rest.map(url) {
             let _ = writeln!(text, "  REST   {rest}  (described at {rest}/docs)");
         }
@@ -80,10 +106,6 @@ impl Ready<'_> {
             let _ = writeln!(text, "  data   {}", folder.display());
         }
         text.push('\n');
-        if let Some(password) = self.admin_password {
-            let _ = writeln!(text, "  The first administrator is \"admin\", her password \"{password}\".");
-            let _ = writeln!(text, "  It is shown this once and kept nowhere: write it down.\n");
-        }
         if let Some(rest) = self.rest.map(url) {
             let _ = match self.admin_password {
                 Some(password) => writeln!(
@@ -98,17 +120,16 @@ impl Ready<'_> {
 
     /// The banner where a machine reads the log.
     fn record(&self) -> String {
-        let mut record = json!({
+        let record = json!({
             "level": "INFO",
             "message": "process.ready",
             "version": env!("CARGO_PKG_VERSION"),
             "rest": self.rest.map(url),
             "grpc": self.grpc.map(url),
+            "shop": self.rest.map(url).filter(|_| self.web).map(|rest| format!("{rest}/")),
+            "staff": self.rest.map(url).filter(|_| self.web).map(|rest| format!("{rest}/staff")),
             "data_dir": self.data_dir.map(|folder| folder.display().to_string()),
         });
-        if let Some(password) = self.admin_password {
-            record["admin_password_shown_once"] = password.into();
-        }
         format!("{record}\n")
     }
 }
@@ -129,8 +150,13 @@ mod tests {
 
     #[test]
     fn the_ready_line_names_the_open_ports_only() {
-        let ready =
-            Ready { rest: None, grpc: "0.0.0.0:5".parse().ok(), data_dir: None, admin_password: None };
+        let ready = Ready {
+            rest: None,
+            grpc: "0.0.0.0:5".parse().ok(),
+            web: true,
+            data_dir: None,
+            admin_password: None,
+        };
         assert_eq!(ready.line(), "{\"ready\":{\"grpc\":\"http://127.0.0.1:5\"}}\n");
         let ready = Ready { rest: "127.0.0.1:8080".parse().ok(), grpc: "[::1]:5".parse().ok(), ..ready };
         assert_eq!(
@@ -138,5 +164,7 @@ mod tests {
             "{\"ready\":{\"rest\":\"http://127.0.0.1:8080\",\"grpc\":\"http://[::1]:5\"}}\n"
         );
         assert!(!ready.banner().contains("password"));
+        assert!(ready.banner().contains("http://127.0.0.1:8080/staff"));
+        assert!(!Ready { web: false, ..ready }.banner().contains("/staff"));
     }
 }

@@ -9,6 +9,7 @@ use clap::{
 };
 
 use crate::{
+    admin::Admin,
     config::{self, File},
     descriptors::Descriptors,
     error::Error,
@@ -46,6 +47,11 @@ pub enum Command {
     Serve(Box<Serve>),
     /// Show and apply what is missing of the databases' schemas; `serve` does so by itself
     Migrate(Box<Migrate>),
+    /// Make an administrator, reset a password, list who there is: on a stopped shop and on a running one
+    ///
+    /// On a stopped shop in its database; a running one is asked as the operator, who is known by the mesh secret.
+    /// Exit code 4 where the database cannot be used, 1 where nobody answers.
+    Admin(Box<Admin>),
     /// Ask a running process whether it serves, for containers: exit code 0 if it does, else 1
     Health(HealthCheck),
     /// Write the contracts as a protobuf FileDescriptorSet, for tools where reflection is off
@@ -106,7 +112,7 @@ pub fn parse(mut arguments: Vec<OsString>) -> Result<Parsed, Error> {
     if serves_by_default(arguments.get(1).map(OsString::as_os_str)) {
         arguments.insert(arguments.len().min(1), "serve".into());
     }
-    let mut command = without_empty_variables(quiet_seed(Cli::command()));
+    let mut command = without_empty_variables(everywhere(quiet_seed(Cli::command())));
     let variables = std::env::vars_os().filter(|(_, value)| !value.is_empty());
     if let Some(problem) = mistyped(variables.filter_map(|(name, _)| name.into_string().ok()), &command) {
         return Err(Error::Usage(problem));
@@ -147,6 +153,11 @@ pub fn parse(mut arguments: Vec<OsString>) -> Result<Parsed, Error> {
 fn quiet_seed(command: clap::Command) -> clap::Command {
     command
         .mut_subcommand("seed", |seed| seed.mut_arg("log_level", |argument| argument.default_value("warn")))
+}
+
+/// `feira admin list --data-dir x` is `feira admin --data-dir x list`.
+fn everywhere(command: clap::Command) -> clap::Command {
+    command.mut_subcommand("admin", |admin| admin.mut_args(|argument| argument.global(true)))
 }
 
 /// `feira` and `feira --flag` mean `feira serve`.
@@ -217,9 +228,9 @@ fn prefer_one(settings: &mut Settings, matches: &ArgMatches) -> Result<(), Error
         settings.payment.stripe.stripe_webhook_secret_file = None;
     }
     if file_counts("admin_password")? {
-        settings.user.admin_password = None;
+        settings.user.admin.admin_password = None;
     } else {
-        settings.user.admin_password_file = None;
+        settings.user.admin.admin_password_file = None;
     }
     if file_counts("smtp_password")? {
         settings.order.mail.smtp_password = None;

@@ -11,7 +11,7 @@ use kit::{Role, identity::MeshSecret};
 
 use crate::{
     error::Error,
-    settings::{self, Settings, SharedSecret},
+    settings::{self, DataDir, Settings, SharedSecret},
 };
 
 const MESH_SECRET: &str = "mesh.secret";
@@ -39,6 +39,19 @@ impl Secrets {
     }
 }
 
+/// Finds what is wrong with secrets that are given, before any is made.
+pub fn check(settings: &Settings) -> Result<(), Error> {
+    if settings.secrets.mesh.is_given() {
+        mesh_secret(&settings.secrets.mesh, &settings.process.data.path)?;
+    }
+    match &settings.secrets.key_file {
+        Some(file) if settings.process.roles.get().contains(&Role::User) => {
+            key_in("FEIRA_KEY_FILE", file).map(|_| ())
+        }
+        _ => Ok(()),
+    }
+}
+
 /// The mesh secret, as it was given or as it is in the data folder.
 pub fn mesh_secret(given: &SharedSecret, folder: &Path) -> Result<MeshSecret, Error> {
     let text = match (&given.mesh_secret, &given.mesh_secret_file) {
@@ -59,7 +72,11 @@ fn wrapping_key(settings: &Settings) -> Result<[u8; 32], Error> {
         Some(file) => ("FEIRA_KEY_FILE", file.clone()),
         None => ("--data-dir", generated(&settings.process.data.path, SIGNING_KEY)?),
     };
-    let text = read(source, &file)?;
+    key_in(source, &file)
+}
+
+fn key_in(source: &str, file: &Path) -> Result<[u8; 32], Error> {
+    let text = read(source, file)?;
     if text.trim().chars().count() < SHORTEST_KEY {
         let file = file.display();
         return Err(Error::usage(format!("{source}: {file}: a key has {SHORTEST_KEY} characters or more")));
@@ -75,6 +92,11 @@ fn read(source: &str, file: &Path) -> Result<String, Error> {
 pub fn make_folder(folder: &Path) -> Result<(), Error> {
     let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
     made.map_err(|error| Error::usage(format!("--data-dir: {}: {error}", folder.display())))
+}
+
+/// The same where a database is embedded.
+pub fn make_folder_for(url: &str, data: &DataDir) -> Result<(), Error> {
+    if url.starts_with("sqlite:") { make_folder(&data.path) } else { Ok(()) }
 }
 
 /// A secret's file in the data folder, made if there is none. Of processes that start at once one makes

@@ -135,6 +135,27 @@ fn database_url(flag: &str, text: &str) -> Result<String, Error> {
     }
 }
 
+/// Finds what keeps the databases from being used, before anything is made: connects to those that there are. An
+/// embedded one that is not there yet is made later.
+pub async fn check(settings: &Databases, data: &DataDir, here: &[Role]) -> Result<(), Error> {
+    let mut all = Vec::new();
+    for role in here.iter().filter(|role| Role::SERVICES.contains(role)) {
+        let options = options(settings, data, *role, here, None)?;
+        if kit::db::exists(&options.url) {
+            all.push(options);
+        }
+    }
+    let connect = |options: DatabaseOptions| async move {
+        patiently(&options, settings.database_wait, async || {
+            Db::open(options.clone()).await?.close().await;
+            Ok(())
+        })
+        .await
+    };
+    try_join_all(all.into_iter().map(connect)).await?;
+    Ok(())
+}
+
 /// Opens the databases of roles and brings their schemas up to date, all at the same time.
 pub async fn open(
     settings: &Databases,
@@ -145,16 +166,24 @@ pub async fn open(
     let mut all = Vec::new();
     for role in here.iter().filter(|role| Role::SERVICES.contains(role)) {
         let options = options(settings, data, *role, here, Some(secret))?;
+        data::make_folder_for(&options.url, data)?;
         match kit::db::claim(&options.url) {
             Ok(true) => all.push(options),
             Ok(false) => return Err(in_use(*role, &options.url, "another process uses it")),
             Err(error) => return Err(in_use(*role, &options.url, &error.to_string())),
         }
     }
-    Ok(try_join_all(all.into_iter().map(|options| open_and_migrate(options, settings.database_wait))).await?)
+    let opened = all.into_iter().map(|options| open_and_migrate(options, settings.database_wait));
+    let opened = try_join_all(opened).await?;
+    let applied: usize = opened.iter().map(|(_, applied)| applied).sum();
+    if applied > 0 {
+        let schemas = opened.iter().filter(|(_, applied)| *applied > 0).count();
+        tracing::info!(applied, schemas, "migrations.applied");
+    }
+    Ok(opened.into_iter().map(|(db, _)| db).collect())
 }
 
-fn in_use(role: Role, url: &str, problem: &str) -> Error {
+pub fn in_use(role: Role, url: &str, problem: &str) -> Error {
     OpenError::unfit(role, &kit::db::location(url), problem).into()
 }
 
@@ -167,9 +196,6 @@ pub fn options(
     secret: Option<&MeshSecret>,
 ) -> Result<DatabaseOptions, Error> {
     let url = settings.url(role, here, data)?;
-    if url.starts_with("sqlite:") {
-        data::make_folder(&data.path)?;
-    }
     Ok(DatabaseOptions {
         role,
         url,
@@ -179,14 +205,17 @@ pub fn options(
     })
 }
 
-async fn open_and_migrate(options: DatabaseOptions, wait: Duration) -> Result<Db, OpenError> {
+/// Answers also with how many migrations it applied.
+pub async fn open_and_migrate(options: DatabaseOptions, wait: Duration) -> Result<(Db, usize), OpenError> {
     patiently(&options, wait, async || {
         let db = Db::open(options.clone()).await?;
         let migrations = roles::migrations(&db, Schema::Apply).await?;
-        for (name, _) in migrations.iter().filter(|(_, applied_before)| !applied_before) {
-            tracing::info!(role = %db.role(), name, "migration.applied");
-        }
-        Ok(db)
+        let applied = migrations.iter().filter(|(_, applied_before)| !applied_before);
+        let applied = applied.inspect(|(migration, _)| {
+            tracing::debug!(role = %db.role(), migration, "migration.applied");
+        });
+        let applied = applied.count();
+        Ok((db, applied))
     })
     .await
 }

@@ -1,5 +1,6 @@
 //! One binary, every role: a subcommand each for what can be done, a table of roles behind `serve`.
 
+mod admin;
 mod banner;
 mod budget;
 mod cli;
@@ -58,6 +59,7 @@ fn execute(command: Command) -> Result<(), Error> {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let done = runtime.block_on(async {
         match command {
+            Command::Admin(admin) => admin::admin(*admin).await,
             Command::Serve(serve) => serve::serve(serve.settings).await,
             Command::Migrate(migrate) => migrate::migrate(*migrate).await,
             Command::Health(health) => health::health(health).await,

@@ -7,6 +7,7 @@ use kit::{Db, Role, db};
 use crate::{
     banner,
     cli::ConfigFile,
+    data,
     databases::{self, Databases},
     error::Error,
     roles::{self, Schema},
@@ -47,6 +48,7 @@ pub async fn migrate(migrate: Migrate) -> Result<(), Error> {
                 roles::known_migrations(*role).into_iter().map(|name| (name, false)).collect()
             }
             _ => {
+                data::make_folder_for(&options.url, &migrate.data)?;
                 let work = async || {
                     let db = Db::open(options.clone()).await?;
                     let migrations = roles::migrations(&db, schema).await;

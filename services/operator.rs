@@ -52,9 +52,11 @@ pub struct Operator {
     _config: ConfigFile,
 }
 
-/// A way to the mesh service.
+/// A way to a process of the mesh.
 pub struct Way {
+    /// The mesh service there, if it is one that runs it.
     pub client: MeshServiceClient<Channel>,
+    pub channel: Channel,
     pub url: String,
     identity: Identity,
     timeout: Duration,
@@ -67,18 +69,28 @@ impl Operator {
             Some(url) => url.clone(),
             None => url_of(&self.grpc_listen)?,
         };
-        let secret = data::mesh_secret(&self.secret, &self.data.path)
-            .map_err(|error| Error::usage(format!("the operator is known by the mesh secret: {error}")))?;
-        let identity = Identity::new(secret, Clock::system());
-        let endpoint =
-            Endpoint::from_shared(url.clone()).map_err(|error| Error::usage(format!("--url: {error}")))?;
-        let channel = endpoint.connect_timeout(CONNECT.min(self.timeout)).connect().await;
-        let channel = channel.map_err(|_| Error::Unhealthy(format!("nothing answers at {url}")))?;
-        Ok(Way { client: MeshServiceClient::new(channel), url, identity, timeout: self.timeout })
+        Way::open(url, &self.secret, &self.data, self.timeout).await
     }
 }
 
 impl Way {
+    /// Connects.
+    pub async fn open(
+        url: String,
+        secret: &SharedSecret,
+        data: &DataDir,
+        timeout: Duration,
+    ) -> Result<Self, Error> {
+        let secret = data::mesh_secret(secret, &data.path)
+            .map_err(|error| Error::usage(format!("the operator is known by the mesh secret: {error}")))?;
+        let identity = Identity::new(secret, Clock::system());
+        let endpoint =
+            Endpoint::from_shared(url.clone()).map_err(|error| Error::usage(format!("--url: {error}")))?;
+        let channel = endpoint.connect_timeout(CONNECT.min(timeout)).connect().await;
+        let channel = channel.map_err(|_| Error::Unhealthy(format!("nothing answers at {url}")))?;
+        Ok(Self { client: MeshServiceClient::new(channel.clone()), channel, url, identity, timeout })
+    }
+
     /// A call as the operator.
     pub fn request<M>(&self, message: M) -> Result<Request<M>, Error> {
         let token = self.identity.service_token(Role::Mesh, None).map_err(Error::other)?;

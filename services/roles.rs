@@ -3,7 +3,7 @@
 use kit::{Context, Db, Fault, Role, Service, db::OpenError, instance::Pace, payment_types::PaymentTypes};
 use sea_orm_migration::MigratorTrait;
 
-use crate::settings::Settings;
+use crate::{error::Error, settings::Settings};
 
 /// The roles that a role calls, so that they must run here or have a URL. All learn keys and revocations
 /// from the user service.
@@ -25,35 +25,54 @@ pub struct Start<'a> {
     pub context: Context,
     /// Wraps the user service's signing keys.
     pub wrapping_key: Option<[u8; 32]>,
+    pub payment_ports: payment::Ports,
 }
 
 /// A role that runs.
 pub struct Started {
     pub service: Service,
-    /// The first administrator's password, where it was generated just now.
-    pub admin_password: Option<user::Secret>,
+    /// To be made when nothing can fail any more.
+    pub first_administrator: Option<user::FirstAdministrator>,
 }
 
 impl From<Service> for Started {
     fn from(service: Service) -> Self {
-        Self { service, admin_password: None }
+        Self { service, first_administrator: None }
     }
 }
 
+/// Finds what keeps roles from starting, before anything is made.
+pub fn check(settings: &Settings, payment_types: &PaymentTypes) -> Result<(), Error> {
+    for role in settings.process.roles.get() {
+        let checked = match role {
+            Role::User => user::check(&settings.user),
+            Role::Payment => payment::check(&settings.payment, payment_types),
+            Role::Order => order::check(&settings.order),
+            Role::Article | Role::Mesh | Role::Gateway => Ok(()),
+        };
+        checked.map_err(|fault| match fault.fields.first() {
+            Some((setting, problem)) => Error::usage(format!("{setting}: {problem}")),
+            None => Error::Role { role, fault },
+        })?;
+    }
+    Ok(())
+}
+
 /// Starts the service whose database this is.
-pub async fn start(with: &Start<'_>, db: Db) -> Result<Started, Fault> {
+pub async fn start(with: &mut Start<'_>, db: Db) -> Result<Started, Fault> {
     let (settings, context) = (with.settings, with.context.clone());
     match db.role() {
         Role::User => {
             let key =
                 with.wrapping_key.ok_or_else(|| Fault::internal("the user service has no wrapping key"))?;
-            let user::Started { service, admin_password } =
+            let user::Started { service, first_administrator } =
                 user::start(&settings.user, db, context, key).await?;
-            Ok(Started { service, admin_password })
+            Ok(Started { service, first_administrator: Some(first_administrator) })
         }
         Role::Article => Ok(article::start(&settings.article, db, context).await?.into()),
         Role::Payment => {
-            Ok(payment::start(&settings.payment, db, context, with.payment_types.clone()).await?.into())
+            let (types, ports) = (with.payment_types.clone(), std::mem::take(&mut with.payment_ports));
+            Ok(payment::start(&settings.payment, db, context, types, ports).await?.into())
         }
         Role::Order => {
             Ok(order::start(&settings.order, with.payment_types.clone(), db, context).await?.into())

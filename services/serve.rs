@@ -4,7 +4,7 @@ use std::{net::SocketAddr, sync::Arc};
 
 use axum::Router;
 use kit::{
-    Clock, Conn, Context, Db, Identity, Mesh, Role, Service, Tasks,
+    Clock, Conn, Context, Db, Fault, Identity, Mesh, Role, Secret, Service, Tasks,
     access::Methods,
     conn::Local,
     drain::EndStreams,
@@ -14,7 +14,7 @@ use kit::{
     listen::{Ends, Listener, Protocol},
     node::Node,
     reflection::Reflection,
-    telemetry::Telemetry,
+    telemetry::{Format, Telemetry},
     wire::Wire,
 };
 use tokio::{
@@ -23,10 +23,12 @@ use tokio::{
 };
 use tonic::service::Routes;
 
+use user::AdminOutcome;
+
 use crate::{
-    banner::Ready,
+    banner::{self, Ready},
     budget::Budget,
-    data::Secrets,
+    data::{self, Secrets},
     databases, descriptors,
     error::Error,
     hangup, instances,
@@ -43,16 +45,23 @@ pub async fn serve(settings: Settings) -> Result<(), Error> {
     tokio::spawn(hangup::reload(hangups, telemetry.clone()));
     let ports = Ports::open(&settings).await?;
     let (rest, grpc) = ports.addresses()?;
-    let process = tokio::select! {
-        process = Process::start(&settings, rest, grpc) => process?,
+    let starting = async {
+        let mut process = Process::start(&settings, rest, grpc).await?;
+        // The last that can fail: a password that nobody else knows is stored only for a shop that has started.
+        let admin_password = process.make_first_administrator(settings.log.log_format).await?;
+        Ok::<_, Error>((process, admin_password))
+    };
+    let (process, admin_password) = tokio::select! {
+        started = starting => started?,
         () = signals.next() => return Ok(()),
     };
     let ends = Ends::default();
     let serving = tokio::spawn(ports.serve(&process, ends.clone()));
-    let admin_password = process.admin_password.as_ref().map(user::Secret::expose);
     let embedded = process.databases.iter().any(|db| db.location().starts_with("sqlite:"));
     let data_dir = embedded.then_some(settings.process.data.path.as_path());
-    Ready { rest, grpc, data_dir, admin_password }.announce(settings.log.log_format);
+    let admin_password = admin_password.as_ref().map(user::Secret::expose);
+    let web = settings.gateway.web;
+    Ready { rest, grpc, web, data_dir, admin_password }.announce(settings.log.log_format);
 
     signals.next().await;
     tracing::info!("process.draining");
@@ -139,12 +148,12 @@ pub struct Process {
     databases: Vec<Db>,
     health: Health,
     tasks: Tasks,
-    /// The first administrator's password, where it was generated just now.
-    pub admin_password: Option<user::Secret>,
+    /// To be made when nothing can fail any more, where the user service runs here.
+    first_administrator: Option<user::FirstAdministrator>,
 }
 
 impl Process {
-    /// Opens the databases and starts the roles that the settings name, ports aside; these are where they can be
+    /// Finds what can fail, then opens the databases and starts the roles that the settings name, ports aside; these are where they can be
     /// reached.
     pub async fn start(
         settings: &Settings,
@@ -152,6 +161,16 @@ impl Process {
         grpc: Option<SocketAddr>,
     ) -> Result<Self, Error> {
         let here = settings.process.roles.get();
+        let payment_types = settings.payment_types.types().map_err(Error::usage)?;
+        data::check(settings)?;
+        roles::check(settings, &payment_types)?;
+        let payment_ports = match here.contains(&Role::Payment) {
+            true => payment::Ports::open(&settings.payment).await,
+            false => Ok(payment::Ports::default()),
+        };
+        let payment_ports = payment_ports.map_err(|fault| Error::Role { role: Role::Payment, fault })?;
+        databases::check(&settings.databases, &settings.process.data, &here).await?;
+
         let secrets = Secrets::get(settings)?;
         let databases =
             databases::open(&settings.databases, &settings.process.data, &here, &secrets.mesh).await?;
@@ -166,15 +185,16 @@ impl Process {
         let tasks = Tasks::default();
         let context = Context { clock, mesh, identity: identity.clone(), tasks: tasks.clone() };
 
-        let payment_types = settings.payment_types.types().map_err(Error::usage)?;
-        let start =
-            Start { settings, payment_types, context: context.clone(), wrapping_key: secrets.wrapping_key };
+        let wrapping_key = secrets.wrapping_key;
+        let mut start =
+            Start { settings, payment_types, context: context.clone(), wrapping_key, payment_ports };
         let mut started = Vec::new();
-        let mut admin_password = None;
+        let mut first_administrator = None;
         for db in &databases {
             let role = db.role();
-            let one = roles::start(&start, db.clone()).await.map_err(|fault| Error::Role { role, fault })?;
-            admin_password = admin_password.or(one.admin_password);
+            let one =
+                roles::start(&mut start, db.clone()).await.map_err(|fault| Error::Role { role, fault })?;
+            first_administrator = first_administrator.or(one.first_administrator);
             started.push(one.service);
         }
 
@@ -194,7 +214,33 @@ impl Process {
         instances::announce(&instances, &context, &databases);
         let edge =
             here.contains(&Role::Gateway).then(|| edge(settings, &context, &edge_methods)).transpose()?;
-        Ok(Self { services, edge, databases, health, tasks, admin_password })
+        Ok(Self { services, edge, databases, health, tasks, first_administrator })
+    }
+
+    /// Makes the first administrator, where the user service runs here and there is none yet; answers with her
+    /// password if it was generated, which has been shown then.
+    pub async fn make_first_administrator(&mut self, format: Format) -> Result<Option<Secret>, Error> {
+        let Some(first) = self.first_administrator.take() else { return Ok(None) };
+        let show: user::Show = Arc::new(move |password| {
+            banner::show_password(format, password.expose()).map_err(|error| {
+                Fault::internal(format!(
+                    "the first administrator's password cannot be shown ({error}): give one by FEIRA_ADMIN_PASSWORD"
+                ))
+            })
+        });
+        match first.ensure(show).await.map_err(|fault| Error::Role { role: Role::User, fault })? {
+            AdminOutcome::MadeWith(password) => return Ok(Some(password)),
+            AdminOutcome::NotUsed(setting) => tracing::warn!(
+                setting,
+                "the given password is not used: there is an administrator already, whose password is another; \
+                 `feira admin reset-password` changes it"
+            ),
+            AdminOutcome::MadeElsewhere => tracing::warn!(
+                "the password that was shown counts for nothing: another process made the first administrator"
+            ),
+            AdminOutcome::Made | AdminOutcome::Exists => {}
+        }
+        Ok(None)
     }
 
     /// Says that it leaves, lets calls under way end, stops background work, closes the databases: in the

@@ -19,7 +19,11 @@ mod words;
 
 use std::{collections::HashMap, fmt::Write, time::Instant};
 
-use kit::{Conn, Role, Secret, listen::Ends, telemetry::Telemetry};
+use kit::{
+    Conn, Role, Secret,
+    listen::Ends,
+    telemetry::{Format, Telemetry},
+};
 use tonic::Status;
 
 pub use options::Seed;
@@ -45,12 +49,16 @@ pub async fn seed(seed: Seed) -> Result<(), Error> {
     let mut signals = Signals::catch()?;
     let telemetry = Telemetry::start(&seed.settings.log, "feira-seed").map_err(Error::usage)?;
     let plan = seed.plan()?;
-    let process = match seed.urls()? {
-        Some(_) => None,
-        None => Some(Process::start(&seed.settings, None, None).await?),
+    let (process, generated) = match seed.urls()? {
+        Some(_) => (None, None),
+        None => {
+            let mut process = Process::start(&seed.settings, None, None).await?;
+            let generated = process.make_first_administrator(Format::Text).await?;
+            (Some(process), generated)
+        }
     };
     let work = tokio::select! {
-        done = fill(&seed, plan, process.as_ref()) => done,
+        done = fill(&seed, plan, process.as_ref(), generated) => done,
         () = signals.next() => Err(Error::other("broken off: the same command goes on where it was")),
     };
     let budget = Budget::from_now(&seed.settings.process);
@@ -63,7 +71,12 @@ pub async fn seed(seed: Seed) -> Result<(), Error> {
 }
 
 /// Makes everything; answers with what is to be told.
-async fn fill(seed: &Seed, plan: Plan, process: Option<&Process>) -> Result<String, Error> {
+async fn fill(
+    seed: &Seed,
+    plan: Plan,
+    process: Option<&Process>,
+    generated: Option<Secret>,
+) -> Result<String, Error> {
     let start = Instant::now();
     let conns: HashMap<Role, Conn> = match (process, seed.urls()?) {
         (Some(process), _) => Role::SERVICES.map(|role| (role, Conn::new(process.services.clone()))).into(),
@@ -72,13 +85,6 @@ async fn fill(seed: &Seed, plan: Plan, process: Option<&Process>) -> Result<Stri
         }
         (None, None) => HashMap::new(),
     };
-    let generated = process.and_then(|process| process.admin_password.clone());
-    if let Some(password) = &generated {
-        banner::tell(&format!(
-            "The first administrator is \"admin\", her password \"{}\".\nIt is shown this once and kept nowhere: write it down.\n",
-            password.expose()
-        ));
-    }
     let password = seed.staff_password()?.or(generated).ok_or_else(|| {
         Error::usage("staff is needed to seed: give the administrator's password by FEIRA_ADMIN_PASSWORD or FEIRA_ADMIN_PASSWORD_FILE")
     })?;

@@ -147,7 +147,8 @@ impl Seed {
     /// The password of staff, if it is given.
     pub fn staff_password(&self) -> Result<Option<Secret>, Error> {
         let user = &self.settings.user;
-        read(user.admin_password.as_ref(), user.admin_password_file.as_ref(), "--admin-password-file")
+        let (text, file) = (&user.admin.admin_password, &user.admin.admin_password_file);
+        read(text.as_ref(), file.as_ref(), "--admin-password-file")
     }
 
     /// The password of the demo shoppers, if it is given.

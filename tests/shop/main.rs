@@ -5,6 +5,7 @@
 mod support;
 
 mod adjustments;
+mod administrators;
 mod articles;
 mod audit;
 mod auth;

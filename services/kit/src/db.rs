@@ -8,7 +8,7 @@ mod sqlite;
 
 pub use pool::Pool;
 pub use ready::NotReady;
-pub use sqlite::claim;
+pub use sqlite::{claim, exists};
 
 use std::{path::Path, sync::Arc, time::Duration};
 

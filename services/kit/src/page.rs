@@ -38,6 +38,7 @@ macro_rules! listing {
 listing!(
     contracts::user::ListUsersRequest,
     contracts::user::ListAddressesRequest,
+    contracts::user::ListAdministratorsRequest,
     contracts::article::ListArticlesRequest,
     contracts::article::ListStockMovementsRequest,
     contracts::order::ListOrdersRequest,

@@ -27,6 +27,11 @@ pub use error::Error;
 pub use migration::Migrator;
 pub use settings::Options;
 
+/// Finds what keeps the service from starting, before anything is made.
+pub fn check(options: &Options) -> Result<(), Fault> {
+    options.mail.check()
+}
+
 /// Starts the order service over a migrated database.
 pub async fn start(
     options: &Options,

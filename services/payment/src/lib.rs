@@ -8,6 +8,7 @@ mod error;
 mod filter;
 mod migration;
 mod options;
+mod ports;
 mod provider;
 mod render;
 mod simulator;
@@ -15,16 +16,16 @@ mod store;
 #[cfg(test)]
 mod tests;
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use aws_lc_rs::hmac;
-use axum::Router;
 use contracts::payment::payment_service_server::PaymentServiceServer;
-use kit::{Context, Db, Fault, Role, Service, Tasks, payment_types::PaymentTypes};
+use kit::{Clock, Context, Db, Fault, Role, Service, Tasks, payment_types::PaymentTypes};
 use tonic::{Code, server::NamedService, service::Routes};
 
 pub use migration::Migrator;
 pub use options::{Options, StripeOptions};
+pub use ports::Ports;
 
 use crate::{
     api::Payments,
@@ -34,16 +35,31 @@ use crate::{
     simulator::{Simulator, Webhooks},
 };
 
-/// Starts the service on an open and migrated database.
+/// Finds what keeps the service from starting, before anything is made.
+pub fn check(options: &Options, types: &PaymentTypes) -> Result<(), Fault> {
+    webhook_secret(options)?;
+    let urls = [&options.simulator_url, &options.simulator_public_url];
+    for url in urls.into_iter().flatten() {
+        provider::url(SIMULATED, url)?;
+    }
+    if let Some(url) = options.simulator_webhook_url.as_deref().filter(|url| !url.is_empty()) {
+        provider::url("the webhooks' receiver", url)?;
+    }
+    let elsewhere = elsewhere(options, Clock::system())?;
+    known(types, |name| name == "simulated" || elsewhere.iter().any(|provider| provider.name() == name))
+}
+
+/// Starts the service on an open and migrated database; `ports` are those of the options.
 pub async fn start(
     options: &Options,
     db: Db,
     context: Context,
     payment_types: PaymentTypes,
+    ports: Ports,
 ) -> Result<Service, Fault> {
     let pace = Pace::new(options.provider_poll_interval);
     let derived = context.identity.secret().derive("simulated webhooks");
-    let payments = build(options, pace, db.clone(), context.tasks, payment_types, derived).await?;
+    let payments = build(options, pace, db.clone(), context.tasks, payment_types, derived, ports)?;
     let server = kit::compressed!(PaymentServiceServer::new(payments));
     Ok(Service {
         role: Role::Payment,
@@ -56,42 +72,21 @@ pub async fn start(
 
 /// Builds the service and starts its background tasks. `webhook_secret` signs the simulated provider's
 /// webhooks where the options name no secret.
-async fn build(
+fn build(
     options: &Options,
     pace: Pace,
     db: Db,
     tasks: Tasks,
     types: PaymentTypes,
-    webhook_secret: [u8; 32],
+    derived_secret: [u8; 32],
+    ports: Ports,
 ) -> Result<Payments, Fault> {
-    let given = options.simulator_webhook_secret.as_ref().map(|secret| secret.expose().as_bytes());
-    if given.is_some_and(<[u8]>::is_empty) {
-        return Err(configuration(
-            "--simulator-webhook-secret is empty: anybody could sign with it".to_owned(),
-        ));
-    }
-    let webhook_key = signature::key(given.unwrap_or(&webhook_secret));
-    let simulated = simulated(options, &db, &tasks, webhook_key).await?;
+    let webhook_key = signature::key(webhook_secret(options)?.unwrap_or(&derived_secret));
+    let simulated = simulated(options, &db, &tasks, webhook_key, ports)?;
     let mut all = vec![Arc::new(simulated) as Arc<dyn Provider>];
-    if let Some(stripe) = Stripe::new(&options.stripe, options.provider_timeout, db.clock().clone())? {
-        all.push(Arc::new(stripe));
-    }
-    if let Some(url) = &options.spacecash_url {
-        all.push(Arc::new(SpaceCash::new(url, options.provider_timeout)?));
-    }
+    all.extend(elsewhere(options, db.clock().clone())?);
     let providers = Providers::new(all);
-    for (number, kind) in types.iter() {
-        if kind.provider == stripe::NAME && providers.get(stripe::NAME).is_none() {
-            return Err(stripe::no_key(number));
-        }
-        if providers.get(&kind.provider).is_none() {
-            let hint = match kind.provider.as_str() {
-                SPACECASH => "the provider \"spacecash\" needs --spacecash-url".to_owned(),
-                other => format!("there is no provider {other:?}"),
-            };
-            return Err(configuration(format!("payment type {number}: {hint}")));
-        }
-    }
+    known(&types, |name| providers.get(name).is_some())?;
     let engine = Engine::new(db, tasks.clone(), providers, pace);
     engine.start();
     if options.simulator_url.is_none() && options.simulator_public_url.is_none() {
@@ -105,19 +100,54 @@ async fn build(
     Ok(Payments::new(engine, types))
 }
 
+/// The secret of the simulated provider's webhooks, where one is given.
+fn webhook_secret(options: &Options) -> Result<Option<&[u8]>, Fault> {
+    let given = options.simulator_webhook_secret.as_ref().map(|secret| secret.expose().as_bytes());
+    if given.is_some_and(<[u8]>::is_empty) {
+        let message = "--simulator-webhook-secret is empty: anybody could sign with it";
+        return Err(configuration(message.to_owned()));
+    }
+    Ok(given)
+}
+
+/// The providers beside the simulated one that the options say how to reach.
+fn elsewhere(options: &Options, clock: Clock) -> Result<Vec<Arc<dyn Provider>>, Fault> {
+    let mut all: Vec<Arc<dyn Provider>> = Vec::new();
+    if let Some(stripe) = Stripe::new(&options.stripe, options.provider_timeout, clock)? {
+        all.push(Arc::new(stripe));
+    }
+    if let Some(url) = &options.spacecash_url {
+        all.push(Arc::new(SpaceCash::new(url, options.provider_timeout)?));
+    }
+    Ok(all)
+}
+
+/// Refuses a payment type whose provider is none of those that there are.
+fn known(types: &PaymentTypes, is_there: impl Fn(&str) -> bool) -> Result<(), Fault> {
+    let missing = types.iter().find(|(_, kind)| !is_there(&kind.provider));
+    let Some((number, kind)) = missing else { return Ok(()) };
+    let hint = match kind.provider.as_str() {
+        stripe::NAME => return Err(stripe::no_key(number)),
+        SPACECASH => "the provider \"spacecash\" needs --spacecash-url".to_owned(),
+        other => format!("there is no provider {other:?}"),
+    };
+    Err(configuration(format!("payment type {number}: {hint}")))
+}
+
 /// What errors call it.
 const SIMULATED: &str = "the simulated payment provider";
 
 /// The simulated provider's client; its server too, unless that runs elsewhere.
-async fn simulated(
+fn simulated(
     options: &Options,
     db: &Db,
     tasks: &Tasks,
     webhook_key: hmac::Key,
+    ports: Ports,
 ) -> Result<Simulated, Fault> {
-    let (url, actions_url) = match &options.simulator_url {
-        Some(url) => (url.clone(), None),
-        None => {
+    let (url, actions_url) = match ports.simulator {
+        None => (options.simulator_url.clone().unwrap_or_default(), None),
+        Some(port) => {
             let webhooks = match options.simulator_webhook_url.as_deref() {
                 None | Some("") => None,
                 Some(url) => {
@@ -128,11 +158,8 @@ async fn simulated(
             let simulator = Simulator::new(db.clone(), options.simulator_slow, webhooks);
             simulator.send_webhooks(tasks)?;
             let (grace, actions) = (options.provider_timeout, simulator.clone().actions());
-            let address = listen(options.simulator_listen, simulator.router(), tasks, grace).await?;
-            let actions = match options.simulator_actions_listen {
-                Some(wanted) => Some(format!("http://{}", listen(wanted, actions, tasks, grace).await?)),
-                None => None,
-            };
+            let address = port.serve(simulator.router(), tasks, grace);
+            let actions = ports.actions.map(|port| format!("http://{}", port.serve(actions, tasks, grace)));
             (format!("http://{address}"), actions)
         }
     };
@@ -145,34 +172,4 @@ async fn simulated(
 
 fn configuration(message: String) -> Fault {
     Fault::new(Code::InvalidArgument, "CONFIGURATION", message)
-}
-
-/// Starts a listener of the simulated provider; answers with the address under which this process reaches it.
-async fn listen(
-    wanted: SocketAddr,
-    router: Router,
-    tasks: &Tasks,
-    grace: Duration,
-) -> Result<SocketAddr, Fault> {
-    let failed = |error: std::io::Error| {
-        let message = format!("the simulated payment provider cannot listen on {wanted}: {error}");
-        Fault::new(Code::Unavailable, "CANNOT_LISTEN", message)
-    };
-    let listener = tokio::net::TcpListener::bind(wanted).await.map_err(failed)?;
-    let mut address = listener.local_addr().map_err(failed)?;
-    if address.ip().is_unspecified() {
-        address.set_ip(if address.is_ipv4() {
-            [127, 0, 0, 1].into()
-        } else {
-            std::net::Ipv6Addr::LOCALHOST.into()
-        });
-    }
-    tracing::info!(%address, "the simulated payment provider listens");
-    // What is under way when the process drains still needs its provider.
-    let tasks = tasks.clone();
-    tokio::spawn(simulator::serve(listener, router, async move {
-        tasks.draining().await;
-        tokio::time::sleep(grace).await;
-    }));
-    Ok(address)
 }

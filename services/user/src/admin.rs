@@ -1,13 +1,19 @@
 //! The first administrator, without whom nobody could let anybody in.
 
-use std::path::Path;
+use std::{
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use kit::{Call, Db, Fault, Role, Tx};
 use rand::{Rng, distr::Alphanumeric};
 use tonic::Code;
 
 use crate::{
-    Options, Secret,
+    Secret,
     domain::roles::RoleSet,
     error::Error,
     password::Hasher,
@@ -16,85 +22,161 @@ use crate::{
 
 /// The first administrator's username.
 pub const USERNAME: &str = "admin";
-/// A placeholder under a name that never resolves (RFC 2606), to be changed by its owner.
-const EMAIL: &str = "admin@localhost.invalid";
 /// About 190 bits.
 const GENERATED_LENGTH: usize = 32;
+
+/// The password of the user `admin`.
+#[derive(clap::Args, Debug, Clone, Default)]
+#[group(skip)]
+pub struct AdminPassword {
+    /// Password of the first administrator, the user `admin`; without one it is generated and shown once
+    #[arg(long, env = "FEIRA_ADMIN_PASSWORD", hide_env_values = true, value_name = "PASSWORD")]
+    pub admin_password: Option<Secret>,
+    /// File whose first line is the password of the first administrator
+    #[arg(long, env = "FEIRA_ADMIN_PASSWORD_FILE", conflicts_with = "admin_password", value_name = "FILE")]
+    pub admin_password_file: Option<PathBuf>,
+}
+
+impl AdminPassword {
+    /// The password that is given, and the setting that gives it.
+    pub fn given(&self) -> Result<Option<(&'static str, Secret)>, Fault> {
+        match (&self.admin_password, &self.admin_password_file) {
+            (Some(secret), _) => checked("FEIRA_ADMIN_PASSWORD", secret.clone()).map(Some),
+            (None, Some(path)) => password_in("FEIRA_ADMIN_PASSWORD_FILE", path).map(Some),
+            (None, None) => Ok(None),
+        }
+    }
+}
+
+/// The password in the first line of a file that a setting names.
+pub fn password_in(setting: &'static str, path: &Path) -> Result<(&'static str, Secret), Fault> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Fault::invalid(setting, format!("{}: {error}", path.display())))?;
+    checked(setting, text.lines().next().unwrap_or_default().parse().map_err(Fault::internal)?)
+}
+
+fn checked(setting: &'static str, secret: Secret) -> Result<(&'static str, Secret), Fault> {
+    match secret.expose().chars().count() {
+        8..=128 => Ok((setting, secret)),
+        _ => Err(Fault::invalid(setting, "a password has 8 to 128 characters")),
+    }
+}
+
+/// A password that nobody guesses.
+pub fn generate_password() -> Result<Secret, Fault> {
+    let text: String = rand::rng().sample_iter(Alphanumeric).take(GENERATED_LENGTH).map(char::from).collect();
+    text.parse().map_err(Fault::internal)
+}
+
+/// The e-mail of an administrator who has none: a placeholder under a name that never resolves (RFC 2606), to be
+/// changed by its owner.
+pub fn placeholder_email(username: &str) -> String {
+    format!("{username}@localhost.invalid")
+}
 
 /// What became of the first administrator.
 #[derive(Debug, PartialEq, Eq)]
 pub enum AdminOutcome {
     /// There is an administrator; nothing was done.
     Exists,
+    /// The same, and the password that this setting gives is not that of the user `admin`.
+    NotUsed(&'static str),
     /// Made, with the password that the configuration names.
     Made,
-    /// Made, with this password, which is kept nowhere: show it once.
+    /// Made, with this password, which was shown and is kept nowhere.
     MadeWith(Secret),
+    /// Another process made her while this one tried: the password that it showed counts for nothing.
+    MadeElsewhere,
 }
 
-/// Makes the user `admin` where no user is an administrator. Of replicas that try at once, one succeeds.
-pub async fn ensure_admin(db: &Db, hasher: &Hasher, options: &Options) -> Result<AdminOutcome, Fault> {
-    if users::has_administrator(db.read()).await? {
-        return Ok(AdminOutcome::Exists);
-    }
-    let given = given(options)?;
-    let password = match &given {
-        Some(secret) => secret.clone(),
-        None => generate()?,
-    };
-    let password_hash = hasher.hash(password.expose()).await?;
-    let call = Call::of_service(Role::User, "make the first administrator");
-    let made = kit::transact(db, &call, move |tx: Tx| {
-        let password_hash = password_hash.clone();
-        async move {
-            let new = NewUser {
-                username: USERNAME.to_owned(),
-                email: EMAIL.to_owned(),
-                password_hash,
-                first_name: String::new(),
-                last_name: String::new(),
-                roles: RoleSet::FIRST_ADMINISTRATOR,
-            };
-            users::insert(&tx, new).await
+/// Shows a generated password to whoever starts the shop; fails where it cannot be shown.
+pub type Show = Arc<dyn Fn(&Secret) -> Result<(), Fault> + Send + Sync>;
+
+/// The first administrator, to be made once all that can fail has succeeded.
+pub struct FirstAdministrator {
+    pub(crate) db: Db,
+    pub(crate) hasher: Hasher,
+    pub(crate) given: Option<(&'static str, Secret)>,
+}
+
+impl FirstAdministrator {
+    /// Makes the user `admin` where no user is an administrator. Of replicas that try at once, one succeeds.
+    ///
+    /// A generated password is shown between the INSERT and its COMMIT. So it is never stored without having been
+    /// shown, whenever the process is killed; and where it was shown in vain, there is still no administrator, and
+    /// the next start shows another. The INSERT comes first because of replicas that try at once: those that do not
+    /// get their turn wait in it, fail by the unique constraint, and show nothing.
+    pub async fn ensure(self, show: Show) -> Result<AdminOutcome, Fault> {
+        let Self { db, hasher, given } = self;
+        if users::has_administrator(db.read()).await? {
+            return exists(&db, &hasher, given).await;
         }
-    })
-    .await;
-    match made {
-        Ok(_) if given.is_some() => Ok(AdminOutcome::Made),
-        Ok(_) => Ok(AdminOutcome::MadeWith(password)),
-        Err(Error::UsernameTaken | Error::EmailTaken) if users::has_administrator(db.read()).await? => {
-            Ok(AdminOutcome::Exists)
+        let generated = given.is_none();
+        let password = match given {
+            Some((_, secret)) => secret,
+            None => generate_password()?,
+        };
+        let password_hash = hasher.hash(password.expose()).await?;
+        let call = Call::of_service(Role::User, "make the first administrator");
+        let shown = Arc::new(AtomicBool::new(false));
+        let showing = (shown.clone(), show, password.clone());
+        let made = kit::transact(&db, &call, move |tx: Tx| {
+            let (password_hash, (shown, show, password)) = (password_hash.clone(), showing.clone());
+            async move {
+                users::insert(&tx, new_administrator(USERNAME, &placeholder_email(USERNAME), password_hash))
+                    .await?;
+                // Once, however often the transaction is tried again.
+                if generated && !shown.swap(true, Ordering::Relaxed) {
+                    // Who reads it may be slow.
+                    tokio::task::spawn_blocking(move || show(&password)).await.map_err(Fault::internal)??;
+                }
+                Ok::<_, Error>(())
+            }
+        })
+        .await;
+        match made {
+            Ok(()) if generated => Ok(AdminOutcome::MadeWith(password)),
+            Ok(()) => Ok(AdminOutcome::Made),
+            Err(Error::UsernameTaken | Error::EmailTaken) if users::has_administrator(db.read()).await? => {
+                let shown = shown.load(Ordering::Relaxed);
+                Ok(if shown { AdminOutcome::MadeElsewhere } else { AdminOutcome::Exists })
+            }
+            Err(Error::UsernameTaken | Error::EmailTaken) => Err(Fault::new(
+                Code::FailedPrecondition,
+                kit::reason::ILLEGAL_STATE,
+                "no user is an administrator, and the username admin or its e-mail belongs to somebody else: \
+                 `feira admin create` makes one of another name",
+            )),
+            Err(error) => Err(error.into()),
         }
-        Err(Error::UsernameTaken | Error::EmailTaken) => Err(Fault::new(
-            Code::FailedPrecondition,
-            kit::reason::ILLEGAL_STATE,
-            "no user is an administrator, and the username admin or its e-mail belongs to somebody else",
-        )),
-        Err(error) => Err(error.into()),
     }
 }
 
-fn given(options: &Options) -> Result<Option<Secret>, Fault> {
-    let (secret, name) = match (&options.admin_password, &options.admin_password_file) {
-        (Some(secret), _) => (secret.clone(), "FEIRA_ADMIN_PASSWORD"),
-        (None, Some(path)) => (read(path)?, "FEIRA_ADMIN_PASSWORD_FILE"),
-        (None, None) => return Ok(None),
-    };
-    match secret.expose().chars().count() {
-        8..=128 => Ok(Some(secret)),
-        _ => Err(Fault::invalid(name, "a password has 8 to 128 characters")),
+/// There is an administrator already: says whether a password that is given is of any use.
+async fn exists(
+    db: &Db,
+    hasher: &Hasher,
+    given: Option<(&'static str, Secret)>,
+) -> Result<AdminOutcome, Fault> {
+    let Some((setting, password)) = given else { return Ok(AdminOutcome::Exists) };
+    let admin = users::by_login(db.read(), USERNAME).await?;
+    let hash = admin.as_ref().map(|admin| &admin.password_hash);
+    let used = hasher.verify(password.expose(), hash).await?;
+    Ok(if used { AdminOutcome::Exists } else { AdminOutcome::NotUsed(setting) })
+}
+
+/// What an administrator begins with.
+pub fn new_administrator(
+    username: &str,
+    email: &str,
+    password_hash: crate::password::PasswordHash,
+) -> NewUser {
+    NewUser {
+        username: username.to_owned(),
+        email: email.to_owned(),
+        password_hash,
+        first_name: String::new(),
+        last_name: String::new(),
+        roles: RoleSet::FIRST_ADMINISTRATOR,
     }
-}
-
-/// The first line of a file.
-fn read(path: &Path) -> Result<Secret, Fault> {
-    let text = std::fs::read_to_string(path).map_err(|error| {
-        Fault::invalid("FEIRA_ADMIN_PASSWORD_FILE", format!("{}: {error}", path.display()))
-    })?;
-    text.lines().next().unwrap_or_default().parse().map_err(Fault::internal)
-}
-
-fn generate() -> Result<Secret, Fault> {
-    let text: String = rand::rng().sample_iter(Alphanumeric).take(GENERATED_LENGTH).map(char::from).collect();
-    text.parse().map_err(Fault::internal)
 }

@@ -29,6 +29,8 @@ pub enum Error {
     NotYours,
     #[error("the last administrator stays")]
     LastAdministrator,
+    #[error("there are several administrators")]
+    SeveralAdministrators,
     #[error("the address book is full")]
     AddressBookFull,
     #[error("wrong login or password")]
@@ -60,6 +62,10 @@ impl From<Error> for Fault {
             Error::LastAdministrator => Fault::illegal_state(
                 "the last enabled administrator can neither be disabled, nor erased, nor lose the role",
                 "LAST_ADMINISTRATOR",
+            ),
+            Error::SeveralAdministrators => Fault::illegal_state(
+                "there are several administrators, and none is called admin: say which one",
+                "SEVERAL_ADMINISTRATORS",
             ),
             Error::AddressBookFull => Fault::precondition(
                 "RESOURCE_LIMIT",

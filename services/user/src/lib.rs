@@ -7,6 +7,7 @@ mod domain;
 mod error;
 mod keys;
 mod migration;
+mod operator;
 mod password;
 mod refresh;
 mod store;
@@ -15,32 +16,33 @@ mod wrap;
 #[cfg(test)]
 mod tests;
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use contracts::user::{
+    administrator_service_server::{self, AdministratorServiceServer},
     auth_service_server::{self, AuthServiceServer},
     user_service_server::{self, UserServiceServer},
 };
 use kit::{Fault, Role};
 
-use crate::{
-    admin::AdminOutcome, api::Shared, bucket::Bucket, domain::throttle::Limit, keys::KeyRing,
-    password::Hasher,
-};
+use crate::{api::Shared, bucket::Bucket, domain::throttle::Limit, keys::KeyRing, password::Hasher};
 
-pub use crate::migration::Migrator;
+pub use crate::{
+    admin::{
+        AdminOutcome, AdminPassword, FirstAdministrator, Show, USERNAME, generate_password, password_in,
+        placeholder_email,
+    },
+    migration::Migrator,
+    operator::Offline,
+};
 pub use kit::Secret;
 
 /// What can be set.
 #[derive(clap::Args, Debug, Clone)]
 #[group(skip)]
 pub struct Options {
-    /// Password of the first administrator, the user `admin`; without one it is generated and shown once
-    #[arg(long, env = "FEIRA_ADMIN_PASSWORD", hide_env_values = true, value_name = "PASSWORD")]
-    pub admin_password: Option<Secret>,
-    /// File whose first line is the password of the first administrator
-    #[arg(long, env = "FEIRA_ADMIN_PASSWORD_FILE", conflicts_with = "admin_password", value_name = "FILE")]
-    pub admin_password_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub admin: AdminPassword,
     /// Failed sign-ins of one login within the window before more are refused; 0 is without limit
     #[arg(long, env = "FEIRA_SIGN_IN_ATTEMPTS", default_value_t = 10, value_name = "COUNT")]
     pub sign_in_attempts: u32,
@@ -50,6 +52,14 @@ pub struct Options {
     /// Checks of usernames a second and process, with five seconds' worth at once; 0 is without limit
     #[arg(long, env = "FEIRA_USERNAME_CHECKS_PER_SECOND", default_value_t = 0, value_name = "COUNT")]
     pub username_checks_per_second: u32,
+    #[command(flatten)]
+    pub hashing: Hashing,
+}
+
+/// What hashing a password costs.
+#[derive(clap::Args, Debug, Clone)]
+#[group(skip)]
+pub struct Hashing {
     /// Memory that hashing one password takes, in KiB (argon2id); less is for tests only
     #[arg(long, env = "FEIRA_PASSWORD_MEMORY_KIB", default_value_t = 19_456, value_name = "KIB", hide_short_help = true,
         value_parser = clap::value_parser!(u32).range(8..))]
@@ -63,8 +73,20 @@ pub struct Options {
 /// The started service.
 pub struct Started {
     pub service: kit::Service,
-    /// The first administrator's password, where it was generated just now: show it once, it is kept nowhere.
-    pub admin_password: Option<Secret>,
+    /// To be made when nothing can fail any more.
+    pub first_administrator: FirstAdministrator,
+}
+
+impl Hashing {
+    fn hasher(&self) -> Result<Hasher, Fault> {
+        Hasher::new(self.password_memory_kib, self.password_iterations)
+    }
+}
+
+/// Finds what keeps the service from starting, before anything is made.
+pub fn check(options: &Options) -> Result<(), Fault> {
+    options.hashing.hasher()?;
+    options.admin.given().map(|_| ())
 }
 
 /// How often the signing keys are read again, and how often old records are forgotten.
@@ -80,13 +102,10 @@ pub async fn start(
     context: kit::Context,
     wrapping_key: [u8; 32],
 ) -> Result<Started, Fault> {
-    let hasher = Hasher::new(options.password_memory_kib, options.password_iterations)?;
+    let (hasher, given) = (options.hashing.hasher()?, options.admin.given()?);
     let keys = KeyRing::open(db.clone(), &wrapping_key).await?;
     context.identity.learn(&keys.jwks());
-    let admin_password = match admin::ensure_admin(&db, &hasher, options).await? {
-        AdminOutcome::MadeWith(password) => Some(password),
-        AdminOutcome::Made | AdminOutcome::Exists => None,
-    };
+    let first_administrator = FirstAdministrator { db: db.clone(), hasher: hasher.clone(), given };
     let shared = Arc::new(Shared {
         db: db.clone(),
         identity: context.identity.clone(),
@@ -98,9 +117,15 @@ pub async fn start(
     start_tasks(&shared, &context.tasks);
     let routes =
         tonic::service::Routes::new(kit::compressed!(UserServiceServer::new(api::Users(shared.clone()))))
-            .add_service(kit::compressed!(AuthServiceServer::new(api::Auth(shared))));
-    let names = vec![user_service_server::SERVICE_NAME, auth_service_server::SERVICE_NAME];
-    Ok(Started { service: kit::Service { role: Role::User, routes, names, db, audit: None }, admin_password })
+            .add_service(kit::compressed!(AuthServiceServer::new(api::Auth(shared.clone()))))
+            .add_service(kit::compressed!(AdministratorServiceServer::new(api::Administrators(shared))));
+    let names = vec![
+        user_service_server::SERVICE_NAME,
+        auth_service_server::SERVICE_NAME,
+        administrator_service_server::SERVICE_NAME,
+    ];
+    let service = kit::Service { role: Role::User, routes, names, db, audit: None };
+    Ok(Started { service, first_administrator })
 }
 
 fn start_tasks(shared: &Arc<Shared>, tasks: &kit::Tasks) {

@@ -20,6 +20,11 @@ pub fn claim(url: &str) -> std::io::Result<bool> {
     }
 }
 
+/// Whether there is such a database, as far as can be told without asking a server: a SQLite file may not be there.
+pub fn exists(url: &str) -> bool {
+    !url.starts_with("sqlite:") || path(url).is_none_or(Path::exists)
+}
+
 /// The file of a `sqlite:` URL.
 pub(super) fn path(url: &str) -> Option<&Path> {
     let path = url.strip_prefix("sqlite:")?.trim_start_matches("//").split('?').next()?;

@@ -49,6 +49,11 @@ fn wrong(problem: impl std::fmt::Display) -> Fault {
 }
 
 impl MailOptions {
+    /// Finds what is wrong with the options.
+    pub fn check(&self) -> Result<(), Fault> {
+        self.notifier().map(|_| ())
+    }
+
     /// The way that the options name.
     pub(super) fn notifier(&self) -> Result<Arc<dyn Notifier>, Fault> {
         let from = self.from()?;

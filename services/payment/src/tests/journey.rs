@@ -191,13 +191,18 @@ async fn nothing_to_pay_is_paid_all_the_same() {
 #[tokio::test]
 async fn a_configuration_that_cannot_work_stops_the_start() {
     let shop = Shop::open().await;
-    let build = async |options, types: &str| {
+    let build = async |options: crate::Options, types: &str| {
         let types = types.parse().unwrap();
-        crate::build(&options, pace(), shop.db.clone(), shop.tasks.clone(), types, WEBHOOK_SECRET)
-            .await
-            .err()
-            .unwrap()
-            .reason
+        let checked = crate::check(&options, &types);
+        let (db, tasks) = (shop.db.clone(), shop.tasks.clone());
+        let built = match crate::Ports::open(&options).await {
+            Ok(ports) => crate::build(&options, pace(), db, tasks, types, WEBHOOK_SECRET, ports).map(|_| ()),
+            // What is not free is no matter of configuration.
+            Err(taken) => return taken.reason,
+        };
+        let reason = built.unwrap_err().reason;
+        assert_eq!(checked.unwrap_err().reason, reason, "it is found before anything is made");
+        reason
     };
     assert_eq!(build(options(), "1=stripe").await, "CONFIGURATION");
     for url in ["provider:8080", "", "http://", "ftp://x"] {

@@ -1,15 +1,18 @@
 //! The contract's services: each call is parsed, decided by the domain, stored, and rendered.
 
 mod addresses;
+mod administrators;
 mod auth;
 mod passwords;
-mod render;
+pub mod render;
 mod revoke;
 mod users;
 
 use std::{sync::Arc, time::Duration};
 
 use kit::{Call, Db, Identity, Role, Tx};
+
+pub use self::revoke::Revocations;
 
 use crate::{
     bucket::Bucket,
@@ -33,6 +36,10 @@ pub struct Shared {
 /// `UserService`.
 #[derive(Clone)]
 pub struct Users(pub Arc<Shared>);
+
+/// `AdministratorService`.
+#[derive(Clone)]
+pub struct Administrators(pub Arc<Shared>);
 
 /// `AuthService`.
 #[derive(Clone)]

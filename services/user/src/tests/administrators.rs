@@ -7,7 +7,7 @@ use contracts::user::{
 use tonic::Code;
 
 use super::{House, by, events, id_of, told};
-use crate::Options;
+use crate::{AdminPassword, Options};
 
 fn roles(id: &str, roles: &[Role]) -> SetRolesRequest {
     SetRolesRequest { id: id.to_owned(), roles: roles.iter().map(|role| *role as i32).collect() }
@@ -16,7 +16,7 @@ fn roles(id: &str, roles: &[Role]) -> SetRolesRequest {
 #[tokio::test]
 async fn a_generated_password_is_shown_once_and_works() {
     let house = House::new().await;
-    let options = Options { admin_password: None, ..House::options() };
+    let options = Options { admin: AdminPassword::default(), ..House::options() };
     let first = house.replica_with(&options, [7; 32]).await.unwrap();
     let password = first.generated.clone().unwrap();
     assert!(
@@ -32,8 +32,7 @@ async fn a_password_from_a_file_is_its_first_line_and_a_bad_one_is_refused() {
     let house = House::new().await;
     let file = tempfile::NamedTempFile::new().unwrap();
     let options = Options {
-        admin_password: None,
-        admin_password_file: Some(file.path().to_owned()),
+        admin: AdminPassword { admin_password: None, admin_password_file: Some(file.path().to_owned()) },
         ..House::options()
     };
     std::fs::write(file.path(), "short\n").unwrap();
@@ -51,7 +50,7 @@ async fn of_replicas_that_start_together_one_makes_the_administrator_and_one_the
     let starts: Vec<_> = (0..4)
         .map(|_| {
             let house = house.clone();
-            let options = Options { admin_password: None, ..House::options() };
+            let options = Options { admin: AdminPassword::default(), ..House::options() };
             tokio::spawn(async move { house.replica_with(&options, [7; 32]).await.unwrap() })
         })
         .collect();

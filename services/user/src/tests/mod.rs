@@ -23,7 +23,7 @@ use kit::{
 use tempfile::TempDir;
 use tonic::{Request, Response, Status};
 
-use crate::{Migrator, Options, Secret, start};
+use crate::{AdminOutcome, AdminPassword, Hashing, Migrator, Options, Secret, start};
 
 const PASSWORD: &str = "correct horse";
 const ADMIN_PASSWORD: &str = "battery staple";
@@ -60,13 +60,14 @@ impl House {
 
     fn options() -> Options {
         Options {
-            admin_password: Some(ADMIN_PASSWORD.parse().unwrap()),
-            admin_password_file: None,
+            admin: AdminPassword {
+                admin_password: Some(ADMIN_PASSWORD.parse().unwrap()),
+                admin_password_file: None,
+            },
             sign_in_attempts: 10,
             sign_in_window: std::time::Duration::from_secs(900),
             username_checks_per_second: 0,
-            password_memory_kib: 8,
-            password_iterations: 1,
+            hashing: Hashing { password_memory_kib: 8, password_iterations: 1 },
         }
     }
 
@@ -100,7 +101,11 @@ impl House {
         let started = start(options, db.clone(), context, wrapping_key).await?;
         let conn = Conn::new(Front::new(started.service.routes, methods, identity));
         local.set(conn.clone());
-        Ok(Replica { _folder: self.folder.clone(), db, clock, mesh, conn, generated: started.admin_password })
+        let generated = match started.first_administrator.ensure(Arc::new(|_: &Secret| Ok(()))).await? {
+            AdminOutcome::MadeWith(password) => Some(password),
+            _ => None,
+        };
+        Ok(Replica { _folder: self.folder.clone(), db, clock, mesh, conn, generated })
     }
 }
 

@@ -1,0 +1,202 @@
+//! Where the administrators are: in a database that nobody serves, or behind a user service that runs.
+
+use std::time::Duration;
+
+use contracts::user::{
+    CreateAdministratorRequest, ListAdministratorsRequest, ResetPasswordRequest, User,
+    administrator_service_client::AdministratorServiceClient,
+};
+use kit::{Db, Fault, Role, Secret, db::DatabaseOptions};
+use tonic::{Code, Status, transport::Channel};
+
+use crate::{
+    cli::ConfigFile,
+    data,
+    databases::{self, Databases, in_use, open_and_migrate, patiently},
+    error::Error,
+    health::url_of,
+    operator::Way,
+    roles::{self, Schema},
+    settings::{DataDir, Roles, SharedSecret, role_url},
+};
+
+/// The page of administrators that is asked for.
+const PAGE: i32 = 1_000;
+
+/// Where to look, and as whom to ask.
+#[derive(clap::Args, Debug)]
+pub struct Reach {
+    /// Where the user service runs, as http://HOST:PORT. Without it, the database is looked into that `serve` would
+    /// use with the same settings; where a running process has an embedded one open, that is asked at
+    /// --grpc-listen
+    #[arg(long, value_name = "URL", value_parser = role_url)]
+    url: Option<String>,
+
+    /// Where the user service is reached by gRPC, where it runs elsewhere
+    #[arg(long, env = "FEIRA_USER_URL", value_name = "URL", value_parser = role_url)]
+    user_url: Option<String>,
+
+    /// Where the process listens for gRPC
+    #[arg(long, env = "FEIRA_GRPC_LISTEN", value_name = "HOST:PORT", default_value = "127.0.0.1:50051")]
+    grpc_listen: String,
+
+    /// How long to wait for an answer
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = humantime::parse_duration)]
+    timeout: Duration,
+
+    #[command(flatten)]
+    roles: Roles,
+
+    #[command(flatten)]
+    data: DataDir,
+
+    #[command(flatten)]
+    databases: Databases,
+
+    #[command(flatten)]
+    secret: SharedSecret,
+
+    #[command(flatten)]
+    hashing: user::Hashing,
+
+    #[command(flatten)]
+    _config: ConfigFile,
+}
+
+/// Who does it.
+pub enum Desk {
+    Offline(user::Offline),
+    Running(Box<Way>),
+}
+
+impl Reach {
+    /// Opens a database, or the way to who has it. `make` says whether a shop that was never started is made: to look
+    /// is no reason to.
+    pub async fn open(&self, make: bool) -> Result<Desk, Error> {
+        if let Some(url) = self.url.as_ref().or(self.user_url.as_ref()) {
+            return self.ask(url).await;
+        }
+        let here = self.roles.get();
+        if !here.contains(&Role::User) {
+            return Err(Error::usage("the user service does not run here: say by --user-url where it does"));
+        }
+        let options = databases::options(&self.databases, &self.data, Role::User, &here, None)?;
+        if !kit::db::exists(&options.url) && !make {
+            let problem = "there is none yet: the shop was never started with these settings";
+            return Err(in_use(Role::User, &options.url, problem));
+        }
+        data::make_folder_for(&options.url, &self.data)?;
+        match kit::db::claim(&options.url) {
+            Ok(true) => self.look(options, make).await,
+            Ok(false) => {
+                let url = url_of(&self.grpc_listen)?;
+                self.ask(&url).await.map_err(|error| match error {
+                    Error::Unhealthy(problem) => Error::Unhealthy(format!(
+                        "another process has the user database open, but {problem}: say by --url where it serves gRPC"
+                    )),
+                    other => other,
+                })
+            }
+            Err(error) => Err(in_use(Role::User, &options.url, &error.to_string())),
+        }
+    }
+
+    async fn look(&self, options: DatabaseOptions, make: bool) -> Result<Desk, Error> {
+        let wait = self.databases.database_wait;
+        let db = if make {
+            open_and_migrate(options, wait).await?.0
+        } else {
+            let db = patiently(&options, wait, async || Db::open(options.clone()).await).await?;
+            let migrations = roles::migrations(&db, Schema::Show).await?;
+            if migrations.iter().any(|(_, applied)| !applied) {
+                let problem = "its schema is not up to date: `feira migrate` brings it there";
+                return Err(in_use(Role::User, &options.url, problem));
+            }
+            db
+        };
+        Ok(Desk::Offline(user::Offline::new(db, &self.hashing).map_err(failed)?))
+    }
+
+    async fn ask(&self, url: &str) -> Result<Desk, Error> {
+        Way::open(url.to_owned(), &self.secret, &self.data, self.timeout)
+            .await
+            .map(Box::new)
+            .map(Desk::Running)
+    }
+}
+
+impl Desk {
+    /// Makes an administrator.
+    pub async fn create(&self, username: &str, email: &str, password: &Secret) -> Result<User, Error> {
+        let way = match self {
+            Self::Offline(offline) => {
+                return offline.create(username, email, password).await.map_err(failed);
+            }
+            Self::Running(way) => way,
+        };
+        let request = way.request(CreateAdministratorRequest {
+            username: username.to_owned(),
+            email: email.to_owned(),
+            password: password.expose().to_owned(),
+        })?;
+        let answer = client(way).create_administrator(request).await;
+        Ok(answer.map_err(|status| refused(way, &status))?.into_inner())
+    }
+
+    /// Sets a user's password; an empty login is the administrator.
+    pub async fn reset_password(&self, login: &str, password: &Secret) -> Result<User, Error> {
+        let way = match self {
+            Self::Offline(offline) => return offline.reset_password(login, password).await.map_err(failed),
+            Self::Running(way) => way,
+        };
+        let (login, new_password) = (login.to_owned(), password.expose().to_owned());
+        let request = way.request(ResetPasswordRequest { login, new_password })?;
+        let answer = client(way).reset_password(request).await;
+        Ok(answer.map_err(|status| refused(way, &status))?.into_inner())
+    }
+
+    /// All administrators, the newest first.
+    pub async fn list(&self) -> Result<Vec<User>, Error> {
+        let way = match self {
+            Self::Offline(offline) => return offline.list().await.map_err(failed),
+            Self::Running(way) => way,
+        };
+        let (mut all, mut page_token) = (Vec::new(), String::new());
+        loop {
+            let request = way.request(ListAdministratorsRequest { page_size: PAGE, page_token })?;
+            let answer = client(way).list_administrators(request).await;
+            let page = answer.map_err(|status| refused(way, &status))?.into_inner();
+            all.extend(page.users);
+            if page.next_page_token.is_empty() {
+                return Ok(all);
+            }
+            page_token = page.next_page_token;
+        }
+    }
+}
+
+fn client(way: &Way) -> AdministratorServiceClient<Channel> {
+    AdministratorServiceClient::new(way.channel.clone())
+}
+
+/// What the service said: a refusal, or why there is no answer.
+fn refused(way: &Way, status: &Status) -> Error {
+    match status.code() {
+        Code::InvalidArgument | Code::NotFound | Code::AlreadyExists | Code::FailedPrecondition => {
+            failed(Fault::of(status))
+        }
+        Code::Unimplemented => {
+            Error::Unhealthy(format!("no user service that knows `feira admin` runs at {}", way.url))
+        }
+        _ => way.failed(status),
+    }
+}
+
+fn failed(fault: Fault) -> Error {
+    match (fault.code, fault.fields.first()) {
+        (Code::InvalidArgument, Some((field, problem))) => Error::usage(format!("{field}: {problem}")),
+        (Code::InvalidArgument, None) => Error::usage(fault.message),
+        (Code::Unavailable, _) => Error::Role { role: Role::User, fault },
+        _ => Error::other(fault.message),
+    }
+}

@@ -1,0 +1,71 @@
+//! The ports of the simulated provider, opened before anything else is done.
+
+use std::{io, net::SocketAddr, time::Duration};
+
+use axum::Router;
+use kit::{Fault, Tasks};
+use tokio::net::TcpListener;
+use tonic::Code;
+
+use crate::{Options, simulator};
+
+/// The ports that the options name, open; none where the simulated provider runs elsewhere.
+#[derive(Debug, Default)]
+pub struct Ports {
+    pub(crate) simulator: Option<Port>,
+    pub(crate) actions: Option<Port>,
+}
+
+impl Ports {
+    /// Opens them.
+    pub async fn open(options: &Options) -> Result<Self, Fault> {
+        if options.simulator_url.is_some() {
+            return Ok(Self::default());
+        }
+        let actions = match options.simulator_actions_listen {
+            Some(wanted) => Some(Port::open(wanted).await?),
+            None => None,
+        };
+        Ok(Self { simulator: Some(Port::open(options.simulator_listen).await?), actions })
+    }
+}
+
+/// An open port.
+#[derive(Debug)]
+pub(crate) struct Port {
+    listener: TcpListener,
+    /// Under which this process reaches it.
+    address: SocketAddr,
+}
+
+impl Port {
+    async fn open(wanted: SocketAddr) -> Result<Self, Fault> {
+        let failed = |error: io::Error| {
+            let message = format!("the simulated payment provider cannot listen on {wanted}: {error}");
+            Fault::new(Code::Unavailable, "CANNOT_LISTEN", message)
+        };
+        let listener = TcpListener::bind(wanted).await.map_err(failed)?;
+        let mut address = listener.local_addr().map_err(failed)?;
+        if address.ip().is_unspecified() {
+            address.set_ip(if address.is_ipv4() {
+                [127, 0, 0, 1].into()
+            } else {
+                std::net::Ipv6Addr::LOCALHOST.into()
+            });
+        }
+        Ok(Self { listener, address })
+    }
+
+    /// Answers there from now on; says where that is.
+    pub(crate) fn serve(self, router: Router, tasks: &Tasks, grace: Duration) -> SocketAddr {
+        let Self { listener, address } = self;
+        tracing::info!(%address, "the simulated payment provider listens");
+        // What is under way when the process drains still needs its provider.
+        let tasks = tasks.clone();
+        tokio::spawn(simulator::serve(listener, router, async move {
+            tasks.draining().await;
+            tokio::time::sleep(grace).await;
+        }));
+        address
+    }
+}

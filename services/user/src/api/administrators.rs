@@ -1,0 +1,54 @@
+//! `AdministratorService`: the operator, who is known by the mesh secret.
+
+use contracts::user::{
+    CreateAdministratorRequest, ListAdministratorsRequest, ListAdministratorsResponse, ResetPasswordRequest,
+    User, administrator_service_server::AdministratorService,
+};
+use kit::{Call, Page, id::UserId};
+use tonic::{Request, Response, Status};
+
+use crate::{
+    api::{Administrators, render},
+    operator,
+};
+
+#[tonic::async_trait]
+impl AdministratorService for Administrators {
+    async fn create_administrator(
+        &self,
+        request: Request<CreateAdministratorRequest>,
+    ) -> Result<Response<User>, Status> {
+        let call = Call::of(&request)?;
+        let CreateAdministratorRequest { username, email, password } = request.into_inner();
+        operator::check(&username, &email)?;
+        let hash = self.0.hasher.hash(&password).await?;
+        let written = kit::write(&self.0.db, &call, move |tx| {
+            let (username, email, hash) = (username.clone(), email.clone(), hash.clone());
+            async move { operator::create(&tx, &username, &email, hash).await }
+        });
+        Ok(written.await?.into())
+    }
+
+    async fn list_administrators(
+        &self,
+        request: Request<ListAdministratorsRequest>,
+    ) -> Result<Response<ListAdministratorsResponse>, Status> {
+        let page = Page::<UserId>::of(&request.into_inner())?;
+        let mut rows = operator::list(self.0.db.read(), page.after, page.limit()).await?;
+        let next_page_token = page.cut(&mut rows, |row| row.id);
+        let users = rows.into_iter().map(render::user).collect();
+        Ok(Response::new(ListAdministratorsResponse { users, next_page_token }))
+    }
+
+    async fn reset_password(&self, request: Request<ResetPasswordRequest>) -> Result<Response<User>, Status> {
+        let call = Call::of(&request)?;
+        let ResetPasswordRequest { login, new_password } = request.into_inner();
+        let id = operator::find(self.0.db.read(), &login).await?;
+        let hash = self.0.hasher.hash(&new_password).await?;
+        let written = self.0.write_revoking(&call, move |tx, revocations| {
+            let hash = hash.clone();
+            async move { operator::reset_password(&tx, &revocations, id, hash).await }
+        });
+        Ok(written.await?.into())
+    }
+}

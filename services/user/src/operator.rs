@@ -1,0 +1,138 @@
+//! What the operator does about administrators: on the database of a shop that is stopped ([`Offline`]), or through
+//! `AdministratorService` while it runs.
+
+use contracts::user::{Role as UserRole, User};
+use kit::{Call, Db, Fault, Role, Scope, Tx, id::UserId};
+use sea_orm::ConnectionTrait;
+
+use crate::{
+    Hashing, Secret,
+    admin::{self, USERNAME},
+    api::{Revocations, render},
+    domain::names,
+    error::Error,
+    password::{Hasher, PasswordHash},
+    store::{
+        failures::{self, Login},
+        listing::{self, Filter},
+        sessions,
+        users::{self, user},
+    },
+};
+
+/// How many users a page of [`Offline::list`] has.
+const PAGE: u64 = 1_000;
+
+/// The user database of a shop whose user service does not run, or is not asked.
+pub struct Offline {
+    db: Db,
+    hasher: Hasher,
+}
+
+impl Offline {
+    /// On an opened, migrated database.
+    pub fn new(db: Db, hashing: &Hashing) -> Result<Self, Fault> {
+        Ok(Self { db, hasher: hashing.hasher()? })
+    }
+
+    /// Makes an administrator.
+    pub async fn create(&self, username: &str, email: &str, password: &Secret) -> Result<User, Fault> {
+        check(username, email)?;
+        let hash = self.hasher.hash(password.expose()).await?;
+        let (username, email) = (username.to_owned(), email.to_owned());
+        let call = Call::of_service(Role::User, "make an administrator");
+        let made = kit::transact(&self.db, &call, move |tx: Tx| {
+            let (username, email, hash) = (username.clone(), email.clone(), hash.clone());
+            async move { create(&tx, &username, &email, hash).await }
+        });
+        Ok(made.await?)
+    }
+
+    /// Sets the password of a user, whose sessions end.
+    pub async fn reset_password(&self, login: &str, password: &Secret) -> Result<User, Fault> {
+        let id = find(self.db.read(), login).await?;
+        let hash = self.hasher.hash(password.expose()).await?;
+        let call = Call::of_service(Role::User, "reset a password");
+        let done = kit::transact(&self.db, &call, move |tx: Tx| {
+            let hash = hash.clone();
+            // Processes that run all the same hear of it by the feed.
+            async move { reset_password(&tx, &Revocations::default(), id, hash).await }
+        });
+        Ok(done.await?)
+    }
+
+    /// All administrators, the newest first.
+    pub async fn list(&self) -> Result<Vec<User>, Fault> {
+        let mut all: Vec<User> = Vec::new();
+        let mut after = None;
+        loop {
+            let page = list(self.db.read(), after, PAGE).await?;
+            after = page.last().map(|user| user.id);
+            let last = (page.len() as u64) < PAGE;
+            all.extend(page.into_iter().map(render::user));
+            if last {
+                return Ok(all);
+            }
+        }
+    }
+}
+
+/// Refuses a username or an e-mail that is none. What comes by the contract was checked once before.
+pub fn check(username: &str, email: &str) -> Result<(), Error> {
+    let length = username.chars().count();
+    let letters = |letter: char| letter.is_ascii_alphanumeric() || "._-".contains(letter);
+    if !(3..=32).contains(&length) || !username.chars().all(letters) {
+        let problem = "must be 3 to 32 letters, digits and . _ -";
+        return Err(crate::domain::Invalid::new("username", problem).into());
+    }
+    names::check_username(username, "username")?;
+    Ok(names::check_email(email, "email")?)
+}
+
+/// Makes an administrator.
+pub async fn create(tx: &Tx, username: &str, email: &str, hash: PasswordHash) -> Result<User, Error> {
+    Ok(render::user(users::insert(tx, admin::new_administrator(username, email, hash)).await?))
+}
+
+/// The user of a login; without one, the administrator `admin`, or the only administrator.
+pub async fn find(db: &impl ConnectionTrait, login: &str) -> Result<UserId, Error> {
+    let found = users::by_login(db, &names::fold(if login.is_empty() { USERNAME } else { login })).await?;
+    match found {
+        Some(user) if !login.is_empty() || user.admin => return Ok(user.id),
+        None if !login.is_empty() => return Err(Error::UserNotFound),
+        Some(_) | None => {}
+    }
+    match list(db, None, 2).await?.as_slice() {
+        [] => Err(Error::UserNotFound),
+        [only] => Ok(only.id),
+        _ => Err(Error::SeveralAdministrators),
+    }
+}
+
+/// Sets a password and ends all that was let in by the old one.
+pub async fn reset_password(
+    tx: &Tx,
+    revocations: &Revocations,
+    id: UserId,
+    hash: PasswordHash,
+) -> Result<User, Error> {
+    let mut user = users::lock(tx, Scope::All, id).await?;
+    user.password_hash = hash;
+    sessions::end_all(tx, id, None).await?;
+    revocations.tokens_of(tx, &mut user).await?;
+    for login in [&user.username_folded, &user.email_folded] {
+        failures::clear(tx, &Login::sign_in(login)).await?;
+    }
+    failures::clear(tx, &Login::old_password(id)).await?;
+    Ok(render::user(users::change(tx, user).await?))
+}
+
+/// The administrators before `after`, the newest first.
+pub async fn list(
+    db: &impl ConnectionTrait,
+    after: Option<UserId>,
+    limit: u64,
+) -> Result<Vec<user::Model>, Error> {
+    let filter = Filter { role: Some(UserRole::Admin), ..Filter::default() };
+    Ok(listing::list(db, &filter, after, limit).await?)
+}
