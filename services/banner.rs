@@ -135,7 +135,7 @@ impl Ready<'_> {
 }
 
 /// A port as it is reached from this machine.
-fn url(mut address: SocketAddr) -> String {
+pub fn url(mut address: SocketAddr) -> String {
     match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
         IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),

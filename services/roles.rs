@@ -25,7 +25,8 @@ pub struct Start<'a> {
     pub context: Context,
     /// Wraps the user service's signing keys.
     pub wrapping_key: Option<[u8; 32]>,
-    pub payment_ports: payment::Ports,
+    /// Taken by the payment service.
+    pub payment_reach: payment::Reach,
 }
 
 /// A role that runs.
@@ -71,8 +72,8 @@ pub async fn start(with: &mut Start<'_>, db: Db) -> Result<Started, Fault> {
         }
         Role::Article => Ok(article::start(&settings.article, db, context).await?.into()),
         Role::Payment => {
-            let (types, ports) = (with.payment_types.clone(), std::mem::take(&mut with.payment_ports));
-            Ok(payment::start(&settings.payment, db, context, types, ports).await?.into())
+            let (types, reach) = (with.payment_types.clone(), std::mem::take(&mut with.payment_reach));
+            Ok(payment::start(&settings.payment, db, context, types, reach).await?.into())
         }
         Role::Order => {
             Ok(order::start(&settings.order, with.payment_types.clone(), db, context).await?.into())

@@ -26,7 +26,7 @@ use tonic::service::Routes;
 use user::AdminOutcome;
 
 use crate::{
-    banner::{self, Ready},
+    banner::{self, Ready, url},
     budget::Budget,
     data::{self, Secrets},
     databases, descriptors,
@@ -185,9 +185,14 @@ impl Process {
         let tasks = Tasks::default();
         let context = Context { clock, mesh, identity: identity.clone(), tasks: tasks.clone() };
 
+        let pages = payment::Pages {
+            public: settings.gateway.public_url.as_ref().map(ToString::to_string),
+            own: rest.map(url),
+        };
+        let payment_reach = payment::Reach { ports: payment_ports, pages };
         let wrapping_key = secrets.wrapping_key;
         let mut start =
-            Start { settings, payment_types, context: context.clone(), wrapping_key, payment_ports };
+            Start { settings, payment_types, context: context.clone(), wrapping_key, payment_reach };
         let mut started = Vec::new();
         let mut first_administrator = None;
         for db in &databases {

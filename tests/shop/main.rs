@@ -39,6 +39,7 @@ mod seed;
 mod spacecash;
 mod stripe;
 mod stripe_events;
+mod stripe_page;
 mod tables;
 mod telemetry;
 mod users;

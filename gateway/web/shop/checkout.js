@@ -9,7 +9,7 @@ import { empty, skeleton } from '../states.js';
 import { showErrors, submit } from '../ui.js';
 import { html, nothing } from '../vendor/lit-html.js';
 import { addressFields, addressOf } from './address-form.js';
-import { failureText, postal, sums } from './parts.js';
+import { failureText, isPage, postal, sums } from './parts.js';
 
 /** What the simulated provider takes instead of a card. */
 const SIMULATED = {
@@ -19,6 +19,9 @@ const SIMULATED = {
   sim_slow: 'A slow one',
   sim_action: 'One that you must confirm at your bank',
 };
+
+/** Refusals of an order that was paid, or is no longer to be, since this page was drawn. */
+const OVERTAKEN = ['ILLEGAL_STATE', 'PROVIDER_REFUSED'];
 
 export default async function page(view) {
   const waiting = view.params.id;
@@ -57,13 +60,15 @@ export default async function page(view) {
       }
       const placed = await call('POST', `/v1/orders/${waiting ?? 'open'}:checkout`, { body });
       basketIs(placed);
+      // Back from there leads to the order as it is by then, not to a form that would pay it again.
       await go(`/orders/${placed.id}`, { replace: true });
+      if (type.hostedPage && isPage(placed.paymentActionUrl)) location.assign(placed.paymentActionUrl);
     },
     async (error) => {
-      if (!['PRICE_CHANGED', 'OUT_OF_STOCK', 'ARTICLE_INACTIVE', 'CURRENCY_MISMATCH', 'ETAG_MISMATCH', 'ILLEGAL_STATE'].includes(error.reason)) return false;
+      if (!['PRICE_CHANGED', 'OUT_OF_STOCK', 'ARTICLE_INACTIVE', 'CURRENCY_MISMATCH', 'ETAG_MISMATCH', ...OVERTAKEN].includes(error.reason)) return false;
       const before = order;
       order = await read();
-      if (!order?.lines.length || error.reason === 'ILLEGAL_STATE') {
+      if (!order?.lines.length || OVERTAKEN.includes(error.reason)) {
         await go(`/orders/${before.id}`, { replace: true });
         return true;
       }
@@ -95,7 +100,7 @@ export default async function page(view) {
           <fieldset class="panel">
             <legend><h2>How you pay</h2></legend>
             ${usable.length > 1 ? usable.map((one) => way(one, one === type, choose(one), order)) : nothing}
-            ${type ? methods(type) : html`<p class="notice bad">Nothing can be paid in this currency right now. Please tell the shop.</p>`}
+            ${type ? methods(type, usable.length === 1) : html`<p class="notice bad">Nothing can be paid in this currency right now. Please tell the shop.</p>`}
           </fieldset>
           <section class="panel">
             <h2>What it costs</h2>
@@ -142,18 +147,20 @@ const way = (type, chosen, choose, order) => {
   return html`
     <div class="choice">
       <input type="radio" name="paymentType" id=${id} value=${type.paymentType} .checked=${chosen} @change=${choose} />
-      <label for=${id}>${providerName(type.provider)} ${sign(fee) ? html`<span class="quiet">plus ${formatMoney(fee)}</span>` : nothing}</label>
+      <label for=${id}>${type.name} ${sign(fee) ? html`<span class="quiet">plus ${formatMoney(fee)}</span>` : nothing}</label>
     </div>
   `;
 };
 
-const providerName = (provider) => ({ simulated: 'Simulated card', stripe: 'Card', spacecash: 'SpaceCash' })[provider] ?? provider;
-
-const methods = ({ provider, paymentMethods }) => {
-  if (!paymentMethods.length) return nothing;
+const methods = (type, alone) => {
+  const { provider, paymentMethods, name, hostedPage } = type;
+  const named = alone ? html`<p>${name}</p>` : nothing;
+  if (hostedPage) return html`${named}<p class="hint">You pay on the payment provider's own page and come back here by yourself. Your articles are held meanwhile.</p>`;
+  // Only the simulated provider has methods to choose from by name.
+  if (!paymentMethods.length) return named;
   return html`
     <div class="field">
-      <label for="f-paymentMethod">${provider === 'simulated' ? 'Simulated card' : 'Payment method'}</label>
+      <label for="f-paymentMethod">${alone || provider !== 'simulated' ? name : 'Simulated card'}</label>
       <select id="f-paymentMethod" name="paymentMethod" aria-describedby="f-paymentMethod-hint f-paymentMethod-error">
         ${paymentMethods.map((method) => html`<option value=${method}>${SIMULATED[method] ?? method}</option>`)}
       </select>

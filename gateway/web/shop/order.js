@@ -7,7 +7,7 @@ import { go } from '../router.js';
 import { skeleton } from '../states.js';
 import { confirm, field, moment, press, toast } from '../ui.js';
 import { html, nothing } from '../vendor/lit-html.js';
-import { failureText, isFinal, postal, stateBadge, stateName, sums } from './parts.js';
+import { failureText, isFinal, isPage, postal, stateBadge, stateName, sums } from './parts.js';
 
 const CANCELLABLE = ['ORDER_STATE_CHECKING_OUT', 'ORDER_STATE_AWAITING_PAYMENT', 'ORDER_STATE_PAID'];
 
@@ -21,6 +21,7 @@ export default async function page(view) {
 
   const read = async () => {
     order = await call('GET', path, { signal: view.signal });
+    await hosted();
     draw();
   };
   const cancel = press(async () => {
@@ -44,7 +45,21 @@ export default async function page(view) {
     toast('The order has changed meanwhile: this is how it stands now.', 'bad');
     return true;
   }
-  const draw = () => view.show(template(order, events, live, cancel, reopen));
+  // This page may be an old one: whether there is still something to pay is asked before anybody is sent away.
+  const pay = press(async () => {
+    await read();
+    if (order.state === 'ORDER_STATE_AWAITING_PAYMENT' && isPage(order.paymentActionUrl)) location.assign(order.paymentActionUrl);
+    else toast('There is nothing left to pay here: this is how the order stands now.');
+  });
+  // Whether its payment has a page of the provider's, from where she comes back by herself; asked once.
+  let types;
+  const hosted = async () => {
+    if (!isPage(order.paymentActionUrl) || types) return;
+    ({ paymentTypes: types } = await call('GET', '/v1/paymentTypes', { signal: view.signal }));
+  };
+  const onPage = () => types?.find(({ paymentType }) => paymentType === order.paymentType)?.hostedPage ?? false;
+  const back = view.url.searchParams.get('payment');
+  const draw = () => view.show(template({ order, events, live, cancel, reopen, pay, onPage: onPage(), back }));
 
   await read();
   view.title(`Order ${order.number}`);
@@ -52,6 +67,8 @@ export default async function page(view) {
   draw();
   // Back from the payment's own page, where nothing of it was seen here.
   document.addEventListener('visibilitychange', () => document.hidden || view.run(read), { signal: view.signal });
+  // Back by the browser's own button, which may show the page as it was left.
+  addEventListener('pageshow', ({ persisted }) => persisted && view.run(read), { signal: view.signal });
   if (!isFinal(order.state)) view.run(watch);
 
   async function watch() {
@@ -72,10 +89,10 @@ export default async function page(view) {
   }
 }
 
-const template = (order, events, live, cancel, reopen) => html`
+const template = ({ order, events, live, cancel, reopen, ...paying }) => html`
   <nav aria-label="Where you are" class="crumbs"><a href="/orders">Your orders</a></nav>
   <h1 tabindex="-1">Order ${order.number} ${stateBadge(order.state)}</h1>
-  <div role="status">${news(order)}</div>
+  <div role="status">${news(order, paying)}</div>
   <div class="halves">
     <div>
       <section class="panel">
@@ -129,10 +146,10 @@ const told = (note) => note.replace(/^payment failed: (\w+)$/, (_, reason) => `p
 const liveBadge = (live) => html`<span class="badge ${live === 'live' ? 'good' : ''}">${live === 'live' ? 'Live' : 'Connecting…'}</span>`;
 
 /** What the shopper should know or do now. */
-const news = (order) => {
+const news = (order, paying) => {
   switch (order.state) {
     case 'ORDER_STATE_AWAITING_PAYMENT':
-      return payment(order);
+      return payment(order, paying);
     case 'ORDER_STATE_CHECKING_OUT':
       return html`<p class="notice warn">It is being checked out; this takes a moment.</p>`;
     case 'ORDER_STATE_PAID':
@@ -152,7 +169,7 @@ const news = (order) => {
   }
 };
 
-const payment = (order) => {
+const payment = (order, { pay, onPage, back }) => {
   const another = html`<a class="button" href="/orders/${order.id}/pay">Pay another way</a>`;
   if (order.paymentFailure) {
     return html`
@@ -162,7 +179,20 @@ const payment = (order) => {
       </div>
     `;
   }
-  if (/^https?:/.test(order.paymentActionUrl)) {
+  if (onPage && isPage(order.paymentActionUrl)) {
+    return html`
+      <div class="notice warn">
+        ${back === 'done'
+          ? html`<p><strong>The provider has yet to confirm your payment.</strong> That takes a few seconds; this page follows by itself.</p>`
+          : html`<p><strong>${back === 'left' ? 'You have not paid yet.' : 'It is not paid yet.'}</strong> Your articles are held for you. You pay on the provider's page.</p>`}
+        <p class="actions">
+          <button class=${back === 'done' ? 'plain' : ''} @click=${pay}>Go to the payment page</button>
+          <a href="/orders/${order.id}/pay">Pay another way</a>
+        </p>
+      </div>
+    `;
+  }
+  if (isPage(order.paymentActionUrl)) {
     return html`
       <div class="notice warn">
         <p><strong>Your confirmation is needed.</strong> Confirm the payment on the provider's page; this page follows by itself.</p>

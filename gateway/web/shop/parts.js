@@ -30,7 +30,14 @@ export const failureText = (reason) =>
     DECLINED: 'It was declined.',
     INSUFFICIENT_FUNDS: 'There was not enough money in the account.',
     ACTION_EXPIRED: 'It was not confirmed in time.',
+    PROVIDER_UNAVAILABLE: 'The payment provider could not be reached.',
+    AMOUNT_MISMATCH: 'The payment provider took another amount than was asked for. The shop has been told and sees to it.',
+    CURRENCY_MISMATCH: 'The payment provider took another currency than was asked for. The shop has been told and sees to it.',
+    CAPTURED_AFTER_VOID: 'It came after it had been given up, and goes back to you.',
   })[reason] ?? `The provider says: ${reason.toLowerCase().replaceAll('_', ' ')}.`;
+
+/** Whether a payment's address is one that a browser may be sent to. */
+export const isPage = (url) => /^https?:\/\//.test(url ?? '');
 
 /** What an order costs, down to its total. */
 export const sums = (order) => html`

@@ -5,20 +5,24 @@ use std::{collections::BTreeMap, str::FromStr};
 
 use crate::{Money, money::MoneyError};
 
+/// The longest name of a payment type, in characters.
+const LONGEST_NAME: usize = 60;
+
 /// What all of a total is, in hundredths of a percent.
 const WHOLE: i32 = 10_000;
 
 /// How customers may pay.
 #[derive(Debug, Clone, clap::Args)]
 pub struct PaymentTypesOptions {
-    /// A payment type: its number, its provider and, where it has one, its fee: an amount, a percentage of the
-    /// total before the fee, or both, as in "2=simulated,flat=0.50 EUR,percent=1.5"; an amount for each
-    /// currency where there are several. May be repeated; the environment variable separates them by ";".
+    /// A payment type: its number, its provider, the name that shoppers see and, where it has one, its fee: an
+    /// amount, a percentage of the total before the fee, or both, as in "1=stripe:Card" and
+    /// "2=simulated:Invoice,flat=0.50 EUR,percent=1.5"; an amount for each currency where there are several. May
+    /// be repeated; the environment variable separates them by ";".
     #[arg(
         id = "payment_types",
         long = "payment-type",
         env = "FEIRA_PAYMENT_TYPES",
-        value_name = "NUMBER=PROVIDER[,flat=AMOUNT]...[,percent=NUMBER]",
+        value_name = "NUMBER=PROVIDER[:NAME][,flat=AMOUNT]...[,percent=NUMBER]",
         value_delimiter = ';',
         default_value = "1=simulated"
     )]
@@ -27,13 +31,7 @@ pub struct PaymentTypesOptions {
 
 impl Default for PaymentTypesOptions {
     fn default() -> Self {
-        let provider = "simulated".to_owned();
-        Self {
-            payment_types: vec![PaymentTypeEntry {
-                number: 1,
-                kind: PaymentType { provider, flat: Vec::new(), percent_basis_points: 0 },
-            }],
-        }
+        Self { payment_types: vec![PaymentTypeEntry { number: 1, kind: PaymentType::of("simulated") }] }
     }
 }
 
@@ -57,6 +55,8 @@ pub struct PaymentTypeEntry {
 pub struct PaymentType {
     /// The provider's name.
     pub provider: String,
+    /// What shoppers know it by; empty where the configuration gives none.
+    pub name: String,
     /// A fee of its own for every payment, once per currency; where there is one, orders in other currencies
     /// cannot be paid this way.
     pub flat: Vec<Money>,
@@ -65,6 +65,11 @@ pub struct PaymentType {
 }
 
 impl PaymentType {
+    /// A provider's type, without a name and without a fee.
+    pub fn of(provider: &str) -> Self {
+        Self { provider: provider.to_owned(), name: String::new(), flat: Vec::new(), percent_basis_points: 0 }
+    }
+
     /// The fee of a total that has no fee in it yet: its percentage, rounded half up once, plus the flat
     /// amount.
     pub fn fee(&self, total: Money) -> Result<Money, MoneyError> {
@@ -124,11 +129,23 @@ impl FromStr for PaymentTypeEntry {
         let mut parts = text.split(',').map(str::trim);
         let (number, provider) = parts.next().and_then(|first| first.split_once('=')).ok_or_else(example)?;
         let number: i32 = number.trim().parse().map_err(|_| example())?;
-        let provider = provider.trim().to_owned();
+        let (provider, name) = match provider.split_once(':') {
+            Some((provider, name)) => (provider.trim(), Some(name.trim())),
+            None => (provider.trim(), None),
+        };
         if number < 1 || provider.is_empty() {
             return Err(example());
         }
-        let mut kind = PaymentType { provider, flat: Vec::new(), percent_basis_points: 0 };
+        let mut kind = PaymentType::of(provider);
+        if let Some(name) = name {
+            let shown = !name.is_empty() && !name.chars().any(char::is_control);
+            if !shown || name.chars().count() > LONGEST_NAME {
+                return Err(format!(
+                    "the name {name:?} must have 1 to {LONGEST_NAME} characters, none of control"
+                ));
+            }
+            name.clone_into(&mut kind.name);
+        }
         let mut percent = false;
         for part in parts {
             match part.split_once('=').map(|(name, value)| (name.trim(), value.trim())) {
@@ -186,9 +203,18 @@ mod tests {
         let types: PaymentTypes = "1=simulated; 2 = stripe, flat=0.50 EUR, percent=1.5;".parse().unwrap();
         assert_eq!(types.get(1).unwrap().fee(eur(1000)), Ok(eur(0)));
         let stripe =
-            PaymentType { provider: "stripe".to_owned(), flat: vec![eur(50)], percent_basis_points: 150 };
+            PaymentType { flat: vec![eur(50)], percent_basis_points: 150, ..PaymentType::of("stripe") };
         assert_eq!(types.get(2), Some(&stripe));
         assert_eq!(types.get(3), None);
+    }
+
+    #[test]
+    fn a_type_may_have_a_name() {
+        let named = |text: &str| text.parse::<PaymentTypeEntry>().unwrap().kind;
+        let card = PaymentType { name: "Card: Visa & co.".to_owned(), ..PaymentType::of("stripe") };
+        assert_eq!(named("1 = stripe : Card: Visa & co. "), card);
+        assert_eq!(named("2=stripe:Cartão,percent=1").name, "Cartão");
+        assert_eq!(named("3=stripe").name, "");
     }
 
     #[test]
@@ -218,6 +244,12 @@ mod tests {
             "0=simulated",
             "-1=simulated",
             "1=",
+            "1=:Card",
+            "1=stripe:",
+            "1=stripe: ,percent=1",
+            "1=stripe:Ca\trd",
+            "1=stripe:An endless name, of more than sixty characters, which nobody could read",
+            "1=stripe:0123456789012345678901234567890123456789012345678901234567890",
             "1=a,flat=1",
             "1=a,flat=-1 EUR",
             "1=a,percent=101",
@@ -246,7 +278,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_percentage_is_never_more_than_the_total(minor in 0i64.., points in 0i32..=WHOLE) {
-            let kind = PaymentType { provider: "x".to_owned(), flat: Vec::new(), percent_basis_points: points };
+            let kind = PaymentType { percent_basis_points: points, ..PaymentType::of("x") };
             prop_assert!((0..=minor).contains(&kind.fee(eur(minor)).unwrap().minor));
         }
     }

@@ -147,15 +147,23 @@ impl PaymentService for Payments {
         _: Request<ListPaymentTypesRequest>,
     ) -> Result<Response<ListPaymentTypesResponse>, Status> {
         let providers = self.engine.providers();
-        let payment_types = self.types.iter().map(|(number, kind)| PaymentType {
-            payment_type: number,
-            provider: kind.provider.clone(),
-            flat_fees: kind.flat.iter().copied().map(Into::into).collect(),
-            fee_percent_basis_points: kind.percent_basis_points,
-            payment_methods: providers
-                .get(&kind.provider)
-                .map(|provider| provider.methods().iter().map(|&method| method.to_owned()).collect())
-                .unwrap_or_default(),
+        let payment_types = self.types.iter().map(|(number, kind)| {
+            let provider = providers.get(&kind.provider);
+            let methods = provider.map(|provider| provider.methods()).unwrap_or_default();
+            let name = match (kind.name.as_str(), provider) {
+                ("", Some(provider)) => provider.title(),
+                ("", None) => &kind.provider,
+                (name, _) => name,
+            };
+            PaymentType {
+                payment_type: number,
+                name: name.to_owned(),
+                provider: kind.provider.clone(),
+                flat_fees: kind.flat.iter().copied().map(Into::into).collect(),
+                fee_percent_basis_points: kind.percent_basis_points,
+                payment_methods: methods.iter().map(|&method| method.to_owned()).collect(),
+                hosted_page: provider.is_some_and(|provider| provider.has_page()),
+            }
         });
         Ok(Response::new(ListPaymentTypesResponse { payment_types: payment_types.collect() }))
     }

@@ -24,8 +24,8 @@ use kit::{Clock, Context, Db, Fault, Role, Service, Tasks, payment_types::Paymen
 use tonic::{Code, server::NamedService, service::Routes};
 
 pub use migration::Migrator;
-pub use options::{Options, StripeOptions};
-pub use ports::Ports;
+pub use options::{Options, Pages, StripeOptions};
+pub use ports::{Ports, Reach};
 
 use crate::{
     api::Payments,
@@ -45,21 +45,22 @@ pub fn check(options: &Options, types: &PaymentTypes) -> Result<(), Fault> {
     if let Some(url) = options.simulator_webhook_url.as_deref().filter(|url| !url.is_empty()) {
         provider::url("the webhooks' receiver", url)?;
     }
-    let elsewhere = elsewhere(options, Clock::system())?;
+    let elsewhere = elsewhere(options, &Pages::default(), Clock::system())?;
     known(types, |name| name == "simulated" || elsewhere.iter().any(|provider| provider.name() == name))
 }
 
-/// Starts the service on an open and migrated database; `ports` are those of the options.
+/// Starts the service on an open and migrated database. `reach`: the options' ports, and where providers send
+/// customers back to.
 pub async fn start(
     options: &Options,
     db: Db,
     context: Context,
     payment_types: PaymentTypes,
-    ports: Ports,
+    reach: Reach,
 ) -> Result<Service, Fault> {
     let pace = Pace::new(options.provider_poll_interval);
     let derived = context.identity.secret().derive("simulated webhooks");
-    let payments = build(options, pace, db.clone(), context.tasks, payment_types, derived, ports)?;
+    let payments = build(options, pace, db.clone(), context.tasks, payment_types, derived, reach)?;
     let server = kit::compressed!(PaymentServiceServer::new(payments));
     Ok(Service {
         role: Role::Payment,
@@ -79,14 +80,23 @@ fn build(
     tasks: Tasks,
     types: PaymentTypes,
     derived_secret: [u8; 32],
-    ports: Ports,
+    reach: Reach,
 ) -> Result<Payments, Fault> {
     let webhook_key = signature::key(webhook_secret(options)?.unwrap_or(&derived_secret));
-    let simulated = simulated(options, &db, &tasks, webhook_key, ports)?;
+    let simulated = simulated(options, &db, &tasks, webhook_key, reach.ports)?;
     let mut all = vec![Arc::new(simulated) as Arc<dyn Provider>];
-    all.extend(elsewhere(options, db.clock().clone())?);
+    all.extend(elsewhere(options, &reach.pages, db.clock().clone())?);
     let providers = Providers::new(all);
     known(&types, |name| providers.get(name).is_some())?;
+    for (number, kind) in types.iter().filter(|(_, kind)| kind.provider == stripe::NAME) {
+        if !providers.get(&kind.provider).is_some_and(|it| it.has_page()) {
+            tracing::warn!(
+                payment_type = number,
+                "customers cannot be sent to Stripe's page: there is neither --public-url nor --stripe-return-url to \
+                 send them back to"
+            );
+        }
+    }
     let engine = Engine::new(db, tasks.clone(), providers, pace);
     engine.start();
     if options.simulator_url.is_none() && options.simulator_public_url.is_none() {
@@ -111,9 +121,9 @@ fn webhook_secret(options: &Options) -> Result<Option<&[u8]>, Fault> {
 }
 
 /// The providers beside the simulated one that the options say how to reach.
-fn elsewhere(options: &Options, clock: Clock) -> Result<Vec<Arc<dyn Provider>>, Fault> {
+fn elsewhere(options: &Options, pages: &Pages, clock: Clock) -> Result<Vec<Arc<dyn Provider>>, Fault> {
     let mut all: Vec<Arc<dyn Provider>> = Vec::new();
-    if let Some(stripe) = Stripe::new(&options.stripe, options.provider_timeout, clock)? {
+    if let Some(stripe) = Stripe::new(&options.stripe, pages, options.provider_timeout, clock)? {
         all.push(Arc::new(stripe));
     }
     if let Some(url) = &options.spacecash_url {

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use kit::Secret;
 
-pub use crate::provider::stripe::StripeOptions;
+pub use crate::provider::stripe::{Pages, StripeOptions};
 
 /// The payment service's options.
 #[derive(Debug, Clone, clap::Args)]

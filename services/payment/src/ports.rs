@@ -7,7 +7,7 @@ use kit::{Fault, Tasks};
 use tokio::net::TcpListener;
 use tonic::Code;
 
-use crate::{Options, simulator};
+use crate::{Options, Pages, simulator};
 
 /// The ports that the options name, open; none where the simulated provider runs elsewhere.
 #[derive(Debug, Default)]
@@ -28,6 +28,14 @@ impl Ports {
         };
         Ok(Self { simulator: Some(Port::open(options.simulator_listen).await?), actions })
     }
+}
+
+/// How the service and people reach each other, beside its RPCs.
+#[derive(Debug, Default)]
+pub struct Reach {
+    pub ports: Ports,
+    /// Where providers send customers back to.
+    pub pages: Pages,
 }
 
 /// An open port.

@@ -23,15 +23,17 @@ impl Saga {
             Err(fault) if fault.code == Code::NotFound => true,
             Err(fault) if is_passing(&fault) => return Ok(After::Again(view, fault)),
             Err(fault) => {
-                use PaymentState::{Captured, Declined, PartiallyRefunded, Refunded, Voided};
+                use PaymentState::{Authorized, Captured, Declined, PartiallyRefunded, Refunded, Voided};
                 let payment = match self.remote.payment(&call.within(CALL), payment_id).await {
                     Ok(payment) => payment,
                     Err(fault) if is_passing(&fault) => return Ok(After::Again(view, fault)),
                     Err(fault) => return Err(fault.into()),
                 };
                 match payment.state() {
-                    // The money came first: the order is paid by it.
-                    Captured | PartiallyRefunded => return self.heard(call, view, payment).await,
+                    // The money came first, or is held: she had paid by then, and the order is paid by it.
+                    Authorized | Captured | PartiallyRefunded => {
+                        return self.heard(call, view, payment).await;
+                    }
                     Declined | Voided | Refunded => false,
                     PaymentState::Unknown => {
                         return self.put_back(call, view, payment.update_time, undecided()).await;

@@ -101,6 +101,9 @@ pub trait Provider: Send + Sync {
     /// Its name in configuration, payments and the ledger.
     fn name(&self) -> &'static str;
 
+    /// What shoppers know it by where the configuration names its payment type nothing else.
+    fn title(&self) -> &'static str;
+
     fn capabilities(&self) -> Capabilities;
 
     /// Whether it takes a payment method; the empty one is its default.
@@ -109,6 +112,11 @@ pub trait Provider: Send + Sync {
     /// All methods that it takes, its default first; none where they are countless, such as cards.
     fn methods(&self) -> &'static [&'static str] {
         &[]
+    }
+
+    /// Whether its default method is a page of its own, to which the customer is sent to pay.
+    fn has_page(&self) -> bool {
+        false
     }
 
     /// Where the customer must act, from what [`Standing::Waiting`] said.

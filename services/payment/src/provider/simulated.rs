@@ -114,6 +114,10 @@ impl Provider for Simulated {
         "simulated"
     }
 
+    fn title(&self) -> &'static str {
+        "Simulated card"
+    }
+
     fn capabilities(&self) -> Capabilities {
         Capabilities {
             idempotent: true,

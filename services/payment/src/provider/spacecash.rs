@@ -47,6 +47,10 @@ impl Provider for SpaceCash {
         NAME
     }
 
+    fn title(&self) -> &'static str {
+        "SpaceCash"
+    }
+
     fn capabilities(&self) -> Capabilities {
         Capabilities {
             idempotent: false,

@@ -196,7 +196,10 @@ async fn a_configuration_that_cannot_work_stops_the_start() {
         let checked = crate::check(&options, &types);
         let (db, tasks) = (shop.db.clone(), shop.tasks.clone());
         let built = match crate::Ports::open(&options).await {
-            Ok(ports) => crate::build(&options, pace(), db, tasks, types, WEBHOOK_SECRET, ports).map(|_| ()),
+            Ok(ports) => {
+                let reach = crate::Reach { ports, ..crate::Reach::default() };
+                crate::build(&options, pace(), db, tasks, types, WEBHOOK_SECRET, reach).map(|_| ())
+            }
             // What is not free is no matter of configuration.
             Err(taken) => return taken.reason,
         };

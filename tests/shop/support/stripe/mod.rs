@@ -1,56 +1,22 @@
 //! A simulator of Stripe as far as the program uses it: it remembers, honours idempotency keys, declines,
-//! asks for action, and fails in every way that Stripe could. It runs in the test's own process.
+//! asks for action, has a page of its own to pay on, and fails in every way that Stripe could. It runs in the test's
+//! own process, and for the browser as a program (tests/browser/stripe_simulator.rs).
 
-mod account;
-mod serve;
+pub mod server;
 mod shop;
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use aws_lc_rs::hmac;
 use serde_json::Value;
 use tokio::net::TcpListener;
 
 pub use shop::{ACTION, Shop, VISA};
 
-use self::account::Account;
+use self::server::{Account, serve};
+pub use self::server::{Fault, Operation, SECRET_KEY, WEBHOOK_SECRET, now, signature};
 use super::{Reply, Setup, rest::Rest};
 
-pub const SECRET_KEY: &str = "sk_test_hunter22";
-pub const WEBHOOK_SECRET: &str = "whsec_hunter22";
 const RETURN_URL: &str = "https://shop.example/paid";
-
-/// What is asked of Stripe.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Operation {
-    Create,
-    Capture,
-    Cancel,
-    Refund,
-    Retrieve,
-    Search,
-}
-
-/// How it goes wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
-    /// 500, kept for the key, without any effect.
-    FailsBefore,
-    /// 500, kept for the key, though it took effect.
-    FailsAfter,
-    /// It takes effect, and the connection breaks before the answer is whole.
-    LosesAnswer,
-    /// It takes effect, and no answer comes.
-    Hangs,
-    /// It takes effect, and the answer is no JSON.
-    Garbage,
-    /// 429, unread.
-    RateLimited,
-    /// 409: another request under this key is under way.
-    InUse,
-    /// 401: the key was withdrawn.
-    Unauthorized,
-}
 
 /// The server.
 #[derive(Clone)]
@@ -64,7 +30,7 @@ impl Stripe {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let account = Arc::new(Mutex::new(Account::default()));
-        tokio::spawn(serve::serve(listener, account.clone()));
+        tokio::spawn(serve(listener, account.clone()));
         Self { url, account }
     }
 
@@ -133,6 +99,28 @@ impl Stripe {
         self.account().act(action_url, approve);
     }
 
+    /// The page of a Checkout Session, which is the payment's action URL: a card of Stripe's test cards pays there, or
+    /// is declined.
+    pub fn pay_on_page(&self, action_url: &str, card: &str) {
+        self.account().pay(page_of(action_url), card);
+    }
+
+    /// Nobody pays on the page within its time.
+    pub fn expire_page(&self, action_url: &str) {
+        self.account().expire_session(page_of(action_url));
+    }
+
+    /// Where a page's session stands.
+    pub fn page(&self, action_url: &str) -> Value {
+        let id = page_of(action_url);
+        self.account().sessions.iter().find(|session| session["id"] == id).cloned().unwrap()
+    }
+
+    /// All sessions there are.
+    pub fn sessions(&self) -> Vec<Value> {
+        self.account().sessions.clone()
+    }
+
     /// The hold on the money expires, as it does after a week.
     pub fn expire(&self, payment_id: &str) {
         self.account().expire(payment_id);
@@ -167,20 +155,6 @@ impl Stripe {
     }
 }
 
-/// Stripe's signature of an event: `t=…,v1=…`.
-pub fn signature(secret: &str, time: i64, body: &str) -> String {
-    let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
-    let tag = hmac::sign(&key, format!("{time}.{body}").as_bytes());
-    let hex: String = tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("t={time},v1={hex}")
-}
-
-/// Now, in seconds.
-pub fn now() -> i64 {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-    i64::try_from(since.as_secs()).unwrap()
-}
-
 /// Sends an event as Stripe does, signed just now.
 pub async fn deliver(edge: &Rest, event: &Value) -> Reply {
     let body = event.to_string();
@@ -192,4 +166,9 @@ pub async fn deliver_signed(edge: &Rest, body: &str, signature: &str) -> Reply {
     edge.with("stripe-signature", signature)
         .post_text("/v1/payments/providers/stripe/events", body.to_owned())
         .await
+}
+
+/// The session whose page this is.
+fn page_of(action_url: &str) -> &str {
+    action_url.rsplit('/').next().unwrap()
 }

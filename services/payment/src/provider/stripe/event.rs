@@ -5,7 +5,7 @@ use kit::id::{PaymentId, RefundId};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::object::{Intent, PAYMENT_ID, REFUND_ID, Refund, is_id, name};
+use super::object::{Intent, PAYMENT_ID, REFUND_ID, Refund, Session, is_id, name};
 use crate::provider::{LONGEST_ID, News, ProviderEvent, Rejection, Standing};
 
 /// The header of the signature.
@@ -37,6 +37,11 @@ pub fn read(body: &[u8]) -> Result<Option<ProviderEvent>, Rejection> {
         "payment_intent.succeeded"
         | "payment_intent.canceled"
         | "payment_intent.amount_capturable_updated" => charge(object)?,
+        "checkout.session.expired" => ended(object)?,
+        // That she has paid there is for its PaymentIntent to say: the money is held, on its way or refused.
+        "checkout.session.completed"
+        | "checkout.session.async_payment_succeeded"
+        | "checkout.session.async_payment_failed" => News::Ask,
         // After a decline, Stripe would let the customer try again.
         "payment_intent.payment_failed"
         | "payment_intent.requires_action"
@@ -64,6 +69,15 @@ fn charge(object: Value) -> Result<News, Rejection> {
         {
             News::Charge(told)
         }
+        _ => News::Ask,
+    })
+}
+
+fn ended(object: Value) -> Result<News, Rejection> {
+    let session: Session =
+        serde_json::from_value(object).map_err(|error| Rejection::Unreadable(error.to_string()))?;
+    Ok(match session.told() {
+        Some(told) if session.is_expired() => News::Charge(told),
         _ => News::Ask,
     })
 }
@@ -120,9 +134,22 @@ mod tests {
             ("payment_intent.processing", "processing"),
             ("payment_intent.succeeded", "something_new"),
             ("charge.refunded", "succeeded"),
+            ("checkout.session.completed", "complete"),
+            ("checkout.session.async_payment_succeeded", "complete"),
+            ("checkout.session.async_payment_failed", "complete"),
+            ("checkout.session.expired", "open"),
         ] {
             assert_eq!(news(kind, intent(status)), Some(News::Ask), "{kind}");
         }
+    }
+
+    #[test]
+    fn a_session_that_ended_stays_ended() {
+        let mut session = intent("expired");
+        session["id"] = "cs_1".into();
+        let standing = Standing::Declined { reason: "ACTION_EXPIRED".to_owned() };
+        let told = Told { reference: "cs_1".to_owned(), standing };
+        assert_eq!(news("checkout.session.expired", session), Some(News::Charge(told)));
     }
 
     #[test]

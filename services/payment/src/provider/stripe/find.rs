@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{
     Stripe,
     api::Problem,
+    hosted::{is_hosted, is_session},
     object::{Intent, List, PAYMENT_ID, REFUND_ID, Refund, is_id},
     told, unknown,
 };
@@ -16,11 +17,11 @@ use crate::{
 /// For how long after its payment was made a charge is sent.
 pub(super) const SEND_WITHIN: Duration = Duration::from_secs(3600);
 /// For how long after that the search may not find it yet.
-const SEARCH_LAG: Duration = Duration::from_secs(3600);
+pub(super) const SEARCH_LAG: Duration = Duration::from_secs(3600);
 /// Stripe's clock and ours are not further apart.
-const CLOCKS_DIFFER: Duration = Duration::from_secs(300);
+pub(super) const CLOCKS_DIFFER: Duration = Duration::from_secs(300);
 /// So many pages of a hundred charges are looked through for ours.
-const MOST_PAGES: usize = 50;
+pub(super) const MOST_PAGES: usize = 50;
 
 impl Stripe {
     /// How a charge stands whose id is known.
@@ -86,11 +87,16 @@ impl Stripe {
 
     /// The id of a charge that exists.
     pub(super) async fn reference(&self, charge: &Charge) -> Result<String, Failure> {
-        if is_id(&charge.reference) {
+        if is_id(&charge.reference) && !is_session(&charge.reference) {
             return Ok(charge.reference.clone());
         }
-        match self.search(charge).await? {
-            Some(told) if !told.reference.is_empty() => Ok(told.reference),
+        let found = match is_hosted(&charge.method) {
+            true if is_session(&charge.reference) => Some(self.look_session(&charge.reference).await?),
+            true => self.find_session(charge).await?,
+            false => self.search(charge).await?,
+        };
+        match found {
+            Some(told) if !told.reference.is_empty() && !is_session(&told.reference) => Ok(told.reference),
             _ => Err(Failure::NotSent { problem: "the charge's id is not known".to_owned() }),
         }
     }

@@ -1,4 +1,5 @@
-//! Stripe: PaymentIntents that are confirmed as they are made and captured later.
+//! Stripe: PaymentIntents that are confirmed as they are made and captured later, or that come to be on Stripe's own
+//! page ([`hosted`]).
 //!
 //! **Keys.** Every POST carries our key, and Stripe answers a key that it knows with what it answered then.
 //! It forgets keys after 24 hours (<https://docs.stripe.com/api/idempotent_requests>): sent again after that,
@@ -17,6 +18,7 @@ mod amount;
 mod api;
 mod event;
 mod find;
+mod hosted;
 mod object;
 mod options;
 #[cfg(test)]
@@ -32,12 +34,13 @@ use kit::{
 };
 use tonic::Code;
 
-pub use options::StripeOptions;
+pub use options::{Pages, StripeOptions};
 
 use self::{
     api::{Api, Problem},
     event::SIGNATURE,
     find::{SEND_WITHIN, never, uncertain, uncertain_failure},
+    hosted::{is_hosted, is_session},
     object::{Intent, Refund, is_id, name},
 };
 use super::{
@@ -55,26 +58,36 @@ pub struct Stripe {
     api: Api,
     /// Signs its webhooks.
     webhook_key: Option<hmac::Key>,
+    /// Where customers come back to from their bank's page.
     return_url: Option<String>,
+    /// The same from Stripe's own page; without it there is none to send them to.
+    pages: Option<String>,
     clock: Clock,
 }
 
 impl Stripe {
     /// The account whose secret key is configured, if one is. `timeout`: how long an answer may take.
-    pub fn new(options: &StripeOptions, timeout: Duration, clock: Clock) -> Result<Option<Self>, Fault> {
+    pub fn new(
+        options: &StripeOptions,
+        pages: &Pages,
+        timeout: Duration,
+        clock: Clock,
+    ) -> Result<Option<Self>, Fault> {
         let Some(key) = options.secret_key()? else { return Ok(None) };
-        Self::with_key(options, key, timeout, clock).map(Some)
+        Self::with_key(options, pages, key, timeout, clock).map(Some)
     }
 
     fn with_key(
         options: &StripeOptions,
+        pages: &Pages,
         key: Secret,
         timeout: Duration,
         clock: Clock,
     ) -> Result<Self, Fault> {
         let api = Api::new(&options.stripe_url, key, timeout)?;
         let webhook_key = options.webhook_secret()?.map(|secret| signature::key(secret.expose().as_bytes()));
-        Ok(Self { api, webhook_key, return_url: options.stripe_return_url.clone(), clock })
+        let return_url = options.return_url()?;
+        Ok(Self { api, webhook_key, pages: pages.for_page(return_url.clone()), return_url, clock })
     }
 
     fn intent_form(&self, charge: &Charge, amount: i64) -> Vec<(&'static str, String)> {
@@ -89,7 +102,7 @@ impl Stripe {
             ("metadata[order_id]", charge.order_id.to_string()),
         ];
         match &self.return_url {
-            Some(url) => form.push(("return_url", url.clone())),
+            Some(url) => form.push(("return_url", back(url, charge, "done"))),
             // There is nowhere to send the customer back to, so a card that asks for her is declined
             // (AUTHENTICATION_REQUIRED) rather than left waiting for nobody.
             None => form.extend([
@@ -145,6 +158,10 @@ impl Provider for Stripe {
         NAME
     }
 
+    fn title(&self) -> &'static str {
+        "Card"
+    }
+
     fn capabilities(&self) -> Capabilities {
         Capabilities {
             idempotent: true,
@@ -157,12 +174,19 @@ impl Provider for Stripe {
         }
     }
 
-    /// A PaymentMethod, or one of the older cards and sources that Stripe takes for one. There is no default.
+    /// A PaymentMethod, or one of the older cards and sources that Stripe takes for one; by default, Stripe's page.
     fn accepts(&self, method: &str) -> bool {
+        if is_hosted(method) {
+            return self.has_page();
+        }
         ["pm_", "card_", "src_"]
             .iter()
             .any(|prefix| method.len() > prefix.len() && method.starts_with(prefix))
             && is_id(method)
+    }
+
+    fn has_page(&self) -> bool {
+        self.pages.is_some()
     }
 
     async fn authorize(&self, key: &str, charge: &Charge) -> Outcome {
@@ -170,6 +194,9 @@ impl Provider for Stripe {
             return Ok(free(Standing::Authorized));
         }
         let Some(amount) = amount::minor_units(charge.amount) else { return Err(not_exact()) };
+        if is_hosted(&charge.method) {
+            return self.open_page(key, charge, amount).await;
+        }
         if self.clock.now().since(charge.create_time) >= SEND_WITHIN {
             let found = self.search(charge).await?;
             return found.ok_or_else(|| unknown("it is too late to send it again".to_owned()));
@@ -198,6 +225,19 @@ impl Provider for Stripe {
     async fn void(&self, key: &str, charge: &Charge) -> Outcome {
         if is_free(charge) {
             return Ok(free(Standing::Voided));
+        }
+        if is_hosted(&charge.method) {
+            let mut session = charge.reference.clone();
+            if session.is_empty() {
+                match self.find_session(charge).await? {
+                    Some(told) if told.reference.is_empty() => return Ok(told),
+                    Some(told) => session = told.reference,
+                    None => return Err(unknown("the session's id is not known".to_owned())),
+                }
+            }
+            if is_session(&session) {
+                return self.close_page(key, &session).await;
+            }
         }
         self.change(key, charge, "cancel").await
     }
@@ -233,8 +273,11 @@ impl Provider for Stripe {
     }
 
     async fn ask(&self, charge: &Charge) -> Result<Option<Told>, Failure> {
-        match is_id(&charge.reference) {
-            true => self.look(&charge.reference).await.map(Some),
+        let reference = &charge.reference;
+        match is_id(reference) {
+            true if is_session(reference) => self.look_session(reference).await.map(Some),
+            true => self.look(reference).await.map(Some),
+            false if is_hosted(&charge.method) => self.find_session(charge).await,
             false => self.search(charge).await,
         }
     }
@@ -257,6 +300,15 @@ fn told(intent: &Intent) -> Outcome {
 
 fn unknown(problem: String) -> Failure {
     Failure::Unknown { problem }
+}
+
+/// Where a customer comes back to: the page that the operator named, or the order's page in the shop at that address.
+/// `how` tells the page whether she is done or has left.
+fn back(pages: &str, charge: &Charge, how: &str) -> String {
+    pages
+        .replace(options::ORDER_ID, &charge.order_id.to_string())
+        .replace(options::PAYMENT_ID, &charge.payment_id.to_string())
+        .replace(options::OUTCOME, how)
 }
 
 /// Stripe charges nothing under a minimum; nothing to pay needs no Stripe.

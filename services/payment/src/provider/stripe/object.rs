@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use super::hosted::EXPIRED;
 use crate::provider::{Standing, Told};
 
 /// The metadata key of the payment's id.
@@ -35,6 +36,25 @@ struct NextAction {
 #[derive(Debug, Deserialize)]
 struct Redirect {
     url: Option<String>,
+}
+
+/// A Checkout Session: <https://docs.stripe.com/api/checkout/sessions/object>.
+#[derive(Debug, Deserialize)]
+pub struct Session {
+    pub id: String,
+    pub status: Option<String>,
+    url: Option<String>,
+    pub payment_intent: Option<IntentRef>,
+    #[serde(default)]
+    pub metadata: BTreeMap<String, String>,
+}
+
+/// A PaymentIntent where it was asked for, else its id.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub enum IntentRef {
+    Whole(Box<Intent>),
+    Id(String),
 }
 
 /// A refund: <https://docs.stripe.com/api/refunds/object>.
@@ -74,6 +94,28 @@ pub struct ErrorBody {
     pub error: ApiError,
 }
 
+impl Session {
+    pub fn is_expired(&self) -> bool {
+        self.status.as_deref() == Some("expired")
+    }
+
+    /// How the charge stands, unless its PaymentIntent decides.
+    pub fn told(&self) -> Option<Told> {
+        let standing = match self.status.as_deref() {
+            // A card that was declined on the page is no decline yet: she may try another one there.
+            Some("open") => Standing::Waiting { action: fitting(self.url.clone()).unwrap_or_default() },
+            Some("expired") => Standing::Declined { reason: EXPIRED.to_owned() },
+            _ => return None,
+        };
+        is_id(&self.id).then(|| Told { reference: self.id.clone(), standing })
+    }
+}
+
+/// A URL, unless it is too long to keep.
+fn fitting(url: Option<String>) -> Option<String> {
+    url.filter(|url| url.len() <= LONGEST_URL)
+}
+
 impl Intent {
     /// How the charge stands; none where this is no answer that makes sense.
     pub fn told(&self) -> Option<Told> {
@@ -96,7 +138,7 @@ impl Intent {
     /// Where the customer must act. There is no URL where the page that asked for it must act by itself.
     fn action(&self) -> Option<String> {
         let url = self.next_action.as_ref()?.redirect_to_url.as_ref()?.url.clone()?;
-        (url.len() <= LONGEST_URL).then_some(url)
+        fitting(Some(url))
     }
 }
 
@@ -166,6 +208,20 @@ mod tests {
         assert_eq!(told(intent(sdk)).map(|told| told.standing), waiting(""));
         let long = format!("https://{}", "x".repeat(2000));
         assert_eq!(told(intent(action(&long))).map(|told| told.standing), waiting(""));
+    }
+
+    #[test]
+    fn a_session_says_how_the_charge_stands_until_its_payment_intent_does() {
+        let told = |status: &str| {
+            let session = json!({"id": "cs_1", "status": status, "url": "https://checkout.stripe.com/1",
+                "payment_intent": {"id": "pi_1", "status": "requires_payment_method"}});
+            serde_json::from_value::<Session>(session).unwrap().told().map(|told| told.standing)
+        };
+        let waits = Standing::Waiting { action: "https://checkout.stripe.com/1".to_owned() };
+        assert_eq!(told("open"), Some(waits), "another card may pay there");
+        assert_eq!(told("expired"), Some(Standing::Declined { reason: EXPIRED.to_owned() }));
+        assert_eq!(told("complete"), None);
+        assert_eq!(told("something_new"), None);
     }
 
     #[test]

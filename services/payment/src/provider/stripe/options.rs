@@ -8,6 +8,31 @@ use tonic::Code;
 /// Where Stripe's API is.
 const URL: &str = "https://api.stripe.com";
 
+/// What of a return URL becomes the order's id, the payment's, and `done` or `left`.
+pub const ORDER_ID: &str = "{order_id}";
+pub const PAYMENT_ID: &str = "{payment_id}";
+pub const OUTCOME: &str = "{outcome}";
+/// The page of an order in the shop.
+const ORDER_PAGE: &str = "/orders/{order_id}?payment={outcome}";
+
+/// Where the shop's own pages are for its customers.
+#[derive(Debug, Clone, Default)]
+pub struct Pages {
+    /// As the operator says.
+    pub public: Option<String>,
+    /// Where this process serves them itself.
+    pub own: Option<String>,
+}
+
+impl Pages {
+    /// Where customers come back to from Stripe's page. What the operator says goes before what we guess.
+    pub(super) fn for_page(&self, return_url: Option<String>) -> Option<String> {
+        let order = |shop: &String| format!("{}{ORDER_PAGE}", shop.trim_end_matches('/'));
+        let public = self.public.as_ref().map(order);
+        public.or(return_url).or_else(|| self.own.as_ref().map(order))
+    }
+}
+
 /// How to reach Stripe, and as whom.
 #[derive(Debug, Clone, clap::Args)]
 #[group(skip)]
@@ -30,8 +55,9 @@ pub struct StripeOptions {
     #[arg(long, env = "FEIRA_STRIPE_WEBHOOK_SECRET_FILE", value_name = "FILE")]
     pub stripe_webhook_secret_file: Option<PathBuf>,
 
-    /// Where Stripe sends customers back to after they acted on their bank's page. Without it, cards that ask
-    /// for that are declined.
+    /// Where Stripe sends customers back to after they acted on their bank's page, for shops with pages of their
+    /// own; {order_id}, {payment_id} and {outcome} (done, left) are replaced. Without it, cards that ask for that
+    /// are declined. From Stripe's own page they come back here too, unless the shop's pages have a public URL.
     #[arg(long, env = "FEIRA_STRIPE_RETURN_URL", value_name = "URL")]
     pub stripe_return_url: Option<String>,
 
@@ -63,6 +89,15 @@ impl StripeOptions {
             )),
             key => Ok(key),
         }
+    }
+
+    /// The return URL, if there is one.
+    pub fn return_url(&self) -> Result<Option<String>, Fault> {
+        let Some(url) = self.stripe_return_url.as_ref().filter(|url| !url.is_empty()) else {
+            return Ok(None);
+        };
+        crate::provider::url("--stripe-return-url: Stripe's customers", url)?;
+        Ok(Some(url.clone()))
     }
 
     /// The webhooks' signing secret, if there is one.
@@ -113,6 +148,22 @@ mod tests {
             assert!(bad.is_empty() || !fault.message.contains(bad), "{fault}");
         }
         assert!(StripeOptions::default().secret_key().unwrap().is_none());
+    }
+
+    #[test]
+    fn customers_come_back_to_where_the_operator_says() {
+        let pages = |public: Option<&str>, own: Option<&str>| Pages {
+            public: public.map(str::to_owned),
+            own: own.map(str::to_owned),
+        };
+        let own = Some("http://127.0.0.1:8080");
+        let order = |shop: &str| Some(format!("{shop}/orders/{{order_id}}?payment={{outcome}}"));
+        let page = || Some("https://my.example/paid".to_owned());
+        let public = pages(Some("https://shop.example/api/"), own);
+        assert_eq!(public.for_page(page()), order("https://shop.example/api"));
+        assert_eq!(pages(None, own).for_page(page()), page());
+        assert_eq!(pages(None, own).for_page(None), order("http://127.0.0.1:8080"));
+        assert_eq!(pages(None, None).for_page(None), None);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use kit::{
     id::{OrderId, PaymentId, UserId},
 };
 
-use super::*;
+use super::{object::Session, *};
 
 /// Where stripe-mock listens: `http://HOST:PORT`.
 const VARIABLE: &str = "FEIRA_TEST_STRIPE_MOCK";
@@ -22,13 +22,17 @@ fn server() -> Option<String> {
 }
 
 fn stripe(url: &str, key: &str, return_url: Option<&str>) -> Stripe {
+    stripe_of(url, key, return_url, &Pages::default())
+}
+
+fn stripe_of(url: &str, key: &str, return_url: Option<&str>, pages: &Pages) -> Stripe {
     let options = StripeOptions {
         stripe_url: url.to_owned(),
         stripe_secret_key: key.parse().ok(),
         stripe_return_url: return_url.map(str::to_owned),
         ..StripeOptions::default()
     };
-    Stripe::new(&options, Duration::from_secs(5), Clock::manual(NOW)).unwrap().unwrap()
+    Stripe::new(&options, pages, Duration::from_secs(5), Clock::manual(NOW)).unwrap().unwrap()
 }
 
 fn charge(amount: i64, currency: &str) -> Charge {
@@ -68,6 +72,36 @@ async fn stripes_own_schema_takes_every_request() {
             assert_eq!(stripe.refund(&refund, &charge, charge.amount).await, Ok(told));
             let found: Refund = stripe.api.get("/v1/refunds/re_1", &[]).await.unwrap();
             assert!(found.id.starts_with("re_"), "{}", found.id);
+        }
+    }
+}
+
+#[tokio::test]
+async fn stripes_own_schema_takes_every_request_about_its_page() {
+    let Some(url) = server() else { return };
+    let pages = Pages { own: Some("http://127.0.0.1:8080".to_owned()), ..Pages::default() };
+    let stripe = stripe_of(&url, "sk_test_123", None, &pages);
+    for (amount, currency) in [(1299, "EUR"), (500, "JPY"), (5, "ISK")] {
+        for method in ["", "checkout"] {
+            let mut charge = charge(amount, currency);
+            method.clone_into(&mut charge.method);
+            let key = |step: &str| format!("{}:{step}", charge.payment_id);
+            assert_eq!(
+                stripe.find_session(&charge).await,
+                Ok(None),
+                "it finds some session, which is not ours"
+            );
+            let units = amount::minor_units(charge.amount).unwrap();
+            let form = stripe.session_form(&charge, units, stripe.pages.as_ref().unwrap());
+            let made =
+                stripe.api.post::<Session>(&key("authorize"), "/v1/checkout/sessions", &form).await.unwrap();
+            assert!(is_session(&made.object.id), "{}", made.object.id);
+            let path = format!("/v1/checkout/sessions/{}/expire", made.object.id);
+            stripe.api.post::<Session>(&key("void"), &path, &[]).await.unwrap();
+            let expand = [("expand[]", "payment_intent".to_owned())];
+            let path = format!("/v1/checkout/sessions/{}", made.object.id);
+            let found: Session = stripe.api.get(&path, &expand).await.unwrap();
+            assert_eq!(found.id, made.object.id);
         }
     }
 }
@@ -121,7 +155,15 @@ fn only_what_may_be_stripes_payment_method_is_taken() {
     for good in ["pm_card_visa", "pm_1N4abcXYZ", "card_1", "src_1"] {
         assert!(stripe.accepts(good), "{good}");
     }
-    for bad in ["", "pm_", "sim_approve", "tok_visa", "pm_card-visa", "pm_../x", "PM_1"] {
+    let pages = Pages { own: Some("http://127.0.0.1:8080".to_owned()), ..Pages::default() };
+    let with_page = stripe_of("http://127.0.0.1:1", "sk_test_123", None, &pages);
+    for page in ["", "checkout"] {
+        assert!(
+            with_page.accepts(page) && !stripe.accepts(page),
+            "{page:?}: there is nowhere to come back to"
+        );
+    }
+    for bad in ["pm_", "sim_approve", "tok_visa", "pm_card-visa", "pm_../x", "PM_1"] {
         assert!(!stripe.accepts(bad), "{bad}");
     }
 }

@@ -16,6 +16,7 @@ pub type Answer = (u16, Value);
 pub struct Account {
     /// In the order in which they were made.
     pub intents: Vec<Value>,
+    pub sessions: Vec<Value>,
     pub refunds: Vec<Value>,
     pub events: Vec<Value>,
     /// By idempotency key: the request, and its answer.
@@ -24,6 +25,8 @@ pub struct Account {
     pub requests: Vec<Operation>,
     pub search_lags: bool,
     pub refunds_pend: bool,
+    /// Where its customers reach it.
+    pub public_url: String,
     last_id: u64,
 }
 
@@ -31,17 +34,26 @@ pub fn error(status: u16, kind: &str, code: &str) -> Answer {
     (status, json!({"error": {"type": kind, "code": code, "message": "said by the simulator"}}))
 }
 
-fn missing() -> Answer {
+/// The metadata of a form, under a name.
+pub fn metadata(form: &Form, under: &str) -> Value {
+    ["payment_id", "order_id"]
+        .into_iter()
+        .filter_map(|name| Some((name.to_owned(), form.get(&format!("{under}[{name}]"))?.as_str().into())))
+        .collect::<serde_json::Map<String, Value>>()
+        .into()
+}
+
+pub fn missing() -> Answer {
     error(404, "invalid_request_error", "resource_missing")
 }
 
 impl Account {
-    fn id(&mut self, prefix: &str) -> String {
+    pub fn id(&mut self, prefix: &str) -> String {
         self.last_id += 1;
         format!("{prefix}_{:012}", self.last_id)
     }
 
-    fn event(&mut self, kind: &str, object: &Value) {
+    pub fn event(&mut self, kind: &str, object: &Value) {
         let id = self.id("evt");
         let object = object.clone();
         self.events.push(json!({
@@ -49,12 +61,12 @@ impl Account {
         }));
     }
 
-    fn position(&self, id: &str) -> Option<usize> {
+    pub fn position(&self, id: &str) -> Option<usize> {
         self.intents.iter().position(|intent| intent["id"] == id)
     }
 
     /// Brings a PaymentIntent into a status, and tells of it.
-    fn move_to(&mut self, place: usize, status: &str) -> Value {
+    pub fn move_to(&mut self, place: usize, status: &str) -> Value {
         let intent = &mut self.intents[place];
         intent["status"] = status.into();
         intent["next_action"] = Value::Null;
@@ -83,16 +95,8 @@ impl Account {
         if amount < 50 {
             return error(400, "invalid_request_error", "amount_too_small");
         }
-        let id = self.id("pi");
-        let metadata: BTreeMap<&str, &str> = ["payment_id", "order_id"]
-            .into_iter()
-            .filter_map(|name| Some((name, form.get(&format!("metadata[{name}]"))?.as_str())))
-            .collect();
-        self.intents.push(json!({
-            "id": id, "object": "payment_intent", "amount": amount, "currency": currency, "metadata": metadata,
-            "client_secret": format!("{id}_secret_hunter22"), "created": now(), "status": "requires_confirmation",
-        }));
-        let place = self.intents.len() - 1;
+        let place = self.new_intent(amount, &currency, &metadata(form, "metadata"));
+        let id = self.intents[place]["id"].as_str().unwrap().to_owned();
         match field("payment_method").as_str() {
             "pm_card_visa" => (200, self.move_to(place, "requires_capture")),
             "pm_card_visa_chargeDeclined" => self.decline(place, "generic_decline"),
@@ -112,7 +116,17 @@ impl Account {
         }
     }
 
-    fn decline(&mut self, place: usize, decline_code: &str) -> Answer {
+    /// A PaymentIntent that is not confirmed yet.
+    pub fn new_intent(&mut self, amount: i64, currency: &str, metadata: &Value) -> usize {
+        let id = self.id("pi");
+        self.intents.push(json!({
+            "id": id, "object": "payment_intent", "amount": amount, "currency": currency, "metadata": metadata,
+            "client_secret": format!("{id}_secret_hunter22"), "created": now(), "status": "requires_confirmation",
+        }));
+        self.intents.len() - 1
+    }
+
+    pub fn decline(&mut self, place: usize, decline_code: &str) -> Answer {
         self.intents[place]["last_payment_error"] =
             json!({"type": "card_error", "code": "card_declined", "decline_code": decline_code});
         let intent = self.move_to(place, "requires_payment_method");
@@ -127,6 +141,10 @@ impl Account {
         let status = self.intents[place]["status"].as_str().unwrap_or_default();
         match (operation, status) {
             (Operation::Capture, "requires_capture") => (200, self.move_to(place, "succeeded")),
+            // An open session's PaymentIntent is its session's alone.
+            (Operation::Cancel, _) if self.is_of_open_session(id) => {
+                error(400, "invalid_request_error", "payment_intent_unexpected_state")
+            }
             (Operation::Cancel, "requires_capture" | "requires_action" | "requires_payment_method") => {
                 (200, self.move_to(place, "canceled"))
             }

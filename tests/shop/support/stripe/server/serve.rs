@@ -11,6 +11,7 @@ use axum::{
     extract::State,
     http::{HeaderMap, Method, StatusCode, Uri},
     response::{IntoResponse, Response},
+    routing::get,
 };
 use serde_json::Value;
 use tokio::net::TcpListener;
@@ -18,12 +19,15 @@ use tokio::net::TcpListener;
 use super::{
     Fault, Operation, SECRET_KEY,
     account::{Account, Answer, Form, error},
+    page,
 };
 
-type Shared = Arc<Mutex<Account>>;
+pub type Shared = Arc<Mutex<Account>>;
 
 pub async fn serve(listener: TcpListener, account: Shared) {
-    axum::serve(listener, Router::new().fallback(handle).with_state(account)).await.unwrap();
+    account.lock().unwrap().public_url = format!("http://{}", listener.local_addr().unwrap());
+    let pages = Router::new().route("/c/pay/{session}", get(page::show).post(page::pay));
+    axum::serve(listener, pages.fallback(handle).with_state(account)).await.unwrap();
 }
 
 /// What an answer looks like on its way.
@@ -73,6 +77,8 @@ fn decide(account: &Shared, method: &Method, uri: &Uri, headers: &HeaderMap, bod
         ("POST", ["v1", "payment_intents"]) => Operation::Create,
         ("POST", ["v1", "payment_intents", _, "capture"]) => Operation::Capture,
         ("POST", ["v1", "payment_intents", _, "cancel"]) => Operation::Cancel,
+        ("POST", ["v1", "checkout", "sessions"]) => Operation::Open,
+        ("POST", ["v1", "checkout", "sessions", _, "expire"]) => Operation::Expire,
         ("POST", ["v1", "refunds"]) => Operation::Refund,
         ("GET", ["v1", "payment_intents", "search"]) => Operation::Search,
         ("GET", ["v1", ..]) => Operation::Retrieve,
@@ -121,6 +127,8 @@ fn read(account: &Account, path: &[&str], query: &Form) -> Answer {
         [_, "payment_intents", "search"] => account.search(query),
         [_, "payment_intents"] => account.list(query),
         [_, "payment_intents", id] => account.retrieve(id),
+        [_, "checkout", "sessions"] => account.list_sessions(query),
+        [_, "checkout", "sessions", id] => account.retrieve_session(id, query),
         [_, "refunds"] => account.list_refunds(query),
         [_, "refunds", id] => account.retrieve_refund(id),
         _ => error(404, "invalid_request_error", "url_invalid"),
@@ -131,6 +139,8 @@ fn write(account: &mut Account, operation: Operation, path: &[&str], form: &Form
     match operation {
         Operation::Create => account.create(form),
         Operation::Refund => account.refund(form),
+        Operation::Open => account.open_session(form),
+        Operation::Expire => account.close_session(path[3]),
         operation => account.change(path[2], operation),
     }
 }
@@ -146,6 +156,6 @@ fn through(fault: Option<Fault>, answer: Answer, replayed: bool) -> Sent {
     }
 }
 
-fn form(bytes: &[u8]) -> Form {
+pub fn form(bytes: &[u8]) -> Form {
     url::form_urlencoded::parse(bytes).into_owned().collect()
 }
