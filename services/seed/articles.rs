@@ -141,6 +141,7 @@ async fn restock(work: &Work, index: u64, shelf: &Shelf, wanted: i64) -> Result<
         delta,
         reason: StockReason::Received.into(),
         note: "demo shop".to_owned(),
+        order_id: None,
     };
     work.shop.call(&key, request, |request| async { client()?.adjust_stock(request).await }).await?;
     Ok(())

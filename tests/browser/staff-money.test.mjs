@@ -110,6 +110,34 @@ test('payments that nobody but staff can settle are settled', async (t) => {
   await page.getByRole('row', { name: /by hand/ }).first().waitFor();
 });
 
+test('an order that is refunded in full says so, is shipped by force only, and is taken back', async (t) => {
+  const { page } = await open(t, { baseURL: shop });
+  const dialog = page.getByRole('dialog');
+  const paid = await order();
+  await signIn(page, 'admin', FEIRA_ADMIN_PASSWORD);
+  await page.goto(`/staff/orders/${paid.id}`);
+  await h1(page, /Paid$/);
+  await click(page, 'Refund…');
+  await dialog.getByLabel('Amount in EUR').fill('10');
+  await click(dialog, 'Give it back');
+  await h1(page, /Paid Refunded$/);
+  await page.locator('.timeline', { hasText: '10.00 EUR' }).waitFor();
+  await page.locator('.sums div', { hasText: 'Refunded' }).getByText('-€10.00').waitFor();
+  await click(page, 'Ship…');
+  await dialog.getByText('Ship it although it is refunded?').waitFor();
+  await click(dialog, 'Ship it all the same');
+  await h1(page, /On its way Refunded$/);
+  await click(page, 'Take Tea back');
+  await click(dialog, 'It came back');
+  await page.getByText('1 came back').waitFor();
+  assert.equal(await page.getByRole('button', { name: 'Take Tea back' }).count(), 0);
+  await page.goto('/staff/orders?refunded=full');
+  await page.getByRole('row', { name: /On its way Refunded/ }).waitFor();
+  // The shopper, who is the same here, sees it too.
+  await page.goto(`/orders/${paid.id}`);
+  await h1(page, /On its way Refunded$/);
+});
+
 test('a payment that waits is acknowledged, and another given up', async (t) => {
   const { page } = await open(t, { baseURL: shop });
   const dialog = page.getByRole('dialog');

@@ -301,7 +301,7 @@ async fn stock_moves_for_a_reason_and_every_movement_is_kept(setup: Setup) {
     let unknown = "art_01h455vb4pex5vsknk084sn02q".to_owned();
     staff.get_stock(GetStockRequest { article_id: unknown.clone() }).await.missing();
     let reason = StockReason::Received.into();
-    let request = AdjustStockRequest { article_id: unknown, delta: 1, reason, note: String::new() };
+    let request = AdjustStockRequest { article_id: unknown, delta: 1, reason, ..Default::default() };
     staff.adjust_stock(request).await.missing();
 
     let order = ada.order(id, 3, "sim_approve").await.unwrap();

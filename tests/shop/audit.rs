@@ -192,6 +192,24 @@ async fn whatever_is_tampered_with_is_found_with_its_ids_and_nothing_else(setup:
         ),
         (
             "order",
+            format!("UPDATE orders SET refunded_minor = 1 WHERE id = {of_paid}"),
+            format!("UPDATE orders SET refunded_minor = 0 WHERE id = {of_paid}"),
+            vec![("order_refunds", vec![ord, pay])],
+        ),
+        (
+            "order",
+            format!("UPDATE order_lines SET returned = 1 WHERE order_id = {of_paid}"),
+            format!("UPDATE order_lines SET returned = 0 WHERE order_id = {of_paid}"),
+            vec![("order_returned", vec![ord])],
+        ),
+        (
+            "article",
+            format!("UPDATE reservation_lines SET returned = 1 WHERE order_id = {of_paid}"),
+            format!("UPDATE reservation_lines SET returned = 0 WHERE order_id = {of_paid}"),
+            vec![("stock_sold", vec![art]), ("order_returned", vec![ord])],
+        ),
+        (
+            "order",
             format!("UPDATE order_events SET sequence = 99 WHERE order_id = {of_paid} AND sequence = 1"),
             format!("UPDATE order_events SET sequence = 1 WHERE order_id = {of_paid} AND sequence = 99"),
             vec![("order_history", vec![ord])],
@@ -246,6 +264,7 @@ async fn whatever_is_tampered_with_is_found_with_its_ids_and_nothing_else(setup:
                 ("payment_refunds", vec![&cancelled.payment_id]),
                 ("payment_ledger", vec![&cancelled.payment_id]),
                 ("order_refunded", vec![&cancelled.id, &cancelled.payment_id]),
+                ("order_refunds", vec![&cancelled.id, &cancelled.payment_id]),
             ],
         ),
         (

@@ -32,6 +32,7 @@ mod program;
 mod purchases;
 mod races;
 mod reference;
+mod refunds;
 mod reopening;
 mod runtime;
 mod searching;

@@ -60,6 +60,10 @@ async fn events_twice_and_out_of_order_change_nothing(setup: Setup) {
     let order = shop.ada.until(&order.id, OrderState::Paid).await;
     shop.refund(&order.payment_id, 300).await;
     let before = shop.ada.until_payment(&order.payment_id, PaymentState::PartiallyRefunded).await;
+    until("the order knows", || async {
+        (cents(&shop.ada.see(&order.id).await.refunded) == 300).then_some(())
+    })
+    .await;
     let history = shop.ada.history(&order.id).await;
 
     let edge = shop.mesh.http();

@@ -7,7 +7,7 @@ import { go } from '../router.js';
 import { skeleton } from '../states.js';
 import { confirm, field, moment, press, toast } from '../ui.js';
 import { html, nothing } from '../vendor/lit-html.js';
-import { failureText, isFinal, isPage, postal, stateBadge, stateName, sums } from './parts.js';
+import { failureText, isFinal, isPage, isRefundedInFull, postal, refundBadge, stateBadge, stateName, sums } from './parts.js';
 
 const CANCELLABLE = ['ORDER_STATE_CHECKING_OUT', 'ORDER_STATE_AWAITING_PAYMENT', 'ORDER_STATE_PAID'];
 
@@ -91,7 +91,7 @@ export default async function page(view) {
 
 const template = ({ order, events, live, cancel, reopen, ...paying }) => html`
   <nav aria-label="Where you are" class="crumbs"><a href="/orders">Your orders</a></nav>
-  <h1 tabindex="-1">Order ${order.number} ${stateBadge(order.state)}</h1>
+  <h1 tabindex="-1">Order ${order.number} ${stateBadge(order.state)} ${refundBadge(order)}</h1>
   <div role="status">${news(order, paying)}</div>
   <div class="halves">
     <div>
@@ -103,7 +103,7 @@ const template = ({ order, events, live, cancel, reopen, ...paying }) => html`
               <li class="line">
                 <div class="what">
                   <a href="/articles/${line.articleId}">${line.name}</a>
-                  <span class="quiet">${line.quantity} × ${formatMoney(line.unitPrice)}</span>
+                  <span class="quiet">${line.quantity} × ${formatMoney(line.unitPrice)}${line.returned ? `, ${line.returned} came back` : ''}</span>
                 </div>
                 <span class="total">${formatMoney(line.total)}</span>
               </li>
@@ -153,6 +153,7 @@ const news = (order, paying) => {
     case 'ORDER_STATE_CHECKING_OUT':
       return html`<p class="notice warn">It is being checked out; this takes a moment.</p>`;
     case 'ORDER_STATE_PAID':
+      if (isRefundedInFull(order)) return html`<p class="notice">Your money was given back. How soon it shows is up to your bank.</p>`;
       return html`<p class="notice good">Thank you: it is paid, and will be on its way soon.</p>`;
     case 'ORDER_STATE_SHIPPED':
       return html`<p class="notice good">

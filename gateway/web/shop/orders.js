@@ -5,7 +5,7 @@ import { formatMoney } from '../money.js';
 import { empty, skeleton } from '../states.js';
 import { day, press } from '../ui.js';
 import { html, nothing } from '../vendor/lit-html.js';
-import { stateBadge } from './parts.js';
+import { refundBadge, stateBadge } from './parts.js';
 
 /** All but the basket. */
 const STATES = ['CHECKING_OUT', 'AWAITING_PAYMENT', 'PAID', 'SHIPPED', 'DELIVERED', 'CANCELLED', 'EXPIRED'];
@@ -47,7 +47,7 @@ const row = (order) => {
           <strong>${first?.name ?? 'Order'}</strong>${others.length ? ` and ${others.length} more` : ''}
           <span class="quiet">${order.number}, ${day(order.placeTime ?? order.createTime)}</span>
         </span>
-        ${stateBadge(order.state)}
+        <span>${stateBadge(order.state)} ${refundBadge(order)}</span>
         <span class="total">${formatMoney(order.total)}</span>
       </a>
     </li>

@@ -1,6 +1,6 @@
 // What several pages show of an order.
 
-import { formatMoney, sign } from '../money.js';
+import { formatMoney, fromNanos, sign, toNanos } from '../money.js';
 import { html, nothing } from '../vendor/lit-html.js';
 
 const STATES = {
@@ -23,6 +23,14 @@ export const stateName = (state) => STATES[state]?.[0] ?? state;
 
 /** A state as a badge. */
 export const stateBadge = (state) => html`<span class="badge ${STATES[state]?.[1] ?? ''}">${stateName(state)}</span>`;
+
+/** Whether some of its money was given back, and whether all of it. */
+export const isRefunded = ({ refunded }) => Boolean(refunded) && sign(refunded) > 0;
+export const isRefundedInFull = (order) => isRefunded(order) && toNanos(order.refunded) >= toNanos(order.total);
+
+/** What was given back of an order, as a badge. */
+export const refundBadge = (order) =>
+  isRefunded(order) ? html`<span class="badge">${isRefundedInFull(order) ? 'Refunded' : 'Partly refunded'}</span>` : nothing;
 
 /** Why a payment failed, in words. */
 export const failureText = (reason) =>
@@ -54,6 +62,9 @@ export const sums = (order) => html`
     <div class="all"><dt>Total</dt><dd>${formatMoney(order.total)}</dd></div>
     ${order.taxIncluded && sign(order.taxIncluded)
       ? html`<div class="quiet"><dt>Tax included</dt><dd>${formatMoney(order.taxIncluded)}</dd></div>`
+      : nothing}
+    ${isRefunded(order)
+      ? html`<div><dt>Refunded</dt><dd>${formatMoney(fromNanos(-toNanos(order.refunded), order.refunded.currencyCode))}</dd></div>`
       : nothing}
   </dl>
 `;

@@ -7,6 +7,7 @@ import { skeleton } from '../states.js';
 import { day, picture, shortId } from '../ui.js';
 import { html, nothing } from '../vendor/lit-html.js';
 import { every, frame, heading } from './common.js';
+import { refundBadge } from '../shop/parts.js';
 import { contents } from './orders.js';
 import { leftOf } from './refund.js';
 import { isRefundable } from './words.js';
@@ -77,8 +78,8 @@ const card = (title, href, list, plural, row, otherwise) => {
   `;
 };
 
-const order = ({ id, number, lines, total, placeTime, createTime }) => html`
-  <a href="/staff/orders/${id}"><span><span class="clip">${contents({ lines })}</span><span class="quiet">${number}, ${day(placeTime ?? createTime)}</span></span><span class="number">${formatMoney(total)}</span></a>
+const order = ({ id, number, lines, total, refunded, placeTime, createTime }) => html`
+  <a href="/staff/orders/${id}"><span><span class="clip">${contents({ lines })}</span><span class="quiet">${number}, ${day(placeTime ?? createTime)} ${refundBadge({ total, refunded })}</span></span><span class="number">${formatMoney(total)}</span></a>
 `;
 
 const payment = ({ id, provider, amount, createTime }) => html`

@@ -4,6 +4,7 @@ import { call } from '../api.js';
 import { sign, toNanos, fromNanos } from '../money.js';
 import { field } from '../ui.js';
 import { html } from '../vendor/lit-html.js';
+import { isRefundedInFull } from '../shop/parts.js';
 import { amountOf, ask, invalid } from './common.js';
 
 const path = ({ id }) => `/v1/orders/${id}`;
@@ -16,13 +17,41 @@ const parcel = (order) => html`
 /** It is on its way. */
 export const ship = (order, signal) =>
   ask({
-    title: 'Ship this order',
-    text: 'The customer sees who brings it, and by which code to follow it.',
-    action: 'It is on its way',
+    ...(isRefundedInFull(order) ? REFUNDED : PAID),
     fields: parcel(order),
     signal,
-    work: (values) => call('POST', `${path(order)}:ship`, { body: { ...values, etag: order.etag } }),
+    work: (values) => call('POST', `${path(order)}:ship`, { body: { ...values, etag: order.etag, force: isRefundedInFull(order) } }),
   });
+const PAID = {
+  title: 'Ship this order',
+  text: 'The customer sees who brings it, and by which code to follow it.',
+  action: 'It is on its way',
+};
+const REFUNDED = {
+  title: 'Ship it although it is refunded?',
+  text: 'All of its money was given back: whoever ships it gives it away.',
+  action: 'Ship it all the same',
+  danger: true,
+};
+
+/** Units of it came back. */
+export const takeBack = (order, line, signal) => {
+  const most = line.quantity - line.returned;
+  return ask({
+    title: `Take ${line.name} back`,
+    text: 'It is free to be sold again, and no longer counts as bought. Its money is given back by a refund.',
+    action: 'It came back',
+    fields: html`
+      ${field({ id: 'd-delta', name: 'delta', label: `Units, at most ${most}`, type: 'number', value: '1', min: 1, max: most, required: true, inputmode: 'numeric' })}
+      ${field({ id: 'd-note', name: 'note', label: 'Note', maxlength: 500, autocomplete: 'off' })}
+    `,
+    signal,
+    work: ({ delta, note }) => {
+      const body = { delta, note, reason: 'STOCK_REASON_RETURNED', orderId: order.id };
+      return call('POST', `/v1/articles/${line.articleId}/stock:adjust`, { body });
+    },
+  });
+};
 
 /** It has arrived. */
 export const deliver = (order, signal) =>

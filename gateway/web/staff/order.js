@@ -3,18 +3,23 @@
 import { call, follow, pages } from '../api.js';
 import { formatMoney } from '../money.js';
 import { skeleton } from '../states.js';
-import { failureText, isFinal, postal, stateBadge, stateName, sums } from '../shop/parts.js';
+import { failureText, isFinal, postal, refundBadge, stateBadge, stateName, sums } from '../shop/parts.js';
 import { moment, press, toast } from '../ui.js';
 import { html, nothing } from '../vendor/lit-html.js';
 import { anew, every, facts, frame, heading } from './common.js';
-import { adjustTotal, cancel, deliver, removeAdjustment, ship } from './order-actions.js';
+import { adjustTotal, cancel, deliver, removeAdjustment, ship, takeBack } from './order-actions.js';
 import { leftOf, refund } from './refund.js';
 import { actor, isPending, isRefundable, paymentBadge, paymentLink, userLink } from './words.js';
 
 const CANCELLABLE = ['ORDER_STATE_OPEN', 'ORDER_STATE_CHECKING_OUT', 'ORDER_STATE_AWAITING_PAYMENT', 'ORDER_STATE_PAID'];
+const SOLD = ['ORDER_STATE_PAID', 'ORDER_STATE_SHIPPED', 'ORDER_STATE_DELIVERED'];
 const above = html`<a href="/staff/orders">Orders</a>`;
 /** How often payments that are not settled are looked at anew. */
 const MONEY_MS = 4000;
+
+/** Whether the order has yet to hear what was given back of its payment. */
+const isLate = ({ paymentId, refunded }, { id, refunded: known }) =>
+  id === paymentId && (String(known.units) !== String(refunded?.units ?? 0) || known.nanos !== (refunded?.nanos ?? 0));
 
 /** Whether money is the shop's that the customer is to get back. */
 const isOwed = ({ state }, payment) => state === 'ORDER_STATE_CANCELLED' && isRefundable(payment.state);
@@ -33,7 +38,14 @@ export default async function page(view) {
   const read = async () => {
     const paid = call('GET', '/v1/payments', { query: { orderId: view.params.id, pageSize: 50 }, signal });
     [order, { payments }] = await Promise.all([call('GET', path, { signal }), paid]);
+    // Nobody watches an order that has ended; its money can still go back, and its units.
+    if (events.length && isFinal(order.state)) events = await history();
     draw();
+  };
+  const history = async () => {
+    let all = [];
+    for await (const some of pages(`${path}/events`, { pageSize: 200 }, 'events', signal)) all = [...all, ...some];
+    return all;
   };
   const act = (ask, told) =>
     press(async () => {
@@ -52,6 +64,7 @@ export default async function page(view) {
         cancel: act(() => cancel(order, signal), 'The order is cancelled.'),
         adjust: act(() => adjustTotal(order, signal), 'The total is changed.'),
         remove: (adjustment) => act(() => removeAdjustment(order, adjustment, signal), 'It is taken out.'),
+        takeBack: (line) => act(() => takeBack(order, line, signal), 'It is back in stock.'),
         refund: (payment) => act(() => refund(payment, signal)),
       }),
     );
@@ -63,12 +76,12 @@ export default async function page(view) {
     if (error.status !== 404) throw error;
     return { gone: true };
   });
-  for await (const some of pages(`${path}/events`, { pageSize: 200 }, 'events', signal)) events = [...events, ...some];
+  events = await history();
   draw();
   if (!isFinal(order.state)) view.run(watch);
   // Money moves on where the order's own history has ended.
   every(view, MONEY_MS, async () => {
-    const moves = payments.some((payment) => isPending(payment.state) || isOwed(order, payment));
+    const moves = payments.some((payment) => isPending(payment.state) || isOwed(order, payment) || isLate(order, payment));
     if (moves && !document.querySelector('dialog[open]')) await read();
   });
 
@@ -92,7 +105,7 @@ export default async function page(view) {
 const template = (it) => {
   const { order, customer, events, live } = it;
   return html`
-    ${heading(html`Order ${order.number} ${stateBadge(order.state)}`, actions(it), above)}
+    ${heading(html`Order ${order.number} ${stateBadge(order.state)} ${refundBadge(order)}`, actions(it), above)}
     <div class="halves">
       <div>
         ${articles(it)} ${it.payments.length ? money(it) : nothing}
@@ -136,7 +149,8 @@ const actions = ({ order, ...does }) => html`
   ${order.state === 'ORDER_STATE_SHIPPED' ? html`<button @click=${does.deliver}>Delivered…</button>` : nothing}
 `;
 
-const articles = ({ order, adjust, remove }) => {
+const articles = ({ order, adjust, remove, takeBack: back }) => {
+  const isOut = ({ quantity, returned }) => SOLD.includes(order.state) && quantity > returned;
   const open = order.state === 'ORDER_STATE_OPEN';
   const removable = open ? order.adjustments.filter(({ automatic }) => !automatic) : [];
   return html`
@@ -148,7 +162,10 @@ const articles = ({ order, adjust, remove }) => {
             <li class="line">
               <div class="what">
                 <a href="/staff/articles/${line.articleId}">${line.name}</a>
-                <span class="quiet">${line.quantity} × ${formatMoney(line.unitPrice)} · ${line.code}</span>
+                <span class="quiet">
+                  ${line.quantity} × ${formatMoney(line.unitPrice)} · ${line.code}${line.returned ? `, ${line.returned} came back` : ''}
+                  ${isOut(line) ? html` <button class="link" @click=${back(line)} aria-label="Take ${line.name} back">Take back…</button>` : nothing}
+                </span>
               </div>
               <span class="total">${formatMoney(line.total)}</span>
             </li>

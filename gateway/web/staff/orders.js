@@ -2,7 +2,7 @@
 
 import { call } from '../api.js';
 import { formatMoney } from '../money.js';
-import { stateBadge, stateName } from '../shop/parts.js';
+import { refundBadge, stateBadge, stateName } from '../shop/parts.js';
 import { day, field, press, shortId, toast } from '../ui.js';
 import { html, nothing } from '../vendor/lit-html.js';
 import { download, today, userIdOf } from './common.js';
@@ -14,6 +14,13 @@ const STATE_OPTIONS = [
   ...STATES.map((state) => [state, state === 'PAID' ? 'Paid, to be shipped' : stateName(`ORDER_STATE_${state}`)]),
 ];
 
+const REFUNDED_OPTIONS = [
+  ['', 'Or not'],
+  ['none', 'Not at all'],
+  ['partial', 'In part'],
+  ['full', 'In full'],
+];
+
 /** The beginning of a day here, some days on, as the API's time. */
 function dayOf(text, later = 0) {
   if (!text) return undefined;
@@ -22,8 +29,9 @@ function dayOf(text, later = 0) {
 }
 
 /** What a list and an export both know. Who searches may mean a basket, too. */
-const filterOf = async ({ q, state, from, to, customer }, signal) => ({
+const filterOf = async ({ q, state, refunded, from, to, customer }, signal) => ({
   state: (state ? [state] : q ? [] : STATES.slice(1)).map((name) => `ORDER_STATE_${name}`),
+  refunded: refunded || undefined,
   placedAfter: dayOf(from),
   placedBefore: dayOf(to, 1),
   userId: await userIdOf(customer, 'customer', signal),
@@ -38,6 +46,7 @@ const orderOf = ({ sort, state }) => (sort === 'oldest' || (!sort && state === '
 const form = (values) => html`
   ${field({ name: 'q', label: 'Search', type: 'search', value: values.q, placeholder: 'number, name, tracking', maxlength: 200, autocapitalize: 'none', spellcheck: 'false' })}
   ${field({ name: 'state', label: 'State', value: values.state, options: STATE_OPTIONS })}
+  ${field({ name: 'refunded', label: 'Refunded', value: values.refunded, options: REFUNDED_OPTIONS })}
   ${field({ name: 'from', label: 'Placed from', type: 'date', value: values.from })}
   ${field({ name: 'to', label: 'to', type: 'date', value: values.to })}
   ${field({ name: 'sort', label: 'Order', value: values.sort, options: SORTS })}
@@ -58,7 +67,7 @@ const columns = [
   { label: 'Order', cell: orderCell },
   { label: 'For', cell: ({ address, userId }) => html`<a href="/staff/users/${userId}">${address?.recipient ?? shortId(userId)}</a>` },
   { label: 'Placed', cell: ({ placeTime, createTime }) => day(placeTime ?? createTime) },
-  { label: 'State', cell: ({ state }) => stateBadge(state) },
+  { label: 'State', cell: (order) => html`${stateBadge(order.state)} ${refundBadge(order)}` },
   { label: 'Total', number: true, cell: ({ total }) => formatMoney(total) },
 ];
 
@@ -74,7 +83,7 @@ export default function page(view) {
     title: 'Orders',
     path: '/v1/orders',
     plural: 'orders',
-    filters: ['q', 'state', 'from', 'to', 'sort', 'owing', ...FURTHER],
+    filters: ['q', 'state', 'refunded', 'from', 'to', 'sort', 'owing', ...FURTHER],
     form,
     columns,
     query: async (values, signal) => ({

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// The stock of every article. Movements whose reasons are 5 to 8 are reservations', which move units but bring
-/// none; reservations hold stock in state 1 and have sold it in state 2.
+/// none, as do returns that name an order; reservations hold stock in state 1 and have sold it in state 2.
 const STOCK: Books = Books {
     rows: "stock s JOIN articles a ON a.id = s.article_id \
         LEFT JOIN (SELECT article_id, COUNT(*) AS entries, MIN(sequence) AS lowest, MAX(sequence) AS highest, \
@@ -26,7 +26,7 @@ const STOCK: Books = Books {
                 ELSE free_change + reserved_change + sold_change END) AS brought \
             FROM stock_movements GROUP BY article_id) m ON m.article_id = s.article_id \
         LEFT JOIN (SELECT l.article_id, SUM(CASE WHEN r.state = 1 THEN l.quantity ELSE 0 END) AS held, \
-            SUM(CASE WHEN r.state = 2 THEN l.quantity ELSE 0 END) AS committed_units \
+            SUM(CASE WHEN r.state = 2 THEN l.quantity - l.returned ELSE 0 END) AS committed_units \
             FROM reservations r \
             JOIN reservation_lines l ON l.order_id = r.order_id AND l.attempt = r.attempt \
             WHERE r.state IN (1, 2) GROUP BY l.article_id) o ON o.article_id = s.article_id",
@@ -92,11 +92,11 @@ impl kit::audit::Audit for Audit {
             .order_by_asc(reservation::Column::Attempt)
             .all(self.db.read())
             .await?;
-        let rows: Vec<(OrderId, i32, ArticleId, i64)> = line::Entity::find()
+        let rows: Vec<(OrderId, i32, ArticleId, i64, i64)> = line::Entity::find()
             .filter(of.of(line::Column::OrderId))
             .select_only()
             .columns([line::Column::OrderId, line::Column::Attempt])
-            .columns([line::Column::ArticleId, line::Column::Quantity])
+            .columns([line::Column::ArticleId, line::Column::Quantity, line::Column::Returned])
             .order_by_asc(line::Column::OrderId)
             .order_by_asc(line::Column::Attempt)
             .order_by_asc(line::Column::ArticleId)
@@ -104,8 +104,8 @@ impl kit::audit::Audit for Audit {
             .all(self.db.read())
             .await?;
         let mut lines: HashMap<(OrderId, i32), Vec<Units>> = HashMap::new();
-        for (order_id, attempt, article_id, quantity) in rows {
-            let units = Units { article_id: article_id.to_string(), quantity };
+        for (order_id, attempt, article_id, quantity, returned) in rows {
+            let units = Units { article_id: article_id.to_string(), quantity, returned };
             lines.entry((order_id, attempt)).or_default().push(units);
         }
         let mut orders: Vec<(OrderId, OrderFigures)> = Vec::new();

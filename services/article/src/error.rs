@@ -9,7 +9,7 @@ use crate::domain::{
     Illegal, State,
     article::BadPrice,
     image::BadImage,
-    stock::{BadDelta, MOST_FREE, Short},
+    stock::{BadDelta, MOST_FREE, Return, Short},
 };
 
 /// Every refusal and failure of this service.
@@ -33,6 +33,11 @@ pub enum Error {
     TooMuch,
     #[error("not enough in stock")]
     OutOfStock(Vec<Short>),
+    /// An order has less of an article sold than is to come back.
+    #[error("so much was not sold")]
+    NotSold { back: Return, sold: i64 },
+    #[error("order not found")]
+    NoOrder,
     #[error("not for sale")]
     Inactive(Vec<ArticleId>),
     #[error("the reservation is {}", .0.name())]
@@ -74,6 +79,14 @@ impl From<Error> for Fault {
                 });
                 about_each(Fault::precondition(reason::OUT_OF_STOCK, "not enough in stock"), about)
             }
+            Error::NotSold { back, sold } => {
+                let message = format!("the order has {sold} of it sold: no more than that can come back");
+                Fault::precondition("NOT_SOLD", message)
+                    .with("article_id", back.article_id)
+                    .with("order_id", back.order_id)
+                    .with("sold", sold)
+            }
+            Error::NoOrder => Fault::not_found("order"),
             Error::Inactive(ids) => {
                 let about = ids.iter().map(|id| HashMap::from([("article_id".to_owned(), id.to_string())]));
                 about_each(Fault::precondition(reason::ARTICLE_INACTIVE, "not for sale"), about)

@@ -75,7 +75,7 @@ impl Auditor {
                 let judgement = judge(&now);
                 if judgement.violations.is_empty() {
                     in_flight += i32::from(judgement.in_flight);
-                } else if before == now {
+                } else if before == now && (!judgement.may_be_late || round + 1 == ROUNDS) {
                     violations.extend(judgement.violations);
                 } else {
                     changed.push(now);

@@ -8,7 +8,7 @@ use contracts::{
     order::OrderState,
 };
 use kit::{
-    Db, Fault,
+    Db, Fault, Time,
     audit::{Books, Snapshot, Span, page_of},
     id::{ArticleId, OrderId, PaymentId},
 };
@@ -81,51 +81,70 @@ impl kit::audit::Audit for Audit {
             .select_only()
             .columns([order::Column::Id, order::Column::Version, order::Column::State, order::Column::Step])
             .columns([order::Column::Attempt, order::Column::PaymentId])
-            .columns([order::Column::TotalMinor, order::Column::Currency])
+            .columns([order::Column::TotalMinor, order::Column::RefundedMinor, order::Column::Currency])
             .into_tuple()
             .all(self.db.read())
             .await?;
         let mut lines = self.lines(of).await?;
         let mut undone = self.to_undo(of).await?;
-        let figures = |(id, version, state, step, attempt, payment_id, total_minor, currency): Row| {
-            let undo = undone.remove(&id).unwrap_or_default();
-            let payment_id = payment_id.map(|id| id.to_string()).unwrap_or_default();
-            let facts = OrderFacts {
-                version,
-                state: OrderState::from(state).into(),
-                under_way: step != Step::Idle,
-                attempt,
-                payment_id,
-                total_minor,
-                currency: currency.unwrap_or_default(),
-                lines: lines.remove(&id).unwrap_or_default(),
-                ..undo
+        let heard = self.heard(of).await?;
+        let figures =
+            |(id, version, state, step, attempt, payment_id, total_minor, refunded_minor, currency): Row| {
+                let undo = undone.remove(&id).unwrap_or_default();
+                let heard_micros = payment_id.and_then(|id| heard.get(&id)).map_or(0, |time| time.0);
+                let payment_id = payment_id.map(|id| id.to_string()).unwrap_or_default();
+                let facts = OrderFacts {
+                    version,
+                    state: OrderState::from(state).into(),
+                    under_way: step != Step::Idle,
+                    attempt,
+                    payment_id,
+                    total_minor,
+                    refunded_minor,
+                    heard_micros,
+                    currency: currency.unwrap_or_default(),
+                    lines: lines.remove(&id).unwrap_or_default(),
+                    ..undo
+                };
+                OrderFigures { order_id: id.to_string(), order: Some(facts), ..Default::default() }
             };
-            OrderFigures { order_id: id.to_string(), order: Some(facts), ..Default::default() }
-        };
         Ok(orders.into_iter().map(figures).collect())
     }
 }
 
-type Row = (OrderId, i64, State, Step, i32, Option<PaymentId>, i64, Option<String>);
+type Row = (OrderId, i64, State, Step, i32, Option<PaymentId>, i64, i64, Option<String>);
 
 impl Audit {
     async fn lines(&self, of: &Span) -> Result<HashMap<OrderId, Vec<Units>>, Fault> {
-        let rows: Vec<(OrderId, ArticleId, i32)> = line::Entity::find()
+        let rows: Vec<(OrderId, ArticleId, i32, i32)> = line::Entity::find()
             .filter(of.of(line::Column::OrderId))
             .select_only()
-            .columns([line::Column::OrderId, line::Column::ArticleId, line::Column::Quantity])
+            .columns([line::Column::OrderId, line::Column::ArticleId])
+            .columns([line::Column::Quantity, line::Column::Returned])
             .order_by_asc(line::Column::OrderId)
             .order_by_asc(line::Column::ArticleId)
             .into_tuple()
             .all(self.db.read())
             .await?;
         let mut lines: HashMap<OrderId, Vec<Units>> = HashMap::new();
-        for (order_id, article_id, quantity) in rows {
-            let units = Units { article_id: article_id.to_string(), quantity: quantity.into() };
+        for (order_id, article_id, quantity, returned) in rows {
+            let units = Units {
+                article_id: article_id.to_string(),
+                quantity: quantity.into(),
+                returned: returned.into(),
+            };
             lines.entry(order_id).or_default().push(units);
         }
         Ok(lines)
+    }
+
+    /// How new what was heard of payments is.
+    async fn heard(&self, of: &Span) -> Result<HashMap<PaymentId, Time>, Fault> {
+        let rows = payment::Entity::find()
+            .filter(of.of(payment::Column::OrderId))
+            .select_only()
+            .columns([payment::Column::PaymentId, payment::Column::SeenTime]);
+        Ok(rows.into_tuple::<(PaymentId, Time)>().all(self.db.read()).await?.into_iter().collect())
     }
 
     /// What is to be undone, and what could not be.

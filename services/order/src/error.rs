@@ -21,6 +21,9 @@ pub enum Error {
     BasketExists,
     #[error("another order got this number")]
     NumberTaken,
+    /// All of its money went back: it is not shipped by mistake.
+    #[error("the order is refunded in full")]
+    Refunded,
     #[error("changed meanwhile")]
     Stale,
     /// Somebody else has taken the order's checkout over: whatever this one was doing counts no more.
@@ -50,6 +53,10 @@ impl From<Error> for Fault {
             Error::BasketExists => {
                 let message = "there is another basket: check it out or cancel it first";
                 Fault::precondition(reason::BASKET_EXISTS, message)
+            }
+            Error::Refunded => {
+                let message = "the order is refunded in full: ship it all the same by `force`";
+                Fault::precondition("REFUNDED", message)
             }
             Error::Stale => Fault::etag_mismatch(),
             Error::LeaseLost | Error::OldNews | Error::NumberTaken => {

@@ -1,24 +1,25 @@
-//! What the order service follows: payments that change, and users that are erased.
+//! What the order service follows: payments that change, units that come back, and users that are erased.
 
 use std::time::Duration;
 
 use contracts::{
+    article::StockReturned,
     mesh::FeedEvent,
     payment::{Payment, PaymentChanged, PaymentState},
     user::UserErased,
 };
 use kit::{
-    Call, Context, Fault, Role, Scope, Time, Tx, follow,
-    id::{OrderId, PaymentId, UserId},
+    Call, Context, Fault, Money, Role, Scope, Tx, follow,
+    id::{ArticleId, OrderId, PaymentId, UserId},
 };
 
 use tokio::{sync::Mutex, time::Instant};
 
 use crate::{
-    domain::{Event, State, Step, saga::is_live},
+    domain::{Event, Refunds, State, Step, saga::is_live},
     error::Error,
     saga::{LEASE, Saga, Settle, rest, take_news},
-    store::{self, Record, View},
+    store::{self, Record, View, order},
 };
 
 /// How long a position may stay unwritten while nothing that was heard changes anything.
@@ -26,7 +27,7 @@ const KEEP_POSITION: Duration = Duration::from_secs(1);
 
 /// Starts following.
 pub fn start(saga: &Saga, context: &Context) {
-    for role in [Role::Payment, Role::User] {
+    for role in [Role::Payment, Role::Article, Role::User] {
         let (saga, tasks) = (saga.clone(), context.tasks.clone());
         let conn = context.mesh.conn(Role::Order, role);
         context.tasks.spawn(async move {
@@ -35,6 +36,7 @@ pub fn start(saga: &Saga, context: &Context) {
             let handle = |event: FeedEvent| async {
                 let done = match role {
                     Role::Payment => payment_event(&saga, event, &written).await,
+                    Role::Article => article_event(&saga, event).await,
                     _ => user_event(&saga, event).await,
                 };
                 done.map_err(Fault::from)
@@ -60,17 +62,20 @@ async fn payment_event(saga: &Saga, event: FeedEvent, written: &Mutex<Instant>) 
         }
         *written = Instant::now();
     }
-    let moved = kit::transact::<_, Error, _, _>(&saga.db, &own(), move |tx| {
+    let (told, moved) = kit::transact::<_, Error, _, _>(&saga.db, &own(), move |tx| {
         let payment = payment.clone();
         async move {
             follow::advance(&tx, Role::Payment.name(), position).await?;
             match payment {
                 Some(payment) => apply(&tx, &payment).await,
-                None => Ok(Moved::Nothing),
+                None => Ok((None, Moved::Nothing)),
             }
         }
     })
     .await?;
+    if let Some((id, events)) = told {
+        saga.watch.changed(id, events);
+    }
     match moved {
         Moved::Nothing => {}
         Moved::Order(view) => {
@@ -106,9 +111,18 @@ async fn is_no_news(saga: &Saga, payment: Option<&Payment>) -> Result<bool, Erro
     let current = order.payment_id == Some(payment_id);
     Ok(match order.state {
         State::AwaitingPayment => current && order.step != Step::Idle,
-        State::Paid | State::Shipped | State::Delivered => current,
+        State::Paid | State::Shipped | State::Delivered => {
+            current && payment.is_some_and(|payment| says_the_same(&order, payment))
+        }
         _ => false,
     })
+}
+
+/// Whether an order has heard what was given back of its payment.
+fn says_the_same(order: &order::Model, payment: &Payment) -> bool {
+    let refunded = payment.refunded.as_ref().and_then(|wire| Money::read(wire, "refunded").ok());
+    let minor = refunded.map_or(0, |refunded| refunded.minor);
+    (order.refunded_minor, order.refunds) == (minor, Refunds::of(payment.state(), minor))
 }
 
 /// What an event changed.
@@ -119,32 +133,52 @@ enum Moved {
     Undo(OrderId),
 }
 
-async fn apply(tx: &Tx, payment: &Payment) -> Result<Moved, Error> {
+/// An order whose history grew, and how many events it has.
+type Told = Option<(OrderId, i64)>;
+
+async fn apply(tx: &Tx, payment: &Payment) -> Result<(Told, Moved), Error> {
     let id: PaymentId = payment.id.parse().map_err(Fault::internal)?;
     let order_id: OrderId = payment.order_id.parse().map_err(Fault::internal)?;
     let mut record = match Record::lock(tx, order_id, Scope::All).await {
         Ok(record) => record,
-        Err(Error::NotFound(_)) => return Ok(Moved::Nothing),
+        Err(Error::NotFound(_)) => return Ok((None, Moved::Nothing)),
         Err(error) => return Err(error),
     };
-    let seen = payment.update_time.map_or(Time(0), Time::from);
-    let Some(known) = store::note_payment(tx, id, payment.state(), seen).await? else {
-        return Ok(Moved::Nothing);
+    let current = record.order.payment_id == Some(id);
+    if current && record.order.state == State::AwaitingPayment && record.order.step == Step::Idle {
+        record.lease(tx.now() + LEASE);
+        return match take_news(tx, record, payment).await {
+            Ok(view) => Ok((None, Moved::Order(Box::new(view)))),
+            Err(Error::OldNews) => Ok((None, Moved::Nothing)),
+            Err(error) => Err(error),
+        };
+    }
+    let known = match record.hear(payment).await {
+        Ok(Some(known)) => known,
+        Ok(None) | Err(Error::OldNews) => return Ok((None, Moved::Nothing)),
+        Err(error) => return Err(error),
     };
-    if known.seen_time > seen {
-        return Ok(Moved::Nothing);
+    let moved =
+        if known.undo { Moved::Undo(order_id) } else { weigh(tx, &mut record, payment, &known).await? };
+    if !record.has_news() {
+        return Ok((None, moved));
     }
-    if known.undo {
-        return Ok(Moved::Undo(order_id));
-    }
+    let view = record.save().await?;
+    Ok((Some((order_id, view.order.events)), moved))
+}
+
+/// What follows from news of a payment that its order does not wait for, or whose checkout is at it.
+async fn weigh(
+    tx: &Tx,
+    record: &mut Record,
+    payment: &Payment,
+    known: &store::payment::Model,
+) -> Result<Moved, Error> {
+    let (id, order_id) = (known.payment_id, known.order_id);
     let current = record.order.payment_id == Some(id);
     match record.order.state {
         // Its own checkout is at it and will find what was just noted.
-        State::AwaitingPayment if current && record.order.step != Step::Idle => Ok(Moved::Nothing),
-        State::AwaitingPayment if current => {
-            record.lease(tx.now() + LEASE);
-            Ok(Moved::Order(Box::new(take_news(tx, record, payment).await?)))
-        }
+        State::AwaitingPayment if current => Ok(Moved::Nothing),
         State::Paid | State::Shipped | State::Delivered if current => Ok(Moved::Nothing),
         _ if is_live(payment.state()) => {
             if matches!(payment.state(), PaymentState::Captured | PaymentState::PartiallyRefunded) {
@@ -154,13 +188,50 @@ async fn apply(tx: &Tx, payment: &Payment) -> Result<Moved, Error> {
                         format!("payment {id} was captured for an order that does not wait for it: refunded")
                     }
                 });
-                record.save().await?;
             }
             store::undo_payment(tx, id).await?;
             Ok(Moved::Undo(order_id))
         }
         _ => Ok(Moved::Nothing),
     }
+}
+
+/// Units of an order came back to stock.
+async fn article_event(saga: &Saga, event: FeedEvent) -> Result<(), Error> {
+    let position = event.position;
+    let Some(returned) = follow::event::<StockReturned>(&event) else { return Ok(()) };
+    let told = kit::transact::<_, Error, _, _>(&saga.db, &own(), move |tx| {
+        let returned = returned.clone();
+        async move {
+            follow::advance(&tx, Role::Article.name(), position).await?;
+            take_back(&tx, &returned).await
+        }
+    })
+    .await?;
+    if let Some((id, events)) = told {
+        saga.watch.changed(id, events);
+    }
+    Ok(())
+}
+
+async fn take_back(tx: &Tx, returned: &StockReturned) -> Result<Told, Error> {
+    let order_id: OrderId = returned.order_id.parse().map_err(Fault::internal)?;
+    let article_id: ArticleId = returned.article_id.parse().map_err(Fault::internal)?;
+    let mut record = match Record::lock(tx, order_id, Scope::All).await {
+        Ok(record) => record,
+        Err(Error::NotFound(_)) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let Some(line) = record.lines.iter_mut().find(|line| line.article_id == article_id) else {
+        return Ok(None);
+    };
+    // The article service has counted them: they are never more than were sold.
+    let units = i32::try_from(returned.quantity).map_err(Fault::internal)?;
+    line.returned = (line.returned + units).min(line.quantity);
+    let note = format!("came back: {units} × {}", line.name);
+    record.tell(&note);
+    let view = record.save().await?;
+    Ok(Some((order_id, view.order.events)))
 }
 
 /// A user was erased: what she has not paid for is cancelled, addresses go as soon as they are not needed.

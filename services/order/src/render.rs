@@ -38,6 +38,7 @@ pub fn order(view: &View) -> Result<order::Order, Error> {
         place_time: row.place_time.map(Into::into),
         update_time: Some(row.update_time.into()),
         carrier: row.carrier.clone(),
+        refunded: totals.map(|totals| Money { minor: row.refunded_minor, ..totals.total }.into()),
     })
 }
 
@@ -53,6 +54,7 @@ fn line((line, discount): (&Line, Money)) -> Result<order::Line, Error> {
         tax_rate_basis_points: line.tax_rate_basis_points,
         tax_included: Some(line.tax_included(discount)?.into()),
         discount: Some(discount.into()),
+        returned: line.returned,
     })
 }
 

@@ -118,6 +118,7 @@ impl kit::audit::Audit for Audit {
                 captured_minor: payment.captured_minor,
                 refunded_minor: payment.refunded_minor,
                 refund_pending_minor: payment.refund_pending_minor,
+                update_micros: payment.update_time.0,
             };
             match orders.last_mut() {
                 Some((id, order)) if *id == payment.order_id => order.payments.push(facts),

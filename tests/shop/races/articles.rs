@@ -74,7 +74,7 @@ async fn one_key_thirty_times_at_once_receives_once(setup: Setup) {
     let outcomes = at_once(30, |number| {
         let staff = staff.at(number).with_key("delivery-1");
         let (article_id, reason) = (article.id.clone(), StockReason::Received.into());
-        let request = AdjustStockRequest { article_id, delta: 25, reason, note: String::new() };
+        let request = AdjustStockRequest { article_id, delta: 25, reason, ..Default::default() };
         async move { staff.adjust_stock(request).await }
     })
     .await;

@@ -160,6 +160,7 @@ impl Client {
             delta,
             reason: reason.into(),
             note,
+            order_id: None,
         })
         .await
     }
@@ -206,7 +207,8 @@ impl Client {
     /// Staff.
     pub async fn ship(&self, id: &str) -> Outcome<Order> {
         let (carrier, tracking_code) = ("CTT".into(), "RR123456785PT".into());
-        self.ship_order(ShipOrderRequest { id: id.into(), carrier, tracking_code, etag: String::new() }).await
+        self.ship_order(ShipOrderRequest { id: id.into(), carrier, tracking_code, ..Default::default() })
+            .await
     }
 
     /// Staff.

@@ -46,6 +46,7 @@ fn stock_is_adjusted_by_up_to_a_billion_either_way_but_not_by_nothing() {
         delta,
         reason: 1,
         note: String::new(),
+        order_id: None,
     };
     for delta in [-1_000_000_000, 1_000_000_000, 1, -1] {
         assert_eq!(places(&adjust(delta)), [""; 0], "{delta}");

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use contracts::{Mask, article as wire};
 use kit::{
     Fault, Money, Time,
-    id::{ArticleId, Malformed},
+    id::{ArticleId, Malformed, OrderId},
     words,
 };
 use prost_types::Timestamp;
@@ -107,9 +107,12 @@ pub fn filter(request: &wire::ListArticlesRequest, sight: Sight) -> Result<Filte
 
 /// One try of an order.
 pub fn attempt(order_id: &str, attempt: i32) -> Result<Attempt, Fault> {
-    let order_id =
-        order_id.parse().map_err(|problem: Malformed| Fault::invalid("order_id", problem.to_string()))?;
-    Ok(Attempt { order_id, attempt })
+    Ok(Attempt { order_id: self::order_id(order_id)?, attempt })
+}
+
+/// An order's id.
+pub fn order_id(text: &str) -> Result<OrderId, Fault> {
+    text.parse().map_err(|problem: Malformed| Fault::invalid("order_id", problem.to_string()))
 }
 
 /// The lines to reserve, each article once.

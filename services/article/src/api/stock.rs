@@ -12,7 +12,7 @@ use tonic::{Request, Response, Status};
 
 use super::{read, render};
 use crate::{
-    domain::stock::{self as domain, Attempt, Reason},
+    domain::stock::{self as domain, Attempt, Reason, Return},
     error::Error,
     store::{reservations, stock},
 };
@@ -59,9 +59,24 @@ impl StockService for Stocks {
         }
         domain::check_delta(reason, request.delta).map_err(Error::from)?;
         let (delta, note) = (request.delta, Arc::<str>::from(request.note));
+        let order_id = request.order_id.as_deref().filter(|text| !text.is_empty());
+        let back = order_id
+            .map(|text| {
+                read::order_id(text).map(|order_id| Return { article_id: id, order_id, units: delta })
+            })
+            .transpose()?;
+        if back.is_some() && reason != Reason::Returned {
+            return Err(Fault::invalid("order_id", "is for what came back (STOCK_REASON_RETURNED)").into());
+        }
         let answer = kit::write(&self.db, &call, move |tx| {
             let note = note.clone();
-            async move { Ok::<_, Error>(render::stock(&stock::adjust(&tx, id, delta, reason, &note).await?)) }
+            async move {
+                let stock = match back {
+                    Some(back) => reservations::take_back(&tx, back, &note).await?,
+                    None => stock::adjust(&tx, id, delta, reason, &note).await?,
+                };
+                Ok::<_, Error>(render::stock(&stock))
+            }
         })
         .await?;
         Ok(answer.into())

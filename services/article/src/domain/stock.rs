@@ -57,6 +57,14 @@ pub struct Line {
     pub quantity: i64,
 }
 
+/// Units of an article that came back of an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Return {
+    pub article_id: ArticleId,
+    pub order_id: kit::id::OrderId,
+    pub units: i64,
+}
+
 /// Stock set aside for one try of one order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reservation {

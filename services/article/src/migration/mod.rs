@@ -7,6 +7,7 @@ mod m000005_rare;
 mod m000006_shelf;
 mod m000007_words;
 mod m000008_folding;
+mod m000009_returned;
 
 use sea_orm::DatabaseBackend;
 use sea_orm_migration::prelude::*;
@@ -27,6 +28,7 @@ impl MigratorTrait for Migrator {
             Box::new(m000006_shelf::Shelf),
             Box::new(m000007_words::Words),
             Box::new(m000008_folding::Folding),
+            Box::new(m000009_returned::Returned),
         ]
     }
 }

@@ -15,7 +15,8 @@ use crate::{
     domain::{
         Event, Illegal, State,
         stock::{
-            Attempt, Line, Movement, RELEASE, RESERVE, RESTOCK, Reservation, SELL, shortages, withdrawn,
+            Attempt, Line, Movement, RELEASE, RESERVE, RESTOCK, Reservation, Return, SELL, shortages,
+            withdrawn,
         },
     },
     error::Error,
@@ -49,6 +50,7 @@ pub async fn reserve(tx: &Tx, key: Attempt, lines: &[Line], expire_time: Time) -
         attempt: Set(key.attempt),
         article_id: Set(line.article_id),
         quantity: Set(line.quantity),
+        returned: Set(0),
     });
     line::Entity::insert_many(rows).exec_without_returning(&**tx).await?;
     stock::shift_free(tx, key, RESERVE, lines, found).await?;
@@ -122,6 +124,40 @@ pub async fn restock(tx: &Tx, key: Attempt) -> Result<Reservation, Error> {
     change(tx, key, state, next, None).await?;
     give_back(tx, key, RESTOCK).await?;
     Ok(Reservation { state: next, ..row })
+}
+
+/// Takes units back that an order has sold. The answer is the article's stock.
+pub async fn take_back(tx: &Tx, back: Return, note: &str) -> Result<stock::Stock, Error> {
+    let rows = reservation::Entity::find()
+        .filter(reservation::Column::OrderId.eq(back.order_id))
+        .order_by_asc(reservation::Column::Attempt)
+        .lock_exclusive()
+        .all(&**tx)
+        .await?;
+    let last = rows.last().ok_or(Error::NoOrder)?;
+    let sale = rows.iter().find(|row| row.state == State::Committed).ok_or(Error::Illegal(last.state))?;
+    let row = line::Entity::find_by_id((back.order_id, sale.attempt, back.article_id)).one(&**tx).await?;
+    let sold = row.map_or(0, |row| row.quantity - row.returned);
+    if back.units > sold {
+        return Err(Error::NotSold { back, sold });
+    }
+    line::Entity::update_many()
+        .col_expr(line::Column::Returned, line::Column::Returned.into_expr().add(back.units))
+        .filter(line::Column::OrderId.eq(back.order_id))
+        .filter(line::Column::Attempt.eq(sale.attempt))
+        .filter(line::Column::ArticleId.eq(back.article_id))
+        .exec(&**tx)
+        .await?;
+    let key = Attempt { order_id: back.order_id, attempt: sale.attempt };
+    change(tx, key, State::Committed, State::Committed, None).await?;
+    let stock = stock::take_back(tx, back, note).await?;
+    let told = contracts::article::StockReturned {
+        article_id: back.article_id.to_string(),
+        order_id: back.order_id.to_string(),
+        quantity: back.units,
+    };
+    tx.publish(back.article_id, &told).await?;
+    Ok(stock)
 }
 
 /// Reservations whose time is over, the longest overdue first.
@@ -211,7 +247,9 @@ async fn lines_of(tx: &Tx, key: Attempt) -> Result<Vec<Line>, DbErr> {
         .order_by_asc(line::Column::ArticleId)
         .all(&**tx)
         .await?;
-    Ok(rows.into_iter().map(|row| Line { article_id: row.article_id, quantity: row.quantity }).collect())
+    // What came back already is not there to be moved.
+    let line = |row: line::Model| Line { article_id: row.article_id, quantity: row.quantity - row.returned };
+    Ok(rows.into_iter().map(line).collect())
 }
 
 /// Whether these are the same lines in whatever order.

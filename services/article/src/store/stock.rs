@@ -17,7 +17,7 @@ use super::{
 use crate::{
     domain::{
         shelf::Shelf,
-        stock::{Attempt, Found, Line, MOST_FREE, Movement, Reason, Short},
+        stock::{Attempt, Found, Line, MOST_FREE, Movement, Reason, Return, Short},
     },
     error::Error,
 };
@@ -76,6 +76,42 @@ pub async fn adjust(tx: &Tx, id: ArticleId, delta: i64, reason: Reason, note: &s
 /// What stock is of these articles, in the order of their ids. As long as their rows are held, it does not change.
 pub async fn figures(tx: &Tx, ids: Vec<ArticleId>) -> Result<Vec<Stock>, DbErr> {
     stock::Entity::find().filter(stock::Column::ArticleId.is_in(ids)).all(&**tx).await
+}
+
+/// Makes sold units free again. Their order's reservation is locked and has counted them.
+pub async fn take_back(tx: &Tx, back: Return, note: &str) -> Result<Stock, Error> {
+    let (id, units) = (back.article_id, back.units);
+    let found = lock(tx, vec![id]).await?;
+    let column = |column: stock::Column| Expr::col((stock::Entity, column));
+    let done = stock::Entity::update_many()
+        .col_expr(stock::Column::Free, column(stock::Column::Free).add(units))
+        .col_expr(stock::Column::Sold, column(stock::Column::Sold).sub(units))
+        .col_expr(stock::Column::Movements, stock::Column::Movements.into_expr().add(1))
+        .filter(stock::Column::ArticleId.eq(id))
+        .filter(column(stock::Column::Sold).gte(units))
+        .filter(column(stock::Column::Free).lte(MOST_FREE - units))
+        .exec(&**tx)
+        .await?;
+    // Also of an article that is deleted by now: what was sold can come back.
+    let stock = stock::Entity::find_by_id(id).one(&**tx).await?.ok_or(Error::NoArticle(None))?;
+    if done.rows_affected != 1 {
+        return Err(Error::TooMuch);
+    }
+    shelve(tx, found.into_iter().map(|found| (found, stock.free))).await?;
+    let moved = Moved {
+        article_id: id,
+        sequence: stock.movements,
+        reason: Reason::Returned as i32,
+        free_change: units,
+        reserved_change: 0,
+        sold_change: -units,
+        order_id: Some(back.order_id),
+        note: note.to_owned(),
+        actor: tx.actor(),
+        create_time: tx.now(),
+    };
+    movement::Entity::insert(movement::ActiveModel::from(moved)).exec_without_returning(&**tx).await?;
+    Ok(stock)
 }
 
 /// Movements of an article before a sequence, the newest first.
@@ -169,7 +205,7 @@ pub async fn shift(tx: &Tx, key: Attempt, movement: Movement) -> Result<(), Erro
         tx.query_all(&lock).await?;
     }
     let quantity = || {
-        let mut quantity = of_lines(key, line::Column::Quantity);
+        let mut quantity = Query::select().expr(units()).from(line::Entity).cond_where(of(key)).to_owned();
         quantity.and_where(
             Expr::col((line::Entity, line::Column::ArticleId))
                 .equals((stock::Entity, stock::Column::ArticleId)),
@@ -204,7 +240,7 @@ pub async fn shift(tx: &Tx, key: Attempt, movement: Movement) -> Result<(), Erro
 /// Writes the movements of a reservation's lines; each article's counter has its sequence already.
 async fn write_down(tx: &Tx, key: Attempt, movement: Movement) -> Result<u64, Error> {
     use movement::Column;
-    let quantity = |times: i64| Expr::col((line::Entity, line::Column::Quantity)).mul(times);
+    let quantity = |times: i64| units().mul(times);
     let rows = Query::select()
         .column((stock::Entity, stock::Column::ArticleId))
         .column((stock::Entity, stock::Column::Movements))
@@ -239,6 +275,11 @@ async fn write_down(tx: &Tx, key: Attempt, movement: Movement) -> Result<u64, Er
     ]);
     insert.select_from(rows).map_err(kit::Fault::internal)?;
     Ok(tx.execute(&insert).await?.rows_affected())
+}
+
+/// What there is of a line to be moved: what came back already is not.
+fn units() -> Expr {
+    Expr::col((line::Entity, line::Column::Quantity)).sub(Expr::col((line::Entity, line::Column::Returned)))
 }
 
 /// A column of a reservation's lines.

@@ -178,6 +178,8 @@ pub mod line {
         #[sea_orm(primary_key, auto_increment = false)]
         pub article_id: ArticleId,
         pub quantity: i64,
+        /// Units that came back after they were sold.
+        pub returned: i64,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

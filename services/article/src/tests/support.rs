@@ -160,7 +160,13 @@ impl Shop {
 
     pub async fn adjust(&self, article: &Article, delta: i64, reason: StockReason) -> Result<Stock, Fault> {
         let article_id = article.id.clone();
-        let request = AdjustStockRequest { article_id, delta, reason: reason.into(), note: "counted".into() };
+        let request = AdjustStockRequest {
+            article_id,
+            delta,
+            reason: reason.into(),
+            note: "counted".into(),
+            order_id: None,
+        };
         told(self.stock.adjust_stock(from(staff(), request)).await)
     }
 

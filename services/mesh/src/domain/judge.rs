@@ -12,7 +12,7 @@
 
 use contracts::{
     article::ReservationState,
-    mesh::{OrderFacts, OrderFigures, PaymentFacts, ReservationFacts, Violation},
+    mesh::{OrderFacts, OrderFigures, PaymentFacts, ReservationFacts, Units, Violation},
     order::OrderState,
 };
 
@@ -22,6 +22,8 @@ pub struct Judgement {
     pub violations: Vec<Violation>,
     /// Something of it is under way.
     pub in_flight: bool,
+    /// All that is wrong is that the order says other than those whose news it follows: these may come yet.
+    pub may_be_late: bool,
 }
 
 /// Judges what article, order and payment know of one order.
@@ -67,6 +69,22 @@ pub fn judge(figures: &OrderFigures) -> Judgement {
             add("order_refunded", &[&payment.payment_id], detail);
         }
     }
+    let differs = figures.payments.iter().find(|payment| is_told_otherwise(order, payment));
+    if let Some(payment) = differs.filter(|payment| has_heard(order, payment)) {
+        let detail = format!(
+            "{} and says that {} {currency} of its payment were given back, the payment that it was {} {currency}",
+            word(order),
+            order.refunded_minor,
+            payment.refunded_minor,
+            currency = payment.currency,
+        );
+        add("order_refunds", &[&payment.payment_id], detail);
+    }
+    for reservation in figures.reservations.iter().filter(|it| is_current(order, it) && is_sold(it)) {
+        if is_settled(order) && has_lines_of(order, reservation) && order.lines != reservation.lines {
+            add("order_returned", &[], format!("{}, but other units came back", told(order, reservation)));
+        }
+    }
     let twice: Vec<&PaymentFacts> =
         figures.payments.iter().filter(|payment| is_kept(payment) && !is_excused(order, payment)).collect();
     if twice.len() > 1 {
@@ -75,7 +93,26 @@ pub fn judge(figures: &OrderFigures) -> Judgement {
             twice.iter().map(|payment| format!("{} {}", kept(payment), payment.currency)).collect();
         add("order_charged_once", &ids, format!("{}, and payments keep {}", word(order), sums.join(" and ")));
     }
-    Judgement { violations, in_flight: is_in_flight(order, &figures.payments) }
+    // Money that went back of which the order has yet to hear.
+    let in_flight = is_in_flight(order, &figures.payments) || differs.is_some();
+    let follows = |violation: &Violation| FOLLOWS.contains(&&*violation.equation);
+    let may_be_late = violations.iter().all(follows);
+    Judgement { violations, in_flight, may_be_late }
+}
+
+/// What holds as soon as the order has heard what happened elsewhere, though nobody can say whether it has.
+const FOLLOWS: [&str; 1] = ["order_returned"];
+
+/// Whether it is the order's payment, of which something else was given back than the order says.
+fn is_told_otherwise(order: &OrderFacts, payment: &PaymentFacts) -> bool {
+    payment.payment_id == order.payment_id
+        && payment.currency == order.currency
+        && payment.refunded_minor != order.refunded_minor
+}
+
+/// Whether there is nothing of a payment that the order has yet to hear.
+fn has_heard(order: &OrderFacts, payment: &PaymentFacts) -> bool {
+    order.heard_micros >= payment.update_micros
 }
 
 /// Which equation a reservation breaks, and how.
@@ -117,7 +154,10 @@ fn is_sold(reservation: &ReservationFacts) -> bool {
 
 /// Both services tell lines in the order of their articles.
 fn has_lines_of(order: &OrderFacts, reservation: &ReservationFacts) -> bool {
-    order.lines == reservation.lines
+    let units = |lines: &[Units]| {
+        lines.iter().map(|line| (line.article_id.clone(), line.quantity)).collect::<Vec<_>>()
+    };
+    units(&order.lines) == units(&reservation.lines)
 }
 
 /// What a payment took and has not given back, nor is about to.
@@ -172,11 +212,11 @@ fn word(order: &OrderFacts) -> String {
 
 fn told(order: &OrderFacts, reservation: &ReservationFacts) -> String {
     let holds = if is_sold(reservation) { "has sold" } else { "holds" };
-    let units = |lines: &[contracts::mesh::Units]| {
-        let units: Vec<String> =
-            lines.iter().map(|line| format!("{} of {}", line.quantity, line.article_id)).collect();
-        units.join(", ")
+    let unit = |line: &Units| match line.returned {
+        0 => format!("{} of {}", line.quantity, line.article_id),
+        returned => format!("{} of {}, {returned} of which came back", line.quantity, line.article_id),
     };
+    let units = |lines: &[Units]| lines.iter().map(unit).collect::<Vec<_>>().join("; ");
     format!(
         "{} (reservation {}: {}), and reservation {} {holds} {}",
         word(order),

@@ -23,7 +23,7 @@ const STATES: [OrderState; 8] = [
 const SETTLED: [OrderState; 3] = [OrderState::Paid, OrderState::Shipped, OrderState::Delivered];
 
 fn lines(quantity: i64) -> Vec<Units> {
-    vec![Units { article_id: "art_1".to_owned(), quantity }]
+    vec![Units { article_id: "art_1".to_owned(), quantity, returned: 0 }]
 }
 
 fn reservation(attempt: i32, state: ReservationState) -> ReservationFacts {
@@ -39,6 +39,7 @@ fn payment(id: &str, captured: i64, refunded: i64, refund_pending: i64) -> Payme
         captured_minor: captured,
         refunded_minor: refunded,
         refund_pending_minor: refund_pending,
+        update_micros: 7,
     }
 }
 
@@ -50,6 +51,7 @@ fn bare(state: OrderState) -> OrderFigures {
         attempt: 1,
         payment_id: "pay_1".to_owned(),
         total_minor: 500,
+        heard_micros: 7,
         currency: "EUR".to_owned(),
         lines: lines(2),
         ..Default::default()
@@ -160,8 +162,35 @@ fn a_paid_order_has_a_payment_that_captured_its_total() {
         }
         let mut figures = sound(state);
         figures.payments = vec![payment("pay_1", 500, 500, 0)];
+        order(&mut figures).refunded_minor = 500;
         assert_eq!(broken(&figures), [], "what was given back later was still captured");
     }
+}
+
+#[test]
+fn an_order_says_what_was_given_back_of_its_payment_and_came_back_of_its_lines() {
+    for state in SETTLED {
+        let mut figures = sound(state);
+        figures.payments = vec![payment("pay_1", 500, 200, 0)];
+        assert_eq!(broken(&figures), one("order_refunds", &["pay_1"]), "{state:?}");
+        order(&mut figures).heard_micros = 6;
+        let judgement = judge(&figures);
+        assert_eq!((judgement.violations, judgement.in_flight), (vec![], true), "it has yet to hear of it");
+        order(&mut figures).refunded_minor = 200;
+        assert_eq!(broken(&figures), []);
+        figures.reservations[0].lines[0].returned = 1;
+        assert_eq!(broken(&figures), one("order_returned", &[]), "{state:?}");
+        assert!(judge(&figures).may_be_late);
+        figures.reservations.push(reservation(2, ReservationState::Held));
+        assert!(!judge(&figures).may_be_late, "that has nothing to do with news");
+        figures.reservations.pop();
+        order(&mut figures).lines[0].returned = 1;
+        assert_eq!(broken(&figures), []);
+    }
+    // Of a payment that it does not wait for it says nothing.
+    let mut figures = sound(OrderState::Paid);
+    figures.payments.push(payment("pay_2", 500, 500, 0));
+    assert_eq!(broken(&figures), []);
 }
 
 #[test]
@@ -178,12 +207,15 @@ fn money_of_an_order_that_does_not_wait_is_given_back_or_flagged() {
     for state in [OrderState::Open, OrderState::CheckingOut, OrderState::Cancelled, OrderState::Expired] {
         let mut figures = sound(state);
         figures.payments = vec![payment("pay_1", 500, 100, 0)];
+        order(&mut figures).refunded_minor = 100;
         assert_eq!(broken(&figures), one("order_refunded", &["pay_1"]), "{state:?}");
         figures.payments = vec![payment("pay_1", 500, 100, 400)];
         assert!(judge(&figures).violations.is_empty() && judge(&figures).in_flight, "on its way back");
         figures.payments = vec![payment("pay_1", 500, 500, 0)];
+        order(&mut figures).refunded_minor = 500;
         assert!(judge(&figures).violations.is_empty() && !judge(&figures).in_flight, "given back");
         figures.payments = vec![payment("pay_1", 500, 0, 0)];
+        order(&mut figures).refunded_minor = 0;
         order(&mut figures).undo_payment_ids.push("pay_1".to_owned());
         assert!(judge(&figures).violations.is_empty() && judge(&figures).in_flight, "to be given back");
         order(&mut figures).undo_payment_ids.clear();

@@ -7,7 +7,7 @@ use tonic::Status;
 
 use super::{Api, parse, reads::placed};
 use crate::{
-    domain::State,
+    domain::{Refunds, State},
     error::Error,
     render,
     store::{self, Filter},
@@ -131,6 +131,7 @@ fn filter(call: &Call, request: &ExportOrdersRequest, now: Time) -> Result<Filte
         placed_after,
         placed_before,
         made_until: Some(now),
+        refunds: Refunds::named(&request.refunded)?,
         ..Filter::default()
     })
 }

@@ -15,7 +15,7 @@ use tonic::Status;
 
 use super::{Api, Named, named};
 use crate::{
-    domain::State,
+    domain::{Refunds, State},
     error::Error,
     render,
     saga::CALL,
@@ -190,8 +190,18 @@ fn filter(call: &Call, request: &ListOrdersRequest) -> Result<Filter, Fault> {
         text => Some(call.user_id(text, "user_id")?),
     };
     let (placed_after, placed_before) = placed(request.placed_after, request.placed_before)?;
-    let owing = request.owing;
-    Ok(Filter { states, user, min_total, max_total, placed_after, placed_before, owing, ..Filter::default() })
+    let refunds = Refunds::named(&request.refunded)?;
+    Ok(Filter {
+        states,
+        user,
+        min_total,
+        max_total,
+        placed_after,
+        placed_before,
+        owing: request.owing,
+        refunds,
+        ..Filter::default()
+    })
 }
 
 /// Reads when orders were placed; the bounds must be the right way round.

@@ -2,17 +2,22 @@
 
 use std::time::Duration;
 
-use contracts::order::{CancelOrderRequest, DeliverOrderRequest, Order, ShipOrderRequest};
+use contracts::{
+    order::{CancelOrderRequest, DeliverOrderRequest, Order, ShipOrderRequest},
+    payment::PaymentState,
+};
 use kit::{Call, Written, id::OrderId};
 
-use super::{Api, lock, named, parse};
+use super::{Api, Named, lock, named, parse};
 use crate::{
-    domain::Event,
+    domain::{Event, Refunds, State, next},
     error::Error,
     saga::{Settle, rest},
     store::{self, Record},
 };
 
+/// How long shipping waits for the payment's word.
+const ASK: Duration = Duration::from_secs(2);
 /// How long a cancellation waits for stock and money to go back before it answers.
 const UNDO_WITHIN: Duration = Duration::from_secs(4);
 
@@ -53,13 +58,31 @@ impl Api {
 
     /// A paid order is on its way.
     pub(crate) async fn ship(&self, call: &Call, request: ShipOrderRequest) -> Result<Written<Order>, Error> {
+        // Asked of the payment service, because a refund that was made just now may not be heard of yet; where
+        // that does not answer, what is known decides.
+        let given_back = !request.force && self.is_given_back(call, &request.id).await?;
         let parts = Parcel {
             id: request.id,
             carrier: request.carrier,
             tracking_code: request.tracking_code,
             etag: request.etag,
+            force: request.force,
+            given_back,
         };
         self.move_on(call, parts, Event::Ship).await
+    }
+
+    /// Whether all of the money of a paid order went back, as the payment service has it.
+    async fn is_given_back(&self, call: &Call, id: &str) -> Result<bool, Error> {
+        let order = self.find(call, Named::Id(parse(id, "id")?)).await?;
+        let Some(payment) = order.payment_id.filter(|_| order.state == State::Paid) else { return Ok(false) };
+        match self.saga.remote.payment(&call.within(ASK), payment).await {
+            Ok(payment) => Ok(payment.state() == PaymentState::Refunded),
+            Err(fault) => {
+                tracing::warn!(order = %order.id, problem = fault.message, "shipping without the payment's word");
+                Ok(false)
+            }
+        }
     }
 
     /// A shipped order has arrived.
@@ -73,6 +96,8 @@ impl Api {
             carrier: request.carrier,
             tracking_code: request.tracking_code,
             etag: request.etag,
+            force: true,
+            given_back: false,
         };
         self.move_on(call, parts, Event::Deliver).await
     }
@@ -85,6 +110,10 @@ impl Api {
             async move {
                 let mut record = Record::lock(&tx, id, scope).await?;
                 record.check_etag(&parcel.etag)?;
+                next(record.order.state, event)?;
+                if !parcel.force && (parcel.given_back || record.order.refunds == Refunds::Full) {
+                    return Err(Error::Refunded);
+                }
                 if !parcel.carrier.is_empty() {
                     record.order.carrier.clone_from(&parcel.carrier);
                 }
@@ -105,6 +134,10 @@ struct Parcel {
     carrier: String,
     tracking_code: String,
     etag: String,
+    /// Even if all of the money went back.
+    force: bool,
+    /// All of the money went back, though the order may not have heard of it.
+    given_back: bool,
 }
 
 impl Parcel {

@@ -23,6 +23,8 @@ pub struct Line {
     pub quantity: i32,
     pub unit_price: Money,
     pub tax_rate_basis_points: i32,
+    /// Units that came back after they were sold.
+    pub returned: i32,
 }
 
 impl Line {
@@ -80,6 +82,7 @@ impl Offer {
             quantity,
             unit_price: self.price,
             tax_rate_basis_points: self.tax_rate_basis_points,
+            returned: 0,
         }
     }
 }

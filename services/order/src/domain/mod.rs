@@ -3,6 +3,7 @@
 pub mod adjustment;
 pub mod basket;
 pub mod number;
+pub mod refund;
 pub mod saga;
 pub mod state;
 pub mod tax;
@@ -10,6 +11,7 @@ pub mod totals;
 
 pub use adjustment::Adjustment;
 pub use basket::{Line, Offer};
+pub use refund::Refunds;
 pub use saga::Step;
 pub use state::{Event, State, next};
 pub use totals::{Totals, totals};

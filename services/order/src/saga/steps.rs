@@ -279,8 +279,8 @@ pub async fn plan_payment(tx: &Tx, record: &mut Record, expire_time: Time) -> Re
     if let Some(payment_id) = payment_id {
         store::plan_payment(tx, record.order.id, payment_id).await?;
     }
+    record.await_payment(payment_id);
     let order = &mut record.order;
-    order.payment_id = payment_id;
     order.payment_failure.clear();
     order.payment_action_url.clear();
     order.expire_time = Some(expire_time);
@@ -292,12 +292,7 @@ pub async fn plan_payment(tx: &Tx, record: &mut Record, expire_time: Time) -> Re
 /// Notes what is heard of the payment that an order awaits, and decides what the order does next. What is
 /// older than what is known is [`Error::OldNews`].
 pub async fn take_news(tx: &Tx, mut record: Record, payment: &Payment) -> Result<View, Error> {
-    let id: PaymentId = payment.id.parse().map_err(Fault::internal)?;
-    let seen = payment.update_time.map_or(Time(0), Time::from);
-    let known = store::note_payment(tx, id, payment.state(), seen).await?;
-    if known.is_some_and(|known| known.seen_time > seen) {
-        return Err(Error::OldNews);
-    }
+    record.hear(payment).await?;
     match follow(payment.state()) {
         Follow::Go(step) => {
             record.order.step = step;

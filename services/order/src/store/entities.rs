@@ -8,7 +8,7 @@ pub mod order {
     };
     use sea_orm::entity::prelude::*;
 
-    use crate::domain::{State, Step};
+    use crate::domain::{Refunds, State, Step};
 
     #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
     #[sea_orm(table_name = "orders")]
@@ -31,6 +31,9 @@ pub mod order {
         /// Its customer was erased: the address goes as soon as the state is final.
         pub user_erased: bool,
         pub payment_id: Option<PaymentId>,
+        /// What was given back of that payment, in the order's currency.
+        pub refunded_minor: i64,
+        pub refunds: Refunds,
         pub payment_type: i32,
         pub payment_method: String,
         pub payment_failure: String,
@@ -83,6 +86,8 @@ pub mod line {
         pub unit_price_minor: i64,
         pub currency: String,
         pub tax_rate_basis_points: i32,
+        /// Units that came back after they were sold.
+        pub returned: i32,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -194,6 +199,8 @@ pub mod payment {
         pub order_id: OrderId,
         /// The contract's `PaymentState`, as last heard.
         pub state: i16,
+        /// What was given back of it by then.
+        pub refunded_minor: i64,
         /// The payment's update time at that; older news is no news.
         pub seen_time: Time,
         /// To be voided or refunded.

@@ -22,7 +22,7 @@ use super::{
     search::{Search, is_owing, owing, plain},
 };
 use crate::{
-    domain::{Adjustment, Line, State},
+    domain::{Adjustment, Line, Refunds, State},
     error::Error,
 };
 
@@ -106,6 +106,7 @@ fn read_line(row: line::Model) -> Result<Line, Error> {
         quantity: row.quantity,
         unit_price: Money::new(row.unit_price_minor, stored_currency(&row.currency)?),
         tax_rate_basis_points: row.tax_rate_basis_points,
+        returned: row.returned,
     })
 }
 
@@ -139,6 +140,7 @@ pub struct Filter {
     pub search: Option<Search>,
     /// Only orders whose customers wait for their money.
     pub owing: bool,
+    pub refunds: Option<Refunds>,
 }
 
 impl Filter {
@@ -150,6 +152,7 @@ impl Filter {
         }
         all.add_option(self.user.map(|user| hidden(Column::UserId).eq(user)))
             .add_option(self.currency.map(|currency| hidden(Column::Currency).eq(currency.code())))
+            .add_option(self.refunds.map(|refunds| hidden(Column::Refunds).eq(refunds)))
             .add_option(self.made_until.map(|time| hidden(Column::CreateTime).lte(time)))
     }
 
@@ -197,6 +200,8 @@ pub async fn list(
     let mut found = Newest::<order::Entity> { id: Column::Id, along: vec![Condition::all()], fit, rare };
     if let Some(user) = whose {
         found.along = vec![Condition::all().add(Column::UserId.eq(user))];
+    } else if let Some(refunds) = filter.refunds.filter(|refunds| *refunds != Refunds::None) {
+        found.along = vec![Condition::all().add(Column::Refunds.eq(refunds))];
     } else if !filter.states.is_empty() {
         let states = State::iter().filter(|state| filter.states.contains(state));
         found.along = states.map(|state| Condition::all().add(Column::State.eq(state))).collect();

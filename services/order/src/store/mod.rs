@@ -17,7 +17,7 @@ pub use purchases::purchases;
 pub use record::{Record, create_basket, create_direct};
 pub use search::Search;
 pub use work::{
-    due_checkouts, due_expiries, due_undos, end_leases, finish_payment, finish_reservation, note_payment,
-    of_user, payments_to_undo, plan_payment, plan_reservation, postpone_payment, postpone_reservation,
+    due_checkouts, due_expiries, due_undos, end_leases, finish_payment, finish_reservation, of_user,
+    payments_to_undo, plan_payment, plan_reservation, postpone_payment, postpone_reservation,
     reservations_to_undo, take_over, undo_all, undo_payment,
 };

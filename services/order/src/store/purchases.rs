@@ -1,5 +1,6 @@
-//! What users have bought: a row per user and article, kept by the transactions in which orders become paid and
-//! in which paid ones are cancelled. So a page of it costs the same whatever a user has ordered.
+//! What users have bought and kept: a row per user and article, kept by the transactions in which orders become
+//! paid, in which paid ones are cancelled or refunded in full, and in which units come back. So a page of it costs
+//! the same whatever a user has ordered.
 
 use std::collections::HashMap;
 
@@ -15,26 +16,36 @@ use sea_orm::{
     sea_query::{CaseStatement, Expr, ExprTrait, OnConflict, SimpleExpr},
 };
 
-use super::entities::{line, order, purchase};
+use super::{
+    entities::{line, order, purchase},
+    find::View,
+};
 use crate::{
-    domain::{Line, State},
+    domain::{Line, Refunds, State},
     error::Error,
 };
 
 /// Orders in these states are bought.
 const BOUGHT: [State; 3] = [State::Paid, State::Shipped, State::Delivered];
 
-/// An order is paid: its lines are bought, at the time at which it was placed.
-async fn bought(tx: &Tx, order: &order::Model, lines: &[Line]) -> Result<(), Error> {
+/// How many units of a line are bought: those of a paid order that did not come back, none where all of the
+/// money went back.
+fn units(order: &order::Model, line: &Line) -> i64 {
+    let bought = BOUGHT.contains(&order.state) && order.refunds != Refunds::Full;
+    if bought { (line.quantity - line.returned).into() } else { 0 }
+}
+
+/// More units of an order's lines are bought, at the time at which it was placed.
+async fn bought(tx: &Tx, order: &order::Model, lines: &[(&Line, i64)]) -> Result<(), Error> {
     use purchase::Column;
     let mut rows: Vec<_> = lines
         .iter()
-        .map(|line| purchase::ActiveModel {
+        .map(|(line, units)| purchase::ActiveModel {
             user_id: Set(order.user_id),
             article_id: Set(line.article_id),
             code: Set(line.code.clone()),
             name: Set(line.name.clone()),
-            quantity: Set(line.quantity.into()),
+            quantity: Set(*units),
             last_time: Set(time_of(order)),
         })
         .collect();
@@ -61,9 +72,9 @@ async fn bought(tx: &Tx, order: &order::Model, lines: &[Line]) -> Result<(), Err
     Ok(())
 }
 
-/// A paid order is cancelled: its lines are bought no more.
-async fn given_back(tx: &Tx, order: &order::Model, lines: &[Line]) -> Result<(), Error> {
-    let articles: Vec<ArticleId> = lines.iter().map(|line| line.article_id).collect();
+/// So many units of an order's lines are bought no more.
+async fn given_back(tx: &Tx, order: &order::Model, lines: &[(&Line, i64)]) -> Result<(), Error> {
+    let articles: Vec<ArticleId> = lines.iter().map(|(line, _)| line.article_id).collect();
     let rows = purchase::Entity::find()
         .filter(purchase::Column::UserId.eq(order.user_id))
         .filter(purchase::Column::ArticleId.is_in(articles))
@@ -71,11 +82,13 @@ async fn given_back(tx: &Tx, order: &order::Model, lines: &[Line]) -> Result<(),
         .lock_exclusive()
         .all(&**tx)
         .await?;
-    let is_last = |row: &&purchase::Model| row.last_time == time_of(order);
+    let keeps_some =
+        |id: ArticleId| lines.iter().any(|(line, _)| line.article_id == id && units(order, line) > 0);
+    let is_last = |row: &&purchase::Model| row.last_time == time_of(order) && !keeps_some(row.article_id);
     let mut before = last_before(tx, order, rows.iter().filter(is_last).map(|row| row.article_id)).await?;
     for row in rows {
-        let lines = lines.iter().filter(|line| line.article_id == row.article_id);
-        let quantity = row.quantity - lines.map(|line| i64::from(line.quantity)).sum::<i64>();
+        let less = lines.iter().filter(|(line, _)| line.article_id == row.article_id);
+        let quantity = row.quantity - less.map(|(_, units)| units).sum::<i64>();
         if quantity <= 0 {
             row.delete(&**tx).await?;
             continue;
@@ -110,6 +123,11 @@ async fn last_before(
         .join(JoinType::InnerJoin, of_order)
         .filter(order::Column::UserId.eq(order.user_id))
         .filter(order::Column::State.is_in(BOUGHT))
+        .filter(order::Column::Refunds.ne(Refunds::Full))
+        .filter(
+            Expr::col((line::Entity, line::Column::Quantity))
+                .gt(Expr::col((line::Entity, line::Column::Returned))),
+        )
         .filter(order::Column::Id.ne(order.id))
         .filter(line::Column::ArticleId.is_in(articles))
         .order_by_asc(order::Column::PlaceTime)
@@ -126,12 +144,23 @@ fn time_of(order: &order::Model) -> Time {
 }
 
 /// Writes what became of an order's lines when it was changed.
-pub async fn follow(tx: &Tx, before: State, after: &order::Model, lines: &[Line]) -> Result<(), Error> {
-    match (BOUGHT.contains(&before), BOUGHT.contains(&after.state)) {
-        (false, true) => bought(tx, after, lines).await,
-        (true, false) => given_back(tx, after, lines).await,
-        _ => Ok(()),
+pub async fn follow(tx: &Tx, before: &View, after: &View) -> Result<(), Error> {
+    let (mut more, mut less) = (Vec::new(), Vec::new());
+    for line in &after.lines {
+        let old = before.lines.iter().find(|old| old.id == line.id);
+        match units(&after.order, line) - old.map_or(0, |old| units(&before.order, old)) {
+            0 => {}
+            change @ 1.. => more.push((line, change)),
+            change => less.push((line, -change)),
+        }
     }
+    if !more.is_empty() {
+        bought(tx, &after.order, &more).await?;
+    }
+    if !less.is_empty() {
+        given_back(tx, &after.order, &less).await?;
+    }
+    Ok(())
 }
 
 /// A page of what a user has bought, the last first.

@@ -1,8 +1,8 @@
 //! An order being changed: loaded under lock, changed in memory by the domain, written back whole.
 
-use contracts::order::AdjustmentType;
+use contracts::{order::AdjustmentType, payment::Payment};
 use kit::{
-    Time, Tx,
+    Fault, Money, Time, Tx,
     fault::unique_violation,
     id::{Id, OrderId, PaymentId, UserId},
     insert_new,
@@ -13,14 +13,15 @@ use sea_orm::{
 };
 
 use super::{
-    entities::{adjustment, event, line, order},
+    entities::{adjustment, event, line, order, payment},
     find::{View, lock, locked_basket, view},
     purchases,
+    work::note_payment,
 };
 use crate::{
     domain::{
-        Adjustment, Event, Line, State, Step, Totals, next, number::number_of, saga::has_basket_place,
-        totals, totals::settle,
+        Adjustment, Event, Line, Refunds, State, Step, Totals, next, number::number_of, refund,
+        saga::has_basket_place, totals, totals::settle,
     },
     error::Error,
 };
@@ -98,6 +99,43 @@ impl Record {
         });
     }
 
+    /// Notes what is heard of one of its payments, and tells what was given back of it since. Answers with what was
+    /// known before; `None`: no order had it made. What is older than what is known is [`Error::OldNews`].
+    pub async fn hear(&mut self, payment: &Payment) -> Result<Option<payment::Model>, Error> {
+        let id: PaymentId = payment.id.parse().map_err(Fault::internal)?;
+        let seen = payment.update_time.map_or(Time(0), Time::from);
+        let refunded = payment.refunded.as_ref().map(|wire| Money::read(wire, "refunded")).transpose()?;
+        let minor = refunded.map_or(0, |refunded| refunded.minor);
+        let known = note_payment(&self.tx, id, payment.state(), minor, seen).await?;
+        let Some(known) = known else { return Ok(None) };
+        if known.seen_time > seen {
+            return Err(Error::OldNews);
+        }
+        if known.seen_time == seen {
+            return Ok(Some(known));
+        }
+        let refunds = Refunds::of(payment.state(), minor);
+        if let Some(note) = refunded.and_then(|now| refund::told(known.refunded_minor, now, refunds)) {
+            self.tell(&note);
+        }
+        if self.order.payment_id == Some(id) {
+            (self.order.refunded_minor, self.order.refunds) = (minor, refunds);
+        }
+        Ok(Some(known))
+    }
+
+    /// It awaits another payment, or none.
+    pub fn await_payment(&mut self, payment: Option<PaymentId>) {
+        let order = &mut self.order;
+        order.payment_id = payment;
+        (order.refunded_minor, order.refunds) = (0, Refunds::None);
+    }
+
+    /// Whether its history has something that is not saved yet.
+    pub fn has_news(&self) -> bool {
+        !self.news.is_empty()
+    }
+
     /// At rest, and this payment is what it waits for.
     pub fn waits_for(&self, payment: PaymentId) -> bool {
         let order = &self.order;
@@ -148,11 +186,12 @@ impl Record {
         self.tx.belongs_to(self.order.user_id).await?;
         self.save_lines().await?;
         self.save_adjustments().await?;
-        purchases::follow(&self.tx, self.before.order.state, &self.order, &self.lines).await?;
         for event in std::mem::take(&mut self.news) {
             write_event(&self.tx, event).await?;
         }
-        Ok(View { order: self.order, lines: self.lines, adjustments: self.adjustments })
+        let after = View { order: self.order, lines: self.lines, adjustments: self.adjustments };
+        purchases::follow(&self.tx, &self.before, &after).await?;
+        Ok(after)
     }
 
     /// Whether a reader of the order sees that it changed: who is at its checkout, and until when, is not shown.
@@ -264,6 +303,7 @@ fn line_row(order_id: OrderId, line: &Line) -> line::ActiveModel {
         unit_price_minor: Set(line.unit_price.minor),
         currency: Set(line.unit_price.currency.to_string()),
         tax_rate_basis_points: Set(line.tax_rate_basis_points),
+        returned: Set(line.returned),
     }
 }
 
@@ -319,6 +359,8 @@ async fn blank(tx: &Tx, user: UserId, direct: bool) -> Result<order::Model, Erro
         address: None,
         user_erased: false,
         payment_id: None,
+        refunded_minor: 0,
+        refunds: Refunds::None,
         payment_type: 0,
         payment_method: String::new(),
         payment_failure: String::new(),

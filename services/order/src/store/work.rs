@@ -30,6 +30,7 @@ pub async fn plan_payment(tx: &Tx, order_id: OrderId, payment_id: PaymentId) -> 
         payment_id: Set(payment_id),
         order_id: Set(order_id),
         state: Set(PaymentState::Pending as i16),
+        refunded_minor: Set(0),
         seen_time: Set(Time(0)),
         undo: Set(false),
         flagged: Set(false),
@@ -58,11 +59,13 @@ pub async fn note_payment(
     tx: &Tx,
     id: PaymentId,
     state: PaymentState,
+    refunded_minor: i64,
     seen: Time,
 ) -> Result<Option<payment::Model>, Error> {
     let Some(known) = payment::Entity::find_by_id(id).one(&**tx).await? else { return Ok(None) };
     payment::Entity::update_many()
         .col_expr(payment::Column::State, Expr::value(state as i16))
+        .col_expr(payment::Column::RefundedMinor, Expr::value(refunded_minor))
         .col_expr(payment::Column::SeenTime, Expr::value(seen))
         .filter(payment::Column::PaymentId.eq(id))
         .filter(payment::Column::SeenTime.lt(seen))

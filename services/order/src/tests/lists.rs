@@ -9,9 +9,18 @@ use sea_orm::EntityTrait;
 
 use super::Shop;
 use crate::{
-    domain::{State, Step, number::number_of},
+    domain::{Refunds, State, Step, number::number_of},
     store::{self, Filter, order},
 };
+
+/// Few in full, some of them old and some new; more in part.
+fn refunds(number: usize) -> Refunds {
+    match number % 97 {
+        5 => Refunds::Full,
+        6 | 40 => Refunds::Partial,
+        _ => Refunds::None,
+    }
+}
 
 /// What is rare is old; neighbours differ.
 fn orders(users: &[UserId], count: usize) -> Vec<order::Model> {
@@ -37,6 +46,8 @@ fn orders(users: &[UserId], count: usize) -> Vec<order::Model> {
             address: None,
             user_erased: false,
             payment_id: None,
+            refunded_minor: 0,
+            refunds: refunds(number),
             payment_type: 1,
             payment_method: String::new(),
             payment_failure: String::new(),
@@ -83,6 +94,7 @@ fn means(filter: &Filter, row: &order::Model) -> bool {
         && in_range(filter.max_total, |total, most| total <= most)
         && filter.placed_after.is_none_or(|time| row.place_time.is_some_and(|placed| placed >= time))
         && filter.placed_before.is_none_or(|time| row.place_time.is_some_and(|placed| placed < time))
+        && filter.refunds.is_none_or(|refunds| refunds == row.refunds)
 }
 
 #[tokio::test]
@@ -117,6 +129,14 @@ async fn a_list_has_what_its_filters_mean_the_newest_first_and_nothing_else() {
                         placed_before: placed_before.map(Time),
                         ..Filter::default()
                     };
+                    check(&shop, &filter, &rows).await;
+                }
+            }
+            for refunds in [Refunds::None, Refunds::Partial, Refunds::Full] {
+                for min_total in [None, Some("0.50 EUR".parse().unwrap())] {
+                    let refunds = Some(refunds);
+                    let filter =
+                        Filter { states: states.clone(), user, min_total, refunds, ..Filter::default() };
                     check(&shop, &filter, &rows).await;
                 }
             }
@@ -156,6 +176,8 @@ async fn figures_of_lists_among_few_and_many_orders() {
         ("a total of 60", Filter { min_total: money("500.00 EUR"), ..Filter::default() }),
         ("a total of none", Filter { min_total: money("9999.00 EUR"), ..Filter::default() }),
         ("a total of one in a hundred", Filter { min_total: money("0.99 EUR"), ..Filter::default() }),
+        ("refunded in full, 1 in 97", Filter { refunds: Some(Refunds::Full), ..Filter::default() }),
+        ("nothing refunded", Filter { refunds: Some(Refunds::None), ..Filter::default() }),
         ("placed long ago, 40", Filter { placed_before: Some(Time(600)), ..Filter::default() }),
         ("placed in the older half", Filter { placed_before: Some(Time(500_000)), ..Filter::default() }),
     ];

@@ -75,9 +75,13 @@ impl Shop {
     }
 
     async fn cancel(&self, id: OrderId) {
+        self.change(id, |record| record.happen(Event::Cancel, "").unwrap()).await;
+    }
+
+    async fn change(&self, id: OrderId, change: impl Fn(&mut Record) + Copy + Send + Sync + 'static) {
         self.transact(move |tx| async move {
             let mut record = Record::lock(&tx, id, kit::Scope::All).await?;
-            record.happen(Event::Cancel, "")?;
+            change(&mut record);
             record.save().await
         })
         .await;
@@ -93,6 +97,7 @@ fn line(article_id: ArticleId, name: &str, quantity: i32) -> Line {
         quantity,
         unit_price: kit::Money::new(100, "EUR".parse().unwrap()),
         tax_rate_basis_points: 0,
+        returned: 0,
     }
 }
 

@@ -10,12 +10,12 @@ use kit::{
 
 use super::{Shop, line};
 use crate::{
-    domain::State,
+    domain::{Refunds, State},
     store::{self, purchase},
 };
 
-/// An order, whose it is, and what is in it.
-type Bought = (OrderId, UserId, Vec<(ArticleId, String, i32)>);
+/// An order, whose it is, what is in it and did not come back, and whether all of its money went back.
+type Bought = (OrderId, UserId, Vec<(ArticleId, String, i32)>, bool);
 
 async fn purchases(shop: &Shop, user: UserId) -> Vec<purchase::Model> {
     let page = Page::of(&ListPurchasesRequest::default()).unwrap();
@@ -23,7 +23,7 @@ async fn purchases(shop: &Shop, user: UserId) -> Vec<purchase::Model> {
 }
 
 #[tokio::test]
-async fn whatever_is_paid_and_cancelled_purchases_are_what_the_paid_orders_hold() {
+async fn whatever_is_paid_cancelled_refunded_and_returned_purchases_are_what_is_kept() {
     let shop = Shop::open().await;
     let users = [UserId::new(), UserId::new()];
     let articles: Vec<ArticleId> = (0..4).map(|_| ArticleId::new()).collect();
@@ -34,8 +34,22 @@ async fn whatever_is_paid_and_cancelled_purchases_are_what_the_paid_orders_hold(
         seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         (seed >> 16) % below
     };
-    for round in 0..120 {
-        if !orders.is_empty() && chance(3) == 0 {
+    for round in 0..240 {
+        let some = chance(orders.len().max(1) as u32) as usize;
+        if !orders.is_empty() && chance(4) == 0 {
+            // Its money goes back, or came back after all.
+            let (id, .., refunded) = &mut orders[some];
+            *refunded = !*refunded;
+            let refunds = if *refunded { Refunds::Full } else { Refunds::None };
+            shop.change(*id, move |record| record.order.refunds = refunds).await;
+        } else if !orders.is_empty() && chance(4) == 0 {
+            let (id, _, lines, _) = &mut orders[some];
+            let back = chance(lines.len() as u32) as usize;
+            if lines[back].2 > 0 {
+                lines[back].2 -= 1;
+                shop.change(*id, move |record| record.lines[back].returned += 1).await;
+            }
+        } else if !orders.is_empty() && chance(3) == 0 {
             let (id, ..) = orders.remove(chance(orders.len() as u32) as usize);
             shop.cancel(id).await;
         } else {
@@ -45,12 +59,12 @@ async fn whatever_is_paid_and_cancelled_purchases_are_what_the_paid_orders_hold(
                 .map(|place| (articles[place], format!("name {round}"), 1 + chance(5) as i32))
                 .collect();
             let rows = lines.iter().map(|(id, name, quantity)| line(*id, name, *quantity)).collect();
-            orders.push((shop.order(user, rows, State::Paid).await, user, lines));
+            orders.push((shop.order(user, rows, State::Paid).await, user, lines, false));
         }
         for user in users {
             let mut expected: BTreeMap<ArticleId, (String, i64)> = BTreeMap::new();
-            for (_, _, lines) in orders.iter().filter(|(_, of, _)| *of == user) {
-                for (article, name, quantity) in lines {
+            for (_, _, lines, _) in orders.iter().filter(|(_, of, _, refunded)| *of == user && !refunded) {
+                for (article, name, quantity) in lines.iter().filter(|(.., quantity)| *quantity > 0) {
                     let entry = expected.entry(*article).or_default();
                     *entry = (name.clone(), entry.1 + i64::from(*quantity));
                 }

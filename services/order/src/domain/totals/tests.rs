@@ -18,6 +18,7 @@ fn line(price: i64, quantity: i32, rate: i32) -> Line {
         quantity,
         unit_price: eur(price),
         tax_rate_basis_points: rate,
+        returned: 0,
     }
 }
 

@@ -8,7 +8,7 @@ use kit::{
 
 use super::*;
 use crate::{
-    domain::{Adjustment, Line, Step},
+    domain::{Adjustment, Line, Refunds, Step},
     mail::store::row,
     store::order,
 };
@@ -26,6 +26,7 @@ fn bought(quantity: i32, name: &str, price: &str) -> Line {
         quantity,
         unit_price: money(price),
         tax_rate_basis_points: 2300,
+        returned: 0,
     }
 }
 
@@ -50,6 +51,8 @@ fn view(state: State) -> View {
         address: Some(address.encode_to_vec()),
         user_erased: false,
         payment_id: Some(PaymentId::new()),
+        refunded_minor: 0,
+        refunds: Refunds::None,
         payment_type: 1,
         payment_method: String::new(),
         payment_failure: String::new(),
