@@ -167,20 +167,9 @@ fn body(
     });
     let first = stream::iter(first);
     match format {
-        Format::Events => Body::from_stream(first.chain(keep_alive(
-            written, b":
-
-",
-        ))),
+        Format::Events => Body::from_stream(first.chain(keep_alive(written, b":\n\n"))),
         // An empty line is none, to who reads lines of JSON or a table.
-        Format::Lines => Body::from_stream(first.chain(keep_alive(
-            written, b"
-",
-        ))),
-        Format::Table => Body::from_stream(first.chain(keep_alive(
-            written, b"
-",
-        ))),
+        Format::Lines | Format::Table(_) => Body::from_stream(first.chain(keep_alive(written, b"\n"))),
         // Any byte would count.
         Format::Raw => Body::from_stream(first.chain(written)),
     }

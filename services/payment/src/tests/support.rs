@@ -146,10 +146,8 @@ impl Shop {
     async fn on(db: Db, folder: Arc<tempfile::TempDir>, pace: Pace, options: Options) -> Self {
         let tasks = Tasks::default();
         let types = "1=simulated;2=simulated,percent=1".parse().unwrap();
-        let reach = crate::Reach {
-            ports: crate::Ports::open(&options).await.unwrap(),
-            ..crate::Reach::default()
-        };
+        let reach =
+            crate::Reach { ports: crate::Ports::open(&options).await.unwrap(), ..crate::Reach::default() };
         let payments =
             crate::build(&options, pace, db.clone(), tasks.clone(), types, WEBHOOK_SECRET, reach).unwrap();
         let provider = payments.engine.providers().get("simulated").unwrap().action_url("");
