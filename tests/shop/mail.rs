@@ -201,7 +201,7 @@ async fn what_the_server_puts_off_is_tried_again_and_what_it_refuses_is_given_up
     let refused = ada.order(&article.id, 1, "sim_approve").await.unwrap().body;
     until("the mail is given up", || async {
         let history = ada.history(&refused.id).await;
-        history.iter().any(|event| event.note == "the mail \"placed\" could not be sent").then_some(())
+        history.iter().any(|event| event.note == "A mail about it could not be sent to you.").then_some(())
     })
     .await;
     let log = until("the log says so", || async {

@@ -16,7 +16,7 @@ use kit::{
 use tokio::{sync::Mutex, time::Instant};
 
 use crate::{
-    domain::{Event, Refunds, State, Step, saga::is_live},
+    domain::{Event, Refunds, State, Step, notes, saga::is_live},
     error::Error,
     saga::{LEASE, Saga, Settle, rest, take_news},
     store::{self, Record, View, order},
@@ -182,11 +182,9 @@ async fn weigh(
         State::Paid | State::Shipped | State::Delivered if current => Ok(Moved::Nothing),
         _ if is_live(payment.state()) => {
             if matches!(payment.state(), PaymentState::Captured | PaymentState::PartiallyRefunded) {
-                record.tell(&match known.state == PaymentState::Refunded as i16 {
-                    true => format!("what was refunded of payment {id} came back"),
-                    false => {
-                        format!("payment {id} was captured for an order that does not wait for it: refunded")
-                    }
+                record.tell(match known.state == PaymentState::Refunded as i16 {
+                    true => notes::REFUND_AGAIN,
+                    false => notes::NOT_WAITED_FOR,
                 });
             }
             store::undo_payment(tx, id).await?;
@@ -262,7 +260,7 @@ async fn erase(tx: &Tx, user: UserId) -> Result<Vec<(OrderId, i64)>, Error> {
         record.order.user_erased = true;
         match record.order.state {
             State::Open | State::CheckingOut | State::AwaitingPayment => {
-                record.happen(Event::Cancel, "customer erased")?;
+                record.happen(Event::Cancel, notes::ACCOUNT_CLOSED)?;
                 record.lease(tx.now());
                 store::undo_all(tx, id).await?;
                 let view = rest(tx, record, Settle::Answer).await?;

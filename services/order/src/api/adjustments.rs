@@ -35,7 +35,7 @@ impl Api {
                     return Err(Fault::precondition(reason::CURRENCY_MISMATCH, message).into());
                 }
                 room_for_another(&record.adjustments)?;
-                record.tell(&format!("{} added", adjustment.describe()));
+                record.tell(&format!("Added: {}.", adjustment.describe()));
                 record.adjustments.push(adjustment);
                 record.save().await
             }
@@ -64,7 +64,7 @@ impl Api {
                     return Err(Fault::precondition("AUTOMATIC_ADJUSTMENT", message).into());
                 }
                 let adjustment = record.adjustments.remove(place);
-                record.tell(&format!("{} removed", adjustment.describe()));
+                record.tell(&format!("Taken out: {}.", adjustment.describe()));
                 record.save().await
             }
         };

@@ -18,7 +18,7 @@ use super::{
     named,
 };
 use crate::{
-    domain::{Event, Line, Offer, State, Step, basket, next, totals},
+    domain::{Event, Line, Offer, State, Step, basket, next, notes, totals},
     error::Error,
     saga::{ANSWER_WITHIN, CALL, LEASE, plan_payment, take_news},
     store::{self, Record, View},
@@ -159,7 +159,7 @@ impl Api {
                 if address.is_some() {
                     record.order.address = address;
                 }
-                record.happen(Event::CheckOut, "checkout begun")?;
+                record.happen(Event::CheckOut, notes::ORDERED)?;
                 start(&tx, &mut record, claim, kind, method).await?;
                 record.order.expire_time = Some(tx.now() + window);
                 record.save().await.map(Some)
@@ -201,7 +201,7 @@ impl Api {
                     unclaim(&tx, claim).await?;
                     return Ok(None);
                 }
-                record.happen(Event::CheckOut, "another payment begun")?;
+                record.happen(Event::CheckOut, notes::PAYING_AGAIN)?;
                 record.adjustments = adjustments;
                 if address.is_some() {
                     record.order.address = address;

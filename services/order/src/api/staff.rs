@@ -10,7 +10,7 @@ use kit::{Call, Written, id::OrderId};
 
 use super::{Api, Named, lock, named, parse};
 use crate::{
-    domain::{Event, Refunds, State, next},
+    domain::{Event, Refunds, State, next, notes},
     error::Error,
     saga::{Settle, rest},
     store::{self, Record},
@@ -34,7 +34,7 @@ impl Api {
             async move {
                 let mut record = lock(&tx, named, scope).await?;
                 record.check_etag(&etag)?;
-                record.happen(Event::Cancel, if reason.is_empty() { "cancelled" } else { &reason })?;
+                record.happen(Event::Cancel, if reason.is_empty() { notes::CANCELLED } else { &reason })?;
                 record.order.payment_action_url.clear();
                 // Whoever is at its checkout is overtaken.
                 record.lease(tx.now());
@@ -142,7 +142,9 @@ struct Parcel {
 
 impl Parcel {
     fn note(&self, event: Event) -> String {
-        let what = if event == Event::Ship { "shipped" } else { "delivered" };
-        [what, &self.carrier, &self.tracking_code].join(" ").trim_end().to_owned()
+        match event {
+            Event::Ship => notes::on_its_way(&self.carrier, &self.tracking_code),
+            _ => notes::arrived(&self.carrier),
+        }
     }
 }

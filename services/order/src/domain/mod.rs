@@ -2,6 +2,7 @@
 
 pub mod adjustment;
 pub mod basket;
+pub mod notes;
 pub mod number;
 pub mod refund;
 pub mod saga;

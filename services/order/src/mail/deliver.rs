@@ -14,7 +14,7 @@ use super::{
     text,
 };
 use crate::{
-    domain::{State, Step},
+    domain::{State, Step, notes},
     error::Error,
     remote::Remote,
     store::{Record, View, by_id, view},
@@ -181,7 +181,7 @@ impl Deliver {
                     store::settle(&tx, row, *fate, *due, problem).await?;
                     if *fate == Fate::GivenUp {
                         let mut record = Record::lock(&tx, row.order_id, Scope::All).await?;
-                        record.tell(&format!("the mail {:?} could not be sent", row.kind.word()));
+                        record.tell(notes::NO_MAIL);
                         record.save().await?;
                     }
                 }

@@ -70,7 +70,7 @@ impl Smtp {
 
 /// A name as it may stand in a header: one line, without what controls terminals, and not endless.
 fn in_a_header(name: &str) -> Option<String> {
-    let name: String = name.chars().filter(|letter| !letter.is_control()).take(LONGEST_NAME).collect();
+    let name: String = super::text::line(name).chars().take(LONGEST_NAME).collect();
     Some(name.trim().to_owned()).filter(|name| !name.is_empty())
 }
 

@@ -34,7 +34,7 @@ pub fn write(row: &Row, view: &View, user: &User, signature: &str) -> Result<Tex
         }
     };
     let name = if user.first_name.is_empty() { &user.username } else { &user.first_name };
-    let greeting = format!("Hello {},\n\n", line(name));
+    let greeting = format!("Hello {},\n\n", plain(name));
     let signature =
         if signature.is_empty() { String::new() } else { format!("\n-- \n{}\n", line(signature)) };
     Ok(Text { subject, body: [greeting, body, signature].concat() })
@@ -62,13 +62,13 @@ fn shipped(view: &View) -> Result<String, Error> {
     match (order.carrier.as_str(), order.tracking_code.as_str()) {
         ("", "") => text += ".\n",
         (carrier, "") => {
-            let _ = writeln!(text, " with {}.", line(carrier));
+            let _ = writeln!(text, " with {}.", plain(carrier));
         }
         ("", code) => {
-            let _ = writeln!(text, ".\n\nTracking code: {}", line(code));
+            let _ = writeln!(text, ".\n\nTracking code: {}", plain(code));
         }
         (carrier, code) => {
-            let _ = writeln!(text, " with {}.\n\nTracking code: {}", line(carrier), line(code));
+            let _ = writeln!(text, " with {}.\n\nTracking code: {}", plain(carrier), plain(code));
         }
     }
     Ok([text, contents(view)?, destination(view)?].concat())
@@ -100,10 +100,13 @@ fn contents(view: &View) -> Result<String, Error> {
     let Some(totals) = totals(&view.lines, &view.adjustments)? else { return Ok(String::new()) };
     let mut rows = Vec::new();
     for item in &view.lines {
-        rows.push((format!("{} × {} ({})", item.quantity, line(&item.name), item.code), item.total()?));
+        rows.push((
+            format!("{} × {} ({})", item.quantity, plain(&item.name), plain(&item.code)),
+            item.total()?,
+        ));
     }
     for adjustment in &view.adjustments {
-        rows.push((line(&adjustment.label), adjustment.amount));
+        rows.push((plain(&adjustment.label), adjustment.amount));
     }
     rows.push(("Total".to_owned(), totals.total));
     if totals.tax_included.minor != 0 {
@@ -129,13 +132,44 @@ fn destination(view: &View) -> Result<String, Error> {
         &address.region,
         &address.country_code,
     ]);
-    let parts = parts.map(|part| line(part)).filter(|part| !part.is_empty());
+    let parts = parts.map(|part| plain(part)).filter(|part| !part.is_empty());
     Ok(parts.fold("\nIt goes to:\n\n".to_owned(), |text, part| text + "  " + &part + "\n"))
 }
 
-/// What others wrote, kept to one line.
-fn line(text: &str) -> String {
-    text.split(char::is_control).map(str::trim).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
+/// What others wrote, as data: in one line, in the order in which it is read, and no link. Anybody can register
+/// somebody else's address under a name that is an advertisement.
+fn plain(text: &str) -> String {
+    let text = line(text).replace("://", ": //");
+    let mut plain = String::with_capacity(text.len());
+    let mut before = ' ';
+    let mut letters = text.chars().peekable();
+    while let Some(letter) = letters.next() {
+        plain.push(letter);
+        let joins = matches!(letter, '.' | '\u{3002}' | '\u{ff0e}' | '\u{ff61}') && before.is_alphanumeric();
+        // `Av.Brasil` may be read as a domain, 1.5 may not; nor is `a@ b` an address.
+        let at = letter == '@' && !before.is_whitespace();
+        if (joins && letters.peek().is_some_and(|next| next.is_alphabetic()))
+            || (at && letters.peek().is_some_and(|next| !next.is_whitespace()))
+        {
+            plain.push(' ');
+        }
+        before = letter;
+    }
+    plain
+}
+
+/// Text kept to one line, without what turns its order round or hides in it (Unicode's bidirectional controls, line
+/// separators, invisible and tag characters). Joiners stay: scripts and emoji need them.
+pub(super) fn line(text: &str) -> String {
+    let breaks = |letter: char| letter.is_control() || matches!(letter, '\u{2028}' | '\u{2029}');
+    let text: String = text.chars().filter(|letter| !is_hidden(*letter)).collect();
+    text.split(breaks).map(str::trim).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+fn is_hidden(letter: char) -> bool {
+    matches!(letter,
+        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use tonic::Code;
 
 use super::{After, CALL, Rest, Saga, Settle, rest, steps::payment_of};
 use crate::{
-    domain::Event,
+    domain::{Event, notes},
     error::Error,
     remote::is_passing,
     store::{self, View},
@@ -46,7 +46,7 @@ impl Saga {
             .fenced(call, view, move |tx, mut record| async move {
                 // Whichever way it came to be, it is the basket from now on.
                 record.order.direct = false;
-                record.happen(Event::Reopen, "reopened")?;
+                record.happen(Event::Reopen, notes::REOPENED)?;
                 record.unplace();
                 record.order.payment_failure.clear();
                 record.order.payment_action_url.clear();

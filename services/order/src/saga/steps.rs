@@ -14,7 +14,7 @@ use tonic::Code;
 use super::{After, CALL, LEASE, RESERVATION_MARGIN, Rest, Saga, Settle, rest};
 use crate::{
     domain::{
-        Event, State, Step,
+        Event, State, Step, notes,
         saga::{Follow, follow},
         totals,
     },
@@ -34,7 +34,7 @@ impl Saga {
                 let window = self.options.payment_window;
                 let view = self
                     .fenced(call, view, move |tx, mut record| async move {
-                        record.happen(Event::Reserve, "stock reserved")?;
+                        record.happen(Event::Reserve, notes::RESERVED)?;
                         plan_payment(&tx, &mut record, tx.now() + window).await?;
                         record.save().await
                     })
@@ -55,10 +55,10 @@ impl Saga {
             let fault = kept.clone();
             async move {
                 let settle = if direct {
-                    record.happen(Event::Reject, &fault.message)?;
+                    record.happen(Event::Reject, &notes::refused(&fault, true))?;
                     Settle::Keep(fault)
                 } else {
-                    record.happen(Event::Refuse, &fault.message)?;
+                    record.happen(Event::Refuse, &notes::refused(&fault, false))?;
                     record.unplace();
                     Settle::Forget
                 };
@@ -95,10 +95,9 @@ impl Saga {
         let view = self
             .fenced(call, view, move |tx, mut record| {
                 let failure = fault.reason.clone();
-                let note = format!("payment refused: {}", fault.message);
                 async move {
                     record.order.payment_failure = failure;
-                    record.tell(&note);
+                    record.tell(notes::NOT_MADE);
                     rest(&tx, record, Settle::Answer).await
                 }
             })
@@ -141,14 +140,12 @@ impl Saga {
                 async move {
                     match refused {
                         None if record.order.payment_id.is_none() => {
-                            record.happen(Event::Pay, "nothing to pay")?;
+                            record.happen(Event::Pay, notes::NOTHING_TO_PAY)?;
                         }
-                        None => record.happen(Event::Pay, "paid")?,
+                        None => record.happen(Event::Pay, notes::PAID)?,
                         Some(problem) => {
-                            record.happen(
-                                Event::Cancel,
-                                &format!("paid, but the stock is gone ({problem}): refunded"),
-                            )?;
+                            tracing::warn!(order = %id, problem, "checkout.stock_gone_after_capture");
+                            record.happen(Event::Cancel, notes::SOLD_MEANWHILE)?;
                             store::undo_all(&tx, id).await?;
                         }
                     }
@@ -180,7 +177,7 @@ impl Saga {
         };
         let view = self
             .fenced(call, view, move |tx, mut record| async move {
-                record.happen(Event::Expire, "not paid in time")?;
+                record.happen(Event::Expire, notes::NOT_PAID)?;
                 if waits {
                     record.order.payment_failure = failure.to_owned();
                 }
@@ -312,7 +309,7 @@ pub async fn take_news(tx: &Tx, mut record: Record, payment: &Payment) -> Result
             };
             if record.order.payment_failure != failure {
                 record.order.payment_failure = failure.to_owned();
-                record.tell(&format!("payment failed: {failure}"));
+                record.tell(&notes::failed(failure));
             }
             record.order.payment_action_url.clear();
             rest(tx, record, Settle::Answer).await

@@ -14,6 +14,7 @@ use kit::{
 use tonic::Code;
 
 use super::{CALL, Saga};
+use crate::domain::notes;
 use crate::{
     error::Error,
     remote::is_passing,
@@ -103,7 +104,8 @@ impl Saga {
                 }
                 if let Some(problem) = &failed {
                     let mut record = Record::lock(&tx, order_id, Scope::All).await?;
-                    record.tell(&format!("payment {id} could not be given back: {problem}"));
+                    tracing::warn!(payment = %id, order = %order_id, problem, "payment.not_given_back");
+                    record.tell(notes::REFUND_LATE);
                     record.save().await?;
                 }
                 store::finish_payment(&tx, id, failed.is_some()).await

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     domain::{
-        Adjustment, Event, Line, Refunds, State, Step, Totals, next, number::number_of, refund,
+        Adjustment, Event, Line, Refunds, State, Step, Totals, next, notes, number::number_of, refund,
         saga::has_basket_place, totals, totals::settle,
     },
     error::Error,
@@ -314,7 +314,7 @@ pub async fn create_basket(tx: &Tx, user: UserId) -> Result<Record, Error> {
         basket => return basket,
     }
     let model = blank(tx, user, false).await?;
-    let first = first_event(tx, &model, "basket opened");
+    let first = first_event(tx, &model, notes::BASKET_BEGUN);
     let made = insert_new(&**tx, model.into_active_model(), [order::Column::BasketOf]).await;
     if made.map_err(refused)? {
         write_event(tx, first).await?;
@@ -326,7 +326,7 @@ pub async fn create_basket(tx: &Tx, user: UserId) -> Result<Record, Error> {
 pub async fn create_direct(tx: &Tx, user: UserId) -> Result<Record, Error> {
     let mut model = blank(tx, user, true).await?;
     model.state = State::CheckingOut;
-    let first = first_event(tx, &model, "order placed");
+    let first = first_event(tx, &model, notes::ORDERED);
     let row = order::Entity::insert(model.clone().into_active_model());
     row.exec_without_returning(&**tx).await.map_err(refused)?;
     write_event(tx, first).await?;
