@@ -12,7 +12,11 @@ on_both_edges!(
     what_is_no_image_is_refused_and_changes_nothing,
     an_image_is_hidden_and_removed_with_its_article,
 );
-tests!(browsers_keep_images_and_ask_again_by_their_etag, a_whole_image_that_is_too_large_is_refused);
+tests!(
+    where_a_picture_was_taken_is_nobodys_business,
+    browsers_keep_images_and_ask_again_by_their_etag,
+    a_whole_image_that_is_too_large_is_refused
+);
 
 /// A PNG of one colour, of this size: its parts, but for checksums.
 fn png(width: u32, height: u32, padding: usize) -> Vec<u8> {
@@ -152,4 +156,32 @@ async fn a_whole_image_that_is_too_large_is_refused(setup: Setup) {
     assert!(status.message().contains("too large"), "{status:?}");
     assert_eq!(staff.article(&made.id).await.unwrap().body, made);
     staff.get_image(&made.id, "").await.missing();
+}
+
+/// Pictures as cameras and editors write them: position, names, remarks, a preview, a trailer.
+///
+/// Covers: article.image.
+async fn where_a_picture_was_taken_is_nobodys_business(setup: Setup) {
+    let mesh = setup.start().await;
+    let (staff, anybody) = (mesh.admin().await, mesh.client());
+    let made = article(&staff, "A", true).await;
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/services/article/src/domain/image");
+    for kind in ["jpg", "png", "webp", "gif"] {
+        let taken = std::fs::read(format!("{folder}/located.{kind}")).unwrap();
+        let holds = |data: &[u8], text: &str| data.windows(text.len()).any(|part| part == text.as_bytes());
+        assert!(holds(&taken, "Secret"), "{kind}");
+        let given = staff.upload_image(&made.id, "image/jpeg", &taken).await.unwrap().body;
+        let shown = anybody.get_image(&made.id, "").await.unwrap().body.data;
+        for told in ["Secret", "GPS", "xmpmeta", "8BIM"] {
+            assert!(!holds(&shown, told), "{kind}: {told}");
+        }
+        assert!(shown.len() < taken.len(), "{kind}");
+        if kind != "gif" {
+            // Turned by a quarter, and nothing else.
+            let exif = b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06";
+            assert!(shown.windows(exif.len()).any(|part| part == exif), "{kind}");
+        }
+        let again = staff.upload_image(&made.id, "image/jpeg", &taken).await.unwrap().body;
+        assert_eq!(again, given, "{kind}: the same changes nothing");
+    }
 }

@@ -28,6 +28,8 @@ pub async fn upload(
     let id = read::article_id(&request.article_id, "article_id")?;
     let data = request.image.unwrap_or_default().data;
     let picture = image::read(&data, most).map_err(Error::from)?;
+    // Everybody sees it: not also where it was taken.
+    let data = image::strip(picture.kind, &data).ok_or(image::BadImage::Broken).map_err(Error::from)?;
     let digest = digest::digest(&digest::SHA256, &data);
     let digest = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
     let asked = Arc::new((Upload { picture, digest, data }, request.etag));
@@ -54,7 +56,10 @@ pub async fn get(db: &Db, request: Request<GetImageRequest>) -> Result<Response<
         (true, false) => "public, no-cache",
     };
     let etag = MetadataValue::try_from(format!("\"{}\"", image.digest)).map_err(Fault::internal)?;
-    let body = HttpBody { content_type: image.media_type, data: image.data, extensions: Vec::new() };
+    // Those that were taken before uploads were stripped.
+    let data = image::Kind::of(&image.data).and_then(|kind| image::strip(kind, &image.data));
+    let data = data.unwrap_or(image.data);
+    let body = HttpBody { content_type: image.media_type, data, extensions: Vec::new() };
     let mut response = Response::new(body);
     response.metadata_mut().insert("etag", etag);
     response.metadata_mut().insert("cache-control", MetadataValue::from_static(cache));

@@ -3,6 +3,10 @@
 //! Nothing is decoded: each kind's parts are walked from the first to the last, so that what was cut off is
 //! noticed, in no more memory than the image itself.
 
+mod strip;
+
+pub use strip::strip;
+
 /// The most pixels along a side.
 pub const LONGEST_SIDE: u32 = 8_000;
 /// The most pixels in all: browsers decode them at four bytes each.
@@ -29,7 +33,7 @@ impl Kind {
     }
 
     /// What these bytes begin as.
-    fn of(data: &[u8]) -> Option<Self> {
+    pub fn of(data: &[u8]) -> Option<Self> {
         match data {
             [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => Some(Kind::Png),
             [0xff, 0xd8, 0xff, ..] => Some(Kind::Jpeg),
