@@ -28,6 +28,7 @@ use crate::{
     request,
     routes::{Found, Routes, with_implied},
     stream, upload,
+    web::Subject,
 };
 
 /// What all requests share.
@@ -84,12 +85,19 @@ pub async fn handle(State(edge): State<Arc<Edge>>, request: Request) -> Response
         }
         Found::OtherMethods(methods) => other_method(&parts.method, methods).unwrap_or_else(failed),
         Found::Nothing => match edge.pages.get(parts.uri.path(), &parts.headers, Base::of(&parts)) {
-            Some(page) if matches!(parts.method, Method::GET | Method::HEAD) => page,
+            Some(page) if reads(&parts.method) => match page.extensions().get::<Subject>() {
+                Some(subject) if edge.is_missing(subject, &parts.headers).await => edge.missing(&parts),
+                _ => page,
+            },
             Some(_) => other_method(&parts.method, vec![Method::GET]).unwrap_or_else(failed),
-            None => failed(Failure::not_found()),
+            None => edge.missing(&parts),
         },
         Found::Malformed => failed(Failure::invalid("the path has a broken percent encoding")),
     }
+}
+
+fn reads(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD)
 }
 
 /// Answers `OPTIONS *`, which asks of no path (RFC 9110, 9.3.7).
@@ -114,6 +122,35 @@ fn other_method(method: &Method, methods: Vec<Method>) -> Result<Response, Failu
 }
 
 impl Edge {
+    /// There is nothing: a page for people, JSON for programs.
+    fn missing(&self, parts: &Parts) -> Response {
+        let page = reads(&parts.method)
+            .then(|| self.pages.missing(parts.uri.path(), &parts.headers, Base::of(parts)))
+            .flatten();
+        page.unwrap_or_else(|| Failure::not_found().response(&self.pool))
+    }
+
+    /// Whether what a page is about is not there, for everybody: the API says so. Where it cannot tell, the page may.
+    async fn is_missing(&self, subject: &Subject, headers: &HeaderMap) -> bool {
+        let mut asking = http::Request::new(());
+        if let Ok(path) = subject.0.parse() {
+            *asking.uri_mut() = path;
+        }
+        if let Some(id) = headers.get("x-request-id") {
+            asking.headers_mut().insert("x-request-id", id.clone());
+        }
+        let (parts, ()) = asking.into_parts();
+        match self.routes.find(&Method::GET, parts.uri.path()) {
+            Found::Route(binding, segments) => {
+                let answer = self.call(binding, &segments, &parts, HttpBody::empty()).await;
+                let answer = answer.unwrap_or_else(|failure| failure.response(&self.pool));
+                // An id that is none names nothing.
+                matches!(answer.status(), StatusCode::NOT_FOUND | StatusCode::BAD_REQUEST)
+            }
+            Found::OtherMethods(_) | Found::Nothing | Found::Malformed => false,
+        }
+    }
+
     /// An edge of these routes.
     pub fn new(routes: Routes<Arc<Binding>>, pool: DescriptorPool, pages: Pages, options: &Options) -> Self {
         let mut readers = HashMap::new();

@@ -57,6 +57,11 @@ impl Pages {
         }
     }
 
+    /// The page that says to people that there is nothing at a path.
+    pub fn missing(&self, path: &str, headers: &HeaderMap, base: &Base) -> Option<Response> {
+        self.web.missing(path, headers, base.prefix())
+    }
+
     fn whole(&self) -> &Document {
         self.whole.get_or_init(|| document(&self.bindings))
     }

@@ -3,8 +3,10 @@
 //!
 //! Files stand under `/web/{version}/`, where the version is a hash of them all: browsers keep them for good,
 //! and relative imports between modules just work. Only the page itself is asked for again, by its entity tag.
-//! It is answered at `/`, and, to those who ask for HTML, at every path whose first segment the folder's file
-//! `paths.txt` lists: the page routes these itself.
+//! It is answered at `/`, and, to those who ask for HTML, at the paths that the folder's file `paths.txt` lists: the page
+//! routes these itself. At every other path it says that there is nothing, with status 404.
+
+mod paths;
 
 use std::{
     collections::HashMap,
@@ -20,6 +22,8 @@ use bytes::Bytes;
 use flate2::{Compression, read::GzDecoder, write::GzEncoder};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
+use self::paths::Paths;
+pub use self::paths::Subject;
 use crate::{etag, options::Options, swagger::reads_gzip};
 
 /// Names and compressed bytes of all files.
@@ -68,15 +72,37 @@ impl Web {
 
     /// What is at a path, for a client that sent these headers and reaches it below a prefix.
     pub fn get(&self, path: &str, headers: &HeaderMap, prefix: &str) -> Option<Response> {
+        self.with(|site, lasting| site.get(path, headers, prefix, lasting))
+    }
+
+    /// The page at a path where nothing is, for those who ask for HTML; at files of its own there is none.
+    pub fn missing(&self, path: &str, headers: &HeaderMap, prefix: &str) -> Option<Response> {
+        if path.starts_with("/web/") || !accepts(headers, "text/html") {
+            return None;
+        }
+        // Not what somebody has already: that is another page, with another status.
+        let mut headers = headers.clone();
+        headers.remove(header::IF_NONE_MATCH);
+        self.with(|site, _| {
+            let mut response = site.page(&headers, prefix);
+            *response.status_mut() = StatusCode::NOT_FOUND;
+            response.headers_mut().remove(header::ETAG);
+            response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+            Some(response)
+        })
+    }
+
+    /// Looks into the folder; tells also whether its files last.
+    fn with(&self, look: impl FnOnce(&Site, bool) -> Option<Response>) -> Option<Response> {
         static EMBEDDED: LazyLock<Option<Site>> = LazyLock::new(|| {
             let files = FILES.iter().map(|(name, bytes)| ((*name).to_owned(), Bytes::from_static(bytes)));
             Site::new(files.collect()).inspect_err(|error| tracing::error!(%error, "web.unreadable")).ok()
         });
         match self {
             Self::None => None,
-            Self::Embedded => EMBEDDED.as_ref()?.get(path, headers, prefix, true),
+            Self::Embedded => look(EMBEDDED.as_ref()?, true),
             Self::Folder(folder) => match Site::read(folder) {
-                Ok(site) => site.get(path, headers, prefix, false),
+                Ok(site) => look(&site, false),
                 Err(error) => {
                     tracing::warn!(%error, folder = %folder.display(), "web.unreadable");
                     None
@@ -93,8 +119,7 @@ struct Site {
     text: String,
     /// The page where there is no prefix, compressed.
     page: Bytes,
-    /// The first segments of the page's paths.
-    paths: Vec<String>,
+    paths: Paths,
     /// The others by their names, compressed.
     files: HashMap<String, Bytes>,
 }
@@ -111,8 +136,7 @@ impl Site {
         };
         let (text, paths) = (text("index.html")?, text("paths.txt")?);
         let page = compressed(text.replace(BASE, &format!("/web/{version}")).as_bytes())?;
-        let paths = paths.split_whitespace().map(str::to_owned).collect();
-        Ok(Self { version, text, page, paths, files })
+        Ok(Self { version, text, page, paths: Paths::read(&paths), files })
     }
 
     fn read(folder: &Path) -> io::Result<Self> {
@@ -139,28 +163,30 @@ impl Site {
             let keep = if lasting { "public, max-age=31536000, immutable" } else { "no-cache" };
             return Some(answer(content_type(name), file, keep, headers));
         }
-        let first = path.strip_prefix('/')?.split('/').next()?;
-        let asked = if path == "/" { wants_page(headers) } else { self.is_page(first, headers) };
-        asked.then(|| {
-            let page = match prefix {
-                "" => Ok(self.page.clone()),
-                // Few, and small: not worth being kept for each prefix that a proxy may name.
-                _ => {
-                    compressed(self.text.replace(BASE, &format!("{prefix}/web/{}", self.version)).as_bytes())
-                }
-            };
-            let page = page.unwrap_or_default();
-            let mut response = answer("text/html; charset=utf-8", &page, "no-cache", headers);
-            for (name, value) in GUARDS {
-                response.headers_mut().insert(name, HeaderValue::from_static(value));
-            }
-            response.headers_mut().append(header::VARY, HeaderValue::from_static("accept"));
-            response
-        })
+        if path == "/" {
+            return wants_page(headers).then(|| self.page(headers, prefix));
+        }
+        let subject = self.paths.find(path).filter(|_| accepts(headers, "text/html"))?;
+        let mut response = self.page(headers, prefix);
+        if let Some(subject) = subject {
+            response.extensions_mut().insert(subject);
+        }
+        Some(response)
     }
 
-    fn is_page(&self, first: &str, headers: &HeaderMap) -> bool {
-        self.paths.iter().any(|path| path == first) && accepts(headers, "text/html")
+    fn page(&self, headers: &HeaderMap, prefix: &str) -> Response {
+        let page = match prefix {
+            "" => Ok(self.page.clone()),
+            // Few, and small: not worth being kept for each prefix that a proxy may name.
+            _ => compressed(self.text.replace(BASE, &format!("{prefix}/web/{}", self.version)).as_bytes()),
+        };
+        let page = page.unwrap_or_default();
+        let mut response = answer("text/html; charset=utf-8", &page, "no-cache", headers);
+        for (name, value) in GUARDS {
+            response.headers_mut().insert(name, HeaderValue::from_static(value));
+        }
+        response.headers_mut().append(header::VARY, HeaderValue::from_static("accept"));
+        response
     }
 }
 

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
 /// How often a line is written where there is no terminal.
 const LINE: Duration = Duration::from_secs(5);
@@ -27,9 +27,13 @@ impl Progress {
         let bar = if terminal { ProgressBar::new(total) } else { ProgressBar::hidden() };
         bar.set_length(total);
         if let Ok(style) = ProgressStyle::with_template(
-            "{prefix:9} {bar:40} {human_pos:>9} of {human_len:<9} {per_sec:>12} {eta:>6} left",
+            "{prefix:9} {bar:40} {human_pos:>9} of {human_len:<9} {rate:>9} {eta:>6} left",
         ) {
-            bar.set_style(style);
+            // The bar's own rate has as many digits as a float has.
+            let rate = |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+                let _ = write!(out, "{:.0}/s", state.per_sec());
+            };
+            bar.set_style(style.with_key("rate", rate));
         }
         bar.set_prefix(what);
         bar.set_position(there);
@@ -62,7 +66,12 @@ impl Progress {
         }
         let seconds = self.start.elapsed().as_secs_f64();
         if made > 0 && seconds > 0.0 {
-            tracing::info!(what = self.what, made, per_second = made as f64 / seconds, "seed.stage");
+            tracing::info!(
+                what = self.what,
+                made,
+                per_second = (made as f64 / seconds).round() as u64,
+                "seed.stage"
+            );
         }
     }
 

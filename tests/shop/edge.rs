@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::support::{Edge, Reply, Setup, eur, files::FILES, rpcs::RPCS, shop::PASSWORD};
 
 tests!(
+    pages_of_what_is_not_there_are_404,
     unknown_paths_and_methods_are_errors_like_all_others,
     a_body_too_large_or_of_another_type_is_refused,
     both_spellings_are_taken_and_one_is_given,
@@ -440,4 +441,43 @@ async fn a_browser_has_its_refresh_token_kept_where_no_script_reads_it(setup: Se
     let plain = mesh.http().post("/v1/auth:signIn", sign_in).await;
     assert_ne!(plain.expect(200)["refreshToken"], "");
     assert_eq!(plain.header("set-cookie"), "");
+}
+
+/// Covers: mesh.front-end.
+async fn pages_of_what_is_not_there_are_404(setup: Setup) {
+    let mesh = setup.start().await;
+    let staff = mesh.admin().await;
+    let article = staff.stocked(eur(100), 1).await;
+    let people = mesh.http().with("accept", "text/html,application/xhtml+xml,*/*;q=0.8");
+    for (path, status) in [
+        (format!("/articles/{}", article.id), 200),
+        ("/articles/art_01h455vb4pex5vsknk084sn02q".to_owned(), 404),
+        ("/articles/nonsense".to_owned(), 404),
+        ("/orders/ord_01h455vb4pex5vsknk084sn02q".to_owned(), 200),
+        ("/nowhere".to_owned(), 404),
+        ("/v1/nowhere".to_owned(), 404),
+    ] {
+        let page = people.get(&path).await;
+        assert_eq!(
+            (page.status.as_u16(), page.header("content-type")),
+            (status, "text/html; charset=utf-8"),
+            "{path}"
+        );
+    }
+    // Programs get what they read.
+    for path in ["/articles/art_01h455vb4pex5vsknk084sn02q", "/nowhere"] {
+        assert_eq!(mesh.http().get(path).await.expect(404)["error"]["status"], "NOT_FOUND", "{path}");
+    }
+    // What is withdrawn is there for nobody.
+    let withdrawn =
+        contracts::article::Article { id: article.id.clone(), active: false, ..Default::default() };
+    let mask = Some(prost_types::FieldMask { paths: vec!["active".to_owned()] });
+    staff
+        .update_article(contracts::article::UpdateArticleRequest {
+            article: Some(withdrawn),
+            update_mask: mask,
+        })
+        .await
+        .unwrap();
+    assert_eq!(people.get(&format!("/articles/{}", article.id)).await.status.as_u16(), 404);
 }

@@ -14,6 +14,8 @@ use crate::support::{
 };
 
 tests!(
+    a_log_of_json_has_no_key_twice,
+    a_first_start_says_where_the_pages_are_and_counts_migrations_once,
     standard_output_has_the_ready_line_and_nothing_else,
     a_second_start_finds_its_data,
     a_checkout_under_way_is_finished_before_the_end,
@@ -319,4 +321,74 @@ async fn open_connections_and_streams_do_not_hold_up_the_end(setup: Setup) {
     mesh.stop("feira-0");
     assert!(start.elapsed().as_secs() < 10, "{:?}", start.elapsed());
     drop(idle);
+}
+
+/// The keys of JSON objects in a text, each with whether it comes twice in its object. Values of strings are skipped.
+fn keys_twice(line: &str) -> Vec<String> {
+    let (mut open, mut twice): (Vec<Vec<String>>, Vec<String>) = (Vec::new(), Vec::new());
+    let mut rest = line;
+    while let Some(letter) = rest.chars().next() {
+        match letter {
+            '{' | '[' => open.push(Vec::new()),
+            '}' | ']' => drop(open.pop()),
+            '"' => {
+                let mut text = serde_json::Deserializer::from_str(rest).into_iter::<String>();
+                let key = text.next().unwrap().unwrap();
+                rest = &rest[text.byte_offset()..];
+                if rest.starts_with(':') {
+                    let keys = open.last_mut().unwrap();
+                    if keys.contains(&key) {
+                        twice.push(key.clone());
+                    }
+                    keys.push(key);
+                }
+                continue;
+            }
+            _ => {}
+        }
+        rest = &rest[letter.len_utf8()..];
+    }
+    twice
+}
+
+/// Covers: mesh.trace.
+async fn a_log_of_json_has_no_key_twice(setup: Setup) {
+    assert_eq!(keys_twice(r#"{"a":"a\":1","b":{"a":1,"c":[{"a":2},{"a":3}],"a":4}}"#), ["a"]);
+    let mesh = setup.env("FEIRA_LOG_FORMAT", "json").env("FEIRA_LOG", "trace").start().await;
+    let (staff, ada) = (mesh.admin().await, mesh.shopper().await);
+    let article = staff.stocked(eur(100), 5).await;
+    let order = ada.order(&article.id, 1, "sim_decline").await.unwrap();
+    ada.pay(&order.id, "sim_approve").await.unwrap();
+    mesh.http().get("/v1/articles").await.expect(200);
+    mesh.http().get("/nowhere").await.expect(404);
+    let log = until("something is logged", || async {
+        let log = mesh.main().stderr();
+        (log.lines().count() > 20 && log.contains("process.ready")).then_some(log)
+    })
+    .await;
+    for line in log.lines() {
+        let record: Value = serde_json::from_str(line).unwrap_or_else(|problem| panic!("{problem}: {line}"));
+        for key in ["level", "message"] {
+            assert!(record[key].is_string(), "{key}: {line}");
+        }
+        assert!(keys_twice(line).is_empty(), "{:?} twice: {line}", keys_twice(line));
+    }
+}
+
+/// Covers: mesh.program.
+async fn a_first_start_says_where_the_pages_are_and_counts_migrations_once(_: Setup) {
+    let folder = tempdir().unwrap();
+    let start = serve(&folder.path().join("data"));
+    for first in [true, false] {
+        let process = Process::start(&start, folder.path());
+        let (rest, _) = process.ready();
+        until("the banner is there", || async { process.stderr().contains("Try:").then_some(()) }).await;
+        let log = process.stderr();
+        let migrations = log.lines().filter(|line| line.contains("migration")).count();
+        assert_eq!(migrations, usize::from(first), "{log}");
+        for page in [format!("{rest}/"), format!("{rest}/staff")] {
+            assert!(log.split_whitespace().any(|word| word == page), "{page}: {log}");
+        }
+        process.stop();
+    }
 }

@@ -34,11 +34,36 @@ async fn the_page_stands_at_the_root_and_at_its_own_paths() {
     for (path, headers) in [
         ("/articles/art_1", &[("accept", "application/json")][..]),
         ("/basket", &[("accept", "*/*")]),
-        ("/nowhere", &[HTML]),
-        ("/v1/nowhere", &[HTML]),
+        ("/nowhere", &[]),
+        ("/nowhere", &[("accept", "application/json")]),
+        ("/v1/nowhere", &[("accept", "*/*")]),
         ("/web/0/app.js", &[HTML]),
     ] {
         assert_eq!(ask(&shop, path, headers).await.error().0, 404, "{path}");
+    }
+    // People get a page that says so.
+    for path in [
+        "/nowhere",
+        "/v1/nowhere",
+        "/basket/deeper",
+        "/orders/1/2/3",
+        "/docs/nowhere",
+        "/openapi/nowhere.json",
+    ] {
+        let page = ask(&shop, path, &[HTML]).await;
+        assert_eq!(
+            (page.status.as_u16(), page.header("content-type")),
+            (404, "text/html; charset=utf-8"),
+            "{path}"
+        );
+        assert!(page.text().starts_with("<!DOCTYPE html>"), "{path}");
+        assert_eq!((page.header("cache-control"), page.header("etag")), ("no-store", ""), "{path}");
+        assert!(page.header("content-security-policy").contains("script-src 'self'"), "{path}");
+        let root = ask(&shop, "/", &[HTML]).await;
+        let again = ask(&shop, path, &[HTML, ("if-none-match", root.header("etag"))]).await;
+        assert_eq!(again.status, 404, "{path}");
+        let post = shop.send(request("POST", path, &[HTML], Body::empty())).await;
+        assert_eq!(post.error().0, 404, "{path}");
     }
     assert_eq!(ask(&shop, "/", &[("accept", "application/json")]).await.json()["docs"], "/docs");
     assert_eq!(shop.call("POST", "/").await.error().0, 405);

@@ -7,6 +7,7 @@ import { empty, skeleton } from '../states.js';
 import { press, submit, toast } from '../ui.js';
 import { html, nothing } from '../vendor/lit-html.js';
 import { sums } from './parts.js';
+import { lookUp, pictureOf } from './pictures.js';
 
 export default async function page(view) {
   view.title('Basket');
@@ -40,6 +41,8 @@ export default async function page(view) {
     }, again);
   const draw = () => view.show(template(basket, change, remove));
   draw();
+  await lookUp(basket?.lines ?? [], view.signal);
+  draw();
 }
 
 const template = (basket, change, remove) => html`
@@ -59,7 +62,8 @@ const template = (basket, change, remove) => html`
 `;
 
 const row = (line, change, remove) => html`
-  <li class="line">
+  <li class="line change">
+    ${pictureOf(line)}
     <div class="what">
       <a href="/articles/${line.articleId}">${line.name}</a>
       <span class="quiet">${formatMoney(line.unitPrice)} each</span>

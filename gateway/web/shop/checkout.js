@@ -10,6 +10,7 @@ import { showErrors, submit } from '../ui.js';
 import { html, nothing } from '../vendor/lit-html.js';
 import { addressFields, addressOf } from './address-form.js';
 import { failureText, isPage, postal, sums } from './parts.js';
+import { lookUp, pictureOf } from './pictures.js';
 
 /** What the simulated provider takes instead of a card. */
 const SIMULATED = {
@@ -105,7 +106,7 @@ export default async function page(view) {
           <section class="panel">
             <h2>What it costs</h2>
             <ul class="short">
-              ${order.lines.map((line) => html`<li><span>${line.quantity} × ${line.name}</span><span>${formatMoney(line.total)}</span></li>`)}
+              ${order.lines.map((line) => html`<li>${pictureOf(line)}<span class="what">${line.quantity} × ${line.name}</span><span>${formatMoney(line.total)}</span></li>`)}
             </ul>
             ${sums(withFee(order, type))}
           </section>
@@ -117,6 +118,8 @@ export default async function page(view) {
       </div>
     `);
   };
+  draw();
+  await lookUp(order.lines, view.signal);
   draw();
   return undefined;
 }

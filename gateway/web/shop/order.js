@@ -8,6 +8,7 @@ import { skeleton } from '../states.js';
 import { confirm, field, moment, press, toast } from '../ui.js';
 import { html, nothing } from '../vendor/lit-html.js';
 import { failureText, isFinal, isPage, isRefundedInFull, postal, refundBadge, stateBadge, stateName, sums } from './parts.js';
+import { lookUp, pictureOf } from './pictures.js';
 
 const CANCELLABLE = ['ORDER_STATE_CHECKING_OUT', 'ORDER_STATE_AWAITING_PAYMENT', 'ORDER_STATE_PAID'];
 
@@ -65,6 +66,8 @@ export default async function page(view) {
   view.title(`Order ${order.number}`);
   for await (const some of pages(`${path}/events`, { pageSize: 200 }, 'events', view.signal)) events = [...events, ...some];
   draw();
+  await lookUp(order.lines, view.signal);
+  draw();
   // Back from the payment's own page, where nothing of it was seen here.
   document.addEventListener('visibilitychange', () => document.hidden || view.run(read), { signal: view.signal });
   // Back by the browser's own button, which may show the page as it was left.
@@ -101,6 +104,7 @@ const template = ({ order, events, live, cancel, reopen, ...paying }) => html`
           ${order.lines.map(
             (line) => html`
               <li class="line">
+                ${pictureOf(line)}
                 <div class="what">
                   <a href="/articles/${line.articleId}">${line.name}</a>
                   <span class="quiet">${line.quantity} × ${formatMoney(line.unitPrice)}${line.returned ? `, ${line.returned} came back` : ''}</span>
@@ -121,7 +125,7 @@ const template = ({ order, events, live, cancel, reopen, ...paying }) => html`
           (event) => html`
             <li>
               <strong>${stateName(event.state)}</strong> ${moment(event.createTime)}
-              ${event.note ? html`<span class="quiet">${told(event.note)}</span>` : nothing}
+              ${event.note ? html`<span class="quiet">${event.note}</span>` : nothing}
             </li>
           `,
         )}
@@ -139,9 +143,6 @@ const template = ({ order, events, live, cancel, reopen, ...paying }) => html`
       `
     : nothing}
 `;
-
-/** What the history says, the reasons of payments in words. */
-const told = (note) => note.replace(/^payment failed: (\w+)$/, (_, reason) => `payment failed: ${failureText(reason)}`);
 
 const liveBadge = (live) => html`<span class="badge ${live === 'live' ? 'good' : ''}">${live === 'live' ? 'Live' : 'Connecting…'}</span>`;
 

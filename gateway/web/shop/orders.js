@@ -6,6 +6,7 @@ import { empty, skeleton } from '../states.js';
 import { day, press } from '../ui.js';
 import { html, nothing } from '../vendor/lit-html.js';
 import { refundBadge, stateBadge } from './parts.js';
+import { lookUp, pictureOf } from './pictures.js';
 
 /** All but the basket. */
 const STATES = ['CHECKING_OUT', 'AWAITING_PAYMENT', 'PAID', 'SHIPPED', 'DELIVERED', 'CANCELLED', 'EXPIRED'];
@@ -26,6 +27,7 @@ export default async function page(view) {
     list.nextPageToken = next.nextPageToken;
     draw();
     document.querySelectorAll('.orders a')[first]?.focus();
+    await pictures();
   });
   const draw = () =>
     view.show(html`
@@ -35,7 +37,12 @@ export default async function page(view) {
         : empty('No orders yet', 'Once you have bought something, you can follow it here.', html`<a class="button" href="/">Look around</a>`)}
       ${list.nextPageToken ? html`<p class="more"><button class="plain" @click=${more}>Show more</button></p>` : nothing}
     `);
+  const pictures = async () => {
+    await lookUp(list.orders.flatMap(({ lines }) => lines.slice(0, 1)), view.signal);
+    draw();
+  };
   draw();
+  await pictures();
 }
 
 const row = (order) => {
@@ -43,6 +50,7 @@ const row = (order) => {
   return html`
     <li>
       <a href="/orders/${order.id}">
+        ${pictureOf(first)}
         <span class="what">
           <strong>${first?.name ?? 'Order'}</strong>${others.length ? ` and ${others.length} more` : ''}
           <span class="quiet">${order.number}, ${day(order.placeTime ?? order.createTime)}</span>

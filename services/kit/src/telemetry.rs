@@ -5,6 +5,7 @@
 //! still handed on from hop to hop.
 
 mod export;
+mod json;
 mod log;
 mod writer;
 

@@ -134,5 +134,5 @@ pub async fn list(
     limit: u64,
 ) -> Result<Vec<user::Model>, Error> {
     let filter = Filter { role: Some(UserRole::Admin), ..Filter::default() };
-    Ok(listing::list(db, &filter, after, limit).await?)
+    Ok(listing::list(db, &filter, None, after, limit).await?)
 }

@@ -3,9 +3,13 @@
 use std::{fmt, io::IsTerminal, str::FromStr};
 
 use tracing::Subscriber;
-use tracing_subscriber::{EnvFilter, Layer, fmt::layer, registry::LookupSpan};
+use tracing_subscriber::{
+    EnvFilter, Layer,
+    fmt::{format::JsonFields, layer},
+    registry::LookupSpan,
+};
 
-use super::writer::Writer;
+use super::{json::Json, writer::Writer};
 
 /// Our own crates; a bare level is meant for them.
 pub(super) const OURS: [&str; 9] =
@@ -48,7 +52,7 @@ impl LogOptions {
                 layer().with_writer(to).with_ansi(colours).boxed()
             }
             Format::Json => {
-                layer().json().flatten_event(true).with_current_span(false).with_writer(to).boxed()
+                layer().fmt_fields(JsonFields::new()).event_format(Json).with_writer(to).boxed()
             }
         }
     }
