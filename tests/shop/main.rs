@@ -16,6 +16,7 @@ mod down;
 mod edge;
 mod exports;
 mod failover;
+mod figures;
 mod health;
 mod idempotency;
 mod images;

@@ -59,7 +59,7 @@ const balanceSheet = (all, title) => {
 };
 
 const form = (values) => html`
-  ${field({ name: 'account', label: 'Account', value: values.account, options: [['', 'All'], ['customer', 'Customers'], ['provider:simulated', 'Provider simulated'], ['provider:stripe', 'Provider stripe'], ['provider:spacecash', 'Provider spacecash'], ['by_hand', 'Given back by hand']] })}
+  ${field({ name: 'account', label: 'Account', value: values.account, options: [['', 'All'], ['customer', 'Customers'], ['provider:simulated', 'Provider simulated'], ['provider:stripe', 'Provider stripe'], ['provider:spacecash', 'Provider spacecash'], ['by_hand', 'Given back by hand'], ['disputed', 'Taken back by banks']] })}
   ${field({ name: 'payment', label: 'Payment', value: values.payment, pattern: 'pay_[0-7][0-9a-hjkmnp-tv-z]{25}', title: 'its whole id, pay_…', spellcheck: 'false' })}
   ${field({ name: 'from', label: 'From', type: 'datetime-local', value: values.from })}
   ${field({ name: 'to', label: 'to', type: 'datetime-local', value: values.to })}

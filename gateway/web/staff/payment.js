@@ -9,7 +9,7 @@ import { html, nothing } from '../vendor/lit-html.js';
 import { anew, ask, every, facts, frame, heading, table } from './common.js';
 import { entryColumns } from './ledger.js';
 import { refund } from './refund.js';
-import { isPending, isRefundable, orderLink, paymentBadge, refundBadge, userLink } from './words.js';
+import { disputeBadge, flagBadge, isPending, isRefundable, orderLink, paymentBadge, refundBadge, userLink } from './words.js';
 
 const above = html`<a href="/staff/payments">Payments</a>`;
 /** How often one that is not settled is looked at anew. */
@@ -74,13 +74,17 @@ export default async function page(view) {
   let payment;
   let refunds = [];
   let entries = [];
+  let disputes = [];
+  let events = [];
 
   const read = async () => {
     const get = (rest, query) => call('GET', rest, { query, signal });
-    [payment, { refunds }, { entries }] = await Promise.all([
+    [payment, { refunds }, { entries }, { disputes }, { events }] = await Promise.all([
       get(path),
       get(`${path}/refunds`, { pageSize: 1000 }),
       get('/v1/ledgerEntries', { paymentId: view.params.id, pageSize: 1000 }),
+      get(`${path}/disputes`, { pageSize: 1000 }),
+      get(`${path}/events`, { pageSize: 1000 }),
     ]);
     draw();
   };
@@ -95,7 +99,7 @@ export default async function page(view) {
     if (await refund(payment, signal)) await read();
   }, anew(read));
 
-  const draw = () => frame(view, template(payment, refunds, entries, run, giveBack));
+  const draw = () => frame(view, template(payment, { refunds, entries, disputes, events }, run, giveBack));
   await read();
   view.title(`Payment ${shortId(payment.id)} · Staff`);
   every(view, PENDING_MS, async () => {
@@ -105,9 +109,9 @@ export default async function page(view) {
   });
 }
 
-const template = (payment, refunds, entries, run, giveBack) => html`
-  ${heading(html`Payment ${shortId(payment.id)} ${paymentBadge(payment.state)}`, actions(payment, run, giveBack), above)}
-  ${news(payment)}
+const template = (payment, { refunds, entries, disputes, events }, run, giveBack) => html`
+  ${heading(html`Payment ${shortId(payment.id)} ${paymentBadge(payment.state)} ${payment.flags.map(flagBadge)}`, actions(payment, run, giveBack), above)}
+  ${news(payment)} ${payment.flags.map((flag) => (FLAGGED[flag] ? html`<p class="notice bad">${FLAGGED[flag]}</p>` : nothing))}
   <div class="halves">
     <div>
       <section class="panel">
@@ -115,13 +119,14 @@ const template = (payment, refunds, entries, run, giveBack) => html`
         <dl class="sums">
           ${sum('Amount', payment.amount)} ${sign(payment.fee) ? sum('of which fee', payment.fee) : nothing}
           ${sum('Authorised', payment.authorized)} ${sum('Captured', payment.captured)} ${sign(payment.voided) ? sum('Voided', payment.voided) : nothing}
-          ${sum('Given back', payment.refunded)}
+          ${sum('Given back', payment.refunded)} ${sign(payment.disputed) ? sum('Taken back by banks', payment.disputed) : nothing}
         </dl>
       </section>
       <section class="panel">
         <h2>Refunds</h2>
         ${refunds.length ? table('Refunds, the oldest first', refundColumns, refunds) : html`<p class="quiet">Nothing was given back.</p>`}
       </section>
+      ${disputes.length ? html`<section class="panel"><h2>Disputes</h2>${table('Disputes, the oldest first', disputeColumns, disputes)}</section>` : nothing}
       <section class="panel">
         <h2>Ledger</h2>
         ${entries.length ? table('Entries of this payment', entryColumns.filter(({ label }) => label !== 'Payment'), entries) : html`<p class="quiet">No money has moved.</p>`}
@@ -139,9 +144,30 @@ const template = (payment, refunds, entries, run, giveBack) => html`
         ['Changed', moment(payment.updateTime)],
         ['Id', html`<code>${payment.id}</code>`, true],
       ])}
+      <h2>What happened</h2>
+      <ol class="timeline">
+        ${events.map(({ state, note, createTime }) => html`<li>${paymentBadge(state)} ${moment(createTime)} ${note ? html`<span class="quiet">${note}</span>` : nothing}</li>`)}
+      </ol>
     </section>
   </div>
 `;
+
+/** What staff should know of a flag. */
+const FLAGGED = {
+  AMOUNT_MISMATCH: 'The provider says another amount than it was asked for. No order is paid by it: look there, then give it back or cancel the order.',
+  CURRENCY_MISMATCH: 'The provider says another currency than it was asked for. No order is paid by it: look there, then give it back or cancel the order.',
+  CAPTURED_AFTER_VOID: 'It was given up, and the provider took the money all the same. It goes back by itself.',
+  REFUND_MISMATCH: 'Another amount went back than was asked for. The books say what the provider says.',
+  DISPUTED: 'The customer has her bank take the money back. Answer it at the provider.',
+  DISPUTE_LOST: 'A dispute was lost: the money is the customer’s.',
+};
+
+const disputeColumns = [
+  { label: 'Amount', cell: ({ amount }) => formatMoney(amount) },
+  { label: 'State', cell: ({ state, withdrawn }) => html`${disputeBadge(state)}${withdrawn ? html` <span class="badge">the bank has it</span>` : nothing}` },
+  { label: 'Why', cell: ({ reason }) => reason.toLowerCase().replaceAll('_', ' ') },
+  { label: 'Since', cell: ({ createTime }) => moment(createTime) },
+];
 
 const sum = (name, amount) => html`<div><dt>${name}</dt><dd>${formatMoney(amount)}</dd></div>`;
 
@@ -164,7 +190,7 @@ const news = ({ state, failureReason, actionUrl, provider }) => {
 
 const refundColumns = [
   { label: 'Given back', cell: ({ amount }) => formatMoney(amount) },
-  { label: 'State', cell: ({ state, byHand }) => html`${refundBadge(state)}${byHand ? html` <span class="badge">by hand</span>` : nothing}` },
+  { label: 'State', cell: ({ state, byHand, atProvider }) => html`${refundBadge(state)}${byHand ? html` <span class="badge">by hand</span>` : nothing}${atProvider ? html` <span class="badge">at the provider</span>` : nothing}` },
   { label: 'Why', cell: ({ reason }) => reason || nothing },
   { label: 'When', cell: ({ createTime }) => moment(createTime) },
 ];

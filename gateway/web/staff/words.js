@@ -63,9 +63,28 @@ export const roleBadge = badge(ROLES);
 /** All of them, to choose from. */
 export const ROLE_OPTIONS = options(ROLES);
 
+const FLAGS = {
+  AMOUNT_MISMATCH: ['Another amount', 'bad'],
+  CURRENCY_MISMATCH: ['Another currency', 'bad'],
+  CAPTURED_AFTER_VOID: ['Taken after it was given up', 'bad'],
+  REFUND_MISMATCH: ['Another refund', 'bad'],
+  DISPUTED: ['Disputed', 'warn'],
+  DISPUTE_LOST: ['Dispute lost', 'bad'],
+};
+
+/** A payment's flag as a badge. */
+export const flagBadge = badge(FLAGS);
+
+/** Where a dispute stands. */
+export const disputeBadge = badge({
+  DISPUTE_STATE_OPEN: ['Open', 'warn'],
+  DISPUTE_STATE_WON: ['Won', 'good'],
+  DISPUTE_STATE_LOST: ['Lost', 'bad'],
+});
+
 /** An account of the ledger. */
 export const accountName = (account) =>
-  account === 'customer' ? 'Customers' : account === 'by_hand' ? 'Given back by hand' : account.replace(/^provider:/, 'Provider ');
+  account === 'customer' ? 'Customers' : account === 'by_hand' ? 'Given back by hand' : account === 'disputed' ? 'Taken back by banks' : account.replace(/^provider:/, 'Provider ');
 
 /** Percent of hundredths of a percent: 2300 is `23`. */
 export const percentOf = (points) => String(points / 100);

@@ -133,6 +133,8 @@ typed_id!(/// A payment.
     PaymentId, "pay");
 typed_id!(/// A refund.
     RefundId, "ref");
+typed_id!(/// A dispute of a payment.
+    DisputeId, "dsp");
 typed_id!(/// One side of a movement of money.
     EntryId, "ent");
 

@@ -47,6 +47,8 @@ listing!(
     contracts::payment::ListPaymentsRequest,
     contracts::payment::ListRefundsRequest,
     contracts::payment::ListLedgerEntriesRequest,
+    contracts::payment::ListDisputesRequest,
+    contracts::payment::ListPaymentEventsRequest,
     contracts::mesh::ListInstancesRequest,
 );
 

@@ -5,14 +5,15 @@ use std::sync::Arc;
 use axum::http::HeaderMap;
 use contracts::payment::{
     AcknowledgePaymentRequest, CapturePaymentRequest, CheckPaymentMethodRequest, CreatePaymentRequest,
-    GetPaymentRequest, ListLedgerEntriesRequest, ListLedgerEntriesResponse, ListPaymentTypesRequest,
+    GetPaymentRequest, ListDisputesRequest, ListDisputesResponse, ListLedgerEntriesRequest,
+    ListLedgerEntriesResponse, ListPaymentEventsRequest, ListPaymentEventsResponse, ListPaymentTypesRequest,
     ListPaymentTypesResponse, ListPaymentsRequest, ListPaymentsResponse, ListRefundsRequest,
     ListRefundsResponse, Payment, PaymentType, ReceiveProviderEventRequest, Refund, RefundPaymentRequest,
     SettleOutcome, SettlePaymentRequest, VoidPaymentRequest, payment_service_server::PaymentService,
 };
 use kit::{
     Call, Fault, Money, Page, Time,
-    id::{EntryId, Id, PaymentId, RefundId},
+    id::{DisputeId, EntryId, Id, PaymentId, RefundId},
     payment_types::PaymentTypes,
 };
 use tonic::{Request, Response, Status};
@@ -24,7 +25,7 @@ use crate::{
     filter,
     provider::{LONGEST_ID, Rejection},
     render, store,
-    store::{ledger, listing, payments, refunds},
+    store::{history, ledger, listing, payments, refunds},
 };
 
 /// So many bytes of a webhook are read.
@@ -102,6 +103,10 @@ impl Payments {
             failure_reason: String::new(),
             action: String::new(),
             provider_reference: String::new(),
+            flags: String::new(),
+            asked_minor: None,
+            asked_currency: None,
+            disputed_minor: 0,
             operation: None,
             operation_reason: String::new(),
             operation_claim: None,
@@ -242,6 +247,39 @@ impl PaymentService for Payments {
         let rows = refunds::list(db, payment, page.after, page.limit()).await?;
         let (refunds, next_page_token) = page.make(&rows, |row| row.id, render::refund)?;
         Ok(Response::new(ListRefundsResponse { refunds, next_page_token }))
+    }
+
+    async fn list_disputes(
+        &self,
+        request: Request<ListDisputesRequest>,
+    ) -> Result<Response<ListDisputesResponse>, Status> {
+        let call = Call::of(&request)?;
+        let request = request.into_inner();
+        let page = Page::<DisputeId>::of(&request)?;
+        let payment: PaymentId = id(&request.payment_id, "payment_id")?;
+        let db = self.engine.db().read();
+        payments::get(db, call.scope()?, payment).await?;
+        let mut rows = store::dispute::list(db, payment, page.after, page.limit()).await?;
+        let next_page_token = page.cut(&mut rows, |row| row.id);
+        let disputes = rows.iter().map(render::dispute).collect::<Result<_, _>>()?;
+        Ok(Response::new(ListDisputesResponse { disputes, next_page_token }))
+    }
+
+    async fn list_payment_events(
+        &self,
+        request: Request<ListPaymentEventsRequest>,
+    ) -> Result<Response<ListPaymentEventsResponse>, Status> {
+        let call = Call::of(&request)?;
+        let request = request.into_inner();
+        let page = Page::<i32>::of(&request)?;
+        let payment: PaymentId = id(&request.payment_id, "payment_id")?;
+        let db = self.engine.db().read();
+        payments::get(db, call.scope()?, payment).await?;
+        let found = history::list(db, payment, page.after.unwrap_or(0), page.limit()).await;
+        let mut rows = found.map_err(Error::from)?;
+        let next_page_token = page.cut(&mut rows, |row| row.sequence);
+        let events = rows.iter().map(render::event).collect();
+        Ok(Response::new(ListPaymentEventsResponse { events, next_page_token }))
     }
 
     async fn settle_payment(

@@ -19,8 +19,11 @@ const PAYMENTS: Books = Books {
             SUM(CASE WHEN state = 'PENDING' THEN amount_minor ELSE 0 END) AS pending \
             FROM refunds GROUP BY payment_id) r ON r.payment_id = p.id \
         LEFT JOIN (SELECT payment_id, SUM(CASE WHEN account = 'customer' THEN amount_minor ELSE 0 END) AS customer, \
+            SUM(CASE WHEN account = 'disputed' THEN amount_minor ELSE 0 END) AS disputed, \
             MIN(currency) AS lowest, MAX(currency) AS highest \
             FROM ledger_entries GROUP BY payment_id) l ON l.payment_id = p.id \
+        LEFT JOIN (SELECT payment_id, SUM(CASE WHEN withdrawn THEN amount_minor ELSE 0 END) AS withdrawn \
+            FROM disputes GROUP BY payment_id) d ON d.payment_id = p.id \
         LEFT JOIN (SELECT payment_id, COUNT(*) AS entries, MIN(sequence) AS lowest, MAX(sequence) AS highest \
             FROM payment_events GROUP BY payment_id) h ON h.payment_id = p.id \
         LEFT JOIN payment_events e ON e.payment_id = p.id AND e.sequence = p.last_sequence",
@@ -37,6 +40,9 @@ const PAYMENTS: Books = Books {
         ("refunds succeeded", "COALESCE(r.succeeded, 0)"),
         ("refunds pending", "COALESCE(r.pending, 0)"),
         ("customer in the ledger", "COALESCE(l.customer, 0)"),
+        ("disputed", "p.disputed_minor"),
+        ("disputed in the ledger", "COALESCE(l.disputed, 0)"),
+        ("withdrawn by disputes", "COALESCE(d.withdrawn, 0)"),
         ("events counted", "p.last_sequence"),
         ("events there", "COALESCE(h.entries, 0)"),
         ("last event", "e.state"),
@@ -64,6 +70,11 @@ const PAYMENTS: Books = Books {
             "payment_ledger",
             "COALESCE(l.customer, 0) = p.refunded_minor - p.captured_minor \
              AND COALESCE(l.lowest, p.currency) = p.currency AND COALESCE(l.highest, p.currency) = p.currency",
+        ),
+        (
+            "payment_disputes",
+            "p.disputed_minor >= 0 AND p.disputed_minor = COALESCE(l.disputed, 0) \
+             AND p.disputed_minor = COALESCE(d.withdrawn, 0)",
         ),
         (
             "payment_history",

@@ -38,6 +38,7 @@ pub fn payments(call: &Call, request: &ListPaymentsRequest) -> Result<Filter, Fa
             order => Some(crate::api::id(order, "order_id")?),
         },
         payment_type: request.payment_type,
+        flagged: request.flagged,
         min_amount,
         max_amount,
     })

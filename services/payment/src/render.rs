@@ -3,10 +3,10 @@
 use contracts::payment as wire;
 use kit::{
     Currency, Fault, Money,
-    id::{Id, RefundId},
+    id::{DisputeId, Id, RefundId},
 };
 
-use crate::store::{Payment, Refund, entry::row::Model as Entry};
+use crate::store::{Dispute, Payment, Refund, entry::row::Model as Entry, history::row::Model as Event};
 
 /// A payment; `action_url` is where its customer must act, if she must.
 pub fn payment(row: &Payment, action_url: String) -> Result<wire::Payment, Fault> {
@@ -24,6 +24,8 @@ pub fn payment(row: &Payment, action_url: String) -> Result<wire::Payment, Fault
         captured: money(row.captured_minor)?,
         voided: money(row.voided_minor)?,
         refunded: money(row.refunded_minor)?,
+        disputed: money(row.disputed_minor)?,
+        flags: row.flags().names().map(str::to_owned).collect(),
         failure_reason: row.failure_reason.clone(),
         action_url,
         provider_reference: row.provider_reference.clone(),
@@ -46,7 +48,39 @@ pub fn refund(row: &Refund) -> Result<wire::Refund, Fault> {
         reason: row.reason.clone(),
         create_time: Some(row.create_time.into()),
         by_hand: row.by_hand,
+        at_provider: row.at_provider,
     })
+}
+
+/// A dispute.
+pub fn dispute(row: &Dispute) -> Result<wire::Dispute, Fault> {
+    let currency: Currency = row
+        .currency
+        .parse()
+        .map_err(|()| Fault::internal(format!("{} has the currency {:?}", row.id, row.currency)))?;
+    Ok(wire::Dispute {
+        id: row.id.to_string(),
+        payment_id: row.payment_id.to_string(),
+        amount: Some(Money::new(row.amount_minor, currency).into()),
+        state: wire::DisputeState::from(row.state).into(),
+        reason: row.reason.clone(),
+        withdrawn: row.withdrawn,
+        provider_reference: row.provider_reference.clone(),
+        create_time: Some(row.create_time.into()),
+        update_time: Some(row.update_time.into()),
+    })
+}
+
+/// Something that happened to a payment.
+pub fn event(row: &Event) -> wire::PaymentEvent {
+    wire::PaymentEvent {
+        payment_id: row.payment_id.to_string(),
+        sequence: row.sequence,
+        state: wire::PaymentState::from(row.state).into(),
+        actor: row.actor.clone(),
+        note: row.note.clone(),
+        create_time: Some(row.create_time.into()),
+    }
 }
 
 /// A ledger entry.
@@ -55,16 +89,19 @@ pub fn entry(row: &Entry) -> Result<wire::LedgerEntry, Fault> {
         .currency
         .parse()
         .map_err(|()| Fault::internal(format!("{} has the currency {:?}", row.id, row.currency)))?;
-    let refund_id = match row.transaction_id == row.payment_id.uuid() {
-        true => String::new(),
-        false => RefundId(row.transaction_id).to_string(),
-    };
     let payment_id = row.payment_id.to_string();
+    let (refund_id, dispute_id) = match row.transaction_id {
+        id if row.dispute => (String::new(), DisputeId(id).to_string()),
+        id if id == row.payment_id.uuid() => (String::new(), String::new()),
+        id => (RefundId(id).to_string(), String::new()),
+    };
+    let transaction = [&refund_id, &dispute_id, &payment_id].into_iter().find(|id| !id.is_empty());
     Ok(wire::LedgerEntry {
         id: row.id.to_string(),
-        transaction_id: if refund_id.is_empty() { payment_id.clone() } else { refund_id.clone() },
+        transaction_id: transaction.cloned().unwrap_or_default(),
         payment_id,
         refund_id,
+        dispute_id,
         account: row.account.clone(),
         amount: Some(Money::new(row.amount_minor, currency).into()),
         create_time: Some(row.create_time.into()),

@@ -150,6 +150,10 @@ rpcs! {
             RefundPayment POST "*" ["/v1/payments/{id}:refund"];
         list_refunds(payment::ListRefundsRequest) -> payment::ListRefundsResponse:
             ListRefunds GET "" ["/v1/payments/{payment_id}/refunds"];
+        list_disputes(payment::ListDisputesRequest) -> payment::ListDisputesResponse:
+            ListDisputes GET "" ["/v1/payments/{payment_id}/disputes"];
+        list_payment_events(payment::ListPaymentEventsRequest) -> payment::ListPaymentEventsResponse:
+            ListPaymentEvents GET "" ["/v1/payments/{payment_id}/events"];
         settle_payment(payment::SettlePaymentRequest) -> payment::Payment:
             SettlePayment POST "*" ["/v1/payments/{id}:settle"];
         list_ledger_entries(payment::ListLedgerEntriesRequest) -> payment::ListLedgerEntriesResponse:

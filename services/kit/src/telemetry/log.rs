@@ -51,9 +51,7 @@ impl LogOptions {
                 let colours = std::io::stderr().is_terminal();
                 layer().with_writer(to).with_ansi(colours).boxed()
             }
-            Format::Json => {
-                layer().fmt_fields(JsonFields::new()).event_format(Json).with_writer(to).boxed()
-            }
+            Format::Json => layer().fmt_fields(JsonFields::new()).event_format(Json).with_writer(to).boxed(),
         }
     }
 }

@@ -20,7 +20,7 @@ use super::{
 use crate::{
     domain::{Event, Line, Offer, State, Step, basket, next, notes, totals},
     error::Error,
-    saga::{ANSWER_WITHIN, CALL, LEASE, plan_payment, take_news},
+    saga::{ANSWER_WITHIN, CALL, LEASE, pays_for_nothing, plan_payment, take_news},
     store::{self, Record, View},
 };
 
@@ -188,7 +188,13 @@ impl Api {
         match remote.void(&call.within(CALL), old, "").await {
             Ok(_) => {}
             Err(fault) if fault.code == tonic::Code::NotFound => {}
-            Err(fault) if is_taken(&fault) => return self.already_paid(call, view, old).await,
+            Err(fault) if is_taken(&fault) => {
+                let payment = remote.payment(&call.within(CALL), old).await?;
+                // What pays for nothing is undone once another one is begun.
+                if !pays_for_nothing(&payment) {
+                    return self.already_paid(call, view, payment).await;
+                }
+            }
             Err(fault) => return Err(fault.into()),
         }
         let (id, window) = (view.order.id, self.saga.options.payment_window);
@@ -221,8 +227,12 @@ impl Api {
     }
 
     /// The old payment was captured meanwhile: the order is paid by it.
-    async fn already_paid(&self, call: &Call, view: &View, old: kit::id::PaymentId) -> Result<Begun, Error> {
-        let payment = self.saga.remote.payment(&call.within(CALL), old).await?;
+    async fn already_paid(
+        &self,
+        call: &Call,
+        view: &View,
+        payment: contracts::payment::Payment,
+    ) -> Result<Begun, Error> {
         let id = view.order.id;
         let view = self
             .saga

@@ -1,6 +1,6 @@
 //! What a checkout does next.
 
-use contracts::payment::PaymentState;
+use contracts::payment::{Payment, PaymentState};
 
 use super::State;
 
@@ -41,8 +41,24 @@ pub enum Follow {
     Failed,
 }
 
+/// The flags of a payment that pays for nothing: another amount or currency than was asked for, or taken after it had
+/// been given up.
+const SPOILT: [&str; 3] = ["AMOUNT_MISMATCH", "CURRENCY_MISMATCH", CAPTURED_AFTER_VOID];
+/// The one of those whose money goes back at once; the others wait for staff, or for the end of their order.
+pub const CAPTURED_AFTER_VOID: &str = "CAPTURED_AFTER_VOID";
+
+/// Why a payment pays for no order, whatever it has taken.
+pub fn spoilt(payment: &Payment) -> Option<&str> {
+    SPOILT.into_iter().rev().find(|flag| payment.flags.iter().any(|other| other == flag))
+}
+
+/// The step that follows from where a payment stands.
+pub fn follow_payment(payment: &Payment) -> Follow {
+    if spoilt(payment).is_some() { Follow::Failed } else { follow(payment.state()) }
+}
+
 /// The step that follows from a payment's state.
-pub fn follow(state: PaymentState) -> Follow {
+fn follow(state: PaymentState) -> Follow {
     match state {
         PaymentState::Unspecified
         | PaymentState::Pending

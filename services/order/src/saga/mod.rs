@@ -10,7 +10,7 @@ mod reopen;
 mod steps;
 mod undo;
 
-pub use steps::{plan_payment, take_news};
+pub use steps::{pays_for_nothing, plan_payment, take_news};
 
 use std::{sync::Arc, time::Duration};
 

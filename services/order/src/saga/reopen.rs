@@ -6,7 +6,10 @@ use kit::{Call, Fault, id::PaymentId};
 use prost_types::Timestamp;
 use tonic::Code;
 
-use super::{After, CALL, Rest, Saga, Settle, rest, steps::payment_of};
+use super::{
+    After, CALL, Rest, Saga, Settle, rest,
+    steps::{payment_of, pays_for_nothing},
+};
 use crate::{
     domain::{Event, notes},
     error::Error,
@@ -30,6 +33,8 @@ impl Saga {
                     Err(fault) => return Err(fault.into()),
                 };
                 match payment.state() {
+                    // What is to be undone is left to be so.
+                    _ if pays_for_nothing(&payment) => true,
                     // The money came first, or is held: she had paid by then, and the order is paid by it.
                     Authorized | Captured | PartiallyRefunded => {
                         return self.heard(call, view, payment).await;

@@ -15,7 +15,7 @@ use super::{After, CALL, LEASE, RESERVATION_MARGIN, Rest, Saga, Settle, rest};
 use crate::{
     domain::{
         Event, State, Step, notes,
-        saga::{Follow, follow},
+        saga::{CAPTURED_AFTER_VOID, Follow, follow_payment, spoilt},
         totals,
     },
     error::Error,
@@ -173,7 +173,13 @@ impl Saga {
             Err(fault) if fault.value("state") == Some(PaymentState::Unknown.as_str_name()) => {
                 return self.wait_longer(call, view).await;
             }
-            Err(_) => return self.ask(call, view, payment_id).await,
+            Err(_) => match self.remote.payment(&call.within(CALL), payment_id).await {
+                // What it took pays for nothing and goes back.
+                Ok(payment) if pays_for_nothing(&payment) => true,
+                Ok(payment) => return self.heard(call, view, payment).await,
+                Err(fault) if is_passing(&fault) => return Ok(After::Again(view, fault)),
+                Err(fault) => return Err(fault.into()),
+            },
         };
         let view = self
             .fenced(call, view, move |tx, mut record| async move {
@@ -289,8 +295,9 @@ pub async fn plan_payment(tx: &Tx, record: &mut Record, expire_time: Time) -> Re
 /// Notes what is heard of the payment that an order awaits, and decides what the order does next. What is
 /// older than what is known is [`Error::OldNews`].
 pub async fn take_news(tx: &Tx, mut record: Record, payment: &Payment) -> Result<View, Error> {
+    let id: PaymentId = payment.id.parse().map_err(Fault::internal)?;
     record.hear(payment).await?;
-    match follow(payment.state()) {
+    match follow_payment(payment) {
         Follow::Go(step) => {
             record.order.step = step;
             record.order.lease_until = tx.now() + LEASE;
@@ -302,11 +309,14 @@ pub async fn take_news(tx: &Tx, mut record: Record, payment: &Payment) -> Result
             rest(tx, record, Settle::Answer).await
         }
         Follow::Failed => {
-            let failure = if payment.failure_reason.is_empty() {
-                state_word(payment.state())
-            } else {
-                &payment.failure_reason
+            let failure = match spoilt(payment) {
+                Some(flag) => flag,
+                None if payment.failure_reason.is_empty() => state_word(payment.state()),
+                None => &payment.failure_reason,
             };
+            if failure == CAPTURED_AFTER_VOID {
+                store::undo_payment(tx, id).await?;
+            }
             if record.order.payment_failure != failure {
                 record.order.payment_failure = failure.to_owned();
                 record.tell(&notes::failed(failure));
@@ -314,6 +324,16 @@ pub async fn take_news(tx: &Tx, mut record: Record, payment: &Payment) -> Result
             record.order.payment_action_url.clear();
             rest(tx, record, Settle::Answer).await
         }
+    }
+}
+
+/// Whether an order that ends leaves its payment to be undone: it has money that pays for nothing, or gave it back.
+pub fn pays_for_nothing(payment: &Payment) -> bool {
+    use PaymentState::{Captured, PartiallyRefunded, Refunded};
+    match payment.state() {
+        Refunded => true,
+        Captured | PartiallyRefunded => spoilt(payment).is_some(),
+        _ => false,
     }
 }
 

@@ -28,6 +28,8 @@ impl Balance {
             Event::Captured => {
                 self.authorized = self.amount;
                 self.captured = self.amount;
+                // Given up or not before.
+                self.voided = 0;
             }
             Event::Voided | Event::Declined => self.voided = self.authorized - self.captured,
             Event::Began

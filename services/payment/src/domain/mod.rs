@@ -2,6 +2,9 @@
 
 mod admission;
 mod balance;
+mod dispute;
+mod figure;
+mod flag;
 mod hearing;
 mod outcome;
 mod pace;
@@ -10,6 +13,9 @@ mod state;
 
 pub use admission::{Admission, admit};
 pub use balance::Balance;
+pub use dispute::{DisputeState, Known, Moved};
+pub use figure::book;
+pub use flag::{Flag, Flags};
 pub use hearing::{Hearing, hear};
 pub use outcome::{Conclusion, PROVIDER_UNAVAILABLE, Verdict, conclude, learn, verdict};
 pub use pace::Pace;

@@ -114,7 +114,7 @@ mod tests {
     use super::*;
 
     fn told(standing: Standing) -> Told {
-        Told { reference: "x".to_owned(), standing }
+        Told::new("x", standing)
     }
 
     fn outcomes() -> Vec<Outcome> {

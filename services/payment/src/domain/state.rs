@@ -10,7 +10,8 @@ pub fn next(state: State, event: Event) -> Result<State, Illegal> {
         (Pending, Event::Began) => Ok(Processing),
         (Processing | Unknown, Event::Waits) => Ok(Processing),
         (Processing | Authorized | Unknown, Event::Authorized) => Ok(Authorized),
-        (Processing | Authorized | Unknown, Event::Captured) => Ok(Captured),
+        // What was given up or declined is taken all the same, should the provider do so: then it is given back.
+        (Processing | Authorized | Unknown | Declined | Voided, Event::Captured) => Ok(Captured),
         (Processing | Unknown, Event::Declined) => Ok(Declined),
         (Pending | Processing | Authorized | Unknown, Event::Voided) => Ok(Voided),
         (Processing | Authorized | Unknown, Event::Lost) => Ok(Unknown),
@@ -205,8 +206,8 @@ mod tests {
                 ],
             ),
             (Refunded, ["-", "-", "-", "-", "-", "-", "-", "-", "-", "PARTIALLY_REFUNDED", "CAPTURED"]),
-            (Declined, ["-"; 11]),
-            (Voided, ["-"; 11]),
+            (Declined, ["-", "-", "-", "CAPTURED", "-", "-", "-", "-", "-", "-", "-"]),
+            (Voided, ["-", "-", "-", "CAPTURED", "-", "-", "-", "-", "-", "-", "-"]),
             (
                 Unknown,
                 [

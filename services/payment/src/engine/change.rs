@@ -5,7 +5,7 @@ use kit::{Fault, Tx, id::Id};
 
 use super::Engine;
 use crate::{
-    domain::{Conclusion, Event, Operation, State, next},
+    domain::{Conclusion, Event, Flag, Operation, State, book, next},
     error::Error,
     provider::Standing,
     render,
@@ -33,7 +33,8 @@ impl Engine {
         note: &str,
     ) -> Result<Payment, Error> {
         let visible = self.render(&after)? != self.render(before)?;
-        let moved = after.state != before.state;
+        let flagged = after.flags != before.flags;
+        let moved = after.state != before.state || flagged;
         after.version = before.version + 1;
         if moved {
             after.last_sequence = before.last_sequence + 1;
@@ -43,7 +44,12 @@ impl Engine {
         }
         payments::update(tx, &after).await?;
         if moved {
-            history::note(tx, &after, note).await?;
+            let flags = if flagged { told_flags(before, &after)? } else { String::new() };
+            let note: Vec<&str> = [note, &flags].into_iter().filter(|part| !part.is_empty()).collect();
+            history::note(tx, &after, &note.join("; ")).await?;
+        }
+        if flagged {
+            tracing::warn!(payment = %after.id, flags = after.flags, "payment.flagged");
         }
         let captured = after.captured_minor - before.captured_minor;
         if captured > 0 {
@@ -84,6 +90,24 @@ impl Engine {
         };
         after.state = next(before.state, event).map_err(Fault::internal)?;
         after.set_balance(before.balance().after(event));
+        if event == Event::Captured && matches!(before.state, State::Declined | State::Voided) {
+            after.flag(Flag::CapturedAfterVoid, true);
+            after.failure_reason.clear();
+        }
+        if let Some(said) = told.as_ref().and_then(|told| told.size)
+            && let Some(booked) =
+                book(before.asked()?, before.money(before.amount_minor)?, after.balance(), event, said)
+        {
+            let asked = before.asked()?;
+            (after.asked_minor, after.asked_currency) = (Some(asked.minor), Some(asked.currency.to_string()));
+            after.set_balance(booked.balance);
+            after.currency = booked.money.currency.to_string();
+            if booked.money.currency != asked.currency {
+                after.fee_minor = 0;
+            }
+            after.fee_minor = after.fee_minor.min(after.amount_minor);
+            after.flag(booked.flag, true);
+        }
         if let Some(told) = &told
             && !told.reference.is_empty()
         {
@@ -112,6 +136,23 @@ impl Engine {
         }
         Ok(after)
     }
+}
+
+/// What is noted of flags that were raised or taken down.
+fn told_flags(before: &Payment, after: &Payment) -> Result<String, Error> {
+    let (old, new) = (before.flags(), after.flags());
+    let raised: Vec<_> = new.names().filter(|name| !old.names().any(|other| other == *name)).collect();
+    let mut told = match raised.as_slice() {
+        [] => "a flag was taken down".to_owned(),
+        raised => format!("flagged {}", raised.join(", ")),
+    };
+    let size = [Flag::AmountMismatch, Flag::CurrencyMismatch];
+    if size.iter().any(|flag| new.has(*flag) && !old.has(*flag)) {
+        let (held, taken) = (after.money(after.authorized_minor)?, after.money(after.captured_minor)?);
+        let said = if after.state.is_captured() { taken } else { held };
+        told.push_str(&format!(": asked for {}, booked {said}", after.asked()?));
+    }
+    Ok(told)
 }
 
 /// A provider's reason, as long as the column takes.

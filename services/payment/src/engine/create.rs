@@ -92,7 +92,9 @@ impl Engine {
 fn same(found: &Payment, new: &Payment) -> bool {
     let key = |payment: &Payment| {
         let Payment { order_id, user_id, amount_minor, payment_type, .. } = *payment;
-        (order_id, user_id, amount_minor, payment_type, payment.currency.clone())
+        let (minor, currency) = (payment.asked_minor, payment.asked_currency.as_ref());
+        let currency = currency.unwrap_or(&payment.currency).clone();
+        (order_id, user_id, minor.unwrap_or(amount_minor), payment_type, currency)
     };
     key(found) == key(new)
 }

@@ -7,6 +7,7 @@
 mod begin;
 mod change;
 mod create;
+mod dispute;
 mod hear;
 mod lease;
 mod perform;

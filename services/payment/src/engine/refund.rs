@@ -12,7 +12,7 @@ use tracing::Instrument;
 
 use super::{Engine, change::cut, lease::background, perform::note};
 use crate::{
-    domain::{RefundState, next},
+    domain::{Flag, RefundState, next},
     error::Error,
     provider::{Failure, Outcome},
     render,
@@ -21,13 +21,12 @@ use crate::{
 
 /// What a refund came to.
 pub(super) enum End {
-    GivenBack,
+    /// So much, where the provider says so.
+    GivenBack(Option<Money>),
     /// For good, for the provider's reason.
     Refused(String),
     /// Whoever has keys may send it again.
-    Unknown {
-        idempotent: bool,
-    },
+    Unknown { idempotent: bool },
 }
 
 impl Engine {
@@ -56,6 +55,8 @@ impl Engine {
                     failure_reason: String::new(),
                     claim,
                     by_hand: !engine.provider(&before)?.capabilities().can_refund,
+                    at_provider: false,
+                    came_back: false,
                     attempts: 0,
                     next_poll_time: Some(engine.lease(tx.now())),
                     version: 1,
@@ -67,7 +68,7 @@ impl Engine {
                 let payment = engine.change(&tx, &before, after, "").await?;
                 refunds::insert(&tx, refund.clone()).await?;
                 let refund = match refund.by_hand {
-                    true => engine.end_refund(&tx, &payment, refund, End::GivenBack).await?,
+                    true => engine.end_refund(&tx, &payment, refund, End::GivenBack(None)).await?,
                     false => refund,
                 };
                 Ok((payment, refund))
@@ -169,7 +170,7 @@ impl Engine {
                     return Ok(refund);
                 }
                 let end = match outcome.as_ref() {
-                    Ok(_) => End::GivenBack,
+                    Ok(told) => End::GivenBack(told.size),
                     Err(Failure::Refused { reason, .. }) => End::Refused(reason.clone()),
                     Err(Failure::NotSent { .. } | Failure::Unknown { .. }) => End::Unknown { idempotent },
                 };
@@ -189,23 +190,40 @@ impl Engine {
         mut refund: Refund,
         end: End,
     ) -> Result<Refund, Error> {
-        let (minor, mut after) = (refund.amount_minor, before.clone());
+        let (mut minor, mut after) = (refund.amount_minor, before.clone());
         refund.next_poll_time = None;
         match end {
-            End::GivenBack => {
-                let (balance, event) = before.balance().give_back(minor).map_err(Fault::internal)?;
+            End::GivenBack(said) => {
+                let asked = before.money(minor)?;
+                let mut balance = before.balance();
+                if let Some(said) = said.filter(|said| *said != asked) {
+                    after.flag(Flag::RefundMismatch, true);
+                    if said.currency == asked.currency {
+                        // What went back is what went back, as far as there is anything to give.
+                        let free = balance.release(minor).map_err(Fault::internal)?;
+                        let actual = said.minor.min(free.refundable());
+                        if actual <= 0 {
+                            after.set_balance(free);
+                            self.change(tx, before, after, "nothing went back").await?;
+                            return self.over(tx, refund, RefundState::Failed, "REFUND_MISMATCH").await;
+                        }
+                        balance = free.reserve(actual).map_err(Fault::internal)?;
+                        (minor, refund.amount_minor) = (actual, actual);
+                    }
+                }
+                let (balance, event) = balance.give_back(minor).map_err(Fault::internal)?;
                 after.state = next(before.state, event).map_err(Fault::internal)?;
                 after.set_balance(balance);
-                self.change(tx, before, after, "").await?;
+                let note = if refund.at_provider { "given back at the provider" } else { "" };
+                self.change(tx, before, after, note).await?;
                 let with = if refund.by_hand { With::Hand } else { With::Provider };
                 entry::book(tx, before, refund.id.uuid(), -minor, with).await?;
-                refund.state = RefundState::Succeeded;
+                return self.over(tx, refund, RefundState::Succeeded, "").await;
             }
             End::Refused(reason) => {
                 after.set_balance(before.balance().release(minor).map_err(Fault::internal)?);
                 self.change(tx, before, after, "").await?;
-                refund.state = RefundState::Failed;
-                refund.failure_reason = cut(reason);
+                return self.over(tx, refund, RefundState::Failed, &reason).await;
             }
             End::Unknown { idempotent } => {
                 // Sent again under its key it is the same refund; without keys, staff must look.
@@ -214,6 +232,23 @@ impl Engine {
                 refund.attempts = refund.attempts.saturating_add(1);
             }
         }
+        self.written(tx, refund).await
+    }
+
+    /// A refund is over, one way or the other.
+    async fn over(
+        &self,
+        tx: &Tx,
+        mut refund: Refund,
+        state: RefundState,
+        reason: &str,
+    ) -> Result<Refund, Error> {
+        refund.state = state;
+        refund.failure_reason = cut(reason.to_owned());
+        self.written(tx, refund).await
+    }
+
+    async fn written(&self, tx: &Tx, mut refund: Refund) -> Result<Refund, Error> {
         let claim = refund.claim.take();
         refund.version += 1;
         refund.update_time = tx.now();
@@ -239,6 +274,7 @@ impl Engine {
         self.change(tx, before, after, "a refund came back").await?;
         entry::book(tx, before, refund.id.uuid(), refund.amount_minor, With::Provider).await?;
         refund.state = RefundState::Failed;
+        refund.came_back = true;
         refund.failure_reason = cut(reason);
         refund.version += 1;
         refund.update_time = tx.now();

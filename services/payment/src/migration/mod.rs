@@ -2,6 +2,7 @@
 
 mod by_hand;
 mod events;
+mod figures;
 mod filters;
 mod payments;
 mod returns;
@@ -23,6 +24,7 @@ impl MigratorTrait for Migrator {
             Box::new(by_hand::ByHand),
             Box::new(returns::Returns),
             Box::new(filters::Filters),
+            Box::new(figures::Figures),
         ]
     }
 }

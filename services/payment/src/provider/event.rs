@@ -1,9 +1,13 @@
 //! Webhooks: what a provider tells of its own accord.
 
 use axum::http::HeaderMap;
-use kit::id::{PaymentId, RefundId};
+use kit::{
+    Money,
+    id::{PaymentId, RefundId},
+};
 
 use super::Told;
+use crate::domain::{DisputeState, Moved};
 
 /// One webhook whose signature is good.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,8 +15,16 @@ pub struct ProviderEvent {
     /// The provider's id of it, the same however often it is delivered; at most [`LONGEST_ID`] characters.
     pub id: String,
     /// What it is about.
-    pub payment: PaymentId,
+    pub about: About,
     pub news: News,
+}
+
+/// Which payment an event is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum About {
+    Payment(PaymentId),
+    /// The one that has this reference; where none has, it is about nothing of ours.
+    Reference(String),
 }
 
 /// The longest id of an event, in characters.
@@ -23,10 +35,30 @@ pub const LONGEST_ID: usize = 150;
 pub enum News {
     /// How the charge stood when the event was made.
     Charge(Told),
-    /// What became of a refund: refused for good, with the provider's reason, where it is an error.
-    Refund { id: RefundId, outcome: Result<(), String> },
+    /// What became of a refund: how much went back, where the provider says so; refused for good, with the
+    /// provider's reason, where it is an error.
+    Refund {
+        id: RefundId,
+        outcome: Result<Option<Money>, String>,
+    },
+    /// So much of the charge has gone back by now, refunds that were made at the provider included.
+    Refunded(Money),
+    /// A refund that was made at the provider failed after it had succeeded.
+    CameBack(Money),
+    Dispute(DisputeNews),
     /// Something happened to the charge; asking tells what.
     Ask,
+}
+
+/// What an event says of a dispute.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DisputeNews {
+    /// The provider's id of it.
+    pub reference: String,
+    pub amount: Money,
+    pub state: DisputeState,
+    pub reason: String,
+    pub moved: Option<Moved>,
 }
 
 /// Why a webhook is not taken.

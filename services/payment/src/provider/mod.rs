@@ -16,7 +16,7 @@ use kit::{
     id::{OrderId, PaymentId, UserId},
 };
 
-pub use event::{LONGEST_ID, News, ProviderEvent, Rejection, single};
+pub use event::{About, DisputeNews, LONGEST_ID, News, ProviderEvent, Rejection, single};
 pub use http::url;
 pub use simulated::{SIGNATURE, Simulated};
 pub use spacecash::{NAME as SPACECASH, SpaceCash};
@@ -79,6 +79,15 @@ pub enum Standing {
 pub struct Told {
     pub reference: String,
     pub standing: Standing,
+    /// How much is held or taken, or went back with a refund, where the provider says so.
+    pub size: Option<Money>,
+}
+
+impl Told {
+    /// Without a word of the size.
+    pub fn new(reference: impl Into<String>, standing: Standing) -> Self {
+        Self { reference: reference.into(), standing, size: None }
+    }
 }
 
 /// Why an operation was not answered with a charge.

@@ -11,8 +11,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    Capabilities, Charge, Failure, News, Outcome, Provider, ProviderEvent, Rejection, Standing, Told, http,
-    signature, single,
+    About, Capabilities, Charge, Failure, News, Outcome, Provider, ProviderEvent, Rejection, Standing, Told,
+    http, signature, single,
 };
 use crate::simulator::METHODS;
 
@@ -44,6 +44,7 @@ struct WebhookRefund {
     status: String,
     #[serde(default)]
     reason: String,
+    amount_minor: Option<i64>,
 }
 
 /// What is read of a charge.
@@ -58,6 +59,19 @@ struct Answer {
     decline_reason: String,
     #[serde(default)]
     action_path: String,
+    amount_minor: Option<i64>,
+    captured_minor: Option<i64>,
+    refunded_minor: Option<i64>,
+    currency: Option<String>,
+}
+
+impl Answer {
+    /// An amount in its currency; an error where that is no amount of money.
+    fn money(&self, minor: Option<i64>) -> Result<Option<Money>, ()> {
+        let (Some(minor), Some(currency)) = (minor, &self.currency) else { return Ok(None) };
+        let currency = currency.parse()?;
+        if minor < 0 { Err(()) } else { Ok(Some(Money::new(minor, currency))) }
+    }
 }
 
 /// What is read of a refusal.
@@ -191,16 +205,22 @@ impl Provider for Simulated {
         let news = match event.refund {
             None => told(event.charge).map(News::Charge).ok_or_else(|| unreadable(&"unknown status"))?,
             Some(refund) => {
-                let Ok(id) = refund.key.parse() else { return Ok(None) };
+                let money = |minor| event.charge.money(minor).map_err(|()| unreadable(&"no amount of money"));
+                let Ok(id) = refund.key.parse() else {
+                    // Made there: it counts by what the charge says of all refunds.
+                    let Some(total) = money(event.charge.refunded_minor)? else { return Ok(None) };
+                    let (about, news) = (About::Payment(payment), News::Refunded(total));
+                    return Ok(Some(ProviderEvent { id: event.id, about, news }));
+                };
                 let outcome = match refund.status.as_str() {
-                    "succeeded" => Ok(()),
+                    "succeeded" => Ok(money(refund.amount_minor)?),
                     "failed" => Err(refund.reason.to_uppercase()),
                     _ => return Err(unreadable(&"unknown status of a refund")),
                 };
                 News::Refund { id, outcome }
             }
         };
-        Ok(Some(ProviderEvent { id: event.id, payment, news }))
+        Ok(Some(ProviderEvent { id: event.id, about: About::Payment(payment), news }))
     }
 }
 
@@ -217,6 +237,11 @@ fn read(body: &[u8]) -> Outcome {
 }
 
 fn told(answer: Answer) -> Option<Told> {
+    let size = match answer.status.as_str() {
+        "authorized" => answer.money(answer.amount_minor),
+        "captured" => answer.money(answer.captured_minor),
+        _ => Ok(None),
+    };
     let standing = match answer.status.as_str() {
         "processing" => Standing::Working,
         "waiting" => Standing::Waiting { action: answer.action_path },
@@ -226,7 +251,7 @@ fn told(answer: Answer) -> Option<Told> {
         "voided" => Standing::Voided,
         _ => return None,
     };
-    Some(Told { reference: answer.reference, standing })
+    Some(Told { size: size.ok()?, ..Told::new(answer.reference, standing) })
 }
 
 /// What it means that a request was answered with an error.
@@ -275,7 +300,7 @@ mod tests {
     #[test]
     fn a_refusal_may_say_how_the_charge_stands() {
         let body = br#"{"error":{"code":"captured"},"charge":{"reference":"sim_1","status":"captured"}}"#;
-        let told = Some(Told { reference: "sim_1".to_owned(), standing: Standing::Captured });
+        let told = Some(Told::new("sim_1", Standing::Captured));
         let expected = Failure::Refused { reason: "CAPTURED".to_owned(), told };
         assert_eq!(refused(StatusCode::CONFLICT, body), expected);
     }

@@ -72,9 +72,7 @@ impl Provider for SpaceCash {
         let response = definite(send(request).await?)?;
         match read(response).await?.as_str() {
             "" => Err(Failure::Refused { reason: "DECLINED".to_owned(), told: None }),
-            id => {
-                Ok(Told { reference: id.to_owned(), standing: Standing::Waiting { action: String::new() } })
-            }
+            id => Ok(Told::new(id, Standing::Waiting { action: String::new() })),
         }
     }
 
@@ -83,7 +81,7 @@ impl Provider for SpaceCash {
         url.query_pairs_mut().append_pair("PaymentID", &charge.reference);
         // Any 2xx means paid, whatever it says beside that.
         definite(send(self.client.get(url)).await?)?;
-        Ok(Told { reference: charge.reference.clone(), standing: Standing::Captured })
+        Ok(Told::new(&charge.reference, Standing::Captured))
     }
 
     async fn capture(&self, _key: &str, _charge: &Charge) -> Outcome {

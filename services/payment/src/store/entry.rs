@@ -31,6 +31,8 @@ pub mod row {
         pub account: String,
         pub amount_minor: i64,
         pub currency: String,
+        /// The transaction is a dispute's.
+        pub dispute: bool,
         pub create_time: Time,
     }
 
@@ -42,6 +44,9 @@ pub mod row {
 
 /// The account of what is given back outside of any provider.
 const BY_HAND: &str = "by_hand";
+
+/// The account of what banks took back from the shop.
+const DISPUTED: &str = "disputed";
 
 /// Where money goes to from the customer, and comes from when it is given back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,9 +67,31 @@ pub async fn book(
         return Ok(());
     }
     let other = match with {
-        With::Provider => format!("provider:{}", payment.provider),
+        With::Provider => provider(payment),
         With::Hand => BY_HAND.to_owned(),
     };
+    move_money(tx, payment, transaction_id, (CUSTOMER.to_owned(), other), minor, false).await
+}
+
+/// Books that a bank took so much back from the shop; gave it back, where it is negative.
+pub async fn book_dispute(tx: &Tx, payment: &Payment, dispute: Uuid, minor: i64) -> Result<(), DbErr> {
+    let accounts = (provider(payment), DISPUTED.to_owned());
+    move_money(tx, payment, dispute, accounts, minor, true).await
+}
+
+fn provider(payment: &Payment) -> String {
+    format!("provider:{}", payment.provider)
+}
+
+/// Moves so much from the one account to the other.
+async fn move_money(
+    tx: &Tx,
+    payment: &Payment,
+    transaction_id: Uuid,
+    (from, to): (String, String),
+    minor: i64,
+    dispute: bool,
+) -> Result<(), DbErr> {
     let entry = |account: String, amount_minor: i64| row::ActiveModel {
         id: Set(EntryId::new()),
         transaction_id: Set(transaction_id),
@@ -72,8 +99,9 @@ pub async fn book(
         account: Set(account),
         amount_minor: Set(amount_minor),
         currency: Set(payment.currency.clone()),
+        dispute: Set(dispute),
         create_time: Set(tx.now()),
     };
-    let entries = [entry(CUSTOMER.to_owned(), -minor), entry(other, minor)];
+    let entries = [entry(from, -minor), entry(to, minor)];
     row::Entity::insert_many(entries).exec_without_returning(&**tx).await.map(|_| ())
 }

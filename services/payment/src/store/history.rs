@@ -1,7 +1,9 @@
-//! A payment's history: a row for every state it came to, numbered from 1 without gaps.
+//! A payment's history: a row for every state it came to and every flag, numbered from 1 without gaps.
 
 use kit::{Time, Tx, id::PaymentId};
-use sea_orm::{ActiveValue::Set, DbErr, EntityTrait};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+};
 
 use super::Payment;
 use crate::domain::State;
@@ -30,6 +32,20 @@ pub mod row {
     pub enum Relation {}
 
     impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// A payment's history after one of its events, the oldest first.
+pub async fn list(
+    db: &impl ConnectionTrait,
+    payment: PaymentId,
+    after: i32,
+    limit: u64,
+) -> Result<Vec<row::Model>, DbErr> {
+    let rows = row::Entity::find()
+        .filter(row::Column::PaymentId.eq(payment))
+        .filter(row::Column::Sequence.gt(after))
+        .order_by_asc(row::Column::Sequence);
+    rows.limit(limit).all(db).await
 }
 
 /// Notes that a payment came to the state it is in, under its `last_sequence`.

@@ -24,6 +24,7 @@ pub struct Filter {
     pub user: Option<UserId>,
     pub order: Option<OrderId>,
     pub payment_type: Option<i32>,
+    pub flagged: Option<bool>,
     /// Inclusive, in its currency.
     pub min_amount: Option<Money>,
     /// Inclusive, in its currency.
@@ -52,6 +53,8 @@ pub async fn list(
         (Some(user), ..) => (only(Column::UserId.eq(user)), false),
         (_, Some(order), _) => (only(Column::OrderId.eq(order)), false),
         (.., Some(payment_type)) if any_state => (only(Column::PaymentType.eq(payment_type)), true),
+        // Few have any.
+        _ if filter.flagged == Some(true) => (only(Column::Flags.gt("")), true),
         _ if any_state => (vec![Condition::all()], true),
         _ => (states.iter().flat_map(|state| only(Column::State.eq(*state))).collect(), true),
     };
@@ -84,6 +87,10 @@ impl Filter {
             .add(hidden(Column::State).is_in(states.iter().copied()))
             .add_option(self.user.map(|user| hidden(Column::UserId).eq(user)))
             .add_option(self.order.map(|order| hidden(Column::OrderId).eq(order)))
+            .add_option(self.flagged.map(|flagged| match flagged {
+                true => hidden(Column::Flags).ne(""),
+                false => hidden(Column::Flags).eq(""),
+            }))
             .add_option(self.payment_type.map(|payment_type| hidden(Column::PaymentType).eq(payment_type)))
     }
 

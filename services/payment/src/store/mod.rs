@@ -1,5 +1,6 @@
 //! The tables, and the queries over them.
 
+pub mod dispute;
 pub mod entry;
 pub mod history;
 pub mod ledger;
@@ -10,5 +11,6 @@ pub mod provider_event;
 pub mod refund;
 pub mod refunds;
 
+pub use dispute::Dispute;
 pub use payment::Model as Payment;
 pub use refund::Model as Refund;

@@ -7,7 +7,7 @@ use kit::{
 use sea_orm::entity::prelude::*;
 
 use crate::{
-    domain::{Balance, Operation, State},
+    domain::{Balance, Flag, Flags, Operation, State},
     provider::Charge,
 };
 
@@ -34,6 +34,13 @@ pub struct Model {
     /// What the provider's action URL is made from.
     pub action: String,
     pub provider_reference: String,
+    /// What staff should look at; see [`Flags`].
+    pub flags: String,
+    /// What was asked for, where the provider held or took something else: that is the amount then.
+    pub asked_minor: Option<i64>,
+    pub asked_currency: Option<String>,
+    /// What banks have taken back.
+    pub disputed_minor: i64,
     /// The operation under way; while the state is UNKNOWN, the one whose answer was lost.
     pub operation: Option<Operation>,
     /// What becomes of `failure_reason` when the operation is a void and succeeds.
@@ -97,6 +104,25 @@ impl Model {
             .parse()
             .map_err(|()| Fault::internal(format!("{} has the currency {:?}", self.id, self.currency)))?;
         Ok(Money::new(minor, currency))
+    }
+
+    pub fn flags(&self) -> Flags {
+        self.flags.parse().unwrap_or_default()
+    }
+
+    /// Raises a flag, or takes it down.
+    pub fn flag(&mut self, flag: Flag, on: bool) {
+        let mut flags = self.flags();
+        flags.set(flag, on);
+        self.flags = flags.to_string();
+    }
+
+    /// What the provider was asked for.
+    pub fn asked(&self) -> Result<Money, Fault> {
+        match (self.asked_minor, &self.asked_currency) {
+            (Some(minor), Some(currency)) => Self { currency: currency.clone(), ..self.clone() }.money(minor),
+            _ => self.money(self.amount_minor),
+        }
     }
 
     /// What its provider is told about it.

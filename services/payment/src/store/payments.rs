@@ -31,6 +31,15 @@ pub async fn lock(tx: &Tx, scope: Scope, id: PaymentId) -> Result<Payment, Error
     visible(scope, id).lock_exclusive().one(&**tx).await?.ok_or(Error::NotFound)
 }
 
+/// The payment that a provider knows by a reference, locked until the transaction ends.
+pub async fn lock_by_reference(tx: &Tx, provider: &str, reference: &str) -> Result<Option<Payment>, Error> {
+    let found = Entity::find()
+        .filter(Column::ProviderReference.eq(reference))
+        .filter(Column::Provider.eq(provider))
+        .lock_exclusive();
+    Ok(found.one(&**tx).await?)
+}
+
 /// Records a new payment; `false` where the id is taken.
 pub async fn insert(tx: &Tx, payment: Payment) -> Result<bool, Error> {
     let row: ActiveModel = payment.into();

@@ -25,6 +25,10 @@ pub struct Model {
     pub claim: Option<String>,
     /// The provider gives no money back; somebody does, and this is the record of it.
     pub by_hand: bool,
+    /// It was made at the provider, without our asking.
+    pub at_provider: bool,
+    /// It FAILED after it had SUCCEEDED.
+    pub came_back: bool,
     pub attempts: i32,
     /// When somebody must look after it; see the payment's.
     pub next_poll_time: Option<Time>,

@@ -13,7 +13,7 @@ use super::{
     Refund,
     refund::{ActiveModel, Column, Entity},
 };
-use crate::error::Error;
+use crate::{domain::RefundState, error::Error};
 
 /// Records a new refund.
 pub async fn insert(tx: &Tx, refund: Refund) -> Result<(), Error> {
@@ -56,6 +56,23 @@ pub async fn postpone(tx: &Tx, id: RefundId, version: i64, until: Time) -> Resul
 pub async fn due(db: &impl ConnectionTrait, now: Time, limit: u64) -> Result<Vec<Refund>, Error> {
     let rows = Entity::find().filter(Column::NextPollTime.lte(now)).order_by_asc(Column::NextPollTime);
     Ok(rows.limit(limit).all(db).await?)
+}
+
+/// How much that had gone back of a payment came back.
+pub async fn came_back(tx: &Tx, payment: PaymentId) -> Result<i64, Error> {
+    let rows = Entity::find().filter(Column::PaymentId.eq(payment)).filter(Column::CameBack.eq(true));
+    Ok(rows.all(&**tx).await?.iter().map(|refund| refund.amount_minor).sum())
+}
+
+/// The newest refund of so much that was made at the provider and stands; lock its payment first.
+pub async fn made_there(tx: &Tx, payment: PaymentId, minor: i64) -> Result<Option<Refund>, Error> {
+    let rows = Entity::find()
+        .filter(Column::PaymentId.eq(payment))
+        .filter(Column::AtProvider.eq(true))
+        .filter(Column::State.eq(RefundState::Succeeded))
+        .filter(Column::AmountMinor.eq(minor))
+        .order_by_desc(Column::Id);
+    Ok(rows.lock_exclusive().one(&**tx).await?)
 }
 
 /// A payment's refunds after one of them, the oldest first.

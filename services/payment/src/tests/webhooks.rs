@@ -13,6 +13,9 @@ use crate::provider::signature;
 fn event(id: &str, charge: &Value, status: &str) -> Value {
     let mut charge = charge.clone();
     charge["status"] = json!(status);
+    if status == "captured" {
+        charge["captured_minor"] = charge["amount_minor"].clone();
+    }
     json!({ "id": id, "type": format!("charge.{status}"), "charge": charge })
 }
 

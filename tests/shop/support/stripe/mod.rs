@@ -121,6 +121,31 @@ impl Stripe {
         self.account().sessions.clone()
     }
 
+    /// The next capture takes this instead of what is held.
+    pub fn takes(&self, amount: i64, currency: &str) {
+        self.account().takes = Some((amount, currency.to_owned()));
+    }
+
+    /// The next refund gives this back instead of what it is asked for.
+    pub fn gives(&self, amount: i64) {
+        self.account().gives = Some(amount);
+    }
+
+    /// Somebody takes the money of a charge that was cancelled; the event that tells of it.
+    pub fn capture_in_dashboard(&self, payment_id: &str) -> Value {
+        let mut account = self.account();
+        let of = |intent: &Value| intent["metadata"]["payment_id"] == payment_id;
+        let place = account.intents.iter().position(of).expect("the payment has a PaymentIntent");
+        account.move_to(place, "succeeded");
+        account.events.last().cloned().unwrap()
+    }
+
+    /// Somebody gives money back in the dashboard; the event that tells of it.
+    pub fn refund_in_dashboard(&self, payment_id: &str, amount: i64) -> Value {
+        self.account().refund_in_dashboard(payment_id, amount);
+        self.events_of(payment_id, "charge.refunded").pop().unwrap()
+    }
+
     /// The hold on the money expires, as it does after a week.
     pub fn expire(&self, payment_id: &str) {
         self.account().expire(payment_id);

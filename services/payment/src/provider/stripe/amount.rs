@@ -1,7 +1,7 @@
 //! Amounts as Stripe's API counts them, which is not always ISO 4217's minor unit:
 //! <https://docs.stripe.com/currencies#minor-units>.
 
-use kit::Money;
+use kit::{Currency, Money};
 
 /// The amount in Stripe's unit; none where Stripe cannot charge exactly that much.
 pub fn minor_units(amount: Money) -> Option<i64> {
@@ -19,9 +19,21 @@ pub fn minor_units(amount: Money) -> Option<i64> {
     }
 }
 
+/// What an amount in Stripe's unit is; none where there is no such amount of money.
+pub fn money(units: i64, currency: &str) -> Option<Money> {
+    let currency: Currency = currency.to_uppercase().parse().ok()?;
+    let minor = match currency.code() {
+        _ if units < 0 => return None,
+        "ISK" | "UGX" if units % 100 != 0 => return None,
+        "ISK" | "UGX" => units / 100,
+        "MGA" => units.checked_mul(100)?,
+        _ => units,
+    };
+    Some(Money::new(minor, currency))
+}
+
 #[cfg(test)]
 mod tests {
-    use kit::Currency;
     use proptest::prelude::*;
 
     use super::*;
@@ -49,6 +61,15 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn amounts_come_back_as_they_went(minor in 0..1_000_000_000i64, place in 0..6usize) {
+            let currency: Currency = ["EUR", "JPY", "ISK", "UGX", "MGA", "KWD"][place].parse().unwrap();
+            let amount = Money::new(minor, currency);
+            if let Some(units) = minor_units(amount) {
+                prop_assert_eq!(money(units, &currency.code().to_lowercase()), Some(amount));
+            }
+        }
+
         /// Stripe's exponents, written down a second time.
         #[test]
         fn no_amount_becomes_another(minor in 0..1_000_000_000_000i64, place in 0..10usize) {

@@ -144,7 +144,7 @@ impl Problem {
             Problem::Refused { status: StatusCode::PAYMENT_REQUIRED, error } => {
                 let intent = error.payment_intent.as_ref().and_then(|intent| intent.told());
                 let reference = intent.map(|told| told.reference).unwrap_or_default();
-                Ok(Told { reference, standing: Standing::Declined { reason: error.reason() } })
+                Ok(Told::new(reference, Standing::Declined { reason: error.reason() }))
             }
             problem => Err(problem.into()),
         }
@@ -225,7 +225,7 @@ mod tests {
             "type": "invalid_request_error", "code": "payment_intent_unexpected_state",
             "payment_intent": {"id": "pi_1", "status": "canceled"},
         });
-        let told = Some(Told { reference: "pi_1".to_owned(), standing: Standing::Voided });
+        let told = Some(Told::new("pi_1", Standing::Voided));
         let reason = "PAYMENT_INTENT_UNEXPECTED_STATE".to_owned();
         assert_eq!(failure(400, error), Failure::Refused { reason, told });
         let refused = Failure::Refused { reason: "HTTP_400".to_owned(), told: None };
@@ -239,7 +239,7 @@ mod tests {
             "payment_intent": {"id": "pi_1", "status": "requires_payment_method"},
         });
         let standing = Standing::Declined { reason: "INSUFFICIENT_FUNDS".to_owned() };
-        let told = Told { reference: "pi_1".to_owned(), standing };
+        let told = Told::new("pi_1", standing);
         assert_eq!(answered(402, &json!({"error": error})).unwrap_err().declined(), Ok(told));
     }
 

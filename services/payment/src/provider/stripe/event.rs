@@ -1,12 +1,18 @@
 //! Stripe's webhooks: <https://docs.stripe.com/webhooks>. They come late, twice and out of order, so only
 //! what stays true is taken from what an event shows; for anything else Stripe is asked.
 
-use kit::id::{PaymentId, RefundId};
+use kit::{
+    Money,
+    id::{PaymentId, RefundId},
+};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::object::{Intent, PAYMENT_ID, REFUND_ID, Refund, Session, is_id, name};
-use crate::provider::{LONGEST_ID, News, ProviderEvent, Rejection, Standing};
+use super::object::{Intent, PAYMENT_ID, REFUND_ID, Refund, Session, is_id, name, size};
+use crate::{
+    domain::{DisputeState, Moved},
+    provider::{About, DisputeNews, LONGEST_ID, News, ProviderEvent, Rejection, Standing},
+};
 
 /// The header of the signature.
 pub const SIGNATURE: &str = "stripe-signature";
@@ -32,7 +38,14 @@ pub fn read(body: &[u8]) -> Result<Option<ProviderEvent>, Rejection> {
     if !is_id(&id) || id.len() > LONGEST_ID {
         return Err(Rejection::Unreadable("its id is none".to_owned()));
     }
-    let Some(payment) = metadata::<PaymentId>(&object, PAYMENT_ID) else { return Ok(None) };
+    let about = match metadata::<PaymentId>(&object, PAYMENT_ID) {
+        Some(payment) => About::Payment(payment),
+        // Disputes, and what is made in Stripe's dashboard, name the charge alone.
+        None => match object["payment_intent"].as_str() {
+            Some(intent) if is_id(intent) => About::Reference(intent.to_owned()),
+            _ => return Ok(None),
+        },
+    };
     let news = match kind.as_str() {
         "payment_intent.succeeded"
         | "payment_intent.canceled"
@@ -46,8 +59,22 @@ pub fn read(body: &[u8]) -> Result<Option<ProviderEvent>, Rejection> {
         "payment_intent.payment_failed"
         | "payment_intent.requires_action"
         | "payment_intent.processing"
-        | "charge.refunded"
         | "charge.expired" => News::Ask,
+        "charge.refunded" => match amount_of(&object, "amount_refunded")? {
+            Some(total) => News::Refunded(total),
+            None => News::Ask,
+        },
+        "charge.dispute.created" | "charge.dispute.updated" | "charge.dispute.closed" => {
+            dispute(&object, None)?
+        }
+        "charge.dispute.funds_withdrawn" => dispute(&object, Some(Moved::Withdrawn))?,
+        "charge.dispute.funds_reinstated" => dispute(&object, Some(Moved::Reinstated))?,
+        "refund.failed" if metadata::<RefundId>(&object, REFUND_ID).is_none() => {
+            match amount_of(&object, "amount")? {
+                Some(amount) => News::CameBack(amount),
+                None => return Ok(None),
+            }
+        }
         "refund.created" | "refund.updated" | "refund.failed" | "charge.refund.updated" => {
             match refund(object)? {
                 Some(news) => news,
@@ -56,7 +83,30 @@ pub fn read(body: &[u8]) -> Result<Option<ProviderEvent>, Rejection> {
         }
         _ => return Ok(None),
     };
-    Ok(Some(ProviderEvent { id, payment, news }))
+    Ok(Some(ProviderEvent { id, about, news }))
+}
+
+/// A dispute: <https://docs.stripe.com/api/disputes/object>.
+fn dispute(object: &Value, moved: Option<Moved>) -> Result<News, Rejection> {
+    let text = |name: &str| object[name].as_str().unwrap_or_default();
+    let reference = text("id");
+    let Some(amount) = amount_of(object, "amount")?.filter(|_| is_id(reference)) else {
+        return Err(Rejection::Unreadable("a dispute without an id or an amount".to_owned()));
+    };
+    let state = match text("status") {
+        // A bank's question that came to nothing took no money.
+        "won" | "warning_closed" | "prevented" => DisputeState::Won,
+        "lost" => DisputeState::Lost,
+        _ => DisputeState::Open,
+    };
+    let reason = name(text("reason"));
+    Ok(News::Dispute(DisputeNews { reference: reference.to_owned(), amount, state, reason, moved }))
+}
+
+/// An amount in an object's currency, where it has it.
+fn amount_of(object: &Value, field: &str) -> Result<Option<Money>, Rejection> {
+    size(object[field].as_i64(), object["currency"].as_str())
+        .ok_or_else(|| Rejection::Unreadable(format!("`{field}` is no amount of money")))
 }
 
 fn charge(object: Value) -> Result<News, Rejection> {
@@ -88,7 +138,10 @@ fn refund(object: Value) -> Result<Option<News>, Rejection> {
     let refund: Refund =
         serde_json::from_value(object).map_err(|error| Rejection::Unreadable(error.to_string()))?;
     let outcome = match refund.status.as_deref() {
-        Some("succeeded") => Ok(()),
+        Some("succeeded") => {
+            let size = size(refund.amount, refund.currency.as_deref());
+            Ok(size.ok_or_else(|| Rejection::Unreadable("the refund's amount is none".to_owned()))?)
+        }
         Some(status @ ("failed" | "canceled")) => {
             Err(name(refund.failure_reason.as_deref().unwrap_or(status)))
         }
@@ -123,7 +176,7 @@ mod tests {
 
     #[test]
     fn what_stays_true_is_believed_and_the_rest_is_asked_for() {
-        let told = |standing| Some(News::Charge(Told { reference: "pi_1".to_owned(), standing }));
+        let told = |standing| Some(News::Charge(Told::new("pi_1", standing)));
         assert_eq!(news("payment_intent.succeeded", intent("succeeded")), told(Standing::Captured));
         assert_eq!(news("payment_intent.canceled", intent("canceled")), told(Standing::Voided));
         let authorized = intent("requires_capture");
@@ -133,7 +186,6 @@ mod tests {
             ("payment_intent.requires_action", "requires_action"),
             ("payment_intent.processing", "processing"),
             ("payment_intent.succeeded", "something_new"),
-            ("charge.refunded", "succeeded"),
             ("checkout.session.completed", "complete"),
             ("checkout.session.async_payment_succeeded", "complete"),
             ("checkout.session.async_payment_failed", "complete"),
@@ -148,7 +200,7 @@ mod tests {
         let mut session = intent("expired");
         session["id"] = "cs_1".into();
         let standing = Standing::Declined { reason: "ACTION_EXPIRED".to_owned() };
-        let told = Told { reference: "cs_1".to_owned(), standing };
+        let told = Told::new("cs_1", standing);
         assert_eq!(news("checkout.session.expired", session), Some(News::Charge(told)));
     }
 
@@ -158,7 +210,7 @@ mod tests {
         let metadata = json!({"payment_id": PaymentId::new(), "refund_id": id});
         let refund = |status: &str| json!({"id": "re_1", "status": status, "failure_reason": "expired_or_canceled_card", "metadata": metadata});
         let ended = |outcome| Some(News::Refund { id, outcome });
-        assert_eq!(news("refund.updated", refund("succeeded")), ended(Ok(())));
+        assert_eq!(news("refund.updated", refund("succeeded")), ended(Ok(None)));
         let failed = "EXPIRED_OR_CANCELED_CARD".to_owned();
         assert_eq!(news("refund.failed", refund("failed")), ended(Err(failed)));
         assert_eq!(news("refund.updated", refund("pending")), None);
@@ -170,9 +222,41 @@ mod tests {
         let somebody = json!({"id": "pi_1", "status": "succeeded", "metadata": {"payment_id": "42"}});
         assert_eq!(news("payment_intent.succeeded", somebody), None);
         assert_eq!(news("payment_intent.created", intent("requires_confirmation")), None);
+        // A refund made in the dashboard counts by what its charge says of all refunds.
         let by_hand =
             json!({"id": "re_1", "status": "succeeded", "metadata": {"payment_id": PaymentId::new()}});
         assert_eq!(news("refund.created", by_hand), None);
+    }
+
+    #[test]
+    fn a_dispute_names_its_charge_and_says_where_its_money_is() {
+        let dispute = |kind: &str, status: &str| {
+            let object = json!({"id": "dp_1", "amount": 1000, "currency": "eur", "status": status,
+                "reason": "fraudulent", "payment_intent": "pi_1", "metadata": {}});
+            let event = json!({"id": "evt_1", "type": kind, "data": {"object": object}});
+            let event = read(event.to_string().as_bytes()).unwrap().unwrap();
+            assert_eq!(event.about, About::Reference("pi_1".to_owned()));
+            let News::Dispute(news) = event.news else { panic!("{event:?}") };
+            assert_eq!((news.reference.as_str(), news.reason.as_str()), ("dp_1", "FRAUDULENT"));
+            assert_eq!(news.amount, "10.00 EUR".parse().unwrap());
+            (news.state, news.moved)
+        };
+        use DisputeState::{Lost, Open, Won};
+        assert_eq!(dispute("charge.dispute.created", "needs_response"), (Open, None));
+        assert_eq!(dispute("charge.dispute.funds_withdrawn", "under_review"), (Open, Some(Moved::Withdrawn)));
+        assert_eq!(dispute("charge.dispute.funds_reinstated", "won"), (Won, Some(Moved::Reinstated)));
+        assert_eq!(dispute("charge.dispute.closed", "won"), (Won, None));
+        assert_eq!(dispute("charge.dispute.closed", "lost"), (Lost, None));
+        assert_eq!(dispute("charge.dispute.closed", "warning_closed"), (Won, None));
+    }
+
+    #[test]
+    fn what_went_back_is_told_in_all() {
+        let mut charge = intent("succeeded");
+        charge["amount_refunded"] = 300.into();
+        charge["currency"] = "eur".into();
+        let refunded = News::Refunded("3.00 EUR".parse().unwrap());
+        assert_eq!(news("charge.refunded", charge), Some(refunded));
     }
 
     #[test]

@@ -116,7 +116,7 @@ impl Stripe {
 /// A charge that Stripe never made, and never will.
 pub(super) fn never() -> Told {
     let standing = Standing::Declined { reason: PROVIDER_UNAVAILABLE.to_owned() };
-    Told { reference: String::new(), standing }
+    Told::new("", standing)
 }
 
 /// Of a charge that may well exist: whatever goes wrong while it is looked for, nothing is certain.

@@ -99,7 +99,7 @@ impl Stripe {
             let key = format!("{key}:{}", self.clock.now().seconds());
             answer = self.api.post(&key, &path, &[]).await;
         }
-        let closed = || Told { reference: session.to_owned(), standing: Standing::Voided };
+        let closed = || Told::new(session, Standing::Voided);
         match answer.map_err(Failure::from) {
             Ok(Reply { object, .. }) if object.is_expired() => Ok(closed()),
             Ok(_) => Err(unknown("the session is not closed".to_owned())),

@@ -136,7 +136,10 @@ impl Stripe {
     async fn refunded(&self, refund: Refund, reference: String, fresh: bool) -> Outcome {
         let status = refund.status.as_deref().unwrap_or_default();
         match status {
-            "succeeded" => Ok(Told { reference, standing: Standing::Captured }),
+            "succeeded" => match object::size(refund.amount, refund.currency.as_deref()) {
+                Some(size) => Ok(Told { size, ..Told::new(reference, Standing::Captured) }),
+                None => Err(unknown("the refund's amount makes no sense".to_owned())),
+            },
             "failed" | "canceled" => {
                 let reason = refund.failure_reason.as_deref().unwrap_or(status);
                 Err(Failure::Refused { reason: name(reason), told: None })
@@ -317,7 +320,7 @@ fn is_free(charge: &Charge) -> bool {
 }
 
 fn free(standing: Standing) -> Told {
-    Told { reference: String::new(), standing }
+    Told::new("", standing)
 }
 
 fn not_exact() -> Failure {

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use kit::Money;
 use serde::Deserialize;
 
 use super::hosted::EXPIRED;
@@ -24,6 +25,10 @@ pub struct Intent {
     status: String,
     next_action: Option<NextAction>,
     last_payment_error: Option<ApiError>,
+    amount: Option<i64>,
+    amount_capturable: Option<i64>,
+    amount_received: Option<i64>,
+    currency: Option<String>,
     #[serde(default)]
     pub metadata: BTreeMap<String, String>,
 }
@@ -63,6 +68,8 @@ pub struct Refund {
     pub id: String,
     pub status: Option<String>,
     pub failure_reason: Option<String>,
+    pub amount: Option<i64>,
+    pub currency: Option<String>,
     #[serde(default)]
     pub metadata: BTreeMap<String, String>,
 }
@@ -107,7 +114,16 @@ impl Session {
             Some("expired") => Standing::Declined { reason: EXPIRED.to_owned() },
             _ => return None,
         };
-        is_id(&self.id).then(|| Told { reference: self.id.clone(), standing })
+        is_id(&self.id).then(|| Told::new(&self.id, standing))
+    }
+}
+
+/// How much Stripe says something is: nothing where it does not say, an error where that is no amount of money.
+#[allow(clippy::option_option, reason = "the outer one is a question mark's")]
+pub fn size(units: Option<i64>, currency: Option<&str>) -> Option<Option<Money>> {
+    match (units, currency) {
+        (Some(units), Some(currency)) => super::amount::money(units, currency).map(Some),
+        _ => Some(None),
     }
 }
 
@@ -132,7 +148,13 @@ impl Intent {
             "canceled" => Standing::Voided,
             _ => return None,
         };
-        is_id(&self.id).then(|| Told { reference: self.id.clone(), standing })
+        // A figure that makes no sense makes the answer none.
+        let size = match &standing {
+            Standing::Authorized => size(self.amount_capturable.or(self.amount), self.currency.as_deref())?,
+            Standing::Captured => size(self.amount_received, self.currency.as_deref())?,
+            _ => None,
+        };
+        is_id(&self.id).then(|| Told { size, ..Told::new(&self.id, standing) })
     }
 
     /// Where the customer must act. There is no URL where the page that asked for it must act by itself.
@@ -194,6 +216,21 @@ mod tests {
         let declined = Some(Standing::Declined { reason: String::new() });
         assert_eq!(standing("requires_payment_method"), declined);
         assert_eq!(standing("something_new"), None);
+    }
+
+    #[test]
+    fn the_figure_of_what_is_held_or_taken_is_read() {
+        let size = |status: &str, currency: &str| {
+            let intent = json!({"id": "pi_1", "status": status, "currency": currency, "amount": 1000,
+                "amount_capturable": 600, "amount_received": 100});
+            told(intent).map(|told| told.size)
+        };
+        let money = |minor, currency: &str| Some(Some(Money::new(minor, currency.parse().unwrap())));
+        assert_eq!(size("requires_capture", "eur"), money(600, "EUR"));
+        assert_eq!(size("succeeded", "usd"), money(100, "USD"));
+        assert_eq!(size("succeeded", "isk"), money(1, "ISK"));
+        assert_eq!(size("canceled", "eur"), Some(None));
+        assert_eq!(size("succeeded", "not money"), None);
     }
 
     #[test]

@@ -68,8 +68,8 @@ async fn stripes_own_schema_takes_every_request() {
             stripe.void(&void, &charge).await.unwrap();
             let refund = RefundId::new().to_string();
             assert_eq!(stripe.find_refund(&refund, &charge.reference).await.unwrap().map(|it| it.id), None);
-            let told = Told { reference: charge.reference.clone(), standing: Standing::Captured };
-            assert_eq!(stripe.refund(&refund, &charge, charge.amount).await, Ok(told));
+            let told = stripe.refund(&refund, &charge, charge.amount).await.unwrap();
+            assert_eq!((told.reference, told.standing), (charge.reference.clone(), Standing::Captured));
             let found: Refund = stripe.api.get("/v1/refunds/re_1", &[]).await.unwrap();
             assert!(found.id.starts_with("re_"), "{}", found.id);
         }

@@ -25,6 +25,10 @@ pub struct Account {
     pub requests: Vec<Operation>,
     pub search_lags: bool,
     pub refunds_pend: bool,
+    /// What the next capture takes instead of what is held: an amount and a currency.
+    pub takes: Option<(i64, String)>,
+    /// What the next refund gives back instead of what it is asked for.
+    pub gives: Option<i64>,
     /// Where its customers reach it.
     pub public_url: String,
     last_id: u64,
@@ -67,11 +71,15 @@ impl Account {
 
     /// Brings a PaymentIntent into a status, and tells of it.
     pub fn move_to(&mut self, place: usize, status: &str) -> Value {
+        let takes = if status == "succeeded" { self.takes.take() } else { None };
         let intent = &mut self.intents[place];
         intent["status"] = status.into();
         intent["next_action"] = Value::Null;
         let amount = intent["amount"].clone();
         intent["amount_received"] = if status == "succeeded" { amount } else { 0.into() };
+        if let Some((amount, currency)) = takes {
+            (intent["amount_received"], intent["currency"]) = (amount.into(), currency.into());
+        }
         let intent = intent.clone();
         let kind = match status {
             "requires_capture" => "payment_intent.amount_capturable_updated",
@@ -201,18 +209,30 @@ impl Account {
         if intent["status"] != "succeeded" || given + amount > intent["amount"].as_i64().unwrap() {
             return error(400, "invalid_request_error", "charge_already_refunded");
         }
+        let amount = self.gives.take().unwrap_or(amount);
         let id = self.id("re");
         let status = if self.refunds_pend { "pending" } else { "succeeded" };
         let refund = json!({
-            "id": id, "object": "refund", "amount": amount, "payment_intent": intent_id, "status": status,
+            "id": id, "object": "refund", "amount": amount, "currency": intent["currency"],
+            "payment_intent": intent_id, "status": status,
             "metadata": {"refund_id": field("metadata[refund_id]"), "payment_id": field("metadata[payment_id]")},
         });
         self.refunds.push(refund.clone());
         let charge = json!({
             "id": "ch_1", "object": "charge", "payment_intent": intent_id, "metadata": intent["metadata"],
+            "currency": intent["currency"], "amount_refunded": given + amount,
         });
         self.event("charge.refunded", &charge);
         (200, refund)
+    }
+
+    pub fn refund_in_dashboard(&mut self, payment_id: &str, amount: i64) {
+        let of = |intent: &&Value| intent["metadata"]["payment_id"] == payment_id;
+        let intent = self.intents.iter().find(of).expect("the payment has a PaymentIntent");
+        let fields =
+            [("payment_intent", intent["id"].as_str().unwrap().to_owned()), ("amount", amount.to_string())];
+        let form = fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        assert_eq!(self.refund(&form).0, 200);
     }
 
     fn refunds_of(&self, intent: &str) -> Vec<&Value> {

@@ -1,0 +1,64 @@
+//! Disputes: what a provider tells of them, and the movements of their money.
+
+use kit::{
+    Tx,
+    id::{DisputeId, Id},
+};
+
+use super::{Engine, change::cut};
+use crate::{
+    domain::{DisputeState, Flag, Known},
+    error::Error,
+    provider::DisputeNews,
+    store::{Dispute, Payment, dispute, entry},
+};
+
+impl Engine {
+    /// Books what is heard of a dispute, in whatever order it comes. The transaction has locked its payment.
+    pub(super) async fn hear_dispute(
+        &self,
+        tx: &Tx,
+        before: Payment,
+        news: DisputeNews,
+    ) -> Result<(), Error> {
+        let found = dispute::find(tx, before.id, &news.reference).await?;
+        let is_new = found.is_none();
+        let mut row = found.unwrap_or_else(|| Dispute {
+            id: DisputeId::new(),
+            payment_id: before.id,
+            provider_reference: news.reference.clone(),
+            amount_minor: news.amount.minor,
+            currency: news.amount.currency.to_string(),
+            state: DisputeState::Open,
+            reason: cut(news.reason.clone()),
+            was_withdrawn: false,
+            was_reinstated: false,
+            withdrawn: false,
+            create_time: tx.now(),
+            update_time: tx.now(),
+        });
+        let known: Known = row.known().after(news.state, news.moved);
+        (row.state, row.was_withdrawn, row.was_reinstated) =
+            (known.state, known.was_withdrawn, known.was_reinstated);
+        let mut after = before.clone();
+        // The ledger of a payment has one currency.
+        let is_booked = row.currency == before.currency;
+        if is_booked && known.is_withdrawn() != row.withdrawn {
+            row.withdrawn = known.is_withdrawn();
+            let minor = if row.withdrawn { row.amount_minor } else { -row.amount_minor };
+            after.disputed_minor += minor;
+            entry::book_dispute(tx, &before, row.id.uuid(), minor).await?;
+        }
+        row.update_time = tx.now();
+        let open = row.state == DisputeState::Open || dispute::others_open(tx, before.id, row.id).await?;
+        after.flag(Flag::Disputed, open);
+        if row.state == DisputeState::Lost {
+            after.flag(Flag::DisputeLost, true);
+        }
+        if !is_booked {
+            after.flag(Flag::AmountMismatch, true);
+        }
+        dispute::save(tx, row, is_new).await?;
+        self.change(tx, &before, after, "told by the provider").await.map(|_| ())
+    }
+}

@@ -1,0 +1,326 @@
+//! What a provider says of the size of things, what is done there without our asking, and disputes.
+
+use contracts::{
+    mesh::VerifyAuditRequest,
+    order::{OrderState, ReopenOrderRequest},
+    payment::{
+        Dispute, DisputeState, ListDisputesRequest, ListLedgerEntriesRequest, ListPaymentEventsRequest,
+        ListPaymentsRequest, ListRefundsRequest, Payment, PaymentState, RefundState,
+    },
+};
+use serde_json::{Value, json};
+
+use crate::support::{
+    Setup, Shopper, eur,
+    money::cents,
+    stripe::{ACTION, Shop, VISA, deliver},
+    until,
+};
+
+on_both_edges!(
+    what_was_taken_is_booked_as_what_it_is_and_pays_for_nothing_else,
+    a_dispute_moves_its_money_out_and_back,
+);
+
+tests!(
+    another_currency_pays_for_nothing,
+    an_order_whose_payment_took_something_else_can_be_paid_reopened_and_given_up,
+    a_capture_of_what_was_given_up_is_flagged_and_goes_back,
+    a_refund_of_another_size_is_booked_as_what_it_is,
+    a_refund_made_at_the_provider_is_booked_once,
+    a_lost_dispute_is_lost_in_whatever_order_it_is_told,
+    the_simulated_provider_is_not_believed_blindly_either,
+);
+
+async fn audited(staff: &Shopper) {
+    let found = staff.verify_audit(VerifyAuditRequest {}).await.unwrap();
+    assert!(found.ok, "{found:#?}");
+}
+
+/// The payment of an order that is not to be PAID, once it has a flag.
+async fn flagged(shop: &Shop, order: &str, flag: &str) -> Payment {
+    let payment = until("the payment is flagged", || async {
+        shop.ada.payments(order).await.into_iter().find(|payment| payment.flags.iter().any(|it| it == flag))
+    })
+    .await;
+    until("the order says why it is not paid", || async {
+        let order = shop.ada.see(order).await;
+        (order.state() != OrderState::AwaitingPayment || order.payment_failure == flag).then_some(())
+    })
+    .await;
+    payment
+}
+
+/// What the history says of flags.
+async fn notes(staff: &Shopper, id: &str) -> String {
+    let request = ListPaymentEventsRequest { payment_id: id.into(), ..Default::default() };
+    let events = staff.list_payment_events(request).await.unwrap().body.events;
+    assert!(events.iter().zip(1..).all(|(event, number)| event.sequence == number), "{events:?}");
+    events.iter().map(|event| event.note.as_str()).collect::<Vec<_>>().join("\n")
+}
+
+async fn balance(staff: &Shopper, payment: &str, account: &str) -> i64 {
+    let request = ListLedgerEntriesRequest {
+        payment_id: payment.into(),
+        account: account.into(),
+        ..Default::default()
+    };
+    let entries = staff.list_ledger_entries(request).await.unwrap().body.entries;
+    entries.iter().map(|entry| cents(&entry.amount)).sum()
+}
+
+/// Covers: payment.figures, payment.stripe, mesh.audit.
+async fn what_was_taken_is_booked_as_what_it_is_and_pays_for_nothing_else(setup: Setup) {
+    let shop = Shop::open(setup).await;
+    for taken in [100, 1200] {
+        shop.stripe.takes(taken, "eur");
+        let order = shop.ada.order(&shop.article, 1, VISA).await.unwrap();
+        let payment = flagged(&shop, &order.id, "AMOUNT_MISMATCH").await;
+        assert_eq!((payment.state(), cents(&payment.captured)), (PaymentState::Captured, taken));
+        assert_eq!(balance(&shop.staff, &payment.id, "provider:stripe").await, taken);
+        let told = notes(&shop.staff, &payment.id).await;
+        let booked = format!("flagged AMOUNT_MISMATCH: asked for 10.00 EUR, booked {}.00 EUR", taken / 100);
+        assert!(told.contains(&booked), "{told}");
+        let order = shop.ada.see(&order.id).await;
+        assert_eq!(
+            (order.state(), order.payment_failure.as_str()),
+            (OrderState::AwaitingPayment, "AMOUNT_MISMATCH")
+        );
+        audited(&shop.staff).await;
+    }
+    let fine = shop.paid().await;
+    let listed = async |flagged| {
+        let request = ListPaymentsRequest { flagged: Some(flagged), ..Default::default() };
+        shop.staff.list_payments(request).await.unwrap().body.payments
+    };
+    assert_eq!(listed(true).await.len(), 2);
+    assert_eq!(listed(false).await, [fine]);
+}
+
+/// Covers: payment.figures, payment.stripe, mesh.audit.
+async fn another_currency_pays_for_nothing(setup: Setup) {
+    let shop = Shop::open(setup).await;
+    shop.stripe.takes(1000, "usd");
+    let order = shop.ada.order(&shop.article, 1, VISA).await.unwrap();
+    let payment = flagged(&shop, &order.id, "CURRENCY_MISMATCH").await;
+    assert_eq!(payment.captured.as_ref().unwrap().currency_code, "USD");
+    assert_eq!(cents(&payment.captured), 1000);
+    assert_eq!(shop.ada.see(&order.id).await.state(), OrderState::AwaitingPayment);
+    audited(&shop.staff).await;
+}
+
+/// Covers: payment.figures, order.reopen, order.cancel, order.expire, mesh.audit.
+async fn an_order_whose_payment_took_something_else_can_be_paid_reopened_and_given_up(setup: Setup) {
+    let shop = Shop::open(setup.env("FEIRA_PAYMENT_WINDOW", "6")).await;
+    let spoilt = async || {
+        shop.stripe.takes(100, "eur");
+        let order = shop.ada.order(&shop.article, 1, VISA).await.unwrap();
+        (flagged(&shop, &order.id, "AMOUNT_MISMATCH").await, order.id.clone())
+    };
+    let (paid, order) = spoilt().await;
+    shop.ada.pay(&order, VISA).await.unwrap();
+    shop.ada.until(&order, OrderState::Paid).await;
+    let (reopened, order) = spoilt().await;
+    let request = ReopenOrderRequest { id: order, ..Default::default() };
+    assert_eq!(shop.ada.reopen_order(request).await.unwrap().state(), OrderState::Open);
+    let (cancelled, order) = spoilt().await;
+    shop.ada.cancel(&order).await.unwrap();
+    let (expired, order) = spoilt().await;
+    shop.ada.until(&order, OrderState::Expired).await;
+    for payment in [paid, reopened, cancelled, expired] {
+        let payment = shop.ada.until_payment(&payment.id, PaymentState::Refunded).await;
+        assert_eq!((cents(&payment.captured), cents(&payment.refunded)), (100, 100));
+        assert_eq!(shop.given_back(&payment.id), 100);
+    }
+    audited(&shop.staff).await;
+}
+
+/// Covers: payment.figures, payment.stripe, mesh.audit.
+async fn a_capture_of_what_was_given_up_is_flagged_and_goes_back(setup: Setup) {
+    let shop = Shop::open(setup).await;
+    for superseded in [false, true] {
+        let order = shop.ada.order(&shop.article, 1, ACTION).await.unwrap();
+        let old = order.payment_id.clone();
+        if superseded {
+            shop.ada.pay(&order.id, VISA).await.unwrap();
+            shop.ada.until(&order.id, OrderState::Paid).await;
+        } else {
+            shop.ada.cancel(&order.id).await.unwrap();
+        }
+        shop.ada.until_payment(&old, PaymentState::Voided).await;
+        // Taken all the same, by whoever has the account.
+        let event = shop.stripe.capture_in_dashboard(&old);
+        for _ in 0..2 {
+            deliver(&shop.mesh.http(), &event).await.expect(204);
+        }
+        let payment = shop.ada.until_payment(&old, PaymentState::Refunded).await;
+        assert_eq!(payment.flags, ["CAPTURED_AFTER_VOID"]);
+        assert_eq!(shop.given_back(&old), 1000);
+        let told = notes(&shop.staff, &old).await;
+        assert!(told.contains("flagged CAPTURED_AFTER_VOID"), "{told}");
+        let state = if superseded { OrderState::Paid } else { OrderState::Cancelled };
+        assert_eq!(shop.ada.see(&order.id).await.state(), state);
+        audited(&shop.staff).await;
+    }
+}
+
+/// Covers: payment.figures, payment.refund, mesh.audit.
+async fn a_refund_of_another_size_is_booked_as_what_it_is(setup: Setup) {
+    let shop = Shop::open(setup).await;
+    for (given, state) in [(100, PaymentState::PartiallyRefunded), (1000, PaymentState::Refunded)] {
+        let payment = shop.paid().await;
+        shop.stripe.gives(given);
+        let refund = shop.refund(&payment.id, 300).await;
+        assert_eq!((refund.state(), cents(&refund.amount)), (RefundState::Succeeded, given));
+        let payment = shop.ada.until_payment(&payment.id, state).await;
+        assert_eq!(
+            (cents(&payment.refunded), payment.flags.as_slice()),
+            (given, ["REFUND_MISMATCH".to_owned()].as_slice())
+        );
+        assert_eq!(balance(&shop.staff, &payment.id, "customer").await, given - 1000);
+        audited(&shop.staff).await;
+    }
+}
+
+/// Covers: payment.disputes, payment.refund, mesh.audit.
+async fn a_refund_made_at_the_provider_is_booked_once(setup: Setup) {
+    let shop = Shop::open(setup).await;
+    let (edge, payment) = (shop.mesh.http(), shop.paid().await);
+    shop.refund(&payment.id, 100).await;
+    let ours = shop.stripe.events_of(&payment.id, "charge.refunded").pop().unwrap();
+    let theirs = shop.stripe.refund_in_dashboard(&payment.id, 300);
+    shop.refund(&payment.id, 200).await;
+    let last = shop.stripe.events_of(&payment.id, "charge.refunded").pop().unwrap();
+    for event in [&theirs, &ours, &last, &theirs, &last, &ours] {
+        deliver(&edge, event).await.expect(204);
+    }
+    let seen = shop.ada.payments(&payment.order_id).await.remove(0);
+    assert_eq!((seen.state(), cents(&seen.refunded)), (PaymentState::PartiallyRefunded, 600));
+    let request = ListRefundsRequest { payment_id: payment.id.clone(), ..Default::default() };
+    let refunds = shop.staff.list_refunds(request).await.unwrap().body.refunds;
+    let mut told: Vec<_> = refunds.iter().map(|it| (cents(&it.amount), it.at_provider, it.state())).collect();
+    told.sort_by_key(|it| it.0);
+    let succeeded = RefundState::Succeeded;
+    assert_eq!(told, [(100, false, succeeded), (200, false, succeeded), (300, true, succeeded)]);
+    assert_eq!(balance(&shop.staff, &payment.id, "provider:stripe").await, 400);
+    audited(&shop.staff).await;
+
+    // It fails after all, at its bank.
+    let intent = shop.stripe.intents(&payment.id).remove(0)["id"].clone();
+    let object = json!({"id": "re_x", "amount": 300, "currency": "eur", "status": "failed", "metadata": {}, "payment_intent": intent});
+    let event = json!({"id": "evt_back", "type": "refund.failed", "data": {"object": object}});
+    for _ in 0..2 {
+        deliver(&edge, &event).await.expect(204);
+    }
+    deliver(&edge, &json!({"id": "evt_late", "type": "charge.refunded", "data": theirs["data"]}))
+        .await
+        .expect(204);
+    assert_eq!(cents(&shop.ada.payments(&payment.order_id).await[0].refunded), 300);
+    audited(&shop.staff).await;
+}
+
+/// An event about a dispute of a payment's whole amount.
+fn dispute(shop: &Shop, payment: &Payment, what: &str, status: &str) -> Value {
+    let intent = shop.stripe.intents(&payment.id).remove(0)["id"].clone();
+    let id = format!("dp_{}", payment.id.trim_start_matches("pay_"));
+    json!({"id": format!("evt_{what}_{id}"), "type": format!("charge.dispute.{what}"), "data": {"object": {
+        "id": id, "object": "dispute", "amount": 1000, "currency": "eur", "charge": "ch_1", "metadata": {},
+        "payment_intent": intent, "reason": "fraudulent", "status": status,
+    }}})
+}
+
+async fn disputes(shop: &Shop, payment: &Payment) -> Vec<Dispute> {
+    let request = ListDisputesRequest { payment_id: payment.id.clone(), ..Default::default() };
+    shop.staff.list_disputes(request).await.unwrap().body.disputes
+}
+
+/// Covers: payment.disputes, payment.ledger, mesh.audit.
+async fn a_dispute_moves_its_money_out_and_back(setup: Setup) {
+    let shop = Shop::open(setup).await;
+    let (edge, payment) = (shop.mesh.http(), shop.paid().await);
+    let see = async || {
+        let seen = shop.ada.payments(&payment.order_id).await.remove(0);
+        let held = balance(&shop.staff, &payment.id, "provider:stripe").await;
+        (
+            seen.flags.join(","),
+            cents(&seen.disputed),
+            held,
+            balance(&shop.staff, &payment.id, "disputed").await,
+        )
+    };
+    let tell = async |what: &str, status: &str| {
+        deliver(&edge, &dispute(&shop, &payment, what, status)).await.expect(204);
+        audited(&shop.staff).await;
+    };
+    tell("created", "needs_response").await;
+    assert_eq!(see().await, ("DISPUTED".to_owned(), 0, 1000, 0));
+    tell("funds_withdrawn", "needs_response").await;
+    assert_eq!(see().await, ("DISPUTED".to_owned(), 1000, 0, 1000));
+    let open = disputes(&shop, &payment).await;
+    assert_eq!((open.len(), open[0].state(), open[0].withdrawn), (1, DisputeState::Open, true));
+    assert_eq!((open[0].amount.clone(), open[0].reason.as_str()), (Some(eur(1000)), "FRAUDULENT"));
+    tell("closed", "won").await;
+    tell("funds_reinstated", "won").await;
+    assert_eq!(see().await, (String::new(), 0, 1000, 0));
+    let won = disputes(&shop, &payment).await;
+    assert_eq!((won.len(), won[0].state(), won[0].withdrawn), (1, DisputeState::Won, false));
+    let seen = shop.ada.payments(&payment.order_id).await.remove(0);
+    assert_eq!(seen.state(), PaymentState::Captured);
+    assert!(notes(&shop.staff, &payment.id).await.contains("flagged DISPUTED"));
+}
+
+/// Covers: payment.disputes, payment.ledger, mesh.audit.
+async fn a_lost_dispute_is_lost_in_whatever_order_it_is_told(setup: Setup) {
+    let shop = Shop::open(setup).await;
+    let edge = shop.mesh.http();
+    let told = [("created", "needs_response"), ("funds_withdrawn", "under_review"), ("closed", "lost")];
+    for order in [[0, 1, 2], [2, 1, 0], [1, 2, 0], [2, 2, 2]] {
+        let payment = shop.paid().await;
+        for (what, status) in order.iter().chain(&order).map(|&place| told[place]) {
+            deliver(&edge, &dispute(&shop, &payment, what, status)).await.expect(204);
+        }
+        let seen = shop.ada.payments(&payment.order_id).await.remove(0);
+        assert_eq!(
+            (seen.flags.join(",").as_str(), cents(&seen.disputed)),
+            ("DISPUTE_LOST", 1000),
+            "{order:?}"
+        );
+        assert_eq!(balance(&shop.staff, &payment.id, "disputed").await, 1000);
+        assert_eq!(disputes(&shop, &payment).await[0].state(), DisputeState::Lost);
+        audited(&shop.staff).await;
+    }
+    // Of another shop that uses the account.
+    let mut foreign = dispute(&shop, &shop.paid().await, "created", "needs_response");
+    foreign["data"]["object"]["payment_intent"] = "pi_of_somebody_else".into();
+    deliver(&edge, &foreign).await.expect(204);
+}
+
+/// Covers: payment.figures, payment.webhooks, payment.simulated, mesh.audit.
+async fn the_simulated_provider_is_not_believed_blindly_either(setup: Setup) {
+    let mesh = setup.env("FEIRA_SIMULATOR_WEBHOOK_SECRET", "hunter22").start().await;
+    let (staff, ada) = (mesh.admin().await, mesh.shopper().await);
+    let article = staff.stocked(eur(1000), 10).await.id;
+    for (captured, currency, flag) in [(100, "EUR", "AMOUNT_MISMATCH"), (1000, "USD", "CURRENCY_MISMATCH")] {
+        let order = ada.order(&article, 1, "sim_action").await.unwrap();
+        let payment = ada.payments(&order.id).await.remove(0);
+        let charge = json!({"reference": payment.provider_reference, "id": payment.id, "status": "captured",
+            "amount_minor": 1000, "captured_minor": captured, "currency": currency});
+        let id = format!("evt_{flag}");
+        let body = json!({"id": id, "type": "charge.captured", "charge": charge}).to_string();
+        let signature = crate::support::stripe::signature("hunter22", crate::support::stripe::now(), &body);
+        let edge = mesh.http().with("x-simulated-signature", &signature);
+        edge.post_text("/v1/payments/providers/simulated/events", body).await.expect(204);
+        let seen = ada.payments(&order.id).await.remove(0);
+        assert_eq!(
+            (seen.state(), seen.flags.as_slice()),
+            (PaymentState::Captured, [flag.to_owned()].as_slice())
+        );
+        assert_eq!(cents(&seen.captured), captured);
+        until("the order says so", || async {
+            (ada.see(&order.id).await.payment_failure == flag).then_some(())
+        })
+        .await;
+        assert_eq!(ada.see(&order.id).await.state(), OrderState::AwaitingPayment);
+    }
+    audited(&staff).await;
+}
