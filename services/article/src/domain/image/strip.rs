@@ -62,7 +62,7 @@ fn jpeg(data: &[u8]) -> Option<Vec<u8>> {
         while marker == 0xff {
             marker = bytes.byte()?;
         }
-        if matches!(marker, 0x01 | 0xd0..=0xd9) {
+        if matches!(marker, 0x01 | 0xd0..=0xd7 | 0xd9) {
             out.extend([0xff, marker]);
             if marker == 0xd9 {
                 return Some(out);
