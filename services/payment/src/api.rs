@@ -259,9 +259,8 @@ impl PaymentService for Payments {
         let payment: PaymentId = id(&request.payment_id, "payment_id")?;
         let db = self.engine.db().read();
         payments::get(db, call.scope()?, payment).await?;
-        let mut rows = store::dispute::list(db, payment, page.after, page.limit()).await?;
-        let next_page_token = page.cut(&mut rows, |row| row.id);
-        let disputes = rows.iter().map(render::dispute).collect::<Result<_, _>>()?;
+        let rows = store::dispute::list(db, payment, page.after, page.limit()).await?;
+        let (disputes, next_page_token) = page.make(&rows, |row| row.id, render::dispute)?;
         Ok(Response::new(ListDisputesResponse { disputes, next_page_token }))
     }
 
@@ -276,9 +275,9 @@ impl PaymentService for Payments {
         let db = self.engine.db().read();
         payments::get(db, call.scope()?, payment).await?;
         let found = history::list(db, payment, page.after.unwrap_or(0), page.limit()).await;
-        let mut rows = found.map_err(Error::from)?;
-        let next_page_token = page.cut(&mut rows, |row| row.sequence);
-        let events = rows.iter().map(render::event).collect();
+        let rows = found.map_err(Error::from)?;
+        let render = |row| Ok::<_, Status>(render::event(row));
+        let (events, next_page_token) = page.make(&rows, |row| row.sequence, render)?;
         Ok(Response::new(ListPaymentEventsResponse { events, next_page_token }))
     }
 

@@ -81,6 +81,7 @@ fn rules(sent: &ImportArticlesRequest) -> Vec<ImportViolation> {
         delta: 1,
         reason: StockReason::Correction.into(),
         note: sent.note.clone(),
+        ..AdjustStockRequest::default()
     };
     let field = |path: &str| path.strip_prefix("article.").unwrap_or(path).to_owned();
     [(CreateArticleRequest { article: Some(article) }).check(), adjustment.check()]

@@ -34,9 +34,9 @@ impl AdministratorService for Administrators {
         request: Request<ListAdministratorsRequest>,
     ) -> Result<Response<ListAdministratorsResponse>, Status> {
         let page = Page::<UserId>::of(&request.into_inner())?;
-        let mut rows = operator::list(self.0.db.read(), page.after, page.limit()).await?;
-        let next_page_token = page.cut(&mut rows, |row| row.id);
-        let users = rows.into_iter().map(render::user).collect();
+        let rows = operator::list(self.0.db.read(), page.after, page.limit()).await?;
+        let render = |row| Ok::<_, Status>(render::user(row));
+        let (users, next_page_token) = page.make(rows, |row| row.id, render)?;
         Ok(Response::new(ListAdministratorsResponse { users, next_page_token }))
     }
 
