@@ -226,7 +226,7 @@ async fn take_back(tx: &Tx, returned: &StockReturned) -> Result<Told, Error> {
     // The article service has counted them: they are never more than were sold.
     let units = i32::try_from(returned.quantity).map_err(Fault::internal)?;
     line.returned = (line.returned + units).min(line.quantity);
-    let note = format!("came back: {units} × {}", line.name);
+    let note = format!("We have {units} × {} back.", line.name);
     record.tell(&note);
     let view = record.save().await?;
     Ok(Some((order_id, view.order.events)))

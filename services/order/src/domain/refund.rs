@@ -40,12 +40,14 @@ pub fn told(before: i64, now: Money, refunds: Refunds) -> Option<String> {
     let change = Money { minor: now.minor.checked_sub(before)?, ..now };
     match change.minor {
         0 => None,
-        1.. if refunds == Refunds::Full && change == now => Some(format!("refunded in full: {change}")),
-        1.. if refunds == Refunds::Full => Some(format!("refunded: {change}; that is all of {now}")),
-        1.. => Some(format!("refunded: {change}")),
+        1.. if refunds == Refunds::Full && change == now => {
+            Some(format!("We gave all of your money back: {change}."))
+        }
+        1.. if refunds == Refunds::Full => Some(format!("We gave {change} back: that makes all of {now}.")),
+        1.. => Some(format!("We gave {change} back.")),
         _ => {
             let back = change.negated().ok()?;
-            Some(format!("a refund of {back} failed: the money came back to the shop"))
+            Some(format!("A refund of {back} failed: the money came back to us. We see to it."))
         }
     }
 }
@@ -80,14 +82,14 @@ mod tests {
         for (before, now, refunds, expected) in [
             (0, 0, Refunds::None, None),
             (500, 500, Refunds::Partial, None),
-            (0, 500, Refunds::Partial, Some("refunded: 5.00 EUR")),
-            (0, 1000, Refunds::Full, Some("refunded in full: 10.00 EUR")),
-            (500, 1000, Refunds::Full, Some("refunded: 5.00 EUR; that is all of 10.00 EUR")),
+            (0, 500, Refunds::Partial, Some("We gave 5.00 EUR back.")),
+            (0, 1000, Refunds::Full, Some("We gave all of your money back: 10.00 EUR.")),
+            (500, 1000, Refunds::Full, Some("We gave 5.00 EUR back: that makes all of 10.00 EUR.")),
             (
                 1000,
                 500,
                 Refunds::Partial,
-                Some("a refund of 5.00 EUR failed: the money came back to the shop"),
+                Some("A refund of 5.00 EUR failed: the money came back to us. We see to it."),
             ),
         ] {
             assert_eq!(told(before, eur(now), refunds).as_deref(), expected, "{before} {now}");
