@@ -1,7 +1,9 @@
 // The page's beginning.
 
+import { keepLinks } from './base.js';
 import { start } from './router.js';
 import { startShell } from './shell.js';
 
+keepLinks(document.body);
 startShell();
 start(document.getElementById('main'));

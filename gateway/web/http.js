@@ -1,5 +1,7 @@
 // One request to the API, and what became of it. Knows nothing of who is signed in: that is api.js.
 
+import { outer } from './base.js';
+
 /** Why a call failed: what the API said, or that it could not be reached. */
 export class ApiError extends Error {
   constructor({ status = 0, code = 'OFFLINE', message, details = [], requestId = '', retryAfter = 0 }) {
@@ -54,7 +56,7 @@ export async function send(method, path, { query, body, headers = {}, signal, ke
   }
   let response;
   try {
-    response = await fetch(path + queryOf(query), options);
+    response = await fetch(outer(path) + queryOf(query), options);
   } catch (error) {
     if (signal?.aborted) throw signal.reason;
     throw new ApiError({ message: error.message });

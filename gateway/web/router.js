@@ -1,6 +1,7 @@
 // Which page a path is, and how one gets from one to another.
 
 import { ApiError } from './api.js';
+import { here, inner, isBelow, outer } from './base.js';
 import { currentUser, hasRole, onSession } from './session.js';
 import { render } from './vendor/lit-html.js';
 import { failure, notAllowed, nothingHere } from './states.js';
@@ -119,7 +120,7 @@ let moves = 0;
 /** Goes to an address of the page. */
 export function go(to, { replace = false } = {}) {
   rememberScroll();
-  history[replace ? 'replaceState' : 'pushState']({}, '', to);
+  history[replace ? 'replaceState' : 'pushState']({}, '', outer(to));
   return open({ move: true });
 }
 
@@ -127,13 +128,13 @@ export function go(to, { replace = false } = {}) {
 export const reload = () => open({});
 
 /** Changes the address without going anywhere. */
-export const renameTo = (to) => history.replaceState(history.state, '', to);
+export const renameTo = (to) => history.replaceState(history.state, '', outer(to));
 
 /** To the sign-in page, which comes back here. */
 export function signInFirst() {
-  if (location.pathname === '/sign-in') return undefined;
-  const here = location.pathname + location.search;
-  return go(`/sign-in?next=${encodeURIComponent(here)}`, { replace: true });
+  const { pathname, search } = here();
+  if (pathname === '/sign-in') return undefined;
+  return go(`/sign-in?next=${encodeURIComponent(pathname + search)}`, { replace: true });
 }
 
 /** Where to go after signing in: an address of this page, whatever the query says. */
@@ -154,7 +155,7 @@ function focusHeading(element) {
 const rememberScroll = () => history.replaceState({ ...history.state, scroll: scrollY }, '');
 
 async function open({ move = false, scroll = 0 }) {
-  const url = new URL(location.href);
+  const url = here();
   current?.leave();
   const mine = (moves += 1);
   let shown = false;
@@ -200,8 +201,10 @@ async function open({ move = false, scroll = 0 }) {
   }
 }
 
-const isOurs = (url) =>
-  url.origin === location.origin && !/^\/(v1|docs|openapi|web|\.well-known)(\/|\.|$)/.test(url.pathname);
+const isOurs = ({ origin, pathname, href }) =>
+  origin === location.origin &&
+  isBelow(pathname) &&
+  !/^\/(v1|docs|openapi|web|\.well-known)(\/|\.|$)/.test(inner(href).pathname);
 
 /** Begins: shows the page of the address in `element`, and follows links and the browser's buttons. */
 export function start(element) {
@@ -217,7 +220,7 @@ export function start(element) {
     const url = new URL(link.href);
     if (!isOurs(url) || (url.hash && url.pathname === location.pathname)) return;
     event.preventDefault();
-    go(url.pathname + url.search + url.hash, { replace: url.href === location.href });
+    go(inner(url).pathname + url.search + url.hash, { replace: url.href === location.href });
   });
   onSession((why) => {
     if (why === 'out' && current.forUsers) go('/', { replace: true });

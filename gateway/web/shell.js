@@ -1,5 +1,6 @@
 // What surrounds every page: header, footer, banner, toasts.
 
+import { here } from './base.js';
 import { basketCount, lookIntoBasket, onBasket } from './basket.js';
 import { go } from './router.js';
 import { currentUser, hasRole, onSession, signOut } from './session.js';
@@ -75,7 +76,7 @@ const banner = () =>
 
 /** Draws it, and keeps it true. */
 export function startShell() {
-  let url = new URL(location.href);
+  let url = here();
   const draw = () => {
     render(header(url), document.getElementById('header'));
     render(banner(), document.getElementById('banner'));

@@ -1,6 +1,7 @@
 // Parts that pages are made of.
 
 import { ApiError, advice } from './api.js';
+import { here } from './base.js';
 import { signInFirst } from './router.js';
 import { html, nothing, render } from './vendor/lit-html.js';
 
@@ -177,7 +178,7 @@ async function problem(error, show, handle) {
     toast('Something went wrong on this page. Load it again, then try once more.', 'bad');
     throw error;
   }
-  if (error.code === 'UNAUTHENTICATED' && location.pathname !== '/sign-in') return void signInFirst();
+  if (error.code === 'UNAUTHENTICATED' && here().pathname !== '/sign-in') return void signInFirst();
   show(error);
 }
 

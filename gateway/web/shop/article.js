@@ -23,7 +23,7 @@ export default async function page(view) {
   const put = submit(async ({ quantity }) => {
     if (!currentUser()) {
       // After signing in, this page goes on by itself.
-      const next = `${location.pathname}?add=${quantity}`;
+      const next = `${view.url.pathname}?add=${quantity}`;
       await go(`/sign-in?next=${encodeURIComponent(next)}`);
       return;
     }
@@ -41,7 +41,7 @@ export default async function page(view) {
 
   const wanted = view.query.get('add');
   if (wanted && currentUser()) {
-    renameTo(location.pathname);
+    renameTo(view.url.pathname);
     document.querySelector('form.put')?.requestSubmit();
   }
 }

@@ -1,6 +1,7 @@
 // The picture of an article: looking at it, choosing another one, sending it.
 
 import { ApiError, call, callRaw } from '../api.js';
+import { inner } from '../base.js';
 import { field, picture as shopPicture } from '../ui.js';
 import { html } from '../vendor/lit-html.js';
 import { invalid } from './common.js';
@@ -19,7 +20,11 @@ const dataUrl = (file) =>
 
 // Pictures of articles that are not for sale, by their addresses: they come with a token only.
 const hidden = new Map();
-const isHidden = ({ active, imageUrl }) => !active && imageUrl.startsWith('/v1/');
+const isHidden = ({ active, imageUrl }) => !active && isOwn(imageUrl);
+function isOwn(address) {
+  const url = new URL(address, location.href);
+  return url.origin === location.origin && inner(url).pathname.startsWith('/v1/');
+}
 
 /** Reads the pictures of these articles that the public does not see; whether there were any. */
 export async function readHidden(articles, signal) {
