@@ -68,7 +68,17 @@ def before_load_schema(context, raw_schema):
         for operation in path.values():
             if isinstance(operation, dict):
                 operation.get("responses", {}).pop("default", None)
+                for taken in [operation.get("requestBody", {}), *operation.get("responses", {}).values()]:
+                    one_line_of(taken.get("content", {}).get("application/x-ndjson", {}))
     DOCUMENT.update(raw_schema)
+
+
+def one_line_of(lines):
+    """What is told as text is made and checked line by line."""
+    line = lines.get("schema", {}).get("contentSchema")
+    if line:
+        lines["schema"] = line
+        lines["example"] = json.loads(lines["example"])
 
 
 @schemathesis.hook

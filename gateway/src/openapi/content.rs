@@ -9,9 +9,13 @@ use serde_json::{Map, Value, json};
 use super::{
     errors,
     operation::Describer,
+    rules,
     schema::{Part, insert_text, object},
 };
-use crate::binding::{Binding, Body};
+use crate::{
+    binding::{Binding, Body},
+    rpc::dotted,
+};
 
 /// Any type, of bodies that are not JSON and of which the contract says no more.
 const ANY_TYPE: &str = "*/*";
@@ -67,7 +71,15 @@ impl Describer {
                                 `delimiter` (`comma`, `semicolon`, `tab`, `pipe`)."
             });
             json!({
-                "application/x-ndjson": {"schema": schema, "example": example},
+                "application/x-ndjson": {
+                    "schema": {
+                        "type": "string",
+                        "description": "Lines, each of them JSON.",
+                        "contentMediaType": "application/x-ndjson",
+                        "contentSchema": schema
+                    },
+                    "example": format!("{example}\n")
+                },
                 "text/csv": {"schema": table}
             })
         } else {
@@ -102,7 +114,8 @@ impl Describer {
             ("default", true),
         ] {
             if there {
-                out.insert(status.to_owned(), errors::response(status));
+                let own = self.own_failure(binding, status);
+                out.insert(status.to_owned(), own.unwrap_or_else(|| errors::response(status)));
             }
         }
         if binding.rpc.resume.is_some() {
@@ -110,6 +123,64 @@ impl Describer {
             out.insert("204".to_owned(), json!({"description": over}));
         }
         out.into()
+    }
+
+    /// A failure's answer with an example that this operation can give, where the shared one is none.
+    fn own_failure(&self, binding: &Binding, status: &str) -> Option<Value> {
+        let rpc = &binding.rpc;
+        match status {
+            "400" => {
+                if rpc.input.get_field_by_name("page_size").is_some() {
+                    return None;
+                }
+                let (field, description) = self.likely_violation(binding)?;
+                Some(errors::of_field(&field, &description))
+            }
+            "401" if rpc.access_token.is_some() => {
+                Some(errors::with_message(status, "UNAUTHENTICATED", "this is not who you say you are"))
+            }
+            "409" if binding.takes_if_match() => {
+                Some(errors::with_message(status, "ETAG_MISMATCH", "it was changed meanwhile"))
+            }
+            "409" if rpc.success != StatusCode::CREATED => Some(errors::with_message(
+                status,
+                "IDEMPOTENCY_IN_PROGRESS",
+                "the same call is still running",
+            )),
+            "415" if rpc.method.is_client_streaming() => Some(errors::with_message(
+                status,
+                "UNSUPPORTED_MEDIA_TYPE",
+                "the request's body must be sent with `content-type: application/x-ndjson` or `text/csv; charset=utf-8`",
+            )),
+            _ => None,
+        }
+    }
+
+    /// What is likely wrong with a request: a field that must be given is missing, else one that the path sets is not
+    /// what it must be.
+    fn likely_violation(&self, binding: &Binding) -> Option<(String, String)> {
+        let (message, within) = match &binding.body {
+            Body::Field(field) if !binding.takes_http_body() => {
+                (field.kind().as_message().cloned()?, format!("{}.", field.name()))
+            }
+            _ => (binding.rpc.input.clone(), String::new()),
+        };
+        let bound = |number: u32| {
+            binding
+                .variables
+                .iter()
+                .any(|path| path.len() == 1 && path[0].number() == number && within.is_empty())
+        };
+        let given = message.fields().filter(|field| !bound(field.number()));
+        let mut must = given.filter(|field| binding.update_mask.is_none() && rules::of(field).required);
+        if let Some(field) = must.next() {
+            return Some((format!("{within}{}", field.name()), "is required".to_owned()));
+        }
+        let by_path = binding
+            .variables
+            .iter()
+            .find(|path| path.last().is_some_and(|field| !rules::of(field).keywords.is_empty()))?;
+        Some((dotted(by_path), "is not an id of this kind".to_owned()))
     }
 
     fn success(&mut self, binding: &Binding) -> Value {
@@ -132,6 +203,8 @@ impl Describer {
         };
         let mut out = object(json!({"description": description}));
         let content = if rpc.method.is_server_streaming() {
+            // Of many values one after the other OpenAPI 3.1 knows only that they are text, and generators only how to
+            // hand on a text: described as an object, it becomes one that never comes, or a file.
             let line = json!({
                 "type": "object",
                 "description": "One line: a result, or the error that ends the stream.",
@@ -150,7 +223,15 @@ impl Describer {
                                 parameters say: `text/csv; delimiter=semicolon; bom=none; header=absent`."
             });
             json!({
-                "application/x-ndjson": {"schema": line, "example": {"result": example}},
+                "application/x-ndjson": {
+                    "schema": {
+                        "type": "string",
+                        "description": "Lines, each of them JSON.",
+                        "contentMediaType": "application/x-ndjson",
+                        "contentSchema": line
+                    },
+                    "example": format!("{}\n", json!({"result": example}))
+                },
                 "text/csv": {"schema": table},
                 "text/event-stream": {
                     "schema": events,

@@ -88,6 +88,28 @@ pub fn response(status: &str) -> Value {
     json!({"$ref": format!("#/components/responses/{name}")})
 }
 
+/// The answer for a status with an example of its own.
+pub fn with_message(status: &str, reason: &'static str, message: &'static str) -> Value {
+    let Some(shared) = STATUSES.iter().find(|it| it.http == status) else { return response(status) };
+    let code = match reason {
+        "ETAG_MISMATCH" | "IDEMPOTENCY_IN_PROGRESS" => "ABORTED",
+        _ => shared.code,
+    };
+    Status { reason, message, code, ..*shared }.answer()
+}
+
+/// The answer for 400 with an example about a field.
+pub fn of_field(field: &str, description: &str) -> Value {
+    let mut answer = response("400");
+    if let Some(shared) = STATUSES.iter().find(|it| it.http == "400") {
+        answer = shared.answer();
+        let error = &mut answer["content"]["application/json"]["example"]["error"];
+        error["message"] = json!(format!("`{field}`: {description}"));
+        error["details"][1]["fieldViolations"] = json!([{"field": field, "description": description}]);
+    }
+    answer
+}
+
 /// The answers that operations refer to.
 pub fn responses() -> Map<String, Value> {
     let mut all = Map::new();

@@ -11,10 +11,21 @@ use super::{
     paths::Path,
     schema::{Schemas, insert_text},
 };
-use crate::{annotation, binding::Binding};
+use crate::{annotation, binding::Binding, template::Segment};
 
 /// Says of an operation which field of its answer is an access token.
 const ACCESS_TOKEN: &str = "x-access-token-field";
+
+/// `by-code` and `tax_rate` as parts of a name.
+fn pascal_case(text: &str) -> String {
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric());
+    words
+        .map(|word| match word.split_at_checked(1) {
+            Some((first, rest)) => first.to_ascii_uppercase() + rest,
+            None => String::new(),
+        })
+        .collect()
+}
 
 /// Describes operations, and gathers the schemas that they refer to.
 pub struct Describer {
@@ -36,7 +47,7 @@ impl Describer {
         let comment = self.schemas.comments.of(&method.parent_file(), method.path());
         let access = access(method);
         let mut out = Map::from_iter([
-            ("operationId".to_owned(), json!(self.id(service.name(), method.name()))),
+            ("operationId".to_owned(), json!(self.id(binding))),
             ("tags".to_owned(), json!([service.name()])),
             ("responses".to_owned(), self.responses(binding)),
         ]);
@@ -66,14 +77,30 @@ impl Describer {
         out.into()
     }
 
-    /// An id that no other operation has.
-    fn id(&mut self, service: &str, method: &str) -> String {
-        let mut id = format!("{service}_{method}");
-        let mut number = 1;
-        while !self.ids.insert(id.clone()) {
-            number += 1;
-            id = format!("{service}_{method}_{number}");
-        }
-        id
+    /// An id that no other operation has: the method's name. Further routes to it are named after what their paths
+    /// take, then after the paths: generators make functions of these.
+    fn id(&mut self, binding: &Binding) -> String {
+        let method = &binding.rpc.method;
+        let first = format!("{}_{}", method.parent_service().name(), method.name());
+        let taken =
+            binding.variables.iter().filter_map(|path| path.last()).map(|field| pascal_case(field.name()));
+        let by = taken.collect::<Vec<_>>().join("And");
+        let segments = binding.template.segments.iter().filter_map(|segment| match segment {
+            Segment::Literal(text) => Some(pascal_case(text)),
+            _ => None,
+        });
+        let along: String = segments.collect();
+        let verb = pascal_case(&binding.method.as_str().to_ascii_lowercase());
+        let names = [
+            first.clone(),
+            format!("{first}By{by}"),
+            format!("{first}At{along}By{by}"),
+            format!("{first}At{along}By{by}For{verb}"),
+        ];
+        // Routes that only their wildcards tell apart are all that is left.
+        let more = (2..).map(|number| format!("{first}At{along}{number}"));
+        let mut free =
+            names.into_iter().chain(more).filter(|id| !id.ends_with("By") && self.ids.insert(id.clone()));
+        free.next().unwrap_or(first)
     }
 }

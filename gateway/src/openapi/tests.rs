@@ -141,6 +141,82 @@ fn examples_are_declared_or_follow_from_rules_and_names() {
 }
 
 #[test]
+fn operations_are_named_for_generators() {
+    let document = feira();
+    let mut ids = std::collections::BTreeSet::new();
+    for item in document["paths"].as_object().unwrap().values() {
+        for operation in item.as_object().unwrap().values() {
+            let id = operation["operationId"].as_str().unwrap();
+            assert!(ids.insert(id), "{id} twice");
+            assert!(!id.ends_with(|c: char| c.is_ascii_digit()), "{id}");
+        }
+    }
+    assert!(ids.contains("ArticleService_GetArticle") && ids.contains("ArticleService_GetArticleByCode"));
+    // One method by many routes, of another contract.
+    let document = describe(&crate::json::test_pool(), "library.");
+    let id = |path: &str, method: &str| document["paths"][path][method]["operationId"].clone();
+    assert_eq!(id("/v1/search", "get"), "Library_Search");
+    assert_eq!(id("/v1/search/{number}/{kind}", "get"), "Library_SearchByNumberAndKind");
+    assert_eq!(id("/v1/search/{number}", "post"), "Library_SearchByNumber");
+}
+
+#[test]
+fn examples_of_failures_are_true_to_the_operation() {
+    let document = feira();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for operation in item.as_object().unwrap().values() {
+            let id = operation["operationId"].as_str().unwrap();
+            let error = |status: &str| {
+                let answer = &operation["responses"][status];
+                let shared =
+                    answer["$ref"].as_str().and_then(|to| document.pointer(to.strip_prefix('#').unwrap()));
+                shared.unwrap_or(answer)["content"]["application/json"]["example"]["error"].clone()
+            };
+            let field = error("400")["details"][1]["fieldViolations"][0]["field"]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned();
+            if field == "page_size" {
+                let lists = operation["parameters"]
+                    .as_array()
+                    .is_some_and(|all| all.iter().any(|it| it["name"] == "pageSize"));
+                assert!(lists || path.matches('{').count() == 0, "{id}: {field}");
+            }
+            if error("409")["details"][0]["reason"] == "ALREADY_EXISTS" {
+                assert!(operation["responses"]["201"].is_object(), "{id}");
+            }
+        }
+    }
+    let of = |method: &str, path: &str, status: &str| {
+        document["paths"][path][method]["responses"][status]["content"]["application/json"]["example"]["error"].clone()
+    };
+    assert_eq!(of("post", "/v1/users", "400")["details"][1]["fieldViolations"][0]["field"], "username");
+    assert_eq!(
+        of("patch", "/v1/articles/{id}", "400")["details"][1]["fieldViolations"][0]["field"],
+        "article.id"
+    );
+    assert_eq!(of("patch", "/v1/articles/{id}", "409")["details"][0]["reason"], "ETAG_MISMATCH");
+}
+
+#[test]
+fn streams_are_lines_of_text() {
+    let document = feira();
+    let stream = &document["paths"]["/v1/orders/{id}:watch"]["get"]["responses"]["200"]["content"];
+    let lines = &stream["application/x-ndjson"];
+    assert_eq!(
+        (&lines["schema"]["type"], &stream["text/event-stream"]["schema"]["type"]),
+        (&json!("string"), &json!("string"))
+    );
+    let line = &lines["schema"]["contentSchema"]["properties"]["result"];
+    assert_eq!(*line, json!({"$ref": "#/components/schemas/OrderEvent"}));
+    let example = lines["example"].as_str().unwrap().strip_suffix('\n').unwrap();
+    assert!(serde_json::from_str::<Value>(example).unwrap()["result"]["orderId"].is_string());
+    let import =
+        &document["paths"]["/v1/articles:import"]["post"]["requestBody"]["content"]["application/x-ndjson"];
+    assert_eq!(import["schema"]["type"], "string");
+}
+
+#[test]
 fn what_the_path_sets_is_not_in_the_body() {
     let document = feira();
     let body = &document["components"]["schemas"]["ChangePasswordBody"];
