@@ -152,8 +152,8 @@ async fn a_whole_image_that_is_too_large_is_refused(setup: Setup) {
         staff.channel("feira.article.v1"),
     );
     let status = client.upload_image(staff.sign(request)).await.unwrap_err();
-    assert_eq!(status.code(), Code::OutOfRange, "{status:?}");
-    assert!(status.message().contains("too large"), "{status:?}");
+    assert_eq!(status.code(), Code::ResourceExhausted, "{status:?}");
+    assert!(status.message().contains("is larger than 4194304"), "{status:?}");
     assert_eq!(staff.article(&made.id).await.unwrap().body, made);
     staff.get_image(&made.id, "").await.missing();
 }
