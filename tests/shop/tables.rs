@@ -166,12 +166,12 @@ async fn a_description_has_lines(setup: Setup) {
     let change = Article { id: article.id.clone(), description: "a\r\nb".into(), ..Default::default() };
     let update = UpdateArticleRequest { article: Some(change), update_mask: None };
     assert_eq!(staff.update_article(update).await.unwrap().description, "a\nb");
-    let lines = "code,description\r\nA,\"one\r\n- two\r\n\r\nthree\"\r\n";
+    let lines = "code,description\r\nA,\"one,\r\n- two\r\n\r\nthree\"\r\n";
     assert_eq!(counts(&table(&staff, lines).await), [0, 1, 0, 0]);
     let text = export(&staff, "text/csv", "").await.text();
-    assert!(text.contains("\"one\n'- two\n\nthree\""), "{text}");
+    assert!(text.contains("\"one,\n'- two\n\nthree\""), "{text}");
     assert_eq!(counts(&table(&staff, text).await), [0, 0, 1, 0]);
-    assert_eq!(all(&staff).await[0].description, "one\n- two\n\nthree");
+    assert_eq!(all(&staff).await[0].description, "one,\n- two\n\nthree");
 }
 
 /// Covers: article.import, article.stock.

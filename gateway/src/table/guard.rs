@@ -79,7 +79,8 @@ fn formulas(text: &str) -> Vec<usize> {
     let (mut formula, mut guarded) = (false, false);
     let mut chars = text.char_indices().rev().peekable();
     while let Some((place, c)) = chars.next() {
-        formula = TRIGGERS.contains(&c) || formula && is_blank(c);
+        // A blank that is a delimiter ends a cell: what follows is guarded by itself.
+        formula = TRIGGERS.contains(&c) || formula && is_blank(c) && !DELIMITERS.contains(&c);
         guarded = formula || guarded && c == '\'';
         if guarded && chars.peek().is_none_or(|(_, before)| DELIMITERS.contains(before)) {
             begins.push(place);
@@ -116,12 +117,14 @@ mod tests {
             ("＠x", "'＠x"),
             ("  =1", "'  =1"),
             ("\u{a0}\u{3000}@x", "'\u{a0}\u{3000}@x"),
-            ("\t=1", "'\t=1"),
+            ("\t=1", "'\t'=1"),
+            (" \t=1", " \t'=1"),
+            ("Made of,\n- tea", "Made of,\n'- tea"),
             ("\tx", "'\tx"),
             ("\"=1", "'\"=1"),
             ("'=1", "''=1"),
             ("Tea;=1", "Tea;'=1"),
-            ("Tea,\t+1|@x", "Tea,'\t'+1|'@x"),
+            ("Tea,\t+1|@x", "Tea,\t'+1|'@x"),
             ("a\n-b", "a\n'-b"),
             ("  ", "'  "),
             ("", ""),
