@@ -168,9 +168,15 @@ async fn a_name_cannot_write_headers_or_recipients(setup: Setup) {
     let mesh = by(&server, setup).start().await;
     let staff = mesh.admin().await;
     let article = staff.stocked(eur(500), 10).await;
-    for (count, name) in ["\"Eve\" <eve@other.test>, \"", "Inês Ñuñez 日本", "a@b.test, c", "=?utf-8?q?x?="]
-        .into_iter()
-        .enumerate()
+    // Nor a link: what would be one is broken up.
+    for (count, (name, greeted)) in [
+        ("\"Eve\" <eve@other.test>, \"", "\"Eve\" <eve@ other. test>, \""),
+        ("Inês Ñuñez 日本", "Inês Ñuñez 日本"),
+        ("a@b.test, c", "a@ b. test, c"),
+        ("=?utf-8?q?x?=", "=?utf-8?q?x?="),
+    ]
+    .into_iter()
+    .enumerate()
     {
         let ada = customer(&mesh.client(), name).await;
         ada.order(&article.id, 1, "sim_approve").await.unwrap();
@@ -181,7 +187,7 @@ async fn a_name_cannot_write_headers_or_recipients(setup: Setup) {
         let to: Vec<_> = parsed.to().unwrap().iter().collect();
         assert_eq!(to.len(), 1, "{to:?}");
         assert_eq!(to[0].address().unwrap(), ada.user.email);
-        assert!(mail.text().contains(&format!("Hello {name},")), "{}", mail.text());
+        assert!(mail.text().contains(&format!("Hello {greeted},")), "{}", mail.text());
     }
 }
 
