@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::support::{
     Setup, Shopper, eur,
-    money::cents,
+    money::{cents, money},
     stripe::{ACTION, Shop, VISA, deliver},
     until,
 };
@@ -103,8 +103,7 @@ async fn another_currency_pays_for_nothing(setup: Setup) {
     shop.stripe.takes(1000, "usd");
     let order = shop.ada.order(&shop.article, 1, VISA).await.unwrap();
     let payment = flagged(&shop, &order.id, "CURRENCY_MISMATCH").await;
-    assert_eq!(payment.captured.as_ref().unwrap().currency_code, "USD");
-    assert_eq!(cents(&payment.captured), 1000);
+    assert_eq!(payment.captured, Some(money(1000, 2, "USD")));
     assert_eq!(shop.ada.see(&order.id).await.state(), OrderState::AwaitingPayment);
     audited(&shop.staff).await;
 }
@@ -198,10 +197,13 @@ async fn a_refund_made_at_the_provider_is_booked_once(setup: Setup) {
     assert_eq!((seen.state(), cents(&seen.refunded)), (PaymentState::PartiallyRefunded, 600));
     let request = ListRefundsRequest { payment_id: payment.id.clone(), ..Default::default() };
     let refunds = shop.staff.list_refunds(request).await.unwrap().body.refunds;
-    let mut told: Vec<_> = refunds.iter().map(|it| (cents(&it.amount), it.at_provider, it.state())).collect();
-    told.sort_by_key(|it| it.0);
-    let succeeded = RefundState::Succeeded;
-    assert_eq!(told, [(100, false, succeeded), (200, false, succeeded), (300, true, succeeded)]);
+    assert!(refunds.iter().all(|refund| refund.state() == RefundState::Succeeded), "{refunds:?}");
+    // Theirs was told after ours had overtaken it: in how many parts it is booked does not matter.
+    let sum = |at_provider: bool| -> i64 {
+        let those = refunds.iter().filter(|refund| refund.at_provider == at_provider);
+        those.map(|refund| cents(&refund.amount)).sum()
+    };
+    assert_eq!((sum(false), sum(true)), (300, 300));
     assert_eq!(balance(&shop.staff, &payment.id, "provider:stripe").await, 400);
     audited(&shop.staff).await;
 
@@ -215,7 +217,16 @@ async fn a_refund_made_at_the_provider_is_booked_once(setup: Setup) {
     deliver(&edge, &json!({"id": "evt_late", "type": "charge.refunded", "data": theirs["data"]}))
         .await
         .expect(204);
-    assert_eq!(cents(&shop.ada.payments(&payment.order_id).await[0].refunded), 300);
+    let seen = shop.ada.payments(&payment.order_id).await.remove(0);
+    assert_eq!((cents(&seen.refunded), seen.flags.len()), (300, 0));
+    audited(&shop.staff).await;
+
+    // One that is in no book is told to staff.
+    let mut event = event;
+    event["id"] = "evt_nobodys".into();
+    deliver(&edge, &event).await.expect(204);
+    let seen = shop.ada.payments(&payment.order_id).await.remove(0);
+    assert_eq!((cents(&seen.refunded), seen.flags.join(",").as_str()), (300, "REFUND_MISMATCH"));
     audited(&shop.staff).await;
 }
 
@@ -315,7 +326,7 @@ async fn the_simulated_provider_is_not_believed_blindly_either(setup: Setup) {
             (seen.state(), seen.flags.as_slice()),
             (PaymentState::Captured, [flag.to_owned()].as_slice())
         );
-        assert_eq!(cents(&seen.captured), captured);
+        assert_eq!(seen.captured, Some(money(captured, 2, currency)));
         until("the order says so", || async {
             (ada.see(&order.id).await.payment_failure == flag).then_some(())
         })

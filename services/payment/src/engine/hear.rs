@@ -41,12 +41,7 @@ impl Engine {
                     News::Charge(told) => engine.hear_charge(&tx, before, told).await,
                     News::Refund { id, outcome } => engine.hear_refund(&tx, before, id, outcome).await,
                     News::Refunded(total) => engine.hear_refunded(&tx, before, total).await,
-                    News::CameBack(amount) => {
-                        match refunds::made_there(&tx, before.id, amount.minor).await? {
-                            Some(refund) => engine.come_back(&tx, &before, refund, "FAILED".to_owned()).await,
-                            None => Ok(()),
-                        }
-                    }
+                    News::CameBack(amount) => engine.hear_came_back(&tx, before, amount).await,
                     News::Dispute(news) => engine.hear_dispute(&tx, before, news).await,
                     News::Ask => engine.ask_soon(&tx, &before).await,
                 }
@@ -116,6 +111,26 @@ impl Engine {
             (RefundState::Failed, Ok(_)) => {
                 tracing::warn!(refund = %id, "the provider contradicts itself about a refund");
             }
+        }
+        Ok(())
+    }
+
+    /// A refund that was made at the provider came back. Where its event was overtaken by others, it is booked in
+    /// several parts; what fits none of them is for staff to look at.
+    async fn hear_came_back(&self, tx: &Tx, mut before: Payment, amount: Money) -> Result<(), Error> {
+        let mut left = amount.minor;
+        for refund in refunds::made_there(tx, before.id).await? {
+            if refund.amount_minor > left {
+                continue;
+            }
+            left -= refund.amount_minor;
+            self.come_back(tx, &before, refund, "FAILED".to_owned()).await?;
+            before = payments::lock(tx, Scope::All, before.id).await?;
+        }
+        if left > 0 {
+            let mut after = before.clone();
+            after.flag(Flag::RefundMismatch, true);
+            self.change(tx, &before, after, "a refund that is not in the books came back").await?;
         }
         Ok(())
     }

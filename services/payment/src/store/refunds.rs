@@ -64,15 +64,14 @@ pub async fn came_back(tx: &Tx, payment: PaymentId) -> Result<i64, Error> {
     Ok(rows.all(&**tx).await?.iter().map(|refund| refund.amount_minor).sum())
 }
 
-/// The newest refund of so much that was made at the provider and stands; lock its payment first.
-pub async fn made_there(tx: &Tx, payment: PaymentId, minor: i64) -> Result<Option<Refund>, Error> {
+/// A payment's refunds that were made at the provider and stand, the newest first; lock the payment before.
+pub async fn made_there(tx: &Tx, payment: PaymentId) -> Result<Vec<Refund>, Error> {
     let rows = Entity::find()
         .filter(Column::PaymentId.eq(payment))
         .filter(Column::AtProvider.eq(true))
         .filter(Column::State.eq(RefundState::Succeeded))
-        .filter(Column::AmountMinor.eq(minor))
         .order_by_desc(Column::Id);
-    Ok(rows.lock_exclusive().one(&**tx).await?)
+    Ok(rows.lock_exclusive().all(&**tx).await?)
 }
 
 /// A payment's refunds after one of them, the oldest first.
