@@ -11,7 +11,7 @@ use kit::{
     health::Health,
     instance::Instances,
     layer::Front,
-    listen::{Ends, Listener, Protocol},
+    listen::{Ends, Limits, Listener, Protocol},
     node::Node,
     reflection::Reflection,
     telemetry::{Format, Telemetry},
@@ -100,6 +100,7 @@ impl Signals {
 struct Ports {
     rest: Option<Listener>,
     grpc: Listener,
+    limits: Limits,
 }
 
 impl Ports {
@@ -109,7 +110,9 @@ impl Ports {
             true => Some(open(&process.rest_listen, "--rest-listen", Protocol::Rest).await?),
             false => None,
         };
-        Ok(Self { rest, grpc: open(&process.grpc_listen, "--grpc-listen", Protocol::Grpc).await? })
+        let grpc = open(&process.grpc_listen, "--grpc-listen", Protocol::Grpc).await?;
+        let memory = process.answer_memory as usize * (1 << 20);
+        Ok(Self { rest, grpc, limits: Limits::new(process.send_timeout, process.idle_timeout, memory) })
     }
 
     fn addresses(&self) -> Result<(Option<SocketAddr>, Option<SocketAddr>), Error> {
@@ -123,11 +126,11 @@ impl Ports {
         async move {
             let rest = async {
                 if let (Some(listener), Some(edge)) = (self.rest, edge) {
-                    listener.serve(edge, ends.clone()).await;
+                    listener.serve(edge, ends.clone(), self.limits.clone()).await;
                 }
             };
             let services = Wire::new(services, contracts::pool());
-            tokio::join!(rest, self.grpc.serve(services, ends.clone()));
+            tokio::join!(rest, self.grpc.serve(services, ends.clone(), self.limits.clone()));
         }
     }
 }

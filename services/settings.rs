@@ -74,6 +74,19 @@ pub struct Process {
     #[arg(long, env = "FEIRA_DRAIN_DELAY", value_name = "TIME", default_value = "0s", value_parser = humantime::parse_duration)]
     pub drain_delay: Duration,
 
+    /// How long a client may take nothing of an answer before its connection is closed
+    #[arg(long, env = "FEIRA_SEND_TIMEOUT", value_name = "TIME", default_value = "30s", value_parser = patience)]
+    pub send_timeout: Duration,
+
+    /// How long an HTTP/1.1 connection is kept without a request; longer than the load balancer in front keeps it
+    #[arg(long, env = "FEIRA_IDLE_TIMEOUT", value_name = "TIME", default_value = "90s", value_parser = patience)]
+    pub idle_timeout: Duration,
+
+    /// How many MiB of memory answers may take that are not read yet, of all clients together; one connection may
+    /// have a quarter
+    #[arg(long, env = "FEIRA_ANSWER_MEMORY", value_name = "MIB", default_value_t = 64, value_parser = clap::value_parser!(u32).range(16..=16384))]
+    pub answer_memory: u32,
+
     /// How far the clocks of two machines may be apart: tokens are taken so long before they begin and after they
     /// end
     #[arg(long, env = "FEIRA_CLOCK_LEEWAY", value_name = "TIME", default_value = "60s", value_parser = leeway)]
@@ -257,6 +270,14 @@ fn interval(text: &str) -> Result<Duration, String> {
 fn role_urls(text: &str) -> Result<String, String> {
     let urls: Result<Vec<String>, String> = text.split(',').map(|url| role_url(url.trim())).collect();
     urls.map(|urls| urls.join(","))
+}
+
+fn patience(text: &str) -> Result<Duration, String> {
+    match humantime::parse_duration(text).map_err(|problem| problem.to_string())? {
+        time if time < Duration::from_secs(1) => Err("must be 1s or more".to_owned()),
+        time if time > Duration::from_secs(3600) => Err("must be 1h or less".to_owned()),
+        time => Ok(time),
+    }
 }
 
 fn leeway(text: &str) -> Result<Duration, String> {

@@ -31,6 +31,12 @@ pub fn bad_field(field: String, description: String) -> Any {
     pack("google.rpc.BadRequest", &pb::BadRequest { field_violations: vec![violation] })
 }
 
+/// Makes a RetryInfo.
+pub fn retry_in(delay: std::time::Duration) -> Any {
+    let retry_delay = prost_types::Duration::try_from(delay).ok();
+    pack("google.rpc.RetryInfo", &pb::RetryInfo { retry_delay })
+}
+
 /// The first bad field of a BadRequest.
 pub fn bad_field_of(detail: &Any) -> Option<(String, String)> {
     if !detail.type_url.ends_with("/google.rpc.BadRequest") {

@@ -70,6 +70,9 @@ pub async fn handle(State(edge): State<Arc<Edge>>, request: Request) -> Response
     let (parts, body) = request.into_parts();
     let body = linger::over(parts.version, parts.headers.contains_key(header::EXPECT), body);
     let failed = |failure: Failure| failure.response(&edge.pool);
+    if parts.extensions.get::<kit::listen::Crowded>().is_some() {
+        return failed(Failure::overloaded());
+    }
     if parts.uri.path() == "*" {
         return everywhere(&parts.method).unwrap_or_else(failed);
     }

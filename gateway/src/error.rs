@@ -122,6 +122,13 @@ impl Failure {
         failure
     }
 
+    /// No room for the answer.
+    pub fn overloaded() -> Self {
+        let mut failure = Self::new(Code::Unavailable, "OVERLOADED", "too many answers wait to be read");
+        failure.details.push(details::retry_in(Duration::from_secs(1)));
+        failure
+    }
+
     /// A fault of ours.
     pub fn internal() -> Self {
         Self::new(Code::Internal, "INTERNAL", "internal error")

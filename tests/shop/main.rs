@@ -32,6 +32,7 @@ mod payments;
 mod program;
 mod purchases;
 mod races;
+mod readers;
 mod reference;
 mod refunds;
 mod reopening;

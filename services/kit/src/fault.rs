@@ -29,6 +29,7 @@ pub mod reason {
     pub const RATE_LIMITED: &str = "RATE_LIMITED";
     pub const UPSTREAM_UNAVAILABLE: &str = "UPSTREAM_UNAVAILABLE";
     pub const DEADLINE_EXCEEDED: &str = "DEADLINE_EXCEEDED";
+    pub const OVERLOADED: &str = "OVERLOADED";
     pub const REQUEST_TOO_LARGE: &str = "REQUEST_TOO_LARGE";
     pub const INTERNAL: &str = "INTERNAL";
     pub const OUT_OF_STOCK: &str = "OUT_OF_STOCK";
@@ -120,6 +121,13 @@ impl Fault {
     pub fn rate_limited(message: impl Into<String>, retry_after: Duration) -> Self {
         let mut fault = Self::new(Code::ResourceExhausted, reason::RATE_LIMITED, message);
         fault.retry_after = Some(retry_after);
+        fault
+    }
+
+    /// The process has no room for the call: it is refused at once, and may come again.
+    pub fn overloaded(message: impl Into<String>) -> Self {
+        let mut fault = Self::new(Code::Unavailable, reason::OVERLOADED, message);
+        fault.retry_after = Some(Duration::from_secs(1));
         fault
     }
 

@@ -19,7 +19,9 @@ use crate::{
     Caller, Fault, Identity,
     access::Methods,
     call::{Arrival, REQUEST_ID},
-    drain, reason, telemetry,
+    drain,
+    listen::Crowded,
+    reason, telemetry,
 };
 
 /// The longest deadline that is kept; a caller who names none gets it. A stream must only begin within it; a
@@ -101,6 +103,9 @@ where
     S: Service<Request<Body>, Response = Response<Body>>,
     S::Error: std::fmt::Display,
 {
+    if request.extensions_mut().remove::<Crowded>().is_some() {
+        return Err(Fault::overloaded("too many answers wait to be read"));
+    }
     let method = methods.get(request.uri().path());
     let longest = if method.is_some_and(|method| method.takes_stream) { LONGEST_UPLOAD } else { LONGEST };
     let deadline = deadline(request.headers(), longest)?;

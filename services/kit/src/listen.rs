@@ -1,7 +1,12 @@
 //! Listening: accept loops with the timeouts, caps and graceful ends that the servers of axum and tonic
 //! lack.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+mod answer;
+mod gate;
+mod io;
+mod line;
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, header::CONNECTION};
@@ -20,10 +25,14 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tonic::body::Body;
 use tower::{Service, ServiceExt};
 
+pub use gate::Crowded;
+pub use line::Limits;
+
+use self::{gate::Gate, io::Watched, line::Line};
+
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// How long a client may take to say its first word, and to send the head of an HTTP/1 request; a kept
-/// HTTP/1 connection is closed when none comes in that time.
+/// How long a client may take to say its first word, and to send the head of an HTTP/1 request once it has begun.
 const HEAD: Duration = if cfg!(test) { Duration::from_millis(300) } else { Duration::from_secs(10) };
 /// How often an HTTP/2 client is asked whether it is still there, and how long it may take to answer.
 const KEEP_ALIVE: Duration = Duration::from_secs(20);
@@ -39,6 +48,8 @@ const PENDING_RESETS: usize = 2_000;
 /// replicas.
 const AGE: Duration = Duration::from_secs(300);
 const AGE_SPREAD_SECONDS: u64 = 300;
+/// Bytes of one call's answer that wait in a connection for its window.
+const SEND_BUFFER: usize = 64 * 1024;
 /// The longest list of headers that an HTTP/2 request may have, in bytes.
 const HEADERS: u32 = 32 * 1024;
 /// How long to wait when accepting failed: there are no free file descriptors, most likely.
@@ -93,18 +104,18 @@ pub struct Listener {
 
 impl Listener {
     /// Opens a port; `address` is a host and a port. Clients are not let in yet.
-    pub async fn bind(address: &str, protocol: Protocol) -> io::Result<Self> {
+    pub async fn bind(address: &str, protocol: Protocol) -> std::io::Result<Self> {
         Ok(Self { socket: TcpListener::bind(address).await?, protocol })
     }
 
     /// Where it listens.
-    pub fn address(&self) -> io::Result<SocketAddr> {
+    pub fn address(&self) -> std::io::Result<SocketAddr> {
         self.socket.local_addr()
     }
 
     /// Lets clients in until the port closes, then returns when the last has left. Connections end with their
     /// last call, and idle ones at once.
-    pub async fn serve<S, B>(self, service: S, ends: Ends)
+    pub async fn serve<S, B>(self, service: S, ends: Ends, limits: Limits)
     where
         S: Service<Request<Body>, Response = Response<B>> + Clone + Send + 'static,
         S::Error: Into<BoxError>,
@@ -125,9 +136,10 @@ impl Listener {
             };
             match accepted {
                 Ok((stream, peer)) => {
-                    let (service, ends, protocol) = (service.clone(), ends.clone(), self.protocol);
+                    let (service, ends, limits) = (service.clone(), ends.clone(), limits.clone());
+                    let protocol = self.protocol;
                     connections.spawn(async move {
-                        if let Err(error) = connection(stream, peer, protocol, service, ends).await {
+                        if let Err(error) = connection(stream, peer, protocol, service, ends, &limits).await {
                             tracing::debug!(%peer, ?protocol, error, "connection.ended");
                         }
                         drop(place);
@@ -137,7 +149,7 @@ impl Listener {
                 Err(error)
                     if matches!(
                         error.kind(),
-                        io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset
+                        std::io::ErrorKind::ConnectionAborted | std::io::ErrorKind::ConnectionReset
                     ) => {}
                 Err(error) => {
                     tracing::warn!(%error, protocol = ?self.protocol, "connection.not_accepted");
@@ -158,6 +170,7 @@ async fn connection<S, B>(
     protocol: Protocol,
     service: S,
     ends: Ends,
+    limits: &Limits,
 ) -> Result<(), BoxError>
 where
     S: Service<Request<Body>, Response = Response<B>> + Clone + Send + 'static,
@@ -175,25 +188,31 @@ where
         request.extensions_mut().insert(Peer(peer));
         request.map(Body::new)
     });
-    let io = TokioIo::new(stream);
+    let line = Line::new(limits, protocol == Protocol::Grpc);
+    let service = Gate::new(service, line.clone());
+    let io = TokioIo::new(Watched::new(stream, line.clone()));
     if !speaks_http2 {
         if protocol == Protocol::Grpc {
             return Err("not HTTP/2".into());
         }
         let mut http1 = hyper::server::conn::http1::Builder::new();
-        http1.timer(TokioTimer::new()).header_read_timeout(HEAD);
+        http1.timer(TokioTimer::new()).header_read_timeout(limits.idle_timeout);
         // Who has said all of its request may say so (RFC 9112, 9.6) and still wants the answer.
         http1.half_close(true);
         // Closing it while a request is on its way would lose that: so the client is told with its next answer.
         let leave = ends.leave.clone();
-        let service = ServiceExt::map_response(service, move |mut response: Response<B>| {
+        let service = ServiceExt::map_response(service, move |mut response: Response<_>| {
             if leave.is_cancelled() {
                 response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
             response
         });
         let service = TowerToHyperService::new(service);
-        return until_end(http1.serve_connection(io, service), None, ends.close).await;
+        let served = until_end(http1.serve_connection(io, service), None, ends.close);
+        return tokio::select! {
+            served = served => served,
+            why = line.hopeless(true) => Err(why.into()),
+        };
     }
     let mut http2 = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
     http2
@@ -201,6 +220,7 @@ where
         .keep_alive_interval(KEEP_ALIVE)
         .keep_alive_timeout(KEEP_ALIVE_ANSWER)
         .max_concurrent_streams(STREAMS)
+        .max_send_buf_size(SEND_BUFFER)
         .max_header_list_size(HEADERS);
     let age = match protocol {
         Protocol::Rest => None,
@@ -211,7 +231,11 @@ where
     };
     // Who comes when all are asked to leave knows no other place yet.
     let end = if ends.leave.is_cancelled() { ends.close } else { ends.leave };
-    until_end(http2.serve_connection(io, TowerToHyperService::new(service)), age, end).await
+    let served = until_end(http2.serve_connection(io, TowerToHyperService::new(service)), age, end);
+    tokio::select! {
+        served = served => served,
+        why = line.hopeless(false) => Err(why.into()),
+    }
 }
 
 /// Carries a connection to its end; asks it to end when it is old or told to.
@@ -237,7 +261,7 @@ where
 }
 
 /// Waits for a client's first words and tells whether they are HTTP/2's.
-async fn speaks_http2(stream: &TcpStream) -> io::Result<bool> {
+async fn speaks_http2(stream: &TcpStream) -> std::io::Result<bool> {
     let mut seen = [0; PREFACE.len()];
     loop {
         let length = stream.peek(&mut seen).await?;
@@ -262,6 +286,10 @@ mod tests {
 
     use super::*;
 
+    fn limits() -> Limits {
+        Limits::new(Duration::from_millis(600), HEAD, 8 << 20)
+    }
+
     /// A port that answers `hello` after a while.
     async fn serve(
         protocol: Protocol,
@@ -274,7 +302,7 @@ mod tests {
             sleep(answers_after).await;
             Ok::<_, Infallible>(Response::new(Full::new(Bytes::from("hello"))))
         });
-        let serving = tokio::spawn(listener.serve(service, ends.clone()));
+        let serving = tokio::spawn(listener.serve(service, ends.clone(), limits()));
         (address, ends, serving)
     }
 
@@ -336,5 +364,61 @@ mod tests {
                 .expect("the connection ends");
             assert!(matches!(ended, Ok(0) | Err(_)), "{words:?}");
         }
+    }
+
+    /// A client with windows of nothing: what it asks for is never taken.
+    #[tokio::test]
+    async fn answers_that_nobody_reads_are_bounded_and_their_reader_is_let_go() {
+        let listener = Listener::bind("127.0.0.1:0", Protocol::Grpc).await.unwrap();
+        let address = listener.address().unwrap();
+        let made = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+        let service = {
+            let made = made.clone();
+            service_fn(move |_: Request<Body>| {
+                made.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                std::future::ready(Ok::<_, Infallible>(Response::new(Full::new(Bytes::from(vec![
+                    7;
+                    1 << 20
+                ])))))
+            })
+        };
+        tokio::spawn(listener.serve(service, Ends::default(), limits()));
+        let stream = TcpStream::connect(address).await.unwrap();
+        let mut builder = h2::client::Builder::new();
+        builder.initial_window_size(0);
+        let (mut client, connection) = builder.handshake::<_, Bytes>(stream).await.unwrap();
+        let ended = tokio::spawn(connection);
+        let mut answers = Vec::new();
+        for _ in 0..50 {
+            client = client.ready().await.unwrap();
+            let request = Request::post("http://x/a.B/ListC").body(()).unwrap();
+            answers.push(client.send_request(request, true).unwrap());
+        }
+        sleep(Duration::from_millis(400)).await;
+        let made = made.load(std::sync::atomic::Ordering::Relaxed);
+        assert!((1..=3).contains(&made), "{made} answers of 1 MiB where a connection may have 2");
+        drop(timeout(Duration::from_secs(5), ended).await.expect("the connection ends"));
+    }
+
+    #[tokio::test]
+    async fn who_reads_slowly_but_reads_gets_all() {
+        let listener = Listener::bind("127.0.0.1:0", Protocol::Rest).await.unwrap();
+        let address = listener.address().unwrap();
+        let service = service_fn(|_: Request<Body>| {
+            std::future::ready(Ok::<_, Infallible>(Response::new(Full::new(Bytes::from(vec![7; 8 << 20])))))
+        });
+        tokio::spawn(listener.serve(service, Ends::default(), limits()));
+        let mut client = TcpStream::connect(address).await.unwrap();
+        client.write_all(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.unwrap();
+        let mut read = 0;
+        let mut piece = vec![0; 512 << 10];
+        loop {
+            match client.read(&mut piece).await.unwrap() {
+                0 => break,
+                length => read += length,
+            }
+            sleep(Duration::from_millis(30)).await;
+        }
+        assert!(read > 8 << 20, "{read}");
     }
 }

@@ -28,6 +28,11 @@ impl Rest {
         Self { base: base.trim_end_matches('/').to_owned(), http, headers: HeaderMap::new() }
     }
 
+    /// Where it is.
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
     /// The same with a header.
     pub fn with(&self, name: &'static str, value: &str) -> Self {
         let mut rest = self.clone();

@@ -25,6 +25,11 @@ const OFTEN: Duration = Duration::from_secs(10);
 /// Room for the details of an error, which travel in a header.
 const HEADERS: u32 = 64 * 1024;
 
+/// Windows of a call and of a connection. A call's are small beside the connection's, so that answers that are not
+/// taken yet (a slow reader's export) hold up no other.
+const CALL_WINDOW: u32 = 128 * 1024;
+const CONNECTION_WINDOW: u32 = 64 * 1024 * 1024;
+
 /// How every connection between roles is kept.
 pub fn kept(endpoint: Endpoint) -> Endpoint {
     endpoint
@@ -34,6 +39,8 @@ pub fn kept(endpoint: Endpoint) -> Endpoint {
         .http2_keep_alive_interval(Duration::from_secs(5))
         .keep_alive_timeout(Duration::from_secs(3))
         .keep_alive_while_idle(true)
+        .initial_stream_window_size(CALL_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
         .http2_max_header_list_size(HEADERS)
 }
 

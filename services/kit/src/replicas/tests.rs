@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 use tower::service_fn;
 
 use super::*;
-use crate::listen::{Ends, Listener, Protocol};
+use crate::listen::{Ends, Limits, Listener, Protocol};
 
 type Counts = Arc<Mutex<HashMap<SocketAddr, usize>>>;
 
@@ -43,7 +43,7 @@ impl Server {
                 Ok::<_, Infallible>(if health { unimplemented() } else { answer })
             }
         });
-        let serving = tokio::spawn(listener.serve(service, ends.clone()));
+        let serving = tokio::spawn(listener.serve(service, ends.clone(), Limits::default()));
         Self { address, ends, serving, stopped }
     }
 

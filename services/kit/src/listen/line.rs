@@ -1,0 +1,319 @@
+//! What one connection's answers hold, and whether its reader takes them.
+//!
+//! A client that asks and does not read costs memory for as long as it is let: HTTP/2 by a window of nothing,
+//! HTTP/1.1 by leaving its socket alone. So the bytes of answers under way are counted, by connection and in
+//! all; calls wait while there are too many, and a reader that takes nothing for too long is let go.
+
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::{
+    sync::Notify,
+    time::{Instant, sleep, timeout_at},
+};
+
+use super::HEAD;
+
+/// How long a reader may take nothing while others wait for the memory that its answers hold.
+const UNDER_PRESSURE: Duration = Duration::from_secs(3);
+/// What is not worth letting a reader go for.
+const LITTLE: usize = 256 << 10;
+/// How long a call may wait until there is room for its answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// An answer that is no more is small.
+const SMALL: usize = 64 << 10;
+/// A connection may have this part of what all may have.
+const PART: usize = 4;
+
+/// What clients may cost; one for all ports of a process, cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// How long a reader may take nothing of an answer.
+    pub send_timeout: Duration,
+    /// How long an HTTP/1.1 connection without a request is kept.
+    pub idle_timeout: Duration,
+    all: Arc<Total>,
+}
+
+#[derive(Debug)]
+struct Total {
+    most: usize,
+    bytes: AtomicUsize,
+    /// Calls that wait for room.
+    waiting: AtomicUsize,
+    room: Notify,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self::new(Duration::from_secs(30), Duration::from_secs(90), 64 << 20)
+    }
+}
+
+impl Limits {
+    /// Of answers under way there may be so many bytes in all.
+    pub fn new(send_timeout: Duration, idle_timeout: Duration, bytes: usize) -> Self {
+        let (waiting, room) = (AtomicUsize::new(0), Notify::new());
+        let all = Arc::new(Total { most: bytes, bytes: AtomicUsize::new(0), waiting, room });
+        Self { send_timeout, idle_timeout, all }
+    }
+}
+
+/// One connection.
+pub(super) struct Line {
+    limits: Limits,
+    /// Whether others may call by it too, as a gateway's clients do: then it is let go later than any one answer.
+    shared: bool,
+    bytes: AtomicUsize,
+    state: Mutex<State>,
+}
+
+struct State {
+    /// When something of an answer was taken last, or a first one was there to be taken.
+    taken: Instant,
+    /// Answers that may wait to be taken.
+    answers: Vec<Weak<dyn Waits>>,
+    /// Since when the socket takes nothing.
+    blocked: Option<Instant>,
+    /// Since when a head is on its way.
+    head: Option<Instant>,
+    /// Requests that are not answered to the end.
+    calls: usize,
+}
+
+/// An answer, seen by its connection.
+pub(super) trait Waits: Send + Sync {
+    /// Since when a piece of it waits to be taken.
+    fn since(&self) -> Option<Instant>;
+    /// Lets go of all that it holds; it breaks off where it is.
+    fn abandon(&self);
+}
+
+impl Line {
+    pub(super) fn new(limits: &Limits, shared: bool) -> Arc<Self> {
+        let state = State { taken: Instant::now(), answers: Vec::new(), blocked: None, head: None, calls: 0 };
+        Arc::new(Self {
+            limits: limits.clone(),
+            shared,
+            bytes: AtomicUsize::new(0),
+            state: Mutex::new(state),
+        })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until there is room for an answer of about so many bytes; `None` where that takes too long. One
+    /// answer is always let, however large.
+    pub(super) async fn admit(self: &Arc<Self>, bytes: usize) -> Option<Room> {
+        if let Some(room) = self.try_admit(bytes) {
+            return Some(room);
+        }
+        let until = Instant::now() + PATIENCE;
+        let all = &self.limits.all;
+        let _counted = Waiting::count(all);
+        loop {
+            let mut room = std::pin::pin!(all.room.notified());
+            room.as_mut().enable();
+            if let Some(room) = self.try_admit(bytes) {
+                return Some(room);
+            }
+            timeout_at(until, room).await.ok()?;
+        }
+    }
+
+    /// Room for a refusal, which is always to be had.
+    pub(super) fn spare(self: &Arc<Self>) -> Room {
+        Room::take(self, 0)
+    }
+
+    fn try_admit(self: &Arc<Self>, bytes: usize) -> Option<Room> {
+        if bytes == 0 {
+            return Some(self.spare());
+        }
+        let (own, all) = (self.bytes.load(Ordering::Relaxed), self.limits.all.bytes.load(Ordering::Relaxed));
+        // What is small finds room when large answers have none.
+        let most = self.limits.all.most;
+        let most = if bytes <= SMALL { most + most / 4 } else { most };
+        let fits = |held: usize, most: usize| held == 0 || held + bytes <= most;
+        (fits(own, most / PART) && fits(all, most)).then(|| Room::take(self, bytes))
+    }
+
+    /// A request begins.
+    pub(super) fn begin(&self) {
+        let mut state = self.state();
+        state.head = None;
+        state.calls += 1;
+    }
+
+    /// And its answer has ended.
+    pub(super) fn end(&self) {
+        let mut state = self.state();
+        state.calls = state.calls.saturating_sub(1);
+    }
+
+    /// Looks after an answer.
+    pub(super) fn watch(&self, answer: Weak<dyn Waits>) {
+        let mut state = self.state();
+        if state.answers.is_empty() {
+            state.taken = Instant::now();
+        }
+        if state.answers.len() == state.answers.capacity() {
+            state.answers.retain(|answer| answer.strong_count() > 0);
+        }
+        state.answers.push(answer);
+    }
+
+    /// Something of an answer was taken.
+    pub(super) fn took(&self) {
+        self.state().taken = Instant::now();
+    }
+
+    /// Something was read.
+    pub(super) fn read(&self) {
+        let mut state = self.state();
+        if state.calls == 0 && state.head.is_none() {
+            state.head = Some(Instant::now());
+        }
+    }
+
+    /// Something was to be written, and could be or not.
+    pub(super) fn wrote(&self, could: bool) {
+        let mut state = self.state();
+        if could {
+            state.blocked = None;
+        } else {
+            state.blocked.get_or_insert_with(Instant::now);
+        }
+    }
+
+    /// Ends when the client is to be let go; says why.
+    pub(super) async fn hopeless(&self, heads: bool) -> &'static str {
+        let tick = (self.limits.send_timeout / 10).clamp(Duration::from_millis(50), Duration::from_secs(1));
+        loop {
+            sleep(tick).await;
+            if let Some(why) = self.look(heads) {
+                return why;
+            }
+        }
+    }
+
+    fn look(&self, heads: bool) -> Option<&'static str> {
+        let (now, limit) = (Instant::now(), self.limits.send_timeout);
+        let mut state = self.state();
+        if heads && state.head.is_some_and(|since| now - since > HEAD) {
+            return Some("the head of a request took too long");
+        }
+        if state.blocked.is_some_and(|since| now - since > limit) {
+            return Some("nothing of what was sent was taken for too long");
+        }
+        state.answers.retain(|answer| answer.strong_count() > 0);
+        let answers: Vec<_> = state.answers.iter().filter_map(Weak::upgrade).collect();
+        let (taken, blocked) = (state.taken, state.blocked);
+        // An answer that is dropped here must find the state free.
+        drop(state);
+        let oldest = answers.iter().filter_map(|answer| answer.since()).chain(blocked).min()?;
+        let stalled = (now - oldest).min(now - taken);
+        let times = 1 + u32::from(self.shared);
+        if stalled > limit * times {
+            return Some("no answer was read for too long");
+        }
+        let pressure = self.limits.all.waiting.load(Ordering::Relaxed) > 0;
+        if pressure && stalled > UNDER_PRESSURE * times && self.bytes.load(Ordering::Relaxed) > LITTLE {
+            return Some("no answer was read while others wait for the memory");
+        }
+        // Where other answers are read, only the one that is not has to go.
+        for answer in answers {
+            if answer.since().is_some_and(|since| now - since > limit) {
+                answer.abandon();
+            }
+        }
+        None
+    }
+}
+
+/// Counts a call that waits, for as long as it does.
+struct Waiting<'a>(&'a Total);
+
+impl<'a> Waiting<'a> {
+    fn count(all: &'a Total) -> Self {
+        all.waiting.fetch_add(1, Ordering::Relaxed);
+        Self(all)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Bytes that are counted, for as long as this lives.
+pub(super) struct Room {
+    line: Arc<Line>,
+    bytes: usize,
+}
+
+impl Room {
+    fn take(line: &Arc<Line>, bytes: usize) -> Self {
+        line.bytes.fetch_add(bytes, Ordering::Relaxed);
+        line.limits.all.bytes.fetch_add(bytes, Ordering::Relaxed);
+        Self { line: line.clone(), bytes }
+    }
+
+    /// It is so many from now on.
+    pub(super) fn set(&mut self, bytes: usize) {
+        let all = &self.line.limits.all;
+        if bytes > self.bytes {
+            self.line.bytes.fetch_add(bytes - self.bytes, Ordering::Relaxed);
+            all.bytes.fetch_add(bytes - self.bytes, Ordering::Relaxed);
+        } else {
+            self.line.bytes.fetch_sub(self.bytes - bytes, Ordering::Relaxed);
+            all.bytes.fetch_sub(self.bytes - bytes, Ordering::Relaxed);
+            if all.waiting.load(Ordering::Relaxed) > 0 && bytes < self.bytes {
+                all.room.notify_waiters();
+            }
+        }
+        self.bytes = bytes;
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        self.set(0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn calls_wait_for_room_and_not_for_ever() {
+        let limits = Limits::new(Duration::from_secs(30), Duration::from_secs(90), 400 << 20);
+        let (one, other) = (Line::new(&limits, false), Line::new(&limits, false));
+        let first = one.admit(80 << 20).await.unwrap();
+        assert!(one.try_admit(80 << 20).is_none(), "a connection has a quarter");
+        let huge = other.admit(320 << 20).await.unwrap();
+        assert!(one.try_admit(1 << 20).is_none(), "all together have no more");
+        assert!(one.try_admit(1 << 10).is_some() && one.try_admit(0).is_some(), "but what is small");
+        let asked = Instant::now();
+        assert!(one.admit(20 << 20).await.is_none());
+        assert_eq!(asked.elapsed(), PATIENCE);
+        let waiting = tokio::spawn({
+            let one = one.clone();
+            async move { one.admit(20 << 20).await.is_some() }
+        });
+        tokio::task::yield_now().await;
+        drop(huge);
+        assert!(waiting.await.unwrap());
+        drop(first);
+        assert_eq!((one.bytes.load(Ordering::Relaxed), limits.all.bytes.load(Ordering::Relaxed)), (0, 0));
+    }
+}
