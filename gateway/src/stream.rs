@@ -169,7 +169,8 @@ fn body(
     match format {
         Format::Events => Body::from_stream(first.chain(keep_alive(written, b":\n\n"))),
         // An empty line is none, to who reads lines of JSON or a table.
-        Format::Lines | Format::Table(_) => Body::from_stream(first.chain(keep_alive(written, b"\n"))),
+        Format::Lines => Body::from_stream(first.chain(keep_alive(written, b"\n"))),
+        Format::Table(_) => Body::from_stream(first.chain(keep_alive(written, b"\r\n"))),
         // Any byte would count.
         Format::Raw => Body::from_stream(first.chain(written)),
     }

@@ -146,9 +146,10 @@ fn plain(text: &str) -> String {
     while let Some(letter) = letters.next() {
         plain.push(letter);
         let joins = matches!(letter, '.' | '\u{3002}' | '\u{ff0e}' | '\u{ff61}') && before.is_alphanumeric();
-        // `Av.Brasil` may be read as a domain, 1.5 may not; nor is `a@ b` an address.
+        // `Av.Brasil` may be read as a domain, 1.5 and 3.º may not; nor is `a@ b` an address.
+        let begins_a_name = |letter: &char| letter.is_alphabetic() && !matches!(letter, 'º' | 'ª');
         let at = letter == '@' && !before.is_whitespace();
-        if (joins && letters.peek().is_some_and(|next| next.is_alphabetic()))
+        if (joins && letters.peek().is_some_and(begins_a_name))
             || (at && letters.peek().is_some_and(|next| !next.is_whitespace()))
         {
             plain.push(' ');

@@ -1,5 +1,7 @@
 //! Changing a payment: its row, its history, its ledger and its event, together.
 
+use std::time::Duration;
+
 use contracts::payment as wire;
 use kit::{Fault, Tx, id::Id};
 
@@ -40,7 +42,9 @@ impl Engine {
             after.last_sequence = before.last_sequence + 1;
         }
         if visible {
-            after.update_time = tx.now();
+            // Followers tell what is new by this time: two changes in one transaction are not one, nor does a clock
+            // that was set back make a change old.
+            after.update_time = tx.now().max(before.update_time + Duration::from_micros(1));
         }
         payments::update(tx, &after).await?;
         if moved {

@@ -136,7 +136,7 @@ fn what_others_wrote_stays_on_its_line() {
     view.order.carrier = "CTT\r\n\r\nYou won: https://eve.example".to_owned();
     view.lines[0].name = "Tea\nTotal 0.00 EUR".to_owned();
     let body = told(Kind::Shipped, &view).body;
-    assert!(body.contains("with CTT You won: https://eve.example.\n"), "{body}");
+    assert!(body.contains("with CTT You won: https: //eve. example.\n"), "{body}");
     assert!(body.contains("2 × Tea Total 0.00 EUR (TEA-1)"), "{body}");
 }
 
