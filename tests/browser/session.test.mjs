@@ -204,7 +204,7 @@ test('a stream that breaks off is taken up again, without a gap', async (t) => {
   const staff = await adminToken();
   await api('POST', `/v1/orders/${order.id}:ship`, {}, staff);
   await api('POST', `/v1/orders/${order.id}:deliver`, {}, staff);
-  await page.getByText('It has arrived.').waitFor({ timeout: 20_000 });
+  await page.getByText('It has arrived. Enjoy.').waitFor({ timeout: 20_000 });
   await page.locator('.timeline strong', { hasText: 'Delivered' }).waitFor();
   assert.ok(opened > 1);
   const steps = await page.locator('.timeline strong').allInnerTexts();

@@ -89,7 +89,7 @@ test('she registers, finds, buys, is declined, pays another way, and follows it 
   await api('POST', `/v1/orders/${order.id}:ship`, { carrier: 'CTT', trackingCode: 'RR123' }, staff);
   await page.getByText('It is on its way by CTT: RR123').waitFor();
   await api('POST', `/v1/orders/${order.id}:deliver`, {}, staff);
-  await page.getByText('It has arrived.').waitFor();
+  await page.getByText('It has arrived. Enjoy.').waitFor();
   const steps = await page.locator('.timeline strong').allInnerTexts();
   assert.deepEqual(steps.slice(-3), ['Paid', 'On its way', 'Delivered']);
 
