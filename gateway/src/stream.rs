@@ -242,6 +242,8 @@ fn keep_alive<E: Send + 'static>(
             Err(_) => Some((Ok(Bytes::from_static(nothing)), chunks)),
         }
     })
+    // What compresses it asks again after its end.
+    .fuse()
 }
 
 /// Ends a stream at a deadline by an error.

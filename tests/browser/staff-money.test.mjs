@@ -127,10 +127,10 @@ test('an order that is refunded in full says so, is shipped by force only, and i
   await dialog.getByText('Ship it although it is refunded?').waitFor();
   await click(dialog, 'Ship it all the same');
   await h1(page, /On its way Refunded$/);
-  await click(page, 'Take Tea back');
+  await click(page, 'Take back… Tea');
   await click(dialog, 'It came back');
   await page.getByText('1 came back').waitFor();
-  assert.equal(await page.getByRole('button', { name: 'Take Tea back' }).count(), 0);
+  assert.equal(await page.getByRole('button', { name: 'Take back… Tea' }).count(), 0);
   await page.goto('/staff/orders?refunded=full');
   await page.getByRole('row', { name: /On its way Refunded/ }).waitFor();
   // The shopper, who is the same here, sees it too.

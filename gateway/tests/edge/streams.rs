@@ -112,6 +112,10 @@ async fn a_quiet_stream_begins_and_stays_alive() {
     let text = std::str::from_utf8(&body).unwrap();
     let rows = text.split("\r\n").collect::<Vec<_>>();
     assert!(rows.len() == 5 && rows[1].is_empty() && rows[2].is_empty(), "{rows:?}");
+    // What compresses a stream asks it again after its end.
+    let response = shop.open(watch(&[("accept", "text/csv"), ("accept-encoding", "gzip")])).await;
+    assert_eq!(response.headers()["content-encoding"], "gzip");
+    assert!(!response.into_body().collect().await.unwrap().to_bytes().is_empty());
 }
 
 #[tokio::test(start_paused = true)]

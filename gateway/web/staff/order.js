@@ -164,7 +164,7 @@ const articles = ({ order, adjust, remove, takeBack: back }) => {
                 <a href="/staff/articles/${line.articleId}">${line.name}</a>
                 <span class="quiet">
                   ${line.quantity} × ${formatMoney(line.unitPrice)} · ${line.code}${line.returned ? `, ${line.returned} came back` : ''}
-                  ${isOut(line) ? html` <button class="link" @click=${back(line)} aria-label="Take ${line.name} back">Take back…</button>` : nothing}
+                  ${isOut(line) ? html` <button class="link" @click=${back(line)} aria-label="Take back… ${line.name}">Take back…</button>` : nothing}
                 </span>
               </div>
               <span class="total">${formatMoney(line.total)}</span>
