@@ -302,6 +302,8 @@ pub async fn take_news(tx: &Tx, mut record: Record, payment: &Payment) -> Result
             record.order.step = step;
             record.order.lease_until = tx.now() + LEASE;
             record.order.payment_failure.clear();
+            // She has done what she was asked to: nobody is sent to the payment's page again.
+            record.order.payment_action_url.clear();
             record.save().await
         }
         Follow::Wait => {
