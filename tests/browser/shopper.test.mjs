@@ -147,8 +147,11 @@ test('an order that waits is changed, or given up', async (t) => {
   await dialog.getByLabel('Why').fill('changed my mind');
   await dialog.getByRole('button', { name: 'Cancel the order' }).click();
   await page.getByRole('heading', { level: 1, name: /Cancelled/ }).waitFor();
-  const stock = await api('GET', `/v1/articles/${tea.id}`);
-  assert.equal(stock.available, '10', 'it went back');
+  // Soon after the order is cancelled, its stock is free again.
+  const available = async () => (await api('GET', `/v1/articles/${tea.id}`)).available;
+  const end = Date.now() + 10_000;
+  while ((await available()) !== '10' && Date.now() < end) await new Promise((done) => setTimeout(done, 100));
+  assert.equal(await available(), '10', 'it went back');
 });
 
 test('what stands in the way of a checkout is named, article by article', async (t) => {
