@@ -156,8 +156,8 @@ pub struct Process {
 }
 
 impl Process {
-    /// Finds what can fail, then opens the databases and starts the roles that the settings name, ports aside; these are where they can be
-    /// reached.
+    /// Finds what can fail, then opens the databases and starts the roles that the settings name. `rest` and `grpc`
+    /// are where they can be reached.
     pub async fn start(
         settings: &Settings,
         rest: Option<SocketAddr>,
