@@ -233,9 +233,18 @@ impl Db {
     /// Applies what is missing of the schema, once however many replicas start together. Answers with the
     /// names of what it applied. A database with a migration that this binary does not know is refused.
     pub async fn migrate<M: MigratorTrait>(&self) -> Result<Vec<String>, OpenError> {
+        self.migrate_steps::<M>(None).await
+    }
+
+    /// As [`Db::migrate`], the next `steps` of what is missing alone: a test's way to the schema of an earlier
+    /// version.
+    pub async fn migrate_steps<M: MigratorTrait>(
+        &self,
+        steps: Option<u32>,
+    ) -> Result<Vec<String>, OpenError> {
         let failed = |error: DbErr| OpenError::migration(self.0.role, &error);
         if self.0.backend == DatabaseBackend::MySql {
-            return mysql::migrate::<M>(&self.0.url).await.map_err(failed);
+            return mysql::migrate::<M>(&self.0.url, steps).await.map_err(failed);
         }
         let tx = self.0.writer.begin_write().await.map_err(failed)?;
         if self.0.backend == DatabaseBackend::Postgres {
@@ -246,10 +255,11 @@ impl Db {
             .await
             .map_err(failed)?
             .iter()
+            .take(steps.map_or(usize::MAX, |steps| steps as usize))
             .map(|step| step.name().to_owned())
             .collect();
         if !pending.is_empty() {
-            M::up(&tx, None).await.map_err(failed)?;
+            M::up(&tx, steps).await.map_err(failed)?;
         }
         tx.commit().await.map_err(failed)?;
         Ok(pending)

@@ -13,7 +13,6 @@ use kit::{
 use sea_orm::{
     ActiveValue::NotSet, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, sea_query::Query,
 };
-use sea_orm_migration::MigratorTrait;
 
 use super::support::*;
 use crate::{
@@ -50,7 +49,7 @@ async fn a_started_service_names_what_it_serves_and_ends_what_is_overdue() {
 async fn articles_from_before_there_were_shelves_come_to_stand_on_theirs() {
     let shop = Shop::without_tables().await;
     let db = shop.db.read();
-    Migrator::up(db, Some(6)).await.unwrap();
+    shop.db.migrate_steps::<Migrator>(Some(6)).await.unwrap();
     let cases = [
         (false, true, 0, 4),
         (false, true, 3, 5),
@@ -89,7 +88,7 @@ async fn articles_from_before_there_were_shelves_come_to_stand_on_theirs() {
         let row = stock::Model { article_id: id, free, reserved: 0, sold: 0, movements: 0 };
         stock::Entity::insert(stock::ActiveModel::from(row)).exec_without_returning(db).await.unwrap();
     }
-    Migrator::up(db, None).await.unwrap();
+    shop.db.migrate::<Migrator>().await.unwrap();
     let found = article::Entity::find().order_by_asc(article::Column::Id).all(db).await.unwrap();
     assert_eq!(found, expected);
 }
@@ -152,7 +151,7 @@ async fn insert_old(db: &impl ConnectionTrait, name: &str, deleted: bool, words:
 async fn articles_from_before_are_found_as_new_ones_are() {
     let shop = Shop::without_tables().await;
     let db = shop.db.read();
-    Migrator::up(db, Some(8)).await.unwrap();
+    shop.db.migrate_steps::<Migrator>(Some(8)).await.unwrap();
     let tea = insert_old(db, "Wi-Fi が", false, &["wi", "fi", "か"]).await;
     let gone = insert_old(db, "Gone", true, &[]).await;
     let mut many = Vec::new();
@@ -161,7 +160,7 @@ async fn articles_from_before_are_found_as_new_ones_are() {
     }
     // A step that is taken again changes nothing.
     for _ in 0..2 {
-        Migrator::up(db, None).await.unwrap();
+        shop.db.migrate::<Migrator>().await.unwrap();
         let words = word::Entity::find().filter(word::Column::ArticleId.eq(tea));
         let found: Vec<_> = words.all(db).await.unwrap().into_iter().map(|row| row.word).collect();
         let expected = kit::words::words(["Wi-Fi が", &format!("C-{tea}"), "Käse"]);

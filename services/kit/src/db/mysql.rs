@@ -108,7 +108,7 @@ fn too_old(version: &str) -> Option<&'static str> {
 
 /// Applies what is missing of the schema, one process at a time. The lock belongs to the connection, so there
 /// is one for all of it; it ends with the connection, however the process does.
-pub async fn migrate<M: MigratorTrait>(url: &str) -> Result<Vec<String>, DbErr> {
+pub async fn migrate<M: MigratorTrait>(url: &str, steps: Option<u32>) -> Result<Vec<String>, DbErr> {
     let mut one = ConnectOptions::new(self::url(url));
     one.max_connections(1)
         .connect_timeout(Duration::from_secs(5))
@@ -125,28 +125,34 @@ pub async fn migrate<M: MigratorTrait>(url: &str) -> Result<Vec<String>, DbErr> 
             })
         });
     let connection = Database::connect(one).await?;
-    let applied = alone::<M>(&connection).await;
+    let applied = alone::<M>(&connection, steps).await;
     let _ = connection.close().await;
     applied
 }
 
-async fn alone<M: MigratorTrait>(db: &DatabaseConnection) -> Result<Vec<String>, DbErr> {
+async fn alone<M: MigratorTrait>(db: &DatabaseConnection, steps: Option<u32>) -> Result<Vec<String>, DbErr> {
     lock(db).await?;
     collate(db).await?;
     M::install(db).await?;
-    let pending: Vec<String> =
+    let mut pending: Vec<String> =
         M::get_pending_migrations(db).await?.iter().map(|step| step.name().to_owned()).collect();
+    let known = pending.len();
+    pending.truncate(steps.map_or(known, |steps| steps as usize));
     if pending.is_empty() {
         return Ok(pending);
     }
-    let mut tries = 1;
-    while let Err(error) = M::up(db, None).await {
-        // TiDB hears of a changed table a moment later. Steps can be taken again.
-        if tries == TRIES || !Fault::is_database_conflict(&error) {
-            return Err(error);
+    let left = known - pending.len();
+    for tries in 1.. {
+        // One that failed may have left some of its steps applied.
+        let missing = M::get_pending_migrations(db).await?.len() - left;
+        match M::up(db, Some(missing as u32)).await {
+            Ok(()) => break,
+            // TiDB hears of a changed table a moment later. Steps can be taken again.
+            Err(error) if tries < TRIES && Fault::is_database_conflict(&error) => {
+                sleep(Duration::from_millis(200)).await;
+            }
+            Err(error) => return Err(error),
         }
-        tries += 1;
-        sleep(Duration::from_millis(200)).await;
     }
     Ok(pending)
 }

@@ -52,7 +52,7 @@ async fn orders_from_before_get_numbers_of_their_own() {
     let shop = Shop::without_tables().await;
     let db = shop.db.read();
     let before = Migrator::migrations().iter().position(|step| step.name() == "m000013_search").unwrap();
-    Migrator::up(db, Some(before as u32)).await.unwrap();
+    shop.db.migrate_steps::<Migrator>(Some(before as u32)).await.unwrap();
     let first = OrderId::new();
     // Of another time, but with the same end.
     let twin: OrderId = format!("ord_00{}", &first.to_string()[6..]).parse().unwrap();
@@ -63,7 +63,7 @@ async fn orders_from_before_get_numbers_of_their_own() {
     for _ in 0..300 {
         insert_old(db, OrderId::new(), "").await;
     }
-    Migrator::up(db, None).await.unwrap();
+    shop.db.migrate::<Migrator>().await.unwrap();
     let orders = order::Entity::find().all(db).await.unwrap();
     let numbers: HashSet<_> = orders.iter().filter_map(|order| order.number.clone()).collect();
     assert_eq!(numbers.len(), 302, "each has one, and no two the same");
