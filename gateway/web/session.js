@@ -120,12 +120,14 @@ async function refresh(stale) {
       // Goes on when the page is left meanwhile: a new refresh token that nobody keeps would end the session.
       const options = { body: {}, headers: COOKIES, keepalive: true };
       await take(await send('POST', '/v1/auth:refresh', options), 'refreshed');
+      remember(REFRESHING);
     } catch (error) {
-      if (!(error instanceof ApiError) || !['UNAUTHENTICATED', 'INVALID_ARGUMENT'].includes(error.code)) throw error;
+      // A page that is left sees its request fail, yet it goes on: the mark stays, so that the next page waits.
+      if (!(error instanceof ApiError) || error.status === 0) throw error;
+      remember(REFRESHING);
+      if (!['UNAUTHENTICATED', 'INVALID_ARGUMENT'].includes(error.code)) throw error;
       channel?.postMessage({ why: 'expired' });
       end('expired');
-    } finally {
-      remember(REFRESHING);
     }
   };
   await (navigator.locks ? navigator.locks.request(REFRESHING, once) : once());

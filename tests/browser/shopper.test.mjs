@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { ADDRESS, DESK, PASSWORD, PHONE, adminToken, api, article, name, open, settled, shopper, signIn } from './support.mjs';
+import { ADDRESS, DESK, PASSWORD, PHONE, adminToken, api, article, name, open, settled, shopper, signIn, tokenOf } from './support.mjs';
 
 const pay = (page) => page.getByRole('main').getByRole('button', { name: /^Pay €/ });
 const orderId = (page) => page.url().match(/ord_\w+/)[0];
@@ -152,6 +152,30 @@ test('an order that waits is changed, or given up', async (t) => {
   const end = Date.now() + 10_000;
   while ((await available()) !== '10' && Date.now() < end) await new Promise((done) => setTimeout(done, 100));
   assert.equal(await available(), '10', 'it went back');
+});
+
+test('what happens to an order while its page is loaded is not missed', async (t) => {
+  for (const [login, password, where] of [
+    [undefined, PASSWORD, '/orders'],
+    ['admin', process.env.FEIRA_ADMIN_PASSWORD, '/staff/orders'],
+  ]) {
+    const { page } = await open(t);
+    const { username } = await shopper();
+    const token = await tokenOf(username, PASSWORD);
+    const { addresses } = await api('GET', '/v1/users/me/addresses', undefined, token);
+    await api('POST', '/v1/orders/open/lines', { articleId: (await article()).id, quantity: 1 }, token);
+    const body = { addressId: addresses[0].id, paymentMethod: 'sim_decline' };
+    const order = await api('POST', '/v1/orders/open:checkout', body, token);
+    await signIn(page, login ?? username, password);
+    // Between the order and its history: the history has the end of it, so no stream will tell it once more.
+    const cancel = async (route) => {
+      await api('POST', `/v1/orders/${order.id}:cancel`, {}, token);
+      await route.continue();
+    };
+    await page.route('**/v1/orders/*/events*', cancel, { times: 1 });
+    await page.goto(`${where}/${order.id}`);
+    await page.getByRole('heading', { level: 1, name: /Cancelled/ }).waitFor();
+  }
 });
 
 test('what stands in the way of a checkout is named, article by article', async (t) => {
