@@ -36,7 +36,8 @@ export async function callRaw(method, path, { body, query, etag, headers = {}, s
       return response;
     } catch (error) {
       if (!error.unsettled) keys.delete(what);
-      if (error.reason !== 'IDEMPOTENCY_IN_PROGRESS' || tries === 5) throw error;
+      // Being done, or turned away for a moment with nothing begun.
+      if (!['IDEMPOTENCY_IN_PROGRESS', 'OVERLOADED'].includes(error.reason) || tries === 5) throw error;
       await pause(Math.max(error.retryAfter, 1) * 1000, signal);
     }
   }
@@ -148,6 +149,7 @@ const ADVICE = {
   PROVIDER_CANNOT: ({ metadata }) => `The provider ${metadata.provider} cannot do this. Do it there by hand.`,
   IDEMPOTENCY_IN_PROGRESS: () => 'This is still being done. Wait a moment, then look again.',
   RATE_LIMITED: ({ retryAfter }) => `Too many tries. Wait ${waiting(retryAfter)}, then try again.`,
+  OVERLOADED: () => 'There is more to do right now than the shop can do at once; nothing was begun. Try again in a moment.',
   UPSTREAM_UNAVAILABLE: () => 'This part of the shop is not available right now; nothing was changed. Try again shortly.',
   DEADLINE_EXCEEDED: () => 'That took too long. Look whether it was done before you try again.',
   REQUEST_TOO_LARGE: () => 'This is too large to be sent. Choose something smaller.',

@@ -28,6 +28,7 @@ mod letter;
 mod mail;
 mod migrations;
 mod orders;
+mod overload;
 mod payments;
 mod program;
 mod purchases;

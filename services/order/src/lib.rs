@@ -1,5 +1,6 @@
 //! Baskets, orders and the checkout saga.
 
+mod admission;
 mod api;
 mod audit;
 pub mod domain;

@@ -19,6 +19,11 @@ pub struct Options {
     #[arg(long, env = "FEIRA_SHIPPING", value_name = "AMOUNT", value_delimiter = ';', value_parser = amount)]
     pub shipping: Vec<Money>,
 
+    /// Checkouts under way at the same time at the most; fewer while they slow each other down
+    #[arg(long, env = "FEIRA_MAX_CHECKOUTS", value_name = "COUNT", default_value_t = 256,
+        value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub max_checkouts: u32,
+
     #[command(flatten)]
     pub mail: MailOptions,
 }

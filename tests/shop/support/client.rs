@@ -38,11 +38,19 @@ pub struct Client {
     replica: usize,
     headers: HeaderMap,
     patient: bool,
+    impatient: bool,
 }
 
 impl Client {
     pub fn new(edge: Edge, replicas: Vec<Addresses>) -> Self {
-        Self { edge, replicas: Arc::new(replicas), replica: 0, headers: HeaderMap::new(), patient: false }
+        Self {
+            edge,
+            replicas: Arc::new(replicas),
+            replica: 0,
+            headers: HeaderMap::new(),
+            patient: false,
+            impatient: false,
+        }
     }
 
     /// The same over another edge.
@@ -85,6 +93,11 @@ impl Client {
         Self { patient: true, ..self.clone() }
     }
 
+    /// The same, but a call that is turned away because there are too many is not made again.
+    pub fn impatient(&self) -> Self {
+        Self { impatient: true, ..self.clone() }
+    }
+
     pub(super) async fn until_answered<T, F>(&self, call: impl Fn() -> F) -> Outcome<T>
     where
         F: Future<Output = Outcome<T>>,
@@ -94,6 +107,12 @@ impl Client {
             match call().await {
                 Err(refusal) if self.patient && refusal.is_passing() && Instant::now() < deadline => {
                     sleep(Duration::from_millis(200)).await;
+                }
+                // It left nothing, and all are asked to come again.
+                Err(refusal)
+                    if !self.impatient && refusal.reason == "OVERLOADED" && Instant::now() < deadline =>
+                {
+                    sleep(Duration::from_millis(300)).await;
                 }
                 outcome => return outcome,
             }

@@ -18,6 +18,7 @@ use super::{
     named,
 };
 use crate::{
+    admission::Place,
     domain::{Event, Line, Offer, State, Step, basket, next, notes, totals},
     error::Error,
     saga::{ANSWER_WITHIN, CALL, LEASE, pays_for_nothing, plan_payment, take_news},
@@ -44,7 +45,9 @@ impl Api {
         call: &Call,
         request: CheckoutRequest,
     ) -> Result<Written<Order>, Error> {
-        self.once(call, self.try_check_out(call, request)).await
+        // First of all: whoever is turned away leaves nothing, and costs next to nothing.
+        let place = self.saga.admission.enter().await?;
+        self.once(call, self.try_check_out(call, request, place)).await
     }
 
     /// Answers a call whose key is known already as it was answered then; also where the same call is under
@@ -63,7 +66,12 @@ impl Api {
         }
     }
 
-    async fn try_check_out(&self, call: &Call, request: CheckoutRequest) -> Result<Written<Order>, Error> {
+    async fn try_check_out(
+        &self,
+        call: &Call,
+        request: CheckoutRequest,
+        place: Place,
+    ) -> Result<Written<Order>, Error> {
         let limit = Instant::now() + ANSWER_WITHIN;
         let named = named(call, &request.id, "id")?;
         let terms =
@@ -101,7 +109,7 @@ impl Api {
                 Begun::Over(message) => return Ok(Written { message: *message, replayed: false }),
                 Begun::Fresh(view, guard) => {
                     self.saga.watch.changed(view.order.id, view.order.events);
-                    let message = self.saga.run(call, *view, guard, limit).await?;
+                    let message = self.saga.run(call, *view, guard, Some(place), limit).await?;
                     return Ok(Written { message, replayed: false });
                 }
             }

@@ -14,6 +14,7 @@ use super::{
     parse,
 };
 use crate::{
+    admission::Place,
     domain::{Line, basket, totals},
     error::Error,
     saga::{ANSWER_WITHIN, CALL},
@@ -27,10 +28,16 @@ impl Api {
         call: &Call,
         request: CreateOrderRequest,
     ) -> Result<Written<Order>, Error> {
-        self.once(call, self.try_place(call, request)).await
+        let place = self.saga.admission.enter().await?;
+        self.once(call, self.try_place(call, request, place)).await
     }
 
-    async fn try_place(&self, call: &Call, request: CreateOrderRequest) -> Result<Written<Order>, Error> {
+    async fn try_place(
+        &self,
+        call: &Call,
+        request: CreateOrderRequest,
+        place: Place,
+    ) -> Result<Written<Order>, Error> {
         let limit = Instant::now() + ANSWER_WITHIN;
         let user = match request.user_id.as_str() {
             "" => call.me()?,
@@ -76,7 +83,7 @@ impl Api {
             Begun::Replayed(written) => Ok(*written),
             Begun::Over(message) => Ok(Written { message: *message, replayed: false }),
             Begun::Fresh(view, guard) => {
-                let message = self.saga.run(call, *view, guard, limit).await?;
+                let message = self.saga.run(call, *view, guard, Some(place), limit).await?;
                 Ok(Written { message, replayed: false })
             }
         }

@@ -46,7 +46,7 @@ impl Api {
         match opened {
             Opened::Replayed(written) => Ok(written),
             Opened::Fresh { value, guard, .. } => {
-                let message = self.saga.run(call, value, guard, limit).await?;
+                let message = self.saga.run(call, value, guard, None, limit).await?;
                 Ok(Written { message, replayed: false })
             }
         }

@@ -20,6 +20,7 @@ use tokio::{sync::oneshot, time::Instant};
 
 use crate::{
     Options,
+    admission::{Admission, Place},
     domain::Step,
     error::Error,
     remote::{Remote, pause},
@@ -47,6 +48,7 @@ pub struct Saga {
     pub db: Db,
     pub remote: Remote,
     pub watch: Watch,
+    pub admission: Admission,
     pub options: Arc<Options>,
     pub tasks: Tasks,
 }
@@ -71,7 +73,8 @@ impl Saga {
     /// A saga over a database and the ways to the others.
     pub fn new(db: Db, context: &Context, watch: Watch, options: Options) -> Self {
         let (remote, tasks) = (Remote::new(context), context.tasks.clone());
-        Self { db, remote, watch, options: Arc::new(options), tasks }
+        let admission = Admission::new(options.max_checkouts);
+        Self { db, remote, watch, admission, options: Arc::new(options), tasks }
     }
 
     /// The clock.
@@ -80,12 +83,24 @@ impl Saga {
     }
 
     /// Drives an order's checkout in a task of its own and answers when it has come to rest, or after
-    /// `limit` with the order as it is by then. The guard keeps the call's idempotency key for as long.
-    pub async fn run(&self, call: &Call, view: View, guard: Guard, limit: Instant) -> Result<Order, Error> {
+    /// `limit` with the order as it is by then. The guard keeps the call's idempotency key for as long, and a checkout
+    /// that was admitted its place.
+    pub async fn run(
+        &self,
+        call: &Call,
+        view: View,
+        guard: Guard,
+        place: Option<Place>,
+        limit: Instant,
+    ) -> Result<Order, Error> {
         let (saga, own, id) = (self.clone(), call.detached(), view.order.id);
         let (send, receive) = oneshot::channel();
         self.tasks.spawn(async move {
-            let end = saga.drive(&own, view).await;
+            let mut elsewhere = Duration::ZERO;
+            let end = saga.drive_noting(&own, view, &mut elsewhere).await;
+            if let Some(place) = place {
+                place.done(elsewhere);
+            }
             drop(guard);
             let _ = send.send(end);
         });
@@ -119,10 +134,21 @@ impl Saga {
     }
 
     /// Takes step after step until the order comes to rest.
-    pub async fn drive(&self, call: &Call, mut view: View) -> Result<Rest, Error> {
+    pub async fn drive(&self, call: &Call, view: View) -> Result<Rest, Error> {
+        self.drive_noting(call, view, &mut Duration::default()).await
+    }
+
+    /// The same; adds up the time that payments take.
+    async fn drive_noting(
+        &self,
+        call: &Call,
+        mut view: View,
+        elsewhere: &mut Duration,
+    ) -> Result<Rest, Error> {
         let mut since = Instant::now();
         let mut tries = 0;
         loop {
+            let (begun, pays) = (Instant::now(), matches!(view.order.step, Step::Pay | Step::Capture));
             let after = match view.order.step {
                 Step::Idle => return Ok(Rest::At(Box::new(view))),
                 Step::Reserve => self.reserve(call, view).await?,
@@ -132,6 +158,9 @@ impl Saga {
                 Step::Expire => self.expire(call, view).await?,
                 Step::Reopen => self.reopen(call, view).await?,
             };
+            if pays {
+                *elsewhere += begun.elapsed();
+            }
             view = match after {
                 After::Rest(rest) => return Ok(rest),
                 After::Next(next) => {
