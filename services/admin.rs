@@ -6,7 +6,7 @@ mod show;
 
 use std::path::PathBuf;
 
-use kit::{Fault, Secret};
+use kit::{Role, Secret, StartError};
 
 use self::{reach::Reach, show::table};
 use crate::{banner, error::Error, operator::json};
@@ -117,10 +117,7 @@ pub async fn admin(admin: Admin) -> Result<(), Error> {
 
 impl NewPassword {
     fn get(&self, of_admin: &user::AdminPassword, login: &str) -> Result<Password, Error> {
-        let wrong = |fault: Fault| match fault.fields.first() {
-            Some((setting, problem)) => Error::usage(format!("{setting}: {problem}")),
-            None => Error::other(fault),
-        };
+        let wrong = |error: StartError| Error::role(Role::User, error);
         let given = match &self.password_file {
             Some(file) => Some(user::password_in("--password-file", file).map_err(wrong)?),
             None if login.is_empty() || login.eq_ignore_ascii_case(user::USERNAME) => {

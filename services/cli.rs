@@ -326,7 +326,7 @@ mod tests {
             (&["serv"], "serve"),
             (&["--rest-listen", "8080"], "must be a host and a port"),
             (&["--role", "shop"], "possible values: user"),
-            (&["--drain-timeout", "25"], "--drain-timeout"),
+            (&["--drain-timeout", "25x"], "--drain-timeout"),
             (&["--role", "order"], "--user-url, --article-url, --payment-url"),
             (&["--role", "user"], "FEIRA_MESH_SECRET"),
             (&["--database-url", "sqlite:x.db"], "single service"),

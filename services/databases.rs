@@ -54,7 +54,7 @@ pub struct Databases {
     pub database_connections: u32,
 
     /// How long to wait at start for a database server that does not answer yet
-    #[arg(long, env = "FEIRA_DATABASE_WAIT", value_name = "TIME", default_value = "30s", value_parser = humantime::parse_duration)]
+    #[arg(long, env = "FEIRA_DATABASE_WAIT", value_name = "TIME", default_value = "30s", value_parser = kit::duration)]
     pub database_wait: Duration,
 }
 
@@ -106,8 +106,7 @@ impl Databases {
     fn single(&self) -> Result<String, Error> {
         match (&self.database_url, &self.database_url_file) {
             (None, Some(file)) => {
-                let url =
-                    Secret::read("--database-url-file", file).map_err(|fault| Error::usage(fault.message))?;
+                let url = Secret::read("--database-url-file", file).map_err(Error::usage)?;
                 Ok(url.expose().trim().to_owned())
             }
             (url, _) => Ok(url.clone().unwrap_or_default()),

@@ -21,7 +21,7 @@ pub struct HealthCheck {
     service: String,
 
     /// How long to wait for an answer
-    #[arg(long, value_name = "TIME", default_value = "3s", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "TIME", default_value = "3s", value_parser = kit::duration)]
     timeout: Duration,
 
     /// Where the process listens for gRPC

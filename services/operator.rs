@@ -39,7 +39,7 @@ pub struct Operator {
     grpc_listen: String,
 
     /// How long to wait for an answer
-    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = kit::duration)]
     timeout: Duration,
 
     #[command(flatten)]

@@ -1,6 +1,8 @@
 //! The table of roles: whom each calls, its schema, and how it starts.
 
-use kit::{Context, Db, Fault, Role, Service, db::OpenError, instance::Pace, payment_types::PaymentTypes};
+use kit::{
+    Context, Db, Fault, Role, Service, StartError, db::OpenError, instance::Pace, payment_types::PaymentTypes,
+};
 use sea_orm_migration::MigratorTrait;
 
 use crate::{error::Error, settings::Settings};
@@ -51,16 +53,13 @@ pub fn check(settings: &Settings, payment_types: &PaymentTypes) -> Result<(), Er
             Role::Order => order::check(&settings.order),
             Role::Article | Role::Mesh | Role::Gateway => Ok(()),
         };
-        checked.map_err(|fault| match fault.fields.first() {
-            Some((setting, problem)) => Error::usage(format!("{setting}: {problem}")),
-            None => Error::Role { role, fault },
-        })?;
+        checked.map_err(|error| Error::role(role, error))?;
     }
     Ok(())
 }
 
 /// Starts the service whose database this is.
-pub async fn start(with: &mut Start<'_>, db: Db) -> Result<Started, Fault> {
+pub async fn start(with: &mut Start<'_>, db: Db) -> Result<Started, StartError> {
     let (settings, context) = (with.settings, with.context.clone());
     match db.role() {
         Role::User => {
@@ -82,7 +81,7 @@ pub async fn start(with: &mut Start<'_>, db: Db) -> Result<Started, Fault> {
             let pace = Pace(settings.process.heartbeat_interval);
             Ok(mesh::start(&settings.mesh, db, context, pace).await?.into())
         }
-        Role::Gateway => Err(Fault::internal("the gateway has no database")),
+        Role::Gateway => Err(Fault::internal("the gateway has no database").into()),
     }
 }
 

@@ -171,7 +171,7 @@ impl Process {
             true => payment::Ports::open(&settings.payment).await,
             false => Ok(payment::Ports::default()),
         };
-        let payment_ports = payment_ports.map_err(|fault| Error::Role { role: Role::Payment, fault })?;
+        let payment_ports = payment_ports.map_err(|error| Error::role(Role::Payment, error))?;
         databases::check(&settings.databases, &settings.process.data, &here).await?;
 
         let secrets = Secrets::get(settings)?;
@@ -200,8 +200,7 @@ impl Process {
         let mut first_administrator = None;
         for db in &databases {
             let role = db.role();
-            let one =
-                roles::start(&mut start, db.clone()).await.map_err(|fault| Error::Role { role, fault })?;
+            let one = roles::start(&mut start, db.clone()).await.map_err(|error| Error::role(role, error))?;
             first_administrator = first_administrator.or(one.first_administrator);
             started.push(one.service);
         }
@@ -236,7 +235,7 @@ impl Process {
                 ))
             })
         });
-        match first.ensure(show).await.map_err(|fault| Error::Role { role: Role::User, fault })? {
+        match first.ensure(show).await.map_err(|error| Error::role(Role::User, error))? {
             AdminOutcome::MadeWith(password) => return Ok(Some(password)),
             AdminOutcome::NotUsed(setting) => tracing::warn!(
                 setting,

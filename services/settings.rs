@@ -1,6 +1,6 @@
 //! What can be set: each is a flag, an environment variable and a key of the configuration file.
 
-use std::{collections::HashMap, path::PathBuf, time::Duration};
+use std::{collections::HashMap, ops::RangeInclusive, path::PathBuf, time::Duration};
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use kit::{Role, payment_types::PaymentTypesOptions, telemetry::LogOptions};
@@ -8,6 +8,10 @@ use url::Url;
 
 use crate::{databases::Databases, error::Error, roles};
 
+/// How long connections are waited for.
+const PATIENCE: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(3600);
+/// How often a process may say that it runs.
+const INTERVAL: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(3600);
 /// The shortest mesh secret that is taken, in characters.
 const SHORTEST_SECRET: usize = 16;
 
@@ -66,20 +70,20 @@ pub struct Process {
 
     /// How long the end may take once the process is told to stop (and FEIRA_DRAIN_DELAY is over): the calls under
     /// way get most of it, closing databases and sending telemetry the rest
-    #[arg(long, env = "FEIRA_DRAIN_TIMEOUT", value_name = "TIME", default_value = "25s", value_parser = humantime::parse_duration)]
+    #[arg(long, env = "FEIRA_DRAIN_TIMEOUT", value_name = "TIME", default_value = "25s", value_parser = kit::duration)]
     pub drain_timeout: Duration,
 
     /// How long to go on serving after health says NOT_SERVING, so that load balancers notice; clients are asked
     /// to go elsewhere meanwhile
-    #[arg(long, env = "FEIRA_DRAIN_DELAY", value_name = "TIME", default_value = "0s", value_parser = humantime::parse_duration)]
+    #[arg(long, env = "FEIRA_DRAIN_DELAY", value_name = "TIME", default_value = "0s", value_parser = kit::duration)]
     pub drain_delay: Duration,
 
     /// How long a client may take nothing of an answer before its connection is closed
-    #[arg(long, env = "FEIRA_SEND_TIMEOUT", value_name = "TIME", default_value = "30s", value_parser = patience)]
+    #[arg(long, env = "FEIRA_SEND_TIMEOUT", value_name = "TIME", default_value = "30s", value_parser = kit::duration_within(PATIENCE))]
     pub send_timeout: Duration,
 
     /// How long an HTTP/1.1 connection is kept without a request; longer than the load balancer in front keeps it
-    #[arg(long, env = "FEIRA_IDLE_TIMEOUT", value_name = "TIME", default_value = "90s", value_parser = patience)]
+    #[arg(long, env = "FEIRA_IDLE_TIMEOUT", value_name = "TIME", default_value = "90s", value_parser = kit::duration_within(PATIENCE))]
     pub idle_timeout: Duration,
 
     /// How many MiB of memory answers may take that are not read yet, of all clients together; one connection may
@@ -89,12 +93,12 @@ pub struct Process {
 
     /// How far the clocks of two machines may be apart: tokens are taken so long before they begin and after they
     /// end
-    #[arg(long, env = "FEIRA_CLOCK_LEEWAY", value_name = "TIME", default_value = "60s", value_parser = leeway)]
+    #[arg(long, env = "FEIRA_CLOCK_LEEWAY", value_name = "TIME", default_value = "60s", value_parser = kit::duration_within(Duration::ZERO..=Duration::from_secs(600)))]
     pub clock_leeway: Duration,
 
     /// How often a process says that it runs, where others must know; after three it counts as not healthy,
     /// after twelve it is forgotten
-    #[arg(long, env = "FEIRA_HEARTBEAT_INTERVAL", value_name = "TIME", default_value = "5s", value_parser = interval)]
+    #[arg(long, env = "FEIRA_HEARTBEAT_INTERVAL", value_name = "TIME", default_value = "5s", value_parser = kit::duration_within(INTERVAL))]
     pub heartbeat_interval: Duration,
 }
 
@@ -259,32 +263,10 @@ fn address(text: &str) -> Result<String, String> {
     }
 }
 
-fn interval(text: &str) -> Result<Duration, String> {
-    match humantime::parse_duration(text).map_err(|problem| problem.to_string())? {
-        interval if interval < Duration::from_millis(100) => Err("must be 100ms or more".to_owned()),
-        interval => Ok(interval),
-    }
-}
-
 /// URLs under which the replicas of a role are found: one, or several with commas in between.
 fn role_urls(text: &str) -> Result<String, String> {
     let urls: Result<Vec<String>, String> = text.split(',').map(|url| role_url(url.trim())).collect();
     urls.map(|urls| urls.join(","))
-}
-
-fn patience(text: &str) -> Result<Duration, String> {
-    match humantime::parse_duration(text).map_err(|problem| problem.to_string())? {
-        time if time < Duration::from_secs(1) => Err("must be 1s or more".to_owned()),
-        time if time > Duration::from_secs(3600) => Err("must be 1h or less".to_owned()),
-        time => Ok(time),
-    }
-}
-
-fn leeway(text: &str) -> Result<Duration, String> {
-    match humantime::parse_duration(text).map_err(|problem| problem.to_string())? {
-        leeway if leeway > Duration::from_secs(600) => Err("must be 10m or less".to_owned()),
-        leeway => Ok(leeway),
-    }
 }
 
 /// A URL under which a role is found.

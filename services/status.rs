@@ -26,7 +26,7 @@ pub struct Status {
     once: bool,
 
     /// With --watch: how long to wait in between
-    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = kit::some_time)]
     every: Duration,
 
     /// Show it as JSON, as GET /v1/instances answers

@@ -1,6 +1,6 @@
 //! What can be set about the edge.
 
-use std::{path::PathBuf, time::Duration};
+use std::{ops::RangeInclusive, path::PathBuf, time::Duration};
 
 use http::{HeaderValue, Uri};
 use ipnet::IpNet;
@@ -9,13 +9,15 @@ use url::Url;
 /// The largest body that the edge reads into memory (4 MiB); streams and uploads have no such limit.
 pub const BODY_LIMIT: usize = 4 * 1024 * 1024;
 
+/// What a REST call may be given.
+const TIMEOUT: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(86_400);
+
 /// The edge's settings.
 #[derive(Debug, Clone, clap::Args)]
 #[group(skip)]
 pub struct Options {
-    /// How long a REST call may take at most; streams may take longer. Seconds, or a number with `ms`, `s`
-    /// or `m`.
-    #[arg(long, env = "FEIRA_REST_TIMEOUT", value_name = "TIME", default_value = "15s", value_parser = time)]
+    /// How long a REST call may take at most; streams may take longer.
+    #[arg(long, env = "FEIRA_REST_TIMEOUT", value_name = "TIME", default_value = "15s", value_parser = kit::duration_within(TIMEOUT))]
     pub rest_timeout: Duration,
 
     /// A web origin whose pages may call the REST interface, as `https://shop.example`, or `*` for all of
@@ -77,23 +79,6 @@ impl Default for Options {
     }
 }
 
-/// Parses a time of at least a millisecond and at most a day.
-fn time(text: &str) -> Result<Duration, String> {
-    let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let (number, unit) = text.split_at(split);
-    let number: u64 = number.parse().map_err(|_| "expected a number, as in `15s`".to_owned())?;
-    let milliseconds = match unit.trim() {
-        "ms" => Some(number),
-        "" | "s" => number.checked_mul(1_000),
-        "m" => number.checked_mul(60_000),
-        other => return Err(format!("unknown unit `{other}`: use `ms`, `s` or `m`")),
-    };
-    match milliseconds {
-        Some(milliseconds @ 1..=86_400_000) => Ok(Duration::from_millis(milliseconds)),
-        _ => Err("must be between 1ms and 1440m".to_owned()),
-    }
-}
-
 /// Parses a web origin (RFC 6454: scheme, host and port, nothing else) or `*`.
 fn origin(text: &str) -> Result<HeaderValue, String> {
     let wrong = || format!("`{text}` is not an origin such as `https://shop.example`");
@@ -111,17 +96,6 @@ fn origin(text: &str) -> Result<HeaderValue, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn times_are_seconds_unless_they_say_otherwise() {
-        assert_eq!(time("15"), Ok(Duration::from_secs(15)));
-        assert_eq!(time("15s"), Ok(Duration::from_secs(15)));
-        assert_eq!(time("500ms"), Ok(Duration::from_millis(500)));
-        assert_eq!(time("2m"), Ok(Duration::from_secs(120)));
-        for wrong in ["", "s", "0", "-1", "1h", "1.5s", "99999999999999999999", "99999999999m"] {
-            assert!(time(wrong).is_err(), "{wrong}");
-        }
-    }
 
     #[test]
     fn an_origin_has_no_path() {

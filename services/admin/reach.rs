@@ -41,7 +41,7 @@ pub struct Reach {
     grpc_listen: String,
 
     /// How long to wait for an answer
-    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = kit::duration)]
     timeout: Duration,
 
     #[command(flatten)]
@@ -114,7 +114,8 @@ impl Reach {
             }
             db
         };
-        Ok(Desk::Offline(user::Offline::new(db, &self.hashing).map_err(failed)?))
+        let offline = user::Offline::new(db, &self.hashing);
+        Ok(Desk::Offline(offline.map_err(|error| Error::role(Role::User, error))?))
     }
 
     async fn ask(&self, url: &str) -> Result<Desk, Error> {
@@ -196,7 +197,7 @@ fn failed(fault: Fault) -> Error {
     match (fault.code, fault.fields.first()) {
         (Code::InvalidArgument, Some((field, problem))) => Error::usage(format!("{field}: {problem}")),
         (Code::InvalidArgument, None) => Error::usage(fault.message),
-        (Code::Unavailable, _) => Error::Role { role: Role::User, fault },
+        (Code::Unavailable, _) => Error::role(Role::User, fault.into()),
         _ => Error::other(fault.message),
     }
 }

@@ -41,6 +41,7 @@ mod runtime;
 mod searching;
 mod seed;
 mod spacecash;
+mod starting;
 mod stripe;
 mod stripe_events;
 mod stripe_page;

@@ -20,14 +20,15 @@ pub use migration::Migrator;
 #[derive(clap::Args, Debug, Clone)]
 #[group(skip)]
 pub struct Options {
-    /// Seconds between two looks for stock reservations whose time is over
+    /// How long it is between two looks for stock reservations whose time is over
     #[arg(
-        long,
+        long = "reservation-sweep-seconds",
         env = "FEIRA_RESERVATION_SWEEP_SECONDS",
-        default_value_t = 5,
-        value_parser = clap::value_parser!(u64).range(1..=3600)
+        value_name = "TIME",
+        default_value = "5s",
+        value_parser = kit::duration_within(Duration::from_secs(1)..=Duration::from_secs(3600))
     )]
-    pub reservation_sweep_seconds: u64,
+    pub reservation_sweep: Duration,
 
     /// The most bytes of an article's image
     #[arg(
@@ -45,10 +46,10 @@ pub async fn start(
     options: &Options,
     db: kit::Db,
     context: kit::Context,
-) -> Result<kit::Service, kit::Fault> {
+) -> Result<kit::Service, kit::StartError> {
     let articles = api::articles(db.clone(), context.tasks.clone(), options.image_limit as usize);
     let routes = tonic::service::Routes::new(articles).add_service(api::stock(db.clone()));
-    sweeper::start(&context.tasks, db.clone(), Duration::from_secs(options.reservation_sweep_seconds));
+    sweeper::start(&context.tasks, db.clone(), options.reservation_sweep);
     Ok(kit::Service {
         role: kit::Role::Article,
         routes,

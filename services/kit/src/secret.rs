@@ -2,9 +2,7 @@
 
 use std::{convert::Infallible, fmt, path::Path, str::FromStr};
 
-use tonic::Code;
-
-use crate::Fault;
+use crate::StartError;
 
 /// A secret; `Debug` says only that there is one.
 #[derive(Clone, PartialEq, Eq)]
@@ -17,11 +15,9 @@ impl Secret {
     }
 
     /// The first line of a file. `setting` is what names the file: it is told where that cannot be read.
-    pub fn read(setting: &str, path: &Path) -> Result<Self, Fault> {
-        let text = std::fs::read_to_string(path).map_err(|error| {
-            let message = format!("{setting}: {}: {error}", path.display());
-            Fault::new(Code::InvalidArgument, "CONFIGURATION", message)
-        })?;
+    pub fn read(setting: &str, path: &Path) -> Result<Self, StartError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| StartError::setting(setting, format_args!("{}: {error}", path.display())))?;
         Ok(Self(text.lines().next().unwrap_or_default().to_owned()))
     }
 }
@@ -43,6 +39,7 @@ impl FromStr for Secret {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Exit;
 
     #[test]
     fn a_secret_shows_nothing() {
@@ -54,9 +51,9 @@ mod tests {
     fn a_file_holds_a_secret_in_its_first_line() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("secret");
-        let fault = Secret::read("FEIRA_X_FILE", &path).unwrap_err();
-        assert_eq!(fault.reason, "CONFIGURATION");
-        assert!(fault.message.starts_with("FEIRA_X_FILE: "), "{fault}");
+        let error = Secret::read("FEIRA_X_FILE", &path).unwrap_err();
+        assert_eq!(error.exit(), Exit::Settings);
+        assert!(error.to_string().starts_with("FEIRA_X_FILE: "), "{error}");
         std::fs::write(&path, "hunter22\n# mine\n").unwrap();
         assert_eq!(Secret::read("FEIRA_X_FILE", &path).unwrap().expose(), "hunter22");
     }

@@ -9,7 +9,7 @@ mod migration;
 use std::time::Duration;
 
 use contracts::mesh::mesh_service_server::{MeshServiceServer, SERVICE_NAME};
-use kit::{Context, Db, Fault, Role, Service, instance::Pace};
+use kit::{Context, Db, Role, Service, StartError, instance::Pace};
 
 pub use migration::Migrator;
 
@@ -19,12 +19,12 @@ pub use migration::Migrator;
 pub struct Options {
     /// How long the audit waits before it reads again what did not agree: a difference counts if it is still
     /// there and nothing has changed
-    #[arg(long, env = "FEIRA_AUDIT_SETTLE", value_name = "TIME", default_value = "1s", value_parser = humantime::parse_duration)]
+    #[arg(long, env = "FEIRA_AUDIT_SETTLE", value_name = "TIME", default_value = "1s", value_parser = kit::duration)]
     pub audit_settle: Duration,
 }
 
 /// Starts the service on an opened and migrated database. `pace` is that of the instances.
-pub async fn start(options: &Options, db: Db, context: Context, pace: Pace) -> Result<Service, Fault> {
+pub async fn start(options: &Options, db: Db, context: Context, pace: Pace) -> Result<Service, StartError> {
     let api = api::Api {
         db: db.clone(),
         directory: directory::Directory::new(&context, pace),

@@ -22,14 +22,14 @@ mod tests;
 use std::sync::Arc;
 
 use contracts::order::order_service_server::{OrderServiceServer, SERVICE_NAME};
-use kit::{Context, Db, Fault, Role, Service, payment_types::PaymentTypes};
+use kit::{Context, Db, Role, Service, StartError, payment_types::PaymentTypes};
 
 pub use error::Error;
 pub use migration::Migrator;
 pub use settings::Options;
 
 /// Finds what keeps the service from starting, before anything is made.
-pub fn check(options: &Options) -> Result<(), Fault> {
+pub fn check(options: &Options) -> Result<(), StartError> {
     options.mail.check()
 }
 
@@ -39,7 +39,7 @@ pub async fn start(
     payment_types: PaymentTypes,
     db: Db,
     context: Context,
-) -> Result<Service, Fault> {
+) -> Result<Service, StartError> {
     let watch = watch::Watch::default();
     watch.start(db.clone(), &context.tasks);
     let saga = saga::Saga::new(db.clone(), &context, watch, options.clone());

@@ -1,10 +1,13 @@
 //! What can be set.
 
-use std::time::Duration;
+use std::{ops::RangeInclusive, time::Duration};
 
 use kit::{Currency, Money};
 
 use crate::mail::MailOptions;
+
+/// How long an order may wait: at most what a reservation may last.
+const WINDOW: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(30 * 24 * 3600);
 
 /// Options of the order service.
 #[derive(Debug, Clone, clap::Args)]
@@ -12,7 +15,7 @@ use crate::mail::MailOptions;
 #[command(next_help_heading = "Orders")]
 pub struct Options {
     /// How long an order waits for its payment before it is given up
-    #[arg(long, env = "FEIRA_PAYMENT_WINDOW", value_name = "TIME", default_value = "30m", value_parser = window)]
+    #[arg(long, env = "FEIRA_PAYMENT_WINDOW", value_name = "TIME", default_value = "30m", value_parser = kit::duration_within(WINDOW))]
     pub payment_window: Duration,
 
     /// Carriage added to every order, for example "4.99 EUR"; once per currency. None by default
@@ -26,16 +29,6 @@ pub struct Options {
 
     #[command(flatten)]
     pub mail: MailOptions,
-}
-
-/// A plain number is seconds. At most what a reservation may last.
-fn window(text: &str) -> Result<Duration, String> {
-    let time = match text.parse() {
-        Ok(seconds) => Duration::from_secs(seconds),
-        Err(_) => humantime::parse_duration(text).map_err(|error| error.to_string())?,
-    };
-    let allowed = Duration::from_secs(1)..=Duration::from_secs(30 * 24 * 3600);
-    if allowed.contains(&time) { Ok(time) } else { Err("must be from 1s to 30days".to_owned()) }
 }
 
 fn amount(text: &str) -> Result<Money, String> {

@@ -20,8 +20,8 @@ use std::sync::Arc;
 
 use aws_lc_rs::hmac;
 use contracts::payment::payment_service_server::PaymentServiceServer;
-use kit::{Clock, Context, Db, Fault, Role, Service, Tasks, payment_types::PaymentTypes};
-use tonic::{Code, server::NamedService, service::Routes};
+use kit::{Clock, Context, Db, Role, Service, StartError, Tasks, payment_types::PaymentTypes};
+use tonic::{server::NamedService, service::Routes};
 
 pub use migration::Migrator;
 pub use options::{Options, Pages, StripeOptions};
@@ -36,7 +36,7 @@ use crate::{
 };
 
 /// Finds what keeps the service from starting, before anything is made.
-pub fn check(options: &Options, types: &PaymentTypes) -> Result<(), Fault> {
+pub fn check(options: &Options, types: &PaymentTypes) -> Result<(), StartError> {
     webhook_secret(options)?;
     let urls = [&options.simulator_url, &options.simulator_public_url];
     for url in urls.into_iter().flatten() {
@@ -57,7 +57,7 @@ pub async fn start(
     context: Context,
     payment_types: PaymentTypes,
     reach: Reach,
-) -> Result<Service, Fault> {
+) -> Result<Service, StartError> {
     let pace = Pace::new(options.provider_poll_interval);
     let derived = context.identity.secret().derive("simulated webhooks");
     let payments = build(options, pace, db.clone(), context.tasks, payment_types, derived, reach)?;
@@ -81,7 +81,7 @@ fn build(
     types: PaymentTypes,
     derived_secret: [u8; 32],
     reach: Reach,
-) -> Result<Payments, Fault> {
+) -> Result<Payments, StartError> {
     let webhook_key = signature::key(webhook_secret(options)?.unwrap_or(&derived_secret));
     let simulated = simulated(options, &db, &tasks, webhook_key, reach.ports)?;
     let mut all = vec![Arc::new(simulated) as Arc<dyn Provider>];
@@ -111,17 +111,19 @@ fn build(
 }
 
 /// The secret of the simulated provider's webhooks, where one is given.
-fn webhook_secret(options: &Options) -> Result<Option<&[u8]>, Fault> {
+fn webhook_secret(options: &Options) -> Result<Option<&[u8]>, StartError> {
     let given = options.simulator_webhook_secret.as_ref().map(|secret| secret.expose().as_bytes());
     if given.is_some_and(<[u8]>::is_empty) {
-        let message = "--simulator-webhook-secret is empty: anybody could sign with it";
-        return Err(configuration(message.to_owned()));
+        return Err(StartError::setting(
+            "--simulator-webhook-secret",
+            "is empty: anybody could sign with it",
+        ));
     }
     Ok(given)
 }
 
 /// The providers beside the simulated one that the options say how to reach.
-fn elsewhere(options: &Options, pages: &Pages, clock: Clock) -> Result<Vec<Arc<dyn Provider>>, Fault> {
+fn elsewhere(options: &Options, pages: &Pages, clock: Clock) -> Result<Vec<Arc<dyn Provider>>, StartError> {
     let mut all: Vec<Arc<dyn Provider>> = Vec::new();
     if let Some(stripe) = Stripe::new(&options.stripe, pages, options.provider_timeout, clock)? {
         all.push(Arc::new(stripe));
@@ -133,7 +135,7 @@ fn elsewhere(options: &Options, pages: &Pages, clock: Clock) -> Result<Vec<Arc<d
 }
 
 /// Refuses a payment type whose provider is none of those that there are.
-fn known(types: &PaymentTypes, is_there: impl Fn(&str) -> bool) -> Result<(), Fault> {
+fn known(types: &PaymentTypes, is_there: impl Fn(&str) -> bool) -> Result<(), StartError> {
     let missing = types.iter().find(|(_, kind)| !is_there(&kind.provider));
     let Some((number, kind)) = missing else { return Ok(()) };
     let hint = match kind.provider.as_str() {
@@ -141,7 +143,7 @@ fn known(types: &PaymentTypes, is_there: impl Fn(&str) -> bool) -> Result<(), Fa
         SPACECASH => "the provider \"spacecash\" needs --spacecash-url".to_owned(),
         other => format!("there is no provider {other:?}"),
     };
-    Err(configuration(format!("payment type {number}: {hint}")))
+    Err(StartError::Settings(format!("payment type {number}: {hint}")))
 }
 
 /// What errors call it.
@@ -154,7 +156,7 @@ fn simulated(
     tasks: &Tasks,
     webhook_key: hmac::Key,
     ports: Ports,
-) -> Result<Simulated, Fault> {
+) -> Result<Simulated, StartError> {
     let (url, actions_url) = match ports.simulator {
         None => (options.simulator_url.clone().unwrap_or_default(), None),
         Some(port) => {
@@ -178,8 +180,4 @@ fn simulated(
         provider::url(SIMULATED, url)?;
     }
     Simulated::new(&url, &public_url, options.provider_timeout, webhook_key)
-}
-
-fn configuration(message: String) -> Fault {
-    Fault::new(Code::InvalidArgument, "CONFIGURATION", message)
 }

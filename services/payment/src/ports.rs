@@ -3,9 +3,8 @@
 use std::{io, net::SocketAddr, time::Duration};
 
 use axum::Router;
-use kit::{Fault, Tasks};
+use kit::{StartError, Tasks};
 use tokio::net::TcpListener;
-use tonic::Code;
 
 use crate::{Options, Pages, simulator};
 
@@ -18,7 +17,7 @@ pub struct Ports {
 
 impl Ports {
     /// Opens them.
-    pub async fn open(options: &Options) -> Result<Self, Fault> {
+    pub async fn open(options: &Options) -> Result<Self, StartError> {
         if options.simulator_url.is_some() {
             return Ok(Self::default());
         }
@@ -47,10 +46,11 @@ pub(crate) struct Port {
 }
 
 impl Port {
-    async fn open(wanted: SocketAddr) -> Result<Self, Fault> {
-        let failed = |error: io::Error| {
-            let message = format!("the simulated payment provider cannot listen on {wanted}: {error}");
-            Fault::new(Code::Unavailable, "CANNOT_LISTEN", message)
+    async fn open(wanted: SocketAddr) -> Result<Self, StartError> {
+        let failed = |cause: io::Error| StartError::Listen {
+            what: "the simulated payment provider",
+            address: wanted.to_string(),
+            cause,
         };
         let listener = TcpListener::bind(wanted).await.map_err(failed)?;
         let mut address = listener.local_addr().map_err(failed)?;

@@ -8,9 +8,8 @@ use std::{
     },
 };
 
-use kit::{Call, Db, Fault, Role, Tx};
+use kit::{Call, Db, Fault, Role, StartError, Tx};
 use rand::{Rng, distr::Alphanumeric};
-use tonic::Code;
 
 use crate::{
     Secret,
@@ -39,7 +38,7 @@ pub struct AdminPassword {
 
 impl AdminPassword {
     /// The password that is given, and the setting that gives it.
-    pub fn given(&self) -> Result<Option<(&'static str, Secret)>, Fault> {
+    pub fn given(&self) -> Result<Option<(&'static str, Secret)>, StartError> {
         match (&self.admin_password, &self.admin_password_file) {
             (Some(secret), _) => checked("FEIRA_ADMIN_PASSWORD", secret.clone()).map(Some),
             (None, Some(path)) => password_in("FEIRA_ADMIN_PASSWORD_FILE", path).map(Some),
@@ -49,16 +48,14 @@ impl AdminPassword {
 }
 
 /// The password in the first line of a file that a setting names.
-pub fn password_in(setting: &'static str, path: &Path) -> Result<(&'static str, Secret), Fault> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| Fault::invalid(setting, format!("{}: {error}", path.display())))?;
-    checked(setting, text.lines().next().unwrap_or_default().parse().map_err(Fault::internal)?)
+pub fn password_in(setting: &'static str, path: &Path) -> Result<(&'static str, Secret), StartError> {
+    checked(setting, Secret::read(setting, path)?)
 }
 
-fn checked(setting: &'static str, secret: Secret) -> Result<(&'static str, Secret), Fault> {
+fn checked(setting: &'static str, secret: Secret) -> Result<(&'static str, Secret), StartError> {
     match secret.expose().chars().count() {
         8..=128 => Ok((setting, secret)),
-        _ => Err(Fault::invalid(setting, "a password has 8 to 128 characters")),
+        _ => Err(StartError::setting(setting, "a password has 8 to 128 characters")),
     }
 }
 
@@ -106,7 +103,7 @@ impl FirstAdministrator {
     /// shown, whenever the process is killed; and where it was shown in vain, there is still no administrator, and
     /// the next start shows another. The INSERT comes first because of replicas that try at once: those that do not
     /// get their turn wait in it, fail by the unique constraint, and show nothing.
-    pub async fn ensure(self, show: Show) -> Result<AdminOutcome, Fault> {
+    pub async fn ensure(self, show: Show) -> Result<AdminOutcome, StartError> {
         let Self { db, hasher, given } = self;
         if users::has_administrator(db.read()).await? {
             return exists(&db, &hasher, given).await;
@@ -141,13 +138,13 @@ impl FirstAdministrator {
                 let shown = shown.load(Ordering::Relaxed);
                 Ok(if shown { AdminOutcome::MadeElsewhere } else { AdminOutcome::Exists })
             }
-            Err(Error::UsernameTaken | Error::EmailTaken) => Err(Fault::new(
-                Code::FailedPrecondition,
+            Err(Error::UsernameTaken | Error::EmailTaken) => Err(Fault::precondition(
                 kit::reason::ILLEGAL_STATE,
                 "no user is an administrator, and the username admin or its e-mail belongs to somebody else: \
                  `feira admin create` makes one of another name",
-            )),
-            Err(error) => Err(error.into()),
+            )
+            .into()),
+            Err(error) => Err(StartError::of(error)),
         }
     }
 }
@@ -157,7 +154,7 @@ async fn exists(
     db: &Db,
     hasher: &Hasher,
     given: Option<(&'static str, Secret)>,
-) -> Result<AdminOutcome, Fault> {
+) -> Result<AdminOutcome, StartError> {
     let Some((setting, password)) = given else { return Ok(AdminOutcome::Exists) };
     let admin = users::by_login(db.read(), USERNAME).await?;
     let hash = admin.as_ref().map(|admin| &admin.password_hash);

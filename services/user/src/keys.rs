@@ -16,7 +16,7 @@ use jsonwebtoken::{
     jwk::{self, ThumbprintHash},
 };
 use kit::{
-    Call, Db, Fault, Role, Tx,
+    Call, Db, Fault, Role, StartError, Tx,
     fault::unique_violation,
     identity::{ACCESS_TOKEN, ACCESS_TOKEN_SECONDS, AccessClaims, ISSUER},
 };
@@ -50,7 +50,7 @@ struct Loaded {
 
 impl KeyRing {
     /// Reads the keys; makes the first one where there is none.
-    pub async fn open(db: Db, wrapping_key: &[u8; 32]) -> Result<Self, Fault> {
+    pub async fn open(db: Db, wrapping_key: &[u8; 32]) -> Result<Self, StartError> {
         let wrapper = Wrapper::new(wrapping_key)?;
         let mut rows = keys::list(db.read()).await?;
         if rows.is_empty() {
@@ -62,7 +62,7 @@ impl KeyRing {
     }
 
     /// Reads the keys again.
-    pub async fn reload(&self) -> Result<(), Fault> {
+    pub async fn reload(&self) -> Result<(), StartError> {
         let loaded = load(&self.wrapper, keys::list(self.db.read()).await?)?;
         *self.loaded.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(loaded);
         Ok(())
@@ -118,7 +118,7 @@ impl KeyRing {
     }
 }
 
-fn load(wrapper: &Wrapper, rows: Vec<signing_key::Model>) -> Result<Loaded, Fault> {
+fn load(wrapper: &Wrapper, rows: Vec<signing_key::Model>) -> Result<Loaded, StartError> {
     let newest = rows.first().ok_or_else(|| Fault::internal("there is no signing key"))?;
     let signing = EncodingKey::from_ed_der(&wrapper.unwrap(&newest.kid, &newest.wrapped_key)?);
     let kid = newest.kid.clone();
@@ -134,7 +134,7 @@ fn load(wrapper: &Wrapper, rows: Vec<signing_key::Model>) -> Result<Loaded, Faul
 }
 
 /// Makes the first key. Where another replica was quicker, its key is the first.
-async fn make(db: &Db, wrapper: &Wrapper) -> Result<(), Fault> {
+async fn make(db: &Db, wrapper: &Wrapper) -> Result<(), StartError> {
     let pkcs8 = Ed25519KeyPair::generate_pkcs8v1(&SystemRandom::new()).map_err(Fault::internal)?;
     let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(pkcs8.as_ref()).map_err(Fault::internal)?;
     let signing = EncodingKey::from_ed_der(pkcs8.as_ref());
@@ -168,6 +168,6 @@ async fn make(db: &Db, wrapper: &Wrapper) -> Result<(), Fault> {
     .await;
     match made {
         Err(Error::Database(error)) if unique_violation(&error).is_some() => Ok(()),
-        made => Ok(made?),
+        made => made.map_err(StartError::of),
     }
 }

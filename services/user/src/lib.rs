@@ -23,7 +23,7 @@ use contracts::user::{
     auth_service_server::{self, AuthServiceServer},
     user_service_server::{self, UserServiceServer},
 };
-use kit::{Fault, Role};
+use kit::{Role, StartError};
 
 use crate::{api::Shared, bucket::Bucket, domain::throttle::Limit, keys::KeyRing, password::Hasher};
 
@@ -47,7 +47,7 @@ pub struct Options {
     #[arg(long, env = "FEIRA_SIGN_IN_ATTEMPTS", default_value_t = 10, value_name = "COUNT")]
     pub sign_in_attempts: u32,
     /// How long failed sign-ins count, from the first of them on
-    #[arg(long, env = "FEIRA_SIGN_IN_WINDOW", default_value = "15m", value_parser = humantime::parse_duration, value_name = "DURATION")]
+    #[arg(long, env = "FEIRA_SIGN_IN_WINDOW", default_value = "15m", value_parser = kit::duration, value_name = "TIME")]
     pub sign_in_window: Duration,
     /// Checks of usernames a second and process, with five seconds' worth at once; 0 is without limit
     #[arg(long, env = "FEIRA_USERNAME_CHECKS_PER_SECOND", default_value_t = 0, value_name = "COUNT")]
@@ -78,13 +78,13 @@ pub struct Started {
 }
 
 impl Hashing {
-    fn hasher(&self) -> Result<Hasher, Fault> {
+    fn hasher(&self) -> Result<Hasher, StartError> {
         Hasher::new(self.password_memory_kib, self.password_iterations)
     }
 }
 
 /// Finds what keeps the service from starting, before anything is made.
-pub fn check(options: &Options) -> Result<(), Fault> {
+pub fn check(options: &Options) -> Result<(), StartError> {
     options.hashing.hasher()?;
     options.admin.given().map(|_| ())
 }
@@ -101,7 +101,7 @@ pub async fn start(
     db: kit::Db,
     context: kit::Context,
     wrapping_key: [u8; 32],
-) -> Result<Started, Fault> {
+) -> Result<Started, StartError> {
     let (hasher, given) = (options.hashing.hasher()?, options.admin.given()?);
     let keys = KeyRing::open(db.clone(), &wrapping_key).await?;
     context.identity.learn(&keys.jwks());

@@ -2,7 +2,7 @@
 //! `AdministratorService` while it runs.
 
 use contracts::user::{Role as UserRole, User};
-use kit::{Call, Db, Fault, Role, Scope, Tx, id::UserId};
+use kit::{Call, Db, Fault, Role, Scope, StartError, Tx, id::UserId};
 use sea_orm::ConnectionTrait;
 
 use crate::{
@@ -31,7 +31,7 @@ pub struct Offline {
 
 impl Offline {
     /// On an opened, migrated database.
-    pub fn new(db: Db, hashing: &Hashing) -> Result<Self, Fault> {
+    pub fn new(db: Db, hashing: &Hashing) -> Result<Self, StartError> {
         Ok(Self { db, hasher: hashing.hasher()? })
     }
 

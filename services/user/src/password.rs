@@ -7,7 +7,7 @@ use argon2::{
     password_hash::{PasswordHasher, phc},
 };
 use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
-use kit::Fault;
+use kit::{Fault, StartError};
 use tokio::sync::Semaphore;
 
 /// A password's hash, as a PHC string (<https://github.com/P-H-C/phc-string-format>).
@@ -31,9 +31,9 @@ pub struct Hasher {
 
 impl Hasher {
     /// `memory` in KiB. Fails where the parameters are not argon2's (at least 8 KiB and one iteration).
-    pub fn new(memory: u32, iterations: u32) -> Result<Self, Fault> {
+    pub fn new(memory: u32, iterations: u32) -> Result<Self, StartError> {
         let params = Params::new(memory, iterations, 1, None).map_err(|error| {
-            Fault::invalid("FEIRA_PASSWORD_MEMORY_KIB, FEIRA_PASSWORD_ITERATIONS", error.to_string())
+            StartError::setting("FEIRA_PASSWORD_MEMORY_KIB, FEIRA_PASSWORD_ITERATIONS", error)
         })?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let (salt, output) =

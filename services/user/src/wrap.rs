@@ -1,8 +1,7 @@
 //! Wrapping private keys, so that the database alone signs nothing: AES-256-GCM under the key file's key.
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
-use kit::Fault;
-use tonic::Code;
+use kit::{Fault, StartError};
 
 /// The key that wraps others.
 pub struct Wrapper(RandomizedNonceKey);
@@ -24,13 +23,12 @@ impl Wrapper {
     }
 
     /// Unwraps a key.
-    pub fn unwrap(&self, name: &str, wrapped: &[u8]) -> Result<Vec<u8>, Fault> {
+    pub fn unwrap(&self, name: &str, wrapped: &[u8]) -> Result<Vec<u8>, StartError> {
         let refused = || {
-            Fault::new(
-                Code::FailedPrecondition,
-                "CONFIGURATION",
+            StartError::Settings(
                 "the signing keys in the user database cannot be unwrapped: \
-                 the key file (FEIRA_KEY_FILE, or signing.key in the data folder) is not the one that they were made with",
+                 the key file (FEIRA_KEY_FILE, or signing.key in the data folder) is not the one that they were made with"
+                    .to_owned(),
             )
         };
         let (nonce, sealed) = wrapped.split_first_chunk::<NONCE_LEN>().ok_or_else(refused)?;
@@ -56,6 +54,7 @@ mod tests {
         assert!(wrapper.unwrap("a", &wrapped[1..]).is_err());
         assert!(wrapper.unwrap("a", b"short").is_err());
         let other = Wrapper::new(&[8; 32]).unwrap().unwrap("a", &wrapped).unwrap_err();
-        assert!(other.message.contains("FEIRA_KEY_FILE"));
+        assert_eq!(other.exit(), kit::Exit::Settings);
+        assert!(other.to_string().contains("FEIRA_KEY_FILE"));
     }
 }

@@ -31,7 +31,7 @@ async fn a_started_service_names_what_it_serves_and_ends_what_is_overdue() {
     let methods = Methods::read(contracts::pool()).unwrap();
     let mesh = Mesh::new(&[], &Local::default(), &HashMap::new(), identity.clone(), methods).unwrap();
     let context = Context { clock: shop.clock.clone(), mesh, identity, tasks: Tasks::default() };
-    let options = crate::Options { reservation_sweep_seconds: 1, image_limit: 4_000_000 };
+    let options = crate::Options { reservation_sweep: Duration::from_secs(1), image_limit: 4_000_000 };
     let service = crate::start(&options, shop.db.clone(), context.clone()).await.unwrap();
     assert_eq!(service.names, ["feira.article.v1.ArticleService", "feira.article.v1.StockService"]);
 

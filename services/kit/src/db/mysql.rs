@@ -24,7 +24,7 @@ const SESSION: &str = "SET SESSION sql_mode = 'STRICT_ALL_TABLES,ONLY_FULL_GROUP
 const PATIENCE: &str = "SET SESSION lock_wait_timeout = 60, wait_timeout = 28800 \
     /*M!100300 , max_statement_time = 0 */ /*!80000 , max_execution_time = 0 */";
 
-/// How long a process asks again where it cannot even wait in line.
+/// How long a process waits for its turn: the server lets it wait in line for 10 s at a time, TiDB not even that.
 const WAIT: Duration = Duration::from_secs(60);
 
 /// The longest statement that there may be, in bytes: an image of 5 MiB and what goes with it, with room to spare.
@@ -180,8 +180,10 @@ async fn lock(db: &DatabaseConnection) -> Result<(), DbErr> {
                 if got == Some(1) {
                     return Ok(());
                 }
-                let late = "timed out: another process has been migrating it for a while";
-                return Err(DbErr::Custom(late.to_owned()));
+                if Instant::now() >= until {
+                    let late = "another process has been migrating it for a minute";
+                    return Err(DbErr::Custom(late.to_owned()));
+                }
             }
             // TiDB keeps it as a row, for which only so many can wait.
             Err(error) if Fault::is_database_conflict(&error) && Instant::now() < until => {

@@ -91,7 +91,7 @@ impl Meaning {
             // Deadlock, a row or a table that changed since it was read, a lock that is not waited for; then
             // TiDB's own: a transaction that must be done again, a schema or a row that changed before the commit.
             1213 | 1020 | 1412 | 3572 | 8002 | 8022 | 8028 | 9007 => Self::Conflict,
-            // TiDB has no number of its own for a row that too many wait for.
+            // TiDB has no number of its own for a row that too many wait for, and speaks English alone.
             1105 if message.contains("pessimistic lock retry limit reached") => Self::Conflict,
             1205 => Self::LockTimeout,
             // Interrupted; took too long, on MariaDB and on MySQL.
@@ -165,6 +165,11 @@ impl From<DbErr> for Fault {
 }
 
 impl Fault {
+    /// Whether a database is what cannot do its work.
+    pub(crate) fn is_of_database(&self) -> bool {
+        self.code == Code::Unavailable && self.value("service") == Some("database")
+    }
+
     /// Whether the database gave way to another transaction.
     pub(crate) fn is_database_conflict(error: &DbErr) -> bool {
         matches!(Meaning::of(error), Meaning::Conflict | Meaning::LockTimeout)
@@ -222,14 +227,21 @@ pub(crate) fn is_done_already(error: &DbErr) -> bool {
 /// The name of the unique constraint or index that refused a row, or the columns as SQLite names them
 /// (`users.email`). `None` for every other error.
 pub fn unique_violation(error: &DbErr) -> Option<String> {
-    match error.sql_err() {
-        // MySQL repeats the value, which may be anybody's words, before it comes to the name.
-        Some(SqlErr::UniqueConstraintViolation(text)) => Some(match text.rsplit_once(" for key ") {
-            Some((_, name)) => name.trim_matches('\'').to_owned(),
-            None => text,
-        }),
-        _ => None,
-    }
+    let Some(SqlErr::UniqueConstraintViolation(text)) = error.sql_err() else { return None };
+    let cause = cause(error)?;
+    Some(match (cause.constraint(), mysql_number(cause)) {
+        (Some(name), _) => name.to_owned(),
+        (None, Some(_)) => key_named(&text),
+        // SQLite's own words, which are English everywhere: `UNIQUE constraint failed: users.email`.
+        (None, None) => text,
+    })
+}
+
+/// The key that a message of MySQL's kin names, for which they have no field: `Duplicate entry 'x' for key 'name'`,
+/// in the server's language. The value, which may be anybody's words, stands before it in each, so the name is what
+/// is quoted last.
+fn key_named(message: &str) -> String {
+    message.rsplit('\'').nth(1).unwrap_or_default().to_owned()
 }
 
 /// Whether a CHECK constraint refused a row.
@@ -242,6 +254,21 @@ pub fn check_violation(error: &DbErr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_key_of_a_duplicate_is_known_in_every_language() {
+        for message in [
+            "Duplicate entry 'it''s for key 'PRIMARY' for key 'users_email'",
+            "Duplicate entry 'a' for key 'users.users_email'",
+            "Entrada 'email_folded' duplicada para a chave 'users_email'",
+            "Doppelter Eintrag 'PRIMARY' für Schlüssel 'users_email'",
+            "'x' は索引 'users_email' で重複しています。",
+            "重复条目'x'键'users_email'",
+        ] {
+            assert!(key_named(message).ends_with("users_email"), "{message}: {}", key_named(message));
+        }
+        assert_eq!(key_named("no name"), "");
+    }
 
     #[test]
     fn each_code_means_what_its_manual_says() {

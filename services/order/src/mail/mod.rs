@@ -15,7 +15,7 @@ mod text;
 
 use std::sync::Arc;
 
-use kit::{Context, Fault};
+use kit::{Context, StartError};
 use tokio::sync::Notify;
 
 pub use options::MailOptions;
@@ -23,7 +23,7 @@ pub use options::MailOptions;
 use crate::saga::Saga;
 
 /// Starts following the feeds, and sending.
-pub async fn start(saga: &Saga, context: &Context) -> Result<(), Fault> {
+pub async fn start(saga: &Saga, context: &Context) -> Result<(), StartError> {
     let (options, news) = (&saga.options.mail, Arc::new(Notify::new()));
     let notifier = options.notifier()?;
     store::release(&saga.db).await?;

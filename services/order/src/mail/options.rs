@@ -2,9 +2,8 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use kit::{Fault, Secret};
+use kit::{Secret, StartError};
 use lettre::message::Mailbox;
-use tonic::Code;
 use url::Url;
 
 use super::{
@@ -40,29 +39,30 @@ pub struct MailOptions {
     pub mail_from: Option<String>,
 
     /// How long a mail is tried before it is given up
-    #[arg(long, env = "FEIRA_MAIL_GIVE_UP", value_name = "TIME", default_value = "3d", value_parser = humantime::parse_duration)]
+    #[arg(long, env = "FEIRA_MAIL_GIVE_UP", value_name = "TIME", default_value = "3d", value_parser = kit::some_time)]
     pub mail_give_up: Duration,
 }
 
-fn wrong(problem: impl std::fmt::Display) -> Fault {
-    Fault::new(Code::FailedPrecondition, "CONFIGURATION", problem.to_string())
+fn wrong(problem: impl std::fmt::Display) -> StartError {
+    StartError::Settings(problem.to_string())
 }
 
 impl MailOptions {
     /// Finds what is wrong with the options.
-    pub fn check(&self) -> Result<(), Fault> {
+    pub fn check(&self) -> Result<(), StartError> {
         self.notifier().map(|_| ())
     }
 
     /// The way that the options name.
-    pub(super) fn notifier(&self) -> Result<Arc<dyn Notifier>, Fault> {
-        let from = self.from()?;
+    pub(super) fn notifier(&self) -> Result<Arc<dyn Notifier>, StartError> {
+        // Looked at also where nothing uses them: a file that is not there is a mistake.
+        let (from, password) = (self.from()?, self.password()?);
         let Some(url) = &self.smtp_url else {
             return Ok(Arc::new(Log));
         };
         let from = from.ok_or_else(|| wrong("--smtp-url needs --mail-from: who writes to the shoppers"))?;
         let url = self.server(url)?;
-        let login = match (&self.smtp_user, self.password()?) {
+        let login = match (&self.smtp_user, password) {
             (Some(user), Some(password)) => Some((user.clone(), password)),
             (None, None) => None,
             _ => return Err(wrong("--smtp-user and its password go together: give both or none")),
@@ -81,7 +81,7 @@ impl MailOptions {
         from.map_or_else(String::new, |from| from.name.unwrap_or_else(|| from.email.to_string()))
     }
 
-    fn from(&self) -> Result<Option<Mailbox>, Fault> {
+    fn from(&self) -> Result<Option<Mailbox>, StartError> {
         let parse = |text: &String| {
             text.parse().map_err(|problem| wrong(format!("--mail-from {text:?} is no address: {problem}")))
         };
@@ -89,7 +89,7 @@ impl MailOptions {
     }
 
     /// The server's URL. It is not repeated in errors: it may hold a password where none belongs.
-    fn server(&self, text: &str) -> Result<Url, Fault> {
+    fn server(&self, text: &str) -> Result<Url, StartError> {
         let url = Url::parse(text).map_err(|problem| wrong(format!("--smtp-url is no URL: {problem}")))?;
         if !matches!(url.scheme(), "smtp" | "smtps") || url.host_str().is_none_or(str::is_empty) {
             return Err(wrong("--smtp-url must begin with smtp:// or smtps:// and a host"));
@@ -112,14 +112,10 @@ impl MailOptions {
         Ok(url)
     }
 
-    fn password(&self) -> Result<Option<Secret>, Fault> {
+    fn password(&self) -> Result<Option<Secret>, StartError> {
         match (&self.smtp_password, &self.smtp_password_file) {
             (Some(secret), _) => Ok(Some(secret.clone())),
-            (None, Some(file)) => {
-                let text = std::fs::read_to_string(file)
-                    .map_err(|error| wrong(format!("--smtp-password-file {}: {error}", file.display())))?;
-                text.lines().next().unwrap_or_default().parse().map(Some).map_err(Fault::internal)
-            }
+            (None, Some(file)) => Secret::read("FEIRA_SMTP_PASSWORD_FILE", file).map(Some),
             (None, None) => Ok(None),
         }
     }
@@ -157,9 +153,9 @@ mod tests {
     fn problem(options: &MailOptions) -> String {
         match options.notifier() {
             Ok(_) => "none".to_owned(),
-            Err(fault) => {
-                assert_eq!(fault.reason, "CONFIGURATION");
-                fault.message
+            Err(error) => {
+                assert_eq!(error.exit(), kit::Exit::Settings);
+                error.to_string()
             }
         }
     }

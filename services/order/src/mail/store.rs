@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use kit::{
-    Call, Db, Fault, Money, Role, Time, Tx,
+    Call, Db, Fault, Money, Role, StartError, Time, Tx,
     id::{OrderId, PaymentId},
     insert_new,
 };
@@ -171,7 +171,7 @@ pub async fn hasten(db: &Db, order: OrderId) -> Result<(), Error> {
 }
 
 /// An embedded database has one process at a time: what another one was at when it died is due at once.
-pub async fn release(db: &Db) -> Result<(), Fault> {
+pub async fn release(db: &Db) -> Result<(), StartError> {
     if db.backend() != sea_orm::DatabaseBackend::Sqlite {
         return Ok(());
     }
@@ -186,7 +186,7 @@ pub async fn release(db: &Db) -> Result<(), Fault> {
         Ok(())
     })
     .await
-    .map_err(Fault::from)
+    .map_err(StartError::of)
 }
 
 /// Takes up to so many mails that are due. Of replicas that try at once each row goes to one: the second

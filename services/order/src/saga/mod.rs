@@ -15,7 +15,9 @@ pub use steps::{pays_for_nothing, plan_payment, take_news};
 use std::{sync::Arc, time::Duration};
 
 use contracts::order::Order;
-use kit::{Call, Clock, Context, Db, Fault, Scope, Tasks, Tx, Written, id::OrderId, write::Guard};
+use kit::{
+    Call, Clock, Context, Db, Fault, Scope, StartError, Tasks, Tx, Written, id::OrderId, write::Guard,
+};
 use tokio::{sync::oneshot, time::Instant};
 
 use crate::{
@@ -117,13 +119,14 @@ impl Saga {
 
     /// An embedded database has one process at a time: checkouts that another one was at go on at once,
     /// without waiting for the end of its leases.
-    pub async fn claim_abandoned(&self) -> Result<(), Fault> {
+    pub async fn claim_abandoned(&self) -> Result<(), StartError> {
         if self.db.backend() != sea_orm::DatabaseBackend::Sqlite {
             return Ok(());
         }
         let call = Call::of_service(kit::Role::Order, "start");
         kit::transact::<_, Error, _, _>(&self.db, &call, |tx| async move { store::end_leases(&tx).await })
-            .await?;
+            .await
+            .map_err(StartError::of)?;
         Ok(())
     }
 

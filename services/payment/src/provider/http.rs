@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use kit::Fault;
+use kit::StartError;
 use reqwest::{Client, ClientBuilder, Response, Url, redirect::Policy};
-use tonic::Code;
 
 use super::Failure;
 
@@ -20,35 +19,32 @@ const LONGEST: usize = 1 << 20;
 
 /// A client of the provider at `url`. It follows no redirects: whatever is sent is for that provider only.
 /// For `https`, the system's certificates count (also SSL_CERT_FILE); for `http` none are even read.
-pub fn client(url: &Url, timeout: Duration) -> Result<Client, Fault> {
+pub fn client(url: &Url, timeout: Duration) -> Result<Client, StartError> {
     build(url, timeout, Client::builder().pool_idle_timeout(KEEP))
 }
 
 /// The same for a provider without idempotency: every call has a connection of its own, and nothing sends one
 /// again.
-pub fn client_that_sends_once(url: &Url, timeout: Duration) -> Result<Client, Fault> {
+pub fn client_that_sends_once(url: &Url, timeout: Duration) -> Result<Client, StartError> {
     let builder = Client::builder().pool_max_idle_per_host(0).http1_only().retry(reqwest::retry::never());
     build(url, timeout, builder)
 }
 
-fn build(url: &Url, timeout: Duration, builder: ClientBuilder) -> Result<Client, Fault> {
+fn build(url: &Url, timeout: Duration, builder: ClientBuilder) -> Result<Client, StartError> {
     let builder = builder.timeout(timeout).redirect(Policy::none()).no_proxy();
     let builder = match url.scheme() {
         "https" => builder.connect_timeout(CONNECT_TLS),
         _ => builder.connect_timeout(CONNECT).tls_certs_only([]),
     };
-    builder.build().map_err(|error| {
-        let message = format!("there can be no connections to {url}: {error}");
-        Fault::new(Code::InvalidArgument, "CONFIGURATION", message)
-    })
+    builder
+        .build()
+        .map_err(|error| StartError::Settings(format!("there can be no connections to {url}: {error}")))
 }
 
 /// A provider's URL: one of `http` or `https` with a host. `what` says whose it is.
-pub fn url(what: &str, text: &str) -> Result<Url, Fault> {
-    let wrong = |problem: String| {
-        let message = format!("{what}'s URL {text:?} is not one: {problem}");
-        Fault::new(Code::InvalidArgument, "CONFIGURATION", message)
-    };
+pub fn url(what: &str, text: &str) -> Result<Url, StartError> {
+    let wrong =
+        |problem: String| StartError::Settings(format!("{what}'s URL {text:?} is not one: {problem}"));
     let url: Url = text.parse().map_err(|error| wrong(format!("{error}")))?;
     if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
         return Err(wrong("it does not begin with http:// or https:// and a host".to_owned()));

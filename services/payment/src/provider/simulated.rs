@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use aws_lc_rs::hmac;
 use axum::http::HeaderMap;
-use kit::{Fault, Money, Time, id::PaymentId};
+use kit::{Money, StartError, Time, id::PaymentId};
 use reqwest::{Client, RequestBuilder, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -96,7 +96,7 @@ impl Simulated {
         public_url: &str,
         timeout: Duration,
         webhook_key: hmac::Key,
-    ) -> Result<Self, Fault> {
+    ) -> Result<Self, StartError> {
         Ok(Self {
             client: http::client(&http::url("the simulated payment provider", url)?, timeout)?,
             url: url.trim_end_matches('/').to_owned(),

@@ -3,9 +3,8 @@
 
 use std::time::Duration;
 
-use kit::{Fault, Money};
+use kit::{Money, StartError};
 use reqwest::{Client, RequestBuilder, Response, StatusCode, Url, header};
-use tonic::Code;
 
 use super::{Capabilities, Charge, Failure, Outcome, Provider, Standing, Told, http};
 
@@ -23,11 +22,11 @@ pub struct SpaceCash {
 
 impl SpaceCash {
     /// A client of the server at `url`. An answer may take `timeout`.
-    pub fn new(url: &str, timeout: Duration) -> Result<Self, Fault> {
+    pub fn new(url: &str, timeout: Duration) -> Result<Self, StartError> {
         let base = http::url("SpaceCash", url)?;
         if base.query().is_some() || base.fragment().is_some() {
             let message = format!("SpaceCash's URL {url:?} has more than a path");
-            return Err(Fault::new(Code::InvalidArgument, "CONFIGURATION", message));
+            return Err(StartError::Settings(message));
         }
         let base = url.trim_end_matches('/');
         let at = |call: &str| http::url("SpaceCash", &format!("{base}/{call}"));

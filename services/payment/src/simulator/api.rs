@@ -11,7 +11,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use kit::{Db, Fault, Tasks};
+use kit::{Db, StartError, Tasks};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -56,7 +56,7 @@ impl Simulator {
     }
 
     /// Begins to send webhooks, if it does at all.
-    pub fn send_webhooks(&self, tasks: &Tasks) -> Result<(), Fault> {
+    pub fn send_webhooks(&self, tasks: &Tasks) -> Result<(), StartError> {
         if let Some(Webhooks { url, key }) = self.webhooks.clone() {
             let client = http::client(&url, webhook::TIMEOUT)?;
             Sender { db: self.db.clone(), url, key, client }.start(tasks);

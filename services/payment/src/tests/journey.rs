@@ -5,7 +5,7 @@ use std::time::Duration;
 use contracts::payment::{
     CheckPaymentMethodRequest, PaymentChanged, PaymentState, payment_service_server::PaymentService,
 };
-use kit::{call::Arrival, outbox::event};
+use kit::{Exit, call::Arrival, outbox::event};
 use prost::Message;
 use sea_orm::{EntityTrait, QueryOrder};
 use tonic::Code;
@@ -201,22 +201,22 @@ async fn a_configuration_that_cannot_work_stops_the_start() {
                 crate::build(&options, pace(), db, tasks, types, WEBHOOK_SECRET, reach).map(|_| ())
             }
             // What is not free is no matter of configuration.
-            Err(taken) => return taken.reason,
+            Err(taken) => return taken.exit(),
         };
-        let reason = built.unwrap_err().reason;
-        assert_eq!(checked.unwrap_err().reason, reason, "it is found before anything is made");
-        reason
+        let exit = built.unwrap_err().exit();
+        assert_eq!(checked.unwrap_err().exit(), exit, "it is found before anything is made");
+        exit
     };
-    assert_eq!(build(options(), "1=stripe").await, "CONFIGURATION");
+    assert_eq!(build(options(), "1=stripe").await, Exit::Settings);
     for url in ["provider:8080", "", "http://", "ftp://x"] {
         let wrong = crate::Options { simulator_url: Some(url.to_owned()), ..options() };
-        assert_eq!(build(wrong, "1=simulated").await, "CONFIGURATION", "{url}");
+        assert_eq!(build(wrong, "1=simulated").await, Exit::Settings, "{url}");
     }
     let forgeable = crate::Options { simulator_webhook_secret: "".parse().ok(), ..options() };
-    assert_eq!(build(forgeable, "1=simulated").await, "CONFIGURATION");
+    assert_eq!(build(forgeable, "1=simulated").await, Exit::Settings);
     let taken = shop.provider.trim_start_matches("http://").parse().unwrap();
     assert_eq!(
         build(crate::Options { simulator_listen: taken, ..options() }, "1=simulated").await,
-        "CANNOT_LISTEN"
+        Exit::Listen
     );
 }

@@ -33,6 +33,7 @@ async fn tokens_verify_by_the_published_keys_alone_and_survive_a_restart() {
 async fn another_key_file_is_refused_at_start() {
     let house = House::new().await;
     house.replica().await;
-    let fault = house.replica_with(&House::options(), [8; 32]).await.err().unwrap();
-    assert!(fault.message.contains("FEIRA_KEY_FILE"));
+    let error = house.replica_with(&House::options(), [8; 32]).await.err().unwrap();
+    assert_eq!(error.exit(), kit::Exit::Settings);
+    assert!(error.to_string().contains("FEIRA_KEY_FILE"));
 }

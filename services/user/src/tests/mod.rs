@@ -17,8 +17,8 @@ use contracts::user::{
     auth_service_client::AuthServiceClient, user_service_client::UserServiceClient,
 };
 use kit::{
-    Clock, Conn, Context, Db, Fault, Identity, Mesh, Role, Tasks, Time, access::Methods, conn::Local,
-    db::DatabaseOptions, identity::MeshSecret, layer::Front,
+    Clock, Conn, Context, Db, Fault, Identity, Mesh, Role, StartError, Tasks, Time, access::Methods,
+    conn::Local, db::DatabaseOptions, identity::MeshSecret, layer::Front,
 };
 use tempfile::TempDir;
 use tonic::{Request, Response, Status};
@@ -75,7 +75,7 @@ impl House {
         self.replica_with(&Self::options(), [7; 32]).await.unwrap()
     }
 
-    async fn replica_with(&self, options: &Options, wrapping_key: [u8; 32]) -> Result<Replica, Fault> {
+    async fn replica_with(&self, options: &Options, wrapping_key: [u8; 32]) -> Result<Replica, StartError> {
         let clock = self.clock.clone();
         let db = Db::open(DatabaseOptions {
             role: Role::User,

@@ -180,6 +180,15 @@ async fn what_refused_a_row_is_known() {
     assert!(
         unique_violation(&refused("INSERT INTO things VALUES (1, 'y')").await).unwrap().ends_with("PRIMARY")
     );
+    // A server that speaks another language, as its operator may have it.
+    let tx = db.read().begin().await.unwrap();
+    if tx.execute_unprepared("SET SESSION lc_messages = 'pt_BR'").await.is_ok() {
+        let again = "INSERT INTO things VALUES (2, 'x'' for key ''PRIMARY')";
+        let by = unique_violation(&tx.execute_unprepared(again).await.unwrap_err()).unwrap();
+        assert!(by.ends_with("things_name") && !by.contains("PRIMARY"), "{by}");
+        tx.execute_unprepared("SET SESSION lc_messages = DEFAULT").await.unwrap();
+    }
+    drop(tx);
     let checked = refused("INSERT INTO things VALUES (0, 'y')").await;
     assert!(check_violation(&checked) && unique_violation(&checked).is_none(), "{checked}");
     assert!(!check_violation(&taken));

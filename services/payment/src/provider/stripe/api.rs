@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use kit::{Fault, Secret};
+use kit::{Secret, StartError};
 use reqwest::{Client, Method, RequestBuilder, StatusCode, Url};
 use serde::de::DeserializeOwned;
 
@@ -49,7 +49,7 @@ pub enum Problem {
 pub type Fields<'a> = &'a [(&'a str, String)];
 
 impl Api {
-    pub fn new(url: &str, key: Secret, timeout: Duration) -> Result<Self, Fault> {
+    pub fn new(url: &str, key: Secret, timeout: Duration) -> Result<Self, StartError> {
         let url = http::url("Stripe", url)?;
         Ok(Self { client: http::client(&url, timeout)?, url, key })
     }

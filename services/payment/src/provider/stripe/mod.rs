@@ -29,10 +29,9 @@ use std::time::Duration;
 use aws_lc_rs::hmac;
 use axum::http::HeaderMap;
 use kit::{
-    Clock, Fault, Money, Secret, Time,
+    Clock, Money, Secret, StartError, Time,
     id::{Id, RefundId},
 };
-use tonic::Code;
 
 pub use options::{Pages, StripeOptions};
 
@@ -72,8 +71,10 @@ impl Stripe {
         pages: &Pages,
         timeout: Duration,
         clock: Clock,
-    ) -> Result<Option<Self>, Fault> {
-        let Some(key) = options.secret_key()? else { return Ok(None) };
+    ) -> Result<Option<Self>, StartError> {
+        // Its other settings are looked at also without a key: a file that is not there is a mistake.
+        let (key, _, _) = (options.secret_key()?, options.webhook_secret()?, options.return_url()?);
+        let Some(key) = key else { return Ok(None) };
         Self::with_key(options, pages, key, timeout, clock).map(Some)
     }
 
@@ -83,7 +84,7 @@ impl Stripe {
         key: Secret,
         timeout: Duration,
         clock: Clock,
-    ) -> Result<Self, Fault> {
+    ) -> Result<Self, StartError> {
         let api = Api::new(&options.stripe_url, key, timeout)?;
         let webhook_key = options.webhook_secret()?.map(|secret| signature::key(secret.expose().as_bytes()));
         let return_url = options.return_url()?;
@@ -337,9 +338,9 @@ fn made(key: &str) -> Result<Time, Failure> {
 }
 
 /// A payment type needs Stripe, and there is no key.
-pub fn no_key(payment_type: i32) -> Fault {
+pub fn no_key(payment_type: i32) -> StartError {
     let message = format!(
         "payment type {payment_type} is paid by stripe: set FEIRA_STRIPE_SECRET_KEY or FEIRA_STRIPE_SECRET_KEY_FILE"
     );
-    Fault::new(Code::InvalidArgument, "CONFIGURATION", message)
+    StartError::Settings(message)
 }

@@ -2,8 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use kit::{Fault, Secret};
-use tonic::Code;
+use kit::{Secret, StartError};
 
 /// Where Stripe's API is.
 const URL: &str = "https://api.stripe.com";
@@ -81,7 +80,7 @@ impl Default for StripeOptions {
 
 impl StripeOptions {
     /// The secret key, if there is one.
-    pub fn secret_key(&self) -> Result<Option<Secret>, Fault> {
+    pub fn secret_key(&self) -> Result<Option<Secret>, StartError> {
         let key = given("FEIRA_STRIPE_SECRET_KEY", &self.stripe_secret_key, &self.stripe_secret_key_file)?;
         match key {
             Some(key) if key.expose().starts_with("pk_") => Err(wrong(
@@ -92,7 +91,7 @@ impl StripeOptions {
     }
 
     /// The return URL, if there is one.
-    pub fn return_url(&self) -> Result<Option<String>, Fault> {
+    pub fn return_url(&self) -> Result<Option<String>, StartError> {
         let Some(url) = self.stripe_return_url.as_ref().filter(|url| !url.is_empty()) else {
             return Ok(None);
         };
@@ -101,14 +100,14 @@ impl StripeOptions {
     }
 
     /// The webhooks' signing secret, if there is one.
-    pub fn webhook_secret(&self) -> Result<Option<Secret>, Fault> {
+    pub fn webhook_secret(&self) -> Result<Option<Secret>, StartError> {
         let file = &self.stripe_webhook_secret_file;
         given("FEIRA_STRIPE_WEBHOOK_SECRET", &self.stripe_webhook_secret, file)
     }
 }
 
 /// A secret, or what its file holds. `name` is the secret's setting.
-fn given(name: &str, secret: &Option<Secret>, file: &Option<PathBuf>) -> Result<Option<Secret>, Fault> {
+fn given(name: &str, secret: &Option<Secret>, file: &Option<PathBuf>) -> Result<Option<Secret>, StartError> {
     let (setting, secret) = match (secret, file) {
         (Some(secret), _) => (name.to_owned(), secret.clone()),
         (None, Some(path)) => read(name, path)?,
@@ -121,14 +120,14 @@ fn given(name: &str, secret: &Option<Secret>, file: &Option<PathBuf>) -> Result<
     Ok(Some(secret))
 }
 
-fn read(name: &str, path: &Path) -> Result<(String, Secret), Fault> {
+fn read(name: &str, path: &Path) -> Result<(String, Secret), StartError> {
     let setting = format!("{name}_FILE");
     let secret = Secret::read(&setting, path)?;
     Ok((setting, secret))
 }
 
-fn wrong(problem: &str) -> Fault {
-    Fault::new(Code::InvalidArgument, "CONFIGURATION", problem)
+fn wrong(problem: &str) -> StartError {
+    StartError::Settings(problem.to_owned())
 }
 
 #[cfg(test)]
@@ -143,9 +142,9 @@ mod tests {
     fn a_key_that_cannot_be_one_is_refused_without_being_shown() {
         assert_eq!(with_key("sk_test_1").secret_key().unwrap().unwrap().expose(), "sk_test_1");
         for bad in ["pk_live_abcdef", "", "sk_test_abc def", "sk_test_abc\n", "sk_tést"] {
-            let fault = with_key(bad).secret_key().unwrap_err();
-            assert_eq!(fault.reason, "CONFIGURATION");
-            assert!(bad.is_empty() || !fault.message.contains(bad), "{fault}");
+            let error = with_key(bad).secret_key().unwrap_err();
+            assert_eq!(error.exit(), kit::Exit::Settings);
+            assert!(bad.is_empty() || !error.to_string().contains(bad), "{error}");
         }
         assert!(StripeOptions::default().secret_key().unwrap().is_none());
     }
@@ -184,7 +183,7 @@ mod tests {
             StripeOptions { stripe_webhook_secret_file: Some(file.clone()), ..StripeOptions::default() };
         assert_eq!(options.webhook_secret().unwrap().unwrap().expose(), "whsec_1");
         std::fs::remove_file(&file).unwrap();
-        let fault = options.webhook_secret().unwrap_err();
-        assert!(fault.message.starts_with("FEIRA_STRIPE_WEBHOOK_SECRET_FILE: "), "{fault}");
+        let error = options.webhook_secret().unwrap_err();
+        assert!(error.to_string().starts_with("FEIRA_STRIPE_WEBHOOK_SECRET_FILE: "), "{error}");
     }
 }
