@@ -92,7 +92,7 @@ pub struct Process {
     pub answer_memory: u32,
 
     /// How far the clocks of two machines may be apart: tokens are taken so long before they begin and after they
-    /// end
+    /// end. Further apart is refused: UNAVAILABLE, reason CLOCK_SKEW
     #[arg(long, env = "FEIRA_CLOCK_LEEWAY", value_name = "TIME", default_value = "60s", value_parser = kit::duration_within(Duration::ZERO..=Duration::from_secs(600)))]
     pub clock_leeway: Duration,
 

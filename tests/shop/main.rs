@@ -10,6 +10,7 @@ mod articles;
 mod audit;
 mod auth;
 mod bad_input;
+mod clocks;
 mod crash;
 mod descriptors;
 mod down;

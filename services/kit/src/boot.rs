@@ -5,11 +5,12 @@ use std::{future::Future, sync::Arc, time::Duration};
 use contracts::user::{
     AccessRevoked, GetJwksRequest, Jwks, KeysChanged, auth_service_client::AuthServiceClient,
 };
+use sea_orm::DatabaseBackend;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    Call, Clock, Conn, Db, Fault, Identity, Mesh, Role, audit::Audit, follow, idempotency, identity::Fetch,
-    instance, outbox,
+    Call, Clock, Conn, Db, Fault, Identity, Mesh, Role, audit::Audit, db::COMPARE, follow, idempotency,
+    identity::Fetch, instance, outbox,
 };
 
 /// What every role is given.
@@ -154,6 +155,17 @@ impl Context {
     /// Starts what every service's database needs: publishing its events, forgetting what is old.
     pub fn start_database(&self, db: &Db) {
         self.tasks.spawn_until_drain(outbox::publish(db.clone()));
+        if db.backend() != DatabaseBackend::Sqlite {
+            let db = db.clone();
+            self.tasks.every(COMPARE, move || {
+                let db = db.clone();
+                async move {
+                    if let Err(error) = db.compare_clocks(false).await {
+                        tracing::debug!(%error, role = %db.role(), "the database's clock cannot be read");
+                    }
+                }
+            });
+        }
         let db = db.clone();
         self.tasks.every(Duration::from_secs(600), move || {
             let db = db.clone();

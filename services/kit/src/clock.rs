@@ -70,36 +70,64 @@ impl From<Timestamp> for Time {
 
 /// Where the time comes from.
 #[derive(Debug, Clone, Default)]
-pub struct Clock(Option<Arc<AtomicI64>>);
+pub struct Clock(Source);
+
+#[derive(Debug, Clone, Default)]
+enum Source {
+    #[default]
+    Machine,
+    /// The machine's, and how far another is ahead of it, in microseconds.
+    Other(Arc<AtomicI64>),
+    Manual(Arc<AtomicI64>),
+}
 
 impl Clock {
     /// The machine's clock.
     pub fn system() -> Self {
-        Self(None)
+        Self(Source::Machine)
     }
 
     /// A clock that stands still until it is moved.
     pub fn manual(start: Time) -> Self {
-        Self(Some(Arc::new(AtomicI64::new(start.0))))
+        Self(Source::Manual(Arc::new(AtomicI64::new(start.0))))
+    }
+
+    /// One that can be told how far it is ahead of the machine's; one that tests move stays as it is.
+    pub(crate) fn adjustable(self) -> Self {
+        match self.0 {
+            Source::Manual(_) => self,
+            Source::Machine | Source::Other(_) => Self(Source::Other(Arc::default())),
+        }
     }
 
     /// Now.
     pub fn now(&self) -> Time {
         match &self.0 {
-            Some(manual) => Time(manual.load(Ordering::SeqCst)),
-            None => {
-                let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-                Time(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
-            }
+            Source::Manual(manual) => Time(manual.load(Ordering::SeqCst)),
+            Source::Machine => machine(),
+            Source::Other(ahead) => Time(machine().0.saturating_add(ahead.load(Ordering::Relaxed))),
         }
     }
 
-    /// Moves a manual clock on; the machine's clock takes no notice.
+    /// Tells one that can be told that it was `then` when the machine's clock said `here`.
+    pub(crate) fn adjust(&self, then: Time, here: Time) {
+        if let Source::Other(ahead) = &self.0 {
+            ahead.store(then.0.saturating_sub(here.0), Ordering::Relaxed);
+        }
+    }
+
+    /// Moves a manual clock on; the others take no notice.
     pub fn advance(&self, by: Duration) {
-        if let Some(manual) = &self.0 {
+        if let Source::Manual(manual) = &self.0 {
             manual.fetch_add(by.as_micros() as i64, Ordering::SeqCst);
         }
     }
+}
+
+/// What the machine's clock says.
+fn machine() -> Time {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Time(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
 }
 
 #[cfg(test)]
@@ -124,5 +152,17 @@ mod tests {
         assert_eq!(clock.now(), Time(5));
         same.advance(Duration::from_secs(1));
         assert_eq!(clock.now(), Time(1_000_005));
+    }
+
+    #[test]
+    fn one_that_is_adjusted_goes_on_from_there() {
+        let (clock, here) = (Clock::system().adjustable(), machine());
+        assert!(clock.now().since(here) < Duration::from_secs(5), "as the machine's");
+        clock.adjust(here + Duration::from_secs(3_600), here);
+        let ahead = clock.now().since(here);
+        assert!((3_600..3_605).contains(&ahead.as_secs()), "{ahead:?}");
+        let manual = Clock::manual(Time(5)).adjustable();
+        manual.adjust(Time(9), Time(1));
+        assert_eq!(manual.now(), Time(5));
     }
 }

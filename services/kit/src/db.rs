@@ -1,11 +1,13 @@
 //! A service's database: SQLite, PostgreSQL or MySQL by URL, its pools, its migrations.
 
+mod clock;
 mod mysql;
 mod pool;
 mod postgres;
 mod ready;
 mod sqlite;
 
+pub(crate) use clock::COMPARE;
 pub use pool::Pool;
 pub use ready::NotReady;
 pub use sqlite::{claim, exists};
@@ -109,6 +111,9 @@ pub(crate) struct Inner {
     pub writes: Writes,
     url: String,
     pub location: String,
+    /// This machine's.
+    pub machine_clock: Clock,
+    /// The database server's; the machine's where the database is embedded.
     pub clock: Clock,
     pub fingerprints: hmac::Key,
     /// Idempotent calls under way in this process.
@@ -183,20 +188,23 @@ impl Db {
             _ => return Err(OpenError::Url { role }),
         };
         let backend = writer.get_database_backend();
-        Ok(Self(Arc::new(Inner {
+        let db = Self(Arc::new(Inner {
             role,
             writer,
             reader,
             backend,
             writes: Writes::default(),
             url,
-            location,
-            clock,
+            location: location.clone(),
+            machine_clock: clock.clone(),
+            clock: if backend == DatabaseBackend::Sqlite { clock } else { clock.adjustable() },
             fingerprints: hmac::Key::new(hmac::HMAC_SHA256, &fingerprint_key),
             running: Running::default(),
             committed: Notify::new(),
             tasks: tokio_util::task::TaskTracker::new(),
-        })))
+        }));
+        db.compare_clocks(true).await.map_err(unreachable)?;
+        Ok(db)
     }
 
     /// For reads outside a write.
@@ -225,7 +233,12 @@ impl Db {
         &self.0.location
     }
 
-    /// Its clock.
+    /// This machine's clock: for what is told to processes that have nothing to do with the database.
+    pub fn machine_clock(&self) -> &Clock {
+        &self.0.machine_clock
+    }
+
+    /// Its clock: all that is written and compared here goes by it.
     pub fn clock(&self) -> &Clock {
         &self.0.clock
     }

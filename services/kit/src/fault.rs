@@ -30,6 +30,8 @@ pub mod reason {
     pub const UPSTREAM_UNAVAILABLE: &str = "UPSTREAM_UNAVAILABLE";
     pub const DEADLINE_EXCEEDED: &str = "DEADLINE_EXCEEDED";
     pub const OVERLOADED: &str = "OVERLOADED";
+    /// Two processes' clocks are further apart than is allowed.
+    pub const CLOCK_SKEW: &str = "CLOCK_SKEW";
     pub const REQUEST_TOO_LARGE: &str = "REQUEST_TOO_LARGE";
     pub const INTERNAL: &str = "INTERNAL";
     pub const OUT_OF_STOCK: &str = "OUT_OF_STOCK";

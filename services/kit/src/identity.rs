@@ -10,13 +10,16 @@ mod secret;
 mod service;
 mod tokens;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 
 use aws_lc_rs::digest;
 use contracts::user::{AccessRevoked, Jwks};
 use jsonwebtoken::{Algorithm, Header};
 
-use crate::{Caller, Clock, Fault, Role, id::UserId};
+use crate::{Caller, Clock, Fault, Role, fault::reason, id::UserId};
 
 pub use keys::Fetch;
 pub use secret::MeshSecret;
@@ -30,6 +33,8 @@ pub const ACCESS_TOKEN: &str = "at+jwt";
 pub const ACCESS_TOKEN_SECONDS: i64 = 600;
 /// How often the token of an open stream is looked at, besides at every revocation.
 const LOOK_AGAIN: Duration = Duration::from_secs(15);
+/// How long operators are not told again that clocks are too far apart.
+const TELL_AGAIN: Duration = Duration::from_secs(60);
 /// How far two machines' clocks may be apart, unless the operator says otherwise.
 pub const CLOCK_LEEWAY: Duration = Duration::from_secs(60);
 
@@ -38,8 +43,12 @@ pub const CLOCK_LEEWAY: Duration = Duration::from_secs(60);
 enum Refused {
     /// Its key is not known here; it may be new.
     UnknownKey,
-    /// It is forged, malformed, expired, not valid yet, or revoked.
+    /// It is forged, malformed, expired, or revoked.
     Invalid,
+    /// It begins so many seconds from now.
+    NotYet { ahead: i64 },
+    /// It ended so many seconds ago.
+    Expired { since: i64 },
 }
 
 /// Verifies callers; one per process, cheap to clone.
@@ -56,6 +65,8 @@ struct Inner {
     verified: quick_cache::sync::Cache<[u8; 32], AccessClaims>,
     revocations: revocations::Revocations,
     services: service::ServiceTokens,
+    /// When operators were told last that clocks are too far apart.
+    skew_told: Mutex<Option<Instant>>,
 }
 
 impl Identity {
@@ -73,6 +84,7 @@ impl Identity {
             verified: quick_cache::sync::Cache::new(20_000),
             revocations: revocations::Revocations::default(),
             services: service::ServiceTokens::new(&secret),
+            skew_told: Mutex::new(None),
             secret,
         }))
     }
@@ -151,20 +163,46 @@ impl Identity {
         if token.len() > 4096 {
             return Err(invalid());
         }
-        match self.verify(token) {
-            Ok(caller) => Ok(caller),
-            Err(Refused::Invalid) => Err(invalid()),
+        let verified = match self.verify(token) {
             Err(Refused::UnknownKey) => {
                 self.0.keys.at_most_once_a_second(self.fetch_keys()).await?;
-                self.verify(token).map_err(|_| invalid())
+                self.verify(token)
             }
+            verified => verified,
+        };
+        verified.map_err(|refused| match refused {
+            Refused::NotYet { ahead } => self.clock_skew(ahead, format!("begins {ahead} s from now")),
+            Refused::Expired { since } => self.clock_skew(since, format!("ended {since} s ago")),
+            Refused::UnknownKey | Refused::Invalid => invalid(),
+        })
+    }
+
+    /// Nothing is wrong with the token, so signing in again would not help: the clock of this machine, or of the
+    /// one that made the token, is wrong. Operators must hear of it, and not once for every call.
+    fn clock_skew(&self, seconds: i64, how: String) -> Fault {
+        let leeway = self.0.leeway;
+        let message = format!(
+            "the clocks of two processes are too far apart: a token that was just made {how} by this one's; \
+             {leeway} s are allowed (FEIRA_CLOCK_LEEWAY)"
+        );
+        let mut told = self.0.skew_told.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.is_none_or(|when| when.elapsed() >= TELL_AGAIN) {
+            *told = Some(Instant::now());
+            tracing::warn!(seconds, leeway_seconds = leeway, problem = message, "clock.skew");
         }
+        Fault::new(tonic::Code::Unavailable, reason::CLOCK_SKEW, message)
+            .with("seconds", seconds)
+            .with("leeway_seconds", leeway)
     }
 
     fn verify(&self, token: &str) -> Result<Caller, Refused> {
         let header = jsonwebtoken::decode_header(token).map_err(|_| Refused::Invalid)?;
         match header.typ.as_deref() {
-            Some(ACCESS_TOKEN) => self.verify_access(token, header),
+            // That one expires is how it ends, whatever the clocks are.
+            Some(ACCESS_TOKEN) => self.verify_access(token, header).map_err(|refused| match refused {
+                Refused::Expired { .. } => Refused::Invalid,
+                other => other,
+            }),
             Some(service::SERVICE_TOKEN) => self.0.services.verify(token, self.now(), self.0.leeway),
             _ => Err(Refused::Invalid),
         }
@@ -268,7 +306,11 @@ mod tests {
         ] {
             let time = Time(start.0 + seconds * 1_000_000);
             let other = at(time, leeway);
-            assert_eq!(other.caller(&headers(&token)).await.is_ok(), counts, "{seconds} s, {leeway} s");
+            let answer = other.caller(&headers(&token)).await;
+            assert_eq!(answer.is_ok(), counts, "{seconds} s, {leeway} s");
+            if let Err(fault) = answer {
+                assert_eq!((fault.code, &*fault.reason), (tonic::Code::Unavailable, reason::CLOCK_SKEW));
+            }
             // What was verified before is held to the same.
             assert_eq!(other.caller(&headers(&token)).await.is_ok(), counts, "{seconds} s, {leeway} s");
         }

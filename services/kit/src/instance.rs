@@ -3,6 +3,7 @@
 //! A process knows its own roles without asking anybody. What replicas must know of each other stands in the
 //! database: a row that each writes again every few seconds, deletes when it ends, and that grows stale when
 //! it is killed. An embedded database has one process, so there is nothing to write: an idle shop stays idle.
+//! Who is fresh is told by the database's clock, which all of them share (`db/clock.rs`): machines' clocks differ.
 
 use std::{sync::Arc, time::Duration};
 
@@ -32,7 +33,7 @@ pub mod row {
         pub database_kind: String,
         pub database_location: String,
         pub schema_version: String,
-        /// When it was heard of last, by its own clock.
+        /// When it was heard of last, by the database's clock.
         pub beat_time: Time,
     }
 
@@ -55,8 +56,13 @@ impl Pace {
     }
 
     /// Whether it is not worth showing any more.
-    pub fn is_forgotten(self, last: Time, now: Time) -> bool {
-        now.since(last) > self.0 * 12
+    fn is_forgotten(self, last: Time, now: Time) -> bool {
+        now.since(last) > self.shown()
+    }
+
+    /// How long after it was heard of last it is worth showing.
+    pub fn shown(self) -> Duration {
+        self.0 * 12
     }
 }
 
@@ -186,6 +192,6 @@ mod tests {
         let after = |seconds: u64| last + Duration::from_secs(seconds);
         assert!(pace.is_fresh(last, after(15)) && !pace.is_fresh(last, after(16)));
         assert!(!pace.is_forgotten(last, after(60)) && pace.is_forgotten(last, after(61)));
-        assert!(pace.is_fresh(after(10), last), "another machine's clock may be ahead");
+        assert!(pace.is_fresh(after(10), last), "written since the time was read");
     }
 }

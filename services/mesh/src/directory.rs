@@ -4,11 +4,11 @@
 use std::{
     collections::HashMap,
     sync::{Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use contracts::mesh::{Instance, ListNodeInstancesRequest, node_service_client::NodeServiceClient};
-use kit::{Call, Clock, Context, Fault, Mesh, Role, Time, instance::Pace};
+use kit::{Call, Context, Fault, Mesh, Role, instance::Pace};
 
 use crate::domain::place;
 
@@ -18,16 +18,15 @@ const ANSWER: Duration = Duration::from_secs(2);
 /// The instances of all roles.
 pub struct Directory {
     mesh: Mesh,
-    clock: Clock,
     pace: Pace,
-    heard: Mutex<HashMap<Role, Vec<Instance>>>,
+    /// What each role said, and when it did.
+    heard: Mutex<HashMap<Role, (Instant, Vec<Instance>)>>,
 }
 
 impl Directory {
     /// A directory that has heard of nobody yet.
     pub fn new(context: &Context, pace: Pace) -> Self {
-        let (mesh, clock) = (context.mesh.clone(), context.clock.clone());
-        Self { mesh, clock, pace, heard: Mutex::default() }
+        Self { mesh: context.mesh.clone(), pace, heard: Mutex::default() }
     }
 
     /// All instances, in their order.
@@ -41,7 +40,7 @@ impl Directory {
     async fn of(&self, call: &Call, role: Role) -> Vec<Instance> {
         match self.ask(call, role).await {
             Ok(instances) => {
-                self.heard().insert(role, instances.clone());
+                self.heard().insert(role, (Instant::now(), instances.clone()));
                 instances
             }
             Err(fault) => {
@@ -58,23 +57,25 @@ impl Directory {
         Ok(answer.into_inner().instances)
     }
 
-    /// What is shown of a role that cannot be asked: those that were there, or where they should be.
+    /// What is shown of a role that cannot be asked: those that were there, or where they should be. When they
+    /// were is told by this process's own clock; theirs may be another.
     fn unreachable(&self, role: Role) -> Vec<Instance> {
-        let now = self.clock.now();
         let mut heard = self.heard();
-        let known = heard.entry(role).or_default();
-        known.retain(|instance| {
-            let last = instance.last_seen_time.map_or(Time(0), Time::from);
-            !self.pace.is_forgotten(last, now)
-        });
-        if known.is_empty() {
-            let address = self.mesh.address(role).to_owned();
-            return vec![Instance { role: role.name().to_owned(), address, ..Default::default() }];
+        if heard.get(&role).is_some_and(|(when, _)| when.elapsed() > self.pace.shown()) {
+            heard.remove(&role);
         }
-        known.iter().map(|instance| Instance { healthy: false, ..instance.clone() }).collect()
+        match heard.get(&role) {
+            Some((_, known)) if !known.is_empty() => {
+                known.iter().map(|instance| Instance { healthy: false, ..instance.clone() }).collect()
+            }
+            _ => {
+                let address = self.mesh.address(role).to_owned();
+                vec![Instance { role: role.name().to_owned(), address, ..Default::default() }]
+            }
+        }
     }
 
-    fn heard(&self) -> std::sync::MutexGuard<'_, HashMap<Role, Vec<Instance>>> {
+    fn heard(&self) -> std::sync::MutexGuard<'_, HashMap<Role, (Instant, Vec<Instance>)>> {
         self.heard.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

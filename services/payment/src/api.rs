@@ -57,7 +57,7 @@ impl Payments {
         if body.len() > LARGEST_EVENT {
             return Err(Rejection::Unreadable("is larger than 1 MiB".to_owned()).into());
         }
-        let Some(event) = provider.receive(headers, body, self.engine.db().clock().now())? else {
+        let Some(event) = provider.receive(headers, body, self.engine.db().machine_clock().now())? else {
             return Ok(());
         };
         if !(1..=LONGEST_ID).contains(&event.id.chars().count()) {

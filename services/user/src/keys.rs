@@ -92,7 +92,7 @@ impl KeyRing {
 
     /// A user's access token for a session.
     pub fn access_token(&self, user: &user::Model, session: kit::id::SessionId) -> Result<String, Fault> {
-        let now = self.db.clock().now().seconds();
+        let now = self.db.machine_clock().now().seconds();
         let claims = AccessClaims {
             iss: ISSUER.to_owned(),
             aud: ISSUER.to_owned(),

@@ -16,6 +16,7 @@ use super::{
     databases::{Databases, ROLES},
     process::{Process, Start},
     rest::Rest,
+    servers,
     setup::Setup,
 };
 
@@ -87,6 +88,15 @@ impl Mesh {
             .env("FEIRA_SIMULATOR_SLOW", "300ms");
         for (name, value) in &self.setup.env {
             start = start.env(name, value);
+        }
+        if let Some((_, seconds)) = self.setup.clocks.iter().find(|(process, _)| *process == name) {
+            let library = servers::libfaketime().expect("the setup is possible");
+            start = start
+                .env("LD_PRELOAD", library.to_str().unwrap())
+                .env("FAKETIME", &format!("{seconds:+}"))
+                // Only what o'clock it is: time passes as it does everywhere.
+                .env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
+                .env("FAKETIME_DISABLE_SHM", "1");
         }
         start
     }

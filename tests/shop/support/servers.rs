@@ -28,6 +28,13 @@ fn program(name: &str) -> Option<PathBuf> {
     folders.map(|folder| Path::new(folder).join(name)).find(|path| path.is_file())
 }
 
+/// The library that tells a process another time (Debian's package `faketime`), if there is one.
+pub fn libfaketime() -> Option<PathBuf> {
+    let kinds = fs::read_dir("/usr/lib").ok()?.filter_map(|kind| Some(kind.ok()?.path()));
+    let folders = kinds.chain([PathBuf::from("/usr/lib"), PathBuf::from("/usr/local/lib")]);
+    folders.map(|folder| folder.join("faketime/libfaketimeMT.so.1")).find(|library| library.is_file())
+}
+
 fn skipped<T>(what: &str) -> Option<T> {
     eprintln!("SKIPPED: there is no {what}");
     None

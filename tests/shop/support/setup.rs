@@ -1,6 +1,6 @@
 //! How a test wants its mesh.
 
-use super::{client::Edge, databases::Databases, mesh::Mesh};
+use super::{client::Edge, databases::Databases, mesh::Mesh, servers};
 
 /// The database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -24,6 +24,8 @@ pub struct Setup {
     pub env: Vec<(String, String)>,
     /// The role of which a mesh of several processes has two, `ROLE` and `ROLE-2`.
     pub doubled: Option<&'static str>,
+    /// Processes by name (a role, `feira-1`) whose clocks are so many seconds ahead of this machine's.
+    pub clocks: Vec<(&'static str, i64)>,
 }
 
 impl Setup {
@@ -66,10 +68,21 @@ impl Setup {
         self
     }
 
+    /// A process whose clock is so many seconds ahead of this machine's, or behind it.
+    #[must_use]
+    pub fn clock(mut self, process: &'static str, seconds: i64) -> Self {
+        self.clocks.push((process, seconds));
+        self
+    }
+
     /// The setup, unless this machine lacks what it needs, which it then says.
     pub fn possible(self) -> Option<Self> {
         if self.backend != Backend::Sqlite && Databases::server(self.backend).is_none() {
             eprintln!("SKIPPED: there is no {:?}; run the tests by ./tests/run", self.backend);
+            return None;
+        }
+        if !self.clocks.is_empty() && servers::libfaketime().is_none() {
+            eprintln!("SKIPPED: there is no libfaketime; run the tests by ./tests/run");
             return None;
         }
         Some(self)

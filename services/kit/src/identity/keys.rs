@@ -10,7 +10,7 @@ use contracts::user::Jwks;
 use jsonwebtoken::DecodingKey;
 use tokio::{sync::Mutex, time::Instant};
 
-use crate::Fault;
+use crate::{Fault, reason};
 
 /// Asks the user service for its keys.
 #[async_trait::async_trait]
@@ -24,7 +24,7 @@ pub struct Keys {
     known: RwLock<HashMap<String, DecodingKey>>,
     source: RwLock<Option<Arc<dyn Fetch>>>,
     /// When they were asked for last, and whether they came.
-    last: Mutex<Option<(Instant, bool)>>,
+    last: Mutex<Option<(Instant, Result<(), Fault>)>>,
 }
 
 impl Keys {
@@ -50,7 +50,10 @@ impl Keys {
     pub async fn fetch(&self) -> Result<Option<Jwks>, Fault> {
         let source = self.source.read().unwrap_or_else(PoisonError::into_inner).clone();
         let Some(source) = source else { return Ok(None) };
-        source.keys().await.map(Some).map_err(|_| Fault::unavailable("user"))
+        source.keys().await.map(Some).map_err(|fault| match &*fault.reason {
+            reason::CLOCK_SKEW => fault,
+            _ => Fault::unavailable("user"),
+        })
     }
 
     /// Does `fetch`, at most once a second; whoever comes meanwhile waits for the same answer.
@@ -60,14 +63,14 @@ impl Keys {
     ) -> Result<(), Fault> {
         let wanted = Instant::now();
         let mut last = self.last.lock().await;
-        if let Some((begun, known)) = *last
-            && (begun >= wanted || begun.elapsed() < Duration::from_secs(1))
+        if let Some((begun, told)) = &*last
+            && (*begun >= wanted || begun.elapsed() < Duration::from_secs(1))
         {
-            return if known { Ok(()) } else { Err(Fault::unavailable("user")) };
+            return told.clone();
         }
         let begun = Instant::now();
         let fetched = fetch.await;
-        *last = Some((begun, fetched.is_ok()));
+        *last = Some((begun, fetched.clone()));
         fetched
     }
 }

@@ -58,7 +58,7 @@ impl ServiceTokens {
             return if expires + leeway > now {
                 Ok(Caller::Service { role, on_behalf_of })
             } else {
-                Err(Refused::Invalid)
+                Err(Refused::Expired { since: now.saturating_sub(expires) })
             };
         }
         let key = DecodingKey::from_secret(&self.key);

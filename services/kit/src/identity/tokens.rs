@@ -69,7 +69,13 @@ pub fn read<C: DeserializeOwned + Clone + Times>(
     let read: Result<TokenData<C>, _> = jsonwebtoken::decode(token, key, &validation(algorithm));
     let claims = read.map_err(|_| Refused::Invalid)?.claims;
     let (not_before, expires) = claims.times();
-    if not_before - leeway > now || expires + leeway <= now { Err(Refused::Invalid) } else { Ok(claims) }
+    if not_before.saturating_sub(leeway) > now {
+        return Err(Refused::NotYet { ahead: not_before.saturating_sub(now) });
+    }
+    if expires.saturating_add(leeway) <= now {
+        return Err(Refused::Expired { since: now.saturating_sub(expires) });
+    }
+    Ok(claims)
 }
 
 /// Everything that jsonwebtoken lets pass by default is required here; times are checked by [`read`].

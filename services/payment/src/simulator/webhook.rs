@@ -150,7 +150,7 @@ impl Sender {
         }
         webhook.attempts += 1;
         let body = webhook.body.clone().into_bytes();
-        let signed = signature::sign(&self.key, self.db.clock().now(), &body);
+        let signed = signature::sign(&self.key, self.db.machine_clock().now(), &body);
         let request = self.client.post(self.url.clone()).header(SIGNATURE, signed);
         let answer = request.header("content-type", "application/json").body(body).send().await;
         if answer.as_ref().is_ok_and(|answer| answer.status().is_success()) {
