@@ -18,6 +18,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         "feira/order/v1/order.proto",
         "feira/payment/v1/payment.proto",
         "feira/mesh/v1/mesh.proto",
+        "feira/errors/v1/errors.proto",
         "google/api/httpbody.proto",
         "grpc/health/v1/health.proto",
     ])?;
@@ -26,6 +27,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let generated = generate::generate(&compiler.descriptor_pool())?;
     fs::write(out.join("checks.rs"), generated.source)?;
+    fs::write(out.join("reasons.rs"), generated.reasons)?;
     let mut config = tonic_prost_build::Config::new();
     // `prost::Name`, for the events that travel as `Any`.
     config.enable_type_names();

@@ -51,7 +51,8 @@ pub fn check(settings: &Settings, payment_types: &PaymentTypes) -> Result<(), Er
             Role::User => user::check(&settings.user),
             Role::Payment => payment::check(&settings.payment, payment_types),
             Role::Order => order::check(&settings.order),
-            Role::Article | Role::Mesh | Role::Gateway => Ok(()),
+            Role::Gateway => settings.gateway.check(),
+            Role::Article | Role::Mesh => Ok(()),
         };
         checked.map_err(|error| Error::role(role, error))?;
     }

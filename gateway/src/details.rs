@@ -3,22 +3,19 @@
 use std::sync::LazyLock;
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
+use contracts::errors::{DOMAIN, Reason};
 use prost::Message;
 use prost_reflect::{DescriptorPool, DynamicMessage};
 use prost_types::Any;
 use serde_json::{Value, json};
-use tonic::Code;
 use tonic_types::pb;
 
 use crate::json as proto_json;
 
-/// The reasons that the edge gives are Feira's.
-const DOMAIN: &str = "feira";
-
 /// Makes an ErrorInfo.
-pub fn error_info<'a>(reason: &str, metadata: impl IntoIterator<Item = (&'a str, &'a str)>) -> Any {
+pub fn error_info<'a>(reason: Reason, metadata: impl IntoIterator<Item = (&'a str, &'a str)>) -> Any {
     let info = pb::ErrorInfo {
-        reason: reason.to_owned(),
+        reason: reason.to_string(),
         domain: DOMAIN.to_owned(),
         metadata: metadata.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect(),
     };
@@ -50,16 +47,6 @@ fn pack(name: &str, message: &impl Message) -> Any {
     Any { type_url: format!("type.googleapis.com/{name}"), value: message.encode_to_vec() }
 }
 
-/// The reason of an error whose service gives none.
-pub fn reason(code: Code) -> &'static str {
-    match code {
-        Code::InvalidArgument | Code::OutOfRange => "VALIDATION",
-        Code::ResourceExhausted => "RATE_LIMITED",
-        Code::Unavailable => "UPSTREAM_UNAVAILABLE",
-        code => crate::code::name(code),
-    }
-}
-
 /// Reads `grpc-status-details-bin`. What cannot be read is no detail; what is meant for developers of the
 /// service alone (DebugInfo) is left out.
 pub fn decode(status: &[u8]) -> Vec<Any> {
@@ -72,12 +59,15 @@ pub fn is_error_info(detail: &Any) -> bool {
     detail.type_url.ends_with("/google.rpc.ErrorInfo")
 }
 
+/// The reason in a detail that is an ErrorInfo of ours; none where it is another, or younger than this binary.
+pub fn reason(detail: &Any) -> Option<Reason> {
+    let info = pb::ErrorInfo::decode(detail.value.as_slice()).ok().filter(|_| is_error_info(detail))?;
+    Reason::read(&info.reason).filter(|_| info.domain == DOMAIN)
+}
+
 /// Whether one of some details is an ErrorInfo with a reason.
-pub fn has_reason(details: &[Any], reason: &str) -> bool {
-    details
-        .iter()
-        .filter(|detail| is_error_info(detail))
-        .any(|detail| pb::ErrorInfo::decode(detail.value.as_slice()).is_ok_and(|info| info.reason == reason))
+pub fn has_reason(details: &[Any], wanted: Reason) -> bool {
+    details.iter().any(|detail| reason(detail) == Some(wanted))
 }
 
 /// A detail's JSON, with its type under `@type`. One of a type that nobody here knows is its bytes in base64.
@@ -121,7 +111,7 @@ mod tests {
     #[test]
     fn details_are_proto3_json_with_their_type() {
         let pool = DescriptorPool::new();
-        let info = error_info("OUT_OF_STOCK", [("article_id", "art_1")]);
+        let info = error_info(Reason::OutOfStock, [("article_id", "art_1")]);
         assert_eq!(
             json(&info, &pool),
             Some(json!({

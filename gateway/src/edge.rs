@@ -8,6 +8,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use bytes::Bytes;
+use contracts::errors::Reason;
 use futures::future::BoxFuture;
 use http::{HeaderMap, Method, StatusCode, header, request::Parts};
 use http_body::Body as _;
@@ -139,8 +140,8 @@ impl Edge {
         if let Ok(path) = subject.0.parse() {
             *asking.uri_mut() = path;
         }
-        if let Some(id) = headers.get("x-request-id") {
-            asking.headers_mut().insert("x-request-id", id.clone());
+        if let Some(id) = headers.get(&headers::REQUEST_ID) {
+            asking.headers_mut().insert(&headers::REQUEST_ID, id.clone());
         }
         let (parts, ()) = asking.into_parts();
         match self.routes.find(&Method::GET, parts.uri.path()) {
@@ -216,8 +217,7 @@ impl Edge {
                 upload::answer(binding, segments, parts, body, headers::caller_timeout(&parts.headers)).await
             }
             (true, true) => Err(Failure::new(
-                Code::Unimplemented,
-                "UNIMPLEMENTED",
+                Reason::Unimplemented,
                 "streams in both directions at once are to be had by gRPC only",
             )),
         }

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use axum::response::{IntoResponse, Response};
+use contracts::errors::{Reason, code_name, http_status};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use prost::Message as _;
 use prost_reflect::DescriptorPool;
@@ -11,10 +12,7 @@ use prost_types::Any;
 use tonic::{Code, Status, TimeoutExpired};
 use tonic_types::pb;
 
-use crate::{
-    code::{http_status, name},
-    details, json,
-};
+use crate::{details, json};
 
 /// Characters that callers are told of a field's name and of what is wrong with it: either may be theirs.
 const TOLD: usize = 500;
@@ -32,10 +30,10 @@ pub struct Failure {
 
 impl Failure {
     /// A failure with a reason of its own.
-    pub fn new(code: Code, reason: &str, message: impl Into<String>) -> Self {
+    pub fn new(reason: Reason, message: impl Into<String>) -> Self {
         Self {
-            code,
-            http: http_status(code),
+            code: reason.code(),
+            http: status_of(reason.http_status()),
             message: message.into(),
             details: vec![details::error_info(reason, [])],
             headers: None,
@@ -44,7 +42,7 @@ impl Failure {
 
     /// A request that is not what the contract says.
     pub fn invalid(message: impl Into<String>) -> Self {
-        Self::new(Code::InvalidArgument, "VALIDATION", message)
+        Self::new(Reason::Validation, message)
     }
 
     /// A request with a bad field, named by its proto path.
@@ -58,80 +56,65 @@ impl Failure {
 
     /// No such path.
     pub fn not_found() -> Self {
-        Self::new(Code::NotFound, "NOT_FOUND", "there is nothing at this path")
+        Self::new(Reason::NotFound, "there is nothing at this path")
     }
 
     /// A path that has other methods.
     pub fn method_not_allowed(allowed: &[Method]) -> Self {
-        let mut failure =
-            Self::new(Code::Unimplemented, "METHOD_NOT_ALLOWED", "this path does not have this method");
-        failure.http = StatusCode::METHOD_NOT_ALLOWED;
-        failure.with(header::ALLOW, allow(allowed))
+        Self::new(Reason::MethodNotAllowed, "this path does not have this method")
+            .with(header::ALLOW, allow(allowed))
     }
 
     /// A body over the limit.
     pub fn too_large() -> Self {
         let limit = crate::options::BODY_LIMIT;
-        let mut failure = Self::new(
-            Code::ResourceExhausted,
-            "REQUEST_TOO_LARGE",
-            format!("the request's body is larger than {limit} bytes"),
-        );
-        failure.http = StatusCode::PAYLOAD_TOO_LARGE;
+        let message = format!("the request's body is larger than {limit} bytes");
+        let mut failure = Self::new(Reason::RequestTooLarge, message);
+        failure.details =
+            vec![details::error_info(Reason::RequestTooLarge, [("limit", limit.to_string().as_str())])];
         failure
     }
 
     /// A body of another type than the route takes.
     pub fn unsupported_media_type(expected: &str) -> Self {
-        let mut failure = Self::new(
-            Code::InvalidArgument,
-            "UNSUPPORTED_MEDIA_TYPE",
-            format!("the request's body must be sent with `content-type: {expected}`"),
-        );
-        failure.http = StatusCode::UNSUPPORTED_MEDIA_TYPE;
-        failure
+        let message = format!("the request's body must be sent with `content-type: {expected}`");
+        Self::new(Reason::UnsupportedMediaType, message)
     }
 
     /// A body with a content coding that is not known here.
     pub fn unsupported_encoding() -> Self {
-        let mut failure = Self::new(
-            Code::InvalidArgument,
-            "UNSUPPORTED_CONTENT_ENCODING",
-            "the request's body may be sent as it is, or with `content-encoding: gzip`",
-        );
-        failure.http = StatusCode::UNSUPPORTED_MEDIA_TYPE;
-        failure.with(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip"))
+        let message = "the request's body may be sent as it is, or with `content-encoding: gzip`";
+        Self::new(Reason::UnsupportedContentEncoding, message)
+            .with(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip"))
     }
 
     /// A reader whose condition (`If-Match`) is not met.
     pub fn not_wanted() -> Self {
-        Self::new(Code::Aborted, "ETAG_MISMATCH", "this is another version than `if-match` names")
-            .with_condition()
+        Self::new(Reason::EtagMismatch, "this is another version than `if-match` names").with_condition()
     }
 
     /// The time for a call has passed.
     pub fn deadline() -> Self {
-        Self::new(Code::DeadlineExceeded, "DEADLINE_EXCEEDED", "the time for this call has passed")
+        Self::new(Reason::DeadlineExceeded, "the time for this call has passed")
     }
 
     /// A service that cannot be reached.
     pub fn unavailable(service: &str) -> Self {
-        let mut failure =
-            Self::new(Code::Unavailable, "UPSTREAM_UNAVAILABLE", format!("{service} cannot be reached"));
-        failure.details = vec![details::error_info("UPSTREAM_UNAVAILABLE", [("service", service)])];
+        let mut failure = Self::new(Reason::UpstreamUnavailable, format!("{service} cannot be reached"));
+        failure.details = vec![details::error_info(Reason::UpstreamUnavailable, [("service", service)])];
         failure
     }
 
     /// No room for the answer.
     pub fn overloaded() -> Self {
-        let mut failure = Self::new(Code::Unavailable, "OVERLOADED", "too many answers wait to be read");
+        let mut failure = Self::new(Reason::Overloaded, "too many answers wait to be read");
         failure.details.push(details::retry_in(Duration::from_secs(1)));
         failure
     }
 
     /// A fault of ours.
     pub fn internal() -> Self {
-        Self::new(Code::Internal, "INTERNAL", "internal error")
+        Self::new(Reason::Internal, "internal error")
     }
 
     /// What a service answered, or what became of the call. What only operators may know, such as the
@@ -155,13 +138,16 @@ impl Failure {
                 }
                 Code::Internal | Code::Unknown | Code::DataLoss => {
                     tracing::warn!(service, error = %status, "upstream failed");
-                    let code = status.code();
-                    return Self::new(code, details::reason(code), "internal error");
+                    return Self { code: status.code(), ..Self::internal() };
                 }
                 _ => {}
             }
         }
-        let mut failure = Self::new(status.code(), details::reason(status.code()), status.message());
+        let code = status.code();
+        let reason = given.iter().find_map(details::reason).filter(|reason| reason.code() == code);
+        let http = reason.map_or_else(|| http_status(code), Reason::http_status);
+        let mut failure =
+            Self { code, http: status_of(http), ..Self::new(Reason::of(code), status.message()) };
         if explained {
             failure.details.clear();
         }
@@ -173,7 +159,7 @@ impl Failure {
 
     /// The same for a caller whose condition (`If-Match`) was not met.
     pub fn with_condition(mut self) -> Self {
-        if self.code == Code::Aborted && details::has_reason(&self.details, "ETAG_MISMATCH") {
+        if self.code == Code::Aborted && details::has_reason(&self.details, Reason::EtagMismatch) {
             self.http = StatusCode::PRECONDITION_FAILED;
         }
         self
@@ -182,9 +168,9 @@ impl Failure {
     /// Whether another version that the caller's condition allows may fare better. That its key was used is no
     /// refusal of this one: the call that is repeated may have succeeded with the next.
     pub fn is_about_version(&self) -> bool {
-        ["ETAG_MISMATCH", "IDEMPOTENCY_KEY_REUSED"]
+        [Reason::EtagMismatch, Reason::IdempotencyKeyReused]
             .iter()
-            .any(|reason| details::has_reason(&self.details, reason))
+            .any(|reason| details::has_reason(&self.details, *reason))
     }
 
     /// The same, with a header.
@@ -223,7 +209,7 @@ impl Failure {
         let body = Body {
             error: Error {
                 code: self.http.as_u16(),
-                status: name(self.code),
+                status: code_name(self.code),
                 message: &self.message,
                 details: self.details.iter().filter_map(|detail| details::json(detail, pool)).collect(),
             },
@@ -272,13 +258,19 @@ struct Error<'a> {
     details: Vec<serde_json::Value>,
 }
 
+/// A status of the table, which has none that is no status.
+fn status_of(http: u16) -> StatusCode {
+    StatusCode::from_u16(http).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
 /// The value of `Allow`.
 pub fn allow(methods: &[Method]) -> HeaderValue {
     let list = methods.iter().map(Method::as_str).collect::<Vec<_>>().join(", ");
     HeaderValue::try_from(list).unwrap_or(HeaderValue::from_static("OPTIONS"))
 }
 
-/// Whether a call ended because its time had passed. tonic says so by CANCELLED.
+/// Whether a call ended because its time had passed. tonic says so by CANCELLED; what a server says so of is found out
+/// by the clock, where the call had a deadline.
 fn timed_out(status: &Status) -> bool {
     let mut source = std::error::Error::source(status);
     while let Some(error) = source {
@@ -287,7 +279,7 @@ fn timed_out(status: &Status) -> bool {
         }
         source = error.source();
     }
-    status.code() == Code::Cancelled && status.message() == "Timeout expired"
+    false
 }
 
 fn retry_delay(detail: &Any) -> Option<Duration> {

@@ -28,7 +28,6 @@ mod answer;
 mod base;
 mod binding;
 mod call;
-mod code;
 mod coding;
 mod cookie;
 mod details;

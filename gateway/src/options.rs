@@ -4,6 +4,7 @@ use std::{ops::RangeInclusive, path::PathBuf, time::Duration};
 
 use http::{HeaderValue, Uri};
 use ipnet::IpNet;
+use kit::StartError;
 use url::Url;
 
 /// The largest body that the edge reads into memory (4 MiB); streams and uploads have no such limit.
@@ -75,6 +76,19 @@ impl Default for Options {
             trusted_proxies: Vec::new(),
             web: true,
             web_dir: None,
+        }
+    }
+}
+
+impl Options {
+    /// Finds what is wrong with the settings, before anything is made.
+    pub fn check(&self) -> Result<(), StartError> {
+        match &self.web_dir {
+            Some(folder) if !folder.is_dir() => Err(StartError::setting(
+                "--web-dir",
+                format_args!("{}: there is no such folder", folder.display()),
+            )),
+            _ => Ok(()),
         }
     }
 }

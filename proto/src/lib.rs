@@ -3,6 +3,7 @@
 
 pub mod check;
 pub mod codec;
+pub mod errors;
 pub mod mask;
 
 use std::sync::LazyLock;
@@ -26,6 +27,11 @@ pub mod feira {
     pub mod access {
         pub mod v1 {
             tonic::include_proto!("feira.access.v1");
+        }
+    }
+    pub mod errors {
+        pub mod v1 {
+            tonic::include_proto!("feira.errors.v1");
         }
     }
     pub mod http {

@@ -323,3 +323,38 @@ fn a_secret_in_a_oneof_is_refused() {
         refusal(&request("oneof either { string token = 1 [debug_redact = true]; string name = 2; }"));
     assert_eq!(refusal, "shop.v1.Request.token: a secret cannot be part of a oneof");
 }
+
+/// The reasons' contract with this one in it beside the others.
+fn reasons(value: &str) -> DescriptorPool {
+    let name = "feira/errors/v1/errors.proto";
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+    let ours = std::fs::read_to_string(path).expect("the contract");
+    let (before, _) = ours.rsplit_once('}').expect("an enum");
+    pool(&format!("import \"{name}\";"), &[(name, format!("{before}\n{value}\n}}\n"))])
+}
+
+#[test]
+fn a_reason_has_a_name_a_code_a_cause_and_a_remedy() {
+    let written = generate::generate(&reasons(
+        "// It rains.\n// As `umbrella` says.\n//\n// Do: stay in.\nREASON_BAD_WEATHER = 999 [(code) = DATA_LOSS, (http_status) = 418];",
+    ));
+    let written = written.expect("nothing to refuse").reasons;
+    for line in [
+        "Self::BadWeather => \"BAD_WEATHER\",",
+        "Self::BadWeather => Code::DataLoss,",
+        "Self::BadWeather => Some(418),",
+        "Self::BadWeather => \"It rains. As `umbrella` says.\",",
+        "Self::BadWeather => \"Stay in.\",",
+    ] {
+        assert!(written.contains(line), "{line}\n{written}");
+    }
+    for (value, problem) in [
+        ("// It rains. Do: stay in.\nREASON_RAIN = 999;", "has no code"),
+        ("REASON_RAIN = 999 [(code) = INTERNAL];", "its comment says nothing after `Do: `"),
+        ("// Do: stay in.\nREASON_RAIN = 999 [(code) = INTERNAL];", "its comment says no cause"),
+        ("// It rains. Do: stay in.\nRAIN = 999 [(code) = INTERNAL];", "does not begin with REASON_"),
+    ] {
+        let told = refusal(&reasons(value));
+        assert!(told.contains("RAIN") && told.contains(problem), "{told}");
+    }
+}

@@ -54,8 +54,14 @@ async fn a_wrong_secret_or_a_missing_file_of_one_is_exit_code_2_and_makes_nothin
         assert!(lines[0].contains(variable), "{variable}={value}: {}", lines[0]);
         assert!(!data.exists(), "{variable}={value}: nothing was made");
     }
+    let ended = serve(&folder.path().join("data")).env("FEIRA_WEB_DIR", nowhere).run(folder.path());
+    assert_eq!(ended.code, Some(2), "{ended:?}");
+    assert!(ended.stderr.contains("--web-dir"), "{}", ended.stderr);
     let alone =
         serve(&folder.path().join("data")).arg("--role", "mesh").arg("--user-url", "http://127.0.0.1:1");
+    let ended = serve(&folder.path().join("data")).env("FEIRA_WEB_DIR", nowhere).run(folder.path());
+    assert_eq!(ended.code, Some(2), "{ended:?}");
+    assert!(ended.stderr.contains("--web-dir"), "{}", ended.stderr);
     let alone = ["article", "order", "payment"]
         .iter()
         .fold(alone, |start, role| start.arg(&format!("--{role}-url"), "http://127.0.0.1:1"))

@@ -30,6 +30,7 @@ on_both_edges!(
     a_disabled_user_is_locked_out_at_once_until_enabled,
     the_last_administrator_stays,
     an_address_book_is_kept,
+    a_full_address_book_says_which_limit_it_is_and_how_much,
     an_erased_user_is_gone_and_her_open_orders_are_cancelled,
 );
 
@@ -379,4 +380,24 @@ async fn an_erased_user_is_gone_and_her_open_orders_are_cancelled(setup: Setup) 
     staff.delete_user(DeleteUserRequest { id: first.body.id.clone(), ..Default::default() }).await.unwrap();
     let again = keyed.create_user(registration(&ada.user.username)).await.unwrap();
     assert!(!again.replayed() && again.body.id != first.body.id);
+}
+
+/// Covers: user.addresses.
+async fn a_full_address_book_says_which_limit_it_is_and_how_much(setup: Setup) {
+    let mesh = setup.start().await;
+    let ada = mesh.shopper().await;
+    let another = || async {
+        let request = CreateAddressRequest { user_id: "me".into(), address: Some(address()) };
+        ada.create_address(request).await
+    };
+    let mut made = 0;
+    let full = loop {
+        match another().await {
+            Ok(_) => made += 1,
+            full => break full.refused(Code::FailedPrecondition, "LIMIT_EXCEEDED"),
+        }
+        assert!(made <= 50, "there is a limit");
+    };
+    assert_eq!((full.info("limit"), full.info("value")), ("addresses", "50"));
+    another().await.refused(Code::FailedPrecondition, "LIMIT_EXCEEDED");
 }

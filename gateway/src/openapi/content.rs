@@ -1,5 +1,6 @@
 //! What operations take and answer.
 
+use contracts::errors::Reason;
 use std::collections::BTreeSet;
 
 use http::StatusCode;
@@ -137,19 +138,19 @@ impl Describer {
                 Some(errors::of_field(&field, &description))
             }
             "401" if rpc.access_token.is_some() => {
-                Some(errors::with_message(status, "UNAUTHENTICATED", "this is not who you say you are"))
+                Some(errors::with_message(status, Reason::Unauthenticated, "this is not who you say you are"))
             }
             "409" if binding.takes_if_match() => {
-                Some(errors::with_message(status, "ETAG_MISMATCH", "it was changed meanwhile"))
+                Some(errors::with_message(status, Reason::EtagMismatch, "it was changed meanwhile"))
             }
             "409" if rpc.success != StatusCode::CREATED => Some(errors::with_message(
                 status,
-                "IDEMPOTENCY_IN_PROGRESS",
+                Reason::IdempotencyInProgress,
                 "the same call is still running",
             )),
             "415" if rpc.method.is_client_streaming() => Some(errors::with_message(
                 status,
-                "UNSUPPORTED_MEDIA_TYPE",
+                Reason::UnsupportedMediaType,
                 "the request's body must be sent with `content-type: application/x-ndjson` or `text/csv; charset=utf-8`",
             )),
             _ => None,

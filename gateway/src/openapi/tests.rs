@@ -199,6 +199,22 @@ fn examples_of_failures_are_true_to_the_operation() {
 }
 
 #[test]
+fn every_reason_is_described_by_the_answer_that_it_comes_with() {
+    let document = feira();
+    let responses = document["components"]["responses"].as_object().unwrap();
+    let of_statuses = responses.values().filter(|it| it["content"].is_object());
+    for reason in contracts::errors::Reason::ALL {
+        let words = format!("- `{reason}`: {}", reason.cause());
+        let naming = of_statuses.clone().filter(|it| it["description"].as_str().unwrap().contains(&words));
+        let codes: Vec<_> = naming
+            .map(|it| it["content"]["application/json"]["example"]["error"]["code"].as_u64().unwrap_or(0))
+            .collect();
+        let http = u64::from(reason.http_status());
+        assert!(codes.contains(&http) || codes == [0], "{reason}: {codes:?}");
+    }
+}
+
+#[test]
 fn streams_are_lines_of_text() {
     let document = feira();
     let stream = &document["paths"]["/v1/orders/{id}:watch"]["get"]["responses"]["200"]["content"];

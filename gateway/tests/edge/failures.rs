@@ -37,19 +37,38 @@ async fn every_code_has_its_status_and_a_reason() {
         (Code::PermissionDenied, 403, "PERMISSION_DENIED"),
         (Code::Unauthenticated, 401, "UNAUTHENTICATED"),
         (Code::ResourceExhausted, 429, "RATE_LIMITED"),
-        (Code::FailedPrecondition, 400, "FAILED_PRECONDITION"),
+        (Code::FailedPrecondition, 400, "ILLEGAL_STATE"),
         (Code::Aborted, 409, "ABORTED"),
         (Code::OutOfRange, 400, "VALIDATION"),
         (Code::Unimplemented, 501, "UNIMPLEMENTED"),
         (Code::Internal, 500, "INTERNAL"),
-        (Code::Unknown, 500, "UNKNOWN"),
-        (Code::DataLoss, 500, "DATA_LOSS"),
+        (Code::Unknown, 500, "INTERNAL"),
+        (Code::DataLoss, 500, "INTERNAL"),
         (Code::Unavailable, 503, "UPSTREAM_UNAVAILABLE"),
         (Code::DeadlineExceeded, 504, "DEADLINE_EXCEEDED"),
     ] {
         let answer = failing(move || Status::new(code, "said so")).get("/v1/books/b").await;
         assert_eq!(answer.error(), (http, reason.into(), String::new()), "{code:?}");
         assert_eq!(answer.header("www-authenticate"), if http == 401 { "Bearer" } else { "" });
+    }
+}
+
+#[tokio::test]
+async fn a_services_reason_has_its_own_status_and_an_unknown_one_its_codes() {
+    for (code, reason, domain, http) in [
+        (Code::ResourceExhausted, "REQUEST_TOO_LARGE", "feira", 413),
+        (Code::ResourceExhausted, "RATE_LIMITED", "feira", 429),
+        (Code::InvalidArgument, "UNSUPPORTED_MEDIA_TYPE", "feira", 415),
+        (Code::FailedPrecondition, "FROM_TOMORROW", "feira", 400),
+        (Code::Internal, "REQUEST_TOO_LARGE", "feira", 500),
+        (Code::ResourceExhausted, "REQUEST_TOO_LARGE", "elsewhere", 429),
+    ] {
+        let answer = failing(move || {
+            let details = ErrorDetails::with_error_info(reason, domain, [("a", "b")].map(own));
+            Status::with_error_details(code, "said so", details)
+        });
+        let answer = answer.get("/v1/books/b").await;
+        assert_eq!(answer.error(), (http, reason.into(), String::new()), "{code:?} {reason} of {domain}");
     }
 }
 

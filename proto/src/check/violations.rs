@@ -2,20 +2,18 @@
 
 use std::{collections::HashMap, error::Error, fmt};
 
-use tonic::{Code, Status};
+use tonic::Status;
 use tonic_types::{ErrorDetails, StatusExt as _};
 
 use super::Path;
-use crate::mask::Mask;
+use crate::{
+    errors::{DOMAIN, Reason},
+    mask::Mask,
+};
 
 /// How many violations are reported; the others are counted. Details travel as a header: what is too much for
 /// a client is left out where it comes in.
 const REPORTED: usize = 250;
-
-/// The reason in `ErrorInfo`.
-const REASON: &str = "VALIDATION";
-/// The domain in `ErrorInfo`.
-const DOMAIN: &str = "feira";
 
 /// One thing that is wrong with a request. It never holds a value that was received.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -123,17 +121,17 @@ impl Error for Violations {}
 impl From<Violations> for Status {
     fn from(violations: Violations) -> Self {
         let message = violations.to_string();
-        let mut details = ErrorDetails::with_error_info(REASON, DOMAIN, HashMap::new());
+        let mut details = ErrorDetails::with_error_info(Reason::Validation.as_str(), DOMAIN, HashMap::new());
         for violation in violations.list {
             details.add_bad_request_violation(violation.path, violation.description);
         }
-        Status::with_error_details(Code::InvalidArgument, message, details)
+        Status::with_error_details(Reason::Validation.code(), message, details)
     }
 }
 
 /// The refusal of a request that cannot even be read.
 #[cold]
 pub(crate) fn malformed(error: &prost::DecodeError) -> Status {
-    let details = ErrorDetails::with_error_info(REASON, DOMAIN, HashMap::new());
-    Status::with_error_details(Code::InvalidArgument, error.to_string(), details)
+    let details = ErrorDetails::with_error_info(Reason::Validation.as_str(), DOMAIN, HashMap::new());
+    Status::with_error_details(Reason::Validation.code(), error.to_string(), details)
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use kit::{Fault, id::ArticleId, reason};
+use kit::{Fault, Reason, id::ArticleId};
 use sea_orm::DbErr;
 
 use crate::domain::{
@@ -77,11 +77,11 @@ impl From<Error> for Fault {
                     let id = ("article_id".to_owned(), short.article_id.to_string());
                     HashMap::from([id, ("free".to_owned(), short.free.to_string())])
                 });
-                about_each(Fault::precondition(reason::OUT_OF_STOCK, "not enough in stock"), about)
+                about_each(Fault::new(Reason::OutOfStock, "not enough in stock"), about)
             }
             Error::NotSold { back, sold } => {
                 let message = format!("the order has {sold} of it sold: no more than that can come back");
-                Fault::precondition("NOT_SOLD", message)
+                Fault::new(Reason::NotSold, message)
                     .with("article_id", back.article_id)
                     .with("order_id", back.order_id)
                     .with("sold", sold)
@@ -89,7 +89,7 @@ impl From<Error> for Fault {
             Error::NoOrder => Fault::not_found("order"),
             Error::Inactive(ids) => {
                 let about = ids.iter().map(|id| HashMap::from([("article_id".to_owned(), id.to_string())]));
-                about_each(Fault::precondition(reason::ARTICLE_INACTIVE, "not for sale"), about)
+                about_each(Fault::new(Reason::ArticleInactive, "not for sale"), about)
             }
             Error::Illegal(State::Unmade) => Fault::not_found("reservation"),
             Error::Illegal(state) => Fault::illegal_state("the reservation's state forbids it", state.name()),

@@ -5,12 +5,11 @@ use std::{sync::Arc, time::Duration};
 use aws_lc_rs::digest;
 use prost::Message;
 use tokio::time::Instant;
-use tonic::{Code, Request, metadata::MetadataMap};
+use tonic::{Request, metadata::MetadataMap};
 
 use crate::{
-    Fault, Role,
+    Fault, Reason, Role,
     id::{SessionId, UserId},
-    reason,
     telemetry::Trace,
 };
 
@@ -191,7 +190,7 @@ impl Call {
         self.caller().user().ok_or_else(|| match self.caller() {
             Caller::Service { .. } => {
                 let message = "a service that calls for itself is no user";
-                Fault::new(Code::InvalidArgument, reason::VALIDATION, message)
+                Fault::new(Reason::Validation, message)
             }
             _ => Fault::unauthenticated("sign in first"),
         })

@@ -13,14 +13,13 @@ use futures::future::BoxFuture;
 use http::{HeaderValue, Request, Response, header::AUTHORIZATION};
 use http_body_util::BodyExt;
 use tokio::time::Instant;
-use tonic::{Code, Status, body::Body};
+use tonic::{Status, body::Body};
 use tower::{Service, ServiceExt, util::BoxCloneSyncService};
 
 use crate::{
-    Fault, Identity, Role,
+    Fault, Identity, Reason, Role,
     access::Methods,
     call::{IDEMPOTENCY_KEY, Outgoing, REQUEST_ID},
-    reason,
     replicas::{Attempt, Replicas, Unanswered},
     telemetry, wire,
 };
@@ -228,7 +227,7 @@ impl Hop {
 }
 
 fn too_late() -> Status {
-    Fault::new(Code::DeadlineExceeded, reason::DEADLINE_EXCEEDED, "the deadline has passed").into()
+    Fault::new(Reason::DeadlineExceeded, "the deadline has passed").into()
 }
 
 /// Whether a callee does not take the caller for another service of the mesh. Calls between services carry no

@@ -12,10 +12,10 @@ use futures::future::{BoxFuture, Either};
 use http::{HeaderMap, Request, Response};
 use http_body::Frame;
 use prost_reflect::DescriptorPool;
-use tonic::{Code, Status, body::Body};
+use tonic::{Status, body::Body};
 use tower::Service;
 
-use crate::{Fault, Tasks, reason};
+use crate::{Fault, Reason, Tasks};
 
 /// Ends the answers of streaming methods with UNAVAILABLE when the process drains; clients connect again
 /// and resume elsewhere. Calls that answer once are let finish.
@@ -63,7 +63,7 @@ where
             let drain = async move {
                 tasks.draining().await;
                 let message = "this instance is going away: connect again";
-                Fault::new(Code::Unavailable, reason::UPSTREAM_UNAVAILABLE, message)
+                Fault::new(Reason::UpstreamUnavailable, message)
             };
             Ok(answer.await?.map(|body| until(body, drain)))
         }))

@@ -10,6 +10,7 @@ pub use database::{check_violation, unique_violation};
 
 use std::{collections::HashMap, time::Duration};
 
+use contracts::errors::{DOMAIN, Reason};
 use tonic::{Code, Status};
 use tonic_types::{BadRequest, ErrorDetail, ErrorInfo, FieldViolation, RetryInfo, StatusExt};
 
@@ -17,42 +18,15 @@ use tonic_types::{BadRequest, ErrorDetail, ErrorInfo, FieldViolation, RetryInfo,
 /// decided at the ports.
 const MOST_INFOS: usize = 128;
 
-/// The domain of all our reasons.
-pub const DOMAIN: &str = "feira";
-
-/// The reasons that callers may rely on.
-pub mod reason {
-    pub const UNAUTHENTICATED: &str = "UNAUTHENTICATED";
-    pub const PERMISSION_DENIED: &str = "PERMISSION_DENIED";
-    pub const NOT_FOUND: &str = "NOT_FOUND";
-    pub const VALIDATION: &str = "VALIDATION";
-    pub const RATE_LIMITED: &str = "RATE_LIMITED";
-    pub const UPSTREAM_UNAVAILABLE: &str = "UPSTREAM_UNAVAILABLE";
-    pub const DEADLINE_EXCEEDED: &str = "DEADLINE_EXCEEDED";
-    pub const OVERLOADED: &str = "OVERLOADED";
-    /// Two processes' clocks are further apart than is allowed.
-    pub const CLOCK_SKEW: &str = "CLOCK_SKEW";
-    pub const REQUEST_TOO_LARGE: &str = "REQUEST_TOO_LARGE";
-    pub const INTERNAL: &str = "INTERNAL";
-    pub const OUT_OF_STOCK: &str = "OUT_OF_STOCK";
-    pub const PRICE_CHANGED: &str = "PRICE_CHANGED";
-    pub const ARTICLE_INACTIVE: &str = "ARTICLE_INACTIVE";
-    pub const CURRENCY_MISMATCH: &str = "CURRENCY_MISMATCH";
-    pub const ILLEGAL_STATE: &str = "ILLEGAL_STATE";
-    pub const BASKET_EXISTS: &str = "BASKET_EXISTS";
-    pub const EMPTY_ORDER: &str = "EMPTY_ORDER";
-    pub const ALREADY_EXISTS: &str = "ALREADY_EXISTS";
-    pub const IDEMPOTENCY_KEY_REUSED: &str = "IDEMPOTENCY_KEY_REUSED";
-    pub const IDEMPOTENCY_IN_PROGRESS: &str = "IDEMPOTENCY_IN_PROGRESS";
-    pub const ETAG_MISMATCH: &str = "ETAG_MISMATCH";
-}
-
 /// A refusal or failure, as the caller will see it.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{message}")]
 pub struct Fault {
     pub code: Code,
-    pub reason: String,
+    pub reason: Reason,
+    /// The reason's name, where it came from a service that knows one more (`reason` is unspecified then): it is
+    /// handed on as it came.
+    unknown: Option<Box<str>>,
     pub message: String,
     /// One `ErrorInfo` each; at least one.
     pub metadata: Vec<HashMap<String, String>>,
@@ -63,11 +37,12 @@ pub struct Fault {
 }
 
 impl Fault {
-    /// Any fault; the named constructors read better.
-    pub fn new(code: Code, reason: &str, message: impl Into<String>) -> Self {
+    /// Any fault, with the code that belongs to the reason; the named constructors read better.
+    pub fn new(reason: Reason, message: impl Into<String>) -> Self {
         Self {
-            code,
-            reason: reason.to_owned(),
+            code: reason.code(),
+            reason,
+            unknown: None,
             message: message.into(),
             metadata: vec![HashMap::new()],
             fields: Vec::new(),
@@ -77,58 +52,58 @@ impl Fault {
 
     /// There is no such thing, or not for this caller. `what` is a word such as `order`.
     pub fn not_found(what: &str) -> Self {
-        Self::new(Code::NotFound, reason::NOT_FOUND, format!("{what} not found"))
+        Self::new(Reason::NotFound, format!("{what} not found"))
     }
 
     /// A field of the request is not what it must be. `field` is its proto path.
     pub fn invalid(field: impl Into<String>, problem: impl Into<String>) -> Self {
         let (field, problem) = (field.into(), problem.into());
-        let mut fault = Self::new(Code::InvalidArgument, reason::VALIDATION, format!("{field}: {problem}"));
+        let mut fault = Self::new(Reason::Validation, format!("{field}: {problem}"));
         fault.fields.push((field, problem));
         fault
     }
 
-    /// The system is not in a state for it.
-    pub fn precondition(reason: &str, message: impl Into<String>) -> Self {
-        Self::new(Code::FailedPrecondition, reason, message)
+    /// There is as much of something as there may be. `limit` names what, such as `addresses`.
+    pub fn limit_exceeded(limit: &str, value: impl ToString, message: impl Into<String>) -> Self {
+        Self::new(Reason::LimitExceeded, message).with("limit", limit).with("value", value)
     }
 
     /// What it is about is in a state that forbids it.
     pub fn illegal_state(message: impl Into<String>, state: &str) -> Self {
-        Self::precondition(reason::ILLEGAL_STATE, message).with("state", state)
+        Self::new(Reason::IllegalState, message).with("state", state)
     }
 
     /// Another one has this value already. `field` is the field's proto name.
     pub fn already_exists(what: &str, field: &str) -> Self {
         let message = format!("another {what} has this {field}");
-        Self::new(Code::AlreadyExists, reason::ALREADY_EXISTS, message).with("field", field)
+        Self::new(Reason::AlreadyExists, message).with("field", field)
     }
 
     /// What was sent back is not the newest version.
     pub fn etag_mismatch() -> Self {
-        Self::new(Code::Aborted, reason::ETAG_MISMATCH, "changed meanwhile: read it again")
+        Self::new(Reason::EtagMismatch, "changed meanwhile: read it again")
     }
 
     /// Not signed in, or not (any more) validly.
     pub fn unauthenticated(message: impl Into<String>) -> Self {
-        Self::new(Code::Unauthenticated, reason::UNAUTHENTICATED, message)
+        Self::new(Reason::Unauthenticated, message)
     }
 
     /// Signed in, but not allowed to.
     pub fn denied(message: impl Into<String>) -> Self {
-        Self::new(Code::PermissionDenied, reason::PERMISSION_DENIED, message)
+        Self::new(Reason::PermissionDenied, message)
     }
 
     /// Too many tries.
     pub fn rate_limited(message: impl Into<String>, retry_after: Duration) -> Self {
-        let mut fault = Self::new(Code::ResourceExhausted, reason::RATE_LIMITED, message);
+        let mut fault = Self::new(Reason::RateLimited, message);
         fault.retry_after = Some(retry_after);
         fault
     }
 
     /// The process has no room for the call: it is refused at once, and may come again.
     pub fn overloaded(message: impl Into<String>) -> Self {
-        let mut fault = Self::new(Code::Unavailable, reason::OVERLOADED, message);
+        let mut fault = Self::new(Reason::Overloaded, message);
         fault.retry_after = Some(Duration::from_secs(1));
         fault
     }
@@ -136,13 +111,13 @@ impl Fault {
     /// A service or its database cannot be reached.
     pub fn unavailable(service: &str) -> Self {
         let message = format!("the {service} service cannot be reached");
-        Self::new(Code::Unavailable, reason::UPSTREAM_UNAVAILABLE, message).with("service", service)
+        Self::new(Reason::UpstreamUnavailable, message).with("service", service)
     }
 
     /// Our own mistake: logged with its cause, told without it.
     pub fn internal(cause: impl std::fmt::Display) -> Self {
         tracing::error!(%cause, "internal error");
-        Self::new(Code::Internal, reason::INTERNAL, "internal error")
+        Self::new(Reason::Internal, "internal error")
     }
 
     /// Adds a key to the last `ErrorInfo`.
@@ -164,6 +139,11 @@ impl Fault {
         self
     }
 
+    /// The reason's name, as callers see it.
+    pub fn reason_name(&self) -> &str {
+        self.unknown.as_deref().unwrap_or(self.reason.as_str())
+    }
+
     /// A value of the first `ErrorInfo`.
     pub fn value(&self, key: &str) -> Option<&str> {
         self.metadata.first()?.get(key).map(String::as_str)
@@ -172,12 +152,20 @@ impl Fault {
     /// Reads a fault from another service's answer, to hand it on or to decide by its reason.
     pub fn of(status: &Status) -> Self {
         let details = status.get_error_details_vec();
-        let mut fault = Self::new(status.code(), code_reason(status.code()), status.message());
+        let mut fault =
+            Self { code: status.code(), ..Self::new(Reason::of(status.code()), status.message()) };
         let mut infos = Vec::new();
         for detail in details {
             match detail {
                 ErrorDetail::ErrorInfo(info) => {
-                    fault.reason = info.reason;
+                    match Reason::read(&info.reason) {
+                        Some(reason) => (fault.reason, fault.unknown) = (reason, None),
+                        // Nothing is decided by what it might mean.
+                        None => {
+                            fault.reason = Reason::Unspecified;
+                            fault.unknown = Some(info.reason.into());
+                        }
+                    }
                     infos.push(info.metadata);
                 }
                 ErrorDetail::BadRequest(bad) => {
@@ -195,35 +183,14 @@ impl Fault {
     }
 }
 
-/// The reason that goes with a code where nothing more is known.
-pub(crate) fn code_reason(code: Code) -> &'static str {
-    match code {
-        Code::Unauthenticated => reason::UNAUTHENTICATED,
-        Code::PermissionDenied => reason::PERMISSION_DENIED,
-        Code::NotFound => reason::NOT_FOUND,
-        Code::InvalidArgument => reason::VALIDATION,
-        Code::ResourceExhausted => reason::RATE_LIMITED,
-        Code::Unavailable => reason::UPSTREAM_UNAVAILABLE,
-        Code::DeadlineExceeded => reason::DEADLINE_EXCEEDED,
-        Code::AlreadyExists => reason::ALREADY_EXISTS,
-        Code::FailedPrecondition => reason::ILLEGAL_STATE,
-        Code::Unimplemented => "UNIMPLEMENTED",
-        Code::Aborted => "ABORTED",
-        Code::Cancelled => "CANCELLED",
-        Code::OutOfRange => "OUT_OF_RANGE",
-        _ => reason::INTERNAL,
-    }
-}
-
 impl From<Fault> for Status {
     fn from(fault: Fault) -> Status {
+        let reason = fault.reason_name().to_owned();
         let mut details: Vec<ErrorDetail> = fault
             .metadata
             .into_iter()
             .take(MOST_INFOS)
-            .map(|metadata| {
-                ErrorInfo { reason: fault.reason.clone(), domain: DOMAIN.to_owned(), metadata }.into()
-            })
+            .map(|metadata| ErrorInfo { reason: reason.clone(), domain: DOMAIN.to_owned(), metadata }.into())
             .collect();
         if !fault.fields.is_empty() {
             let violations = fault
@@ -246,14 +213,31 @@ mod tests {
 
     #[test]
     fn a_fault_survives_the_way_through_a_status() {
-        let mut fault =
-            Fault::precondition(reason::OUT_OF_STOCK, "not enough in stock").with("article_id", "art_1");
+        let mut fault = Fault::new(Reason::OutOfStock, "not enough in stock").with("article_id", "art_1");
         fault.metadata.push(HashMap::from([("article_id".to_owned(), "art_2".to_owned())]));
         let again = Fault::of(&Status::from(fault.with_all("order_id", "ord_1")));
-        assert_eq!((again.code, again.reason.as_str()), (Code::FailedPrecondition, "OUT_OF_STOCK"));
+        assert_eq!((again.code, again.reason), (Code::FailedPrecondition, Reason::OutOfStock));
         assert_eq!(again.value("article_id"), Some("art_1"));
         assert_eq!(again.metadata.len(), 2);
         assert!(again.metadata.iter().all(|info| info["order_id"] == "ord_1"));
+    }
+
+    #[test]
+    fn a_reason_from_a_newer_service_is_handed_on_as_it_came() {
+        let details = [ErrorInfo::new("FROM_TOMORROW", DOMAIN, HashMap::new()).into()].to_vec();
+        let status = Status::with_error_details_vec(Code::FailedPrecondition, "no", details);
+        let fault = Fault::of(&status);
+        assert_eq!((fault.code, fault.reason), (Code::FailedPrecondition, Reason::Unspecified));
+        assert_eq!(fault.reason_name(), "FROM_TOMORROW");
+        let again = Status::from(fault);
+        assert_eq!(again.get_error_details().error_info().unwrap().reason, "FROM_TOMORROW");
+    }
+
+    #[test]
+    fn a_limit_says_which_and_how_many() {
+        let fault = Fault::of(&Fault::limit_exceeded("lines", 100, "at most 100 lines").into());
+        assert_eq!((fault.code, fault.reason), (Code::FailedPrecondition, Reason::LimitExceeded));
+        assert_eq!((fault.value("limit"), fault.value("value")), (Some("lines"), Some("100")));
     }
 
     #[test]

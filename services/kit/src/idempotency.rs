@@ -5,9 +5,9 @@ use sea_orm::{ActiveValue::Set, Condition, entity::prelude::*};
 use tonic::{Code, Status};
 
 use crate::{
-    Call, Caller, Db, Fault, Time,
+    Call, Caller, Db, Fault, Reason, Time,
     id::UserId,
-    insert_new, reason,
+    insert_new,
     write::{Failure, Tx, Written},
 };
 
@@ -46,8 +46,7 @@ pub enum Found<V> {
 /// The call is still under way.
 pub fn in_progress() -> Fault {
     let mut fault = Fault::new(
-        Code::Aborted,
-        reason::IDEMPOTENCY_IN_PROGRESS,
+        Reason::IdempotencyInProgress,
         "a call with this idempotency key is under way: ask again for its answer",
     );
     fault.retry_after = Some(std::time::Duration::from_secs(1));
@@ -133,8 +132,7 @@ pub async fn replayed<T: prost::Message + Default>(
 fn read(found: record::Model, fingerprint: &str) -> Result<Found<()>, Fault> {
     if found.fingerprint != fingerprint {
         return Err(Fault::new(
-            Code::InvalidArgument,
-            reason::IDEMPOTENCY_KEY_REUSED,
+            Reason::IdempotencyKeyReused,
             "this idempotency key was used for another request",
         ));
     }
@@ -221,7 +219,7 @@ mod tests {
 
     #[test]
     fn a_refusal_survives_storage() {
-        let fault = Fault::precondition(reason::OUT_OF_STOCK, "short").with("article_id", "art_1");
+        let fault = Fault::new(Reason::OutOfStock, "short").with("article_id", "art_1");
         let again = decode_refusal(&encode_refusal(&fault));
         assert_eq!((again.reason, again.metadata), (fault.reason, fault.metadata));
     }

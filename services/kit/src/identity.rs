@@ -19,7 +19,7 @@ use aws_lc_rs::digest;
 use contracts::user::{AccessRevoked, Jwks};
 use jsonwebtoken::{Algorithm, Header};
 
-use crate::{Caller, Clock, Fault, Role, fault::reason, id::UserId};
+use crate::{Caller, Clock, Fault, Reason, Role, id::UserId};
 
 pub use keys::Fetch;
 pub use secret::MeshSecret;
@@ -190,9 +190,7 @@ impl Identity {
             *told = Some(Instant::now());
             tracing::warn!(seconds, leeway_seconds = leeway, problem = message, "clock.skew");
         }
-        Fault::new(tonic::Code::Unavailable, reason::CLOCK_SKEW, message)
-            .with("seconds", seconds)
-            .with("leeway_seconds", leeway)
+        Fault::new(Reason::ClockSkew, message).with("seconds", seconds).with("leeway_seconds", leeway)
     }
 
     fn verify(&self, token: &str) -> Result<Caller, Refused> {
@@ -309,7 +307,7 @@ mod tests {
             let answer = other.caller(&headers(&token)).await;
             assert_eq!(answer.is_ok(), counts, "{seconds} s, {leeway} s");
             if let Err(fault) = answer {
-                assert_eq!((fault.code, &*fault.reason), (tonic::Code::Unavailable, reason::CLOCK_SKEW));
+                assert_eq!((fault.code, fault.reason), (tonic::Code::Unavailable, Reason::ClockSkew));
             }
             // What was verified before is held to the same.
             assert_eq!(other.caller(&headers(&token)).await.is_ok(), counts, "{seconds} s, {leeway} s");

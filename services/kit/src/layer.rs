@@ -16,12 +16,12 @@ use tower::Service;
 use tracing::Instrument;
 
 use crate::{
-    Caller, Fault, Identity,
+    Caller, Fault, Identity, Reason,
     access::Methods,
     call::{Arrival, REQUEST_ID},
     drain,
     listen::Crowded,
-    reason, telemetry,
+    telemetry,
 };
 
 /// The longest deadline that is kept; a caller who names none gets it. A stream must only begin within it; a
@@ -147,9 +147,7 @@ where
             None => response,
         }),
         Ok(Err(error)) => Err(Fault::internal(error)),
-        Err(_) => {
-            Err(Fault::new(Code::DeadlineExceeded, reason::DEADLINE_EXCEEDED, "the deadline has passed"))
-        }
+        Err(_) => Err(Fault::new(Reason::DeadlineExceeded, "the deadline has passed")),
     }
 }
 

@@ -47,10 +47,11 @@ pub use clock::{Clock, Time};
 #[doc(hidden)]
 pub use compressed::CompressionEncoding;
 pub use conn::Conn;
+pub use contracts::errors::Reason;
 pub use currency::Currency;
 pub use db::Db;
 pub use duration::{duration, duration_within, some_time};
-pub use fault::{Fault, reason};
+pub use fault::Fault;
 pub use idempotency::replayed;
 pub use identity::Identity;
 pub use insert::insert_new;

@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 use contracts::Money as Wire;
 
-use crate::{Currency, Fault};
+use crate::{Currency, Fault, Reason};
 
 /// A sum outside what 64 bits hold, or of two currencies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -18,12 +18,8 @@ pub enum MoneyError {
 impl From<MoneyError> for Fault {
     fn from(error: MoneyError) -> Fault {
         match error {
-            MoneyError::Overflow => {
-                Fault::new(tonic::Code::OutOfRange, "AMOUNT_TOO_LARGE", error.to_string())
-            }
-            MoneyError::Currencies => {
-                Fault::precondition(crate::reason::CURRENCY_MISMATCH, error.to_string())
-            }
+            MoneyError::Overflow => Fault::new(Reason::AmountTooLarge, error.to_string()),
+            MoneyError::Currencies => Fault::new(Reason::CurrencyMismatch, error.to_string()),
         }
     }
 }

@@ -19,12 +19,12 @@ use std::{
 use prost::Message;
 use sea_orm::{DatabaseTransaction, DbErr};
 use tokio::time::Instant;
-use tonic::{Code, Response};
+use tonic::Response;
 use tracing::Instrument;
 
 use crate::{
-    Call, Db, Fault, Time, call::IDEMPOTENCY_REPLAYED, fault::Meaning, id::UserId, idempotency,
-    idempotency::Found, outbox, reason,
+    Call, Db, Fault, Reason, Time, call::IDEMPOTENCY_REPLAYED, fault::Meaning, id::UserId, idempotency,
+    idempotency::Found, outbox,
 };
 
 /// How often work is done again when the database gave way to another transaction.
@@ -221,9 +221,7 @@ where
     Fut: Future<Output = Result<V, E>> + Send + 'static,
 {
     if call.time_left().is_some_and(|left| left.is_zero()) {
-        return Err(
-            Fault::new(Code::DeadlineExceeded, reason::DEADLINE_EXCEEDED, "the deadline has passed").into()
-        );
+        return Err(Fault::new(Reason::DeadlineExceeded, "the deadline has passed").into());
     }
     let claim = call.key().map(|key| idempotency::claim_id(db, call, key));
     let guard = Guard::take(db, claim.as_deref())?;

@@ -224,7 +224,7 @@ mod tests {
     async fn whoever_waits_in_vain_is_refused_and_takes_no_place() {
         let admission = Admission::new(1);
         let place = admission.enter().await.unwrap();
-        assert_eq!(admission.enter().await.unwrap_err().reason, "OVERLOADED");
+        assert_eq!(admission.enter().await.unwrap_err().reason.as_str(), "OVERLOADED");
         drop(place);
         assert_eq!(admission.state().running, 0);
         admission.enter().await.unwrap();

@@ -1,6 +1,6 @@
 //! Everything that can go wrong here.
 
-use kit::{Fault, money::MoneyError, reason, write::Failure};
+use kit::{Fault, Reason, money::MoneyError, write::Failure};
 use sea_orm::DbErr;
 use tonic::Status;
 
@@ -49,18 +49,18 @@ impl From<Error> for Fault {
                 let state = contracts::order::OrderState::from(state);
                 Fault::illegal_state("a checkout of this order is under way", state.as_str_name())
             }
-            Error::Empty => Fault::precondition(reason::EMPTY_ORDER, "the order has no lines"),
+            Error::Empty => Fault::new(Reason::EmptyOrder, "the order has no lines"),
             Error::BasketExists => {
                 let message = "there is another basket: check it out or cancel it first";
-                Fault::precondition(reason::BASKET_EXISTS, message)
+                Fault::new(Reason::BasketExists, message)
             }
             Error::Refunded => {
                 let message = "the order is refunded in full: ship it all the same by `force`";
-                Fault::precondition("REFUNDED", message)
+                Fault::new(Reason::Refunded, message)
             }
             Error::Stale => Fault::etag_mismatch(),
             Error::LeaseLost | Error::OldNews | Error::NumberTaken => {
-                Fault::new(tonic::Code::Aborted, "ABORTED", "another process was quicker: try again")
+                Fault::new(Reason::Aborted, "another process was quicker: try again")
             }
             Error::Money(error) => error.into(),
             Error::Database(error) => error.into(),

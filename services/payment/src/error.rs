@@ -1,8 +1,8 @@
 //! Everything that a call can fail with.
 
-use kit::{Fault, Money, reason, write::Failure};
+use kit::{Fault, Money, Reason, write::Failure};
 use sea_orm::DbErr;
-use tonic::{Code, Status};
+use tonic::Status;
 
 use crate::{domain::State, provider::Rejection};
 
@@ -67,20 +67,20 @@ impl From<Error> for Fault {
             Error::Refundable { state, refundable } => {
                 Fault::illegal_state(message, state.name()).with("refundable", refundable)
             }
-            Error::Currency => Fault::precondition(reason::CURRENCY_MISMATCH, message),
+            Error::Currency => Fault::new(Reason::CurrencyMismatch, message),
             Error::Busy | Error::Changed => {
-                let mut fault = Fault::new(Code::Aborted, "ABORTED", message);
+                let mut fault = Fault::new(Reason::Aborted, message);
                 fault.retry_after = Some(std::time::Duration::from_secs(1));
                 fault
             }
-            Error::Refused { provider, reason } => Fault::precondition("PROVIDER_REFUSED", message)
+            Error::Refused { provider, reason } => Fault::new(Reason::ProviderRefused, message)
                 .with("provider", provider)
                 .with("refusal", reason),
             Error::Unavailable { provider } => {
-                Fault::new(Code::Unavailable, reason::UPSTREAM_UNAVAILABLE, message).with("service", provider)
+                Fault::new(Reason::UpstreamUnavailable, message).with("service", provider)
             }
             Error::Unsupported { provider } => {
-                Fault::precondition("PROVIDER_CANNOT", message).with("provider", provider)
+                Fault::new(Reason::ProviderCannot, message).with("provider", provider)
             }
             Error::Database(error) => error.into(),
             Error::Fault(fault) => fault,

@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use kit::{Call, Db, Fault, Role, StartError, Tx};
+use kit::{Call, Db, Fault, Reason, Role, StartError, Tx};
 use rand::{Rng, distr::Alphanumeric};
 
 use crate::{
@@ -138,8 +138,8 @@ impl FirstAdministrator {
                 let shown = shown.load(Ordering::Relaxed);
                 Ok(if shown { AdminOutcome::MadeElsewhere } else { AdminOutcome::Exists })
             }
-            Err(Error::UsernameTaken | Error::EmailTaken) => Err(Fault::precondition(
-                kit::reason::ILLEGAL_STATE,
+            Err(Error::UsernameTaken | Error::EmailTaken) => Err(Fault::new(
+                Reason::IllegalState,
                 "no user is an administrator, and the username admin or its e-mail belongs to somebody else: \
                  `feira admin create` makes one of another name",
             )

@@ -67,11 +67,10 @@ impl From<Error> for Fault {
                 "there are several administrators, and none is called admin: say which one",
                 "SEVERAL_ADMINISTRATORS",
             ),
-            Error::AddressBookFull => Fault::precondition(
-                "RESOURCE_LIMIT",
-                format!("an address book holds at most {}", address::MOST),
-            )
-            .with("limit", address::MOST),
+            Error::AddressBookFull => {
+                let message = format!("an address book holds at most {}", address::MOST);
+                Fault::limit_exceeded("addresses", address::MOST, message)
+            }
             Error::SignInRefused => Fault::unauthenticated("wrong login or password"),
             Error::WrongOldPassword => Fault::invalid("old_password", "is not the user's password"),
             Error::Throttled(wait) => {

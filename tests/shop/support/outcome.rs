@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, ops::Deref};
 
+use contracts::errors::Reason;
 use http::{HeaderMap, StatusCode};
 use serde_json::Value;
 use tonic::{Code, Status};
@@ -76,7 +77,7 @@ impl Refusal {
                 _ => {}
             }
         }
-        refusal
+        refusal.known()
     }
 
     /// What the body of a REST answer says.
@@ -110,7 +111,20 @@ impl Refusal {
                 _ => {}
             }
         }
-        refusal
+        refusal.known()
+    }
+
+    /// Every reason is one of the contract's, and comes with its code.
+    #[track_caller]
+    fn known(self) -> Self {
+        if !self.reason.is_empty() {
+            let reason = Reason::read(&self.reason);
+            let reason = reason.unwrap_or_else(|| panic!("errors.proto has no such reason: {self:?}"));
+            // INTERNAL says no more of what went wrong than the code does.
+            let codes = if reason == Reason::Internal { &[Code::Unknown, Code::DataLoss][..] } else { &[] };
+            assert!(self.code == reason.code() || codes.contains(&self.code), "{self:?}");
+        }
+        self
     }
 
     /// Whether the same call may be answered in a while: a service was out of reach or took too long.
@@ -177,6 +191,12 @@ fn code(name: &str) -> Code {
 fn http_status(refusal: &Refusal) -> u16 {
     if refusal.reason == "ETAG_MISMATCH" && refusal.http == Some(StatusCode::PRECONDITION_FAILED) {
         return 412;
+    }
+    match refusal.reason.as_str() {
+        "METHOD_NOT_ALLOWED" => return 405,
+        "REQUEST_TOO_LARGE" => return 413,
+        "UNSUPPORTED_MEDIA_TYPE" | "UNSUPPORTED_CONTENT_ENCODING" => return 415,
+        _ => {}
     }
     CODES.iter().find(|(_, code, _)| *code == refusal.code).unwrap().2
 }

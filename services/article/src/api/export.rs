@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use contracts::article::{Article, ExportArticlesRequest, ListArticlesRequest};
 use futures::{StreamExt as _, TryStreamExt as _, stream, stream::BoxStream};
-use kit::{Call, Db, Fault, Tasks, id::ArticleId, reason};
-use tonic::{Code, Request, Status};
+use kit::{Call, Db, Fault, Reason, Tasks, id::ArticleId};
+use tonic::{Request, Status};
 
 use super::{read, render};
 use crate::{
@@ -34,7 +34,7 @@ pub fn run(db: Db, tasks: Tasks, request: Request<ExportArticlesRequest>) -> Res
             let Place::At(after) = place else { return Ok(None) };
             if tasks.is_draining() {
                 let message = "this instance is going away: go on after the last article";
-                return Err(Fault::new(Code::Unavailable, reason::UPSTREAM_UNAVAILABLE, message).into());
+                return Err(Fault::new(Reason::UpstreamUnavailable, message).into());
             }
             let page = list::by_id(db.read(), &filter, after, PAGE).await?;
             let next = match page.last() {

@@ -4,9 +4,9 @@ use std::{collections::HashSet, pin::pin, sync::Arc, time::Duration};
 
 use contracts::article::{ImportArticlesRequest, ImportArticlesResponse, ImportError, ImportViolation};
 use futures::{Stream, StreamExt as _};
-use kit::{Call, Db, Fault, Tasks, reason};
+use kit::{Call, Db, Fault, Reason, Tasks};
 use tokio::time::timeout;
-use tonic::{Code, Status};
+use tonic::Status;
 
 use super::row;
 use crate::{
@@ -128,10 +128,10 @@ impl Import<'_> {
 
 fn going_away() -> Fault {
     let message = "this instance is going away: import the rest elsewhere by sending everything again";
-    Fault::new(Code::Unavailable, reason::UPSTREAM_UNAVAILABLE, message)
+    Fault::new(Reason::UpstreamUnavailable, message)
 }
 
 fn too_slow() -> Fault {
     let message = format!("no row came for {} seconds", PATIENCE.as_secs());
-    Fault::new(Code::DeadlineExceeded, reason::DEADLINE_EXCEEDED, message)
+    Fault::new(Reason::DeadlineExceeded, message)
 }

@@ -8,9 +8,8 @@ use contracts::{
     },
 };
 use kit::{
-    Money,
+    Money, Reason,
     id::{ArticleId, Id},
-    reason,
 };
 
 use super::read::unix_lines;
@@ -59,7 +58,7 @@ pub fn read(sent: ImportArticlesRequest) -> Result<Row, ImportError> {
 
 /// Why a row failed; its number is for those to set who count.
 pub fn error(code: &str, violations: Vec<ImportViolation>) -> ImportError {
-    ImportError { row: 0, code: cut(code), reason: reason::VALIDATION.to_owned(), violations }
+    ImportError { row: 0, code: cut(code), reason: Reason::Validation.to_string(), violations }
 }
 
 /// What the contract's rules for articles say against the row's fields.

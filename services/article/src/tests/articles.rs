@@ -101,7 +101,7 @@ async fn a_stale_etag_is_refused() {
     let changed = shop.update(Article { name: "b".into(), ..made.clone() }, &["name"]).await.unwrap();
     let fault = shop.update(Article { name: "c".into(), ..made.clone() }, &["name"]).await.unwrap_err();
     assert_eq!((fault.code, fault.reason.as_str()), (Code::Aborted, "ETAG_MISMATCH"));
-    assert_eq!(delete(&shop, &made, "1").await.unwrap_err().reason, "ETAG_MISMATCH");
+    assert_eq!(delete(&shop, &made, "1").await.unwrap_err().reason.as_str(), "ETAG_MISMATCH");
     shop.update(Article { name: "c".into(), etag: String::new(), ..made.clone() }, &["name"]).await.unwrap();
     delete(&shop, &changed, "3").await.unwrap();
 }

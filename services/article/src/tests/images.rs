@@ -63,7 +63,7 @@ async fn an_uploaded_image_is_what_the_article_points_at() {
             "public, no-cache"
         );
     }
-    assert_eq!(upload(&shop, &made, PNG, "2").await.unwrap_err().reason, "ETAG_MISMATCH");
+    assert_eq!(upload(&shop, &made, PNG, "2").await.unwrap_err().reason.as_str(), "ETAG_MISMATCH");
     assert_eq!(get(&shop, Caller::Anonymous, &made, "").await.unwrap().get_ref().data, WEBP);
 }
 

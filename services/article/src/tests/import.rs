@@ -151,7 +151,7 @@ async fn bad_rows_are_told_by_number_and_harm_no_others() {
         .errors
         .iter()
         .map(|error| {
-            assert_eq!(error.reason, "VALIDATION");
+            assert_eq!(error.reason.as_str(), "VALIDATION");
             assert!(error.violations.iter().all(|it| !it.description.is_empty()));
             let fields = error.violations.iter().map(|it| it.field.as_str()).collect();
             (error.row, error.code.as_str(), fields)

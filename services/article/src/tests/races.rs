@@ -59,7 +59,7 @@ async fn check_books(shop: &Shop) {
 fn won<T>(results: Vec<Result<T, Fault>>, reason: &str) -> usize {
     let all = results.len();
     let lost: Vec<Fault> = results.into_iter().filter_map(Result::err).collect();
-    assert!(lost.iter().all(|fault| fault.reason == reason), "{lost:?}");
+    assert!(lost.iter().all(|fault| fault.reason.as_str() == reason), "{lost:?}");
     all - lost.len()
 }
 

@@ -63,7 +63,7 @@ async fn a_delta_has_the_sign_of_its_reason_and_an_end() {
         );
     }
     let fault = shop.adjust(&article, i64::MIN, StockReason::Correction).await.unwrap_err();
-    assert_eq!(fault.reason, "OUT_OF_STOCK");
+    assert_eq!(fault.reason.as_str(), "OUT_OF_STOCK");
     let fault = shop.adjust(&article, 1, StockReason::Sold).await.unwrap_err();
     assert_eq!(fault.fields[0].0, "reason");
     assert_eq!(shop.figures(&article).await, (1, 0, 0));

@@ -5,7 +5,7 @@ use sea_orm::{DbErr, RuntimeErr, SqlErr};
 use sqlx::{error::DatabaseError, mysql::MySqlDatabaseError};
 use tonic::Code;
 
-use super::{Fault, reason};
+use super::{Fault, Reason};
 
 /// What an error means for the call, and for the connection that it came by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -140,20 +140,17 @@ impl From<DbErr> for Fault {
         let (meaning, text) = (Meaning::of(&error), error.to_string());
         let out_of_reach = |message: &str| {
             tracing::warn!(error = text, ?meaning, "the database cannot do its work");
-            Fault::new(Code::Unavailable, reason::UPSTREAM_UNAVAILABLE, message).with("service", "database")
+            Fault::new(Reason::UpstreamUnavailable, message).with("service", "database")
         };
         match meaning {
-            Meaning::Conflict => {
-                Fault::new(Code::Aborted, "ABORTED", "another call got in between: try again")
-            }
+            Meaning::Conflict => Fault::new(Reason::Aborted, "another call got in between: try again"),
             Meaning::LockTimeout => {
                 out_of_reach("the database was busy with the same for too long: try again")
             }
             Meaning::TooSlow => {
                 tracing::warn!(error = text, "a statement took too long");
                 let message = "the database took too long";
-                Fault::new(Code::DeadlineExceeded, reason::DEADLINE_EXCEEDED, message)
-                    .with("service", "database")
+                Fault::new(Reason::DeadlineExceeded, message).with("service", "database")
             }
             Meaning::ReadOnly => out_of_reach("the database takes no writes at present"),
             Meaning::Lost | Meaning::CannotServe | Meaning::OutOfReach => {

@@ -10,7 +10,7 @@ use contracts::user::Jwks;
 use jsonwebtoken::DecodingKey;
 use tokio::{sync::Mutex, time::Instant};
 
-use crate::{Fault, reason};
+use crate::{Fault, Reason};
 
 /// Asks the user service for its keys.
 #[async_trait::async_trait]
@@ -50,8 +50,8 @@ impl Keys {
     pub async fn fetch(&self) -> Result<Option<Jwks>, Fault> {
         let source = self.source.read().unwrap_or_else(PoisonError::into_inner).clone();
         let Some(source) = source else { return Ok(None) };
-        source.keys().await.map(Some).map_err(|fault| match &*fault.reason {
-            reason::CLOCK_SKEW => fault,
+        source.keys().await.map(Some).map_err(|fault| match fault.reason {
+            Reason::ClockSkew => fault,
             _ => Fault::unavailable("user"),
         })
     }

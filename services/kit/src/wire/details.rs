@@ -8,7 +8,7 @@ use prost_types::Any;
 use tonic::{Code, Status};
 use tonic_types::pb;
 
-use crate::fault::{DOMAIN, code_reason, reason};
+use contracts::errors::{DOMAIN, Reason};
 
 /// Bytes that message and details may have in headers.
 pub const MOST: usize = 6_000;
@@ -49,13 +49,13 @@ pub fn fit(headers: &mut HeaderMap, most: usize) {
 
 fn fitted(status: &Status, most: usize) -> Status {
     let (code, reason) = match too_large(status) {
-        true => (Code::ResourceExhausted, reason::REQUEST_TOO_LARGE),
-        false => (status.code(), code_reason(status.code())),
+        true => (Reason::RequestTooLarge.code(), Reason::RequestTooLarge),
+        false => (status.code(), Reason::of(status.code())),
     };
     let message = shortened(status.message(), LONGEST_MESSAGE);
     let mut given = pb::Status::decode(status.details()).map(|given| given.details).unwrap_or_default();
     if !given.iter().any(|detail| is(detail, "ErrorInfo")) {
-        let info = pb::ErrorInfo { reason: reason.into(), domain: DOMAIN.into(), ..Default::default() };
+        let info = pb::ErrorInfo { reason: reason.to_string(), domain: DOMAIN.into(), ..Default::default() };
         given.insert(0, packed("ErrorInfo", &info));
     }
     // Base64 makes four bytes of three, and the message is in there too.
@@ -177,7 +177,7 @@ mod tests {
     }
 
     fn short_of(count: usize) -> Status {
-        let mut fault = Fault::precondition(reason::OUT_OF_STOCK, "nicht genügend auf Lager ✗");
+        let mut fault = Fault::new(Reason::OutOfStock, "nicht genügend auf Lager ✗");
         fault.metadata = (0..count)
             .map(|at| {
                 HashMap::from([
@@ -210,25 +210,25 @@ mod tests {
     #[test]
     fn a_long_message_and_a_huge_first_detail_are_cut() {
         let long = "ж%\n".repeat(5_000);
-        let status = Status::from(Fault::precondition(reason::ILLEGAL_STATE, &*long).with("state", &long));
+        let status = Status::from(Fault::new(Reason::IllegalState, &*long).with("state", &long));
         let mut fitted = headers(&status);
         fit(&mut fitted, MOST);
         assert!(size(&fitted) <= MOST, "{}", size(&fitted));
-        assert_eq!(Fault::of(&Status::from_header_map(&fitted).unwrap()).reason, "ILLEGAL_STATE");
+        assert_eq!(Fault::of(&Status::from_header_map(&fitted).unwrap()).reason.as_str(), "ILLEGAL_STATE");
     }
 
     #[test]
     fn what_has_no_details_gets_a_reason() {
         let large = "Error, decoded message length too large: found 5 bytes, the limit is: 4 bytes";
         for (status, code, reason) in [
-            (Status::unimplemented(""), Code::Unimplemented, "UNIMPLEMENTED"),
-            (Status::out_of_range(large), Code::ResourceExhausted, reason::REQUEST_TOO_LARGE),
-            (Status::internal("x"), Code::Internal, "INTERNAL"),
+            (Status::unimplemented(""), Code::Unimplemented, Reason::Unimplemented),
+            (Status::out_of_range(large), Code::ResourceExhausted, Reason::RequestTooLarge),
+            (Status::internal("x"), Code::Internal, Reason::Internal),
         ] {
             let mut fitted = headers(&status);
             fit(&mut fitted, MOST);
             let fault = Fault::of(&Status::from_header_map(&fitted).unwrap());
-            assert_eq!((fault.code, fault.reason.as_str()), (code, reason));
+            assert_eq!((fault.code, fault.reason), (code, reason));
         }
         let mut fine = headers(&Status::ok(""));
         fit(&mut fine, MOST);

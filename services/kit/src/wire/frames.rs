@@ -8,9 +8,9 @@ use std::{
 
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
-use tonic::{Code, Status, body::Body};
+use tonic::{Status, body::Body};
 
-use crate::{Fault, reason};
+use crate::{Fault, Reason};
 
 /// The largest message that is taken, in bytes as it is sent; decompressed it has the same limit (tonic's).
 pub const LARGEST: u32 = 4 << 20;
@@ -85,12 +85,12 @@ impl Frames {
 }
 
 fn malformed(message: &str) -> Fault {
-    Fault::new(Code::InvalidArgument, reason::VALIDATION, message)
+    Fault::new(Reason::Validation, message)
 }
 
 fn too_large(length: u32) -> Fault {
     let message = format!("a message of {length} bytes is larger than {LARGEST}");
-    Fault::new(Code::ResourceExhausted, reason::REQUEST_TOO_LARGE, message).with("limit", LARGEST)
+    Fault::new(Reason::RequestTooLarge, message).with("limit", LARGEST)
 }
 
 impl http_body::Body for Frames {
@@ -145,6 +145,7 @@ impl http_body::Body for Frames {
 mod tests {
     use http_body_util::{BodyExt, StreamBody};
     use proptest::prelude::*;
+    use tonic::Code;
 
     use super::*;
 
@@ -182,7 +183,7 @@ mod tests {
     async fn what_is_too_large_or_marked_otherwise_is_refused_at_its_head() {
         let refused = send(&frame(0, LARGEST + 1, 0), 3, false).await.unwrap_err();
         let fault = Fault::of(&refused);
-        assert_eq!((fault.code, fault.reason.as_str()), (Code::ResourceExhausted, reason::REQUEST_TOO_LARGE));
+        assert_eq!((fault.code, fault.reason), (Code::ResourceExhausted, Reason::RequestTooLarge));
         assert_eq!(send(&frame(2, 1, 1), 9, true).await.unwrap_err().code(), Code::InvalidArgument);
     }
 }

@@ -7,7 +7,7 @@ use tonic::{Code, Request};
 
 use super::*;
 use crate::{
-    Caller, Role,
+    Caller, Reason, Role,
     call::{Arrival, IDEMPOTENCY_KEY, Roles},
     db::DatabaseOptions,
     id::{Id, SessionId, UserId},
@@ -82,7 +82,7 @@ async fn a_key_belongs_to_one_request_of_one_caller() {
     let caller = caller();
     tell(&db, &call(&caller, Some("k"), "x")).await.unwrap();
     let other = tell(&db, &call(&caller, Some("k"), "y")).await.unwrap_err();
-    assert_eq!((other.code, other.reason.as_str()), (Code::InvalidArgument, reason::IDEMPOTENCY_KEY_REUSED));
+    assert_eq!((other.code, other.reason), (Code::InvalidArgument, Reason::IdempotencyKeyReused));
     assert!(!tell(&db, &call(&self::caller(), Some("k"), "y")).await.unwrap().replayed);
     // Nobody's keys are told apart by what they ask for.
     assert!(!tell(&db, &call(&Caller::Anonymous, Some("k"), "x")).await.unwrap().replayed);
@@ -115,7 +115,7 @@ async fn of_a_hundred_calls_at_once_with_one_key_one_does_the_work() {
     for outcome in futures::future::join_all(tries).await {
         match outcome.unwrap() {
             Ok(_) => {}
-            Err(fault) => assert_eq!(fault.reason, reason::IDEMPOTENCY_IN_PROGRESS),
+            Err(fault) => assert_eq!(fault.reason, Reason::IdempotencyInProgress),
         }
     }
     assert_eq!(event::Entity::find().count(db.read()).await.unwrap(), 1);
@@ -128,10 +128,10 @@ async fn a_call_of_several_steps_is_in_progress_until_its_last_transaction() {
     let call = call(&caller(), Some("k"), "x");
     let opened = open::<(), User, Fault, _, _>(&db, &call, |_, _| async { Ok(()) }).await.unwrap();
     let Opened::Fresh { claim: Some(claim), guard, .. } = opened else { panic!("not fresh") };
-    assert_eq!(tell(&db, &call).await.unwrap_err().reason, reason::IDEMPOTENCY_IN_PROGRESS);
+    assert_eq!(tell(&db, &call).await.unwrap_err().reason, Reason::IdempotencyInProgress);
     drop(guard);
-    assert_eq!(tell(&db, &call).await.unwrap_err().reason, reason::IDEMPOTENCY_IN_PROGRESS);
-    let refusal = Fault::precondition(reason::OUT_OF_STOCK, "short").with("article_id", "art_1");
+    assert_eq!(tell(&db, &call).await.unwrap_err().reason, Reason::IdempotencyInProgress);
+    let refusal = Fault::new(Reason::OutOfStock, "short").with("article_id", "art_1");
     transact::<_, Fault, _, _>(&db, &call, move |tx| {
         let (claim, refusal) = (claim.clone(), refusal.clone());
         async move { Ok(tx.refuse(&claim, &refusal).await?) }
@@ -139,7 +139,7 @@ async fn a_call_of_several_steps_is_in_progress_until_its_last_transaction() {
     .await
     .unwrap();
     let stored = tell(&db, &call).await.unwrap_err();
-    assert_eq!((stored.reason.as_str(), stored.value("article_id")), (reason::OUT_OF_STOCK, Some("art_1")));
+    assert_eq!((stored.reason, stored.value("article_id")), (Reason::OutOfStock, Some("art_1")));
 }
 
 #[tokio::test]

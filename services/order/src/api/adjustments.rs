@@ -1,7 +1,7 @@
 //! What is added to an open order's total and taken off it.
 
 use contracts::order::{AddAdjustmentRequest, AdjustmentType, Order, RemoveAdjustmentRequest};
-use kit::{Call, Fault, Money, Written, id::AdjustmentId, reason};
+use kit::{Call, Fault, Money, Reason, Written, id::AdjustmentId};
 
 use super::{Api, basket::must_be_open, lock, named, parse};
 use crate::{
@@ -32,7 +32,7 @@ impl Api {
                 if currency != adjustment.amount.currency {
                     let message =
                         format!("the order is in {currency}, this is in {}", adjustment.amount.currency);
-                    return Err(Fault::precondition(reason::CURRENCY_MISMATCH, message).into());
+                    return Err(Fault::new(Reason::CurrencyMismatch, message).into());
                 }
                 room_for_another(&record.adjustments)?;
                 record.tell(&format!("Added: {}.", adjustment.describe()));
@@ -61,7 +61,7 @@ impl Api {
                 record.check_etag(&etag)?;
                 if record.adjustments[place].automatic {
                     let message = "the shop's configuration makes this one: give a discount instead";
-                    return Err(Fault::precondition("AUTOMATIC_ADJUSTMENT", message).into());
+                    return Err(Fault::new(Reason::AutomaticAdjustment, message).into());
                 }
                 let adjustment = record.adjustments.remove(place);
                 record.tell(&format!("Taken out: {}.", adjustment.describe()));

@@ -8,7 +8,7 @@ use contracts::{
     payment::PaymentState,
     user::Address,
 };
-use kit::{Call, Fault, Money, Opened, Written, id::ArticleId, reason, replayed};
+use kit::{Call, Fault, Money, Opened, Reason, Written, id::ArticleId, replayed};
 use prost::Message;
 use tokio::time::Instant;
 
@@ -360,7 +360,7 @@ pub(super) fn offers(articles: &[Article]) -> Result<HashMap<ArticleId, Offer>, 
     if inactive.is_empty() {
         return Ok(offers);
     }
-    let mut fault = Fault::precondition(reason::ARTICLE_INACTIVE, "an article is no longer for sale");
+    let mut fault = Fault::new(Reason::ArticleInactive, "an article is no longer for sale");
     fault.metadata = inactive;
     Err(fault)
 }
@@ -389,5 +389,5 @@ fn is_taken(fault: &Fault) -> bool {
 
 pub(super) fn price_changed(total: Money) -> Fault {
     let message = format!("the total is {total} now: look at it, then check out again");
-    Fault::precondition(reason::PRICE_CHANGED, message).with("total", total)
+    Fault::new(Reason::PriceChanged, message).with("total", total)
 }

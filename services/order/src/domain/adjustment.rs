@@ -93,7 +93,7 @@ pub fn room_for_another(adjustments: &[Adjustment]) -> Result<(), Fault> {
         return Ok(());
     }
     let message = format!("an order has at most {MOST_BY_STAFF} adjustments by staff");
-    Err(Fault::precondition("LIMIT_EXCEEDED", message))
+    Err(Fault::limit_exceeded("adjustments", MOST_BY_STAFF, message))
 }
 
 #[cfg(test)]
@@ -137,6 +137,6 @@ mod tests {
             room_for_another(&all).unwrap();
             all.push(Adjustment::by_staff(AdjustmentType::Fee, "x", eur(1)).unwrap());
         }
-        assert_eq!(room_for_another(&all).unwrap_err().reason, "LIMIT_EXCEEDED");
+        assert_eq!(room_for_another(&all).unwrap_err().reason.as_str(), "LIMIT_EXCEEDED");
     }
 }

@@ -2,10 +2,9 @@
 
 use contracts::article::Article;
 use kit::{
-    Currency, Fault, Money,
+    Currency, Fault, Money, Reason,
     id::{ArticleId, Id, LineId},
     money::MoneyError,
-    reason,
 };
 
 /// Units of one article in one line at most.
@@ -113,10 +112,8 @@ pub fn add(lines: &mut Vec<Line>, offer: &Offer, quantity: i32) -> Result<(), Fa
             line.quantity = sum;
         }
         None if full => {
-            return Err(Fault::precondition(
-                "LIMIT_EXCEEDED",
-                format!("an order has at most {MOST_LINES} lines"),
-            ));
+            let message = format!("an order has at most {MOST_LINES} lines");
+            return Err(Fault::limit_exceeded("lines", MOST_LINES, message));
         }
         None => lines.push(offer.line(quantity)),
     }
@@ -134,7 +131,7 @@ pub fn one_currency(lines: &[Line], so_far: Option<Currency>) -> Result<(), Faul
         "the order is in {currency}, {} is priced in {} now: remove it, then check out again",
         first.code, first.unit_price.currency
     );
-    let mut fault = Fault::precondition(reason::CURRENCY_MISMATCH, message);
+    let mut fault = Fault::new(Reason::CurrencyMismatch, message);
     fault.metadata = others
         .map(|line| std::collections::HashMap::from([("article_id".to_owned(), line.article_id.to_string())]))
         .collect();
@@ -144,7 +141,7 @@ pub fn one_currency(lines: &[Line], so_far: Option<Currency>) -> Result<(), Faul
 /// The article is priced in another currency than the order.
 pub fn currency_mismatch(currency: Currency, offer: &Offer) -> Fault {
     let message = format!("the order is in {currency}, {} is priced in {}", offer.code, offer.price.currency);
-    Fault::precondition(reason::CURRENCY_MISMATCH, message).with("article_id", offer.article_id)
+    Fault::new(Reason::CurrencyMismatch, message).with("article_id", offer.article_id)
 }
 
 #[cfg(test)]
@@ -180,14 +177,14 @@ mod tests {
         for _ in 1..MOST_LINES {
             add(&mut lines, &offer(1, "EUR"), 1).unwrap();
         }
-        assert_eq!(add(&mut lines, &offer(1, "EUR"), 1).unwrap_err().reason, "LIMIT_EXCEEDED");
+        assert_eq!(add(&mut lines, &offer(1, "EUR"), 1).unwrap_err().reason.as_str(), "LIMIT_EXCEEDED");
     }
 
     #[test]
     fn the_first_line_fixes_the_currency() {
         let mut lines = Vec::new();
         add(&mut lines, &offer(1, "EUR"), 1).unwrap();
-        assert_eq!(add(&mut lines, &offer(1, "USD"), 1).unwrap_err().reason, reason::CURRENCY_MISMATCH);
+        assert_eq!(add(&mut lines, &offer(1, "USD"), 1).unwrap_err().reason, Reason::CurrencyMismatch);
     }
 
     #[test]
@@ -200,7 +197,7 @@ mod tests {
         };
         let eur = "EUR".parse().ok();
         let fault = one_currency(&lines, eur).unwrap_err();
-        assert_eq!(fault.reason, reason::CURRENCY_MISMATCH);
+        assert_eq!(fault.reason, Reason::CurrencyMismatch);
         assert_eq!(named(fault), [cup.article_id.to_string(), pot.article_id.to_string()]);
         let fault = one_currency(&lines, "USD".parse().ok()).unwrap_err();
         assert_eq!(named(fault), [tea.article_id.to_string()]);

@@ -1,6 +1,6 @@
 //! What an order's history tells its shopper, in her own words: what happened for her, not what was done inside.
 
-use kit::{Fault, reason};
+use kit::{Fault, Reason};
 
 pub const BASKET_BEGUN: &str = "You began a basket.";
 pub const ORDERED: &str = "We have your order.";
@@ -23,11 +23,11 @@ pub const NO_MAIL: &str = "A mail about it could not be sent to you.";
 
 /// Why a checkout was refused: a basket is then as it was, an order placed in one call is given up.
 pub fn refused(fault: &Fault, given_up: bool) -> String {
-    let why = match fault.reason.as_str() {
-        reason::OUT_OF_STOCK => "There is less in stock than you asked for",
-        "PRICE_CHANGED" => "A price has changed meanwhile",
-        "ARTICLE_INACTIVE" => "An article is no longer for sale",
-        "CURRENCY_MISMATCH" => "An article is sold in another currency",
+    let why = match fault.reason {
+        Reason::OutOfStock => "There is less in stock than you asked for",
+        Reason::PriceChanged => "A price has changed meanwhile",
+        Reason::ArticleInactive => "An article is no longer for sale",
+        Reason::CurrencyMismatch => "An article is sold in another currency",
         _ => "It could not be ordered right now",
     };
     let so =
@@ -75,7 +75,7 @@ mod tests {
         assert_eq!(on_its_way("CTT", "RR123"), "It is on its way with CTT, tracking code RR123.");
         assert_eq!(on_its_way("", ""), "It is on its way.");
         assert_eq!(arrived(""), "It has arrived.");
-        let short = Fault::precondition(reason::OUT_OF_STOCK, "art_1: 2 free");
+        let short = Fault::new(Reason::OutOfStock, "art_1: 2 free");
         assert_eq!(
             refused(&short, false),
             "There is less in stock than you asked for: your basket is as it was."

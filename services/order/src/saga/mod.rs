@@ -172,7 +172,7 @@ impl Saga {
                 }
                 After::Again(view, fault) if since.elapsed() > PATIENCE || self.tasks.is_draining() => {
                     let id = view.order.id;
-                    tracing::warn!(order = %id, reason = fault.reason, problem = fault.message, "a checkout waits for another service");
+                    tracing::warn!(order = %id, reason = fault.reason_name(), problem = fault.message, "a checkout waits for another service");
                     self.let_go(call, view).await?;
                     return Err(fault.into());
                 }

@@ -5,9 +5,8 @@ use contracts::{
     payment::{CreatePaymentRequest, Payment, PaymentState},
 };
 use kit::{
-    Call, Fault, Money, Time, Tx,
+    Call, Fault, Money, Reason, Time, Tx,
     id::{Id, PaymentId},
-    reason,
 };
 use tonic::Code;
 
@@ -94,7 +93,7 @@ impl Saga {
     async fn not_made(&self, call: &Call, view: View, fault: Fault) -> Result<After, Error> {
         let view = self
             .fenced(call, view, move |tx, mut record| {
-                let failure = fault.reason.clone();
+                let failure = fault.reason_name().to_owned();
                 async move {
                     record.order.payment_failure = failure;
                     record.tell(notes::NOT_MADE);
@@ -111,7 +110,7 @@ impl Saga {
         match self.remote.capture(&call.within(CALL), payment_id).await {
             Ok(payment) => self.heard(call, view, payment).await,
             Err(fault) if is_passing(&fault) => Ok(After::Again(view, fault)),
-            Err(fault) if fault.reason == reason::ILLEGAL_STATE => self.ask(call, view, payment_id).await,
+            Err(fault) if fault.reason == Reason::IllegalState => self.ask(call, view, payment_id).await,
             Err(fault) => Err(fault.into()),
         }
     }

@@ -7,9 +7,8 @@ use contracts::{
     payment::{PaymentState, RefundState},
 };
 use kit::{
-    Call, Fault, Role, Scope,
+    Call, Fault, Reason, Role, Scope,
     id::{OrderId, PaymentId},
-    reason,
 };
 use tonic::Code;
 
@@ -134,13 +133,13 @@ impl Saga {
             // A repeated one answers as it did then.
             Ok(_) => self.refunded(call, id).await.unwrap_or(Undone::Later),
             // Refunded by staff meanwhile, or as good as.
-            Err(fault) if fault.reason == reason::ILLEGAL_STATE && nothing_left(&fault) => {
+            Err(fault) if fault.reason == Reason::IllegalState && nothing_left(&fault) => {
                 match self.refunded(call, id).await {
                     Ok(Undone::Done) => Undone::Done,
                     _ => Undone::Later,
                 }
             }
-            Err(fault) if is_passing(&fault) || fault.reason == reason::ILLEGAL_STATE => Undone::Later,
+            Err(fault) if is_passing(&fault) || fault.reason == Reason::IllegalState => Undone::Later,
             Err(fault) => Undone::Failed(fault.message),
         }
     }

@@ -55,7 +55,7 @@ async fn one_refund_key_at_once_from_everywhere_is_one_refund() {
     for answer in join_all(calls).await {
         match answer.unwrap() {
             Ok(refund) => assert_eq!(refund.get_ref().amount, Some(eur(100))),
-            Err(status) => assert_eq!(fault(&status).reason, "IDEMPOTENCY_IN_PROGRESS"),
+            Err(status) => assert_eq!(fault(&status).reason.as_str(), "IDEMPOTENCY_IN_PROGRESS"),
         }
     }
     assert_eq!(shop.get(&payment.id).await.refunded, Some(eur(100)));

@@ -157,7 +157,7 @@ async fn an_erased_user_is_gone_at_once_and_her_name_is_free() {
     let request = || DeleteUserRequest { id: "me".to_owned(), etag: "1".to_owned() };
     let stale = DeleteUserRequest { etag: "9".to_owned(), ..request() };
     assert_eq!(
-        told(replica.users().delete_user(by(&tokens, stale)).await).unwrap_err().reason,
+        told(replica.users().delete_user(by(&tokens, stale)).await).unwrap_err().reason.as_str(),
         "ETAG_MISMATCH"
     );
     replica.users().delete_user(by(&tokens, request())).await.unwrap();
@@ -231,6 +231,6 @@ async fn a_username_can_be_checked_and_the_checks_be_limited() {
         check("ana").await.unwrap();
     }
     let fault = check("ana").await.unwrap_err();
-    assert_eq!(fault.reason, "RATE_LIMITED");
+    assert_eq!(fault.reason.as_str(), "RATE_LIMITED");
     assert!(fault.retry_after.is_some());
 }

@@ -86,7 +86,7 @@ async fn the_last_administrator_can_neither_go_nor_be_sent_away() {
     let second = replica.colleague("bia", &[Role::Admin]).await;
     told(replica.users().disable_user(by(&second, DisableUserRequest { id })).await).unwrap();
     let alone = told(replica.users().set_roles(by(&second, roles("me", &[Role::Staff]))).await).unwrap_err();
-    assert_eq!(alone.reason, "ILLEGAL_STATE");
+    assert_eq!(alone.reason.as_str(), "ILLEGAL_STATE");
 }
 
 #[tokio::test(flavor = "multi_thread")]

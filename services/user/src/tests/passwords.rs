@@ -76,7 +76,7 @@ async fn wrong_old_passwords_are_throttled() {
         assert_eq!(wrong.code, Code::InvalidArgument);
     }
     let fault = told(replica.users().change_password(by(&tokens, change("me", PASSWORD))).await).unwrap_err();
-    assert_eq!(fault.reason, "RATE_LIMITED");
+    assert_eq!(fault.reason.as_str(), "RATE_LIMITED");
     // Signing in is another matter.
     replica.sign_in("ana").await;
 }

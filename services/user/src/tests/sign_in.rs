@@ -47,7 +47,7 @@ async fn ten_failures_throttle_a_login_on_every_replica_until_the_window_ends() 
         }
         for replica in &replicas {
             let fault = replica.try_sign_in(&login.to_uppercase(), PASSWORD).await.unwrap_err();
-            assert_eq!(fault.reason, "RATE_LIMITED");
+            assert_eq!(fault.reason.as_str(), "RATE_LIMITED");
             assert_eq!(fault.retry_after, Some(Duration::from_secs(900)));
         }
     }
