@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use contracts::mesh::mesh_service_client::MeshServiceClient;
-use kit::{Clock, Fault, Identity, Role};
+use kit::{Clock, Fault, Identity, Role, headers::AUTHORIZATION};
 use prost_reflect::{DynamicMessage, SerializeOptions};
 use tonic::{
     Code, Request, Status,
@@ -97,7 +97,7 @@ impl Way {
         let mut value = MetadataValue::try_from(format!("Bearer {token}")).map_err(Error::other)?;
         value.set_sensitive(true);
         let mut request = Request::new(message);
-        request.metadata_mut().insert("authorization", value);
+        request.metadata_mut().insert(AUTHORIZATION, value);
         request.set_timeout(self.timeout);
         Ok(request)
     }

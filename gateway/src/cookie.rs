@@ -10,11 +10,12 @@ use http::{HeaderMap, HeaderName, HeaderValue, header, request::Parts, uri::Auth
 use prost_reflect::{DynamicMessage, FieldDescriptor, MessageDescriptor, Value};
 use tonic::Code;
 
-use crate::{annotation, base::Base, error::Failure, request::single, rpc::is_text};
+use crate::{
+    annotation, base::Base, error::Failure, headers::FORWARDED_PROTO, request::single, rpc::is_text,
+};
 
 /// The header by which a caller asks for cookies; its value is `1`.
 pub static ASKED: HeaderName = HeaderName::from_static("x-feira-cookies");
-static FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
 /// What a method does with a cookie.
 #[derive(Debug, Clone)]
@@ -130,7 +131,7 @@ fn on_this_machine(request: &Parts) -> bool {
         || name.ends_with(".localhost")
         || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
     own && !Base::of(request).is_https()
-        && request.headers.get(&FORWARDED_PROTO).is_none_or(|proto| proto != "https")
+        && request.headers.get(FORWARDED_PROTO).is_none_or(|proto| proto != "https")
 }
 
 #[cfg(test)]
@@ -140,7 +141,7 @@ mod tests {
     fn plain(host: &str, proto: Option<&str>) -> bool {
         let mut request = http::Request::builder().header("host", host);
         if let Some(proto) = proto {
-            request = request.header("x-forwarded-proto", proto);
+            request = request.header(FORWARDED_PROTO, proto);
         }
         on_this_machine(&request.body(()).unwrap().into_parts().0)
     }

@@ -112,18 +112,18 @@ pub fn router(
 /// Lets pages of other origins in. Their credentials travel in `authorization`, never in cookies: the header
 /// that asks for these ([`cookie::ASKED`]) is not among those that they may send.
 fn cors(origins: &[HeaderValue]) -> CorsLayer {
-    const SENT: [HeaderName; 11] = [
+    let sent = [
         header::AUTHORIZATION,
         header::CONTENT_ENCODING,
         header::CONTENT_TYPE,
         header::IF_MATCH,
         header::IF_NONE_MATCH,
-        HeaderName::from_static("grpc-timeout"),
-        HeaderName::from_static("idempotency-key"),
-        HeaderName::from_static("last-event-id"),
-        HeaderName::from_static("traceparent"),
-        HeaderName::from_static("tracestate"),
-        HeaderName::from_static("x-request-id"),
+        HeaderName::from_static(kit::headers::GRPC_TIMEOUT),
+        HeaderName::from_static(kit::headers::IDEMPOTENCY_KEY),
+        headers::LAST_EVENT_ID.clone(),
+        HeaderName::from_static(kit::headers::TRACEPARENT),
+        HeaderName::from_static(kit::headers::TRACESTATE),
+        HeaderName::from_static(kit::headers::REQUEST_ID),
     ];
     const SEEN: [HeaderName; 9] = [
         header::ACCEPT_ENCODING,
@@ -133,8 +133,8 @@ fn cors(origins: &[HeaderValue]) -> CorsLayer {
         header::LOCATION,
         header::RETRY_AFTER,
         header::WWW_AUTHENTICATE,
-        HeaderName::from_static("idempotency-replayed"),
-        HeaderName::from_static("x-request-id"),
+        HeaderName::from_static(kit::headers::IDEMPOTENCY_REPLAYED),
+        HeaderName::from_static(kit::headers::REQUEST_ID),
     ];
     let origins = if origins.iter().any(|origin| origin == "*") {
         AllowOrigin::any()
@@ -144,7 +144,7 @@ fn cors(origins: &[HeaderValue]) -> CorsLayer {
     CorsLayer::new()
         .allow_origin(origins)
         .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
-        .allow_headers(SENT)
+        .allow_headers(sent)
         .expose_headers(SEEN)
         .max_age(std::time::Duration::from_secs(3_600))
 }

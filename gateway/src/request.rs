@@ -15,7 +15,7 @@ use crate::{
     coding,
     error::Failure,
     etag::{self, Tag, Tags},
-    json,
+    headers, json,
     options::BODY_LIMIT,
     query, raw,
     rpc::dotted,
@@ -67,7 +67,7 @@ pub fn make(
         query::apply(query, binding, &mut message)?;
     }
     if let Some(resume) = &binding.rpc.resume
-        && let Some(id) = single(&parts.headers, &LAST_EVENT_ID)?
+        && let Some(id) = single(&parts.headers, &headers::LAST_EVENT_ID)?
     {
         // A browser that reconnects repeats the query as it was: the header is newer.
         let value = json::from_text(&resume.kind(), id)
@@ -116,9 +116,6 @@ pub fn single<'h>(headers: &'h HeaderMap, name: &header::HeaderName) -> Result<O
         (Some(_), Some(_)) => Err(Failure::invalid(format!("the header `{name}` is given more than once"))),
     }
 }
-
-/// The header by which a reader of server-sent events says which it had last.
-pub static LAST_EVENT_ID: header::HeaderName = header::HeaderName::from_static("last-event-id");
 
 /// The request as far as the body makes it, and the numbers of the fields that the body names.
 fn of_body(

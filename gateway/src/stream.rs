@@ -15,7 +15,13 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tonic::{Status, metadata::MetadataMap};
 
 use crate::{
-    answer, base::Base, binding::Binding, call, error::Failure, headers, request::LAST_EVENT_ID, table,
+    answer,
+    base::Base,
+    binding::Binding,
+    call,
+    error::Failure,
+    headers::{self, LAST_EVENT_ID},
+    table,
 };
 
 /// How long an answer waits for the first message, so that a failure before it can still become the

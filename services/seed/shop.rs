@@ -7,7 +7,10 @@ use std::{
 };
 
 use contracts::user::{SignInRequest, auth_service_client::AuthServiceClient};
-use kit::{Conn, Role, Secret, call::IDEMPOTENCY_KEY};
+use kit::{
+    Conn, Role, Secret,
+    headers::{AUTHORIZATION, IDEMPOTENCY_KEY},
+};
 use tokio::sync::Mutex;
 use tonic::{Code, Request, Response, Status, metadata::MetadataValue, transport::Endpoint};
 use tower::ServiceExt;
@@ -151,7 +154,7 @@ fn signed<M>(message: M, token: &str, key: &str) -> Result<Request<M>, Status> {
         text.parse::<MetadataValue<_>>().map_err(|_| Status::internal("a header that cannot be sent"))
     };
     if !token.is_empty() {
-        request.metadata_mut().insert("authorization", value(&format!("Bearer {token}"))?);
+        request.metadata_mut().insert(AUTHORIZATION, value(&format!("Bearer {token}"))?);
     }
     if !key.is_empty() {
         request.metadata_mut().insert(IDEMPOTENCY_KEY, value(key)?);

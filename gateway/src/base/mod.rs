@@ -15,7 +15,10 @@ use ipnet::IpNet;
 use kit::listen::Peer;
 use url::Url;
 
-use crate::options::Options;
+use crate::{
+    headers::{FORWARDED_HOST, FORWARDED_PREFIX, FORWARDED_PROTO},
+    options::Options,
+};
 
 /// The longest prefix that a proxy may name.
 const LONGEST: usize = 200;
@@ -152,7 +155,7 @@ fn values<'h>(headers: &'h HeaderMap, name: &'static str) -> impl Iterator<Item 
 /// `X-Forwarded-Prefix`: of several proxies each has its own, the outermost first.
 fn prefix(headers: &HeaderMap) -> Option<String> {
     let mut whole = None::<String>;
-    for part in values(headers, "x-forwarded-prefix") {
+    for part in values(headers, FORWARDED_PREFIX) {
         let part = part.trim_end_matches('/');
         if !is_prefix(part) {
             return None;
@@ -173,9 +176,9 @@ fn is_prefix(text: &str) -> bool {
 
 /// Scheme and host as the client's proxy has them: the first of several.
 fn origin(headers: &HeaderMap) -> Option<String> {
-    let host = values(headers, "x-forwarded-host").next()?;
+    let host = values(headers, FORWARDED_HOST).next()?;
     let host: Authority = host.parse().ok().filter(|host: &Authority| !host.as_str().contains('@'))?;
-    match values(headers, "x-forwarded-proto").next()? {
+    match values(headers, FORWARDED_PROTO).next()? {
         scheme @ ("http" | "https") => Some(format!("{scheme}://{host}")),
         _ => None,
     }

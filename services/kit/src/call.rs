@@ -9,16 +9,10 @@ use tonic::{Request, metadata::MetadataMap};
 
 use crate::{
     Fault, Reason, Role,
+    headers::{self, IDEMPOTENCY_KEY},
     id::{SessionId, UserId},
     telemetry::Trace,
 };
-
-/// The header of an idempotency key.
-pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
-/// The header of an answer that was given before.
-pub const IDEMPOTENCY_REPLAYED: &str = "idempotency-replayed";
-/// The header of a request id.
-pub const REQUEST_ID: &str = "x-request-id";
 
 /// What a signed-in user may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
@@ -270,9 +264,7 @@ fn idempotency_key(metadata: &MetadataMap) -> Result<Option<Arc<str>>, Fault> {
         return bad("must be given once");
     }
     match key.to_str() {
-        Ok(text) if (1..=255).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic()) => {
-            Ok(Some(Arc::from(text)))
-        }
+        Ok(text) if (1..=255).contains(&text.len()) && headers::is_visible(text) => Ok(Some(Arc::from(text))),
         _ => bad("must be 1 to 255 visible ASCII characters"),
     }
 }

@@ -19,7 +19,8 @@ use tower::{Service, ServiceExt, util::BoxCloneSyncService};
 use crate::{
     Fault, Identity, Reason, Role,
     access::Methods,
-    call::{IDEMPOTENCY_KEY, Outgoing, REQUEST_ID},
+    call::Outgoing,
+    headers::{self, IDEMPOTENCY_KEY, REQUEST_ID},
     replicas::{Attempt, Replicas, Unanswered},
     telemetry, wire,
 };
@@ -120,9 +121,7 @@ impl Hop {
         };
         if outgoing.is_some() && !streams {
             let left = deadline.saturating_duration_since(Instant::now());
-            if let Ok(value) = HeaderValue::from_str(&format!("{}u", left.as_micros().clamp(1, 99_999_999))) {
-                request.headers_mut().insert("grpc-timeout", value);
-            }
+            request.headers_mut().insert(headers::GRPC_TIMEOUT, headers::timeout_value(left));
         }
         let response = match &self.target {
             Target::Local(local) => match local.0.get() {
@@ -147,7 +146,7 @@ impl Hop {
     fn write_headers(&self, request: &mut Request<Body>, outgoing: Option<&Outgoing>) -> Result<(), Status> {
         telemetry::inject(request.headers_mut(), outgoing.map(|outgoing| &outgoing.trace));
         // What is left out for a client of another language would be missing over REST too.
-        request.headers_mut().insert(wire::DETAILS, HeaderValue::from_static(wire::ALL));
+        request.headers_mut().insert(headers::DETAILS, HeaderValue::from_static(wire::ALL));
         if self.hands_on {
             return Ok(());
         }
@@ -233,6 +232,6 @@ fn too_late() -> Status {
 /// Whether a callee does not take the caller for another service of the mesh. Calls between services carry no
 /// other identity, so this is never about the user on whose behalf it is.
 fn refuses_us(response: &Response<Body>) -> bool {
-    let status = response.headers().get("grpc-status").map(HeaderValue::as_bytes);
+    let status = response.headers().get(Status::GRPC_STATUS).map(HeaderValue::as_bytes);
     matches!(status, Some(b"16"))
 }

@@ -18,8 +18,9 @@ use tracing::Instrument;
 use crate::{
     Caller, Fault, Identity, Reason,
     access::Methods,
-    call::{Arrival, REQUEST_ID},
+    call::Arrival,
     drain,
+    headers::{self, GRPC_TIMEOUT, REQUEST_ID},
     listen::Crowded,
     telemetry,
 };
@@ -63,7 +64,7 @@ where
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         let (mut inner, methods, identity) =
             (self.inner.clone(), self.methods.clone(), self.identity.clone());
-        let request_id = request_id(request.headers_mut());
+        let request_id = headers::request_id(request.headers());
         let span = telemetry::server_span(request.uri().path(), &request_id, request.headers());
         let trace = telemetry::Trace::of(&span, request.headers());
         request.extensions_mut().insert(trace);
@@ -151,41 +152,15 @@ where
     }
 }
 
-/// The caller's request id, or a new one where it sent none or nonsense.
-fn request_id(headers: &mut HeaderMap) -> Arc<str> {
-    let sent = headers.get(REQUEST_ID).and_then(|value| value.to_str().ok());
-    match sent.filter(|id| (1..=128).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic())) {
-        Some(id) => Arc::from(id),
-        None => Arc::from(uuid::Uuid::now_v7().to_string()),
-    }
-}
-
-/// The moment that `grpc-timeout` names, not later than the longest: up to eight digits and a unit (gRPC over HTTP/2).
+/// The moment that `grpc-timeout` names, not later than the longest.
 fn deadline(headers: &HeaderMap, longest: Duration) -> Result<Option<Instant>, Fault> {
-    let Some(value) = headers.get("grpc-timeout") else { return Ok(None) };
-    let bad = || Fault::invalid("grpc-timeout", "must be up to eight digits and one of H M S m u n");
-    let text = value.to_str().map_err(|_| bad())?;
-    let unit = text.bytes().last().ok_or_else(bad)?;
-    let digits = &text[..text.len() - 1];
-    if digits.is_empty() || digits.len() > 8 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(bad());
-    }
-    let count: u64 = digits.parse().map_err(|_| bad())?;
-    let duration = match unit {
-        b'H' => Duration::from_secs(count * 3600),
-        b'M' => Duration::from_secs(count * 60),
-        b'S' => Duration::from_secs(count),
-        b'm' => Duration::from_millis(count),
-        b'u' => Duration::from_micros(count),
-        b'n' => Duration::from_nanos(count),
-        _ => return Err(bad()),
-    };
-    Ok(Some(Instant::now() + duration.min(longest)))
+    let timeout = headers::timeout(headers).map_err(|bad| Fault::invalid(GRPC_TIMEOUT, bad.to_string()))?;
+    Ok(timeout.map(|timeout| Instant::now() + timeout.min(longest)))
 }
 
 /// The code of an answer that failed before its first message; `Ok` where that is still open.
 fn code(response: &Response<Body>) -> Code {
-    let status = response.headers().get("grpc-status").and_then(|value| value.to_str().ok());
+    let status = response.headers().get(Status::GRPC_STATUS).and_then(|value| value.to_str().ok());
     status.and_then(|text| text.parse::<i32>().ok()).map_or(Code::Ok, Code::from)
 }
 
@@ -197,25 +172,13 @@ mod tests {
     async fn deadlines_are_read_and_nonsense_is_refused() {
         let left = |text: &str| {
             let mut headers = HeaderMap::new();
-            headers.insert("grpc-timeout", text.parse().unwrap());
+            headers.insert(GRPC_TIMEOUT, text.parse().unwrap());
             deadline(&headers, LONGEST).map(|at| at.unwrap() - Instant::now())
         };
         assert!(left("5S").unwrap() > Duration::from_secs(4));
         assert!(left("250m").unwrap() <= Duration::from_millis(250));
         assert!(left("99999999H").unwrap() <= LONGEST);
-        for bad in ["", "S", "5", "5s", "-5S", "123456789S", "5 S", "5é"] {
-            let mut headers = HeaderMap::new();
-            headers.insert("grpc-timeout", HeaderValue::from_bytes(bad.as_bytes()).unwrap());
-            assert!(deadline(&headers, LONGEST).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn a_request_id_is_kept_when_it_is_one() {
-        let mut headers = HeaderMap::new();
-        headers.insert(REQUEST_ID, "abc-1".parse().unwrap());
-        assert_eq!(&*request_id(&mut headers), "abc-1");
-        headers.insert(REQUEST_ID, "a b".parse().unwrap());
-        assert_ne!(&*request_id(&mut headers), "a b");
+        assert_eq!(left("5s").unwrap_err().fields[0].0, "grpc-timeout");
+        assert_eq!(deadline(&HeaderMap::new(), LONGEST).unwrap(), None);
     }
 }

@@ -14,6 +14,7 @@ pub mod drain;
 mod duration;
 pub mod fault;
 pub mod follow;
+pub mod headers;
 pub mod health;
 pub mod id;
 pub mod idempotency;

@@ -20,6 +20,8 @@ use tonic::Code;
 use tracing::{Span, field::Empty};
 use tracing_subscriber::{Layer, layer::SubscriberExt, reload, util::SubscriberInitExt};
 
+use crate::headers::{TRACEPARENT, TRACESTATE};
+
 pub use log::{Format, Level, LogOptions};
 pub use writer::{say, written};
 
@@ -82,9 +84,6 @@ pub struct Trace {
     parent: Option<HeaderValue>,
     state: Option<HeaderValue>,
 }
-
-const TRACEPARENT: &str = "traceparent";
-const TRACESTATE: &str = "tracestate";
 
 impl Trace {
     /// What travels on from here: the span's own place where spans are exported, else what came in.

@@ -25,9 +25,9 @@ use tower::Service;
 
 use frames::Frames;
 
-/// The header by which a caller takes an error's details whole (`all`), up to 48 KiB of them.
-pub const DETAILS: &str = "x-feira-details";
-/// Its value.
+use crate::headers::DETAILS;
+
+/// The value of [`DETAILS`] that asks for all of them.
 pub const ALL: &str = "all";
 
 /// Keeps calls to the letter of gRPC.

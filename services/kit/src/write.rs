@@ -23,7 +23,7 @@ use tonic::Response;
 use tracing::Instrument;
 
 use crate::{
-    Call, Db, Fault, Reason, Time, call::IDEMPOTENCY_REPLAYED, fault::Meaning, id::UserId, idempotency,
+    Call, Db, Fault, Reason, Time, fault::Meaning, headers::IDEMPOTENCY_REPLAYED, id::UserId, idempotency,
     idempotency::Found, outbox,
 };
 

@@ -21,7 +21,7 @@ use contracts::{
 };
 use kit::{
     Call, Conn, Context, Fault, Role, Time,
-    call::IDEMPOTENCY_KEY,
+    headers::IDEMPOTENCY_KEY,
     id::{ArticleId, OrderId, PaymentId, UserId},
 };
 use tonic::{Code, Request};

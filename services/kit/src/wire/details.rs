@@ -21,26 +21,25 @@ const VALUE: usize = 100;
 /// The key of the first ErrorInfo's metadata that says how many details were left out.
 pub const OMITTED: &str = "details_omitted";
 
-const CODE: &str = "grpc-status";
-const MESSAGE: &str = "grpc-message";
-const BIN: &str = "grpc-status-details-bin";
-
 /// Makes the error that is in headers or trailers fit; where it has no details it gets an ErrorInfo.
 pub fn fit(headers: &mut HeaderMap, most: usize) {
-    let code = headers.get(CODE).and_then(|code| code.to_str().ok()).and_then(|code| code.parse().ok());
+    let code = headers
+        .get(Status::GRPC_STATUS)
+        .and_then(|code| code.to_str().ok())
+        .and_then(|code| code.parse().ok());
     if code.is_none_or(|code: i32| code == 0) {
         return;
     }
     let length = |name| headers.get(name).map_or(0, |value| value.len());
-    if headers.contains_key(BIN)
-        && length(MESSAGE) <= LONGEST_MESSAGE
-        && length(MESSAGE) + length(BIN) <= most
+    if headers.contains_key(Status::GRPC_STATUS_DETAILS)
+        && length(Status::GRPC_MESSAGE) <= LONGEST_MESSAGE
+        && length(Status::GRPC_MESSAGE) + length(Status::GRPC_STATUS_DETAILS) <= most
     {
         return;
     }
     let Some(status) = Status::from_header_map(headers) else { return };
     let fitted = fitted(&status, most);
-    for name in [CODE, MESSAGE, BIN] {
+    for name in [Status::GRPC_STATUS, Status::GRPC_MESSAGE, Status::GRPC_STATUS_DETAILS] {
         headers.remove(name);
     }
     // Made of valid parts, it can always be written.
@@ -48,13 +47,14 @@ pub fn fit(headers: &mut HeaderMap, most: usize) {
 }
 
 fn fitted(status: &Status, most: usize) -> Status {
-    let (code, reason) = match too_large(status) {
-        true => (Reason::RequestTooLarge.code(), Reason::RequestTooLarge),
-        false => (status.code(), Reason::of(status.code())),
-    };
     let message = shortened(status.message(), LONGEST_MESSAGE);
     let mut given = pb::Status::decode(status.details()).map(|given| given.details).unwrap_or_default();
+    let mut code = status.code();
     if !given.iter().any(|detail| is(detail, "ErrorInfo")) {
+        let reason = unexplained(code);
+        if reason == Reason::RequestTooLarge {
+            code = reason.code();
+        }
         let info = pb::ErrorInfo { reason: reason.to_string(), domain: DOMAIN.into(), ..Default::default() };
         given.insert(0, packed("ErrorInfo", &info));
     }
@@ -119,12 +119,13 @@ fn chosen(given: Vec<Any>, room: usize) -> Vec<Any> {
     details
 }
 
-/// tonic says so in its own words, and by two codes.
-fn too_large(status: &Status) -> bool {
-    matches!(status.code(), Code::OutOfRange | Code::ResourceExhausted)
-        && ["Error, decoded message length too large", "Error decompressing: size limit"]
-            .iter()
-            .any(|said| status.message().starts_with(said))
+/// The reason of an error without an ErrorInfo. Such errors are tonic's own: what services refuse has one. With these
+/// two codes tonic refuses messages that are too large, as they come and once they are decompressed.
+fn unexplained(code: Code) -> Reason {
+    match code {
+        Code::OutOfRange | Code::ResourceExhausted => Reason::RequestTooLarge,
+        code => Reason::of(code),
+    }
 }
 
 fn is(detail: &Any, name: &str) -> bool {
@@ -173,7 +174,10 @@ mod tests {
     }
 
     fn size(headers: &HeaderMap) -> usize {
-        [MESSAGE, BIN].iter().map(|name| headers.get(*name).map_or(0, |value| value.len())).sum()
+        [Status::GRPC_MESSAGE, Status::GRPC_STATUS_DETAILS]
+            .iter()
+            .map(|name| headers.get(name).map_or(0, |value| value.len()))
+            .sum()
     }
 
     fn short_of(count: usize) -> Status {
@@ -219,10 +223,10 @@ mod tests {
 
     #[test]
     fn what_has_no_details_gets_a_reason() {
-        let large = "Error, decoded message length too large: found 5 bytes, the limit is: 4 bytes";
         for (status, code, reason) in [
             (Status::unimplemented(""), Code::Unimplemented, Reason::Unimplemented),
-            (Status::out_of_range(large), Code::ResourceExhausted, Reason::RequestTooLarge),
+            (Status::out_of_range("x"), Code::ResourceExhausted, Reason::RequestTooLarge),
+            (Status::resource_exhausted("x"), Code::ResourceExhausted, Reason::RequestTooLarge),
             (Status::internal("x"), Code::Internal, Reason::Internal),
         ] {
             let mut fitted = headers(&status);
@@ -232,6 +236,6 @@ mod tests {
         }
         let mut fine = headers(&Status::ok(""));
         fit(&mut fine, MOST);
-        assert!(!fine.contains_key(BIN));
+        assert!(!fine.contains_key(Status::GRPC_STATUS_DETAILS));
     }
 }

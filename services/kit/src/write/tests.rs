@@ -8,8 +8,9 @@ use tonic::{Code, Request};
 use super::*;
 use crate::{
     Caller, Reason, Role,
-    call::{Arrival, IDEMPOTENCY_KEY, Roles},
+    call::{Arrival, Roles},
     db::DatabaseOptions,
+    headers::IDEMPOTENCY_KEY,
     id::{Id, SessionId, UserId},
     idempotency::record,
     outbox::event,

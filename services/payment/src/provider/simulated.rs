@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use aws_lc_rs::hmac;
 use axum::http::HeaderMap;
-use kit::{Money, StartError, Time, id::PaymentId};
+use kit::{Money, StartError, Time, headers::IDEMPOTENCY_KEY, id::PaymentId};
 use reqwest::{Client, RequestBuilder, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -114,7 +114,7 @@ impl Simulated {
     }
 
     async fn post(&self, key: &str, url: String, body: Value) -> Outcome {
-        let request = self.client.post(url).header("idempotency-key", key).json(&body);
+        let request = self.client.post(url).header(IDEMPOTENCY_KEY, key).json(&body);
         match answer(request).await? {
             (status, body) if status.is_success() => read(&body),
             (status, body) => Err(refused(status, &body)),

@@ -11,7 +11,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use kit::{Db, StartError, Tasks};
+use kit::{Db, StartError, Tasks, headers::IDEMPOTENCY_KEY};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -120,7 +120,7 @@ impl Simulator {
 }
 
 fn key(headers: &HeaderMap) -> Option<String> {
-    let key = headers.get("idempotency-key")?.to_str().ok()?;
+    let key = headers.get(IDEMPOTENCY_KEY)?.to_str().ok()?;
     (1..=255).contains(&key.len()).then(|| key.to_owned())
 }
 

@@ -10,8 +10,9 @@ use contracts::payment::{
 };
 use kit::{
     Caller, Clock, Db, Fault, Money, Role, Tasks,
-    call::{Arrival, IDEMPOTENCY_KEY, Roles},
+    call::{Arrival, Roles},
     db::DatabaseOptions,
+    headers::IDEMPOTENCY_KEY,
     id::{Id, OrderId, PaymentId, SessionId, UserId},
 };
 use prost::Message;

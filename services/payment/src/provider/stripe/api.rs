@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use kit::{Secret, StartError};
+use kit::{Secret, StartError, headers::IDEMPOTENCY_KEY};
 use reqwest::{Client, Method, RequestBuilder, StatusCode, Url};
 use serde::de::DeserializeOwned;
 
@@ -61,7 +61,7 @@ impl Api {
         path: &str,
         form: Fields<'_>,
     ) -> Result<Reply<T>, Problem> {
-        let request = || self.request(Method::POST, path).header("idempotency-key", key).form(form);
+        let request = || self.request(Method::POST, path).header(IDEMPOTENCY_KEY, key).form(form);
         let mut pauses = AGAIN.into_iter();
         loop {
             let (status, replayed, body) = send(request()).await?;
