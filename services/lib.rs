@@ -25,6 +25,8 @@ use std::{ffi::OsString, process::ExitCode, time::Duration};
 
 use cli::{Command, Parsed};
 use error::Error;
+use rustix::process::Signal;
+use tokio::signal::unix::{SignalKind, signal};
 
 /// How long what still runs may take to stop, once the work is done.
 const STOP: Duration = Duration::from_millis(200);
@@ -58,6 +60,9 @@ fn execute(command: Command) -> Result<(), Error> {
     // Every TLS connection uses the one provider that is built in.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let done = runtime.block_on(async {
+        // Beyond a limit of file sizes (`ulimit -f`) a write fails, as on a full disk, which the databases deal with;
+        // unless somebody listens to this signal, it would end the process.
+        let _too_large = signal(SignalKind::from_raw(Signal::XFSZ.as_raw())).map_err(Error::other)?;
         match command {
             Command::Admin(admin) => admin::admin(*admin).await,
             Command::Serve(serve) => serve::serve(serve.settings).await,

@@ -36,7 +36,8 @@ async fn status(mesh: &Mesh, service: &str) -> ServingStatus {
 
 const ORDER: &str = "feira.order.v1.OrderService";
 
-async fn until_status(mesh: &Mesh, expected: ServingStatus) {
+/// Waits until the order service is as expected.
+pub async fn until_status(mesh: &Mesh, expected: ServingStatus) {
     until(&format!("the order service is {expected:?}"), || async {
         (status(mesh, ORDER).await == expected).then_some(())
     })

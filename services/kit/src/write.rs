@@ -313,7 +313,6 @@ where
     match result {
         Ok(found) => {
             inner.tx.commit().await.map_err(|error| Failed::new(db, error.into(), true))?;
-            db.0.writes.done();
             if published {
                 outbox::committed(db);
             }

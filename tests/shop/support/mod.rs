@@ -15,6 +15,7 @@ pub mod setup;
 pub mod shop;
 pub mod smtp;
 pub mod spacecash;
+pub mod standby;
 pub mod stripe;
 pub mod transcode;
 pub mod wait;

@@ -207,6 +207,11 @@ impl Process {
         }
     }
 
+    /// Its number, while it runs.
+    pub fn pid(&self) -> Pid {
+        self.pid
+    }
+
     /// Bytes of memory that it has taken at most (Linux).
     pub fn most_memory(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid.as_raw_nonzero()));

@@ -9,6 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 /// A program that answers on a port of this machine; ends with the test.
@@ -16,13 +17,15 @@ use tempfile::TempDir;
 pub struct Server {
     child: Child,
     pub port: u16,
+    /// What ends it, and the processes that it started.
+    end: Signal,
     // Goes after the process that uses it.
     _folder: TempDir,
 }
 
 /// Where a program of the system is, if there is one.
 #[allow(clippy::disallowed_methods, reason = "looks for programs as a shell does")]
-fn program(name: &str) -> Option<PathBuf> {
+pub(super) fn program(name: &str) -> Option<PathBuf> {
     let path = std::env::var("PATH").unwrap_or_default();
     let folders = path.split(':').chain(["/usr/sbin", "/usr/local/sbin"]);
     folders.map(|folder| Path::new(folder).join(name)).find(|path| path.is_file())
@@ -35,23 +38,23 @@ pub fn libfaketime() -> Option<PathBuf> {
     folders.map(|folder| folder.join("faketime/libfaketimeMT.so.1")).find(|library| library.is_file())
 }
 
-fn skipped<T>(what: &str) -> Option<T> {
+pub(super) fn skipped<T>(what: &str) -> Option<T> {
     eprintln!("SKIPPED: there is no {what}");
     None
 }
 
-fn is_root() -> bool {
+pub(super) fn is_root() -> bool {
     rustix::process::getuid().is_root()
 }
 
 /// Gives a folder to the user under whom a server runs that refuses to be root.
-fn give(folder: &Path, user: &str) {
+pub(super) fn give(folder: &Path, user: &str) {
     let done = Command::new("chown").arg("-R").arg(user).arg(folder).status().unwrap();
     assert!(done.success(), "chown {user}");
 }
 
 impl Server {
-    fn start(mut command: Command, port: u16, folder: TempDir) -> Self {
+    pub(super) fn start(mut command: Command, port: u16, folder: TempDir, end: Signal) -> Self {
         let log = fs::File::create(folder.path().join("server.log")).unwrap();
         command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
         let mut child = command.spawn().unwrap();
@@ -62,7 +65,7 @@ impl Server {
             assert!(Instant::now() < deadline, "it does not answer:\n{}", log());
             std::thread::park_timeout(Duration::from_millis(50));
         }
-        Self { child, port, _folder: folder }
+        Self { child, port, end, _folder: folder }
     }
 
     /// A MariaDB without tables of its users; `root` has no password. Blocks.
@@ -93,7 +96,7 @@ impl Server {
         command.args(["--bind-address=127.0.0.1", &format!("--port={port}"), "--skip-log-bin"]);
         command.args(["--innodb-flush-log-at-trx-commit=0", "--innodb-buffer-pool-size=32M"]);
         command.arg("--performance-schema=OFF");
-        Some(Self::start(command, port, folder))
+        Some(Self::start(command, port, folder, Signal::KILL))
     }
 
     /// A PgBouncer in front of a PostgreSQL server on this machine, with such a `pool_mode`. Blocks.
@@ -116,17 +119,17 @@ impl Server {
             command.args(["--user", "postgres"]);
         }
         command.arg(file("pgbouncer.ini"));
-        Some(Self::start(command, port, folder))
+        Some(Self::start(command, port, folder, Signal::KILL))
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let _ = self.child.kill();
+        let _ = kill_process(Pid::from_child(&self.child), self.end);
         let _ = self.child.wait();
     }
 }
 
-fn free_port() -> u16 {
+pub(super) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }

@@ -38,8 +38,8 @@ pub(crate) struct Writes {
 }
 
 impl Writes {
-    /// One was committed.
-    pub fn done(&self) {
+    /// One was taken for certain. (What others commit may have written nothing.)
+    fn taken(&self) {
         self.refused.store(false, Ordering::Relaxed);
     }
 
@@ -85,19 +85,23 @@ impl Db {
         }
         if self.0.writes.refused.load(Ordering::Relaxed) {
             self.try_write().await.map_err(NotReady::Refuses)?;
-            self.0.writes.done();
+            self.0.writes.taken();
         }
         Ok(())
     }
 
-    /// Writes what is there already.
+    /// Writes what is there already. By way of another value: a row that does not change is not written by SQLite
+    /// and MySQL, so that a full disk would take it.
     async fn try_write(&self) -> Result<(), DbErr> {
         let tx = self.0.writer.begin_write().await?;
-        let done = tx.execute_unprepared("UPDATE feed_head SET position = position WHERE id = 1").await;
-        if let Err(error) = &done {
-            self.0.writer.judge(error);
+        for change in ["position + 1", "position - 1"] {
+            let statement = format!("UPDATE feed_head SET position = {change} WHERE id = 1");
+            let done = tx.execute_unprepared(&statement).await;
+            if let Err(error) = &done {
+                self.0.writer.judge(error);
+            }
+            done?;
         }
-        done?;
         tx.commit().await
     }
 }
