@@ -135,3 +135,27 @@ fn pages_and_clients_go_by_reasons_that_there_are() {
         assert!(found.contains(known), "{known}: {found:?}");
     }
 }
+
+#[test]
+fn services_and_edge_name_reasons_by_the_enum_alone() {
+    // Other vocabularies that share a word: payments' flags and states.
+    let others = ["services/payment/src/domain/", "services/order/src/domain/saga.rs"];
+    for folder in ["services", "gateway/src"] {
+        for file in files(&root().join(folder), &[".rs"]) {
+            let name = file.to_string_lossy().into_owned();
+            if name.contains("/tests")
+                || name.ends_with("tests.rs")
+                || others.iter().any(|it| name.contains(it))
+            {
+                continue;
+            }
+            let source = fs::read_to_string(&file).expect("text");
+            let code = source.split("#[cfg(test)]").next().unwrap_or_default();
+            let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
+            for line in lines {
+                let found = Reason::ALL.iter().find(|reason| line.contains(&format!("\"{reason}\"")));
+                assert!(found.is_none(), "{name}: Reason::… instead of a string: {line}");
+            }
+        }
+    }
+}

@@ -140,8 +140,11 @@ async fn every_duration_is_written_alike(_: Setup) {
     }
 }
 
+/// What a server says to who connects.
+type Answer = fn(&mut TcpStream);
+
 /// Answers whoever connects by `answer`, for as long as the test runs. Says where, and counts the callers.
-fn server(answer: fn(&mut TcpStream)) -> (u16, Arc<AtomicUsize>) {
+fn server(answer: Answer) -> (u16, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let callers = Arc::<AtomicUsize>::default();
@@ -211,22 +214,22 @@ fn mysql_in_portuguese(caller: &mut TcpStream) {
 /// Covers: mesh.program, mesh.databases.
 async fn a_server_that_refuses_the_password_is_not_asked_again_in_whatever_language(_: Setup) {
     let folder = tempdir().unwrap();
-    for (scheme, answer) in [
-        ("postgres", postgres_in_portuguese as fn(&mut TcpStream)),
-        ("mysql", mysql_in_portuguese as fn(&mut TcpStream)),
+    let (postgres, mysql): (Answer, Answer) = (postgres_in_portuguese, mysql_in_portuguese);
+    for (scheme, answer, parameters, said) in [
+        ("postgres", postgres, "", "utilizador"),
+        ("mysql", mysql, "", "utilizador"),
+        // Nor one that does not speak TLS, where that is asked for.
+        ("postgres", postgres, "?sslmode=require", "TLS"),
+        ("mysql", mysql, "?ssl-mode=REQUIRED", "TLS"),
     ] {
         let (port, callers) = server(answer);
-        let url = format!("{scheme}://feira:pa55word@127.0.0.1:{port}/users");
+        let url = format!("{scheme}://feira:pa55word@127.0.0.1:{port}/users{parameters}");
         let start = serve(&folder.path().join("data")).env("FEIRA_USER_DATABASE_URL", &url);
         let asked = Instant::now();
         let ended = start.env("FEIRA_DATABASE_WAIT", "30s").run(folder.path());
         assert_eq!((ended.code, ended.stdout.as_str()), (Some(4), ""), "{scheme}: {ended:?}");
         assert!(asked.elapsed() < Duration::from_secs(15), "{scheme}: {:?}", asked.elapsed());
-        assert!(
-            ended.stderr.contains("utilizador") && !ended.stderr.contains("pa55word"),
-            "{}",
-            ended.stderr
-        );
+        assert!(ended.stderr.contains(said) && !ended.stderr.contains("pa55word"), "{}", ended.stderr);
         assert_eq!(callers.load(Ordering::Relaxed), 1, "{scheme}");
     }
 }

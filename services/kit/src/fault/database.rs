@@ -173,8 +173,8 @@ impl Fault {
     }
 }
 
-/// Whether a server that says so at the start will say so for ever: who signs in, by what, and to which database
-/// is for an operator to change.
+/// Whether a server that says so at the start will say so for ever: who signs in, by what, to which database and whether
+/// by TLS is for an operator to change.
 pub(crate) fn is_lasting(error: &DbErr) -> bool {
     match cause(error) {
         Some(cause) => match (mysql_number(cause), cause.code().as_deref()) {
@@ -185,7 +185,8 @@ pub(crate) fn is_lasting(error: &DbErr) -> bool {
         },
         None => matches!(
             error,
-            DbErr::Conn(RuntimeErr::SqlxError(cause)) if matches!(cause.as_ref(), sqlx::Error::Configuration(_))
+            DbErr::Conn(RuntimeErr::SqlxError(cause))
+                if matches!(cause.as_ref(), sqlx::Error::Configuration(_) | sqlx::Error::Tls(_))
         ),
     }
 }
