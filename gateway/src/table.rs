@@ -5,7 +5,9 @@
 //! one cell of JSON.
 
 mod column;
+mod first;
 mod guard;
+mod money;
 mod number;
 mod read;
 mod style;

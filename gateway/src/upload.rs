@@ -8,7 +8,8 @@ use bytes::Bytes;
 use futures::{Stream, stream};
 use http::{HeaderValue, header, request::Parts};
 use prost::Message as _;
-use prost_reflect::{DynamicMessage, MessageDescriptor, Value};
+use prost_reflect::{DynamicMessage, Kind, MessageDescriptor, Value};
+use serde_json::Value as Json;
 use tokio::{
     sync::mpsc,
     time::{Instant, timeout_at},
@@ -45,7 +46,10 @@ pub async fn answer(
         return Err(Failure::invalid("this method takes one entity tag only"));
     }
     let empty = empty.message;
-    let make = |line: &Bytes| request::make(binding, segments, parts, line).map(|request| request.message);
+    let make = |line: &Bytes| match request::make(binding, segments, parts, line) {
+        Ok(request) => Ok(request.message),
+        Err(failure) => Err(Refused::new(failure, plain_texts(binding, &empty, line))),
+    };
     let metadata = headers::metadata(&parts.headers, &binding.rpc, timeout)?;
     let (send, receive) = mpsc::channel(4);
     let call = call::client_streaming(&binding.rpc, metadata, messages(receive));
@@ -69,7 +73,7 @@ pub async fn answer(
                     }
                     message
                 }
-                Err(failure) => match bad_line(binding, failure) {
+                Err(refused) => match bad_line(binding, *refused) {
                     Ok(message) => message,
                     Err(failure) if source.has_rows() => return Err(failure.in_line(number)),
                     Err(failure) => return Err(failure),
@@ -107,6 +111,19 @@ pub async fn answer(
             let failure = Failure::from_status(&status, &binding.rpc.service);
             Err(if conditional { failure.with_condition() } else { failure })
         }
+    }
+}
+
+/// A line that is not what it must be.
+struct Refused {
+    failure: Failure,
+    /// What of it can be read, by which the service may know it.
+    known: DynamicMessage,
+}
+
+impl Refused {
+    fn new(failure: Failure, known: DynamicMessage) -> Box<Self> {
+        Box::new(Self { failure, known })
     }
 }
 
@@ -154,26 +171,29 @@ impl Source {
         &mut self,
         binding: &Binding,
         empty: &DynamicMessage,
-        make: &impl Fn(&Bytes) -> Result<DynamicMessage, Failure>,
-    ) -> Result<Option<Result<DynamicMessage, Failure>>, Failure> {
+        make: &impl Fn(&Bytes) -> Result<DynamicMessage, Box<Refused>>,
+    ) -> Result<Option<Result<DynamicMessage, Box<Refused>>>, Failure> {
         match self {
             Source::Lines(lines) => match lines.next().await? {
                 Some(line) if lines.split => Ok(Some(make(&unwrapped(binding, line)?))),
                 Some(piece) => Ok(Some(make(&piece))),
                 None => Ok(None),
             },
-            Source::Table(table) => Ok(table.next().await?.map(|row| {
-                let row = row?;
+            Source::Table(table) => {
+                let Some(row) = table.next().await? else { return Ok(None) };
                 let mut message = empty.clone();
-                match &binding.body {
+                let read = match &binding.body {
                     Body::Field(field) => {
                         let part = message.get_field_mut(field).as_message_mut();
-                        table.read(&row, part.ok_or_else(Failure::internal)?)?;
+                        table.read(&row, part.ok_or_else(Failure::internal)?)
                     }
-                    _ => table.read(&row, &mut message)?,
-                }
-                Ok(message)
-            })),
+                    _ => table.read(&row, &mut message),
+                };
+                Ok(Some(match read {
+                    Ok(()) => Ok(message),
+                    Err(failure) => Err(Refused::new(failure, message)),
+                }))
+            }
         }
     }
 }
@@ -212,10 +232,32 @@ fn unwrapped(binding: &Binding, line: Bytes) -> Result<Bytes, Failure> {
     }
 }
 
+/// The strings of a line of JSON that is not what it must be otherwise.
+fn plain_texts(binding: &Binding, empty: &DynamicMessage, line: &[u8]) -> DynamicMessage {
+    let mut message = empty.clone();
+    let desc = row_type(binding);
+    let target = match &binding.body {
+        Body::Field(field) => message.get_field_mut(field).as_message_mut(),
+        _ => Some(&mut message),
+    };
+    if let (Some(desc), Some(target), Ok(Json::Object(told))) = (desc, target, serde_json::from_slice(line)) {
+        for (name, value) in told {
+            let field = desc.get_field_by_json_name(&name).or_else(|| desc.get_field_by_name(&name));
+            if let (Some(field), Json::String(text)) = (field, value)
+                && field.kind() == Kind::String
+                && !field.is_list()
+            {
+                target.set_field(&field, Value::String(text));
+            }
+        }
+    }
+    message
+}
+
 /// The message that tells the service of a line that cannot be read, where it wants to be told.
-fn bad_line(binding: &Binding, failure: Failure) -> Result<DynamicMessage, Failure> {
+fn bad_line(binding: &Binding, refused: Refused) -> Result<DynamicMessage, Failure> {
+    let Refused { failure, known: mut message } = refused;
     let Some(place) = &binding.rpc.bad_line else { return Err(failure) };
-    let mut message = DynamicMessage::new(binding.rpc.input.clone());
     let Some(bad) = message.get_field_mut(place).as_message_mut() else { return Err(failure) };
     let (field, description) = failure.bad_field();
     let cut = |text: String| Value::String(text.chars().take(TOLD).collect());

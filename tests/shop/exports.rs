@@ -57,6 +57,8 @@ async fn an_export_is_filtered(setup: Setup) {
     let all_paid = [&paid[0].id, &paid[1].id, &paid[2].id, &other.id];
     assert_eq!(ids(&export(of(&[OrderState::Paid])).await), all_paid);
     assert_eq!(ids(&export(of(&[OrderState::Open, OrderState::Shipped])).await), [&basket.id]);
+    let owing = ExportOrdersRequest { owing: true, ..Default::default() };
+    assert_eq!(export(owing).await, [], "nobody waits for money");
     let after = ExportOrdersRequest { placed_after: paid[1].place_time, ..Default::default() };
     assert_eq!(ids(&export(after).await), [&paid[1].id, &paid[2].id, &other.id], "a basket is not placed");
     let before = ExportOrdersRequest { placed_before: paid[1].place_time, ..Default::default() };

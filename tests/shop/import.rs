@@ -210,6 +210,8 @@ async fn a_file_is_taken_with_whatever_ends_its_lines(setup: Setup) {
     let told: Vec<_> =
         answer.errors.iter().map(|error| (error.row, error.violations[0].field.as_str())).collect();
     assert_eq!(told, [(2, "nam"), (3, ""), (4, "name")]);
+    let codes: Vec<_> = answer.errors.iter().map(|error| error.code.as_str()).collect();
+    assert_eq!(codes, ["B", "", "C"], "as far as it can be read");
     assert_eq!(answer.errors[0].violations[0].description, "unknown field");
     let names: Vec<_> = all(&staff).await.into_iter().map(|it| (it.name, it.low_stock_threshold)).collect();
     assert_eq!(names, [("Chá".to_owned(), 0), ("Dó".to_owned(), 3)]);
@@ -272,6 +274,49 @@ async fn a_spreadsheet_goes_in_and_comes_out(setup: Setup) {
     assert!(lines[2].contains(",D,'=1+1,"), "no formula: {text}");
     assert_eq!((lines.len(), lines[3]), (4, ""));
     assert_eq!(counts(&table(text.clone()).await), [0, 0, 2, 0]);
+
+    // A currency is no price: nobody gives away what has none, and nothing is converted.
+    let rows = [
+        "code,name,price.amount,price.currencyCode,active,taxRateBasisPoints",
+        "A,,,EUR,,600",
+        "B,New,,EUR,TRUE,",
+        "E,New,,EUR,FALSE,",
+        "A,,,USD,,",
+        "A,,,EURO,,",
+        "A,x,1.2.3,EUR,,",
+        "A,x,1",
+        "A,,,,,007",
+    ];
+    let answer = table(rows.join("\r")).await;
+    assert_eq!(counts(&answer), [1, 1, 0, 6], "{answer:?}");
+    let told: Vec<_> = answer
+        .errors
+        .iter()
+        .map(|error| (error.row, error.code.as_str(), error.violations[0].field.as_str()))
+        .collect();
+    let price = "price";
+    assert_eq!(
+        told,
+        [
+            (2, "B", price),
+            (4, "A", price),
+            (5, "A", "price.currency_code"),
+            (6, "A", "price.amount"),
+            (7, "A", ""),
+            (8, "A", "tax_rate_basis_points"),
+        ]
+    );
+    let told = &answer.errors[1].violations[0].description;
+    assert_eq!(told, "is in EUR, and the row has no amount in USD");
+    let prices: Vec<_> = all(&staff).await.into_iter().map(|it| (it.code, it.price)).collect();
+    let expected = [("A", Some(eur(1299))), ("D", Some(eur(100))), ("E", None)];
+    assert_eq!(prices, expected.map(|(code, price)| (code.to_owned(), price)));
+    assert_eq!(counts(&table("sep=;;\rcode;price.currencyCode\rA;EUR".to_owned()).await), [0, 0, 1, 0]);
+    let twice = staff.import_text("text/csv", "code,price.amount,price.units\nA,1,1\n").await;
+    assert_eq!(twice.refused(400, "INVALID_ARGUMENT", "VALIDATION").fields, ["price.units"]);
+    let long = format!("code,description\nA,\"{}\"", "a\r\n".repeat(2_500));
+    assert_eq!(counts(&table(long.clone()).await), [0, 1, 0, 0], "a line break is one character");
+    assert_eq!(counts(&table(format!("{}a\"", long.trim_end_matches('"'))).await), [0, 0, 0, 1]);
 
     let unknown = staff.import_text("text/csv", "code,preis\nA,1\n").await;
     let refusal = unknown.refused(400, "INVALID_ARGUMENT", "VALIDATION");

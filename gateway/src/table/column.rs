@@ -12,7 +12,7 @@ use crate::{
 
 const MONEY: &str = "google.type.Money";
 /// The one name for units and nanos of money.
-const AMOUNT: &str = "amount";
+pub(super) const AMOUNT: &str = "amount";
 /// How far down columns reach; what is deeper is JSON.
 const DEPTH_LIMIT: usize = 4;
 
@@ -107,6 +107,15 @@ impl Column {
     /// Whether its cells can be read only after those of other columns: an amount needs its currency.
     pub fn is_amount(&self) -> bool {
         self.form == Form::Amount
+    }
+
+    /// The money that it is a part of, by the fields down to it, and the part's name.
+    pub fn of_money(&self) -> Option<(&[FieldDescriptor], &str)> {
+        if self.form == Form::Amount {
+            return Some((&self.path, AMOUNT));
+        }
+        let (part, money) = self.path.split_last()?;
+        (part.parent_message().full_name() == MONEY && !money.is_empty()).then(|| (money, part.name()))
     }
 
     /// Sets in a message what a cell says.

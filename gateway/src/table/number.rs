@@ -10,7 +10,11 @@ const NANOS: usize = 9;
 
 /// Whether a cell is a whole number in digits alone.
 pub fn whole(cell: &str) -> Result<(), String> {
-    match digits(cell.strip_prefix('-').unwrap_or(cell)) {
+    let number = cell.strip_prefix('-').unwrap_or(cell);
+    match digits(number) {
+        true if number.len() > 1 && number.starts_with('0') => {
+            Err(format!("`{cell}` begins with zeros: write a whole number without them"))
+        }
         true => Ok(()),
         false if is_separated(cell) => Err(format!(
             "`{cell}` has what could be a thousands separator: write a whole number in digits alone"

@@ -8,13 +8,11 @@ use csv_core::{ReadRecordResult, ReaderBuilder};
 use futures::StreamExt as _;
 use prost_reflect::{DynamicMessage, MessageDescriptor};
 
-use super::column::Column;
+use super::{column::Column, first, money::Money};
 use crate::{error::Failure, options::BODY_LIMIT};
 
 /// Most cells of a row.
 const MOST_CELLS: usize = 1_000;
-/// What may stand between cells; the first row tells which does.
-const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 /// The byte-order mark with which some programs begin a file.
 const MARK: &[u8] = b"\xef\xbb\xbf";
 
@@ -30,10 +28,17 @@ pub struct Reader {
     cells: Vec<u8>,
     ends: Vec<usize>,
     columns: Vec<Column>,
+    /// What of them is money.
+    money: Vec<Money>,
 }
 
-/// A row's cells.
-type Row = Vec<String>;
+/// A row.
+#[derive(Debug)]
+pub struct Row {
+    cells: Vec<String>,
+    /// What is wrong with it as a whole.
+    problem: Option<String>,
+}
 
 impl Reader {
     /// Reads the header of a table whose rows are messages of this type. Without a delimiter given, the table's
@@ -47,9 +52,14 @@ impl Reader {
             cells: vec![0; 1_024],
             ends: vec![0; MOST_CELLS],
             columns: Vec::new(),
+            money: Vec::new(),
         };
         reader.begin(delimiter).await?;
-        let mut header = reader.record().await?.transpose().map_err(Failure::invalid)?.unwrap_or_default();
+        let mut header = match reader.record().await? {
+            Some(Row { problem: Some(problem), .. }) => return Err(Failure::invalid(problem)),
+            Some(row) => row.cells,
+            None => Vec::new(),
+        };
         // Spreadsheets write what once was a column as one that has no name.
         while header.last().is_some_and(|name| name.trim().is_empty()) {
             header.pop();
@@ -66,51 +76,63 @@ impl Reader {
             }
             reader.columns.push(column);
         }
+        let wrong = |(name, problem): (String, String)| Failure::field(name, problem);
+        reader.money = Money::all(&reader.columns).map_err(wrong)?;
         Ok(reader)
     }
 
-    /// The next row that has a cell which is not empty; `None` after the last. The inner error is the row's own.
-    pub async fn next(&mut self) -> Result<Option<Result<Row, Failure>>, Failure> {
-        loop {
-            return Ok(match self.record().await? {
-                None => None,
-                Some(Err(problem)) => Some(Err(Failure::invalid(problem))),
-                Some(Ok(row)) if row.iter().all(|cell| cell.trim().is_empty()) => continue,
-                // Nor has what stands below them anything to say.
-                Some(Ok(mut row)) if row.len() > self.columns.len() && self.is_blank_beyond(&row) => {
-                    row.truncate(self.columns.len());
-                    Some(Ok(row))
-                }
-                Some(Ok(row)) if row.len() != self.columns.len() => {
-                    let (there, wanted) = (row.len(), self.columns.len());
-                    Some(Err(Failure::invalid(format!("has {there} cells where the header has {wanted}"))))
-                }
-                Some(Ok(row)) => Some(Ok(row)),
-            });
+    /// The next row that has a cell which is not empty; `None` after the last.
+    pub async fn next(&mut self) -> Result<Option<Row>, Failure> {
+        while let Some(mut row) = self.record().await? {
+            let wanted = self.columns.len();
+            if row.problem.is_none() && row.cells.iter().all(|cell| is_blank(cell)) {
+                continue;
+            }
+            // Nor has what stands below columns without names anything to say.
+            if row.cells.len() > wanted && row.cells[wanted..].iter().all(|cell| is_blank(cell)) {
+                row.cells.truncate(wanted);
+            }
+            if row.cells.len() != wanted {
+                let there = row.cells.len();
+                row.problem.get_or_insert(format!("has {there} cells where the header has {wanted}"));
+                // A cell too few or too many may be any but the first.
+                row.cells.truncate(1);
+            }
+            return Ok(Some(row));
         }
+        Ok(None)
     }
 
-    fn is_blank_beyond(&self, row: &Row) -> bool {
-        row[self.columns.len()..].iter().all(|cell| cell.trim().is_empty())
-    }
-
-    /// Sets in a message what a row says; an empty cell says nothing.
+    /// Sets in a message what a row says; an empty cell says nothing. What can be read is, also where something is
+    /// wrong.
     pub fn read(&self, row: &Row, message: &mut DynamicMessage) -> Result<(), Failure> {
-        let cells = || self.columns.iter().zip(row).filter(|(_, cell)| !cell.trim().is_empty());
+        let mut wrong = row.problem.clone().map(Failure::invalid);
+        let cells = || self.columns.iter().zip(&row.cells).filter(|(_, cell)| !is_blank(cell));
         let amounts = cells().filter(|(column, _)| column.is_amount());
         for (column, cell) in cells().filter(|(column, _)| !column.is_amount()).chain(amounts) {
-            column.read(cell, message).map_err(|problem| Failure::field(column.field(), problem))?;
+            if let Err(problem) = column.read(cell, message) {
+                wrong.get_or_insert_with(|| Failure::field(column.field(), problem));
+            }
         }
-        Ok(())
+        for money in &self.money {
+            if let Err((field, problem)) = money.settle(&row.cells, message) {
+                wrong.get_or_insert_with(|| Failure::field(field, problem));
+            }
+        }
+        wrong.map_or(Ok(()), Err)
     }
 
     /// Looks at the first line: it may say what the delimiter is (`sep=;`), and is no row then; else the delimiter
     /// is the one that it has most of.
     async fn begin(&mut self, given: Option<u8>) -> Result<(), Failure> {
         let mut begun = Vec::new();
-        while let Some(chunk) = self.chunk().await? {
+        while let Some(mut chunk) = self.chunk().await? {
+            if begun.is_empty() {
+                // Blank lines before the first row are none.
+                chunk.advance(chunk.iter().take_while(|byte| ends_line(byte)).count());
+            }
             begun.extend_from_slice(&chunk);
-            if chunk.contains(&b'\n') {
+            if chunk.iter().any(ends_line) {
                 break;
             }
             if begun.len() > BODY_LIMIT {
@@ -121,18 +143,13 @@ impl Reader {
         if begun.starts_with(MARK) {
             begun.advance(MARK.len());
         }
-        let line = begun.split(|byte| *byte == b'\n').next().unwrap_or_default();
-        let (delimiter, said) = match (given, said(line)?) {
+        let line = begun.split(ends_line).next().unwrap_or_default();
+        let (delimiter, is_said) = match (given, first::said(line)?) {
             (None, Some(said)) => (said, true),
             (Some(given), said) => (given, said.is_some()),
-            (None, None) => {
-                let count = |delimiter: &u8| line.iter().filter(|byte| *byte == delimiter).count();
-                // The first of equals.
-                let most = DELIMITERS.iter().rev().max_by_key(|delimiter| count(delimiter));
-                (*most.unwrap_or(&b','), false)
-            }
+            (None, None) => (first::most(line), false),
         };
-        if said {
+        if is_said {
             begun.advance((line.len() + 1).min(begun.len()));
         }
         self.parser = Some(ReaderBuilder::new().delimiter(delimiter).build());
@@ -140,8 +157,8 @@ impl Reader {
         Ok(())
     }
 
-    /// The next record; the inner error is its own.
-    async fn record(&mut self) -> Result<Option<Result<Row, String>>, Failure> {
+    /// The next record.
+    async fn record(&mut self) -> Result<Option<Row>, Failure> {
         let (mut length, mut count) = (0, 0);
         loop {
             if self.input.is_empty() && !self.ended {
@@ -171,14 +188,18 @@ impl Reader {
         }
     }
 
-    fn row(&self, count: usize) -> Result<Row, String> {
-        let mut begin = 0;
+    fn row(&self, count: usize) -> Row {
+        let (mut begin, mut problem) = (0, None);
         let cells = self.ends[..count].iter().map(|end| {
             let cell = &self.cells[begin..*end];
             begin = *end;
-            std::str::from_utf8(cell).map(str::to_owned)
+            std::str::from_utf8(cell).map(str::to_owned).unwrap_or_else(|_| {
+                problem = Some("is not UTF-8".to_owned());
+                String::new()
+            })
         });
-        cells.collect::<Result<_, _>>().map_err(|_| "is not UTF-8".to_owned())
+        let cells = cells.collect();
+        Row { cells, problem }
     }
 
     async fn chunk(&mut self) -> Result<Option<Bytes>, Failure> {
@@ -196,19 +217,11 @@ impl Reader {
     }
 }
 
-/// The delimiter that a line says there is, as some spreadsheets write and read it: `sep=;`.
-fn said(line: &[u8]) -> Result<Option<u8>, Failure> {
-    let line = line.strip_suffix(b"\r").unwrap_or(line);
-    let line = line.strip_prefix(b"\"").and_then(|line| line.strip_suffix(b"\"")).unwrap_or(line);
-    let Some((_, delimiter)) =
-        line.split_at_checked(4).filter(|(name, _)| name.eq_ignore_ascii_case(b"sep="))
-    else {
-        return Ok(None);
-    };
-    match delimiter {
-        [delimiter] if *delimiter == b'\t' || (delimiter.is_ascii_punctuation() && *delimiter != b'"') => {
-            Ok(Some(*delimiter))
-        }
-        _ => Err(Failure::invalid("the line `sep=` must name one character between cells, such as `sep=;`")),
-    }
+fn is_blank(cell: &str) -> bool {
+    cell.trim().is_empty()
+}
+
+/// Line feed, carriage return, or one after the other.
+fn ends_line(byte: &u8) -> bool {
+    matches!(byte, b'\n' | b'\r')
 }

@@ -33,7 +33,7 @@ async fn read(table: &str, piece: usize) -> Result<Vec<Result<serde_json::Value,
     let mut rows = Vec::new();
     while let Some(row) = reader.next().await.map_err(told)? {
         let mut message = DynamicMessage::new(article());
-        let done = row.and_then(|row| reader.read(&row, &mut message));
+        let done = reader.read(&row, &mut message);
         let options = prost_reflect::SerializeOptions::new();
         rows.push(
             done.map_err(told)
@@ -159,6 +159,10 @@ fn what_could_be_a_thousands_separator_is_never_guessed_about() {
         for cell in ["1e3", "+1", "0x10", "ten"] {
             assert!(units(cell, name).is_err(), "{name} {cell:?}");
         }
+        for cell in ["007", "-01", "00"] {
+            let problem = units(cell, name).unwrap_err();
+            assert!(problem.contains("begins with zeros"), "{name} {cell:?}: {problem}");
+        }
         assert_eq!(units(" 1000 ", name), Ok(()), "{name}");
     }
 }
@@ -172,6 +176,13 @@ async fn a_table_is_taken_as_spreadsheets_write_it() {
         "\"sep=\t\"\ncode\tname\ttaxratebasispoints\nA\tx\t2300\n",
         "sep=^\ncode^name^taxRateBasisPoints\nA^x^2300\n",
         "code|name|taxRateBasisPoints\nA|x|2300",
+        // As a spreadsheet pads it, in its own way or another.
+        "sep=;;;\r\ncode;name;taxRateBasisPoints\r\nA;x;2300\r\n",
+        "\"sep=;\",,\ncode,name,taxRateBasisPoints\nA,x,2300\n",
+        // Lines that end in CR alone, and blank ones before the first.
+        "sep=;\rcode;name;taxRateBasisPoints\rA;x;2300\r",
+        "code;name;taxRateBasisPoints\rA;x;2300",
+        "\r\n\ncode;name;taxRateBasisPoints\nA;x;2300\n",
         "code,name,taxRateBasisPoints,,\nA,x,2300,,\n",
         "code;name;taxRateBasisPoints;\u{a0};\nA;x;2300\n",
     ] {
@@ -181,7 +192,53 @@ async fn a_table_is_taken_as_spreadsheets_write_it() {
     }
     let beyond = read("code,\nA,x\n", 9).await.unwrap();
     assert_eq!(beyond, [Err("has 2 cells where the header has 1".to_owned())]);
-    assert!(read("sep=ab\ncode\n", 9).await.unwrap_err().contains("one character"));
+    for line in ["sep=ab", "sep=", "sep=;,|", "\"sep=;", "sep=;x"] {
+        assert!(read(&format!("{line}\ncode\n"), 9).await.unwrap_err().contains("one character"), "{line}");
+    }
+}
+
+/// The first row of a table of an import, or what is wrong with it.
+async fn imported(table: &str) -> Result<serde_json::Value, String> {
+    let row = desc("feira.article.v1.ImportArticlesRequest");
+    let told = |failure: crate::error::Failure| {
+        let (field, problem) = failure.bad_field();
+        format!("{field}: {problem}")
+    };
+    let mut reader = Reader::open(Body::from(table.to_owned()), &row, None).await.map_err(told)?;
+    let cells = reader.next().await.map_err(told)?.unwrap();
+    let mut message = DynamicMessage::new(row);
+    reader.read(&cells, &mut message).map_err(told)?;
+    Ok(message
+        .serialize_with_options(serde_json::value::Serializer, &prost_reflect::SerializeOptions::new())
+        .unwrap())
+}
+
+#[tokio::test]
+async fn a_currency_alone_is_no_amount_of_zero() {
+    let bare = json!({"code": "A", "priceCurrencyCode": "EUR"});
+    for table in [
+        "code,price.amount,price.currencyCode\nA,,EUR\n",
+        "code,price.currencyCode\nA,EUR\n",
+        "code,price.currencyCode,price.amount\nA,EUR, \n",
+        "code,price.units,price.nanos,price.currencyCode\nA,,,EUR\n",
+        "code,price.currency_code,PRICE.UNITS\nA,EUR,\n",
+    ] {
+        assert_eq!(imported(table).await.as_ref(), Ok(&bare), "{table}");
+        // A message without a place for it takes none.
+        let problem = read(table, 100).await.unwrap().remove(0).unwrap_err();
+        assert_eq!(problem, "price.amount: is needed where a currency is given", "{table}");
+    }
+    let free = "code,price.amount,price.currencyCode\nA,0,EUR\n";
+    let zero = json!({"code": "A", "price": {"currencyCode": "EUR"}});
+    assert_eq!(imported(free).await.unwrap(), zero, "a zero that is written is one");
+    let nothing = imported("code,price.amount,price.currencyCode\nA,,\n").await.unwrap();
+    assert_eq!(nothing, json!({"code": "A"}));
+    let part = imported("code,price.units,price.nanos,price.currencyCode\nA,,990000000,EUR\n").await;
+    assert_eq!(part.unwrap_err(), "price.units: is needed where nanos is given");
+    for header in ["price.amount,price.units", "price.nanos,price.currencyCode,price.amount"] {
+        let problem = imported(&format!("{header}\n1,1,1\n")).await.unwrap_err();
+        assert!(problem.contains("given more than once"), "{header}: {problem}");
+    }
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use contracts::{
     },
 };
 use kit::{
-    Money, Reason,
+    Currency, Money, Reason,
     id::{ArticleId, Id},
 };
 
@@ -31,6 +31,10 @@ pub fn read(sent: ImportArticlesRequest) -> Result<Row, ImportError> {
         violations.extend(fault.fields.iter().map(|(field, problem)| violation(field, problem)));
         None
     });
+    let currency = bare_currency(&sent.price_currency_code, price).unwrap_or_else(|problem| {
+        violations.push(violation("price.currency_code", problem));
+        None
+    });
     for (field, units) in [("received", sent.received), ("counted", sent.counted.unwrap_or_default())] {
         match units {
             ..0 => violations.push(violation(field, "must be at least 0")),
@@ -47,6 +51,7 @@ pub fn read(sent: ImportArticlesRequest) -> Result<Row, ImportError> {
         description: sent.description.as_deref().map(unix_lines),
         category: sent.category,
         price,
+        currency,
         tax_rate_basis_points: sent.tax_rate_basis_points,
         image_url: sent.image_url,
         active: sent.active,
@@ -54,6 +59,18 @@ pub fn read(sent: ImportArticlesRequest) -> Result<Row, ImportError> {
         received: sent.received,
         count: sent.counted.map(|units| Count { units, note: sent.note }),
     })
+}
+
+/// The currency of a price whose amount is left out.
+fn bare_currency(code: &str, price: Option<Money>) -> Result<Option<Currency>, &'static str> {
+    if code.is_empty() {
+        return Ok(None);
+    }
+    let currency: Currency = code.parse().map_err(|()| "must be an ISO 4217 currency in use")?;
+    match price {
+        Some(price) if price.currency != currency => Err("must be that of the price"),
+        _ => Ok(Some(currency)),
+    }
 }
 
 /// Why a row failed; its number is for those to set who count.

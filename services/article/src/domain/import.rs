@@ -1,6 +1,6 @@
 //! The rows of an import: what one says of an article, and what becomes of it.
 
-use kit::Money;
+use kit::{Currency, Money};
 
 use super::article::{BadPrice, Content};
 
@@ -12,6 +12,8 @@ pub struct Row {
     pub description: Option<String>,
     pub category: Option<String>,
     pub price: Option<Money>,
+    /// That of a price whose amount is left out: it must be the price's already.
+    pub currency: Option<Currency>,
     pub tax_rate_basis_points: Option<i32>,
     pub image_url: Option<String>,
     pub active: Option<bool>,
@@ -49,6 +51,8 @@ pub enum Unfit {
     NoName,
     #[error(transparent)]
     Price(#[from] BadPrice),
+    #[error("is in {0}, and the row has no amount in {1}")]
+    NoAmount(Currency, Currency),
     #[error("is for articles that are there: `received` says what a new one has")]
     NothingToCount,
     #[error("must be at least {0}: as many are reserved for orders")]
@@ -61,6 +65,7 @@ impl Unfit {
         match self {
             Unfit::NoName => "name",
             Unfit::Price(problem) => problem.field(),
+            Unfit::NoAmount(..) => "price",
             Unfit::NothingToCount | Unfit::Reserved(_) => "counted",
         }
     }
@@ -95,6 +100,11 @@ impl Row {
             if let Some(new) = new {
                 old.clone_from(new);
             }
+        }
+        if let (None, Some(currency), Some(price)) = (self.price, self.currency, content.price)
+            && price.currency != currency
+        {
+            return Err(Unfit::NoAmount(price.currency, currency));
         }
         content.price = self.price.or(content.price);
         content.tax_rate_basis_points = self.tax_rate_basis_points.unwrap_or(content.tax_rate_basis_points);
@@ -139,6 +149,22 @@ mod tests {
         let after = emptied.applied(Some(&before)).unwrap();
         assert_eq!((after.description.as_str(), after.active), ("", false));
         assert_eq!(row().applied(Some(&after)).unwrap(), after, "once more is nothing new");
+    }
+
+    #[test]
+    fn a_currency_without_an_amount_sets_no_price() {
+        let priced = |currency: &str| Row { currency: currency.parse().ok(), ..row() };
+        let new = priced("EUR").applied(None).unwrap();
+        assert_eq!(new.price, None);
+        let for_sale = Row { active: Some(true), ..priced("EUR") };
+        assert_eq!(for_sale.applied(None), Err(Unfit::Price(BadPrice::Missing)));
+        let before = Content { price: Some("1.00 EUR".parse().unwrap()), ..new };
+        assert_eq!(priced("EUR").applied(Some(&before)).unwrap(), before);
+        let problem = priced("USD").applied(Some(&before)).unwrap_err();
+        assert_eq!(problem.field(), "price");
+        assert_eq!(problem.to_string(), "is in EUR, and the row has no amount in USD");
+        let both = Row { price: Some("2.00 USD".parse().unwrap()), ..priced("USD") };
+        assert_eq!(both.applied(Some(&before)).unwrap().price, both.price);
     }
 
     #[test]

@@ -132,6 +132,7 @@ fn filter(call: &Call, request: &ExportOrdersRequest, now: Time) -> Result<Filte
         placed_before,
         made_until: Some(now),
         refunds: Refunds::named(&request.refunded)?,
+        owing: request.owing,
         ..Filter::default()
     })
 }
