@@ -87,7 +87,16 @@ async fn phone_numbers_are_taken_as_people_write_them(setup: Setup) {
     ] {
         assert_eq!(create(country, phone).await.unwrap().phone, phone);
     }
-    for phone in ["call me", "12", "+", "+999 123 456 789", "222 000\n000", "=1+1"] {
+    for phone in [
+        "call me",
+        "12",
+        "+",
+        "+999 123 456 789",
+        "222 000\n000",
+        "=1+1",
+        "+351 222 000 000 0000",
+        "222 000 000\u{202e}",
+    ] {
         create("PT", phone).await.names("address.phone");
     }
 }

@@ -13,7 +13,7 @@ use super::{
 pub(crate) struct Text {
     pub required: bool,
     pub constant: Option<&'static str>,
-    /// In Unicode characters, as is `max`.
+    /// In Unicode characters, as is `max`; CR LF is one where the pattern takes it for a line break.
     pub min: Option<usize>,
     pub max: Option<usize>,
     pub pattern: Option<&'static Pattern>,
@@ -54,12 +54,12 @@ impl Rule<String> for Text {
         // A character has at least one byte, so most strings need no counting.
         if let Some(max) = self.max
             && value.len() > max
-            && value.chars().count() > max
+            && self.length(value) > max
         {
             found.add(at, format_args!("must have at most {}", counted(max, "character")));
         }
         if let Some(min) = self.min
-            && (value.len() < min || value.chars().count() < min)
+            && (value.len() < min || self.length(value) < min)
         {
             found.add(at, format_args!("must have at least {}", counted(min, "character")));
         }
@@ -83,6 +83,17 @@ impl Rule<String> for Text {
     }
 }
 
+impl Text {
+    /// How long a string is once its line breaks are kept as one character each.
+    fn length(&self, value: &str) -> usize {
+        let pairs = match self.pattern {
+            Some(pattern) if pattern.takes_pairs() => value.matches("\r\n").count(),
+            _ => 0,
+        };
+        value.chars().count() - pairs
+    }
+}
+
 /// A pattern of the contract, compiled when it is first needed. `buf.validate` means RE2, whose language the
 /// crate `regex` shares; only `\d \s \w` know all of Unicode here.
 pub(crate) struct Pattern {
@@ -93,6 +104,11 @@ pub(crate) struct Pattern {
 impl Pattern {
     pub const fn new(source: &'static str) -> Self {
         Self { source, regex: OnceLock::new() }
+    }
+
+    /// Whether it takes CR LF for the line break that LF is.
+    fn takes_pairs(&self) -> bool {
+        self.source.contains(r"\r?\n")
     }
 
     /// Whether some part of `value` matches.
@@ -114,8 +130,12 @@ impl fmt::Display for Pattern {
 
 /// Whether it can be an e-mail address: one `@`, up to 64 characters before it, a domain of two or more
 /// labels after it, no space, no control character and none that means something in a mail's header (RFC
-/// 5322's specials). Only a message sent there can tell more.
+/// 5322's specials), and nothing that is not seen: it would make two addresses of what looks like one. Only a
+/// message sent there can tell more.
 pub(super) fn is_email(value: &str) -> bool {
+    if hides_something(value) {
+        return false;
+    }
     let Some((local, domain)) = value.split_once('@') else {
         return false;
     };
@@ -125,6 +145,13 @@ pub(super) fn is_email(value: &str) -> bool {
         && !local.ends_with('.')
         && !local.contains("..");
     local_fits && domain.len() <= 253 && domain.contains('.') && domain.split('.').all(is_label)
+}
+
+/// Whether a text has characters that are not seen or turn round what is, or accents apart from their letters.
+fn hides_something(value: &str) -> bool {
+    static HIDDEN: Pattern =
+        Pattern::new(r"[\p{Default_Ignorable_Code_Point}\p{Bidi_Control}\p{Cf}\u{300}-\u{36f}]");
+    !value.is_ascii() && HIDDEN.matches(value)
 }
 
 /// A label of a host's name (RFC 1123), also an internationalised one.

@@ -82,6 +82,23 @@ fn lengths_count_characters_not_bytes() {
 }
 
 #[test]
+fn a_line_break_is_one_character_however_it_is_sent() {
+    let described = |description: String| article::CreateArticleRequest {
+        article: Some(article::Article {
+            code: "A".into(),
+            name: "Tea".into(),
+            description,
+            ..Default::default()
+        }),
+    };
+    let lines = |ending: &str| format!("é{ending}").repeat(2_500);
+    for ending in ["\n", "\r\n"] {
+        assert_eq!(places(&described(lines(ending))), [""; 0], "{ending:?}");
+        assert_eq!(places(&described(lines(ending) + "é")), ["article.description"], "{ending:?}");
+    }
+}
+
+#[test]
 fn what_has_presence_is_required_to_be_there_not_to_be_more_than_zero() {
     assert!(passes(Present::required(Anything), Some(0)));
     assert_eq!(told(Present::required(Anything), None::<i32>), ["is required"]);
@@ -126,6 +143,18 @@ fn e_mail_addresses_have_one_at_sign_and_a_dotted_domain() {
         "<a@b.cd",
         "\"a\"@b.cd",
         "a;b:c@d.ef",
+        "a\u{200b}da@b.cd",
+        "ada\u{200d}@b.cd",
+        "ada\u{34f}@b.cd",
+        "ada\u{fe0f}@b.cd",
+        "ada\u{e0041}@b.cd",
+        "\u{115f}ada@b.cd",
+        "ada@b\u{3164}.cd",
+        "ada@b.cd\u{202e}",
+        "\u{202e}ada@b.cd",
+        "ada\u{61c}@b.cd",
+        "a\u{ad}da@b.cd",
+        "jo\u{308}rg@b.cd",
         &long,
     ];
     for bad in bad {
