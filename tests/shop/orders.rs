@@ -68,9 +68,14 @@ async fn the_first_line_fixes_the_currency(setup: Setup) {
     let (euros, yen) = (staff.stocked(eur(100), 5).await, staff.stocked(money(120, 0, "JPY"), 5).await);
     ada.add(&euros.id, 1).await.unwrap();
     ada.add(&yen.id, 1).await.refused(Code::FailedPrecondition, "CURRENCY_MISMATCH");
+    let dollars = staff.stocked(money(3, 0, "USD"), 5).await;
     let mut mixed = new_order(&euros.id, 1, "");
-    mixed.lines.push(OrderLine { article_id: yen.id.clone(), quantity: 1 });
-    ada.create_order(mixed).await.refused(Code::FailedPrecondition, "CURRENCY_MISMATCH");
+    for article in [&yen, &dollars] {
+        mixed.lines.push(OrderLine { article_id: article.id.clone(), quantity: 1 });
+    }
+    let refusal = ada.create_order(mixed).await.refused(Code::FailedPrecondition, "CURRENCY_MISMATCH");
+    let named: Vec<_> = refusal.infos.iter().map(|info| info["article_id"].as_str()).collect();
+    assert_eq!(named, [yen.id.as_str(), dollars.id.as_str()], "each that differs: {refusal:?}");
     let basket = ada.get_open_order(GetOpenOrderRequest {}).await.unwrap();
     assert_eq!(basket.lines.len(), 1);
     let (order_id, line_id) = ("open".into(), basket.lines[0].id.clone());

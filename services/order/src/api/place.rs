@@ -53,11 +53,12 @@ impl Api {
             async { offers(&remote.articles(&asked, wanted.iter().map(|(id, _)| *id)).await?) },
             remote.can_pay(&asked, terms.payment_type, &terms.payment_method),
         )?;
-        let mut lines: Vec<Line> = Vec::new();
-        for (id, quantity) in &wanted {
-            let offer = offers.get(id).ok_or_else(|| Fault::not_found("article"))?;
-            basket::add(&mut lines, offer, *quantity)?;
-        }
+        let line = |(id, quantity): &(ArticleId, i32)| match offers.get(id) {
+            Some(offer) => Ok(offer.line(*quantity)),
+            None => Err(Fault::not_found("article")),
+        };
+        let lines = wanted.iter().map(line).collect::<Result<Vec<Line>, _>>()?;
+        basket::one_currency(&lines, None)?;
         let adjustments = up_to_date(&lines, Vec::new(), &self.saga.options)?;
         let adjustments = self.with_fee(&lines, adjustments, terms.payment_type)?;
         let total = totals(&lines, &adjustments)?.ok_or(Error::Empty)?.total;

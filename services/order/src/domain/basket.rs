@@ -120,15 +120,17 @@ pub fn add(lines: &mut Vec<Line>, offer: &Offer, quantity: i32) -> Result<(), Fa
     Ok(())
 }
 
-/// Refuses lines of several currencies, every article by name that left the one the order was in so far. An
-/// order all of whose articles came to be priced in another currency changes to that.
+/// Refuses lines of several currencies, every article by name that left the one the order was in so far, or of a
+/// new order is not in that of the first. An order all of whose articles came to be priced in another currency
+/// changes to that.
 pub fn one_currency(lines: &[Line], so_far: Option<Currency>) -> Result<(), Fault> {
     let kept = so_far.filter(|so_far| lines.iter().any(|line| line.unit_price.currency == *so_far));
     let Some(currency) = kept.or(currency(lines)) else { return Ok(()) };
     let mut others = lines.iter().filter(|line| line.unit_price.currency != currency).peekable();
     let Some(first) = others.peek() else { return Ok(()) };
+    let way_out = if so_far.is_some() { " now: remove it, then check out again" } else { "" };
     let message = format!(
-        "the order is in {currency}, {} is priced in {} now: remove it, then check out again",
+        "the order is in {currency}, {} is priced in {}{way_out}",
         first.code, first.unit_price.currency
     );
     let mut fault = Fault::new(Reason::CurrencyMismatch, message);
@@ -201,6 +203,8 @@ mod tests {
         assert_eq!(named(fault), [cup.article_id.to_string(), pot.article_id.to_string()]);
         let fault = one_currency(&lines, "USD".parse().ok()).unwrap_err();
         assert_eq!(named(fault), [tea.article_id.to_string()]);
+        let fault = one_currency(&lines, None).unwrap_err();
+        assert_eq!(named(fault), [cup.article_id.to_string(), pot.article_id.to_string()], "of a new order");
         one_currency(&lines[1..], eur).unwrap();
         one_currency(&[], eur).unwrap();
     }
