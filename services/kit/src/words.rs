@@ -18,8 +18,12 @@ use split::{Run, cut, joined, runs};
 
 /// Characters of a word that count; what is longer is found by its beginning.
 pub const WORD_LENGTH: usize = 40;
-/// Words kept of one thing. Only long texts without blanks have more.
-pub const MOST_WORDS: usize = 3_000;
+/// Words kept of one thing, its texts' first ones: more than an article of 5,000 characters has in any script, whose
+/// words are written as people write them. One made of nothing but single letters and digits, or signs between them,
+/// may have more; its end is not found.
+pub const MOST_WORDS: usize = 6_000;
+/// Runs before a word as one with which it is often written: `iphone15pro` is three.
+const MOST_BEFORE: usize = 3;
 
 /// Text folded for sorting or comparing as a whole: with single spaces, and at most so many characters.
 pub fn fold_line(text: &str, length: usize) -> String {
@@ -50,33 +54,80 @@ pub fn words<'a>(texts: impl IntoIterator<Item = &'a str>) -> BTreeSet<String> {
     found
 }
 
+/// The words by which somebody is found: by each name, and by both as one where they are written so (`김철수`,
+/// `สมชายใจดี`), whichever is first.
+pub fn of_person(texts: &[&str], first_name: &str, last_name: &str) -> BTreeSet<String> {
+    let names = [format!("{first_name} {last_name}"), format!("{last_name} {first_name}")];
+    words(texts.iter().copied().chain(names.iter().map(String::as_str)))
+}
+
 fn words_of(folded: &str) -> Vec<String> {
     let mut words = Vec::new();
-    let mut before = None;
+    // What is written with blanks here, and may be asked for without.
+    let mut chain: Vec<Vec<&str>> = Vec::new();
+    let mut digits: Vec<&str> = Vec::new();
+    let mut last_dense = None;
     for placed in runs(folded) {
-        let last = before.take();
+        let dense_before = last_dense.take().filter(|_| placed.after_blank);
         match placed.run {
             Run::Joined(parts) => {
                 words.extend(parts.iter().map(|part| cut(part)));
                 // `TEA-1-XL` is `tea1xl` and `1xl`.
                 words.extend((1..parts.len()).map(|first| joined(&parts[first - 1..])));
-                let (first, end) = (parts[0], parts[parts.len() - 1]);
-                if let Some(last) = last
-                    && placed.after_blank
-                    && is_measure(last, first)
-                {
-                    words.push(joined(&[last, first]));
+                let first = parts[0];
+                let last = chain.last().and_then(|run| run.last());
+                if !placed.after_blank || !last.is_some_and(|last| is_measure(last, first)) {
+                    chain.clear();
                 }
-                before = Some(end);
+                // `Wi-Fi 6` is `fi6` and `wifi6`.
+                for start in chain.len().saturating_sub(MOST_BEFORE)..chain.len() {
+                    let mut whole: Vec<&str> = chain[start..].concat();
+                    whole.extend(&parts);
+                    words.push(joined(&whole));
+                }
+                if let Some([.., _, last]) = chain.last().map(Vec::as_slice) {
+                    words.push(joined(&[&[*last], parts.as_slice()].concat()));
+                }
+                // `978 3 16 148410 0` is one number.
+                if !placed.after_blank || !is_digits(first) || parts.len() > 1 {
+                    words.extend((digits.len() > 1).then(|| joined(&digits)));
+                    digits.clear();
+                }
+                if let [only] = parts[..]
+                    && is_digits(only)
+                {
+                    digits.push(only);
+                }
+                chain.push(parts);
+                if chain.len() > MOST_BEFORE {
+                    chain.remove(0);
+                }
             }
-            // Pairs; the last character begins none.
+            // Pairs; the last character begins none. A blank in such a text is a matter of taste.
             Run::Dense(characters) => {
+                words
+                    .extend(dense_before.zip(characters.first()).map(|(last, first)| joined(&[last, first])));
                 words.extend(characters.windows(2).map(joined));
                 words.extend(characters.last().map(|last| cut(last)));
+                last_dense = characters.last().copied();
+                chain.clear();
+                words.extend((digits.len() > 1).then(|| joined(&digits)));
+                digits.clear();
             }
         }
     }
+    words.extend((digits.len() > 1).then(|| joined(&digits)));
     words
+}
+
+fn is_digits(word: &str) -> bool {
+    word.bytes().all(|letter| letter.is_ascii_digit())
+}
+
+/// Whether two words in a query may be groups of one code: `978 3 16`, `2957 X`.
+fn is_grouped(one: &str, other: &str) -> bool {
+    let has_digit = |word: &str| word.contains(|letter: char| letter.is_ascii_digit());
+    has_digit(one) && (has_digit(other) || other.len() == 1)
 }
 
 /// Whether two words, such as `iphone 15` and `15 mm`, are often written as one.

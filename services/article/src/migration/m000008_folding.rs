@@ -40,35 +40,39 @@ struct Row {
 #[async_trait::async_trait]
 impl MigrationTrait for Folding {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let db = manager.get_connection();
-        let mut after = None;
-        loop {
-            let mut query = Query::select();
-            for column in [
-                "id",
-                "code",
-                "name",
-                "name_folded",
-                "description",
-                "category",
-                "category_folded",
-                "create_time",
-                "deleted_time",
-            ] {
-                query.column(column);
-            }
-            query.from("articles").order_by("id", Order::Asc).limit(ARTICLES);
-            if let Some(after) = after {
-                query.and_where(Expr::col("id").gt(after));
-            }
-            let rows = Row::find_by_statement(db.get_database_backend().build(&query)).all(db).await?;
-            after = rows.last().map(|row| row.id);
-            if rows.is_empty() {
-                return Ok(());
-            }
-            lines(db, &rows).await?;
-            index(db, &rows).await?;
+        again(manager.get_connection()).await
+    }
+}
+
+/// Makes all of it again, by the rules of today.
+pub(super) async fn again(db: &SchemaManagerConnection<'_>) -> Result<(), DbErr> {
+    let mut after = None;
+    loop {
+        let mut query = Query::select();
+        for column in [
+            "id",
+            "code",
+            "name",
+            "name_folded",
+            "description",
+            "category",
+            "category_folded",
+            "create_time",
+            "deleted_time",
+        ] {
+            query.column(column);
         }
+        query.from("articles").order_by("id", Order::Asc).limit(ARTICLES);
+        if let Some(after) = after {
+            query.and_where(Expr::col("id").gt(after));
+        }
+        let rows = Row::find_by_statement(db.get_database_backend().build(&query)).all(db).await?;
+        after = rows.last().map(|row| row.id);
+        if rows.is_empty() {
+            return Ok(());
+        }
+        lines(db, &rows).await?;
+        index(db, &rows).await?;
     }
 }
 

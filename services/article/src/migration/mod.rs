@@ -8,6 +8,7 @@ mod m000006_shelf;
 mod m000007_words;
 mod m000008_folding;
 mod m000009_returned;
+mod m000010_words;
 
 use sea_orm::DatabaseBackend;
 use sea_orm_migration::prelude::*;
@@ -29,6 +30,7 @@ impl MigratorTrait for Migrator {
             Box::new(m000007_words::Words),
             Box::new(m000008_folding::Folding),
             Box::new(m000009_returned::Returned),
+            Box::new(m000010_words::Words),
         ]
     }
 }

@@ -3,7 +3,7 @@
 use super::{
     WORD_LENGTH,
     fold::{fold, spelled_out},
-    plural,
+    is_grouped, is_measure, plural,
     split::{Placed, Run, cut, joined, runs},
 };
 
@@ -84,17 +84,19 @@ pub fn query(text: &str) -> Option<Vec<Asked>> {
     let spelled = spelled.as_deref().map(runs).filter(|spelled| is_alike(&plain, spelled));
     let spelled = spelled.as_ref().unwrap_or(&plain);
     let mut all = Vec::new();
-    let mut before: Option<[&str; 2]> = None;
+    let mut before = Before::default();
     for (plain, spelled) in plain.iter().zip(spelled) {
         match (&plain.run, &spelled.run) {
             (Run::Joined(parts), Run::Joined(others)) => {
-                let last = before.take().filter(|_| plain.after_blank);
-                all.extend(asked_of(parts, others, last));
-                before = parts.last().zip(others.last()).map(|(part, other)| [*part, *other]);
+                if !plain.after_blank {
+                    before = Before::default();
+                }
+                all.extend(asked_of(parts, others, &before));
+                before.follow(parts, others);
             }
             (Run::Dense(characters), _) => {
                 all.extend(dense(characters));
-                before = None;
+                before = Before::default();
             }
             _ => {}
         }
@@ -110,16 +112,42 @@ fn is_alike(one: &[Placed], other: &[Placed]) -> bool {
         })
 }
 
+/// The words before one, with nothing but a blank between them.
+#[derive(Default)]
+struct Before<'a> {
+    /// The last one, plain and spelled out.
+    last: Option<[&'a str; 2]>,
+    /// More of them that may be groups of one code, or a name with its figures: `4 006381`, `iphone 15`.
+    chain: Vec<&'a str>,
+}
+
+impl<'a> Before<'a> {
+    fn chains(&self, part: &str) -> bool {
+        self.chain.last().is_some_and(|last| is_grouped(last, part) || is_measure(last, part))
+    }
+
+    fn follow(&mut self, parts: &[&'a str], others: &[&'a str]) {
+        if !parts.first().is_some_and(|first| self.chains(first)) {
+            self.chain.clear();
+        }
+        self.chain.extend(parts);
+        self.last = parts.last().zip(others.last()).map(|(part, other)| [*part, *other]);
+    }
+}
+
 /// Each part of a joined word, or all of it as one: `wi-fi` finds `Wi-Fi` as well as `WiFi`. The first may have
-/// been written as one with the word before it. `others` are the same parts, their umlauts spelled out.
-fn asked_of(parts: &[&str], others: &[&str], before: Option<[&str; 2]>) -> Vec<Asked> {
+/// been written as one with the words before it. `others` are the same parts, their umlauts spelled out.
+fn asked_of(parts: &[&str], others: &[&str], before: &Before) -> Vec<Asked> {
     let mut all = Vec::new();
     for (place, (part, other)) in parts.iter().zip(others).enumerate() {
         let mut forms = vec![Form::beginning(cut(part)), Form::beginning(cut(other))];
-        match (place, before) {
+        match (place, before.last) {
             (0, Some([last, last_spelled])) => {
                 forms.push(Form::beginning(joined(&[last, part])));
                 forms.push(Form::beginning(joined(&[last_spelled, other])));
+                if before.chain.len() > 1 && before.chains(part) {
+                    forms.push(Form::beginning(joined(&[before.chain.as_slice(), &[*part]].concat())));
+                }
             }
             (0, None) => {}
             _ => forms.extend([parts, others].map(|parts| Form::beginning(joined(parts)))),

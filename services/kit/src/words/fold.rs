@@ -106,6 +106,8 @@ fn push(letter: char, folded: &mut String) {
         'ŧ' => "t",
         'ı' => "i",
         'ς' => "σ",
+        // A measure's: `40×60`.
+        '×' => "x",
         // Apostrophes.
         '\u{2BB}' | '\u{2BC}' | '\u{2018}' | '\u{2019}' => "'",
         // Final forms of Hebrew.

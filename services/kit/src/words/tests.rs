@@ -48,6 +48,27 @@ fn what_is_typed_finds_what_is_meant() {
         ("loreal", "L’Oréal"),
         ("mens", "men's shirt"),
         ("anna@example.com", "anna@example.com"),
+        // Codes and names in groups, or not.
+        ("4 006381 003939", "EAN 4006381003939"),
+        ("978 3 16 148410 0", "9783161484100"),
+        ("978 3 16 148410", "9783161484100"),
+        ("0 8044 2957 x", "080442957X"),
+        ("978-3-16-148410-0", "9783161484100"),
+        ("9783161484100", "ISBN 978 3 16 148410 0, bound"),
+        ("9783161484100", "ISBN 978-3-16-148410-0"),
+        ("wifi6", "Wi-Fi 6"),
+        ("wifi6", "Wi-Fi 6-E"),
+        ("fi6", "Wi-Fi 6"),
+        ("wifi 6", "Wi-Fi 6"),
+        ("iphone15pro", "iPhone 15 Pro"),
+        ("iphone 15 pro", "iPhone15Pro"),
+        ("iphone15 pro", "iPhone 15Pro"),
+        ("15pro", "iPhone 15 Pro"),
+        ("iphone15pro256", "Apple iPhone 15 Pro 256 GB"),
+        ("40×60", "Frame 40x60"),
+        ("40x60", "Frame 40×60 cm"),
+        ("40x60", "Frame 40 × 60 cm"),
+        ("40 x 60", "Frame 40x60"),
         // Umlauts.
         ("kaese", "Käse"),
         ("kase", "Käse"),
@@ -79,6 +100,47 @@ fn what_is_typed_finds_what_is_meant() {
         ("Stühle", "Stuhl"),
         ("Buch", "Bücher"),
         ("glasses", "Glass"),
+        ("pão", "Pães"),
+        ("PAES", "pão"),
+        ("cão", "cães"),
+        ("cães", "Cão"),
+        ("funis", "funil"),
+        ("funil", "funis"),
+        ("barris", "barril"),
+        ("barril", "barris"),
+        ("fósseis", "fóssil"),
+        ("fóssil", "fósseis"),
+        ("répteis", "réptil"),
+        ("réptil", "répteis"),
+        ("azuis", "azul"),
+        ("azul", "azuis"),
+        ("bons", "bom"),
+        ("bom", "bons"),
+        ("atuns", "atum"),
+        ("atum", "atuns"),
+        ("jardins", "jardim"),
+        ("jardim", "jardins"),
+        ("mice", "mouse"),
+        ("buecher", "Buch"),
+        ("Bücher", "Buch"),
+        ("aepfel", "Apfel"),
+        ("Äpfel", "Apfel"),
+        ("glaeser", "Glas"),
+        ("stuehle", "Stuhl"),
+        ("gaerten", "Garten"),
+        ("libri", "libro"),
+        ("libro", "libri"),
+        ("tazze", "tazza"),
+        ("tazza", "Tazze"),
+        ("cappelli", "cappello"),
+        ("чашки", "Чашка"),
+        ("чашка", "чашки"),
+        ("книги", "книга"),
+        ("книга", "Книги"),
+        ("столы", "стол"),
+        ("βιβλία", "βιβλίο"),
+        ("βιβλίο", "Βιβλία"),
+        ("τσάντες", "τσάντα"),
         // Scripts without blanks.
         ("緑茶", "有機緑茶セット"),
         ("茶", "有機緑茶"),
@@ -91,6 +153,9 @@ fn what_is_typed_finds_what_is_meant() {
         ("ケーブル", "USBケーブル"),
         ("茶叶", "绿茶叶礼盒"),
         ("녹차", "유기농녹차세트"),
+        ("녹차세트", "녹차 세트"),
+        ("녹차 세트", "녹차세트"),
+        ("山田太郎", "山田 太郎"),
         ("ชา", "ใบชาเขียว"),
         ("เขียว", "ใบชาเขียว"),
         ("ກາເຟ", "ຮ້ານກາເຟລາວ"),
@@ -140,6 +205,17 @@ fn what_is_another_word_is_not_found() {
         ("boxes", "boxing"),
         ("glass", "gla"),
         ("bus", "bu"),
+        ("poet", "pot"),
+        ("shoes", "shos"),
+        ("case", "casa"),
+        ("data", "date"),
+        ("basil", "basis"),
+        ("hens", "hem"),
+        ("mães", "mão"),
+        ("4 006381 003939", "4006381 009999"),
+        ("wifi7", "Wi-Fi 6"),
+        ("4060", "40 by 60"),
+        ("세트녹차", "녹차 세트"),
         ("!!!", "!!!"),
     ] {
         assert!(!finds(query, text), "{query} in {text}: {:?} {:?}", asked(query), words([text]));
@@ -189,10 +265,36 @@ fn words_and_queries_have_a_bound() {
     assert_eq!(words([han.as_str()]).len(), MOST_WORDS);
     let most = query(&han).unwrap();
     assert!(most.len() <= 24, "{}", most.len());
+    let japanese: String = han.chars().take(5_000).collect();
+    let end: String = japanese.chars().skip(4_990).collect();
+    assert!(finds(&end, &japanese), "a description is found to its end");
+    let chain = "a 1 ".repeat(5_000);
+    assert!(words([chain.as_str()]).len() <= MOST_WORDS);
+    let forms = query(&chain[..200]).unwrap().iter().map(|asked| asked.forms.len()).max();
+    assert!(forms <= Some(12), "{forms:?}");
     let chain = "a-b.".repeat(5_000);
     assert!(words([chain.as_str()]).len() <= MOST_WORDS);
     let forms = query(&chain[..200]).unwrap().iter().map(|asked| asked.forms.len()).max();
     assert!(forms <= Some(10), "{forms:?}");
+}
+
+#[test]
+fn people_are_found_by_both_names_as_one() {
+    for (first, last, queries) in [
+        ("철수", "김", ["김철수", "철수김", "김 철수"]),
+        ("太郎", "山田", ["山田太郎", "太郎山田", "山田　太郎"]),
+        ("小明", "王", ["王小明", "小明", "王"]),
+        ("สมชาย", "ใจดี", ["สมชายใจดี", "ใจดีสมชาย", "สมชาย ใจดี"]),
+        ("Ana", "Sá", ["ana sa", "sa", "sá ana"]),
+    ] {
+        let words = of_person(&["somebody"], first, last);
+        for query in queries {
+            let all = super::query(query).unwrap();
+            let has = |asked: &Asked| words.iter().any(|word| asked.fits(word));
+            assert!(!all.is_empty() && all.iter().all(has), "{query}: {words:?}");
+        }
+        assert!(words.contains("somebody") && !words.iter().any(|word| word == "anasa" || word == "saana"));
+    }
 }
 
 #[test]

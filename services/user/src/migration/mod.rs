@@ -2,6 +2,7 @@
 
 mod accounts;
 mod keys;
+mod names;
 mod phones;
 mod sessions;
 mod words;
@@ -23,6 +24,7 @@ impl MigratorTrait for Migrator {
             Box::new(keys::Keys),
             Box::new(words::Words),
             Box::new(phones::Phones),
+            Box::new(names::Names),
         ]
     }
 }

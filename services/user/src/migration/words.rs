@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use kit::{
     id::UserId,
     migration::{Steps, sorted_text},
-    words::{WORD_LENGTH, words},
+    words::{WORD_LENGTH, of_person},
 };
 use sea_orm::{ConnectionTrait, FromQueryResult};
 use sea_orm_migration::{prelude::*, schema::*};
@@ -63,8 +63,8 @@ impl MigrationTrait for Words {
     }
 }
 
-/// Writes the words that are not there, user by user: it can be done again.
-async fn fill(db: &SchemaManagerConnection<'_>) -> Result<(), DbErr> {
+/// Writes the words that are not there, user by user, by the rules of today: it can be done again.
+pub(super) async fn fill(db: &SchemaManagerConnection<'_>) -> Result<(), DbErr> {
     let mut after = None;
     loop {
         let mut query = Query::select();
@@ -86,7 +86,7 @@ async fn fill(db: &SchemaManagerConnection<'_>) -> Result<(), DbErr> {
             kept.entry(row.try_get("", "user_id")?).or_default().insert(row.try_get("", "word")?);
         }
         for row in rows {
-            let all = words([row.username.as_str(), &row.email, &row.first_name, &row.last_name]);
+            let all = of_person(&[&row.username, &row.email], &row.first_name, &row.last_name);
             let old = kept.remove(&row.id).unwrap_or_default();
             let mut insert = Query::insert();
             insert.into_table("user_words").columns(["user_id", "word"]);

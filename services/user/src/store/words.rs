@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use kit::{
     Tx,
     id::UserId,
-    words::{Asked, Form, words},
+    words::{Asked, Form, of_person},
 };
 use sea_orm::{
     ColumnTrait, Condition, DbErr, EntityTrait, QueryFilter,
@@ -38,7 +38,7 @@ use word::{Column, Entity};
 
 /// The words of a user.
 fn of(user: &user::Model) -> BTreeSet<String> {
-    words([user.username.as_str(), &user.email, &user.first_name, &user.last_name])
+    of_person(&[&user.username, &user.email], &user.first_name, &user.last_name)
 }
 
 /// Writes the words of a new user.

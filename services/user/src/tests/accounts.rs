@@ -7,7 +7,10 @@ use contracts::user::{
     ListAddressesRequest, ListUsersRequest, Role, UpdateUserRequest, User,
 };
 use prost_types::FieldMask;
+use sea_orm::ConnectionTrait as _;
 use tonic::{Code, Request};
+
+use crate::Migrator;
 
 use super::{House, Replica, by, events, keyed, registration, told};
 
@@ -233,4 +236,30 @@ async fn a_username_can_be_checked_and_the_checks_be_limited() {
     let fault = check("ana").await.unwrap_err();
     assert_eq!(fault.reason.as_str(), "RATE_LIMITED");
     assert!(fault.retry_after.is_some());
+}
+
+#[tokio::test]
+async fn names_from_before_are_found_as_one() {
+    let replica = House::new().await.replica().await;
+    let request =
+        CreateUserRequest { first_name: "철수".into(), last_name: "김".into(), ..registration("chul") };
+    let user = create(&replica, request).await.unwrap();
+    let staff = replica.colleague("staff", &[Role::Staff]).await;
+    let found = async || {
+        let request = ListUsersRequest { query: "김철수".into(), ..Default::default() };
+        let users = told(replica.users().list_users(by(&staff, request)).await).unwrap().users;
+        users.into_iter().map(|user| user.id).collect::<Vec<_>>()
+    };
+    assert_eq!(found().await, [user.id.as_str()]);
+    // As they were indexed, and as they are once the step is done.
+    let db = replica.db.read();
+    for statement in [
+        "DELETE FROM user_words WHERE word IN ('김철', '수김')",
+        "DELETE FROM seaql_migrations WHERE version = 'm000007_names'",
+    ] {
+        db.execute_unprepared(statement).await.unwrap();
+    }
+    assert_eq!(found().await, Vec::<String>::new());
+    replica.db.migrate::<Migrator>().await.unwrap();
+    assert_eq!(found().await, [user.id]);
 }
