@@ -174,6 +174,9 @@ async fn a_name_cannot_write_headers_or_recipients(setup: Setup) {
         ("Inês Ñuñez 日本", "Inês Ñuñez 日本"),
         ("a@b.test, c", "a@ b. test, c"),
         ("=?utf-8?q?x?=", "=?utf-8?q?x?="),
+        ("Won! https://evil.com", "Won! https: //evil. com"),
+        ("evil\u{200d}.com evil\u{2024}com", "evil\u{200d}. com evil\u{2024} com"),
+        ("evil\u{3164}.com", "evil. com"),
     ]
     .into_iter()
     .enumerate()
@@ -187,6 +190,7 @@ async fn a_name_cannot_write_headers_or_recipients(setup: Setup) {
         let to: Vec<_> = parsed.to().unwrap().iter().collect();
         assert_eq!(to.len(), 1, "{to:?}");
         assert_eq!(to[0].address().unwrap(), ada.user.email);
+        assert_eq!(to[0].name(), Some(&*format!("{greeted} Lovelace")), "as in the text: no link");
         assert!(mail.text().contains(&format!("Hello {greeted},")), "{}", mail.text());
     }
 }

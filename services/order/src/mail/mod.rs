@@ -9,6 +9,7 @@ mod deliver;
 mod news;
 mod notifier;
 mod options;
+mod plain;
 mod smtp;
 mod store;
 mod text;

@@ -68,9 +68,9 @@ impl Smtp {
     }
 }
 
-/// A name as it may stand in a header: one line, without what controls terminals, and not endless.
+/// A name as it may stand in a header: one line, no link, without what controls terminals, and not endless.
 fn in_a_header(name: &str) -> Option<String> {
-    let name: String = super::text::line(name).chars().take(LONGEST_NAME).collect();
+    let name: String = super::plain::plain(name).chars().take(LONGEST_NAME).collect();
     Some(name.trim().to_owned()).filter(|name| !name.is_empty())
 }
 
@@ -164,6 +164,20 @@ mod tests {
             let parsed = mail_parser::MessageParser::default().parse(text.as_bytes()).unwrap();
             let to: Vec<_> = parsed.to().unwrap().iter().map(|to| to.address().unwrap().to_owned()).collect();
             assert_eq!(to, ["ada@home.example"], "{name:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_name_is_no_link_in_a_header() {
+        for (name, read) in [
+            ("You won! https://evil.com/?a=1", "You won! https: //evil. com/?a=1"),
+            ("evil\u{200d}.com", "evil\u{200d}. com"),
+            ("write to x@evil.com", "write to x@ evil. com"),
+        ] {
+            let text = written(name, "Your order", "Hello\n");
+            let parsed = mail_parser::MessageParser::default().parse(text.as_bytes()).unwrap();
+            let to = parsed.to().unwrap().first().unwrap();
+            assert_eq!((to.name(), to.address()), (Some(read), Some("ada@home.example")));
         }
     }
 

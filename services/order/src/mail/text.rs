@@ -6,7 +6,10 @@ use contracts::user::{Address, User};
 use kit::{Fault, Money};
 use prost::Message;
 
-use super::store::{Kind, Row};
+use super::{
+    plain::{line, plain},
+    store::{Kind, Row},
+};
 use crate::{
     domain::{State, totals},
     error::Error,
@@ -134,43 +137,6 @@ fn destination(view: &View) -> Result<String, Error> {
     ]);
     let parts = parts.map(|part| plain(part)).filter(|part| !part.is_empty());
     Ok(parts.fold("\nIt goes to:\n\n".to_owned(), |text, part| text + "  " + &part + "\n"))
-}
-
-/// What others wrote, as data: in one line, in the order in which it is read, and no link. Anybody can register
-/// somebody else's address under a name that is an advertisement.
-fn plain(text: &str) -> String {
-    let text = line(text).replace("://", ": //");
-    let mut plain = String::with_capacity(text.len());
-    let mut before = ' ';
-    let mut letters = text.chars().peekable();
-    while let Some(letter) = letters.next() {
-        plain.push(letter);
-        let joins = matches!(letter, '.' | '\u{3002}' | '\u{ff0e}' | '\u{ff61}') && before.is_alphanumeric();
-        // `Av.Brasil` may be read as a domain, 1.5 and 3.º may not; nor is `a@ b` an address.
-        let begins_a_name = |letter: &char| letter.is_alphabetic() && !matches!(letter, 'º' | 'ª');
-        let at = letter == '@' && !before.is_whitespace();
-        if (joins && letters.peek().is_some_and(begins_a_name))
-            || (at && letters.peek().is_some_and(|next| !next.is_whitespace()))
-        {
-            plain.push(' ');
-        }
-        before = letter;
-    }
-    plain
-}
-
-/// Text kept to one line, without what turns its order round or hides in it (Unicode's bidirectional controls, line
-/// separators, invisible and tag characters). Joiners stay: scripts and emoji need them.
-pub(super) fn line(text: &str) -> String {
-    let breaks = |letter: char| letter.is_control() || matches!(letter, '\u{2028}' | '\u{2029}');
-    let text: String = text.chars().filter(|letter| !is_hidden(*letter)).collect();
-    text.split(breaks).map(str::trim).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
-}
-
-fn is_hidden(letter: char) -> bool {
-    matches!(letter,
-        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 #[cfg(test)]

@@ -139,22 +139,3 @@ fn what_others_wrote_stays_on_its_line() {
     assert!(body.contains("with CTT You won: https: //eve. example.\n"), "{body}");
     assert!(body.contains("2 × Tea Total 0.00 EUR (TEA-1)"), "{body}");
 }
-
-#[test]
-fn what_others_wrote_is_data() {
-    for (text, read) in [
-        ("Ada\r\nBcc: x@other.example", "Ada Bcc: x@ other. example"),
-        ("You won! https://evil.example/?a=1", "You won! https: //evil. example/?a=1"),
-        ("www.evil.example", "www. evil. example"),
-        ("evil。example", "evil。 example"),
-        ("\u{202e}elpmaxe\u{202c} Ada", "elpmaxe Ada"),
-        ("A\u{2066}d\u{2069}a\u{200b}\u{feff}\u{e0041}", "Ada"),
-        ("Ada\u{2028}Lovelace", "Ada Lovelace"),
-        ("Av. Brasil 1.5, 3.º Esq.", "Av. Brasil 1.5, 3.º Esq."),
-        ("RR123456785PT", "RR123456785PT"),
-        ("می\u{200c}خواهم 👩\u{200d}🍳", "می\u{200c}خواهم 👩\u{200d}🍳"),
-        ("Jean-Luc O'Neil", "Jean-Luc O'Neil"),
-    ] {
-        assert_eq!(plain(text), read, "{text:?}");
-    }
-}
