@@ -29,21 +29,24 @@ export const sign = (money) => {
   return nanos < 0n ? -1 : nanos > 0n ? 1 : 0;
 };
 
+/**
+ * Currencies that have not two decimals, as ISO 4217 has them and the API counts: browsers have what people use in
+ * cash. A test of the edge holds this list and the API's together.
+ */
+const DECIMALS = [
+  [0, 'BIF BYR CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF'],
+  [3, 'BHD IQD JOD KWD LYD OMR TND'],
+];
+const decimals = new Map(DECIMALS.flatMap(([count, codes]) => codes.split(' ').map((code) => [code, count])));
+
 /** How many decimals a currency has. */
-export const decimalsOf = (currencyCode) => {
-  try {
-    return new Intl.NumberFormat('en', { style: 'currency', currency: currencyCode }).resolvedOptions()
-      .maximumFractionDigits;
-  } catch {
-    return 2;
-  }
-};
+export const decimalsOf = (currencyCode) => decimals.get(currencyCode) ?? 2;
 
 /** The exact decimal number: `12.99`. */
-export function toDecimal(money, decimals = decimalsOf(money.currencyCode)) {
+export function toDecimal(money, least = decimalsOf(money.currencyCode)) {
   const nanos = toNanos(money);
   const digits = String(nanos < 0n ? -nanos : nanos).padStart(10, '0');
-  const fraction = digits.slice(-9).replace(/0+$/, '').padEnd(decimals, '0');
+  const fraction = digits.slice(-9).replace(/0+$/, '').padEnd(least, '0');
   return `${nanos < 0n ? '-' : ''}${digits.slice(0, -9)}${fraction ? '.' : ''}${fraction}`;
 }
 
@@ -63,15 +66,20 @@ const formats = new Map();
 /** As people of the browser's language write it: `€12.99`. */
 export function formatMoney(money) {
   if (!money?.currencyCode) return '';
-  let format = formats.get(money.currencyCode);
+  const decimal = toDecimal(money);
+  // As many as there are: nothing is rounded.
+  const digits = decimal.includes('.') ? decimal.length - decimal.indexOf('.') - 1 : 0;
+  const key = `${money.currencyCode} ${digits}`;
+  let format = formats.get(key);
   if (!format) {
+    const { currencyCode: currency } = money;
     try {
-      format = new Intl.NumberFormat(undefined, { style: 'currency', currency: money.currencyCode });
+      format = new Intl.NumberFormat(undefined, { style: 'currency', currency, minimumFractionDigits: digits, maximumFractionDigits: digits });
     } catch {
-      return `${toDecimal(money)} ${money.currencyCode}`;
+      return `${decimal} ${currency}`;
     }
-    formats.set(money.currencyCode, format);
+    formats.set(key, format);
   }
   // Given as text, a number of any length is formatted exactly.
-  return format.format(toDecimal(money));
+  return format.format(decimal);
 }

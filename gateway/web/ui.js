@@ -29,6 +29,7 @@ export function field({ name, label, hint, type = 'text', id = `f-${name}`, valu
           aria-describedby=${described}
           maxlength=${maybe(attributes.maxlength)}
           ?required=${attributes.required}
+          ?data-verbatim=${attributes.verbatim}
           .defaultValue=${value}
         ></textarea>`
       : html`<input
@@ -123,14 +124,16 @@ export function showErrors(form, error) {
   (first ?? box).focus();
 }
 
-/** The values of a form by their names, trimmed but for passwords. */
+const isVerbatim = (input) => input.type === 'password' || 'verbatim' in input.dataset;
+
+/** The values of a form by their names, trimmed but for passwords and texts that are taken as they are. */
 export const valuesOf = (form) =>
   Object.fromEntries(
     [...form.elements]
       .filter((input) => input.name && input.type !== 'submit' && (input.type !== 'radio' || input.checked))
       .map((input) => [
         input.name,
-        input.type === 'checkbox' ? input.checked : input.type === 'password' ? input.value : input.value.trim(),
+        input.type === 'checkbox' ? input.checked : isVerbatim(input) ? input.value : input.value.trim(),
       ]),
   );
 

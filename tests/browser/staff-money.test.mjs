@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -176,6 +176,15 @@ test('money that did not go back is on the list of today', async (t) => {
   await signIn(page, 'admin', FEIRA_ADMIN_PASSWORD);
   await page.goto('/staff');
   const due = page.locator('.today-card', { hasText: 'Money to give back' });
+  // What the filter shows is what is exported.
+  await order();
+  await page.goto('/staff/orders?owing=yes');
+  await page.locator(`tbody a[href="/staff/orders/${paid.id}"]`).waitFor();
+  const [file] = await Promise.all([page.waitForEvent('download'), click(page, 'Export')]);
+  const lines = (await readFile(await file.path(), 'utf8')).trim().split('\r\n');
+  assert.equal(lines.length, 2, 'one order, below the header');
+  assert.ok(lines[1].includes(paid.id));
+  await page.goto('/staff');
   await due.getByRole('link', { name: /cancelled, not given back.*€10\.00/s }).click();
   await page.getByRole('row', { name: /€10\.00 Refused order cancelled/ }).waitFor();
   await click(page, 'Refund…');

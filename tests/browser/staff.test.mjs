@@ -101,6 +101,24 @@ test('a new article is made with its picture, stocked, and seen in the shop', as
   await click(page, 'Take what is saved now');
   assert.equal(await page.getByLabel('Name').inputValue(), `Bud of ${word}`);
 
+  // Blanks are kept as they were written; forints have two decimals here as in the API, whatever is paid in cash.
+  const blanks = '\u3000double  blanks\n\u3000and\u3000wide ones ';
+  await asStaff('PATCH', `/v1/articles/${id}`, { description: blanks, price: { currencyCode: 'HUF', units: '1234', nanos: 500_000_000 } });
+  await page.goto(`/staff/articles/${id}`);
+  assert.equal(await page.getByLabel(/^Price/).inputValue(), '1234.50');
+  await page.getByLabel('Category').fill('Leaves');
+  await click(page, 'Save');
+  await page.getByText('The article is saved.').first().waitFor();
+  const kept = await api('GET', `/v1/articles/${id}`);
+  assert.deepEqual([kept.description, kept.category], [blanks, 'Leaves']);
+  await guest.page.goto(`/?q=${word}`);
+  await guest.page.getByText(/1,234\.50/).first().waitFor();
+  await page.getByLabel(/^Price/).fill('1.5');
+  await click(page, 'Save');
+  await page.waitForFunction(async (path) => (await (await fetch(path)).json()).price.units === '1', `/v1/articles/${id}`);
+  await asStaff('PATCH', `/v1/articles/${id}`, { category: 'Tea' });
+  await page.reload();
+
   // Off sale, its picture is shown to staff still; then it is deleted for good.
   await page.getByLabel('For sale').uncheck();
   await click(page, 'Save');

@@ -1,6 +1,6 @@
 //! The page at the root.
 
-use std::fs;
+use std::{collections::BTreeMap, fs};
 
 use axum::body::Body;
 use gateway::Options;
@@ -150,4 +150,32 @@ async fn an_operator_can_do_without_it_or_serve_another() {
     assert_eq!(ask(&own, &outside, &[]).await.error().0, 404);
     fs::remove_dir_all(&folder).unwrap();
     assert_eq!(ask(&own, "/", &[HTML]).await.json()["docs"], "/docs", "it is gone");
+}
+
+#[test]
+fn the_page_counts_money_in_the_decimals_of_the_api() {
+    let script = include_str!("../../web/money.js");
+    let mut listed: BTreeMap<String, u32> = BTreeMap::new();
+    let lists =
+        script.split_once("const DECIMALS = [").and_then(|(_, rest)| rest.split_once("];")).unwrap().0;
+    for list in lists.lines().filter_map(|line| line.trim().strip_prefix('[')) {
+        let (decimals, codes) = list.split_once(", '").unwrap();
+        let codes = codes.trim_end_matches("'],").split(' ');
+        listed.extend(codes.map(|code| (code.to_owned(), decimals.parse().unwrap())));
+    }
+    assert!(listed.len() > 20);
+    let letters = || (b'A'..=b'Z').map(char::from);
+    let mut known = 0;
+    for code in
+        letters().flat_map(|a| letters().flat_map(move |b| letters().map(move |c| format!("{a}{b}{c}"))))
+    {
+        let decimals = listed.remove(&code);
+        if let Ok(currency) = code.parse::<kit::Currency>() {
+            known += 1;
+            assert_eq!(decimals.unwrap_or(2), currency.exponent(), "{code}");
+        } else {
+            assert_eq!(decimals, None, "{code} is none");
+        }
+    }
+    assert!(known > 150 && listed.is_empty(), "{listed:?}");
 }

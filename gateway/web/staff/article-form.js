@@ -25,7 +25,7 @@ export const articleFields = (article = {}) => html`
     ${field({ name: 'code', label: 'Code', value: article.code, required: true, pattern: '[0-9A-Za-z._\\-]{1,64}', title: 'letters, digits and . _ -', autocapitalize: 'none', spellcheck: 'false' })}
     ${field({ name: 'category', label: 'Category', value: article.category, maxlength: 100 })}
   </div>
-  ${field({ name: 'description', label: 'Description', value: article.description, rows: 4, maxlength: 5000 })}
+  ${field({ name: 'description', label: 'Description', value: article.description, rows: 4, maxlength: 5000, verbatim: true })}
   <div class="pair numbers">
     ${field({ name: 'price', label: 'Price', value: article.price ? toDecimal(article.price) : '', hint: 'with tax, such as 12.50', inputmode: 'decimal' })}
     ${field({ name: 'currency', label: 'Currency', value: article.price?.currencyCode ?? 'EUR', required: true, pattern: '[A-Z]{3}', title: 'three capitals, such as EUR', maxlength: 3 })}
@@ -42,8 +42,8 @@ export function articleOf(values) {
   const price = amountOf(values.price, values.currency, 'price');
   if (values.active && !price) throw invalid('price', 'is needed while the article is for sale');
   const { code, name, category, lowStockThreshold, active } = values;
-  // Line breaks are kept, as the API has them.
-  const description = values.description.replace(/\r\n?/g, '\n').replace(/[^\S\n]+/g, ' ');
+  // Blanks are kept as they are, line breaks as the API has them; it takes no tabs.
+  const description = values.description.replace(/\r\n?/g, '\n').replace(/[\t\v\f]/g, ' ');
   return { code, name, description, category, price, taxRateBasisPoints, lowStockThreshold, active };
 }
 

@@ -29,12 +29,13 @@ function dayOf(text, later = 0) {
 }
 
 /** What a list and an export both know. Who searches may mean a basket, too. */
-const filterOf = async ({ q, state, refunded, from, to, customer }, signal) => ({
+const filterOf = async ({ q, state, refunded, from, to, customer, owing }, signal) => ({
   state: (state ? [state] : q ? [] : STATES.slice(1)).map((name) => `ORDER_STATE_${name}`),
   refunded: refunded || undefined,
   placedAfter: dayOf(from),
   placedBefore: dayOf(to, 1),
   userId: await userIdOf(customer, 'customer', signal),
+  owing: owing ? true : undefined,
 });
 
 const OWING = [['', 'Any'], ['yes', 'To be given back']];
@@ -91,7 +92,6 @@ export default function page(view) {
       ...(await filterOf(values, signal)),
       query: values.q,
       orderBy: orderOf(values),
-      owing: values.owing ? true : undefined,
     }),
     // How many there are, where the state is all that is asked for.
     total: async ({ sort, state, currency, ...others }, signal) => {
