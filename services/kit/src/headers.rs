@@ -18,6 +18,8 @@ pub const TRACEPARENT: &str = "traceparent";
 pub const TRACESTATE: &str = "tracestate";
 /// By which a caller takes an error's details whole (`all`), up to 48 KiB of them.
 pub const DETAILS: &str = "x-feira-details";
+/// With an answer: for how many microseconds of it somebody outside the mesh was waited for.
+pub const WAITED: &str = "x-feira-waited-us";
 /// Who calls.
 pub const AUTHORIZATION: &str = "authorization";
 

@@ -29,10 +29,11 @@ const WAIT: Duration = Duration::from_millis(300);
 /// The limit at first, and the least.
 const FIRST: f64 = 16.0;
 const LEAST: f64 = 8.0;
-/// By how much each checkout moves the limit: until the first slow one, after a quick one, after a slow one.
+/// By how much a quick checkout moves the limit, until the first slow one and from then on, and by which part of it a
+/// slow one does: a burst is met in as many checkouts as are under way, and of a steady load few are slow.
 const START: f64 = 0.5;
 const UP: f64 = 0.1;
-const DOWN: f64 = 0.2;
+const DOWN: f64 = 0.03;
 /// How often a log tells that calls are turned away.
 const TELL: Duration = Duration::from_secs(10);
 
@@ -179,7 +180,7 @@ impl Limit {
         let step = match (own > slow.clamp(*SLOW.start(), *SLOW.end()), full) {
             (true, _) => {
                 self.starting = false;
-                -DOWN
+                -DOWN * self.now
             }
             (false, true) if self.starting => START,
             (false, true) => UP,
@@ -244,10 +245,9 @@ mod tests {
         assert_eq!(limit.whole(), LEAST as usize);
         learn(&mut limit, |_| 20, false);
         assert_eq!(limit.whole(), LEAST as usize, "a few that are quick say nothing of many");
-        // Where every third is slow it stays.
-        let before = limit.now;
-        learn(&mut limit, |turn| if turn % 3 == 0 { 500 } else { 20 }, true);
-        assert!((limit.now - before).abs() < 2.0, "{limit:?}");
+        // Where every eighth is slow it comes to what 7 × UP and DOWN balance at.
+        learn(&mut limit, |turn| if turn % 8 == 0 { 500 } else { 20 }, true);
+        assert!((limit.now - 7.0 * UP / DOWN).abs() < 2.0, "{limit:?}");
     }
 
     #[tokio::test]

@@ -21,10 +21,10 @@ use contracts::{
 };
 use kit::{
     Call, Conn, Context, Fault, Role, Time,
-    headers::IDEMPOTENCY_KEY,
+    headers::{IDEMPOTENCY_KEY, WAITED},
     id::{ArticleId, OrderId, PaymentId, UserId},
 };
-use tonic::{Code, Request};
+use tonic::{Code, Request, Response};
 
 use crate::{domain::Line, store::order};
 
@@ -172,23 +172,21 @@ impl Remote {
             .map_err(fault(Role::Payment))
     }
 
-    /// Has a payment made; the same id again answers with the payment as it is by then.
-    pub async fn pay(&self, call: &Call, request: CreatePaymentRequest) -> Answer<Payment> {
-        self.payments()
-            .create_payment(call.request(request))
-            .await
-            .map(tonic::Response::into_inner)
-            .map_err(fault(Role::Payment))
+    /// Has a payment made; the same id again answers with the payment as it is by then. With how long its
+    /// provider took, where that is known.
+    pub async fn pay(
+        &self,
+        call: &Call,
+        request: CreatePaymentRequest,
+    ) -> Answer<(Payment, Option<Duration>)> {
+        let answer = self.payments().create_payment(call.request(request)).await;
+        answer.map(with_waited).map_err(fault(Role::Payment))
     }
 
-    /// Takes what is authorised.
-    pub async fn capture(&self, call: &Call, id: PaymentId) -> Answer<Payment> {
+    /// Takes what is authorised. With how long its provider took, where that is known.
+    pub async fn capture(&self, call: &Call, id: PaymentId) -> Answer<(Payment, Option<Duration>)> {
         let request = call.request(CapturePaymentRequest { id: id.to_string() });
-        self.payments()
-            .capture_payment(request)
-            .await
-            .map(tonic::Response::into_inner)
-            .map_err(fault(Role::Payment))
+        self.payments().capture_payment(request).await.map(with_waited).map_err(fault(Role::Payment))
     }
 
     /// Gives a payment up.
@@ -233,6 +231,12 @@ fn fault(role: Role) -> impl Fn(tonic::Status) -> Fault {
         Code::DeadlineExceeded => Fault::unavailable(role.name()),
         _ => Fault::of(&status),
     }
+}
+
+/// An answer of the payment service, and for how long of its time a provider was waited for.
+fn with_waited(answer: Response<Payment>) -> (Payment, Option<Duration>) {
+    let waited = answer.metadata().get(WAITED).and_then(|waited| waited.to_str().ok()?.parse().ok());
+    (answer.into_inner(), waited.map(Duration::from_micros))
 }
 
 /// Whether the same call may go better in a while. Only what the callee says on purpose is an answer;

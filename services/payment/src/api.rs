@@ -13,6 +13,7 @@ use contracts::payment::{
 };
 use kit::{
     Call, Fault, Money, Page, Time,
+    headers::WAITED,
     id::{DisputeId, EntryId, Id, PaymentId, RefundId},
     payment_types::PaymentTypes,
 };
@@ -65,6 +66,14 @@ impl Payments {
             return Err(Rejection::Unreadable(problem).into());
         }
         self.engine.hear(provider.name(), event).await
+    }
+
+    /// An answer about a payment with how long its provider took: the caller's own time is the rest.
+    fn with_waited(&self, id: PaymentId, mut answer: Response<Payment>) -> Response<Payment> {
+        if let Some(waited) = self.engine.waited(id) {
+            answer.metadata_mut().insert(WAITED, (waited.as_micros() as u64).into());
+        }
+        answer
     }
 
     /// The row that a request asks for.
@@ -134,7 +143,9 @@ impl PaymentService for Payments {
     ) -> Result<Response<Payment>, Status> {
         let call = Call::of(&request)?;
         let payment = self.new_payment(request.get_ref())?;
-        Ok(Response::new(self.engine.create(&call, payment).await?))
+        let id = payment.id;
+        let answer = Response::new(self.engine.create(&call, payment).await?);
+        Ok(self.with_waited(id, answer))
     }
 
     async fn check_payment_method(
@@ -210,7 +221,8 @@ impl PaymentService for Payments {
     ) -> Result<Response<Payment>, Status> {
         let call = Call::of(&request)?;
         let id = id(&request.get_ref().id, "id")?;
-        Ok(self.engine.carry_out(&call, id, Operation::Capture, "").await?.into())
+        let answer = self.engine.carry_out(&call, id, Operation::Capture, "").await?.into();
+        Ok(self.with_waited(id, answer))
     }
 
     async fn void_payment(&self, request: Request<VoidPaymentRequest>) -> Result<Response<Payment>, Status> {

@@ -141,7 +141,7 @@ impl Saga {
         self.drive_noting(call, view, &mut Duration::default()).await
     }
 
-    /// The same; adds up the time that payments take.
+    /// The same; adds up the time that is not this mesh's own: that of providers, and of services that are away.
     async fn drive_noting(
         &self,
         call: &Call,
@@ -151,19 +151,15 @@ impl Saga {
         let mut since = Instant::now();
         let mut tries = 0;
         loop {
-            let (begun, pays) = (Instant::now(), matches!(view.order.step, Step::Pay | Step::Capture));
             let after = match view.order.step {
                 Step::Idle => return Ok(Rest::At(Box::new(view))),
                 Step::Reserve => self.reserve(call, view).await?,
-                Step::Pay => self.pay(call, view).await?,
-                Step::Capture => self.capture(call, view).await?,
+                Step::Pay => self.pay(call, view, elsewhere).await?,
+                Step::Capture => self.capture(call, view, elsewhere).await?,
                 Step::Commit => self.commit(call, view).await?,
                 Step::Expire => self.expire(call, view).await?,
                 Step::Reopen => self.reopen(call, view).await?,
             };
-            if pays {
-                *elsewhere += begun.elapsed();
-            }
             view = match after {
                 After::Rest(rest) => return Ok(rest),
                 After::Next(next) => {
@@ -177,7 +173,9 @@ impl Saga {
                     return Err(fault.into());
                 }
                 After::Again(view, _) => {
-                    tokio::time::sleep(pause(tries)).await;
+                    let pause = pause(tries);
+                    tokio::time::sleep(pause).await;
+                    *elsewhere += pause;
                     tries += 1;
                     view
                 }

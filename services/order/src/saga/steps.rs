@@ -8,6 +8,7 @@ use kit::{
     Call, Fault, Money, Reason, Time, Tx,
     id::{Id, PaymentId},
 };
+use tokio::time::{Duration, Instant};
 use tonic::Code;
 
 use super::{After, CALL, LEASE, RESERVATION_MARGIN, Rest, Saga, Settle, rest};
@@ -18,9 +19,18 @@ use crate::{
         totals,
     },
     error::Error,
-    remote::is_passing,
+    remote::{Answer, is_passing},
     store::{self, Record, View},
 };
+
+/// How much of a call's time its answer leaves to others.
+fn waited<T>(answer: &Answer<(T, Option<Duration>)>, asked: Instant) -> Duration {
+    let all = asked.elapsed();
+    match answer {
+        Ok((_, Some(waited))) => all.min(*waited),
+        _ => all,
+    }
+}
 
 impl Saga {
     /// CHECKING_OUT: sets the stock aside; then the payment is written down.
@@ -69,7 +79,13 @@ impl Saga {
     }
 
     /// AWAITING_PAYMENT: has the payment made that is written down.
-    pub(super) async fn pay(&self, call: &Call, view: View) -> Result<After, Error> {
+    /// `elsewhere` grows by the time that is nobody's fault here: the provider's, and all of a call that failed.
+    pub(super) async fn pay(
+        &self,
+        call: &Call,
+        view: View,
+        elsewhere: &mut Duration,
+    ) -> Result<After, Error> {
         let payment_id = payment_of(&view)?;
         let totals = totals(&view.lines, &view.adjustments)?.ok_or(Error::Empty)?;
         let fee = fee(&view).unwrap_or(Money::zero(totals.total.currency));
@@ -82,8 +98,11 @@ impl Saga {
             payment_type: view.order.payment_type,
             payment_method: view.order.payment_method.clone(),
         };
-        match self.remote.pay(&call.within(CALL), request).await {
-            Ok(payment) => self.heard(call, view, payment).await,
+        let asked = Instant::now();
+        let answer = self.remote.pay(&call.within(CALL), request).await;
+        *elsewhere += waited(&answer, asked);
+        match answer {
+            Ok((payment, _)) => self.heard(call, view, payment).await,
             Err(fault) if is_passing(&fault) => Ok(After::Again(view, fault)),
             Err(fault) => self.not_made(call, view, fault).await,
         }
@@ -105,10 +124,18 @@ impl Saga {
     }
 
     /// AWAITING_PAYMENT: takes the money that is authorised.
-    pub(super) async fn capture(&self, call: &Call, view: View) -> Result<After, Error> {
+    pub(super) async fn capture(
+        &self,
+        call: &Call,
+        view: View,
+        elsewhere: &mut Duration,
+    ) -> Result<After, Error> {
         let payment_id = payment_of(&view)?;
-        match self.remote.capture(&call.within(CALL), payment_id).await {
-            Ok(payment) => self.heard(call, view, payment).await,
+        let asked = Instant::now();
+        let answer = self.remote.capture(&call.within(CALL), payment_id).await;
+        *elsewhere += waited(&answer, asked);
+        match answer {
+            Ok((payment, _)) => self.heard(call, view, payment).await,
             Err(fault) if is_passing(&fault) => Ok(After::Again(view, fault)),
             Err(fault) if fault.reason == Reason::IllegalState => self.ask(call, view, payment_id).await,
             Err(fault) => Err(fault.into()),

@@ -33,6 +33,8 @@ use crate::{
 
 /// Operations that the poller carries out at a time.
 const SLOTS: usize = 64;
+/// Payments of which it is known how long their provider was waited for.
+const WAITED: usize = 4_096;
 /// How often a waiting call looks for what another replica committed.
 const LOOK: Duration = Duration::from_millis(100);
 
@@ -48,12 +50,15 @@ struct Inner {
     /// Woken whenever this process changed a payment.
     changed: Notify,
     slots: Arc<Semaphore>,
+    /// For how long providers were waited for, until the call that asked for it is answered.
+    waited: quick_cache::sync::Cache<PaymentId, Duration>,
 }
 
 impl Engine {
     pub fn new(db: Db, tasks: Tasks, providers: Providers, pace: Pace) -> Self {
         let slots = Arc::new(Semaphore::new(SLOTS));
-        Self(Arc::new(Inner { db, tasks, providers, pace, changed: Notify::new(), slots }))
+        let (changed, waited) = (Notify::new(), quick_cache::sync::Cache::new(WAITED));
+        Self(Arc::new(Inner { db, tasks, providers, pace, changed, slots, waited }))
     }
 
     pub fn db(&self) -> &Db {
@@ -62,6 +67,12 @@ impl Engine {
 
     pub fn providers(&self) -> &Providers {
         &self.0.providers
+    }
+
+    /// For how long a payment's provider was waited for since this was asked last; not known where it has not
+    /// answered yet.
+    pub fn waited(&self, id: PaymentId) -> Option<Duration> {
+        self.0.waited.remove(&id).map(|(_, waited)| waited)
     }
 
     /// The provider of a payment; it may be gone from the configuration.

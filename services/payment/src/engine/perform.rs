@@ -1,6 +1,9 @@
 //! One operation at a provider, and the record of what came of it.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use kit::{Call, Fault, Scope, Tx};
 
@@ -26,7 +29,9 @@ impl Engine {
         resumed: bool,
     ) -> Result<Payment, Error> {
         let provider = self.provider(payment)?;
+        let asked = Instant::now();
         let outcome = self.holding(payment, send(provider.as_ref(), payment, operation)).await?;
+        self.0.waited.insert(payment.id, asked.elapsed());
         if let Err(failure) = &outcome {
             let problem = note(failure);
             tracing::info!(payment = %payment.id, ?operation, problem, "a provider did not do what it was asked to");
