@@ -17,7 +17,7 @@ use hyper_util::{
     service::TowerToHyperService,
 };
 use tokio::{
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream, ToSocketAddrs},
     sync::Semaphore,
     time::{sleep, timeout},
 };
@@ -37,6 +37,8 @@ const HEAD: Duration = if cfg!(test) { Duration::from_millis(300) } else { Durat
 /// How often an HTTP/2 client is asked whether it is still there, and how long it may take to answer.
 const KEEP_ALIVE: Duration = Duration::from_secs(20);
 const KEEP_ALIVE_ANSWER: Duration = Duration::from_secs(10);
+/// Connections that wait to be accepted; the kernel may allow fewer (`net.core.somaxconn`).
+const QUEUE: u32 = 4_096;
 /// Connections at the same time; more wait in the kernel's queue.
 const CONNECTIONS: usize = 10_000;
 /// Calls at the same time on one connection.
@@ -105,7 +107,7 @@ pub struct Listener {
 impl Listener {
     /// Opens a port; `address` is a host and a port. Clients are not let in yet.
     pub async fn bind(address: &str, protocol: Protocol) -> std::io::Result<Self> {
-        Ok(Self { socket: TcpListener::bind(address).await?, protocol })
+        Ok(Self { socket: open(address).await?, protocol })
     }
 
     /// Where it listens.
@@ -161,6 +163,26 @@ impl Listener {
         connections.close();
         connections.wait().await;
     }
+}
+
+/// Opens a port with a queue for those who come at once. The usual one holds 128: the client of a connection that
+/// is dropped there tries again after a second.
+pub async fn open(address: impl ToSocketAddrs) -> std::io::Result<TcpListener> {
+    let mut failed = std::io::Error::new(std::io::ErrorKind::InvalidInput, "it is no address");
+    for address in tokio::net::lookup_host(address).await? {
+        let opened = || {
+            let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+            // As every server does: connections of the process before do not keep the port.
+            socket.set_reuseaddr(true)?;
+            socket.bind(address)?;
+            socket.listen(QUEUE)
+        };
+        match opened() {
+            Ok(listener) => return Ok(listener),
+            Err(error) => failed = error,
+        }
+    }
+    Err(failed)
 }
 
 /// Serves one connection to its end.
@@ -304,6 +326,17 @@ mod tests {
         });
         let serving = tokio::spawn(listener.serve(service, ends.clone(), limits()));
         (address, ends, serving)
+    }
+
+    #[tokio::test]
+    async fn hundreds_who_come_at_once_are_let_in_without_trying_again() {
+        let listener = Listener::bind("127.0.0.1:0", Protocol::Rest).await.unwrap();
+        let address = listener.address().unwrap();
+        let began = std::time::Instant::now();
+        let all = (0..500).map(|_| TcpStream::connect(address));
+        let all = futures::future::try_join_all(all).await.unwrap();
+        assert!(began.elapsed() < Duration::from_millis(900), "{:?}", began.elapsed());
+        assert_eq!(all.len(), 500);
     }
 
     #[tokio::test]

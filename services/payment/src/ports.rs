@@ -52,7 +52,7 @@ impl Port {
             address: wanted.to_string(),
             cause,
         };
-        let listener = TcpListener::bind(wanted).await.map_err(failed)?;
+        let listener = kit::listen::open(wanted).await.map_err(failed)?;
         let mut address = listener.local_addr().map_err(failed)?;
         if address.ip().is_unspecified() {
             address.set_ip(if address.is_ipv4() {
