@@ -4,7 +4,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use contracts::mesh::{AnnounceRequest, mesh_service_client::MeshServiceClient};
 use kit::{
-    Call, Context, Db, Role,
+    Call, Context, Db, Role, Tasks,
     instance::{self, Instance, Instances, Pace},
 };
 use uuid::Uuid;
@@ -18,6 +18,7 @@ const LEAVE: Duration = Duration::from_millis(500);
 /// The roles of this process.
 pub fn of_this_process(
     settings: &Settings,
+    tasks: &Tasks,
     here: &[Role],
     databases: &[Db],
     rest: Option<SocketAddr>,
@@ -37,9 +38,10 @@ pub fn of_this_process(
             database_location: db.map(|db| db.location().chars().take(500).collect()).unwrap_or_default(),
             schema_version: roles::known_migrations(*role).pop().unwrap_or_default(),
             beat_time: now,
+            tasks: None,
         }
     };
-    Instances::new(here.iter().map(one).collect(), Pace(settings.process.heartbeat_interval))
+    Instances::new(here.iter().map(one).collect(), tasks.clone(), Pace(settings.process.heartbeat_interval))
 }
 
 /// A port as others reach it: one that is open to all by this machine's name.
@@ -61,17 +63,18 @@ pub fn announce(instances: &Instances, context: &Context, databases: &[Db]) {
     let Some(gateway) = instances.own(Role::Gateway).cloned() else { return };
     match databases.iter().find(|db| db.role() == Role::Mesh) {
         Some(db) => instances.announce(&context.tasks, db.clone(), gateway),
-        None if context.mesh.knows(Role::Mesh) => tell_the_mesh(context, instances.pace, gateway),
+        None if context.mesh.knows(Role::Mesh) => tell_the_mesh(context, instances.clone(), gateway),
         None => {}
     }
 }
 
 /// The gateway announces itself for as long as the process runs.
-fn tell_the_mesh(context: &Context, pace: Pace, gateway: Instance) {
+fn tell_the_mesh(context: &Context, instances: Instances, gateway: Instance) {
     let (tasks, conn) = (context.tasks.clone(), context.mesh.own_conn(Role::Gateway, Role::Mesh));
-    context.tasks.spawn(async move {
+    let pace = instances.pace;
+    context.tasks.keep("gateway.announce", async move {
         let tell = |leaving: bool| {
-            let told = instance::render(&gateway, true, gateway.start_time);
+            let told = instances.render_own(&gateway, gateway.start_time);
             let call = Call::of_service(Role::Gateway, "announce");
             let call = call.within(if leaving { LEAVE } else { HEAR });
             let mut client = MeshServiceClient::new(conn.clone());

@@ -206,7 +206,7 @@ impl Process {
         }
 
         let health = Health::start(&tasks, &started).await;
-        let instances = instances::of_this_process(settings, &here, &databases, rest, grpc);
+        let instances = instances::of_this_process(settings, &context.tasks, &here, &databases, rest, grpc);
         let routes = routes(&started, &health, instances.clone(), settings.process.reflection)?;
         let routes = EndStreams::new(routes, contracts::pool(), tasks.clone());
         let edge_methods = methods.clone();

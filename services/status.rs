@@ -29,6 +29,10 @@ pub struct Status {
     #[arg(long, value_name = "TIME", default_value = "2s", value_parser = kit::some_time)]
     every: Duration,
 
+    /// Show how each background task fares, too
+    #[arg(long, conflicts_with = "json")]
+    tasks: bool,
+
     /// Show it as JSON, as GET /v1/instances answers
     #[arg(long)]
     json: bool,
@@ -48,7 +52,7 @@ pub async fn status(status: Status) -> Result<(), Error> {
         let all = ListInstancesResponse { instances: instances.clone(), next_page_token: String::new() };
         banner::print(&json(&all)?);
     } else {
-        banner::print(&table(&instances, Clock::system().now()));
+        banner::print(&shown(&status, &instances));
     }
     match instances.iter().filter(|instance| !instance.healthy).count() {
         0 => Ok(()),
@@ -61,7 +65,7 @@ async fn watch(status: &Status) -> Result<(), Error> {
     loop {
         let seen = async { instances(&mut status.operator.connect().await?).await }.await;
         let shown = match seen {
-            Ok(instances) => table(&instances, Clock::system().now()),
+            Ok(instances) => shown(status, &instances),
             Err(error @ Error::Unhealthy(_)) => format!("{error}\n"),
             Err(error) => return Err(error),
         };
@@ -85,10 +89,51 @@ async fn instances(way: &mut Way) -> Result<Vec<Instance>, Error> {
     }
 }
 
+/// What is to be shown: the instances, and all background tasks or those that fail.
+fn shown(status: &Status, instances: &[Instance]) -> String {
+    let now = Clock::system().now();
+    let mut text = table(instances, now);
+    let tasks = tasks(instances, status.tasks, now);
+    if !tasks.is_empty() {
+        let _ = write!(text, "\n{tasks}");
+    }
+    text
+}
+
 fn table(instances: &[Instance], now: Time) -> String {
     let head = ["ROLE", "ADDRESS", "VERSION", "UPTIME", "SCHEMA", "DATABASE", "HEALTH"].map(str::to_owned);
-    let mut rows = vec![head];
-    rows.extend(instances.iter().map(|instance| row(instance, now)));
+    columns(head, instances.iter().map(|instance| row(instance, now)))
+}
+
+/// A line for each task that fails, or for `all` of them.
+fn tasks(instances: &[Instance], all: bool, now: Time) -> String {
+    let head = ["TASK", "ADDRESS", "RUNS", "FAILED", "LAST RUN", "TOOK", "ERROR"].map(str::to_owned);
+    let every = instances.iter().flat_map(|instance| instance.tasks.iter().map(move |task| (instance, task)));
+    let mut rows = every
+        .filter(|(_, task)| all || !task.error.is_empty())
+        .map(|(instance, task)| {
+            let last = task.last_run_time.map(|end| format!("{} ago", told(now.since(Time::from(end)))));
+            let took =
+                last.as_ref().map(|_| format!("{:?}", Duration::from_micros(task.last_run_us.max(0) as u64)));
+            [
+                task.name.clone(),
+                or_dash(&instance.address),
+                task.runs.to_string(),
+                task.failures.to_string(),
+                last.unwrap_or_else(|| "-".to_owned()),
+                took.unwrap_or_else(|| "-".to_owned()),
+                or_dash(&task.error),
+            ]
+        })
+        .peekable();
+    if rows.peek().is_none() { String::new() } else { columns(head, rows) }
+}
+
+/// Lines of cells, each column as wide as its widest.
+fn columns(head: [String; 7], rows: impl Iterator<Item = [String; 7]>) -> String {
+    let mut rows = [head].into_iter().chain(rows).collect::<Vec<_>>();
+    // Others' text must not move the cursor.
+    rows.iter_mut().flatten().for_each(|cell| cell.retain(|sign| !sign.is_control()));
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let widths: [usize; 7] = std::array::from_fn(width);
     rows.iter().fold(String::new(), |mut text, row| {
@@ -99,8 +144,11 @@ fn table(instances: &[Instance], now: Time) -> String {
     })
 }
 
+fn or_dash(text: &str) -> String {
+    if text.is_empty() { "-".to_owned() } else { text.to_owned() }
+}
+
 fn row(instance: &Instance, now: Time) -> [String; 7] {
-    let or_dash = |text: &str| if text.is_empty() { "-".to_owned() } else { text.to_owned() };
     let since = instance.start_time.map(|start| told(now.since(Time::from(start))));
     let health = match instance {
         Instance { healthy: true, .. } => "healthy".to_owned(),
@@ -161,6 +209,29 @@ mod tests {
         assert_eq!(lines.len(), 3);
         assert!(text.contains("1h 1m") && text.contains("sqlite:/data/order.db"), "{text}");
         assert!(text.lines().nth(2).unwrap().ends_with("UNREACHABLE"), "{text}");
+    }
+
+    #[test]
+    fn tasks_that_fail_are_shown_and_all_of_them_if_asked_for() {
+        let now = Time(1_000_000_000_000);
+        let ended = Some((now - Duration::from_secs(65)).into());
+        let task = |name: &str, error: &str| contracts::mesh::Task {
+            name: name.into(),
+            error: error.into(),
+            runs: 12,
+            last_run_time: ended,
+            last_run_us: 1_500,
+            ..Default::default()
+        };
+        let tasks_of = |error: &str| Instance {
+            tasks: vec![task("order.sweep", error), task("order.prune", "")],
+            ..Default::default()
+        };
+        assert_eq!(tasks(&[tasks_of("")], false, now), "");
+        let text = tasks(&[tasks_of("the database\u{1b}[2J is away")], false, now);
+        assert_eq!(text.lines().count(), 2, "{text}");
+        assert!(text.contains("1m 5s ago  1.5ms") && text.contains("the database[2J is away"), "{text}");
+        assert_eq!(tasks(&[tasks_of("")], true, now).lines().count(), 3);
     }
 
     #[test]

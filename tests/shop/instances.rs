@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use contracts::mesh::{Instance, ListInstancesRequest};
+use contracts::mesh::{Instance, ListInstancesRequest, Task};
 
 use crate::support::{Backend, Client, Code, Refused, Setup, process::Start, until};
 
@@ -13,7 +13,7 @@ tests!(
     the_operator_sees_what_runs,
 );
 each!(on_postgres: Setup::default().on(Backend::Postgres).replicas(2).env("FEIRA_HEARTBEAT_INTERVAL", "100ms");
-    a_killed_replica_is_not_healthy_and_then_gone);
+    a_killed_replica_is_not_healthy_and_then_gone, how_background_tasks_fare_is_seen_of_every_replica);
 
 const ROLES: [&str; 6] = ["user", "article", "payment", "order", "mesh", "gateway"];
 
@@ -35,6 +35,8 @@ async fn every_role_is_listed_with_its_database(setup: Setup) {
     for instance in &instances {
         assert!(instance.healthy && !instance.version.is_empty() && instance.start_time.is_some());
         assert!(instance.last_seen_time.is_some() && !instance.id.is_empty(), "{instance:?}");
+        let own = |task: &Task| task.name.starts_with(&format!("{}.", instance.role));
+        assert!(instance.tasks.iter().all(own), "{instance:?}");
         if instance.role == "gateway" {
             assert!(instance.address.starts_with("127.0.0.1:") && !grpc.ends_with(&instance.address));
             assert_eq!((instance.database_kind.as_str(), instance.database_location.as_str()), ("", ""));
@@ -46,6 +48,33 @@ async fn every_role_is_listed_with_its_database(setup: Setup) {
             assert!(instance.schema_version.starts_with('m'), "{instance:?}");
         }
     }
+}
+
+/// Covers: mesh.instances.
+async fn how_background_tasks_fare_is_seen_of_every_replica(setup: Setup) {
+    let mesh = setup.start().await;
+    let staff = mesh.admin().await;
+    let sweeps = || async {
+        let orders = all(&staff).await.into_iter().filter(|instance| instance.role == "order");
+        let sweep = |instance: Instance| instance.tasks.into_iter().find(|task| task.name == "order.sweep");
+        orders.filter_map(sweep).filter(|task| task.runs > 0).collect::<Vec<_>>()
+    };
+    let ran = until("both replicas' sweepers ran", || async {
+        Some(sweeps().await).filter(|sweeps| sweeps.len() == 2)
+    });
+    for task in ran.await {
+        assert!(task.last_run_time.is_some() && task.last_run_us > 0, "{task:?}");
+        assert_eq!((task.failures, task.error.as_str()), (0, ""), "{task:?}");
+    }
+    // Without its table it fails and says so, and goes on once that is back.
+    mesh.tell("order", "ALTER TABLE orders RENAME TO orders_away").await;
+    until("both fail", || async { sweeps().await.iter().all(|task| !task.error.is_empty()).then_some(()) })
+        .await;
+    mesh.tell("order", "ALTER TABLE orders_away RENAME TO orders").await;
+    until("both recover", || async {
+        sweeps().await.iter().all(|task| task.error.is_empty() && task.failures > 0).then_some(())
+    })
+    .await;
 }
 
 /// Covers: access.

@@ -11,19 +11,16 @@ const BATCH: u64 = 100;
 /// Starts it. Every replica has one; whoever changes a reservation's row first has its turn.
 pub fn start(tasks: &Tasks, db: Db, pause: Duration) {
     let stopping = tasks.clone();
-    tasks.every(pause, move || {
+    tasks.every("article.sweep", pause, move || {
         let (db, stopping) = (db.clone(), stopping.clone());
         async move {
             while !stopping.is_draining() {
-                match sweep(&db).await {
-                    Ok(0) => return,
-                    Ok(ended) => tracing::info!(ended, "reservations expired"),
-                    Err(error) => {
-                        tracing::warn!(%error, "overdue reservations cannot be looked for");
-                        return;
-                    }
+                match sweep(&db).await? {
+                    0 => break,
+                    ended => tracing::info!(ended, "reservations expired"),
                 }
             }
+            Ok::<_, Error>(())
         }
     });
 }

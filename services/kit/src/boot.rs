@@ -1,16 +1,15 @@
 //! What a process gives the roles that it runs, and what it gets from them.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use contracts::user::{
     AccessRevoked, GetJwksRequest, Jwks, KeysChanged, auth_service_client::AuthServiceClient,
 };
 use sea_orm::DatabaseBackend;
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    Call, Clock, Conn, Db, Fault, Identity, Mesh, Role, audit::Audit, db::COMPARE, follow, idempotency,
-    identity::Fetch, instance, outbox,
+    Call, Clock, Conn, Db, Fault, Identity, Mesh, Role, Tasks, audit::Audit, db::COMPARE, follow,
+    idempotency, identity::Fetch, instance, outbox,
 };
 
 /// What every role is given.
@@ -33,70 +32,6 @@ pub struct Service {
     pub audit: Option<Arc<dyn Audit>>,
 }
 
-/// A process's background tasks.
-#[derive(Clone, Default)]
-pub struct Tasks {
-    tracker: TaskTracker,
-    drain: CancellationToken,
-}
-
-impl Tasks {
-    /// Starts a task. It must end by itself once [`Tasks::draining`] does.
-    pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        self.tracker.spawn(task);
-    }
-
-    /// Starts a task that may be stopped at any await point when the process drains.
-    pub fn spawn_until_drain(&self, task: impl Future<Output = ()> + Send + 'static) {
-        let drain = self.drain.clone();
-        self.tracker.spawn(async move {
-            tokio::select! {
-                () = drain.cancelled() => {}
-                () = task => {}
-            }
-        });
-    }
-
-    /// Does `work` again and again, with a pause in between, until the process drains. What is under way
-    /// then is finished.
-    pub fn every<F, Fut>(&self, pause: Duration, work: F)
-    where
-        F: Fn() -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = ()> + Send,
-    {
-        let drain = self.drain.clone();
-        self.tracker.spawn(async move {
-            loop {
-                tokio::select! {
-                    () = drain.cancelled() => return,
-                    () = tokio::time::sleep(pause) => work().await,
-                }
-            }
-        });
-    }
-
-    /// Ends when the process begins to drain.
-    pub async fn draining(&self) {
-        self.drain.cancelled().await;
-    }
-
-    /// Whether the process drains.
-    pub fn is_draining(&self) -> bool {
-        self.drain.is_cancelled()
-    }
-
-    /// Tells all tasks to end.
-    pub fn drain(&self) {
-        self.drain.cancel();
-        self.tracker.close();
-    }
-
-    /// Waits until they have.
-    pub async fn drained(&self) {
-        self.tracker.wait().await;
-    }
-}
-
 struct FetchFrom(Conn);
 
 #[async_trait::async_trait]
@@ -113,6 +48,8 @@ impl Fetch for FetchFrom {
 
 /// How long the user service may take to tell its keys.
 const FETCH_WITHIN: Duration = Duration::from_secs(3);
+/// How often a database is relieved of what is old.
+const PRUNE: Duration = Duration::from_secs(600);
 /// How long idempotency records and events are kept.
 const KEEP_ANSWERS: Duration = Duration::from_secs(24 * 3600);
 const KEEP_EVENTS: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -125,7 +62,7 @@ impl Context {
         let conn = self.mesh.own_conn(as_role, Role::User);
         self.identity.fetch_from(Arc::new(FetchFrom(conn.clone())));
         let context = self.clone();
-        self.tasks.spawn(async move {
+        self.tasks.keep(format!("{as_role}.feed.access"), async move {
             let position = Arc::new(std::sync::atomic::AtomicI64::new(0));
             let identity = &context.identity;
             let handle = |event: contracts::mesh::FeedEvent| {
@@ -154,31 +91,22 @@ impl Context {
 
     /// Starts what every service's database needs: publishing its events, forgetting what is old.
     pub fn start_database(&self, db: &Db) {
-        self.tasks.spawn_until_drain(outbox::publish(db.clone()));
+        self.tasks.keep(format!("{}.outbox", db.role()), self.tasks.until_drain(outbox::publish(db.clone())));
         if db.backend() != DatabaseBackend::Sqlite {
             let db = db.clone();
-            self.tasks.every(COMPARE, move || {
+            self.tasks.every(format!("{}.clock", db.role()), COMPARE, move || {
                 let db = db.clone();
-                async move {
-                    if let Err(error) = db.compare_clocks(false).await {
-                        tracing::debug!(%error, role = %db.role(), "the database's clock cannot be read");
-                    }
-                }
+                async move { db.compare_clocks(false).await.map(|_| ()) }
             });
         }
         let db = db.clone();
-        self.tasks.every(Duration::from_secs(600), move || {
+        self.tasks.every(format!("{}.prune", db.role()), PRUNE, move || {
             let db = db.clone();
             async move {
                 let now = db.clock().now();
-                let pruned = async {
-                    idempotency::prune(&db, now - KEEP_ANSWERS).await?;
-                    outbox::prune(&db, now - KEEP_EVENTS).await?;
-                    instance::prune(&db, now - KEEP_INSTANCES).await
-                };
-                if let Err(error) = pruned.await {
-                    tracing::warn!(%error, role = %db.role(), "old records cannot be pruned");
-                }
+                idempotency::prune(&db, now - KEEP_ANSWERS).await?;
+                outbox::prune(&db, now - KEEP_EVENTS).await?;
+                instance::prune(&db, now - KEEP_INSTANCES).await
             }
         });
     }

@@ -249,6 +249,12 @@ impl Db {
         self.migrate_steps::<M>(None).await
     }
 
+    /// As [`Db::migrate`], but what comes before a step alone: a test's way to the schema of an earlier version.
+    pub async fn migrate_before<M: MigratorTrait>(&self, step: &str) -> Result<Vec<String>, OpenError> {
+        let before = M::migrations().iter().take_while(|known| known.name() != step).count();
+        self.migrate_steps::<M>(Some(before as u32)).await
+    }
+
     /// As [`Db::migrate`], the next `steps` of what is missing alone: a test's way to the schema of an earlier
     /// version.
     pub async fn migrate_steps<M: MigratorTrait>(

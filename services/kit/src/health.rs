@@ -41,11 +41,12 @@ impl Health {
             let first = ready(&db).await;
             health.report(&names, first.is_ok());
             let health = health.clone();
-            tasks.spawn_until_drain(async move {
+            let (name, role) = (format!("{}.health", db.role()), db.role());
+            let watching = tasks.until_drain(async move {
                 let mut last = first.is_ok();
                 loop {
                     tokio::time::sleep(PAUSE).await;
-                    let (now, role) = (ready(&db).await, db.role());
+                    let now = ready(&db).await;
                     if now.is_ok() != last {
                         last = now.is_ok();
                         match now {
@@ -56,6 +57,7 @@ impl Health {
                     }
                 }
             });
+            tasks.keep(name, watching);
         }
         health
     }

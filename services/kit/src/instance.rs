@@ -8,6 +8,7 @@
 use std::{sync::Arc, time::Duration};
 
 use contracts::mesh as wire;
+use prost::Message;
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, DatabaseBackend, DbErr, EntityTrait, QueryFilter, sea_query::OnConflict,
 };
@@ -35,6 +36,8 @@ pub mod row {
         pub schema_version: String,
         /// When it was heard of last, by the database's clock.
         pub beat_time: Time,
+        /// How its background tasks fared by then: the contract's `Instance` with nothing else.
+        pub tasks: Option<Vec<u8>>,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -70,13 +73,14 @@ impl Pace {
 #[derive(Clone)]
 pub struct Instances {
     own: Arc<Vec<Instance>>,
+    tasks: Tasks,
     pub pace: Pace,
 }
 
 impl Instances {
     /// Of a process that has just started.
-    pub fn new(own: Vec<Instance>, pace: Pace) -> Self {
-        Self { own: Arc::new(own), pace }
+    pub fn new(own: Vec<Instance>, tasks: Tasks, pace: Pace) -> Self {
+        Self { own: Arc::new(own), tasks, pace }
     }
 
     /// This process's own instance of a role.
@@ -92,7 +96,7 @@ impl Instances {
                 || (db.role() == Role::Mesh && instance.role == Role::Gateway.name())
         };
         let mut all: Vec<wire::Instance> =
-            self.own.iter().filter(here).map(|own| render(own, true, now)).collect();
+            self.own.iter().filter(here).map(|own| self.render_own(own, now)).collect();
         for row in row::Entity::find().all(db.read()).await? {
             let known = self.own.iter().any(|own| own.id == row.id);
             if !known && !self.pace.is_forgotten(row.beat_time, now) {
@@ -102,16 +106,24 @@ impl Instances {
         Ok(all)
     }
 
+    /// An instance of this process, as the contract has it.
+    pub fn render_own(&self, own: &Instance, now: Time) -> wire::Instance {
+        let tasks = own.role.parse().map(|role| self.tasks.of(role)).unwrap_or_default();
+        wire::Instance { tasks, ..render(own, true, now) }
+    }
+
     /// Says in a database server, as long as the process runs, that an instance does.
     pub fn announce(&self, tasks: &Tasks, db: Db, instance: Instance) {
         if db.backend() == DatabaseBackend::Sqlite {
             return;
         }
-        let (interval, draining) = (self.pace.0, tasks.clone());
-        tasks.spawn(async move {
+        let (interval, draining, instances) = (self.pace.0, tasks.clone(), self.clone());
+        tasks.keep(format!("{}.announce", instance.role), async move {
             loop {
                 let now = db.clock().now();
-                if let Err(error) = save(&db, Instance { beat_time: now, ..instance.clone() }).await {
+                let fare = Some(encode(instances.render_own(&instance, now).tasks));
+                let row = Instance { beat_time: now, tasks: fare, ..instance.clone() };
+                if let Err(error) = save(&db, row).await {
                     tracing::debug!(%error, role = instance.role, "an instance cannot be announced");
                 }
                 tokio::select! {
@@ -138,9 +150,11 @@ pub async fn save(db: &Db, instance: Instance) -> Result<(), DbErr> {
         database_location: Set(instance.database_location),
         schema_version: Set(instance.schema_version),
         beat_time: Set(instance.beat_time),
+        tasks: Set(instance.tasks),
     };
+    let moved = [row::Column::BeatTime, row::Column::Tasks];
     row::Entity::insert(row)
-        .on_conflict(OnConflict::column(row::Column::Id).update_column(row::Column::BeatTime).to_owned())
+        .on_conflict(OnConflict::column(row::Column::Id).update_columns(moved).to_owned())
         .exec_without_returning(&db.0.writer)
         .await
         .map(|_| ())
@@ -169,7 +183,18 @@ pub fn render(instance: &Instance, healthy: bool, last_seen: Time) -> wire::Inst
         healthy,
         last_seen_time: Some(last_seen.into()),
         id: instance.id.to_string(),
+        tasks: instance.tasks.as_deref().map(decode).unwrap_or_default(),
     }
+}
+
+/// Tasks as a row has them.
+pub fn encode(tasks: Vec<wire::Task>) -> Vec<u8> {
+    wire::Instance { tasks, ..Default::default() }.encode_to_vec()
+}
+
+/// A later version may have written them.
+fn decode(tasks: &[u8]) -> Vec<wire::Task> {
+    wire::Instance::decode(tasks).map(|instance| instance.tasks).unwrap_or_default()
 }
 
 /// What a database is called in the contract.

@@ -37,12 +37,13 @@ mod replicas;
 pub mod role;
 mod secret;
 mod start;
+pub mod tasks;
 pub mod telemetry;
 pub mod wire;
 pub mod words;
 pub mod write;
 
-pub use boot::{Context, Service, Tasks};
+pub use boot::{Context, Service};
 pub use call::{Call, Caller, Scope};
 pub use clock::{Clock, Time};
 #[doc(hidden)]
@@ -62,4 +63,5 @@ pub use page::Page;
 pub use role::Role;
 pub use secret::Secret;
 pub use start::{Exit, StartError};
+pub use tasks::Tasks;
 pub use write::{Opened, Tx, Written, open, transact, write};

@@ -214,6 +214,24 @@ impl MigrationTrait for Instances {
     }
 }
 
+/// The third: how their background tasks fare.
+pub struct Tasks;
+
+impl MigrationName for Tasks {
+    fn name(&self) -> &str {
+        "m000001_tasks"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Tasks {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let tasks = ColumnDef::new("tasks").custom(blob_type(manager)).null().to_owned();
+        let table = Table::alter().table("instances").add_column(tasks).to_owned();
+        Steps::of(manager).alter_table(table).await
+    }
+}
+
 /// The column type of long byte strings on this database.
 pub fn blob_type(manager: &SchemaManager) -> &'static str {
     match manager.get_database_backend() {

@@ -174,6 +174,11 @@ pub fn served(path: &str, code: Code, took: Duration) {
     }
 }
 
+/// A background task ran.
+pub fn task(name: &str, well: bool, took: Duration) {
+    export::task(name, well, took);
+}
+
 /// Whether a code says that the server failed, not that the caller asked for the wrong thing.
 fn is_server_fault(code: Code) -> bool {
     matches!(

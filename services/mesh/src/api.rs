@@ -66,5 +66,6 @@ fn row(id: Uuid, told: Instance, now: Time) -> instance::Instance {
         database_location: told.database_location,
         schema_version: told.schema_version,
         beat_time: now,
+        tasks: Some(instance::encode(told.tasks)),
     }
 }

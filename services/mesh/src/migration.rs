@@ -7,6 +7,10 @@ pub struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(kit::migration::Base), Box::new(kit::migration::Instances)]
+        vec![
+            Box::new(kit::migration::Base),
+            Box::new(kit::migration::Instances),
+            Box::new(kit::migration::Tasks),
+        ]
     }
 }

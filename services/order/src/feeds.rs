@@ -30,7 +30,7 @@ pub fn start(saga: &Saga, context: &Context) {
     for role in [Role::Payment, Role::Article, Role::User] {
         let (saga, tasks) = (saga.clone(), context.tasks.clone());
         let conn = context.mesh.conn(Role::Order, role);
-        context.tasks.spawn(async move {
+        context.tasks.keep(format!("order.feed.{role}"), async move {
             let written = Mutex::new(Instant::now());
             let start = || async { follow::position(&saga.db, role.name()).await.map_err(Fault::from) };
             let handle = |event: FeedEvent| async {

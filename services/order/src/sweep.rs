@@ -20,14 +20,9 @@ const AT_ONCE: usize = 16;
 pub fn start(saga: Saga) {
     let slots = Arc::new(Semaphore::new(AT_ONCE));
     let tasks = saga.tasks.clone();
-    tasks.every(INTERVAL, move || {
+    tasks.every("order.sweep", INTERVAL, move || {
         let (saga, slots) = (saga.clone(), slots.clone());
-        async move {
-            if let Err(error) = sweep(&saga, &slots).await {
-                let fault = Fault::from(error);
-                tracing::warn!(problem = fault.message, "the sweeper is interrupted");
-            }
-        }
+        async move { sweep(&saga, &slots).await }
     });
 }
 

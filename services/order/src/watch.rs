@@ -10,7 +10,7 @@ use std::{
 };
 
 use kit::{Db, Tasks, id::OrderId};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
+use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter, QuerySelect};
 use tokio::sync::watch;
 
 use crate::store::order;
@@ -50,13 +50,13 @@ impl Watch {
     /// Starts looking for what other replicas commit.
     pub fn start(&self, db: Db, tasks: &Tasks) {
         let watch = self.clone();
-        tasks.every(POLL, move || {
+        tasks.every("order.watch", POLL, move || {
             let (watch, db) = (watch.clone(), db.clone());
             async move { watch.look(&db).await }
         });
     }
 
-    async fn look(&self, db: &Db) {
+    async fn look(&self, db: &Db) -> Result<(), DbErr> {
         let ids: Vec<OrderId> = {
             let mut orders = self.orders();
             orders.retain(|_, sender| sender.receiver_count() > 0);
@@ -67,10 +67,9 @@ impl Watch {
                 .select_only()
                 .columns([order::Column::Id, order::Column::Events])
                 .filter(order::Column::Id.is_in(some.iter().copied()));
-            match query.into_tuple::<(OrderId, i64)>().all(db.read()).await {
-                Ok(rows) => rows.into_iter().for_each(|(id, events)| self.changed(id, events)),
-                Err(error) => tracing::debug!(%error, "watched orders cannot be read"),
-            }
+            let rows = query.into_tuple::<(OrderId, i64)>().all(db.read()).await?;
+            rows.into_iter().for_each(|(id, events)| self.changed(id, events));
         }
+        Ok(())
     }
 }

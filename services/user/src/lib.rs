@@ -130,21 +130,13 @@ pub async fn start(
 
 fn start_tasks(shared: &Arc<Shared>, tasks: &kit::Tasks) {
     let reloading = shared.clone();
-    tasks.every(RELOAD_KEYS, move || {
+    tasks.every("user.keys", RELOAD_KEYS, move || {
         let shared = reloading.clone();
-        async move {
-            if let Err(error) = shared.keys.reload().await {
-                tracing::warn!(%error, "the signing keys cannot be read again");
-            }
-        }
+        async move { shared.keys.reload().await.map(|_| ()) }
     });
     let pruning = shared.clone();
-    tasks.every(PRUNE, move || {
+    tasks.every("user.sessions", PRUNE, move || {
         let shared = pruning.clone();
-        async move {
-            if let Err(error) = shared.prune(KEEP_SESSIONS).await {
-                tracing::warn!(%error, "old sessions cannot be forgotten");
-            }
-        }
+        async move { shared.prune(KEEP_SESSIONS).await.map(|_| ()) }
     });
 }

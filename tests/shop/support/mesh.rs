@@ -204,6 +204,11 @@ impl Mesh {
         self.databases.as_ref().expect("a database server").url(role)
     }
 
+    /// A statement in a role's database.
+    pub async fn tell(&self, role: &str, statement: &str) {
+        self.databases.as_ref().expect("a database server").tell(role, statement).await;
+    }
+
     /// The first column of what a query finds in a role's database.
     pub async fn ask(&self, role: &str, query: &str) -> Vec<String> {
         self.databases.as_ref().expect("a database server").ask(role, query).await

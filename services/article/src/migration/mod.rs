@@ -22,6 +22,7 @@ impl MigratorTrait for Migrator {
         vec![
             Box::new(kit::migration::Base),
             Box::new(kit::migration::Instances),
+            Box::new(kit::migration::Tasks),
             Box::new(m000002_articles::Articles),
             Box::new(m000003_stock::Stock),
             Box::new(m000004_images::Images),

@@ -49,7 +49,7 @@ async fn a_started_service_names_what_it_serves_and_ends_what_is_overdue() {
 async fn articles_from_before_there_were_shelves_come_to_stand_on_theirs() {
     let shop = Shop::without_tables().await;
     let db = shop.db.read();
-    shop.db.migrate_steps::<Migrator>(Some(6)).await.unwrap();
+    shop.db.migrate_before::<Migrator>("m000006_shelf").await.unwrap();
     let cases = [
         (false, true, 0, 4),
         (false, true, 3, 5),
@@ -151,7 +151,7 @@ async fn insert_old(db: &impl ConnectionTrait, name: &str, deleted: bool, words:
 async fn articles_from_before_are_found_as_new_ones_are() {
     let shop = Shop::without_tables().await;
     let db = shop.db.read();
-    shop.db.migrate_steps::<Migrator>(Some(8)).await.unwrap();
+    shop.db.migrate_before::<Migrator>("m000008_folding").await.unwrap();
     let tea = insert_old(db, "Wi-Fi が", false, &["wi", "fi", "か"]).await;
     let gone = insert_old(db, "Gone", true, &[]).await;
     let mut many = Vec::new();

@@ -23,6 +23,7 @@ use super::log::OURS;
 /// A process has one subscriber, hence one of these too.
 static SPANS: OnceLock<()> = OnceLock::new();
 static CALLS: OnceLock<Histogram<f64>> = OnceLock::new();
+static TASKS: OnceLock<Histogram<f64>> = OnceLock::new();
 
 /// What exports.
 #[derive(Clone)]
@@ -133,6 +134,13 @@ fn metrics(resource: Resource) -> Result<SdkMeterProvider, String> {
         .with_description("How long calls took, by method and code")
         .build();
     let _ = CALLS.set(calls);
+    let tasks = provider
+        .meter("feira")
+        .f64_histogram("feira.task.duration")
+        .with_unit("ms")
+        .with_description("How long runs of background tasks took, by task and whether they failed")
+        .build();
+    let _ = TASKS.set(tasks);
     Ok(provider)
 }
 
@@ -195,6 +203,13 @@ pub(super) fn served(path: &str, code: Code, took: Duration) {
         KeyValue::new("rpc.grpc.status_code", code as i64),
     ];
     calls.record(took.as_secs_f64() * 1e3, &attributes);
+}
+
+/// A background task ran.
+pub(super) fn task(name: &str, well: bool, took: Duration) {
+    let Some(tasks) = TASKS.get() else { return };
+    let attributes = [KeyValue::new("task", name.to_owned()), KeyValue::new("failed", !well)];
+    tasks.record(took.as_secs_f64() * 1e3, &attributes);
 }
 
 struct Headers<'a>(&'a HeaderMap);

@@ -38,6 +38,6 @@ pub async fn start(saga: &Saga, context: &Context) -> Result<(), StartError> {
         notifier,
         news,
     };
-    saga.tasks.spawn(deliver.run());
+    saga.tasks.keep("order.mail", deliver.run());
     Ok(())
 }

@@ -34,7 +34,7 @@ pub fn follow(saga: &Saga, context: &Context, news: &Arc<Notify>) {
         let (saga, news, tasks) = (saga.clone(), news.clone(), context.tasks.clone());
         let conn = context.mesh.conn(Role::Order, role);
         let source = format!("{role}/mail");
-        context.tasks.spawn(async move {
+        context.tasks.keep(format!("order.mail.{role}"), async move {
             let written = Mutex::new(Instant::now());
             let start = || async { follow::position(&saga.db, &source).await.map_err(Fault::from) };
             let handle = |event: FeedEvent| async {

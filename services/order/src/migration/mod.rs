@@ -18,6 +18,7 @@ impl MigratorTrait for Migrator {
         vec![
             Box::new(kit::migration::Base),
             Box::new(kit::migration::Instances),
+            Box::new(kit::migration::Tasks),
             Box::new(m000002_orders::Migration),
             Box::new(m000003_adjustments::Migration),
             Box::new(m000004_purchases::Migration),

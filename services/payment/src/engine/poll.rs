@@ -13,6 +13,8 @@ use crate::{
     store::{Payment, payment, payments, provider_event, refunds},
 };
 
+/// How often what is remembered of webhooks is pruned.
+const PRUNE: Duration = Duration::from_secs(3600);
 /// How long it is remembered that a webhook was taken: longer than any provider delivers it again.
 const KEEP_EVENTS: Duration = Duration::from_secs(30 * 24 * 3600);
 
@@ -27,25 +29,19 @@ impl Engine {
     /// Polls until the process drains.
     pub fn start(&self) {
         let engine = self.clone();
-        self.0.tasks.every(Duration::from_secs(3600), move || {
+        self.0.tasks.every("payment.webhooks", PRUNE, move || {
             let engine = engine.clone();
             async move {
                 let call = background("prune");
                 let prune =
                     |tx: Tx| async move { Ok(provider_event::prune(&tx, tx.now() - KEEP_EVENTS).await?) };
-                if let Err(error) = kit::transact::<_, Error, _, _>(&engine.0.db, &call, prune).await {
-                    tracing::warn!(%error, "old webhooks cannot be forgotten");
-                }
+                kit::transact::<_, Error, _, _>(&engine.0.db, &call, prune).await
             }
         });
         let engine = self.clone();
-        self.0.tasks.every(self.0.pace.tick(), move || {
+        self.0.tasks.every("payment.poll", self.0.pace.tick(), move || {
             let engine = engine.clone();
-            async move {
-                if let Err(error) = engine.poll().await {
-                    tracing::warn!(%error, "due payments cannot be looked after");
-                }
-            }
+            async move { engine.poll().await }
         });
     }
 

@@ -18,6 +18,7 @@ impl MigratorTrait for Migrator {
         vec![
             Box::new(kit::migration::Base),
             Box::new(kit::migration::Instances),
+            Box::new(kit::migration::Tasks),
             Box::new(payments::Payments),
             Box::new(simulator::Simulator),
             Box::new(events::Events),

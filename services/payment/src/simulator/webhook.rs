@@ -126,13 +126,9 @@ pub struct Sender {
 impl Sender {
     /// Sends what is due until the process drains.
     pub fn start(self, tasks: &Tasks) {
-        tasks.every(TICK, move || {
+        tasks.every("payment.simulator", TICK, move || {
             let sender = self.clone();
-            async move {
-                if let Err(error) = sender.send_due().await {
-                    tracing::warn!(%error, "the simulated provider's webhooks cannot be sent");
-                }
-            }
+            async move { sender.send_due().await }
         });
     }
 

@@ -19,6 +19,7 @@ impl MigratorTrait for Migrator {
         vec![
             Box::new(kit::migration::Base),
             Box::new(kit::migration::Instances),
+            Box::new(kit::migration::Tasks),
             Box::new(accounts::Accounts),
             Box::new(sessions::Sessions),
             Box::new(keys::Keys),

@@ -1,0 +1,219 @@
+//! A process's background tasks. Those that run for as long as the process have a name, ROLE.TASK, by which logs,
+//! metrics and `feira status` say how they fare.
+
+use std::{
+    collections::BTreeMap,
+    fmt::Display,
+    future::Future,
+    panic::AssertUnwindSafe,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use contracts::mesh as wire;
+use futures::FutureExt;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::Instrument;
+
+use crate::{Clock, Role, Time, telemetry};
+
+/// How often a task that fails again and again is warned of.
+const WARN: Duration = Duration::from_secs(60);
+/// How much of an error is kept.
+const ERROR: usize = 200;
+
+/// Starts background tasks; cheap to clone.
+#[derive(Clone, Default)]
+pub struct Tasks {
+    tracker: TaskTracker,
+    drain: CancellationToken,
+    named: Arc<Mutex<BTreeMap<Arc<str>, Runs>>>,
+}
+
+/// How a named task fared.
+#[derive(Default)]
+struct Runs {
+    runs: u64,
+    failures: u64,
+    last: Option<(Time, Duration)>,
+    /// Why the last run failed, if it did.
+    error: Option<String>,
+    warned: Option<Instant>,
+}
+
+impl Tasks {
+    /// Starts a task. It must end by itself once [`Tasks::draining`] does.
+    pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.tracker.spawn(task);
+    }
+
+    /// Starts a task that may be stopped at any await point when the process drains.
+    pub fn spawn_until_drain(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.spawn(self.until_drain(task));
+    }
+
+    /// A task that may be stopped at any await point when the process drains.
+    pub fn until_drain(
+        &self,
+        task: impl Future<Output = ()> + Send + 'static,
+    ) -> impl Future<Output = ()> + Send + 'static {
+        let drain = self.drain.clone();
+        async move {
+            tokio::select! {
+                () = drain.cancelled() => {}
+                () = task => {}
+            }
+        }
+    }
+
+    /// Starts a task that goes on for as long as the process does, such as following a feed. It must end by
+    /// itself once [`Tasks::draining`] does.
+    pub fn keep(&self, name: impl Into<Arc<str>>, task: impl Future<Output = ()> + Send + 'static) {
+        let (tasks, name) = (self.clone(), name.into());
+        tasks.named().entry(name.clone()).or_default();
+        self.tracker.spawn(async move {
+            let (began, span) = (Instant::now(), tracing::info_span!("task", task = %name));
+            if AssertUnwindSafe(task.instrument(span)).catch_unwind().await.is_err() {
+                tasks.ran(&name, began.elapsed(), Err("it panicked, and does not run any more"));
+            }
+        });
+    }
+
+    /// Does `work` again and again, with a pause in between, until the process drains. What is under way
+    /// then is finished. A run that fails is followed by the next one as any other.
+    pub fn every<F, Fut, E>(&self, name: impl Into<Arc<str>>, pause: Duration, work: F)
+    where
+        F: Fn() -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<(), E>> + Send,
+        E: Display,
+    {
+        let (tasks, name) = (self.clone(), name.into());
+        tasks.named().entry(name.clone()).or_default();
+        self.tracker.spawn(async move {
+            loop {
+                tokio::select! {
+                    () = tasks.drain.cancelled() => return,
+                    () = tokio::time::sleep(pause) => {}
+                }
+                let (began, span) = (Instant::now(), tracing::info_span!("task", task = %name));
+                let done = AssertUnwindSafe(async { work().await }.instrument(span)).catch_unwind().await;
+                match &done {
+                    Ok(Ok(())) => tasks.ran::<&str>(&name, began.elapsed(), Ok(())),
+                    Ok(Err(error)) => tasks.ran(&name, began.elapsed(), Err(error)),
+                    Err(_) => tasks.ran(&name, began.elapsed(), Err("it panicked")),
+                }
+            }
+        });
+    }
+
+    /// Notes a run's end. One warning tells of a failure, and further ones now and then.
+    fn ran<E: Display>(&self, name: &Arc<str>, took: Duration, done: Result<(), E>) {
+        telemetry::task(name, done.is_ok(), took);
+        let mut named = self.named();
+        let runs = named.entry(name.clone()).or_default();
+        runs.runs += 1;
+        runs.last = Some((Clock::system().now(), took));
+        match done {
+            Ok(()) => {
+                if runs.error.take().is_some() {
+                    tracing::info!(task = %name, "task.recovered");
+                    runs.warned = None;
+                }
+            }
+            Err(error) => {
+                runs.failures += 1;
+                if runs.warned.is_none_or(|warned| warned.elapsed() >= WARN) {
+                    tracing::warn!(task = %name, %error, failures = runs.failures, "task.failed");
+                    runs.warned = Some(Instant::now());
+                }
+                runs.error = Some(error.to_string().chars().take(ERROR).collect());
+            }
+        }
+    }
+
+    /// How a role's tasks fare, by name.
+    pub fn of(&self, role: Role) -> Vec<wire::Task> {
+        let named = self.named();
+        let own = named.iter().filter(|(name, _)| name.split('.').next() == Some(role.name()));
+        own.map(|(name, runs)| wire::Task {
+            name: name.to_string(),
+            runs: runs.runs as i64,
+            failures: runs.failures as i64,
+            last_run_time: runs.last.map(|(end, _)| end.into()),
+            last_run_us: runs.last.map_or(0, |(_, took)| took.as_micros() as i64),
+            error: runs.error.clone().unwrap_or_default(),
+        })
+        .collect()
+    }
+
+    /// Ends when the process begins to drain.
+    pub async fn draining(&self) {
+        self.drain.cancelled().await;
+    }
+
+    /// Whether the process drains.
+    pub fn is_draining(&self) -> bool {
+        self.drain.is_cancelled()
+    }
+
+    /// Tells all tasks to end.
+    pub fn drain(&self) {
+        self.drain.cancel();
+        self.tracker.close();
+    }
+
+    /// Waits until they have.
+    pub async fn drained(&self) {
+        self.tracker.wait().await;
+    }
+
+    fn named(&self) -> MutexGuard<'_, BTreeMap<Arc<str>, Runs>> {
+        self.named.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_task_that_fails_or_panics_runs_again_and_says_how_it_fares() {
+        let (tasks, turn) = (Tasks::default(), Arc::new(AtomicUsize::new(0)));
+        let turns = turn.clone();
+        tasks.every("order.sweep", Duration::from_secs(1), move || {
+            let turn = turns.fetch_add(1, Ordering::Relaxed);
+            async move {
+                match turn {
+                    0 => Ok(()),
+                    1 => Err("x".repeat(500)),
+                    2 => panic!("a fault"),
+                    _ => Ok(()),
+                }
+            }
+        });
+        tasks.keep("article.feed", async { panic!("another fault") });
+        let after = |turns: usize| {
+            let turn = turn.clone();
+            async move {
+                while turn.load(Ordering::Relaxed) < turns {
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        for (turns, runs, failures, error) in [(1, 1, 0, 0), (2, 2, 1, ERROR), (3, 3, 2, 11), (4, 4, 2, 0)] {
+            after(turns).await;
+            let [sweep] = tasks.of(Role::Order).try_into().unwrap();
+            assert_eq!((sweep.name.as_str(), sweep.runs, sweep.failures), ("order.sweep", runs, failures));
+            assert_eq!(sweep.error.len(), error, "{sweep:?}");
+            assert!(sweep.last_run_time.is_some());
+        }
+        let [feed] = tasks.of(Role::Article).try_into().unwrap();
+        assert!(feed.error.contains("panicked"), "{feed:?}");
+        tasks.drain();
+        tasks.drained().await;
+        assert_eq!(turn.load(Ordering::Relaxed), 4);
+    }
+}
