@@ -210,6 +210,7 @@ fn what_is_another_word_is_not_found() {
         ("case", "casa"),
         ("data", "date"),
         ("basil", "basis"),
+        ("latte", "latta"),
         ("hens", "hem"),
         ("mães", "mão"),
         ("4 006381 003939", "4006381 009999"),
