@@ -3,11 +3,14 @@
 use contracts::{
     article::{AdjustStockRequest, ListStockMovementsRequest, Stock, StockReason},
     order::{
-        ExportOrdersRequest, ListOrdersRequest, ListPurchasesRequest, Order, OrderState, ShipOrderRequest,
+        CountOrdersRequest, ExportOrdersRequest, ListOrdersRequest, ListPurchasesRequest, Order, OrderState,
+        ShipOrderRequest,
     },
-    payment::{PaymentState, Refund, RefundPaymentRequest},
+    payment::{PaymentState, Refund, RefundPaymentRequest, RefundState},
 };
+use serde_json::json;
 
+use crate::reopening::{faults, waiting};
 use crate::support::{
     Backend, Client, Code, Mesh, Outcome, Refused, Setup, Shopper, at_once, eur,
     money::cents,
@@ -19,6 +22,8 @@ on_both_edges!(
     each_refund_is_on_its_order_and_in_its_history,
     what_is_refunded_in_full_is_shipped_by_force_only,
     orders_are_found_by_what_was_refunded,
+    what_waits_to_be_shipped_is_neither_refunded_nor_about_to_be,
+    an_order_is_not_shipped_while_its_money_is_on_its_way_back,
     units_that_come_back_are_sold_no_more,
     what_was_not_sold_cannot_come_back,
 );
@@ -175,6 +180,118 @@ async fn orders_are_found_by_what_was_refunded(setup: Setup) {
     staff.list_orders(request).await.names("refunded");
 }
 
+/// The orders that wait to be shipped, the first first: listed, counted and exported.
+async fn to_ship(staff: &Client) -> Vec<String> {
+    let request = ListOrdersRequest { to_ship: true, order_by: "place_time".into(), ..Default::default() };
+    let listed = staff.list_orders(request.clone()).await.unwrap().body.orders;
+    let listed: Vec<_> = listed.into_iter().map(|order| order.id).collect();
+    let newest = ListOrdersRequest { order_by: String::new(), ..request };
+    let newest = staff.list_orders(newest).await.unwrap().body.orders;
+    assert!(newest.iter().map(|order| &order.id).eq(listed.iter().rev()), "{newest:?}");
+    let counted = staff.count_orders(CountOrdersRequest { to_ship: true, state: vec![] }).await.unwrap();
+    assert_eq!(counted.count, listed.len() as i64);
+    let request = ExportOrdersRequest { to_ship: true, ..Default::default() };
+    let exported = staff.export_orders(request).await.rest().await;
+    assert!(exported.iter().map(|order| &order.id).eq(&listed), "{exported:?}");
+    listed
+}
+
+/// Covers: order.refunded, order.list, order.export.
+async fn what_waits_to_be_shipped_is_neither_refunded_nor_about_to_be(setup: Setup) {
+    let mesh = setup.start().await;
+    let (staff, ada) = (mesh.admin().await, mesh.shopper().await);
+    let article = staff.stocked(eur(1000), 20).await;
+    let (mut due, mut orders) = (Vec::new(), Vec::new());
+    for _ in 0..5 {
+        orders.push(paid(&ada, &article.id, 1).await);
+    }
+    ada.add(&article.id, 1).await.unwrap();
+    due.extend(orders.iter().map(|order| order.id.clone()));
+    assert_eq!(to_ship(&staff).await, due);
+    // In part; shipped; in full, at once and in parts.
+    refund(&staff, &orders[0], Some(999)).await;
+    until_refunded(&staff, &orders[0].id, 999).await;
+    staff.ship(&orders[1].id).await.unwrap();
+    refund(&staff, &orders[2], None).await;
+    refund(&staff, &orders[3], Some(400)).await;
+    refund(&staff, &orders[3], Some(600)).await;
+    for order in &orders[2..4] {
+        until_refunded(&staff, &order.id, 1000).await;
+    }
+    due = vec![orders[0].id.clone(), orders[4].id.clone()];
+    assert_eq!(to_ship(&staff).await, due);
+    // Of what is asked for beside it, both is true.
+    let state = vec![OrderState::Paid.into(), OrderState::Shipped.into()];
+    let request = ListOrdersRequest { to_ship: true, state: state.clone(), ..Default::default() };
+    assert_eq!(staff.list_orders(request).await.unwrap().body.orders.len(), 2);
+    assert_eq!(staff.count_orders(CountOrdersRequest { to_ship: true, state }).await.unwrap().count, 2);
+    let state = vec![OrderState::Shipped.into()];
+    let request = ListOrdersRequest { to_ship: true, state: state.clone(), ..Default::default() };
+    assert_eq!(staff.list_orders(request).await.unwrap().body.orders, []);
+    assert_eq!(staff.count_orders(CountOrdersRequest { to_ship: true, state }).await.unwrap().count, 0);
+    let request = ListOrdersRequest { to_ship: true, refunded: "partial".into(), ..Default::default() };
+    assert_eq!(staff.list_orders(request).await.unwrap().body.orders[0].id, orders[0].id);
+    // Staff may have shipped what is refunded.
+    staff.ship_order(ship(&orders[2].id, true)).await.unwrap();
+    assert_eq!(to_ship(&staff).await, due);
+}
+
+/// Covers: order.refunded, order.ship, payment.refund.
+async fn an_order_is_not_shipped_while_its_money_is_on_its_way_back(setup: Setup) {
+    let mesh = setup.start().await;
+    let (staff, ada) = (mesh.admin().await, mesh.shopper().await);
+    let article = staff.stocked(eur(1000), 20).await;
+    let action_url = waiting(&ada, &article.id).await.payment_action_url.clone();
+    let until_refunding = async |id: &str, expected: bool| {
+        until("the order knows", || async {
+            Some(ada.see(id).await).filter(|order| order.refunding == expected)
+        })
+        .await
+    };
+    for (parts, ended) in [([1000, 0], "refuse"), ([400, 600], "refuse"), ([600, 400], "")] {
+        let order = paid(&ada, &article.id, 1).await;
+        faults(&ada, &action_url, json!({"refund": {"fail_before": 1_000}})).await;
+        let refunds = parts.into_iter().filter(|part| *part > 0);
+        let mut left = refunds.clone().count();
+        for part in refunds {
+            if left == 1 && part < 1000 {
+                // As long as something is left, it is an order like any other.
+                let fine = ada.see(&order.id).await;
+                assert!(!fine.refunding && to_ship(&staff).await == [order.id.clone()]);
+            }
+            let refund = refund(&staff, &order, Some(part)).await;
+            assert_eq!(refund.state(), RefundState::Pending);
+            left -= 1;
+        }
+        // At once, whatever the order has heard of it.
+        staff.ship_order(ship(&order.id, false)).await.refused(Code::FailedPrecondition, "REFUNDED");
+        let seen = until_refunding(&order.id, true).await;
+        assert_eq!((cents(&seen.refunded), seen.state()), (0, OrderState::Paid));
+        assert!(seen.etag != order.etag);
+        assert!(to_ship(&staff).await.is_empty());
+        staff.ship_order(ship(&order.id, false)).await.refused(Code::FailedPrecondition, "REFUNDED");
+        assert_eq!(ada.see(&order.id).await, seen, "nothing was changed");
+        if ended == "refuse" {
+            // One of them fails: what it was to give back pays for the order again.
+            faults(&ada, &action_url, json!({"refund": {"refuse": 1}})).await;
+            until_refunding(&order.id, false).await;
+            assert_eq!(staff.ship_order(ship(&order.id, false)).await.unwrap().state(), OrderState::Shipped);
+        } else {
+            faults(&ada, &action_url, json!({})).await;
+            let seen = until_refunded(&ada, &order.id, 1000).await;
+            assert!(!seen.refunding);
+            staff.ship_order(ship(&order.id, false)).await.refused(Code::FailedPrecondition, "REFUNDED");
+        }
+    }
+    // Whoever insists, ships.
+    let order = paid(&ada, &article.id, 1).await;
+    faults(&ada, &action_url, json!({"refund": {"fail_before": 1_000}})).await;
+    refund(&staff, &order, None).await;
+    assert_eq!(staff.ship_order(ship(&order.id, true)).await.unwrap().state(), OrderState::Shipped);
+    faults(&ada, &action_url, json!({})).await;
+    until_refunded(&ada, &order.id, 1000).await;
+}
+
 /// Covers: article.return, order.purchases, mesh.audit.
 async fn units_that_come_back_are_sold_no_more(setup: Setup) {
     let mesh = setup.start().await;
@@ -266,7 +383,7 @@ async fn a_refund_that_fails_later_is_taken_back(setup: Setup) {
     shop.refund(&payment.id, cents(&payment.captured)).await;
     let whole = cents(&order.total);
     until_refunded(&shop.ada, &order.id, whole).await;
-    assert!(bought(&shop.ada).await.is_empty());
+    assert!(bought(&shop.ada).await.is_empty() && to_ship(&shop.staff).await.is_empty());
     shop.stripe.return_refund(&payment.id);
     let event = shop.stripe.events_of(&payment.id, "refund.updated").pop().unwrap();
     deliver(&shop.mesh.http(), &event).await.expect(204);
@@ -277,6 +394,7 @@ async fn a_refund_that_fails_later_is_taken_back(setup: Setup) {
     assert_eq!(notes.len(), 2, "{notes:?}");
     assert!(notes[1].contains("failed"), "{notes:?}");
     assert_eq!(bought(&shop.ada).await.len(), 1);
+    assert_eq!(to_ship(&shop.staff).await.as_slice(), std::slice::from_ref(&order.id));
     shop.staff.ship(&order.id).await.unwrap();
 }
 
@@ -325,11 +443,18 @@ async fn shipping_needs_no_payment_service(setup: Setup) {
     let mut mesh: Mesh = setup.start().await;
     let (staff, ada) = (mesh.admin().await, mesh.shopper().await);
     let article = staff.stocked(eur(1000), 10).await;
+    let action_url = waiting(&ada, &article.id).await.payment_action_url.clone();
     let [full, none] = [paid(&ada, &article.id, 1).await, paid(&ada, &article.id, 1).await];
+    let under_way = paid(&ada, &article.id, 1).await;
     refund(&staff, &full, None).await;
     until_refunded(&ada, &full.id, 1000).await;
+    faults(&ada, &action_url, json!({"refund": {"fail_before": 1_000}})).await;
+    assert_eq!(refund(&staff, &under_way, None).await.state(), RefundState::Pending);
+    until("the order knows", || async { ada.see(&under_way.id).await.refunding.then_some(()) }).await;
     mesh.kill("payment");
-    staff.ship_order(ship(&full.id, false)).await.refused(Code::FailedPrecondition, "REFUNDED");
+    for order in [&full, &under_way] {
+        staff.ship_order(ship(&order.id, false)).await.refused(Code::FailedPrecondition, "REFUNDED");
+    }
     assert_eq!(staff.ship_order(ship(&none.id, false)).await.unwrap().state(), OrderState::Shipped);
     mesh.restart("payment");
     until("payments are read again", || async { (!ada.payments(&none.id).await.is_empty()).then_some(()) })

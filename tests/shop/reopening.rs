@@ -43,7 +43,7 @@ pub async fn reopen(client: &Client, id: &str) -> Outcome<Order> {
 }
 
 /// Faults of the simulated provider, whose address an order's action URL begins with.
-async fn faults(client: &Client, action_url: &str, plan: serde_json::Value) {
+pub async fn faults(client: &Client, action_url: &str, plan: serde_json::Value) {
     let (base, _) = action_url.split_once("/actions/").expect("the simulated provider's address");
     let http = client.anonymous().http();
     let request = http.request(http::Method::PUT, &format!("{base}/faults"));
@@ -60,7 +60,7 @@ pub async fn approve(client: &Client, order: &Order) -> Reply {
 }
 
 /// An order of one that waits for an action of its customer.
-async fn waiting(ada: &Shopper, article: &str) -> Order {
+pub async fn waiting(ada: &Shopper, article: &str) -> Order {
     let order = ada.order(article, 1, "sim_action").await.unwrap();
     until("there is something to act on", || async {
         Some(ada.see(&order.id).await).filter(|order| !order.payment_action_url.is_empty())

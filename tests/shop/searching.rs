@@ -343,7 +343,7 @@ async fn what_is_to_be_shipped_is_counted_and_the_oldest_comes_first(setup: Setu
     assert_eq!(list("place_time", &[]).await, all, "without baskets");
     let count = async |state: &[OrderState]| {
         let state = state.iter().map(|state| (*state).into()).collect();
-        staff.count_orders(CountOrdersRequest { state }).await.unwrap().count
+        staff.count_orders(CountOrdersRequest { state, to_ship: false }).await.unwrap().count
     };
     assert_eq!(count(&[OrderState::Paid]).await, 7);
     assert_eq!(count(&[OrderState::Paid, OrderState::Open]).await, 8);

@@ -157,6 +157,7 @@ const news = (order, paying) => {
       return html`<p class="notice warn">It is being checked out; this takes a moment.</p>`;
     case 'ORDER_STATE_PAID':
       if (isRefundedInFull(order)) return html`<p class="notice">Your money was given back. How soon it shows is up to your bank.</p>`;
+      if (order.refunding) return html`<p class="notice">Your money is on its way back to you.</p>`;
       return html`<p class="notice good">Thank you: it is paid, and will be on its way soon.</p>`;
     case 'ORDER_STATE_SHIPPED':
       return html`<p class="notice good">

@@ -26,11 +26,16 @@ export const stateBadge = (state) => html`<span class="badge ${STATES[state]?.[1
 
 /** Whether some of its money was given back, and whether all of it. */
 export const isRefunded = ({ refunded }) => Boolean(refunded) && sign(refunded) > 0;
-export const isRefundedInFull = (order) => isRefunded(order) && toNanos(order.refunded) >= toNanos(order.total);
+export const isRefundedInFull = (order) => isRefunded(order) && !isForeign(order) && toNanos(order.refunded) >= toNanos(order.total);
+/** What was taken in another currency paid for nothing: what went back of it is no part of the total. */
+const isForeign = ({ refunded, total }) => refunded.currencyCode !== total.currencyCode;
 
-/** What was given back of an order, as a badge. */
-export const refundBadge = (order) =>
-  isRefunded(order) ? html`<span class="badge">${isRefundedInFull(order) ? 'Refunded' : 'Partly refunded'}</span>` : nothing;
+/** What was given back of an order, or is about to be, as a badge. */
+export const refundBadge = (order) => {
+  if (order.refunding) return html`<span class="badge warn">Being refunded</span>`;
+  if (!isRefunded(order)) return nothing;
+  return html`<span class="badge">${isForeign(order) || isRefundedInFull(order) ? 'Refunded' : 'Partly refunded'}</span>`;
+};
 
 /** Why a payment failed, in words. */
 export const failureText = (reason) =>

@@ -22,16 +22,16 @@ export default async function page(view) {
   let owed;
   const get = (path, query) => call('GET', path, { query, signal: view.signal });
   // Who has waited longest comes first, and how many there are.
-  const orders = async (state) => {
-    const asked = [get('/v1/orders', { state, orderBy: 'place_time', pageSize: SHOWN }), get('/v1/orders:count', { state })];
+  const orders = async (which) => {
+    const asked = [get('/v1/orders', { ...which, orderBy: 'place_time', pageSize: SHOWN }), get('/v1/orders:count', which)];
     const [list, { count }] = await Promise.all(asked);
     return { ...list, count };
   };
 
   const read = async () => {
     const [ship, wait, unknown, low] = await Promise.all([
-      orders('ORDER_STATE_PAID'),
-      orders('ORDER_STATE_AWAITING_PAYMENT'),
+      orders({ toShip: true }),
+      orders({ state: 'ORDER_STATE_AWAITING_PAYMENT' }),
       get('/v1/payments', { state: 'PAYMENT_STATE_UNKNOWN', pageSize: SHOWN }),
       get('/v1/articles', { lowStock: true, active: true, orderBy: 'name', pageSize: SHOWN }),
     ]);
@@ -78,8 +78,8 @@ const card = (title, href, list, plural, row, otherwise) => {
   `;
 };
 
-const order = ({ id, number, lines, total, refunded, placeTime, createTime }) => html`
-  <a href="/staff/orders/${id}"><span><span class="clip">${contents({ lines })}</span><span class="quiet">${number}, ${day(placeTime ?? createTime)} ${refundBadge({ total, refunded })}</span></span><span class="number">${formatMoney(total)}</span></a>
+const order = ({ id, number, lines, total, refunded, refunding, placeTime, createTime }) => html`
+  <a href="/staff/orders/${id}"><span><span class="clip">${contents({ lines })}</span><span class="quiet">${number}, ${day(placeTime ?? createTime)} ${refundBadge({ total, refunded, refunding })}</span></span><span class="number">${formatMoney(total)}</span></a>
 `;
 
 const payment = ({ id, provider, amount, createTime }) => html`

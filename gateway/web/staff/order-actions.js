@@ -17,10 +17,10 @@ const parcel = (order) => html`
 /** It is on its way. */
 export const ship = (order, signal) =>
   ask({
-    ...(isRefundedInFull(order) ? REFUNDED : PAID),
+    ...(isRefundedInFull(order) ? REFUNDED : order.refunding ? REFUNDING : PAID),
     fields: parcel(order),
     signal,
-    work: (values) => call('POST', `${path(order)}:ship`, { body: { ...values, etag: order.etag, force: isRefundedInFull(order) } }),
+    work: (values) => call('POST', `${path(order)}:ship`, { body: { ...values, etag: order.etag, force: isRefundedInFull(order) || order.refunding } }),
   });
 const PAID = {
   title: 'Ship this order',
@@ -32,6 +32,11 @@ const REFUNDED = {
   text: 'All of its money was given back: whoever ships it gives it away.',
   action: 'Ship it all the same',
   danger: true,
+};
+const REFUNDING = {
+  ...REFUNDED,
+  title: 'Ship it although it is being refunded?',
+  text: 'All of its money is about to be given back: whoever ships it gives it away.',
 };
 
 /** Units of it came back. */

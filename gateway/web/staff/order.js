@@ -1,7 +1,7 @@
 // One order, followed live: what is in it, its payment, and what can be done now.
 
 import { call, follow, pages } from '../api.js';
-import { formatMoney } from '../money.js';
+import { formatMoney, sign } from '../money.js';
 import { skeleton } from '../states.js';
 import { failureText, isFinal, postal, refundBadge, stateBadge, stateName, sums } from '../shop/parts.js';
 import { moment, press, toast } from '../ui.js';
@@ -9,7 +9,7 @@ import { html, nothing } from '../vendor/lit-html.js';
 import { anew, every, facts, frame, heading } from './common.js';
 import { adjustTotal, cancel, deliver, removeAdjustment, ship, takeBack } from './order-actions.js';
 import { leftOf, refund } from './refund.js';
-import { actor, isPending, isRefundable, paymentBadge, paymentLink, userLink } from './words.js';
+import { actor, flagBadge, isPending, isRefundable, paymentBadge, paymentLink, userLink } from './words.js';
 
 const CANCELLABLE = ['ORDER_STATE_OPEN', 'ORDER_STATE_CHECKING_OUT', 'ORDER_STATE_AWAITING_PAYMENT', 'ORDER_STATE_PAID'];
 const SOLD = ['ORDER_STATE_PAID', 'ORDER_STATE_SHIPPED', 'ORDER_STATE_DELIVERED'];
@@ -17,9 +17,10 @@ const above = html`<a href="/staff/orders">Orders</a>`;
 /** How often payments that are not settled are looked at anew. */
 const MONEY_MS = 4000;
 
-/** Whether the order has yet to hear what was given back of its payment. */
-const isLate = ({ paymentId, refunded }, { id, refunded: known }) =>
-  id === paymentId && (String(known.units) !== String(refunded?.units ?? 0) || known.nanos !== (refunded?.nanos ?? 0));
+/** Whether the order has yet to hear what was given back of its payment, or more is on its way. */
+const isLate = ({ paymentId, refunded }, { id, refunded: known, refundPending }) =>
+  id === paymentId &&
+  (sign(refundPending) > 0 || String(known.units) !== String(refunded?.units ?? 0) || known.nanos !== (refunded?.nanos ?? 0));
 
 /** Whether money is the shop's that the customer is to get back. */
 const isOwed = ({ state }, payment) => state === 'ORDER_STATE_CANCELLED' && isRefundable(payment.state);
@@ -195,7 +196,7 @@ const money = ({ order, payments, refund: giveBack }) => html`
         (payment) => html`
           <li class="line">
             <div class="what">
-              <span>${paymentLink(payment.id)} ${paymentBadge(payment.state)}</span>
+              <span>${paymentLink(payment.id)} ${paymentBadge(payment.state)} ${payment.flags.map(flagBadge)}</span>
               <span class="quiet">
                 ${formatMoney(payment.amount)} by ${payment.provider}, ${moment(payment.createTime)}${payment.failureReason
                   ? html`. ${failureText(payment.failureReason)}`

@@ -28,8 +28,12 @@ function dayOf(text, later = 0) {
   return new Date(year, month - 1, date + later).toISOString();
 }
 
+/** Paid orders are those to be shipped, unless it is asked for what was refunded of them. */
+const isToShip = ({ state, refunded }) => state === 'PAID' && !refunded;
+
 /** What a list and an export both know. Who searches may mean a basket, too. */
 const filterOf = async ({ q, state, refunded, from, to, customer, owing }, signal) => ({
+  toShip: isToShip({ state, refunded }) || undefined,
   state: (state ? [state] : q ? [] : STATES.slice(1)).map((name) => `ORDER_STATE_${name}`),
   refunded: refunded || undefined,
   placedAfter: dayOf(from),
@@ -96,7 +100,8 @@ export default function page(view) {
     // How many there are, where the state is all that is asked for.
     total: async ({ sort, state, currency, ...others }, signal) => {
       if (!state || Object.values(others).some(Boolean)) return undefined;
-      const { count } = await call('GET', '/v1/orders:count', { query: { state: `ORDER_STATE_${state}` }, signal });
+      const query = { state: `ORDER_STATE_${state}`, toShip: isToShip({ state }) || undefined };
+      const { count } = await call('GET', '/v1/orders:count', { query, signal });
       return count;
     },
     none: ({ q }) =>

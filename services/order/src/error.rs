@@ -22,7 +22,7 @@ pub enum Error {
     #[error("another order got this number")]
     NumberTaken,
     /// All of its money went back: it is not shipped by mistake.
-    #[error("the order is refunded in full")]
+    #[error("the order is refunded in full, or about to be")]
     Refunded,
     #[error("changed meanwhile")]
     Stale,
@@ -55,7 +55,7 @@ impl From<Error> for Fault {
                 Fault::new(Reason::BasketExists, message)
             }
             Error::Refunded => {
-                let message = "the order is refunded in full: ship it all the same by `force`";
+                let message = "the order is refunded in full, or about to be: ship it all the same by `force`";
                 Fault::new(Reason::Refunded, message)
             }
             Error::Stale => Fault::etag_mismatch(),

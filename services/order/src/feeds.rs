@@ -9,14 +9,14 @@ use contracts::{
     user::UserErased,
 };
 use kit::{
-    Call, Context, Fault, Money, Role, Scope, Tx, follow,
+    Call, Context, Fault, Role, Scope, Tx, follow,
     id::{ArticleId, OrderId, PaymentId, UserId},
 };
 
 use tokio::{sync::Mutex, time::Instant};
 
 use crate::{
-    domain::{Event, Refunds, State, Step, notes, saga::is_live},
+    domain::{Event, GivenBack, State, Step, notes, saga::is_live},
     error::Error,
     saga::{LEASE, Saga, Settle, rest, take_news},
     store::{self, Record, View, order},
@@ -118,11 +118,10 @@ async fn is_no_news(saga: &Saga, payment: Option<&Payment>) -> Result<bool, Erro
     })
 }
 
-/// Whether an order has heard what was given back of its payment.
+/// Whether an order has heard what was given back of its payment, or is about to be.
 fn says_the_same(order: &order::Model, payment: &Payment) -> bool {
-    let refunded = payment.refunded.as_ref().and_then(|wire| Money::read(wire, "refunded").ok());
-    let minor = refunded.map_or(0, |refunded| refunded.minor);
-    (order.refunded_minor, order.refunds) == (minor, Refunds::of(payment.state(), minor))
+    let heard = (order.refunded_minor, order.refunds, order.refunding);
+    GivenBack::of(payment).is_ok_and(|said| (said.minor, said.refunds, said.refunding) == heard)
 }
 
 /// What an event changed.

@@ -1,13 +1,13 @@
 //! Orders as the contract shows them.
 
 use contracts::{order, user::Address};
-use kit::Money;
+use kit::{Currency, Money};
 use prost::Message;
 
 use crate::{
-    domain::{Adjustment, Line, number::number_of, tax::taxes, totals, totals::shares},
+    domain::{Adjustment, Line, tax::taxes, totals, totals::shares},
     error::Error,
-    store::{View, event, purchase},
+    store::{View, event, order as row, purchase},
 };
 
 /// An order.
@@ -19,7 +19,7 @@ pub fn order(view: &View) -> Result<order::Order, Error> {
     let address = row.address.as_deref().map(Address::decode).transpose().map_err(kit::Fault::internal)?;
     Ok(order::Order {
         id: row.id.to_string(),
-        number: row.number.clone().unwrap_or_else(|| number_of(row.id)),
+        number: row.shown_number(),
         user_id: row.user_id.to_string(),
         state: order::OrderState::from(row.state).into(),
         lines: view.lines.iter().zip(shares).map(line).collect::<Result<_, _>>()?,
@@ -38,8 +38,18 @@ pub fn order(view: &View) -> Result<order::Order, Error> {
         place_time: row.place_time.map(Into::into),
         update_time: Some(row.update_time.into()),
         carrier: row.carrier.clone(),
-        refunded: totals.map(|totals| Money { minor: row.refunded_minor, ..totals.total }.into()),
+        refunded: refunded(row, totals.map(|totals| totals.total.currency))?,
+        refunding: row.refunding,
     })
+}
+
+/// What was given back, in the currency in which it was: by default, the order's.
+fn refunded(row: &row::Model, currency: Option<Currency>) -> Result<Option<contracts::Money>, Error> {
+    let currency = match &row.refunded_currency {
+        Some(code) => Some(code.parse().map_err(|()| kit::Fault::internal("a stored currency is none"))?),
+        None => currency,
+    };
+    Ok(currency.map(|currency| Money::new(row.refunded_minor, currency).into()))
 }
 
 fn line((line, discount): (&Line, Money)) -> Result<order::Line, Error> {

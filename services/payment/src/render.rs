@@ -24,6 +24,7 @@ pub fn payment(row: &Payment, action_url: String) -> Result<wire::Payment, Fault
         captured: money(row.captured_minor)?,
         voided: money(row.voided_minor)?,
         refunded: money(row.refunded_minor)?,
+        refund_pending: money(row.refund_pending_minor)?,
         disputed: money(row.disputed_minor)?,
         flags: row.flags().names().map(str::to_owned).collect(),
         failure_reason: row.failure_reason.clone(),

@@ -133,6 +133,7 @@ fn filter(call: &Call, request: &ExportOrdersRequest, now: Time) -> Result<Filte
         made_until: Some(now),
         refunds: Refunds::named(&request.refunded)?,
         owing: request.owing,
+        to_ship: request.to_ship,
         ..Filter::default()
     })
 }

@@ -83,10 +83,10 @@ impl Api {
         Ok(search)
     }
 
-    /// How many orders are in some states, or in any.
+    /// How many orders are in some states, or in any, or wait to be shipped.
     pub(crate) async fn count(&self, request: CountOrdersRequest) -> Result<CountOrdersResponse, Error> {
         let states: Vec<_> = request.state().filter_map(|state| State::try_from(state).ok()).collect();
-        Ok(CountOrdersResponse { count: store::count(self.db().read(), &states).await? })
+        Ok(CountOrdersResponse { count: store::count(self.db().read(), &states, request.to_ship).await? })
     }
 
     /// A page of an order's history.
@@ -200,6 +200,7 @@ fn filter(call: &Call, request: &ListOrdersRequest) -> Result<Filter, Fault> {
         placed_before,
         owing: request.owing,
         refunds,
+        to_ship: request.to_ship,
         ..Filter::default()
     })
 }

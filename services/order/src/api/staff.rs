@@ -2,15 +2,12 @@
 
 use std::time::Duration;
 
-use contracts::{
-    order::{CancelOrderRequest, DeliverOrderRequest, Order, ShipOrderRequest},
-    payment::PaymentState,
-};
+use contracts::order::{CancelOrderRequest, DeliverOrderRequest, Order, ShipOrderRequest};
 use kit::{Call, Written, id::OrderId};
 
 use super::{Api, Named, lock, named, parse};
 use crate::{
-    domain::{Event, Refunds, State, next, notes},
+    domain::{Event, GivenBack, Refunds, State, next, notes},
     error::Error,
     saga::{Settle, rest},
     store::{self, Record},
@@ -58,8 +55,9 @@ impl Api {
 
     /// A paid order is on its way.
     pub(crate) async fn ship(&self, call: &Call, request: ShipOrderRequest) -> Result<Written<Order>, Error> {
-        // Asked of the payment service, because a refund that was made just now may not be heard of yet; where
-        // that does not answer, what is known decides.
+        // Asked of the payment service, because a refund that was begun just now may not be heard of yet; where
+        // that does not answer, what is known decides. A refund that begins after this question, while the order is
+        // being shipped, is one of an order that was shipped: neither call was answered before the other began.
         let given_back = !request.force && self.is_given_back(call, &request.id).await?;
         let parts = Parcel {
             id: request.id,
@@ -72,12 +70,12 @@ impl Api {
         self.move_on(call, parts, Event::Ship).await
     }
 
-    /// Whether all of the money of a paid order went back, as the payment service has it.
+    /// Whether all of the money of a paid order went back or is about to, as the payment service has it.
     async fn is_given_back(&self, call: &Call, id: &str) -> Result<bool, Error> {
         let order = self.find(call, Named::Id(parse(id, "id")?)).await?;
         let Some(payment) = order.payment_id.filter(|_| order.state == State::Paid) else { return Ok(false) };
         match self.saga.remote.payment(&call.within(ASK), payment).await {
-            Ok(payment) => Ok(payment.state() == PaymentState::Refunded),
+            Ok(payment) => Ok(GivenBack::of(&payment)?.is_all()),
             Err(fault) => {
                 tracing::warn!(order = %order.id, problem = fault.message, "shipping without the payment's word");
                 Ok(false)
@@ -111,7 +109,8 @@ impl Api {
                 let mut record = Record::lock(&tx, id, scope).await?;
                 record.check_etag(&parcel.etag)?;
                 next(record.order.state, event)?;
-                if !parcel.force && (parcel.given_back || record.order.refunds == Refunds::Full) {
+                let heard = record.order.refunds == Refunds::Full || record.order.refunding;
+                if !parcel.force && (parcel.given_back || heard) {
                     return Err(Error::Refunded);
                 }
                 if !parcel.carrier.is_empty() {
@@ -136,7 +135,7 @@ struct Parcel {
     etag: String,
     /// Even if all of the money went back.
     force: bool,
-    /// All of the money went back, though the order may not have heard of it.
+    /// All of the money went back or is about to, though the order may not have heard of it.
     given_back: bool,
 }
 

@@ -12,7 +12,7 @@ pub mod totals;
 
 pub use adjustment::Adjustment;
 pub use basket::{Line, Offer};
-pub use refund::Refunds;
+pub use refund::{GivenBack, Refunds};
 pub use saga::Step;
 pub use state::{Event, State, next};
 pub use totals::{Totals, totals};

@@ -1,7 +1,7 @@
 //! What went back to the customer of what she paid, and what came back of what she bought.
 
-use contracts::payment::PaymentState;
-use kit::{Fault, Money};
+use contracts::payment::{Payment, PaymentState};
+use kit::{Currency, Fault, Money};
 
 /// How much of its payment an order has had given back. The numbers are the database's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, sea_orm::EnumIter, sea_orm::DeriveActiveEnum)]
@@ -31,6 +31,42 @@ impl Refunds {
             "full" => Ok(Some(Refunds::Full)),
             _ => Err(Fault::invalid("refunded", "must be none, partial or full")),
         }
+    }
+}
+
+/// What an order keeps of what its payment says was given back, or is about to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GivenBack {
+    pub minor: i64,
+    /// That of `minor`, where that is something: the provider may have taken another than the order's.
+    pub currency: Option<Currency>,
+    pub refunds: Refunds,
+    /// Refunds under way take all that is left.
+    pub refunding: bool,
+}
+
+impl GivenBack {
+    /// Nothing.
+    pub const NOTHING: Self = Self { minor: 0, currency: None, refunds: Refunds::None, refunding: false };
+
+    /// As the payment says.
+    pub fn of(payment: &Payment) -> Result<Self, Fault> {
+        let read = |wire: &Option<_>, field| wire.as_ref().map(|wire| Money::read(wire, field)).transpose();
+        let minor = |money: Option<Money>| money.map_or(0, |money| money.minor);
+        let refunded = read(&payment.refunded, "refunded")?.filter(|refunded| refunded.minor != 0);
+        let (back, pending) = (minor(refunded), minor(read(&payment.refund_pending, "refund_pending")?));
+        Ok(Self {
+            minor: back,
+            currency: refunded.map(|refunded| refunded.currency),
+            refunds: Refunds::of(payment.state(), back),
+            refunding: pending > 0
+                && back.saturating_add(pending) >= minor(read(&payment.captured, "captured")?),
+        })
+    }
+
+    /// Whether nothing is left that would pay for the order.
+    pub fn is_all(self) -> bool {
+        self.refunds == Refunds::Full || self.refunding
     }
 }
 
@@ -74,6 +110,37 @@ mod tests {
         assert_eq!(Refunds::of(PaymentState::Captured, 0), Refunds::None);
         assert_eq!(Refunds::of(PaymentState::PartiallyRefunded, 1), Refunds::Partial);
         assert_eq!(Refunds::of(PaymentState::Refunded, 1), Refunds::Full);
+    }
+
+    #[test]
+    fn what_is_under_way_counts_as_soon_as_it_takes_all_that_is_left() {
+        let eur = |minor| Some(Money::new(minor, "EUR".parse().unwrap()).into());
+        let said = |state: PaymentState, refunded, pending| {
+            GivenBack::of(&Payment {
+                state: state.into(),
+                captured: eur(1000),
+                refunded: eur(refunded),
+                refund_pending: eur(pending),
+                ..Default::default()
+            })
+            .unwrap()
+        };
+        use PaymentState::{Captured, PartiallyRefunded, Refunded};
+        for (state, refunded, pending, refunding, is_all) in [
+            (Captured, 0, 0, false, false),
+            (Captured, 0, 999, false, false),
+            (Captured, 0, 1000, true, true),
+            (PartiallyRefunded, 400, 599, false, false),
+            (PartiallyRefunded, 400, 600, true, true),
+            (Refunded, 1000, 0, false, true),
+        ] {
+            let said = said(state, refunded, pending);
+            assert_eq!((said.refunding, said.is_all()), (refunding, is_all), "{refunded} and {pending}");
+            assert_eq!(said.currency.is_some(), refunded > 0);
+        }
+        // An older process of the payment service does not say what is under way.
+        let silent = Payment { state: Captured.into(), captured: eur(0), ..Default::default() };
+        assert_eq!(GivenBack::of(&silent).unwrap(), GivenBack::NOTHING);
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod m000010_mails;
 mod m000011_filters;
 mod m000012_refunds;
 mod m000013_search;
+mod m000014_refunding;
 
 /// All migrations, in order.
 pub struct Migrator;
@@ -26,6 +27,7 @@ impl MigratorTrait for Migrator {
             Box::new(m000011_filters::Migration),
             Box::new(m000012_refunds::Migration),
             Box::new(m000013_search::Migration),
+            Box::new(m000014_refunding::Migration),
         ]
     }
 }

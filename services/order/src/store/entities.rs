@@ -8,7 +8,7 @@ pub mod order {
     };
     use sea_orm::entity::prelude::*;
 
-    use crate::domain::{Refunds, State, Step};
+    use crate::domain::{Refunds, State, Step, number::number_of};
 
     #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
     #[sea_orm(table_name = "orders")]
@@ -31,9 +31,13 @@ pub mod order {
         /// Its customer was erased: the address goes as soon as the state is final.
         pub user_erased: bool,
         pub payment_id: Option<PaymentId>,
-        /// What was given back of that payment, in the order's currency.
+        /// What was given back of that payment.
         pub refunded_minor: i64,
+        /// Its currency; none, where that is the order's.
+        pub refunded_currency: Option<String>,
         pub refunds: Refunds,
+        /// Refunds under way take all that is left of it.
+        pub refunding: bool,
         pub payment_type: i32,
         pub payment_method: String,
         pub payment_failure: String,
@@ -66,6 +70,13 @@ pub mod order {
     pub enum Relation {}
 
     impl ActiveModelBehavior for ActiveModel {}
+
+    impl Model {
+        /// The number by which people know it.
+        pub fn shown_number(&self) -> String {
+            self.number.clone().unwrap_or_else(|| number_of(self.id))
+        }
+    }
 }
 
 /// Lines.

@@ -141,6 +141,8 @@ pub struct Filter {
     /// Only orders whose customers wait for their money.
     pub owing: bool,
     pub refunds: Option<Refunds>,
+    /// Only orders that wait to be shipped.
+    pub to_ship: bool,
 }
 
 impl Filter {
@@ -153,6 +155,7 @@ impl Filter {
         all.add_option(self.user.map(|user| hidden(Column::UserId).eq(user)))
             .add_option(self.currency.map(|currency| hidden(Column::Currency).eq(currency.code())))
             .add_option(self.refunds.map(|refunds| hidden(Column::Refunds).eq(refunds)))
+            .add_option(self.to_ship.then(waits_to_be_shipped))
             .add_option(self.made_until.map(|time| hidden(Column::CreateTime).lte(time)))
     }
 
@@ -170,10 +173,25 @@ impl Filter {
             .add_option(self.placed_before.map(|time| placed().lt(time)))
     }
 
+    /// The states whose indexes lead to what is asked for.
+    pub(super) fn along(&self) -> impl Iterator<Item = State> {
+        let asked = |state: &State| self.states.is_empty() || self.states.contains(state);
+        let fits = move |state: &State| asked(state) && (!self.to_ship || *state == State::Paid);
+        State::iter().filter(fits)
+    }
+
     /// All but the search, so that only the order's index is left to planners.
     pub(super) fn hidden(&self) -> Condition {
         self.rest().add(self.ranges(hidden)).add_option(self.owing.then(is_owing))
     }
+}
+
+/// PAID, and its money neither went back nor is about to.
+fn waits_to_be_shipped() -> Condition {
+    Condition::all()
+        .add(hidden(Column::State).eq(State::Paid))
+        .add(hidden(Column::Refunds).ne(Refunds::Full))
+        .add(hidden(Column::Refunding).eq(false))
 }
 
 /// A page of orders, the newest first.
@@ -202,9 +220,12 @@ pub async fn list(
         found.along = vec![Condition::all().add(Column::UserId.eq(user))];
     } else if let Some(refunds) = filter.refunds.filter(|refunds| *refunds != Refunds::None) {
         found.along = vec![Condition::all().add(Column::Refunds.eq(refunds))];
-    } else if !filter.states.is_empty() {
-        let states = State::iter().filter(|state| filter.states.contains(state));
+    } else if filter.to_ship || !filter.states.is_empty() {
+        let states = filter.along();
         found.along = states.map(|state| Condition::all().add(Column::State.eq(state))).collect();
+    }
+    if found.along.is_empty() {
+        return Ok(Vec::new());
     }
     Ok(found.page(db, page.after.map(Into::into), page.limit()).await?)
 }

@@ -1,9 +1,9 @@
 //! Orders in the order in which they were placed: what waits longest comes first.
 
-use kit::{Scope, Time, id::OrderId};
+use kit::{Scope, Time, id::OrderId, newest::hidden};
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, DatabaseBackend, EntityTrait, Iterable, Order, QueryFilter,
-    QueryOrder, QuerySelect,
+    ColumnTrait, Condition, ConnectionTrait, DatabaseBackend, EntityTrait, Order, QueryFilter, QueryOrder,
+    QuerySelect,
     sea_query::{Expr, ExprTrait},
 };
 
@@ -12,7 +12,10 @@ use super::{
     find::Filter,
     search::plain,
 };
-use crate::{domain::State, error::Error};
+use crate::{
+    domain::{Refunds, State},
+    error::Error,
+};
 
 /// A page of placed orders after one, by an index of each state that is asked for; those never placed are left
 /// out.
@@ -31,9 +34,8 @@ pub async fn placed(
     let mut along = vec![Condition::all()];
     if let Some(user) = whose {
         along = vec![Condition::all().add(Column::UserId.eq(user))];
-    } else if !filter.states.is_empty() {
-        let states = State::iter().filter(|state| filter.states.contains(state));
-        along = states.map(|state| Condition::all().add(Column::State.eq(state))).collect();
+    } else if filter.to_ship || !filter.states.is_empty() {
+        along = filter.along().map(|state| Condition::all().add(Column::State.eq(state))).collect();
     }
     let mut fit = filter.hidden().add(Column::PlaceTime.is_not_null());
     if let Some(search) = &filter.search {
@@ -69,12 +71,27 @@ fn beyond(backend: DatabaseBackend, descending: bool, (time, id): (Time, OrderId
     all.add(if descending { place.lt(last) } else { place.gt(last) })
 }
 
-/// How many orders are in these states.
-pub async fn count(db: &impl ConnectionTrait, states: &[State]) -> Result<i64, Error> {
+/// How many orders are in these states, or in any; of those that wait to be shipped, if that is asked for.
+pub async fn count(db: &impl ConnectionTrait, states: &[State], to_ship: bool) -> Result<i64, Error> {
+    if !to_ship {
+        let asked = match states {
+            [] => Condition::all(),
+            states => Condition::all().add(Column::State.is_in(states.iter().copied())),
+        };
+        return counted(db, asked).await;
+    }
+    if !states.is_empty() && !states.contains(&State::Paid) {
+        return Ok(0);
+    }
+    // What is paid is counted by its index; what of it is refunded is rare, and has indexes of its own.
+    let paid = counted(db, Condition::all().add(Column::State.eq(State::Paid))).await?;
+    let refunded = Condition::any().add(Column::Refunds.eq(Refunds::Full)).add(Column::Refunding.eq(true));
+    let refunded = Condition::all().add(refunded).add(hidden(Column::State).eq(State::Paid));
+    let refunded = counted(db, refunded).await?;
+    Ok(paid.saturating_sub(refunded))
+}
+
+async fn counted(db: &impl ConnectionTrait, all: Condition) -> Result<i64, Error> {
     let rows = order::Entity::find().select_only().column_as(Expr::cust("COUNT(*)"), "orders_found");
-    let rows = match states {
-        [] => rows,
-        states => rows.filter(Column::State.is_in(states.iter().copied())),
-    };
-    Ok(rows.into_tuple().one(db).await?.unwrap_or(0))
+    Ok(rows.filter(all).into_tuple().one(db).await?.unwrap_or(0))
 }

@@ -20,8 +20,8 @@ use super::{
 };
 use crate::{
     domain::{
-        Adjustment, Event, Line, Refunds, State, Step, Totals, next, notes, number::number_of, refund,
-        saga::has_basket_place, totals, totals::settle,
+        Adjustment, Event, GivenBack, Line, Refunds, State, Step, Totals, next, notes, number::number_of,
+        refund, saga::has_basket_place, totals, totals::settle,
     },
     error::Error,
 };
@@ -105,8 +105,8 @@ impl Record {
         let id: PaymentId = payment.id.parse().map_err(Fault::internal)?;
         let seen = payment.update_time.map_or(Time(0), Time::from);
         let refunded = payment.refunded.as_ref().map(|wire| Money::read(wire, "refunded")).transpose()?;
-        let minor = refunded.map_or(0, |refunded| refunded.minor);
-        let known = note_payment(&self.tx, id, payment.state(), minor, seen).await?;
+        let given_back = GivenBack::of(payment)?;
+        let known = note_payment(&self.tx, id, payment.state(), given_back.minor, seen).await?;
         let Some(known) = known else { return Ok(None) };
         if known.seen_time > seen {
             return Err(Error::OldNews);
@@ -114,26 +114,32 @@ impl Record {
         if known.seen_time == seen {
             return Ok(Some(known));
         }
-        let refunds = Refunds::of(payment.state(), minor);
-        if let Some(note) = refunded.and_then(|now| refund::told(known.refunded_minor, now, refunds)) {
+        let told = |now| refund::told(known.refunded_minor, now, given_back.refunds);
+        if let Some(note) = refunded.and_then(told) {
             self.tell(&note);
         }
         if self.order.payment_id == Some(id) {
-            (self.order.refunded_minor, self.order.refunds) = (minor, refunds);
+            self.set_given_back(given_back);
         }
         Ok(Some(known))
     }
 
     /// It awaits another payment, or none.
     pub fn await_payment(&mut self, payment: Option<PaymentId>) {
-        let order = &mut self.order;
-        order.payment_id = payment;
-        (order.refunded_minor, order.refunds) = (0, Refunds::None);
+        self.order.payment_id = payment;
+        self.set_given_back(GivenBack::NOTHING);
     }
 
-    /// Whether its history has something that is not saved yet.
+    fn set_given_back(&mut self, given_back: GivenBack) {
+        let GivenBack { minor, currency, refunds, refunding } = given_back;
+        let order = &mut self.order;
+        (order.refunded_minor, order.refunds, order.refunding) = (minor, refunds, refunding);
+        order.refunded_currency = currency.map(|currency| currency.to_string());
+    }
+
+    /// Whether there is something that is not saved yet.
     pub fn has_news(&self) -> bool {
-        !self.news.is_empty()
+        !self.news.is_empty() || self.order != self.before.order
     }
 
     /// At rest, and this payment is what it waits for.
@@ -148,8 +154,10 @@ impl Record {
         self.order.lease_until = until;
     }
 
-    /// It is back among the lines of a basket: neither placed nor priced for a payment any more.
+    /// It is back among the lines of a basket: neither placed nor priced for a payment any more. What becomes of
+    /// the money that it was to be paid with is no figure of what it will be paid with.
     pub fn unplace(&mut self) {
+        self.await_payment(None);
         (self.order.place_time, self.order.expire_time) = (None, None);
         self.adjustments.retain(|adjustment| !adjustment.is_automatic(AdjustmentType::Fee));
     }
@@ -360,7 +368,9 @@ async fn blank(tx: &Tx, user: UserId, direct: bool) -> Result<order::Model, Erro
         user_erased: false,
         payment_id: None,
         refunded_minor: 0,
+        refunded_currency: None,
         refunds: Refunds::None,
+        refunding: false,
         payment_type: 0,
         payment_method: String::new(),
         payment_failure: String::new(),

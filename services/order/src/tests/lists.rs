@@ -47,7 +47,9 @@ fn orders(users: &[UserId], count: usize) -> Vec<order::Model> {
             user_erased: false,
             payment_id: None,
             refunded_minor: 0,
+            refunded_currency: None,
             refunds: refunds(number),
+            refunding: number % 89 == 7,
             payment_type: 1,
             payment_method: String::new(),
             payment_failure: String::new(),
@@ -95,6 +97,11 @@ fn means(filter: &Filter, row: &order::Model) -> bool {
         && filter.placed_after.is_none_or(|time| row.place_time.is_some_and(|placed| placed >= time))
         && filter.placed_before.is_none_or(|time| row.place_time.is_some_and(|placed| placed < time))
         && filter.refunds.is_none_or(|refunds| refunds == row.refunds)
+        && (!filter.to_ship || waits_to_be_shipped(row))
+}
+
+fn waits_to_be_shipped(row: &order::Model) -> bool {
+    row.state == State::Paid && row.refunds != Refunds::Full && !row.refunding
 }
 
 #[tokio::test]
@@ -106,7 +113,7 @@ async fn a_list_has_what_its_filters_mean_the_newest_first_and_nothing_else() {
     insert(&shop, &rows).await;
     rows.reverse();
     let states =
-        [vec![], vec![State::AwaitingPayment], vec![State::Open, State::AwaitingPayment, State::Open]];
+        [vec![], vec![State::AwaitingPayment], vec![State::Open, State::AwaitingPayment, State::Paid]];
     let totals = [
         (None, None),
         (Some("500.00 EUR"), None),
@@ -132,6 +139,8 @@ async fn a_list_has_what_its_filters_mean_the_newest_first_and_nothing_else() {
                     check(&shop, &filter, &rows).await;
                 }
             }
+            let to_ship = Filter { states: states.clone(), user, to_ship: true, ..Filter::default() };
+            check(&shop, &to_ship, &rows).await;
             for refunds in [Refunds::None, Refunds::Partial, Refunds::Full] {
                 for min_total in [None, Some("0.50 EUR".parse().unwrap())] {
                     let refunds = Some(refunds);
@@ -142,6 +151,28 @@ async fn a_list_has_what_its_filters_mean_the_newest_first_and_nothing_else() {
             }
         }
     }
+}
+
+#[tokio::test]
+async fn what_is_to_be_shipped_is_counted_as_it_is_listed() {
+    let shop = Shop::open().await;
+    let rows = orders(&[UserId::new()], 700);
+    insert(&shop, &rows).await;
+    let count =
+        async |states: &[State], to_ship| store::count(shop.db.read(), states, to_ship).await.unwrap();
+    let paid = rows.iter().filter(|row| row.state == State::Paid).count() as i64;
+    let due = rows.iter().filter(|row| waits_to_be_shipped(row)).count() as i64;
+    assert!(0 < due && due < paid);
+    assert_eq!(count(&[State::Paid], false).await, paid);
+    for states in [&[][..], &[State::Paid], &[State::Open, State::Paid]] {
+        assert_eq!(count(states, true).await, due);
+    }
+    assert_eq!(count(&[State::Open], true).await, 0);
+    // The oldest first, as they are placed.
+    let filter = Filter { states: vec![State::Paid], to_ship: true, ..Filter::default() };
+    let found = store::placed(shop.db.read(), Scope::All, &filter, false, None, 1_000).await.unwrap();
+    let placed = rows.iter().filter(|row| waits_to_be_shipped(row) && row.place_time.is_some());
+    assert_eq!(found, placed.cloned().collect::<Vec<_>>());
 }
 
 /// Compares the first pages.
@@ -177,6 +208,7 @@ async fn figures_of_lists_among_few_and_many_orders() {
         ("a total of none", Filter { min_total: money("9999.00 EUR"), ..Filter::default() }),
         ("a total of one in a hundred", Filter { min_total: money("0.99 EUR"), ..Filter::default() }),
         ("refunded in full, 1 in 97", Filter { refunds: Some(Refunds::Full), ..Filter::default() }),
+        ("to be shipped", Filter { to_ship: true, ..Filter::default() }),
         ("nothing refunded", Filter { refunds: Some(Refunds::None), ..Filter::default() }),
         ("placed long ago, 40", Filter { placed_before: Some(Time(600)), ..Filter::default() }),
         ("placed in the older half", Filter { placed_before: Some(Time(500_000)), ..Filter::default() }),

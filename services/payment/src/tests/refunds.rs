@@ -58,8 +58,9 @@ async fn a_refund_whose_answer_was_lost_is_done_once() {
     shop.faults(json!({ "refund": { "lose_answer": 2 } })).await;
     let pending = shop.refund(&payment.id, Some(300)).await.unwrap();
     assert_eq!(pending.state(), RefundState::Pending);
+    assert_eq!(shop.get(&payment.id).await.refund_pending, Some(eur(300)));
     let refunded = shop.becomes(&payment.id, PaymentState::PartiallyRefunded).await;
-    assert_eq!(refunded.refunded, Some(eur(300)));
+    assert_eq!((refunded.refunded, refunded.refund_pending), (Some(eur(300)), Some(eur(0))));
     assert_eq!(shop.charge(&payment.id).await["refunded_minor"], 300);
 }
 
@@ -69,7 +70,9 @@ async fn a_refund_that_the_provider_refuses_frees_its_balance() {
     let payment = shop.captured().await;
     shop.faults(json!({ "refund": { "refuse": 1 } })).await;
     assert_eq!(shop.refund(&payment.id, None).await.unwrap().state(), RefundState::Failed);
-    assert_eq!(shop.get(&payment.id).await, payment);
+    let after = shop.get(&payment.id).await;
+    assert_ne!(after.update_time, payment.update_time, "followers were told that it was under way");
+    assert_eq!(contracts::payment::Payment { update_time: payment.update_time, ..after }, payment);
     assert_eq!(shop.refund(&payment.id, None).await.unwrap().state(), RefundState::Succeeded);
 }
 
