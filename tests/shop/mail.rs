@@ -52,7 +52,7 @@ async fn customer(client: &Client, first_name: &str) -> Shopper {
 
 /// The mails about an order, by the first word of their ids.
 fn about<'a>(order: &Order, mails: &'a [Received]) -> Vec<(String, &'a Received)> {
-    let mine = mails.iter().filter(|mail| mail.text().contains(&order.id));
+    let mine = mails.iter().filter(|mail| mail.text().contains(&order.number));
     mine.map(|mail| (mail.id().split('.').next().unwrap().to_owned(), mail)).collect()
 }
 
@@ -71,7 +71,7 @@ async fn a_shopper_hears_of_each_step_once(setup: Setup) {
     let order = ada.pay(&basket.id, "sim_approve").await.unwrap().body;
     let mails = server.until(1).await;
     let placed = &mails[0];
-    assert_eq!(placed.subject(), format!("Your order {}", order.id));
+    assert_eq!(placed.subject(), format!("Your order {}", order.number));
     let text = placed.text();
     assert!(text.contains("Hello Ada,") && text.contains("It is paid"), "{text}");
     assert!(text.contains("25.98 EUR") && text.contains("Rua Augusta 1"), "{text}");
@@ -100,6 +100,10 @@ async fn a_shopper_hears_of_each_step_once(setup: Setup) {
     let mails = server.until(6).await;
     assert_eq!(words(&last, &mails), ["placed"]);
     assert_eq!(mails.len(), 6);
+    // As the pages name it.
+    for mail in &mails {
+        assert!(!mail.subject().contains("ord_") && !mail.text().contains("ord_"), "{}", mail.text());
+    }
 }
 
 /// Covers: order.mail.

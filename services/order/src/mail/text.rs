@@ -25,15 +25,15 @@ pub struct Text {
 
 /// Writes what a row tells, from the order as it is.
 pub fn write(row: &Row, view: &View, user: &User, signature: &str) -> Result<Text, Error> {
-    let id = view.order.id;
+    let number = view.order.shown_number();
     let (subject, body) = match row.kind {
-        Kind::Placed => (format!("Your order {id}"), placed(view)?),
-        Kind::Shipped => (format!("Your order {id} is on its way"), shipped(view)?),
-        Kind::Cancelled => (format!("Your order {id} is cancelled"), cancelled(view)),
-        Kind::Expired => (format!("Your order {id} is cancelled"), expired(view)),
+        Kind::Placed => (format!("Your order {number}"), placed(view)?),
+        Kind::Shipped => (format!("Your order {number} is on its way"), shipped(view)?),
+        Kind::Cancelled => (format!("Your order {number} is cancelled"), cancelled(view)),
+        Kind::Expired => (format!("Your order {number} is cancelled"), expired(view)),
         Kind::Refunded => {
             let amount = row.amount()?.ok_or_else(|| Fault::internal("a refund of nothing"))?;
-            (format!("A refund for your order {id}"), refunded(view, amount))
+            (format!("A refund for your order {number}"), refunded(view, amount))
         }
     };
     let name = if user.first_name.is_empty() { &user.username } else { &user.first_name };
@@ -45,7 +45,7 @@ pub fn write(row: &Row, view: &View, user: &User, signature: &str) -> Result<Tex
 
 fn placed(view: &View) -> Result<String, Error> {
     let order = &view.order;
-    let mut text = format!("thank you for your order {}. ", order.id);
+    let mut text = format!("thank you for your order {}. ", order.shown_number());
     if order.state == State::AwaitingPayment {
         text += "We prepare it as soon as it is paid.\n";
         if order.payment_action_url.is_empty() {
@@ -61,7 +61,7 @@ fn placed(view: &View) -> Result<String, Error> {
 
 fn shipped(view: &View) -> Result<String, Error> {
     let order = &view.order;
-    let mut text = format!("your order {} is on its way", order.id);
+    let mut text = format!("your order {} is on its way", order.shown_number());
     match (order.carrier.as_str(), order.tracking_code.as_str()) {
         ("", "") => text += ".\n",
         (carrier, "") => {
@@ -80,21 +80,21 @@ fn shipped(view: &View) -> Result<String, Error> {
 fn cancelled(view: &View) -> String {
     format!(
         "your order {} is cancelled. What you have paid goes back to where it came from; we write again when it does.\n",
-        view.order.id
+        view.order.shown_number()
     )
 }
 
 fn expired(view: &View) -> String {
     format!(
         "your order {} was not paid in time, so it is cancelled. Nothing was charged. You are welcome to order again.\n",
-        view.order.id
+        view.order.shown_number()
     )
 }
 
 fn refunded(view: &View, amount: Money) -> String {
     format!(
         "we have refunded {amount} for your order {}. It goes back to where you paid from; how soon it shows there is up to your bank.\n",
-        view.order.id
+        view.order.shown_number()
     )
 }
 

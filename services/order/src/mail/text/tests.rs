@@ -92,11 +92,11 @@ fn told(kind: Kind, view: &View) -> Text {
 #[test]
 fn a_placed_order_is_told_with_what_it_costs_and_where_it_goes() {
     let text = told(Kind::Placed, &view(State::Paid));
-    assert_eq!(text.subject, "Your order ord_01jd8m3y2me7q8g0d6s2b4x9zk");
+    assert_eq!(text.subject, "Your order S2B4X9ZK");
     assert_eq!(
         text.body,
         "Hello Maria,\n\n\
-         thank you for your order ord_01jd8m3y2me7q8g0d6s2b4x9zk. It is paid, and we prepare it now.\n\n  \
+         thank you for your order S2B4X9ZK. It is paid, and we prepare it now.\n\n  \
          2 × Chá verde (TEA-1)    25.98 EUR\n  \
          10 × Copo (TEA-1)      1040.00 EUR\n  \
          Carriage                  4.99 EUR\n  \
@@ -116,6 +116,20 @@ fn an_order_that_waits_for_its_payment_says_where_to_pay() {
 }
 
 #[test]
+fn every_mail_names_the_order_by_its_number_and_never_by_its_id() {
+    let mut view = view(State::Paid);
+    let all = [Kind::Placed, Kind::Shipped, Kind::Cancelled, Kind::Expired, Kind::Refunded];
+    for kind in all {
+        let Text { subject, body } = told(kind, &view);
+        assert!(subject.contains("order S2B4X9ZK") && body.contains("order S2B4X9ZK"), "{subject}\n{body}");
+        assert!(!(subject + &body).contains("ord_"), "{kind:?}");
+    }
+    // A process of an older version gave it none.
+    view.order.number = None;
+    assert_eq!(told(Kind::Placed, &view).subject, "Your order S2B4X9ZK");
+}
+
+#[test]
 fn carrier_and_tracking_code_are_told_where_they_are_known() {
     let mut view = view(State::Shipped);
     let body = told(Kind::Shipped, &view).body;
@@ -129,7 +143,7 @@ fn carrier_and_tracking_code_are_told_where_they_are_known() {
 #[test]
 fn a_refund_says_how_much() {
     let text = told(Kind::Refunded, &view(State::Cancelled));
-    assert!(text.body.contains("we have refunded 12.99 EUR for your order ord_"), "{}", text.body);
+    assert!(text.body.contains("we have refunded 12.99 EUR for your order S2B4X9ZK."), "{}", text.body);
 }
 
 #[test]
