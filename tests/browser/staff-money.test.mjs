@@ -63,6 +63,13 @@ async function api(method, path, body) {
   return JSON.parse(text);
 }
 
+/** What the simulated provider does wrong from now on. */
+async function faults(plan) {
+  const headers = { 'content-type': 'application/json' };
+  const response = await fetch(`${simulator}/faults`, { method: 'PUT', headers, body: JSON.stringify(plan) });
+  assert.ok(response.ok, await response.text());
+}
+
 let articles = 0;
 /** An order of one article; the administrator buys here. */
 async function order(more) {
@@ -115,11 +122,40 @@ test('an order that is refunded in full says so, is shipped by force only, and i
   const dialog = page.getByRole('dialog');
   const paid = await order();
   await signIn(page, 'admin', FEIRA_ADMIN_PASSWORD);
-  await page.goto(`/staff/orders/${paid.id}`);
+  // Whoever packs parcels begins here.
+  const isToBeShipped = async (expected) => {
+    await page.goto('/staff');
+    const card = page.locator('.today-card', { hasText: 'To ship' });
+    await card.locator('.tally').waitFor();
+    const { count } = await api('GET', '/v1/orders:count?toShip=true');
+    assert.equal(await card.locator('.tally').innerText(), String(count));
+    assert.equal(await card.getByRole('link', { name: paid.number }).count(), expected ? 1 : 0);
+    await card.getByRole('link', { name: 'To ship' }).click();
+    await page.getByText(`${count} in all`, { exact: true }).waitFor();
+    assert.equal(await page.getByRole('link', { name: paid.number }).count(), expected ? 1 : 0);
+    await page.goto(`/staff/orders/${paid.id}`);
+  };
+  await isToBeShipped(true);
   await h1(page, /Paid$/);
+  // As soon as all of it is on its way back.
+  await faults({ refund: { fail_before: 1000 } });
   await click(page, 'Refund…');
   await dialog.getByLabel('Amount in EUR').fill('10');
   await click(dialog, 'Give it back');
+  await h1(page, /Paid Being refunded$/);
+  await click(page, 'Ship…');
+  await dialog.getByText('Ship it although it is being refunded?').waitFor();
+  await page.keyboard.press('Escape');
+  await isToBeShipped(false);
+  await page.goto(`/orders/${paid.id}`);
+  await page.getByText('Your money is on its way back to you.').waitFor();
+  await page.goto(`/staff/orders/${paid.id}`);
+  await faults({});
+  await h1(page, /Paid Refunded$/);
+  await isToBeShipped(false);
+  // What was refunded of what is paid is found all the same.
+  await page.goto('/staff/orders?state=PAID&refunded=full');
+  await page.getByRole('link', { name: paid.number }).click();
   await h1(page, /Paid Refunded$/);
   await page.locator('.timeline', { hasText: '10.00 EUR' }).waitFor();
   await page.locator('.sums div', { hasText: 'Refunded' }).getByText('-€10.00').waitFor();
@@ -165,7 +201,7 @@ test('a payment that waits is acknowledged, and another given up', async (t) => 
 test('money that did not go back is on the list of today', async (t) => {
   const { page } = await open(t, { baseURL: shop });
   const paid = await order();
-  await fetch(`${simulator}/faults`, { method: 'PUT', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ refund: { refuse: 1 } }) });
+  await faults({ refund: { refuse: 1 } });
   await api('POST', `/v1/orders/${paid.id}:cancel`, { reason: 'a test' });
   for (let tries = 0; ; tries += 1) {
     const { refunds } = await api('GET', `/v1/payments/${paid.paymentId}/refunds`);
@@ -193,4 +229,44 @@ test('money that did not go back is on the list of today', async (t) => {
   await page.goto('/staff');
   await settled(page);
   await page.getByText('Cancelled orders have their money back.').waitFor();
+});
+
+test('a payment that is not what it was asked for is flagged, found and given back', async (t) => {
+  const { page } = await open(t, { baseURL: shop });
+  const dialog = page.getByRole('dialog');
+  await faults({ capture: { amount_minor: 100 } });
+  const short = await order();
+  await faults({ capture: { currency: 'USD' } });
+  const foreign = await order();
+  await signIn(page, 'admin', FEIRA_ADMIN_PASSWORD);
+  await page.goto('/staff/payments');
+  await page.getByLabel('To look at').selectOption({ label: 'Flagged' });
+  await page.waitForURL(/flagged=yes/);
+  await page.waitForFunction(() => document.querySelectorAll('tbody tr').length === 2);
+  await page.getByRole('row', { name: /Captured Another amount.*€10\.00.*€1\.00 taken/ }).waitFor();
+  await page.getByRole('row', { name: /Captured Another currency.*\$10\.00/ }).waitFor();
+  // What happened, in its history; the order says that it is not paid by it.
+  await page.goto(`/staff/payments/${short.paymentId}`);
+  await h1(page, /Captured Another amount$/);
+  await page.locator('.sums div', { hasText: 'Captured' }).getByText('€1.00').waitFor();
+  await page.getByText('The provider says another amount than it was asked for.').waitFor();
+  await page.locator('.timeline', { hasText: 'asked for 10.00 EUR, booked 1.00 EUR' }).waitFor();
+  await page.goto(`/staff/orders/${short.id}`);
+  await h1(page, /Awaiting payment$/);
+  await page.getByText('Another amount', { exact: true }).waitFor();
+  // It goes back with the order, as what it is.
+  await page.goto(`/staff/orders/${foreign.id}`);
+  await click(page, 'Cancel…');
+  await click(dialog, 'Cancel the order');
+  await page.locator('.sums div', { hasText: 'Refunded' }).getByText(/^-.*\$10\.00$/).waitFor();
+  await h1(page, /Cancelled Refunded$/);
+  // A refund of another size.
+  const paid = await order();
+  await faults({ refund: { amount_minor: 100 } });
+  await page.goto(`/staff/payments/${paid.paymentId}`);
+  await click(page, 'Refund…');
+  await dialog.getByLabel('Amount in EUR').fill('3');
+  await click(dialog, 'Give it back');
+  await h1(page, /Partly refunded Another refund$/);
+  await page.getByRole('row', { name: /^€1\.00 Given back/ }).waitFor();
 });

@@ -26,7 +26,7 @@ const columns = [
   { label: 'Made', cell: ({ createTime }) => day(createTime) },
   { label: 'State', cell: ({ state, flags }) => html`${paymentBadge(state)} ${flags.map(flagBadge)}` },
   { label: 'Given back', number: true, cell: ({ refunded }) => (sign(refunded) ? formatMoney(refunded) : nothing) },
-  { label: 'Amount', number: true, cell: ({ amount }) => formatMoney(amount) },
+  { label: 'Amount', number: true, cell: ({ amount, captured, flags }) => html`${formatMoney(amount)}${flags.includes('AMOUNT_MISMATCH') ? html`<span class="quiet note">${formatMoney(captured)} taken</span>` : nothing}` },
 ];
 
 export default (view) =>

@@ -44,7 +44,16 @@ struct WebhookRefund {
     status: String,
     #[serde(default)]
     reason: String,
+    #[serde(flatten)]
+    figure: Figure,
+}
+
+/// A refund's own figure.
+#[derive(Debug, Deserialize)]
+struct Figure {
     amount_minor: Option<i64>,
+    /// The charge's, where it says none.
+    currency: Option<String>,
 }
 
 /// What is read of a charge.
@@ -63,15 +72,26 @@ struct Answer {
     captured_minor: Option<i64>,
     refunded_minor: Option<i64>,
     currency: Option<String>,
+    /// In the answer to a refund.
+    refund: Option<Figure>,
 }
 
 impl Answer {
     /// An amount in its currency; an error where that is no amount of money.
     fn money(&self, minor: Option<i64>) -> Result<Option<Money>, ()> {
-        let (Some(minor), Some(currency)) = (minor, &self.currency) else { return Ok(None) };
-        let currency = currency.parse()?;
-        if minor < 0 { Err(()) } else { Ok(Some(Money::new(minor, currency))) }
+        money(minor, self.currency.as_deref())
     }
+
+    /// How much went back by a refund alone.
+    fn given(&self, refund: &Figure) -> Result<Option<Money>, ()> {
+        money(refund.amount_minor, refund.currency.as_deref().or(self.currency.as_deref()))
+    }
+}
+
+fn money(minor: Option<i64>, currency: Option<&str>) -> Result<Option<Money>, ()> {
+    let (Some(minor), Some(currency)) = (minor, currency) else { return Ok(None) };
+    let currency = currency.parse()?;
+    if minor < 0 { Err(()) } else { Ok(Some(Money::new(minor, currency))) }
 }
 
 /// What is read of a refusal.
@@ -179,9 +199,11 @@ impl Provider for Simulated {
 
     async fn refund(&self, key: &str, charge: &Charge, amount: Money) -> Outcome {
         let body = json!({ "amount_minor": amount.minor });
-        let told = self.post(key, format!("{}/refunds", self.charge_url(charge)), body).await?;
-        // The answer is the charge: its size is no figure of this refund, which the webhook has.
-        Ok(Told { size: None, ..told })
+        let request = self.client.post(format!("{}/refunds", self.charge_url(charge)));
+        match answer(request.header("idempotency-key", key).json(&body)).await? {
+            (status, body) if status.is_success() => read_refund(&body),
+            (status, body) => Err(refused(status, &body)),
+        }
     }
 
     async fn ask(&self, charge: &Charge) -> Result<Option<Told>, Failure> {
@@ -215,7 +237,10 @@ impl Provider for Simulated {
                     return Ok(Some(ProviderEvent { id: event.id, about, news }));
                 };
                 let outcome = match refund.status.as_str() {
-                    "succeeded" => Ok(money(refund.amount_minor)?),
+                    "succeeded" => {
+                        let given = event.charge.given(&refund.figure);
+                        Ok(given.map_err(|()| unreadable(&"no amount of money"))?)
+                    }
                     "failed" => Err(refund.reason.to_uppercase()),
                     _ => return Err(unreadable(&"unknown status of a refund")),
                 };
@@ -236,6 +261,18 @@ fn read(body: &[u8]) -> Outcome {
     let answer: Answer = serde_json::from_slice(body).map_err(|error| unreadable(error.to_string()))?;
     let status = answer.status.clone();
     told(answer).ok_or_else(|| unreadable(format!("status {status:?}")))
+}
+
+/// The answer to a refund is the charge as it is then, and the refund: that one's size is its own.
+fn read_refund(body: &[u8]) -> Outcome {
+    let told = read(body)?;
+    let unreadable = |problem: &str| Failure::Unknown { problem: format!("unreadable answer: {problem}") };
+    let answer: Answer = serde_json::from_slice(body).map_err(|error| unreadable(&error.to_string()))?;
+    let size = match &answer.refund {
+        Some(refund) => answer.given(refund).map_err(|()| unreadable("no amount of money"))?,
+        None => None,
+    };
+    Ok(Told { size, ..told })
 }
 
 fn told(answer: Answer) -> Option<Told> {
@@ -305,6 +342,21 @@ mod tests {
         let told = Some(Told::new("sim_1", Standing::Captured));
         let expected = Failure::Refused { reason: "CAPTURED".to_owned(), told };
         assert_eq!(refused(StatusCode::CONFLICT, body), expected);
+    }
+
+    #[test]
+    fn a_refunds_answer_has_the_refunds_own_size() {
+        let size = |refund: &str| {
+            let charge = r#""reference":"sim_1","status":"captured","captured_minor":1000,"currency":"EUR""#;
+            read_refund(format!("{{{charge}{refund}}}").as_bytes()).map(|told| told.size)
+        };
+        let money = |text: &str| Ok(Some(text.parse().unwrap()));
+        assert_eq!(size(r#","refund":{"amount_minor":300,"currency":"USD"}"#), money("3.00 USD"));
+        assert_eq!(size(r#","refund":{"amount_minor":300}"#), money("3.00 EUR"));
+        assert_eq!(size(""), Ok(None), "the whole charge's size is no refund's");
+        for bad in [r#","refund":{"amount_minor":-1}"#, r#","refund":{"amount_minor":1,"currency":"€"}"#] {
+            assert!(matches!(size(bad), Err(Failure::Unknown { .. })), "{bad}");
+        }
     }
 
     #[test]

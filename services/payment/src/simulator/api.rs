@@ -20,7 +20,7 @@ use super::{
     charge::{Act, Model, NewCharge, Status},
     fault::{Fate, Faults, Operation, Plan},
     serve::Lost,
-    store::{self, Done},
+    store::{self, Done, Given},
     webhook::{self, Sender},
 };
 use crate::{error::Error, provider::http};
@@ -219,6 +219,11 @@ async fn set_faults(
 pub(super) fn answer(done: Result<Done, Error>) -> Response {
     match done {
         Ok(Done::Charge(charge)) => Json(json_of(&charge)).into_response(),
+        Ok(Done::Refunded(charge, Given { minor, currency })) => {
+            let mut body = json_of(&charge);
+            body["refund"] = json!({ "amount_minor": minor, "currency": currency, "status": "succeeded" });
+            Json(body).into_response()
+        }
         Ok(Done::Illegal(charge)) => refusal(StatusCode::CONFLICT, "illegal_state", Some(&charge)),
         Ok(Done::NotFound) => refusal(StatusCode::NOT_FOUND, "not_found", None),
         Ok(Done::Taken) => refusal(StatusCode::UNPROCESSABLE_ENTITY, "key_reused", None),

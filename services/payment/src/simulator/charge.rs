@@ -3,6 +3,8 @@
 use kit::Time;
 use sea_orm::entity::prelude::*;
 
+use super::fault::{Figure, Operation};
+
 /// The payment methods; the first is the default.
 pub const METHODS: [&str; 5] = [APPROVE, "sim_decline", "sim_insufficient", "sim_slow", "sim_action"];
 const APPROVE: &str = "sim_approve";
@@ -79,6 +81,19 @@ pub enum Act {
     Decline,
 }
 
+impl Act {
+    /// What of it can go wrong.
+    pub fn operation(self) -> Option<Operation> {
+        match self {
+            Act::Capture => Some(Operation::Capture),
+            Act::Void => Some(Operation::Void),
+            Act::Acknowledge => Some(Operation::Acknowledge),
+            Act::Refund(_) => Some(Operation::Refund),
+            Act::Approve | Act::Decline => None,
+        }
+    }
+}
+
 /// It cannot be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Illegal;
@@ -143,6 +158,30 @@ impl Model {
             self.status = Status::Authorized;
         }
         self
+    }
+
+    /// Does something with it, in another size than was asked for where that is commanded. What it said of a refund's
+    /// own size is the answer.
+    pub fn act_faultily(&mut self, act: Act, figure: Figure) -> Result<(i64, String), Illegal> {
+        let before = self.clone();
+        self.act(act)?;
+        let currency = figure.currency.map_or_else(|| before.currency.clone(), |it| it.code().to_owned());
+        let minor = match act {
+            Act::Refund(minor) => {
+                let minor = figure.amount_minor.unwrap_or(minor);
+                let left = before.captured_minor - before.refunded_minor;
+                self.refunded_minor = before.refunded_minor + minor.clamp(0, left);
+                minor
+            }
+            Act::Capture | Act::Acknowledge if self.status != before.status => {
+                let minor = figure.amount_minor.unwrap_or(self.captured_minor);
+                self.captured_minor = minor.clamp(0, self.amount_minor);
+                self.currency.clone_from(&currency);
+                self.captured_minor
+            }
+            _ => 0,
+        };
+        Ok((minor, currency))
     }
 
     /// Does something with it. What was done before is done again without effect, refunds aside.
@@ -217,6 +256,25 @@ mod tests {
         assert_eq!(waiting.act(Act::Approve), Ok(()));
         assert_eq!(waiting.act(Act::Decline), Err(Illegal));
         assert_eq!(waiting.status, Status::Authorized);
+    }
+
+    #[test]
+    fn a_commanded_figure_never_takes_or_gives_more_than_there_is() {
+        let commanded = |minor| Figure { amount_minor: Some(minor), currency: "USD".parse().ok() };
+        let usd = |minor| Ok((minor, "USD".to_owned()));
+        let mut taken = charge("");
+        assert_eq!(taken.act_faultily(Act::Capture, commanded(60)), usd(60));
+        assert_eq!((taken.captured_minor, taken.currency.as_str()), (60, "USD"));
+        assert_eq!(taken.act_faultily(Act::Refund(61), commanded(1)), Err(Illegal));
+        assert_eq!(taken.act_faultily(Act::Refund(10), commanded(500)), usd(500));
+        assert_eq!(taken.refunded_minor, 60);
+        let mut more = charge("");
+        assert_eq!(more.act_faultily(Act::Capture, commanded(500)), usd(100));
+        let mut nothing = charge("");
+        nothing.act(Act::Capture).unwrap();
+        assert_eq!(nothing.act_faultily(Act::Refund(10), commanded(0)), usd(0));
+        assert_eq!(nothing.act_faultily(Act::Refund(10), Figure::default()), Ok((10, "EUR".to_owned())));
+        assert_eq!(nothing.refunded_minor, 10);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use kit::Currency;
 use serde::{Deserialize, Serialize};
 
 /// The operations that can go wrong.
@@ -35,6 +36,37 @@ pub struct Fault {
     pub refuse: u32,
     /// Every call is taken up only after so long.
     pub delay_ms: u64,
+    /// The next call that takes effect holds, takes or gives back so much instead of what it asks for, as far as
+    /// there is so much, and says so.
+    pub amount_minor: Option<i64>,
+    /// The same of the currency.
+    pub currency: Option<Code>,
+}
+
+/// A currency's code, as JSON has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Code(Currency);
+
+impl TryFrom<String> for Code {
+    type Error = &'static str;
+
+    fn try_from(code: String) -> Result<Self, Self::Error> {
+        code.parse().map(Self).map_err(|()| "no currency")
+    }
+}
+
+impl From<Code> for String {
+    fn from(code: Code) -> Self {
+        code.0.code().to_owned()
+    }
+}
+
+/// Another figure than was asked for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Figure {
+    pub amount_minor: Option<i64>,
+    pub currency: Option<Currency>,
 }
 
 /// How webhooks go wrong.
@@ -62,6 +94,19 @@ pub struct Plan {
     pub refund: Fault,
     pub ask: Fault,
     pub webhook: WebhookFault,
+}
+
+impl Plan {
+    fn of(&mut self, operation: Operation) -> &mut Fault {
+        match operation {
+            Operation::Authorize => &mut self.authorize,
+            Operation::Capture => &mut self.capture,
+            Operation::Void => &mut self.void,
+            Operation::Acknowledge => &mut self.acknowledge,
+            Operation::Refund => &mut self.refund,
+            Operation::Ask => &mut self.ask,
+        }
+    }
 }
 
 /// What becomes of one call.
@@ -102,14 +147,7 @@ impl Faults {
     /// What becomes of the next call.
     pub fn next(&self, operation: Operation) -> (Duration, Fate) {
         let mut plan = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let fault = match operation {
-            Operation::Authorize => &mut plan.authorize,
-            Operation::Capture => &mut plan.capture,
-            Operation::Void => &mut plan.void,
-            Operation::Acknowledge => &mut plan.acknowledge,
-            Operation::Refund => &mut plan.refund,
-            Operation::Ask => &mut plan.ask,
-        };
+        let fault = plan.of(operation);
         let delay = Duration::from_millis(fault.delay_ms);
         let fates = [
             (&mut fault.fail_before, Fate::FailsBefore),
@@ -120,6 +158,21 @@ impl Faults {
         ];
         let fate = fates.into_iter().find_map(|(left, fate)| take(left).then_some(fate));
         (delay, fate.unwrap_or(Fate::Answered))
+    }
+
+    /// The figure of the next call that takes effect.
+    pub fn figure(&self, operation: Operation) -> Figure {
+        let mut plan = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let fault = plan.of(operation);
+        Figure { amount_minor: fault.amount_minor.take(), currency: fault.currency.take().map(|code| code.0) }
+    }
+
+    /// A call had no effect: its figure is the next one's.
+    pub fn keep(&self, operation: Operation, figure: Figure) {
+        let mut plan = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let fault = plan.of(operation);
+        fault.amount_minor = fault.amount_minor.or(figure.amount_minor);
+        fault.currency = fault.currency.or(figure.currency.map(Code));
     }
 
     /// What becomes of the next webhook.
@@ -172,8 +225,24 @@ mod tests {
     }
 
     #[test]
+    fn a_figure_is_that_of_the_next_call_that_takes_effect() {
+        let faults = plan(r#"{"refund":{"amount_minor":100,"currency":"USD"}}"#);
+        let figure = Figure { amount_minor: Some(100), currency: "USD".parse().ok() };
+        assert_eq!(faults.figure(Operation::Capture), Figure::default());
+        assert_eq!(faults.figure(Operation::Refund), figure);
+        faults.keep(Operation::Refund, figure);
+        assert_eq!(faults.figure(Operation::Refund), figure);
+        assert_eq!(faults.get(), Plan::default());
+    }
+
+    #[test]
     fn a_fault_that_there_is_not_is_refused() {
-        for text in [r#"{"authorise":{}}"#, r#"{"capture":{"explode":1}}"#, r#"{"webhook":{"hang":1}}"#] {
+        for text in [
+            r#"{"authorise":{}}"#,
+            r#"{"capture":{"explode":1}}"#,
+            r#"{"webhook":{"hang":1}}"#,
+            r#"{"refund":{"currency":"XYZ"}}"#,
+        ] {
             assert!(serde_json::from_str::<Plan>(text).is_err(), "{text}");
         }
     }

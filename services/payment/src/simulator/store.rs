@@ -10,6 +10,7 @@ use sea_orm::{
 use super::{
     api::Simulator,
     charge::{Act, ActiveModel, Column, Entity, Model, NewCharge, Status},
+    fault::{Figure, Operation},
     webhook::{self, News},
 };
 use crate::error::Error;
@@ -36,10 +37,27 @@ mod key {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
+/// A refund's own figure.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Given {
+    pub minor: i64,
+    pub currency: String,
+}
+
+impl Given {
+    /// What a request had come to, from what was noted of it.
+    fn read(noted: &str, request: &str) -> Option<Self> {
+        let (minor, currency) = noted.strip_prefix(request)?.strip_prefix(" gave ")?.split_once(' ')?;
+        Some(Self { minor: minor.parse().ok()?, currency: currency.to_owned() })
+    }
+}
+
 /// What became of a request.
 pub enum Done {
     /// Done, now or before.
     Charge(Model),
+    /// Money went back, now or before.
+    Refunded(Model, Given),
     /// The charge does not allow it.
     Illegal(Model),
     NotFound,
@@ -69,7 +87,9 @@ pub async fn of_token(db: &impl ConnectionTrait, token: &str) -> Result<Option<M
 pub async fn create(simulator: &Simulator, key: String, new: NewCharge) -> Result<Done, Error> {
     let request = format!("authorize {} {} {} {}", new.id, new.amount_minor, new.currency, new.method);
     let this = simulator.clone();
-    kit::transact(&simulator.db, &call(), move |tx| {
+    let figure = this.faults.figure(Operation::Authorize);
+    let (held, currency) = (figure.amount_minor.unwrap_or(new.amount_minor), figure.currency);
+    let done = kit::transact(&simulator.db, &call(), move |tx| {
         let (key, request, new, this) = (key.clone(), request.clone(), new.clone(), this.clone());
         async move {
             if !fresh(&tx, &key, &request).await? {
@@ -77,7 +97,9 @@ pub async fn create(simulator: &Simulator, key: String, new: NewCharge) -> Resul
             }
             let reference = format!("sim_{}", String::from_utf8_lossy(&id::encode(Uuid::now_v7())));
             let token = format!("{:032x}", rand::random::<u128>());
-            let charge = new.charge(reference, token, tx.now(), this.slow);
+            let mut charge = new.charge(reference, token, tx.now(), this.slow);
+            charge.amount_minor = held.max(0);
+            charge.currency = currency.map_or(charge.currency, |currency| currency.code().to_owned());
             let row: ActiveModel = charge.clone().into();
             if !insert_new(&*tx, row.reset_all(), [Column::MerchantId]).await? {
                 key::Entity::delete_by_id(key).exec(&*tx).await?;
@@ -91,33 +113,51 @@ pub async fn create(simulator: &Simulator, key: String, new: NewCharge) -> Resul
             Ok(Done::Charge(charge))
         }
     })
-    .await
+    .await;
+    if !matches!(done, Ok(Done::Charge(_))) {
+        simulator.faults.keep(Operation::Authorize, figure);
+    }
+    done
 }
 
 /// Does something with a charge, once for each key; actions have none.
 pub async fn act(simulator: &Simulator, key: Option<String>, name: String, act: Act) -> Result<Done, Error> {
     let this = simulator.clone();
-    kit::transact(&simulator.db, &call(), move |tx| {
+    let operation = act.operation();
+    let figure = operation.map_or_else(Figure::default, |operation| this.faults.figure(operation));
+    let done: Result<(Done, bool), Error> = kit::transact(&simulator.db, &call(), move |tx| {
         let (key, name, this) = (key.clone(), name.clone(), this.clone());
         async move {
             let found = match act {
                 Act::Approve | Act::Decline => Entity::find().filter(Column::ActionToken.eq(&name)),
                 _ => named(&name),
             };
-            let Some(charge) = found.lock_exclusive().one(&*tx).await? else { return Ok(Done::NotFound) };
+            let Some(charge) = found.lock_exclusive().one(&*tx).await? else {
+                return Ok((Done::NotFound, false));
+            };
             let before = charge.clone().at(tx.now());
             let mut charge = before.clone();
             let request = format!("{act:?} {}", charge.reference);
             if let Some(key) = &key
                 && let Some(found) = key::Entity::find_by_id(key.clone()).one(&*tx).await?
             {
-                return Ok(if found.request == request { Done::Charge(before) } else { Done::Taken });
+                let done = match Given::read(&found.request, &request) {
+                    Some(given) => Done::Refunded(before, given),
+                    None if found.request == request => Done::Charge(before),
+                    None => Done::Taken,
+                };
+                return Ok((done, false));
             }
-            if charge.act(act).is_err() {
-                return Ok(Done::Illegal(before));
-            }
+            let Ok((minor, currency)) = charge.act_faultily(act, figure) else {
+                return Ok((Done::Illegal(before), false));
+            };
+            let given = matches!(act, Act::Refund(_)).then_some(Given { minor, currency });
             if let Some(key) = &key {
-                fresh(&tx, key, &request).await?;
+                let noted = match &given {
+                    Some(Given { minor, currency }) => format!("{request} gave {minor} {currency}"),
+                    None => request,
+                };
+                fresh(&tx, key, &noted).await?;
             }
             let row: ActiveModel = charge.clone().into();
             Entity::update_many()
@@ -126,16 +166,24 @@ pub async fn act(simulator: &Simulator, key: Option<String>, name: String, act: 
                 .exec(&*tx)
                 .await?;
             if this.tells() && charge != before {
-                let news = match (act, key) {
-                    (Act::Refund(minor), Some(key)) => News::Refund { key, minor },
+                let news = match (&given, key) {
+                    (Some(given), Some(key)) => News::Refund { key, given: given.clone() },
                     _ => News::Charge,
                 };
                 webhook::tell(&tx, &charge, news, tx.now(), this.faults.next_webhook()).await?;
             }
-            Ok(Done::Charge(charge))
+            let done = match given {
+                Some(given) => Done::Refunded(charge, given),
+                None => Done::Charge(charge),
+            };
+            Ok((done, true))
         }
     })
-    .await
+    .await;
+    if let (Some(operation), Err(_) | Ok((_, false))) = (operation, &done) {
+        simulator.faults.keep(operation, figure);
+    }
+    done.map(|(done, _)| done)
 }
 
 /// Notes a request under its key; `false` where the key was used before.

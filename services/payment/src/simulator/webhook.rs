@@ -11,7 +11,7 @@ use sea_orm::{
 };
 use serde_json::{Value, json};
 
-use super::{api::json_of, charge::Model as Charge, fault::WebhookFate};
+use super::{api::json_of, charge::Model as Charge, fault::WebhookFate, store::Given};
 use crate::{
     error::Error,
     provider::{SIGNATURE, signature},
@@ -66,7 +66,7 @@ pub enum News {
     /// How it is now.
     Charge,
     /// Money went back under a key.
-    Refund { key: String, minor: i64 },
+    Refund { key: String, given: Given },
 }
 
 /// Writes a webhook down. `at` is when what it tells of is so.
@@ -106,9 +106,10 @@ fn body(id: &str, charge: &Charge, news: News, at: Time) -> Value {
     let mut body = json!({ "id": id, "create_time": at.seconds(), "charge": json_of(charge) });
     match news {
         News::Charge => body["type"] = json!(format!("charge.{}", charge.status.name())),
-        News::Refund { key, minor } => {
+        News::Refund { key, given: Given { minor, currency } } => {
             body["type"] = json!("refund.succeeded");
-            body["refund"] = json!({ "key": key, "amount_minor": minor, "status": "succeeded" });
+            body["refund"] =
+                json!({ "key": key, "amount_minor": minor, "currency": currency, "status": "succeeded" });
         }
     }
     body
