@@ -2,18 +2,20 @@
 
 use contracts::{
     mesh::VerifyAuditRequest,
-    order::{OrderState, ReopenOrderRequest},
+    order::{ListOrdersRequest, OrderState, ReopenOrderRequest},
     payment::{
-        Dispute, DisputeState, ListDisputesRequest, ListLedgerEntriesRequest, ListPaymentEventsRequest,
-        ListPaymentsRequest, ListRefundsRequest, Payment, PaymentState, RefundState,
+        Dispute, DisputeState, GetPaymentRequest, ListDisputesRequest, ListLedgerEntriesRequest,
+        ListPaymentEventsRequest, ListPaymentsRequest, ListRefundsRequest, Payment, PaymentState,
+        RefundPaymentRequest, RefundState,
     },
 };
 use serde_json::{Value, json};
 
+use crate::reopening::{faults, waiting};
 use crate::support::{
     Setup, Shopper, eur,
     money::{cents, money},
-    stripe::{ACTION, Shop, VISA, deliver},
+    stripe::{ACTION, Fault, Operation, Shop, Stripe, VISA, deliver},
     until,
 };
 
@@ -28,8 +30,12 @@ tests!(
     a_capture_of_what_was_given_up_is_flagged_and_goes_back,
     a_refund_of_another_size_is_booked_as_what_it_is,
     a_refund_made_at_the_provider_is_booked_once,
+    what_no_webhook_told_is_found_all_the_same,
+    what_happened_while_the_shop_was_down_is_found_at_its_start,
     a_lost_dispute_is_lost_in_whatever_order_it_is_told,
     the_simulated_provider_is_not_believed_blindly_either,
+    a_refunds_own_answer_is_compared,
+    what_the_simulated_provider_takes_is_compared,
 );
 
 async fn audited(staff: &Shopper) {
@@ -106,6 +112,17 @@ async fn another_currency_pays_for_nothing(setup: Setup) {
     assert_eq!(payment.captured, Some(money(1000, 2, "USD")));
     assert_eq!(shop.ada.see(&order.id).await.state(), OrderState::AwaitingPayment);
     audited(&shop.staff).await;
+    // What goes back is what was taken.
+    shop.ada.cancel(&order.id).await.unwrap();
+    shop.ada.until_payment(&payment.id, PaymentState::Refunded).await;
+    let order = until("the order knows", || async {
+        Some(shop.ada.see(&order.id).await)
+            .filter(|order| order.refunded.as_ref().is_some_and(|refunded| refunded.units > 0))
+    })
+    .await;
+    assert_eq!((&order.refunded, &order.total), (&Some(money(1000, 2, "USD")), &Some(eur(1000))));
+    assert!(shop.ada.history(&order.id).await.iter().any(|event| event.note.contains("10.00 USD")));
+    audited(&shop.staff).await;
 }
 
 /// Covers: payment.figures, order.reopen, order.cancel, order.expire, mesh.audit.
@@ -120,8 +137,20 @@ async fn an_order_whose_payment_took_something_else_can_be_paid_reopened_and_giv
     shop.ada.pay(&order, VISA).await.unwrap();
     shop.ada.until(&order, OrderState::Paid).await;
     let (reopened, order) = spoilt().await;
-    let request = ReopenOrderRequest { id: order, ..Default::default() };
+    let request = ReopenOrderRequest { id: order.clone(), ..Default::default() };
     assert_eq!(shop.ada.reopen_order(request).await.unwrap().state(), OrderState::Open);
+    shop.ada.until_payment(&reopened.id, PaymentState::Refunded).await;
+    until("the basket's history tells what went back", || async {
+        let told = shop.ada.history(&order).await;
+        told.iter().any(|event| event.note.contains("1.00 EUR")).then_some(())
+    })
+    .await;
+    // What went back is none of what the basket will be paid with.
+    let basket = shop.ada.see(&order).await;
+    assert_eq!((cents(&basket.refunded), basket.payment_id.as_str()), (0, ""));
+    let request = ListOrdersRequest { refunded: "none".into(), ..Default::default() };
+    let listed = shop.ada.list_orders(request).await.unwrap().body.orders;
+    assert!(listed.iter().any(|listed| listed.id == order), "{listed:?}");
     let (cancelled, order) = spoilt().await;
     shop.ada.cancel(&order).await.unwrap();
     let (expired, order) = spoilt().await;
@@ -230,6 +259,72 @@ async fn a_refund_made_at_the_provider_is_booked_once(setup: Setup) {
     audited(&shop.staff).await;
 }
 
+/// Covers: payment.disputes, payment.refund, payment.stripe, mesh.audit.
+async fn what_no_webhook_told_is_found_all_the_same(setup: Setup) {
+    let shop = Shop::open(setup.env("FEIRA_STRIPE_EVENTS_INTERVAL", "200ms")).await;
+    let (refunded, disputed) = (shop.paid().await, shop.paid().await);
+    let see = async |payment: &Payment| {
+        let seen = shop.ada.payments(&payment.order_id).await.remove(0);
+        (cents(&seen.refunded), cents(&seen.disputed), seen.flags.join(","))
+    };
+    let becomes = async |payment: &Payment, refunded, taken, flags: &str| {
+        let expected = (refunded, taken, flags.to_owned());
+        until("Stripe was asked", || async { (see(payment).await == expected).then_some(()) }).await;
+        audited(&shop.staff).await;
+    };
+    // Ours is not counted twice, theirs is not missed, whatever else the account is used for.
+    shop.refund(&refunded.id, 100).await;
+    let theirs = shop.stripe.refund_in_dashboard(&refunded.id, 300);
+    for number in 0..250 {
+        let mut foreign = dispute(&shop, &disputed, "created", "needs_response");
+        foreign["id"] = format!("evt_foreign_{number}").into();
+        foreign["data"]["object"]["payment_intent"] = "pi_of_somebody_else".into();
+        shop.stripe.happens(&foreign);
+    }
+    let created = dispute(&shop, &disputed, "created", "needs_response");
+    let withdrawn = dispute(&shop, &disputed, "funds_withdrawn", "needs_response");
+    shop.stripe.happens(&created);
+    shop.stripe.happens(&withdrawn);
+    becomes(&refunded, 400, 0, "").await;
+    becomes(&disputed, 0, 1000, "DISPUTED").await;
+    let order = shop.ada.until(&refunded.order_id, OrderState::Paid).await;
+    until("the order knows", || async {
+        (cents(&shop.ada.see(&order.id).await.refunded) == 400).then_some(())
+    })
+    .await;
+    // Stripe is out of reach for a while; the webhooks come late.
+    shop.stripe.fault(Operation::Events, Fault::RateLimited);
+    shop.stripe.fault(Operation::Events, Fault::FailsAfter);
+    shop.stripe.fault(Operation::Events, Fault::Garbage);
+    shop.stripe.happens(&dispute(&shop, &disputed, "closed", "lost"));
+    becomes(&disputed, 0, 1000, "DISPUTE_LOST").await;
+    for event in [&theirs, &created, &withdrawn] {
+        deliver(&shop.mesh.http(), event).await.expect(204);
+    }
+    becomes(&refunded, 400, 0, "").await;
+    becomes(&disputed, 0, 1000, "DISPUTE_LOST").await;
+    assert_eq!(balance(&shop.staff, &disputed.id, "disputed").await, 1000);
+}
+
+/// Covers: payment.disputes, payment.refund, payment.stripe, mesh.audit.
+async fn what_happened_while_the_shop_was_down_is_found_at_its_start(setup: Setup) {
+    let stripe = Stripe::start().await;
+    let mut mesh = stripe.setup(setup.split()).start().await;
+    let (staff, ada) = (mesh.admin().await, mesh.shopper().await);
+    let article = staff.stocked(eur(1000), 10).await.id;
+    let order = ada.order(&article, 1, VISA).await.unwrap();
+    let order = ada.until(&order.id, OrderState::Paid).await;
+    mesh.kill("payment");
+    stripe.refund_in_dashboard(&order.payment_id, 1000);
+    mesh.restart("payment");
+    until("the order knows", || async {
+        let seen = ada.see(&order.id).await;
+        (cents(&seen.refunded) == 1000).then_some(())
+    })
+    .await;
+    audited(&staff).await;
+}
+
 /// An event about a dispute of a payment's whole amount.
 fn dispute(shop: &Shop, payment: &Payment, what: &str, status: &str) -> Value {
     let intent = shop.stripe.intents(&payment.id).remove(0)["id"].clone();
@@ -333,5 +428,101 @@ async fn the_simulated_provider_is_not_believed_blindly_either(setup: Setup) {
         .await;
         assert_eq!(ada.see(&order.id).await.state(), OrderState::AwaitingPayment);
     }
+    audited(&staff).await;
+}
+
+/// Covers: payment.figures, payment.refund, payment.simulated, mesh.audit.
+async fn a_refunds_own_answer_is_compared(setup: Setup) {
+    let mesh = setup.start().await;
+    let (staff, ada) = (mesh.admin().await, mesh.shopper().await);
+    let article = staff.stocked(eur(1000), 10).await.id;
+    let action_url = waiting(&ada, &article).await.payment_action_url.clone();
+    let paid = async || {
+        let order = ada.order(&article, 1, "sim_approve").await.unwrap();
+        ada.until(&order.id, OrderState::Paid).await
+    };
+    let refund = async |id: &str, cents| {
+        let amount = Some(eur(cents));
+        let request = RefundPaymentRequest { id: id.into(), amount, reason: "scratched".into() };
+        staff.refund_payment(request).await.unwrap().body
+    };
+    let seen = async |id: &str| {
+        let payment = ada.get_payment(GetPaymentRequest { id: id.into() }).await.unwrap().body;
+        (cents(&payment.refunded), payment.flags.join(","))
+    };
+    // The answer alone is to tell: no webhook comes, and the answer may be lost and asked for again.
+    for (given, command) in [
+        (100, json!({"amount_minor": 100})),
+        (1000, json!({"amount_minor": 5_000})),
+        (100, json!({"amount_minor": 100, "lose_answer": 1})),
+    ] {
+        let order = paid().await;
+        faults(&ada, &action_url, json!({"refund": command, "webhook": {"lose": 100}})).await;
+        refund(&order.payment_id, 300).await;
+        let expected = (given, "REFUND_MISMATCH".to_owned());
+        until("what went back is booked", || async {
+            (seen(&order.payment_id).await == expected).then_some(())
+        })
+        .await;
+        assert_eq!(balance(&staff, &order.payment_id, "customer").await, given - 1000);
+        until("the order knows", || async {
+            (cents(&ada.see(&order.id).await.refunded) == given).then_some(())
+        })
+        .await;
+        audited(&staff).await;
+    }
+    // Nothing at all, and another currency.
+    let order = paid().await;
+    faults(&ada, &action_url, json!({"refund": {"amount_minor": 0}})).await;
+    assert_eq!(refund(&order.payment_id, 300).await.state(), RefundState::Failed);
+    assert_eq!(seen(&order.payment_id).await, (0, "REFUND_MISMATCH".to_owned()));
+    let order = paid().await;
+    faults(&ada, &action_url, json!({"refund": {"currency": "USD"}})).await;
+    refund(&order.payment_id, 300).await;
+    assert_eq!(seen(&order.payment_id).await.1, "REFUND_MISMATCH");
+    // As it was asked for, also in parts: nothing to flag.
+    let order = paid().await;
+    faults(&ada, &action_url, json!({})).await;
+    for part in [300, 700] {
+        assert_eq!(refund(&order.payment_id, part).await.state(), RefundState::Succeeded);
+    }
+    assert_eq!(seen(&order.payment_id).await, (1000, String::new()));
+    audited(&staff).await;
+}
+
+/// Covers: payment.figures, payment.simulated, mesh.audit.
+async fn what_the_simulated_provider_takes_is_compared(setup: Setup) {
+    let mesh = setup.start().await;
+    let (staff, ada) = (mesh.admin().await, mesh.shopper().await);
+    let article = staff.stocked(eur(1000), 10).await.id;
+    let action_url = waiting(&ada, &article).await.payment_action_url.clone();
+    for (command, captured, flag) in [
+        (json!({"capture": {"amount_minor": 100}}), money(100, 2, "EUR"), "AMOUNT_MISMATCH"),
+        (json!({"capture": {"currency": "USD"}}), money(1000, 2, "USD"), "CURRENCY_MISMATCH"),
+    ] {
+        faults(&ada, &action_url, command).await;
+        let order = ada.order(&article, 1, "sim_approve").await.unwrap();
+        let payment = until("the payment is flagged", || async {
+            ada.payments(&order.id).await.into_iter().find(|payment| payment.flags == [flag])
+        })
+        .await;
+        assert_eq!((payment.state(), payment.captured), (PaymentState::Captured, Some(captured)));
+        assert_eq!(ada.see(&order.id).await.state(), OrderState::AwaitingPayment);
+        // What is not what was asked for goes back, as what it is.
+        ada.cancel(&order.id).await.unwrap();
+        let payment = ada.until_payment(&payment.id, PaymentState::Refunded).await;
+        assert_eq!(payment.refunded, payment.captured);
+        assert_eq!(payment.flags, [flag]);
+        audited(&staff).await;
+    }
+    // What is held is compared before it is taken.
+    faults(&ada, &action_url, json!({"authorize": {"amount_minor": 2_000}})).await;
+    let order = ada.order(&article, 1, "sim_approve").await.unwrap();
+    let payment = ada.payments(&order.id).await.remove(0);
+    assert_eq!((payment.state(), payment.authorized), (PaymentState::Authorized, Some(eur(2000))));
+    assert_eq!(payment.flags, ["AMOUNT_MISMATCH"]);
+    ada.cancel(&order.id).await.unwrap();
+    let payment = ada.until_payment(&payment.id, PaymentState::Voided).await;
+    assert_eq!(cents(&payment.captured), 0);
     audited(&staff).await;
 }

@@ -12,6 +12,7 @@ mod hear;
 mod lease;
 mod perform;
 mod poll;
+mod recall;
 mod refund;
 mod resolve;
 mod settle;

@@ -28,6 +28,7 @@ enum Due {
 impl Engine {
     /// Polls until the process drains.
     pub fn start(&self) {
+        self.recall();
         let engine = self.clone();
         self.0.tasks.every("payment.webhooks", PRUNE, move || {
             let engine = engine.clone();

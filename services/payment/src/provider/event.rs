@@ -19,6 +19,15 @@ pub struct ProviderEvent {
     pub news: News,
 }
 
+/// A part of a provider's record of events.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Recalled {
+    /// What is understood of them, the oldest first.
+    pub events: Vec<ProviderEvent>,
+    /// The provider's id of the newest, whether or not it is understood; `None` where there was none.
+    pub last: Option<String>,
+}
+
 /// Which payment an event is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum About {

@@ -8,7 +8,7 @@ mod simulated;
 mod spacecash;
 pub mod stripe;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use axum::http::HeaderMap;
 use kit::{
@@ -16,7 +16,7 @@ use kit::{
     id::{OrderId, PaymentId, UserId},
 };
 
-pub use event::{About, DisputeNews, LONGEST_ID, News, ProviderEvent, Rejection, single};
+pub use event::{About, DisputeNews, LONGEST_ID, News, ProviderEvent, Recalled, Rejection, single};
 pub use http::url;
 pub use simulated::{SIGNATURE, Simulated};
 pub use spacecash::{NAME as SPACECASH, SpaceCash};
@@ -151,6 +151,17 @@ pub trait Provider: Send + Sync {
     /// What became of a charge; `None` where the provider has never heard of it.
     async fn ask(&self, charge: &Charge) -> Result<Option<Told>, Failure>;
 
+    /// How often its record of events is to be read, where it keeps one.
+    fn recalls_every(&self) -> Option<Duration> {
+        None
+    }
+
+    /// What it has told of, or meant to, of refunds and disputes: after the event `last`, or since a time. A bounded
+    /// number; where there are more since a time, the newest.
+    async fn recall(&self, _since: Time, _last: Option<&str>) -> Result<Recalled, Failure> {
+        Ok(Recalled::default())
+    }
+
     /// Reads a webhook: checks that the provider signed this body not long ago ([`signature`]), and says what
     /// it means; `None`, where that is nothing to us. A provider that sends webhooks must be one that can be
     /// asked: what may have been overtaken is asked for.
@@ -175,5 +186,9 @@ impl Providers {
 
     pub fn get(&self, name: &str) -> Option<&Arc<dyn Provider>> {
         self.0.get(name)
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<dyn Provider>> {
+        self.0.values()
     }
 }

@@ -1,7 +1,12 @@
 //! The webhooks that were taken, so that each counts once.
 
+use std::collections::HashSet;
+
 use kit::{Time, Tx, id::PaymentId, insert_new};
-use sea_orm::{ActiveValue::Set, DbErr, EntityTrait};
+use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QuerySelect};
+
+/// So many are looked for at a time.
+const AT_ONCE: usize = 200;
 
 /// The table.
 pub mod row {
@@ -38,9 +43,27 @@ pub async fn note(tx: &Tx, provider: &str, event_id: &str, payment_id: PaymentId
     insert_new(&**tx, row, [row::Column::Provider, row::Column::EventId]).await
 }
 
+/// Which of these events were taken.
+pub async fn known(
+    db: &impl ConnectionTrait,
+    provider: &str,
+    ids: impl Iterator<Item = &str>,
+) -> Result<HashSet<String>, DbErr> {
+    let ids: Vec<&str> = ids.collect();
+    let mut known = HashSet::new();
+    for some in ids.chunks(AT_ONCE) {
+        let rows = row::Entity::find()
+            .select_only()
+            .column(row::Column::EventId)
+            .filter(row::Column::Provider.eq(provider))
+            .filter(row::Column::EventId.is_in(some.iter().copied()));
+        known.extend(rows.into_tuple::<String>().all(db).await?);
+    }
+    Ok(known)
+}
+
 /// Forgets the events that were taken before a time.
 pub async fn prune(tx: &Tx, before: Time) -> Result<(), DbErr> {
-    use sea_orm::{ColumnTrait, QueryFilter};
     let old = row::Entity::delete_many().filter(row::Column::CreateTime.lt(before));
     old.exec(&**tx).await.map(|_| ())
 }

@@ -146,6 +146,13 @@ impl Stripe {
         self.events_of(payment_id, "charge.refunded").pop().unwrap()
     }
 
+    /// Something happens there of which no webhook tells.
+    pub fn happens(&self, event: &Value) {
+        let mut event = event.clone();
+        event["created"] = now().into();
+        self.account().events.push(event);
+    }
+
     /// The hold on the money expires, as it does after a week.
     pub fn expire(&self, payment_id: &str) {
         self.account().expire(payment_id);

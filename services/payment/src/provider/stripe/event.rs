@@ -17,6 +17,20 @@ use crate::{
 /// The header of the signature.
 pub const SIGNATURE: &str = "stripe-signature";
 
+/// What is asked after where no webhook told of it: nothing else that is done at Stripe without our asking moves the
+/// money of a payment that is captured.
+pub const RECALLED: [&str; 9] = [
+    "charge.refunded",
+    "refund.updated",
+    "refund.failed",
+    "charge.refund.updated",
+    "charge.dispute.created",
+    "charge.dispute.updated",
+    "charge.dispute.closed",
+    "charge.dispute.funds_withdrawn",
+    "charge.dispute.funds_reinstated",
+];
+
 /// What is read of an event.
 #[derive(Debug, Deserialize)]
 struct Event {

@@ -1,17 +1,21 @@
 //! Finding what Stripe has of ours.
 
-use std::time::Duration;
+use std::{collections::VecDeque, time::Duration};
+
+use kit::Time;
+use serde_json::Value;
 
 use super::{
     Stripe,
     api::Problem,
+    event,
     hosted::{is_hosted, is_session},
     object::{Intent, List, PAYMENT_ID, REFUND_ID, Refund, is_id},
     told, unknown,
 };
 use crate::{
     domain::PROVIDER_UNAVAILABLE,
-    provider::{Charge, Failure, Outcome, Standing, Told},
+    provider::{Charge, Failure, Outcome, Recalled, Standing, Told},
 };
 
 /// For how long after its payment was made a charge is sent.
@@ -20,6 +24,8 @@ pub(super) const SEND_WITHIN: Duration = Duration::from_secs(3600);
 pub(super) const SEARCH_LAG: Duration = Duration::from_secs(3600);
 /// Stripe's clock and ours are not further apart.
 pub(super) const CLOCKS_DIFFER: Duration = Duration::from_secs(300);
+/// So many pages of a hundred events are read at a time.
+const MOST_EVENTS: usize = 10;
 /// So many pages of a hundred charges are looked through for ours.
 pub(super) const MOST_PAGES: usize = 50;
 
@@ -99,6 +105,41 @@ impl Stripe {
             Some(told) if !told.reference.is_empty() && !is_session(&told.reference) => Ok(told.reference),
             _ => Err(Failure::NotSent { problem: "the charge's id is not known".to_owned() }),
         }
+    }
+
+    /// The events about refunds and disputes after one, or since a time: <https://docs.stripe.com/api/events/list>.
+    /// Stripe keeps them for 30 days, and lists the newest first.
+    pub(super) async fn events(&self, since: Time, last: Option<&str>) -> Result<Recalled, Failure> {
+        let mut query: Vec<_> = event::RECALLED.map(|kind| ("types[]", kind.to_owned())).into();
+        query.push(("limit", "100".to_owned()));
+        if last.is_none() {
+            query.push(("created[gte]", since.seconds().to_string()));
+        }
+        let fixed = query.len();
+        let mut cursor = last.map(str::to_owned);
+        let mut found: VecDeque<Value> = VecDeque::new();
+        for _ in 0..MOST_EVENTS {
+            query.truncate(fixed);
+            let towards = if last.is_some() { "ending_before" } else { "starting_after" };
+            query.extend(cursor.take().map(|id| (towards, id)));
+            let page: List<Value> = self.api.get("/v1/events", &query).await.map_err(uncertain)?;
+            // On towards what is newer from the last one on, else back towards what is older.
+            let next = if last.is_some() { page.data.first() } else { page.data.last() };
+            cursor = next.and_then(|event| event["id"].as_str()).filter(|id| is_id(id)).map(str::to_owned);
+            match last {
+                Some(_) => found.extend(page.data.into_iter().rev()),
+                None => page.data.into_iter().for_each(|event| found.push_front(event)),
+            }
+            if !page.has_more || cursor.is_none() {
+                break;
+            }
+        }
+        let last =
+            found.back().and_then(|event| event["id"].as_str()).filter(|id| is_id(id)).map(str::to_owned);
+        let read = |event: &Value| event::read(event.to_string().as_bytes());
+        // What makes no sense would make none as a webhook.
+        let events = found.iter().filter_map(|event| read(event).ok().flatten()).collect();
+        Ok(Recalled { events, last })
     }
 
     /// A refund under our id, where Stripe has it: its list, unlike its search, is never behind.

@@ -43,8 +43,8 @@ use self::{
     object::{Intent, Refund, is_id, name},
 };
 use super::{
-    Capabilities, Charge, Failure, Outcome, Provider, ProviderEvent, Rejection, Standing, Told, signature,
-    single,
+    Capabilities, Charge, Failure, Outcome, Provider, ProviderEvent, Recalled, Rejection, Standing, Told,
+    signature, single,
 };
 
 /// The provider's name in configuration.
@@ -61,6 +61,8 @@ pub struct Stripe {
     return_url: Option<String>,
     /// The same from Stripe's own page; without it there is none to send them to.
     pages: Option<String>,
+    /// How often its events are read.
+    recall_every: Duration,
     clock: Clock,
 }
 
@@ -88,7 +90,8 @@ impl Stripe {
         let api = Api::new(&options.stripe_url, key, timeout)?;
         let webhook_key = options.webhook_secret()?.map(|secret| signature::key(secret.expose().as_bytes()));
         let return_url = options.return_url()?;
-        Ok(Self { api, webhook_key, pages: pages.for_page(return_url.clone()), return_url, clock })
+        let (pages, recall_every) = (pages.for_page(return_url.clone()), options.stripe_events_interval);
+        Ok(Self { api, webhook_key, pages, return_url, recall_every, clock })
     }
 
     fn intent_form(&self, charge: &Charge, amount: i64) -> Vec<(&'static str, String)> {
@@ -284,6 +287,14 @@ impl Provider for Stripe {
             false if is_hosted(&charge.method) => self.find_session(charge).await,
             false => self.search(charge).await,
         }
+    }
+
+    fn recalls_every(&self) -> Option<Duration> {
+        Some(self.recall_every)
+    }
+
+    async fn recall(&self, since: Time, last: Option<&str>) -> Result<Recalled, Failure> {
+        self.events(since, last).await
     }
 
     fn receive(

@@ -1,6 +1,9 @@
 //! What can be set of Stripe.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use kit::{Secret, StartError};
 
@@ -60,6 +63,16 @@ pub struct StripeOptions {
     #[arg(long, env = "FEIRA_STRIPE_RETURN_URL", value_name = "URL")]
     pub stripe_return_url: Option<String>,
 
+    /// How often Stripe is asked for refunds and disputes that no webhook told of; it is asked at the start, too.
+    #[arg(
+        long,
+        env = "FEIRA_STRIPE_EVENTS_INTERVAL",
+        default_value = "5m",
+        value_parser = kit::some_time,
+        value_name = "TIME"
+    )]
+    pub stripe_events_interval: Duration,
+
     /// Where Stripe's API is.
     #[arg(long, env = "FEIRA_STRIPE_URL", default_value = URL, value_name = "URL")]
     pub stripe_url: String,
@@ -73,6 +86,7 @@ impl Default for StripeOptions {
             stripe_webhook_secret: None,
             stripe_webhook_secret_file: None,
             stripe_return_url: None,
+            stripe_events_interval: Duration::from_secs(300),
             stripe_url: URL.to_owned(),
         }
     }

@@ -245,6 +245,38 @@ impl Account {
         (200, json!({"object": "list", "data": self.refunds_of(&intent), "has_more": false}))
     }
 
+    /// `GET /v1/events`, the newest first
+    pub fn list_events(&self, query: &Form) -> Answer {
+        let field = |name: &str| query.get(name).cloned().unwrap_or_default();
+        let (kinds, from) = (field("types[]"), field("created[gte]").parse().unwrap_or(0));
+        let wanted = |event: &&Value| {
+            kinds.split(',').any(|kind| event["type"] == kind)
+                && event["created"].as_i64().is_some_and(|at| at >= from)
+        };
+        let limit: usize = field("limit").parse().unwrap();
+        let mut found: Vec<&Value> = self.events.iter().rev().filter(wanted).collect();
+        let place = |id: String| found.iter().position(|event| event["id"] == id.as_str());
+        let (after, before) = (place(field("starting_after")), place(field("ending_before")));
+        if query.contains_key("ending_before") && before.is_none() {
+            return missing();
+        }
+        if let Some(after) = after {
+            found.drain(..=after);
+        }
+        let has_more = match before {
+            // What is newer, and nearest to it.
+            Some(before) => {
+                found.truncate(before);
+                let more = found.len().saturating_sub(limit);
+                found.drain(..more);
+                more > 0
+            }
+            None => found.len() > limit,
+        };
+        found.truncate(limit);
+        (200, json!({"object": "list", "data": found, "has_more": has_more}))
+    }
+
     /// `GET /v1/refunds/{id}`
     pub fn retrieve_refund(&self, id: &str) -> Answer {
         let found = self.refunds.iter().find(|refund| refund["id"] == id);

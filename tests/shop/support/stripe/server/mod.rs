@@ -25,6 +25,8 @@ pub enum Operation {
     Refund,
     Retrieve,
     Search,
+    /// Its own record of events.
+    Events,
 }
 
 /// How it goes wrong.

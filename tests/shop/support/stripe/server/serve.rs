@@ -81,6 +81,7 @@ fn decide(account: &Shared, method: &Method, uri: &Uri, headers: &HeaderMap, bod
         ("POST", ["v1", "checkout", "sessions", _, "expire"]) => Operation::Expire,
         ("POST", ["v1", "refunds"]) => Operation::Refund,
         ("GET", ["v1", "payment_intents", "search"]) => Operation::Search,
+        ("GET", ["v1", "events"]) => Operation::Events,
         ("GET", ["v1", ..]) => Operation::Retrieve,
         _ => return refuse(error(404, "invalid_request_error", "url_invalid")),
     };
@@ -129,6 +130,7 @@ fn read(account: &Account, path: &[&str], query: &Form) -> Answer {
         [_, "payment_intents", id] => account.retrieve(id),
         [_, "checkout", "sessions"] => account.list_sessions(query),
         [_, "checkout", "sessions", id] => account.retrieve_session(id, query),
+        [_, "events"] => account.list_events(query),
         [_, "refunds"] => account.list_refunds(query),
         [_, "refunds", id] => account.retrieve_refund(id),
         _ => error(404, "invalid_request_error", "url_invalid"),
@@ -156,6 +158,14 @@ fn through(fault: Option<Fault>, answer: Answer, replayed: bool) -> Sent {
     }
 }
 
+/// The fields; the values of one that is repeated (`types[]`) are joined by commas.
 pub fn form(bytes: &[u8]) -> Form {
-    url::form_urlencoded::parse(bytes).into_owned().collect()
+    let mut form = Form::new();
+    for (name, value) in url::form_urlencoded::parse(bytes).into_owned() {
+        match form.get_mut(&name) {
+            Some(all) if name.ends_with("[]") => *all = format!("{all},{value}"),
+            _ => drop(form.insert(name, value)),
+        }
+    }
+    form
 }
