@@ -55,7 +55,8 @@ impl From<Error> for Fault {
                 Fault::new(Reason::BasketExists, message)
             }
             Error::Refunded => {
-                let message = "the order is refunded in full, or about to be: ship it all the same by `force`";
+                let message =
+                    "the order is refunded in full, or about to be: ship it all the same by `force`";
                 Fault::new(Reason::Refunded, message)
             }
             Error::Stale => Fault::etag_mismatch(),
