@@ -1,12 +1,15 @@
 //! Steps of a schema, and the tables that every service has: idempotency records, outbox, feed positions,
 //! instances.
 
+mod rows;
+
 use std::ops::Deref;
 
 use sea_orm::DatabaseBackend;
 use sea_orm_migration::{prelude::*, schema::*};
 
 use crate::fault::{is_done_already, unique_violation};
+pub use rows::{Rows, kept_words};
 
 /// A manager whose steps can be taken again. On MySQL every DDL statement commits by itself, so a migration
 /// that was killed halfway runs again from its beginning, and takes what is there already as done. On the

@@ -1,10 +1,9 @@
 //! Names, categories and words as `kit::words` folds them: made again for the articles that there are, a few
 //! hundred at a time. Of what is there already nothing is written, so it can be done again.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use kit::{
     id::ArticleId,
+    migration::{Rows, kept_words},
     words::{fold_line, words},
 };
 use sea_orm::{ConnectionTrait, FromQueryResult};
@@ -46,34 +45,23 @@ impl MigrationTrait for Folding {
 
 /// Makes all of it again, by the rules of today.
 pub(super) async fn again(db: &SchemaManagerConnection<'_>) -> Result<(), DbErr> {
-    let mut after = None;
-    loop {
-        let mut query = Query::select();
-        for column in [
-            "id",
-            "code",
-            "name",
-            "name_folded",
-            "description",
-            "category",
-            "category_folded",
-            "create_time",
-            "deleted_time",
-        ] {
-            query.column(column);
-        }
-        query.from("articles").order_by("id", Order::Asc).limit(ARTICLES);
-        if let Some(after) = after {
-            query.and_where(Expr::col("id").gt(after));
-        }
-        let rows = Row::find_by_statement(db.get_database_backend().build(&query)).all(db).await?;
-        after = rows.last().map(|row| row.id);
-        if rows.is_empty() {
-            return Ok(());
-        }
+    let columns = [
+        "id",
+        "code",
+        "name",
+        "name_folded",
+        "description",
+        "category",
+        "category_folded",
+        "create_time",
+        "deleted_time",
+    ];
+    let mut articles = Rows::of("articles", &columns, ARTICLES);
+    while let Some(rows) = articles.next(db, |row: &Row| row.id).await? {
         lines(db, &rows).await?;
         index(db, &rows).await?;
     }
+    Ok(())
 }
 
 /// What lists sort and compare by.
@@ -92,13 +80,7 @@ async fn lines(db: &SchemaManagerConnection<'_>, rows: &[Row]) -> Result<(), DbE
 
 /// The words that these articles lack, and those that they have no more.
 async fn index(db: &SchemaManagerConnection<'_>, rows: &[Row]) -> Result<(), DbErr> {
-    let mut query = Query::select();
-    query.column("article_id").column("word").from("article_words");
-    query.and_where(Expr::col("article_id").is_in(rows.iter().map(|row| row.id)));
-    let mut kept: BTreeMap<ArticleId, BTreeSet<String>> = BTreeMap::new();
-    for row in db.query_all(&query).await? {
-        kept.entry(row.try_get("", "article_id")?).or_default().insert(row.try_get("", "word")?);
-    }
+    let mut kept = kept_words(db, "article_words", "article_id", rows.iter().map(|row| row.id)).await?;
     let mut new = Vec::new();
     for row in rows.iter().filter(|row| row.deleted_time.is_none()) {
         let mut old = kept.remove(&row.id).unwrap_or_default();

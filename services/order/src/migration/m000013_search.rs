@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use kit::{
     id::{Id, OrderId},
-    migration::{Steps, sorted_text},
+    migration::{Rows, Steps, sorted_text},
     words::fold_code,
 };
 use sea_orm::{ConnectionTrait, FromQueryResult};
@@ -57,19 +57,9 @@ impl MigrationTrait for Migration {
 /// Numbers orders that have none. Of millions, some share the end of their ids: all but the first of them get
 /// another number.
 async fn fill(db: &SchemaManagerConnection<'_>) -> Result<(), DbErr> {
-    let mut after = None;
-    loop {
-        let mut query = Query::select();
-        query.columns(["id", "tracking_code"]).from("orders").and_where(Expr::col("number").is_null());
-        query.order_by("id", Order::Asc).limit(ORDERS);
-        if let Some(after) = after {
-            query.and_where(Expr::col("id").gt(after));
-        }
-        let rows = Row::find_by_statement(db.get_database_backend().build(&query)).all(db).await?;
-        after = rows.last().map(|row| row.id);
-        if rows.is_empty() {
-            return Ok(());
-        }
+    let unnumbered = Expr::col("number").is_null();
+    let mut orders = Rows::of("orders", &["id", "tracking_code"], ORDERS).only(unnumbered);
+    while let Some(rows) = orders.next(db, |row: &Row| row.id).await? {
         let mut taken = taken(db, rows.iter().map(|row| number_of(row.id))).await?;
         let mut numbers = CaseStatement::new();
         let mut codes = CaseStatement::new();
@@ -88,6 +78,7 @@ async fn fill(db: &SchemaManagerConnection<'_>) -> Result<(), DbErr> {
         update.table("orders").value("number", numbers).value("tracking_folded", codes);
         db.execute(update.and_where(Expr::col("id").is_in(rows.iter().map(|row| row.id)))).await?;
     }
+    Ok(())
 }
 
 /// Which of these numbers orders have.

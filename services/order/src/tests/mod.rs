@@ -3,6 +3,7 @@
 mod exports;
 mod lists;
 mod purchases;
+mod refunds;
 mod search;
 
 use kit::{
@@ -10,6 +11,9 @@ use kit::{
     db::DatabaseOptions,
     id::{ArticleId, Id, LineId, OrderId, UserId},
 };
+
+use sea_orm::{ConnectionTrait, Value, sea_query::Query};
+use sea_orm_migration::MigratorTrait;
 
 use crate::{
     Migrator,
@@ -24,15 +28,38 @@ struct Shop {
 }
 
 impl Shop {
+    /// On a SQLite file.
     async fn open() -> Self {
-        let shop = Self::without_tables().await;
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", folder.path().join("order.db").display());
+        let shop = Self::at(url, folder).await;
         shop.db.migrate::<Migrator>().await.unwrap();
         shop
     }
 
-    async fn without_tables() -> Self {
+    /// On a SQLite file, or on the server whose URL (without a database) is in `FEIRA_TEST_POSTGRES` or
+    /// `FEIRA_TEST_MYSQL`, with the schema as it was before this migration.
+    async fn before(migration: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let url = format!("sqlite:{}", folder.path().join("order.db").display());
+        let servers = ["FEIRA_TEST_POSTGRES", "FEIRA_TEST_MYSQL"];
+        let url = match servers.into_iter().find_map(std::env::var_os) {
+            Some(server) => {
+                let server = server.into_string().unwrap();
+                let name = format!("test_{}", OrderId::new());
+                let existing = if server.starts_with("postgres") { "postgres" } else { "mysql" };
+                let admin = sea_orm::Database::connect(format!("{server}/{existing}")).await.unwrap();
+                admin.execute_unprepared(&format!("CREATE DATABASE {name}")).await.unwrap();
+                format!("{server}/{name}")
+            }
+            None => format!("sqlite:{}", folder.path().join("order.db").display()),
+        };
+        let shop = Self::at(url, folder).await;
+        let steps = Migrator::migrations().iter().position(|step| step.name() == migration).unwrap();
+        shop.db.migrate_steps::<Migrator>(Some(steps as u32)).await.unwrap();
+        shop
+    }
+
+    async fn at(url: String, folder: tempfile::TempDir) -> Self {
         let db = Db::open(DatabaseOptions {
             role: Role::Order,
             url,
@@ -86,6 +113,44 @@ impl Shop {
         })
         .await;
     }
+}
+
+/// A row of a table as it was once.
+async fn insert(db: &impl ConnectionTrait, table: &'static str, row: Vec<(&'static str, Value)>) {
+    let mut insert = Query::insert();
+    insert.into_table(table).columns(row.iter().map(|(column, _)| *column));
+    insert.values_panic(row.into_iter().map(|(_, value)| value.into()));
+    db.execute(&insert).await.unwrap();
+}
+
+/// An order as it was before there were refunds and numbers, with some columns otherwise.
+async fn insert_old(db: &impl ConnectionTrait, id: OrderId, other: Vec<(&'static str, Value)>) {
+    let (text, zero) = (|| Value::from(""), || Value::from(0i64));
+    let mut row: Vec<(&str, Value)> = vec![
+        ("id", id.into()),
+        ("user_id", UserId::new().into()),
+        ("state", 5i16.into()),
+        ("direct", true.into()),
+        ("total_minor", zero()),
+        ("user_erased", false.into()),
+        ("payment_type", 1i32.into()),
+        ("payment_method", text()),
+        ("payment_failure", text()),
+        ("payment_action_url", text()),
+        ("carrier", text()),
+        ("tracking_code", text()),
+        ("attempt", 1i32.into()),
+        ("step", 0i16.into()),
+        ("lease_until", zero()),
+        ("fence", zero()),
+        ("events", 1i64.into()),
+        ("version", 1i64.into()),
+        ("create_time", zero()),
+        ("update_time", zero()),
+    ];
+    row.retain(|(column, _)| other.iter().all(|(name, _)| name != column));
+    row.extend(other);
+    insert(db, "orders", row).await;
 }
 
 fn line(article_id: ArticleId, name: &str, quantity: i32) -> Line {

@@ -1,11 +1,9 @@
 //! The words by which users are found, for those that there are, too. Names were found by their beginnings alone:
 //! their indexes go.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use kit::{
     id::UserId,
-    migration::{Steps, sorted_text},
+    migration::{Rows, Steps, kept_words, sorted_text},
     words::{WORD_LENGTH, of_person},
 };
 use sea_orm::{ConnectionTrait, FromQueryResult};
@@ -65,26 +63,10 @@ impl MigrationTrait for Words {
 
 /// Writes the words that are not there, user by user, by the rules of today: it can be done again.
 pub(super) async fn fill(db: &SchemaManagerConnection<'_>) -> Result<(), DbErr> {
-    let mut after = None;
-    loop {
-        let mut query = Query::select();
-        query.columns(["id", "username", "email", "first_name", "last_name"]).from("users");
-        query.order_by("id", Order::Asc).limit(USERS);
-        if let Some(after) = after {
-            query.and_where(Expr::col("id").gt(after));
-        }
-        let rows = Row::find_by_statement(db.get_database_backend().build(&query)).all(db).await?;
-        after = rows.last().map(|row| row.id);
-        if rows.is_empty() {
-            return Ok(());
-        }
-        let mut query = Query::select();
-        query.column("user_id").column("word").from("user_words");
-        query.and_where(Expr::col("user_id").is_in(rows.iter().map(|row| row.id)));
-        let mut kept: BTreeMap<UserId, BTreeSet<String>> = BTreeMap::new();
-        for row in db.query_all(&query).await? {
-            kept.entry(row.try_get("", "user_id")?).or_default().insert(row.try_get("", "word")?);
-        }
+    let columns = ["id", "username", "email", "first_name", "last_name"];
+    let mut users = Rows::of("users", &columns, USERS);
+    while let Some(rows) = users.next(db, |row: &Row| row.id).await? {
+        let mut kept = kept_words(db, "user_words", "user_id", rows.iter().map(|row| row.id)).await?;
         for row in rows {
             let all = of_person(&[&row.username, &row.email], &row.first_name, &row.last_name);
             let old = kept.remove(&row.id).unwrap_or_default();
@@ -100,4 +82,5 @@ pub(super) async fn fill(db: &SchemaManagerConnection<'_>) -> Result<(), DbErr> 
             db.execute(&insert).await?;
         }
     }
+    Ok(())
 }
