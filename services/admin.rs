@@ -4,9 +4,16 @@
 mod reach;
 mod show;
 
-use std::path::PathBuf;
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
-use kit::{Role, Secret, StartError};
+use contracts::errors::Reason;
+use kit::{Fault, Role, Secret, StartError};
 
 use self::{reach::Reach, show::table};
 use crate::{banner, error::Error, operator::json};
@@ -81,14 +88,18 @@ pub async fn admin(admin: Admin) -> Result<(), Error> {
             let email = email.unwrap_or_else(|| user::placeholder_email(&login));
             let password = new.get(&password, &login)?;
             let desk = reach.open(true).await?;
-            let made = desk.create(&login, &email, &password.secret).await?;
+            let shown = Shown::default();
+            let made = desk.create(&login, &email, &password.secret, shown.by(&password)).await;
+            let made = shown.unless_in_vain(made)?;
             tell(&format!("The administrator {:?} was made", made.username), &password);
         }
         Task::ResetPassword { login, new } => {
             let login = login.unwrap_or_default();
             let password = new.get(&password, &login)?;
             let desk = reach.open(false).await?;
-            let user = desk.reset_password(&login, &password.secret).await?;
+            let shown = Shown::default();
+            let user = desk.reset_password(&login, &password.secret, shown.by(&password)).await;
+            let user = shown.unless_in_vain(user)?;
             tell(
                 &format!("The password of {:?} was changed, all her sessions ended", user.username),
                 &password,
@@ -106,9 +117,9 @@ pub async fn admin(admin: Admin) -> Result<(), Error> {
                 banner::print(&json(&contracts::user::ListAdministratorsResponse {
                     users,
                     next_page_token,
-                })?);
+                })?)?;
             } else {
-                banner::print(&table(&users));
+                banner::print(&table(&users))?;
             }
         }
     }
@@ -132,13 +143,48 @@ impl NewPassword {
     }
 }
 
-/// Says what was done, and the password where nobody else knows it: alone on standard output, for scripts.
+/// Says what was done, and whose the password is.
 fn tell(done: &str, password: &Password) {
     match password.given {
         Some(setting) => banner::tell(&format!("{done}. The password is that of {setting}.\n")),
-        None => {
-            banner::tell(&format!("{done}. The password, shown this once and kept nowhere:\n"));
-            banner::print(&format!("{}\n", password.secret.expose()));
+        None => banner::tell(&format!("{done}.\n")),
+    }
+}
+
+/// Whether a generated password was shown.
+#[derive(Default)]
+struct Shown(Arc<AtomicBool>);
+
+impl Shown {
+    /// What shows a password that nobody else knows: alone on standard output, for scripts.
+    fn by(&self, password: &Password) -> Option<user::Show> {
+        if password.given.is_some() {
+            return None;
         }
+        let shown = self.0.clone();
+        Some(Arc::new(move |secret: &Secret| {
+            banner::tell("The new password, shown this once and kept nowhere:\n");
+            banner::print_password(secret.expose()).map_err(|error| {
+                Fault::new(
+                    Reason::Internal,
+                    format!(
+                        "nothing was changed: the new password cannot be written to standard output ({error}); \
+                         --password-file gives one"
+                    ),
+                )
+            })?;
+            shown.store(true, Ordering::Relaxed);
+            Ok(())
+        }))
+    }
+
+    /// What was shown before the change failed must not be taken for the password.
+    fn unless_in_vain<T>(&self, done: Result<T, Error>) -> Result<T, Error> {
+        if done.is_err() && self.0.load(Ordering::Relaxed) {
+            banner::tell(
+                "It failed: the password that was shown counts only if the change was made all the same.\n",
+            );
+        }
+        done
     }
 }

@@ -1,9 +1,14 @@
-//! What people and scripts are told. Nobody may be listening, which is no reason to stop.
+//! What people and scripts are told.
 
 use std::{
     fmt::Write as _,
+    fs::{self, File},
     io::{self, Write, stderr, stdout},
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    os::{
+        fd::AsFd as _,
+        unix::fs::{FileTypeExt as _, MetadataExt as _},
+    },
     path::Path,
     thread,
     time::Duration,
@@ -17,9 +22,27 @@ use crate::error::Error;
 /// How long the ready line waits for the banner.
 const BANNER: Duration = Duration::from_secs(1);
 
-/// Standard output.
-pub fn print(text: &str) {
-    let _ = stdout().write_all(text.as_bytes()).and_then(|()| stdout().flush());
+/// Standard output. Who stops reading (`| head`) has read enough, and that is no failure; all else is, as on a full
+/// disk.
+pub fn print(text: &str) -> Result<(), Error> {
+    match stdout().write_all(text.as_bytes()).and_then(|()| stdout().flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        done => done.map_err(|error| Error::other(format!("cannot write to standard output: {error}"))),
+    }
+}
+
+/// A password that nobody else knows, alone in a line on standard output. Fails unless somebody can read it there:
+/// where standard output is closed, Rust opens `/dev/null` in its place.
+pub fn print_password(password: &str) -> io::Result<()> {
+    let out = File::from(stdout().as_fd().try_clone_to_owned()?);
+    let kind = out.metadata()?;
+    let nowhere = fs::metadata("/dev/null").is_ok_and(|null| null.rdev() == kind.rdev());
+    if kind.file_type().is_char_device() && nowhere {
+        return Err(io::Error::other("it is closed or /dev/null"));
+    }
+    (&out).write_all(format!("{password}\n").as_bytes())?;
+    // Some disks turn out to be full only now.
+    if kind.is_file() { out.sync_all() } else { Ok(()) }
 }
 
 /// Standard error, for people.
@@ -56,6 +79,8 @@ pub fn show_password(format: Format, password: &str) -> io::Result<()> {
 pub struct Ready<'a> {
     pub rest: Option<SocketAddr>,
     pub grpc: Option<SocketAddr>,
+    /// Where the world reaches the REST interface and the pages, if that is said.
+    pub public: Option<&'a str>,
     /// Whether the shop's pages are served.
     pub web: bool,
     /// Where databases are embedded.
@@ -77,7 +102,8 @@ impl Ready<'_> {
         // written by a thread that nobody waits for, after the banner where that can be read.
         thread::spawn(move || {
             written(BANNER);
-            print(&line);
+            // Nobody may be listening, which is no reason to stop.
+            let _ = print(&line);
         });
     }
 
@@ -91,6 +117,9 @@ impl Ready<'_> {
 
     fn banner(&self) -> String {
         let mut text = format!("\n  Feira {}\n\n", env!("CARGO_PKG_VERSION"));
+        if let Some(public) = self.public.filter(|_| self.rest.is_some()) {
+            let _ = writeln!(text, "  public {public}");
+        }
         if let Some(rest) = self.rest.map(url).filter(|_| self.web) {
             let _ = writeln!(text, "  shop   {rest}/");
             let _ =
@@ -126,6 +155,7 @@ impl Ready<'_> {
             "version": env!("CARGO_PKG_VERSION"),
             "rest": self.rest.map(url),
             "grpc": self.grpc.map(url),
+            "public": self.public.filter(|_| self.rest.is_some()),
             "shop": self.rest.map(url).filter(|_| self.web).map(|rest| format!("{rest}/")),
             "staff": self.rest.map(url).filter(|_| self.web).map(|rest| format!("{rest}/staff")),
             "data_dir": self.data_dir.map(|folder| folder.display().to_string()),
@@ -153,6 +183,7 @@ mod tests {
         let ready = Ready {
             rest: None,
             grpc: "0.0.0.0:5".parse().ok(),
+            public: Some("https://shop.example/"),
             web: true,
             data_dir: None,
             admin_password: None,
@@ -164,6 +195,7 @@ mod tests {
             "{\"ready\":{\"rest\":\"http://127.0.0.1:8080\",\"grpc\":\"http://[::1]:5\"}}\n"
         );
         assert!(!ready.banner().contains("password"));
+        assert!(ready.banner().contains("https://shop.example/"));
         assert!(ready.banner().contains("http://127.0.0.1:8080/staff"));
         assert!(!Ready { web: false, ..ready }.banner().contains("/staff"));
     }

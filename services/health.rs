@@ -52,10 +52,7 @@ pub async fn health(check: HealthCheck) -> Result<(), Error> {
     let answer = tokio::time::timeout(check.timeout, ask).await;
     let answer = answer.map_err(|_| Error::Unhealthy(format!("no answer from {url} in time")))??;
     match answer.into_inner().status() {
-        ServingStatus::Serving => {
-            banner::print("SERVING\n");
-            Ok(())
-        }
+        ServingStatus::Serving => banner::print("SERVING\n"),
         other => Err(Error::Unhealthy(other.as_str_name().to_owned())),
     }
 }

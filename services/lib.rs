@@ -36,10 +36,7 @@ const LAST_WORDS: Duration = Duration::from_millis(500);
 /// Runs the program with these arguments, the program's name first.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let done = match cli::parse(arguments.into_iter().collect()) {
-        Ok(Parsed::Shown(text)) => {
-            banner::print(&text);
-            Ok(())
-        }
+        Ok(Parsed::Shown(text)) => banner::print(&text),
         Ok(Parsed::Command(command)) => execute(command),
         Err(error) => Err(error),
     };

@@ -58,7 +58,7 @@ pub async fn migrate(migrate: Migrate) -> Result<(), Error> {
                 databases::patiently(&options, migrate.databases.database_wait, work).await?
             }
         };
-        banner::print(&table(*role, &location, &migrations, schema));
+        banner::print(&table(*role, &location, &migrations, schema))?;
     }
     Ok(())
 }

@@ -43,6 +43,7 @@ pub async fn serve(settings: Settings) -> Result<(), Error> {
     let telemetry = Telemetry::start(&settings.log, &settings.service_name()).map_err(Error::usage)?;
     let telemetry = Arc::new(telemetry);
     tokio::spawn(hangup::reload(hangups, telemetry.clone()));
+    say_what_is_not_used(&settings);
     let ports = Ports::open(&settings).await?;
     let (rest, grpc) = ports.addresses()?;
     let starting = async {
@@ -61,7 +62,9 @@ pub async fn serve(settings: Settings) -> Result<(), Error> {
     let data_dir = embedded.then_some(settings.process.data.path.as_path());
     let admin_password = admin_password.as_ref().map(user::Secret::expose);
     let web = settings.gateway.web;
-    Ready { rest, grpc, web, data_dir, admin_password }.announce(settings.log.log_format);
+    let public = settings.gateway.public_url.as_ref().map(ToString::to_string);
+    let public = public.as_deref();
+    Ready { rest, grpc, public, web, data_dir, admin_password }.announce(settings.log.log_format);
 
     signals.next().await;
     tracing::info!("process.draining");
@@ -72,6 +75,18 @@ pub async fn serve(settings: Settings) -> Result<(), Error> {
     }
     telemetry.flush(budget.for_telemetry()).await;
     Ok(())
+}
+
+/// A password that is given and counts for nothing would be missed when it is needed.
+fn say_what_is_not_used(settings: &Settings) {
+    let admin = &settings.user.admin;
+    let given = admin.admin_password.is_some() || admin.admin_password_file.is_some();
+    if given && !settings.process.roles.get().contains(&Role::User) {
+        tracing::warn!(
+            setting = "FEIRA_ADMIN_PASSWORD",
+            "the given password is not used: the role user does not run here"
+        );
+    }
 }
 
 /// The signals that end a process.
@@ -205,9 +220,10 @@ impl Process {
             started.push(one.service);
         }
 
-        let health = Health::start(&tasks, &started).await;
+        let common = common_services(&started, settings.process.reflection);
+        let health = Health::start(&tasks, &started, &common).await;
         let instances = instances::of_this_process(settings, &context.tasks, &here, &databases, rest, grpc);
-        let routes = routes(&started, &health, instances.clone(), settings.process.reflection)?;
+        let routes = routes(&started, &common, &health, instances.clone(), settings.process.reflection)?;
         let routes = EndStreams::new(routes, contracts::pool(), tasks.clone());
         let edge_methods = methods.clone();
         let services = Front::new(routes, methods, identity);
@@ -290,19 +306,29 @@ impl Process {
     }
 }
 
-/// Every gRPC service of the process: the roles' own, and what every process offers.
+/// The names of the services beside the roles' own.
+fn common_services(started: &[Service], reflection: bool) -> Vec<&'static str> {
+    let mut names = vec!["grpc.health.v1.Health"];
+    if !started.is_empty() {
+        names.push(contracts::mesh::node_service_server::SERVICE_NAME);
+    }
+    if reflection {
+        names.extend(kit::reflection::SERVICES);
+    }
+    names
+}
+
+/// Every gRPC service of the process: the roles' own, and what every process offers (`common_names`).
 fn routes(
     started: &[Service],
+    common_names: &[&str],
     health: &Health,
     instances: Instances,
     reflection: bool,
 ) -> Result<Routes, Error> {
-    let mut names: Vec<&str> = started.iter().flat_map(|service| service.names.iter().copied()).collect();
-    names.push("grpc.health.v1.Health");
     let mut common = Routes::new(health.service());
     if !started.is_empty() {
-        use contracts::mesh::node_service_server::{NodeServiceServer, SERVICE_NAME};
-        names.push(SERVICE_NAME);
+        use contracts::mesh::node_service_server::NodeServiceServer;
         common = common.add_service(NodeServiceServer::new(Node::new(started, instances)));
     }
     if reflection {
@@ -310,6 +336,8 @@ fn routes(
             v1::server_reflection_server::ServerReflectionServer as V1,
             v1alpha::server_reflection_server::ServerReflectionServer as V1Alpha,
         };
+        let own = started.iter().flat_map(|service| service.names.iter().copied());
+        let names = own.chain(common_names.iter().copied());
         let reflection = Reflection::new(descriptors::all()?, names).map_err(Error::other)?;
         common = common.add_service(kit::compressed!(V1::new(reflection.clone())));
         common = common.add_service(kit::compressed!(V1Alpha::new(reflection)));

@@ -50,9 +50,9 @@ pub async fn status(status: Status) -> Result<(), Error> {
     let instances = instances(&mut status.operator.connect().await?).await?;
     if status.json {
         let all = ListInstancesResponse { instances: instances.clone(), next_page_token: String::new() };
-        banner::print(&json(&all)?);
+        banner::print(&json(&all)?)?;
     } else {
-        banner::print(&shown(&status, &instances));
+        banner::print(&shown(&status, &instances))?;
     }
     match instances.iter().filter(|instance| !instance.healthy).count() {
         0 => Ok(()),
@@ -69,7 +69,7 @@ async fn watch(status: &Status) -> Result<(), Error> {
             Err(error @ Error::Unhealthy(_)) => format!("{error}\n"),
             Err(error) => return Err(error),
         };
-        banner::print(&format!("{CLEAR}{shown}"));
+        banner::print(&format!("{CLEAR}{shown}"))?;
         tokio::time::sleep(status.every).await;
     }
 }

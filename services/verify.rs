@@ -28,9 +28,9 @@ pub async fn verify(verify: Verify) -> Result<(), Error> {
     let started = std::time::Instant::now();
     let found = way.client.verify_audit(request).await.map_err(|status| way.failed(&status))?.into_inner();
     if verify.json {
-        banner::print(&json(&found)?);
+        banner::print(&json(&found)?)?;
     } else {
-        banner::print(&report(&found, started.elapsed().as_millis()));
+        banner::print(&report(&found, started.elapsed().as_millis()))?;
     }
     if found.ok { Ok(()) } else { Err(Error::Violations(found.violations.len())) }
 }

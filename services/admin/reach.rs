@@ -8,6 +8,7 @@ use contracts::user::{
 };
 use kit::{Db, Fault, Role, Secret, db::DatabaseOptions};
 use tonic::{Code, Status, transport::Channel};
+use user::Show;
 
 use crate::{
     cli::ConfigFile,
@@ -127,11 +128,17 @@ impl Reach {
 }
 
 impl Desk {
-    /// Makes an administrator.
-    pub async fn create(&self, username: &str, email: &str, password: &Secret) -> Result<User, Error> {
+    /// Makes an administrator. Her password is shown before that counts, where `show` is there.
+    pub async fn create(
+        &self,
+        username: &str,
+        email: &str,
+        password: &Secret,
+        show: Option<Show>,
+    ) -> Result<User, Error> {
         let way = match self {
             Self::Offline(offline) => {
-                return offline.create(username, email, password).await.map_err(failed);
+                return offline.create(username, email, password, show).await.map_err(failed);
             }
             Self::Running(way) => way,
         };
@@ -140,18 +147,28 @@ impl Desk {
             email: email.to_owned(),
             password: password.expose().to_owned(),
         })?;
+        shown(show, password)?;
         let answer = client(way).create_administrator(request).await;
         Ok(answer.map_err(|status| refused(way, &status))?.into_inner())
     }
 
-    /// Sets a user's password; an empty login is the administrator.
-    pub async fn reset_password(&self, login: &str, password: &Secret) -> Result<User, Error> {
+    /// Sets a user's password; an empty login is the administrator. It is shown before that counts, where `show` is
+    /// there.
+    pub async fn reset_password(
+        &self,
+        login: &str,
+        password: &Secret,
+        show: Option<Show>,
+    ) -> Result<User, Error> {
         let way = match self {
-            Self::Offline(offline) => return offline.reset_password(login, password).await.map_err(failed),
+            Self::Offline(offline) => {
+                return offline.reset_password(login, password, show).await.map_err(failed);
+            }
             Self::Running(way) => way,
         };
         let (login, new_password) = (login.to_owned(), password.expose().to_owned());
         let request = way.request(ResetPasswordRequest { login, new_password })?;
+        shown(show, password)?;
         let answer = client(way).reset_password(request).await;
         Ok(answer.map_err(|status| refused(way, &status))?.into_inner())
     }
@@ -174,6 +191,11 @@ impl Desk {
             page_token = page.next_page_token;
         }
     }
+}
+
+/// Before the service is asked: it may do so and its answer be lost.
+fn shown(show: Option<Show>, password: &Secret) -> Result<(), Error> {
+    show.map_or(Ok(()), |show| show(password)).map_err(failed)
 }
 
 fn client(way: &Way) -> AdministratorServiceClient<Channel> {

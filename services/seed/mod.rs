@@ -66,8 +66,7 @@ pub async fn seed(seed: Seed) -> Result<(), Error> {
         process.drain(&seed.settings, &Ends::default(), tokio::spawn(async {}), &budget).await;
     }
     telemetry.flush(budget.for_telemetry()).await;
-    banner::print(&work?);
-    Ok(())
+    banner::print(&work?)
 }
 
 /// Makes everything; answers with what is to be told.

@@ -1,6 +1,12 @@
 //! The first administrator, whose password is never lost, and `feira admin`.
 
-use std::{collections::BTreeSet, net::TcpListener, path::Path, time::Duration};
+use std::{
+    collections::BTreeSet,
+    net::TcpListener,
+    path::Path,
+    process::{Command, Stdio},
+    time::Duration,
+};
 
 use contracts::user::{
     CreateAdministratorRequest, GetUserRequest, ListAdministratorsRequest, RefreshRequest,
@@ -23,6 +29,7 @@ tests!(
     a_password_that_is_not_used_is_said,
     the_operator_lets_herself_in_on_a_stopped_shop,
     the_operator_lets_herself_in_on_a_running_shop,
+    a_password_that_cannot_be_shown_changes_nothing,
     nobody_but_the_operator_makes_administrators,
 );
 
@@ -258,6 +265,67 @@ async fn the_operator_lets_herself_in_on_a_running_shop(_: Setup) {
     assert_eq!(elsewhere.code, Some(1));
     assert!(elsewhere.stderr.contains("--url"), "{elsewhere:?}");
     drop((client, me));
+    serving.stop();
+}
+
+/// Runs a command with this standard output; its exit code, and what it says on standard error.
+fn with_output(start: &Start, folder: &Path, out: Stdio, redirect: &str) -> (Option<i32>, String) {
+    let ended = Command::new("sh")
+        .args(["-c", &format!("exec \"$0\" \"$@\" {redirect}"), env!("CARGO_BIN_EXE_feira")])
+        .args(&start.args)
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .envs(start.env.iter().cloned())
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .stdout(out)
+        .output()
+        .unwrap();
+    (ended.status.code(), String::from_utf8_lossy(&ended.stderr).into_owned())
+}
+
+/// Covers: mesh.administrators, mesh.program.
+async fn a_password_that_cannot_be_shown_changes_nothing(_: Setup) {
+    let folder = tempdir().unwrap();
+    let data = folder.path().join("data");
+    let given = folder.path().join("given");
+    std::fs::write(&given, "the first one\n").unwrap();
+    done(&admin("create", &data).arg("--password-file", given.to_str().unwrap()), folder.path());
+    let in_vain = |listen: Option<&str>| {
+        let here = |words: &str| {
+            let start = admin(words, &data);
+            listen.map_or(start.clone(), |listen| start.env("FEIRA_GRPC_LISTEN", listen))
+        };
+        for words in ["reset-password", "create bia"] {
+            for redirect in ["> /dev/full", ">&-", "> /dev/null"] {
+                let (code, said) = with_output(&here(words), folder.path(), Stdio::null(), redirect);
+                assert_eq!(code, Some(1), "{words} {redirect}: {said}");
+                assert!(said.contains("nothing was changed"), "{words} {redirect}: {said}");
+            }
+            let (reader, writer) = std::io::pipe().unwrap();
+            drop(reader);
+            let (code, said) = with_output(&here(words), folder.path(), writer.into(), "");
+            assert_eq!(code, Some(1), "{words} into a pipe that nobody reads: {said}");
+        }
+        let listed = done(&here("list"), folder.path()).stdout;
+        assert_eq!(listed.lines().count(), 2, "one administrator: {listed}");
+        let (code, said) = with_output(&here("list"), folder.path(), Stdio::null(), "> /dev/full");
+        assert_eq!((code, said.contains("standard output")), (Some(1), true), "{said}");
+    };
+    in_vain(None);
+    let serving = Process::start(&serve(&data), folder.path());
+    let (_, grpc) = serving.ready();
+    let client = client_of(&grpc);
+    client.sign_in_as("admin", "the first one").await.expect("it is hers still");
+    let listen = grpc.trim_start_matches("http://");
+    in_vain(Some(listen));
+    client.sign_in_as("admin", "the first one").await.expect("it is hers still");
+    let here = admin("reset-password", &data).env("FEIRA_GRPC_LISTEN", listen);
+    let (code, said) = with_output(&here, folder.path(), Stdio::null(), "> shown");
+    assert_eq!(code, Some(0), "{said}");
+    let shown = std::fs::read_to_string(folder.path().join("shown")).unwrap();
+    client.sign_in_as("admin", shown.trim()).await.expect("a file keeps it");
+    drop(client);
     serving.stop();
 }
 

@@ -19,7 +19,7 @@ tests!(
     in_six_processes_each_answers_for_its_own,
 );
 
-const SERVICES: [&str; 7] = [
+const SERVICES: [&str; 8] = [
     "feira.user.v1.UserService",
     "feira.user.v1.AuthService",
     "feira.article.v1.ArticleService",
@@ -27,6 +27,7 @@ const SERVICES: [&str; 7] = [
     "feira.order.v1.OrderService",
     "feira.payment.v1.PaymentService",
     "feira.mesh.v1.MeshService",
+    "feira.mesh.v1.NodeService",
 ];
 
 async fn check(mesh: &Mesh, process: &str, service: &str) -> Result<ServingStatus, Code> {
@@ -174,8 +175,19 @@ async fn reflection_lists_what_is_served(setup: Setup) {
     let mesh = setup.start().await;
     let new = listed!(v1, mesh.grpc_url("feira-0"));
     let old = listed!(v1alpha, mesh.grpc_url("feira-0"));
-    for service in SERVICES.into_iter().chain(["grpc.health.v1.Health", "feira.mesh.v1.NodeService"]) {
+    for service in SERVICES.into_iter().chain(["grpc.health.v1.Health"]) {
         assert!(new.contains(service) && old.contains(service), "{service}: {new:?} {old:?}");
+    }
+    // Health knows each of them, by every way to ask.
+    let mut client = HealthClient::new(channel(&mesh.grpc_url("feira-0")));
+    let mut all = contracts::health::health_client::HealthClient::new(channel(&mesh.grpc_url("feira-0")));
+    let known = all.list(contracts::health::HealthListRequest {}).await.unwrap().into_inner().statuses;
+    for service in new {
+        assert_eq!(check(&mesh, "feira-0", &service).await, Ok(ServingStatus::Serving), "{service}");
+        let watch = client.watch(HealthCheckRequest { service: service.clone() }).await.unwrap();
+        let first = watch.into_inner().next().await.unwrap().unwrap();
+        assert_eq!(first.status(), ServingStatus::Serving, "{service}");
+        assert!(known.contains_key(&service), "{service}");
     }
 }
 

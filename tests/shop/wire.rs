@@ -71,13 +71,16 @@ impl Raw {
 async fn what_is_no_grpc_is_405_or_415(setup: Setup) {
     let mesh = setup.start().await;
     let raw = Raw::new(mesh.grpc_url("feira-0"));
-    for method in [Method::GET, Method::PUT, Method::OPTIONS] {
+    for method in [Method::GET, Method::HEAD, Method::PUT, Method::OPTIONS] {
         let answer = raw.client.request(method.clone(), format!("{}{LIST}", raw.url)).send().await.unwrap();
+        let told = (method != Method::HEAD).then_some("gRPC calls are POST requests\n".len() as u64);
         assert_eq!(
             (answer.status().as_u16(), &answer.headers()["allow"]),
             (405, &"POST".parse().unwrap()),
             "{method}"
         );
+        // Content after the headers of HEAD's answer would be an error of its stream.
+        assert_eq!(answer.bytes().await.unwrap().len() as u64, told.unwrap_or_default(), "{method}");
     }
     let wrong =
         ["application/json", "text/plain", "application/grpc-web+proto", "application/grpc+json", "grpc"];

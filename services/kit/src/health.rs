@@ -32,9 +32,11 @@ struct Known {
 }
 
 impl Health {
-    /// Health of a process that serves, and of its services' databases for as long as it does.
-    pub async fn start(tasks: &Tasks, services: &[Service]) -> Self {
-        let process = BTreeMap::from([("", ServingStatus::Serving)]);
+    /// Health of a process that serves, of what every process offers (`common`), and of its services' databases for
+    /// as long as it does.
+    pub async fn start(tasks: &Tasks, services: &[Service], common: &[&'static str]) -> Self {
+        let of_process = [""].iter().chain(common).map(|name| (*name, ServingStatus::Serving));
+        let process = of_process.collect();
         let health = Self(watch::Sender::new(Known { statuses: process, leaves: false }));
         for service in services {
             let (names, db) = (service.names.clone(), service.db.clone());
@@ -138,7 +140,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_watch_of_what_is_not_known_goes_on_until_it_is() {
-        let health = Health::start(&Tasks::default(), &[]).await;
+        let health = Health::start(&Tasks::default(), &[], &["e.F"]).await;
         let request = |service: &str| Request::new(HealthCheckRequest { service: service.into() });
         assert_eq!(health.check(request("a.B")).await.unwrap_err().code(), tonic::Code::NotFound);
         let mut watch = health.watch(request("a.B")).await.unwrap().into_inner();
@@ -151,7 +153,7 @@ mod tests {
         assert_eq!(next().await, ServingStatus::NotServing);
         health.report(&["a.B"], true);
         let all = health.list(Request::new(HealthListRequest {})).await.unwrap().into_inner().statuses;
-        assert_eq!(all.len(), 3);
+        assert_eq!(all.len(), 4);
         assert!(all.values().all(|status| status.status() == ServingStatus::NotServing), "it leaves");
     }
 }

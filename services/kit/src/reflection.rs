@@ -10,6 +10,10 @@ use prost_reflect::{DescriptorPool, FileDescriptor, ServiceDescriptor};
 use prost_types::{DescriptorProto, EnumDescriptorProto, FieldDescriptorProto};
 use tonic::{Code, Request, Response, Status, Streaming};
 
+/// The protocol's own services.
+pub const SERVICES: [&str; 2] =
+    ["grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection"];
+
 /// What can be asked, cheap to clone.
 #[derive(Clone)]
 pub struct Reflection(Arc<Index>);
@@ -30,7 +34,7 @@ enum Answer {
 }
 
 impl Reflection {
-    /// Of the contracts in `pool`; `services` are served here. The protocol's own are added.
+    /// Of the contracts in `pool`; `services` are served here, [`SERVICES`] among them.
     pub fn new<'a>(
         mut pool: DescriptorPool,
         services: impl IntoIterator<Item = &'a str>,
@@ -41,8 +45,7 @@ impl Reflection {
         ] {
             pool.decode_file_descriptor_set(own)?;
         }
-        let own = ["grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection"];
-        let mut services: Vec<String> = services.into_iter().chain(own).map(str::to_owned).collect();
+        let mut services: Vec<String> = services.into_iter().map(str::to_owned).collect();
         services.sort_unstable();
         let mut symbols = HashMap::new();
         for file in pool.files() {

@@ -67,6 +67,10 @@ where
         if request.method() != Method::POST {
             let mut answer = refused(StatusCode::METHOD_NOT_ALLOWED, "gRPC calls are POST requests\n");
             answer.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
+            if request.method() == Method::HEAD {
+                // Content after its headers would break the stream (RFC 9113, 8.1.1).
+                *answer.body_mut() = Body::empty();
+            }
             return Box::pin(std::future::ready(Ok(answer)));
         }
         if !is_grpc(request.headers()) {

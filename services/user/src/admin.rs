@@ -1,12 +1,6 @@
 //! The first administrator, without whom nobody could let anybody in.
 
-use std::{
-    path::{Path, PathBuf},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-};
+use std::path::{Path, PathBuf};
 
 use kit::{Call, Db, Fault, Reason, Role, StartError, Tx};
 use rand::{Rng, distr::Alphanumeric};
@@ -16,6 +10,7 @@ use crate::{
     domain::roles::RoleSet,
     error::Error,
     password::Hasher,
+    show::{Show, Showing},
     store::users::{self, NewUser},
 };
 
@@ -86,9 +81,6 @@ pub enum AdminOutcome {
     MadeElsewhere,
 }
 
-/// Shows a generated password to whoever starts the shop; fails where it cannot be shown.
-pub type Show = Arc<dyn Fn(&Secret) -> Result<(), Fault> + Send + Sync>;
-
 /// The first administrator, to be made once all that can fail has succeeded.
 pub struct FirstAdministrator {
     pub(crate) db: Db,
@@ -115,19 +107,14 @@ impl FirstAdministrator {
         };
         let password_hash = hasher.hash(password.expose()).await?;
         let call = Call::of_service(Role::User, "make the first administrator");
-        let shown = Arc::new(AtomicBool::new(false));
-        let showing = (shown.clone(), show, password.clone());
+        let showing = Showing::new(password.clone(), generated.then_some(show));
+        let shown = showing.clone();
         let made = kit::transact(&db, &call, move |tx: Tx| {
-            let (password_hash, (shown, show, password)) = (password_hash.clone(), showing.clone());
+            let (password_hash, showing) = (password_hash.clone(), showing.clone());
             async move {
                 users::insert(&tx, new_administrator(USERNAME, &placeholder_email(USERNAME), password_hash))
                     .await?;
-                // Once, however often the transaction is tried again.
-                if generated && !shown.swap(true, Ordering::Relaxed) {
-                    // Who reads it may be slow.
-                    tokio::task::spawn_blocking(move || show(&password)).await.map_err(Fault::internal)??;
-                }
-                Ok::<_, Error>(())
+                Ok::<_, Error>(showing.once().await?)
             }
         })
         .await;
@@ -135,8 +122,7 @@ impl FirstAdministrator {
             Ok(()) if generated => Ok(AdminOutcome::MadeWith(password)),
             Ok(()) => Ok(AdminOutcome::Made),
             Err(Error::UsernameTaken | Error::EmailTaken) if users::has_administrator(db.read()).await? => {
-                let shown = shown.load(Ordering::Relaxed);
-                Ok(if shown { AdminOutcome::MadeElsewhere } else { AdminOutcome::Exists })
+                Ok(if shown.was_shown() { AdminOutcome::MadeElsewhere } else { AdminOutcome::Exists })
             }
             Err(Error::UsernameTaken | Error::EmailTaken) => Err(Fault::new(
                 Reason::IllegalState,

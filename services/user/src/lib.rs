@@ -10,6 +10,7 @@ mod migration;
 mod operator;
 mod password;
 mod refresh;
+mod show;
 mod store;
 mod wrap;
 
@@ -29,11 +30,12 @@ use crate::{api::Shared, bucket::Bucket, domain::throttle::Limit, keys::KeyRing,
 
 pub use crate::{
     admin::{
-        AdminOutcome, AdminPassword, FirstAdministrator, Show, USERNAME, generate_password, password_in,
+        AdminOutcome, AdminPassword, FirstAdministrator, USERNAME, generate_password, password_in,
         placeholder_email,
     },
     migration::Migrator,
     operator::Offline,
+    show::Show,
 };
 pub use kit::Secret;
 

@@ -12,6 +12,7 @@ use crate::{
     domain::names,
     error::Error,
     password::{Hasher, PasswordHash},
+    show::{Show, Showing},
     store::{
         failures::{self, Login},
         listing::{self, Filter},
@@ -35,28 +36,50 @@ impl Offline {
         Ok(Self { db, hasher: hashing.hasher()? })
     }
 
-    /// Makes an administrator.
-    pub async fn create(&self, username: &str, email: &str, password: &Secret) -> Result<User, Fault> {
+    /// Makes an administrator. Her password is shown before that counts, where `show` is there.
+    pub async fn create(
+        &self,
+        username: &str,
+        email: &str,
+        password: &Secret,
+        show: Option<Show>,
+    ) -> Result<User, Fault> {
         check(username, email)?;
         let hash = self.hasher.hash(password.expose()).await?;
         let (username, email) = (username.to_owned(), email.to_owned());
+        let showing = Showing::new(password.clone(), show);
         let call = Call::of_service(Role::User, "make an administrator");
         let made = kit::transact(&self.db, &call, move |tx: Tx| {
             let (username, email, hash) = (username.clone(), email.clone(), hash.clone());
-            async move { create(&tx, &username, &email, hash).await }
+            let showing = showing.clone();
+            async move {
+                let made = create(&tx, &username, &email, hash).await?;
+                showing.once().await?;
+                Ok::<_, Error>(made)
+            }
         });
         Ok(made.await?)
     }
 
-    /// Sets the password of a user, whose sessions end.
-    pub async fn reset_password(&self, login: &str, password: &Secret) -> Result<User, Fault> {
+    /// Sets the password of a user, whose sessions end. It is shown before that counts, where `show` is there.
+    pub async fn reset_password(
+        &self,
+        login: &str,
+        password: &Secret,
+        show: Option<Show>,
+    ) -> Result<User, Fault> {
         let id = find(self.db.read(), login).await?;
         let hash = self.hasher.hash(password.expose()).await?;
+        let showing = Showing::new(password.clone(), show);
         let call = Call::of_service(Role::User, "reset a password");
         let done = kit::transact(&self.db, &call, move |tx: Tx| {
-            let hash = hash.clone();
-            // Processes that run all the same hear of it by the feed.
-            async move { reset_password(&tx, &Revocations::default(), id, hash).await }
+            let (hash, showing) = (hash.clone(), showing.clone());
+            async move {
+                // Processes that run all the same hear of it by the feed.
+                let user = reset_password(&tx, &Revocations::default(), id, hash).await?;
+                showing.once().await?;
+                Ok::<_, Error>(user)
+            }
         });
         Ok(done.await?)
     }
