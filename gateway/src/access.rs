@@ -10,12 +10,14 @@ use axum::{
     response::Response,
 };
 use bytes::Bytes;
+use contracts::errors::Reason;
 use futures::stream;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header, uri::Authority};
 use http_body::Body as _;
 use tracing::{Instrument as _, field::Empty, info_span};
 
 use crate::{
+    accept,
     edge::{ALL, Edge, MatchedRoute, SignsIn},
     error::{Failure, allow},
     etag, headers,
@@ -28,6 +30,7 @@ pub async fn access(State(edge): State<Arc<Edge>>, mut request: Request, next: N
     // From here on there is exactly one, also in the call upstream.
     request.headers_mut().insert(&headers::REQUEST_ID, id.clone());
     edge.reach.tell(&mut request, |path| !edge.routes.methods(path).is_empty());
+    accept::ignore_refusal_of_identity(request.headers_mut());
     let method = request.method().clone();
     let path = (method == Method::OPTIONS).then(|| request.uri().path().to_owned());
     let credentials = Credentials::of(request.headers());
@@ -45,7 +48,7 @@ pub async fn access(State(edge): State<Arc<Edge>>, mut request: Request, next: N
     );
     kit::telemetry::child_of(&span, request.headers());
     async {
-        let mut response = match check_host(&request) {
+        let mut response = match check_host(&request).and_then(|()| check_coding(&request)) {
             Ok(()) => next.run(request).await,
             Err(failure) => failure.response(&edge.pool),
         };
@@ -131,6 +134,16 @@ fn check_host(request: &Request) -> Result<(), Failure> {
     }
 }
 
+/// A body comes in chunks or not: other transfer codings (RFC 9112, 6.1) are none that would be undone here.
+fn check_coding(request: &Request) -> Result<(), Failure> {
+    let mut codings = request.headers().get_all(header::TRANSFER_ENCODING).iter();
+    match (codings.next(), codings.next()) {
+        (None, _) => Ok(()),
+        (Some(only), None) if only.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked") => Ok(()),
+        _ => Err(Failure::new(Reason::Unimplemented, "there is no transfer coding here but `chunked`")),
+    }
+}
+
 fn is_host(value: &HeaderValue) -> bool {
     // Nothing is for URIs that name no host.
     value.is_empty() || Authority::try_from(value.as_bytes()).is_ok_and(|host| !host.as_str().contains('@'))
@@ -158,10 +171,12 @@ impl Credentials {
         let signs_in = response.extensions().get::<SignsIn>().is_some();
         let problem = match response.status() {
             StatusCode::UNAUTHORIZED if self == Self::Token && !signs_in => {
-                "Bearer error=\"invalid_token\", error_description=\"the access token is not valid (any more)\""
+                "Bearer realm=\"feira\", error=\"invalid_token\", error_description=\"the access token is not valid (any more)\""
             }
-            StatusCode::UNAUTHORIZED => "Bearer",
-            StatusCode::FORBIDDEN if self == Self::Token => "Bearer error=\"insufficient_scope\"",
+            StatusCode::UNAUTHORIZED => "Bearer realm=\"feira\"",
+            StatusCode::FORBIDDEN if self == Self::Token => {
+                "Bearer realm=\"feira\", error=\"insufficient_scope\""
+            }
             _ => return,
         };
         response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(problem));

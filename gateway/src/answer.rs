@@ -3,11 +3,11 @@
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request::Parts};
-use prost_reflect::{DynamicMessage, FieldDescriptor};
+use prost_reflect::{DynamicMessage, FieldDescriptor, Value};
 use tonic::metadata::MetadataMap;
 
 use crate::{
-    base::Base, binding::Binding, cookie::Cookie, error::Failure, headers, json, raw, template::encode,
+    base::Base, binding::Binding, cookie::Cookie, error::Failure, etag, headers, json, raw, template::encode,
 };
 
 /// Answers a request with the one message of a unary call. `made` is the route to what
@@ -32,12 +32,9 @@ pub fn make(
     if let Some(kept) = cookie.and_then(|cookie| cookie.keep(request, &mut message)) {
         out.insert(header::SET_COOKIE, kept);
     }
-    if let Some(etag) = &rpc.etag
-        && let Some(value) = entity_tag(&message, etag)
-    {
-        out.insert(header::ETAG, value);
-    }
+    let version = rpc.etag.as_ref().and_then(|etag| version(&message, etag));
     let base = Base::of(request);
+    let named = made.is_some() || is_named(binding, request.uri.path(), &message);
     if let Some(path) = made.and_then(|made| path_to(made, &message)) {
         insert(&mut out, header::LOCATION, base.url(&path));
     }
@@ -52,6 +49,11 @@ pub fn make(
         own.outward(&mut message, base);
     }
     let body = body(binding, &message, &mut out)?;
+    if let Some(version) = version {
+        let counts_all = named && !rpc.unversioned;
+        let tag = etag::text(&version, (!counts_all).then_some(body.as_ref()));
+        insert(&mut out, header::ETAG, format!("\"{tag}\""));
+    }
     Ok((rpc.success, out, body).into_response())
 }
 
@@ -129,11 +131,19 @@ pub fn media_type(text: &str) -> HeaderValue {
     HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static("application/octet-stream"))
 }
 
-/// The strong entity tag (RFC 9110) of a message; none where its etag is empty or cannot stand in one.
-fn entity_tag(message: &DynamicMessage, field: &FieldDescriptor) -> Option<HeaderValue> {
+/// Whether a path names the very thing that is answered, by what the thing is told apart by: `me` is somebody else for
+/// each caller.
+fn is_named(binding: &Binding, path: &str, message: &DynamicMessage) -> bool {
+    binding.variables.iter().filter_map(|variable| variable.last()).any(|field| {
+        let own = message.get_field_by_name(field.name());
+        let own = own.as_deref().and_then(Value::as_str).filter(|own| !own.is_empty()).map(encode);
+        own.is_some_and(|own| path.split(['/', ':']).any(|segment| segment == own))
+    })
+}
+
+/// A message's etag, for its strong entity tag (RFC 9110); none where it is empty or cannot stand in one.
+fn version(message: &DynamicMessage, field: &FieldDescriptor) -> Option<String> {
     let value = message.get_field(field);
     let etag = value.as_str().filter(|etag| !etag.is_empty() && !etag.contains('"'))?;
-    etag.bytes()
-        .all(|byte| byte.is_ascii_graphic())
-        .then(|| HeaderValue::try_from(format!("\"{etag}\"")).ok())?
+    etag.bytes().all(|byte| byte.is_ascii_graphic()).then(|| etag.to_owned())
 }

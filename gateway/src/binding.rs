@@ -115,11 +115,11 @@ impl Binding {
         self.rpc.method.is_server_streaming() && self.response_body.is_none() && !self.answers_http_body()
     }
 
-    /// Whether a reader who has its answer already gets 304. Only a service knows what its answer depends on, so
-    /// the entity tag must be one that it names: a resource's version need not count everything that is read
-    /// with it.
+    /// Whether a reader who has its answer already gets 304: the answer has an entity tag, the service's own or the
+    /// edge's.
     pub fn answers_304(&self) -> bool {
-        self.rpc.response_headers.contains(&header::ETAG) && !self.mutates()
+        let tagged = self.rpc.etag.is_some() || self.rpc.response_headers.contains(&header::ETAG);
+        tagged && !self.rpc.method.is_server_streaming() && !self.mutates()
     }
 
     /// Whether it reads one thing by fields that the thing has itself: its path says where such a thing is.

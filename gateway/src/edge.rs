@@ -20,10 +20,10 @@ use tonic::{Code, Status};
 use crate::{
     answer,
     base::{Base, Reach},
-    binding::Binding,
-    call, coding, cookie,
+    binding::{Binding, Body},
+    call, coding, cookie, current,
     error::{Failure, allow},
-    etag, headers, linger,
+    etag, headers, linger, merge,
     options::Options,
     pages::Pages,
     request,
@@ -73,6 +73,9 @@ pub async fn handle(State(edge): State<Arc<Edge>>, request: Request) -> Response
     let failed = |failure: Failure| failure.response(&edge.pool);
     if parts.extensions.get::<kit::listen::Crowded>().is_some() {
         return failed(Failure::overloaded());
+    }
+    if parts.method == Method::CONNECT {
+        return failed(Failure::invalid("this is no proxy: it opens no tunnels"));
     }
     if parts.uri.path() == "*" {
         return everywhere(&parts.method).unwrap_or_else(failed);
@@ -242,6 +245,17 @@ impl Edge {
         if let Some(cookie) = cookie {
             cookie.fill(&parts.headers, &mut request.message);
         }
+        let resource = match &binding.body {
+            Body::Field(field) => field.kind().as_message().cloned(),
+            Body::None | Body::Whole => None,
+        };
+        let patch = merge::patch(binding, resource.as_ref(), &parts.headers, &body);
+        let depends = request.unless || patch.is_some();
+        let conditional = request.unless || request.condition.is_some();
+        let mut tries = 1;
+        if depends {
+            self.fit(binding, segments, parts, patch.as_ref(), &mut request, deadline).await?;
+        }
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             let metadata = headers::metadata(&parts.headers, &binding.rpc, Some(left))?;
@@ -254,9 +268,14 @@ impl Edge {
                     return only_if_wanted(binding, &parts.headers, answer);
                 }
                 Err(status) => {
-                    let failure = refused(binding, &status, deadline, request.condition.is_some());
+                    let failure = refused(binding, &status, deadline, conditional);
                     // A refused change has changed nothing: the next version that the condition allows may be there.
                     if failure.is_about_version() && request.try_next_version() {
+                        continue;
+                    }
+                    if request.bound && failure.is_about_version() && tries < current::TRIES {
+                        tries += 1;
+                        self.fit(binding, segments, parts, patch.as_ref(), &mut request, deadline).await?;
                         continue;
                     }
                     let end = cookie.and_then(|cookie| cookie.refused(status.code(), parts));

@@ -93,6 +93,11 @@ impl Failure {
         Self::new(Reason::EtagMismatch, "this is another version than `if-match` names").with_condition()
     }
 
+    /// A change that is not to be made to this version (`If-None-Match`).
+    pub fn excluded() -> Self {
+        Self::new(Reason::EtagMismatch, "this is a version that `if-none-match` names").with_condition()
+    }
+
     /// The time for a call has passed.
     pub fn deadline() -> Self {
         Self::new(Reason::DeadlineExceeded, "the time for this call has passed")

@@ -2,11 +2,19 @@
 //!
 //! A compressed answer is another representation than the plain one, so it has a tag of its own: the plain one's
 //! with [`COMPRESSED`] at its end. A caller may send either back: both mean the same version.
+//!
+//! A version alone is no tag where it does not tell all representations apart that one URL can have: one that has what
+//! changes without it (an article's stock), and what is not named by its id (`/users/me` is each caller's own). There a
+//! digest of the answer follows it: `"2.0c3f…"`.
+
+use std::hash::{DefaultHasher, Hasher as _};
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 /// What the tag of a compressed answer ends with.
 const COMPRESSED: &str = "-gz";
+/// Letters of the digest that follows a version and a dot.
+const DIGEST: usize = 16;
 /// Tags that one condition may list: each is a try at the service.
 const MOST: usize = 16;
 
@@ -84,6 +92,11 @@ impl Tag {
         Some(text.strip_prefix('"')?.strip_suffix('"')?.to_owned())
     }
 
+    /// The same, for a comparison that is weak.
+    pub fn strong(&self) -> Self {
+        Self { weak: false, text: self.text.clone() }
+    }
+
     /// The etags of a service that it can mean, the likeliest first. A weak one means none (13.1.1: the comparison is
     /// strong), nor does one that says nothing; a version
     /// that no service gives stands for that.
@@ -91,16 +104,42 @@ impl Tag {
         if self.weak || self.text.is_empty() {
             return vec![format!("W/\"{}\"", self.text)];
         }
-        let plain = self.text.strip_suffix(COMPRESSED).map(str::to_owned);
-        plain.into_iter().chain([self.text.clone()]).collect()
+        let plain = self.text.strip_suffix(COMPRESSED);
+        let version = version_in(plain.unwrap_or(&self.text));
+        [version, plain, Some(&self.text)].into_iter().flatten().map(str::to_owned).collect()
     }
+}
+
+/// The text of a tag for this version of a thing; where that does not tell everything apart, with what is answered.
+pub fn text(version: &str, answer: Option<&[u8]>) -> String {
+    let Some(answer) = answer else { return version.to_owned() };
+    let mut hasher = DefaultHasher::new();
+    hasher.write(answer);
+    format!("{version}.{:0DIGEST$x}", hasher.finish())
+}
+
+/// The version in the text of a tag that has a digest.
+fn version_in(text: &str) -> Option<&str> {
+    let (version, digest) = text.rsplit_once('.')?;
+    (digest.len() == DIGEST && digest.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(version)
+}
+
+/// The version of the thing that has this tag.
+pub fn version(tag: &HeaderValue) -> Option<String> {
+    let text = Tag::of(tag)?;
+    Some(version_in(&text).unwrap_or(&text).to_owned())
 }
 
 /// Whether the answer with this tag may be given to a reader who wants only what `If-Match` lists.
 pub fn is_wanted(tags: &Tags, etag: Option<&HeaderValue>) -> bool {
     let Tags::Listed(tags) = tags else { return true };
     let etag = etag.filter(|etag| !etag.as_bytes().starts_with(b"W/")).and_then(Tag::of);
-    etag.is_some_and(|etag| tags.iter().any(|tag| !tag.weak && tag.versions().contains(&etag)))
+    let Some(etag) = etag else { return false };
+    let version = version_in(&etag).unwrap_or(&etag);
+    let of_it = |text: &str| text == etag || text == version;
+    tags.iter()
+        .filter(|tag| !tag.weak)
+        .any(|tag| of_it(&tag.text) || tag.text.strip_suffix(COMPRESSED).is_some_and(of_it))
 }
 
 /// The tag by which the reader has the answer already: its `If-None-Match` lists it, strong or weak (13.1.2). One
@@ -110,8 +149,7 @@ pub fn has_already(headers: &HeaderMap, etag: &HeaderValue) -> Option<HeaderValu
     match condition(headers, &header::IF_NONE_MATCH).ok()?? {
         Tags::Any => Some(etag.clone()),
         Tags::Listed(tags) => {
-            let strong = |tag: &Tag| Tag { weak: false, text: tag.text.clone() };
-            let known = tags.iter().map(strong).find(|tag| tag.versions().contains(&version))?;
+            let known = tags.iter().map(Tag::strong).find(|tag| tag.versions().contains(&version))?;
             HeaderValue::try_from(format!("\"{}\"", known.text)).ok()
         }
     }
@@ -173,6 +211,23 @@ mod tests {
         let etag = HeaderValue::from_static("\"2\"");
         assert!(is_wanted(&listed("\"1\", \"2-gz\""), Some(&etag)) && is_wanted(&Tags::Any, None));
         assert!(!is_wanted(&listed("W/\"2\""), Some(&etag)) && !is_wanted(&listed("\"2\""), None));
+    }
+
+    #[test]
+    fn a_digest_tells_apart_what_a_version_does_not() {
+        let (one, other) = (text("2", Some(b"a")), text("2", Some(b"b")));
+        assert!(one != other && one.starts_with("2.") && text("2", None) == "2");
+        assert_eq!(tag(false, &format!("{one}-gz")).versions(), ["2", &one, &format!("{one}-gz")]);
+        let now = HeaderValue::try_from(format!("\"{one}\"")).unwrap();
+        assert_eq!(version(&now).as_deref(), Some("2"));
+        let has = |known: &str| {
+            let known = HeaderValue::try_from(known).unwrap();
+            has_already(&HeaderMap::from_iter([(header::IF_NONE_MATCH, known)]), &now).is_some()
+        };
+        assert!(has(&format!("W/\"{one}\"")) && has(&format!("\"1\", \"{one}-gz\"")));
+        assert!(!has(&format!("\"{other}\"")) && !has("\"2\""));
+        let wanted = |known: &str| is_wanted(&tags(&[&format!("\"{known}\"")]).unwrap().unwrap(), Some(&now));
+        assert!(wanted("2") && wanted(&one) && wanted("2-gz") && !wanted(&other) && !wanted("3"));
     }
 
     #[test]

@@ -22,6 +22,7 @@ use tower_http::{
     cors::{AllowOrigin, CorsLayer},
 };
 
+mod accept;
 mod access;
 mod annotation;
 mod answer;
@@ -30,6 +31,7 @@ mod binding;
 mod call;
 mod coding;
 mod cookie;
+mod current;
 mod details;
 mod edge;
 mod error;
@@ -38,6 +40,7 @@ mod headers;
 mod json;
 mod lines;
 mod linger;
+mod merge;
 mod openapi;
 mod options;
 mod own_urls;

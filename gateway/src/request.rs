@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use axum::body::Body as HttpBody;
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt as _;
-use http::{HeaderMap, HeaderValue, Method, header, request::Parts};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, header, request::Parts};
 use http_body::Body as _;
 use prost_reflect::{DynamicMessage, FieldDescriptor, Value};
 
@@ -15,7 +15,7 @@ use crate::{
     coding,
     error::Failure,
     etag::{self, Tag, Tags},
-    headers, json,
+    headers, json, merge,
     options::BODY_LIMIT,
     query, raw,
     rpc::dotted,
@@ -29,6 +29,10 @@ pub struct Request {
     pub message: DynamicMessage,
     /// The etags that a condition (`If-Match`) leaves to try, one after the other: each as the last.
     pub condition: Option<Condition>,
+    /// Whether it is to be made only unless the version is one that `If-None-Match` lists.
+    pub unless: bool,
+    /// Whether it is bound to the version that was read for it, which its caller did not name.
+    pub bound: bool,
 }
 
 /// What a condition means for the request's etag.
@@ -77,9 +81,9 @@ pub fn make(
     if let Some(own) = &binding.rpc.own_urls {
         own.inward(&mut message, Base::of(parts));
     }
-    let condition = condition(binding, &parts.headers, &message)?;
+    let (condition, unless) = condition(binding, &parts.headers, &message)?;
     fill_mask(binding, &mut message, &named);
-    let mut request = Request { message, condition };
+    let mut request = Request { message, condition, unless, bound: false };
     request.try_next_version();
     Ok(request)
 }
@@ -149,25 +153,26 @@ fn of_body(
     }
 }
 
-/// What an update may call its JSON as well (RFC 7396): what it names is changed, null takes it away.
-pub const MERGE_PATCH: &str = "application/merge-patch+json";
-
 /// Bodies are JSON in UTF-8, and say so; `empty` ones need not.
 pub fn check_type(binding: &Binding, headers: &HeaderMap, empty: bool) -> Result<(), Failure> {
     if empty || binding.body == Body::None || binding.takes_http_body() {
         return Ok(());
     }
     // Parameters have no meaning for JSON (RFC 8259, 11), a charset's neither: it is UTF-8 or it cannot be read.
-    let is = |value: &HeaderValue, media: &str| {
-        let name = value.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default();
-        name.trim_ascii().eq_ignore_ascii_case(media.as_bytes())
-    };
     let patch = binding.method == Method::PATCH;
     let mut types = headers.get_all(header::CONTENT_TYPE).iter();
     match (types.next(), types.next()) {
-        (Some(only), None) if is(only, "application/json") || patch && is(only, MERGE_PATCH) => Ok(()),
+        (Some(only), None)
+            if merge::is(only, "application/json") || patch && merge::is(only, merge::MEDIA_TYPE) =>
+        {
+            Ok(())
+        }
         _ if patch => {
-            Err(Failure::unsupported_media_type("application/json` or `application/merge-patch+json"))
+            // RFC 5789, 2.2.
+            let types = HeaderValue::from_static("application/json, application/merge-patch+json");
+            let failure =
+                Failure::unsupported_media_type("application/json` or `application/merge-patch+json");
+            Err(failure.with(HeaderName::from_static("accept-patch"), types))
         }
         _ => Err(Failure::unsupported_media_type("application/json")),
     }
@@ -192,36 +197,45 @@ fn set_variable(
     Ok(())
 }
 
-/// What `If-Match` and `If-None-Match` say of a change. Of what only reads, see [`crate::edge`].
+/// What `If-Match` and `If-None-Match` say of a change (RFC 9110, 13.2.2), and whether it depends on the version that
+/// there is not being one of the latter's. Of what only reads, see [`crate::edge`].
 fn condition(
     binding: &Binding,
     headers: &HeaderMap,
     message: &DynamicMessage,
-) -> Result<Option<Condition>, Failure> {
+) -> Result<(Option<Condition>, bool), Failure> {
     if !binding.mutates() {
-        return Ok(None);
+        return Ok((None, false));
     }
     let read = |name| etag::condition(headers, name).map_err(Failure::invalid);
     let (versions, tags): (Vec<String>, _) = match (read(&header::IF_MATCH)?, read(&header::IF_NONE_MATCH)?) {
         // Nothing can be changed that is not there.
-        (None | Some(Tags::Any), None) => return Ok(None),
+        (None | Some(Tags::Any), None) => return Ok((None, false)),
         (Some(Tags::Listed(tags)), None) => (tags.iter().flat_map(Tag::versions).collect(), tags.len()),
         // Only what is not there yet: a version that nothing has.
-        (None, Some(Tags::Any)) => (vec!["*".to_owned()], 1),
-        (None, Some(Tags::Listed(_))) => {
-            return Err(Failure::invalid("a change takes no `if-none-match` but `*`"));
+        (_, Some(Tags::Any)) => (vec!["*".to_owned()], 1),
+        (None | Some(Tags::Any), Some(Tags::Listed(_))) if binding.if_match.is_some() => {
+            return Ok((None, true));
         }
-        (Some(_), Some(_)) => return Err(Failure::invalid("`if-match` excludes `if-none-match`")),
+        (None | Some(Tags::Any), Some(Tags::Listed(_))) => (Vec::new(), 1),
+        (Some(Tags::Listed(tags)), Some(Tags::Listed(others))) => {
+            let excluded: Vec<String> = others.iter().flat_map(|tag| tag.strong().versions()).collect();
+            let versions = tags.iter().flat_map(Tag::versions).filter(|it| !excluded.contains(it));
+            (versions.collect(), tags.len())
+        }
     };
     let Some(path) = &binding.if_match else {
         return Err(Failure::invalid("this method takes no condition"));
     };
+    if versions.is_empty() {
+        return Err(Failure::excluded());
+    }
     let versions = match get(message, path) {
         Some(Value::String(there)) if versions.contains(&there) => vec![there],
         Some(_) => return Err(Failure::field(dotted(path), "contradicts the header `if-match`")),
         None => versions,
     };
-    Ok(Some(Condition { path: path.clone(), versions: versions.into_iter(), tags }))
+    Ok((Some(Condition { path: path.clone(), versions: versions.into_iter(), tags }), false))
 }
 
 /// Fills an update mask that the caller did not give with the fields that the body names: not those that

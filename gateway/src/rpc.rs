@@ -5,6 +5,7 @@ use http::{HeaderName, StatusCode, uri::PathAndQuery};
 use prost_reflect::{
     DescriptorPool, DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, MethodDescriptor,
 };
+use serde_json::Value as Json;
 
 use crate::{annotation, cookie::Cookie, own_urls::OwnUrls};
 
@@ -40,10 +41,14 @@ pub struct Rpc {
     pub bad_line: Option<FieldDescriptor>,
     /// What becomes the `ETag` of the answer.
     pub etag: Option<FieldDescriptor>,
+    /// Whether some of the answer changes without its etag.
+    pub unversioned: bool,
     /// Of bodies that are not JSON: the types that they can have.
     pub media_types: Vec<String>,
     /// What of the answer is an access token.
     pub access_token: Option<FieldDescriptor>,
+    /// For the documentation: what is merged into the example of the answer.
+    pub answer_example: Json,
     /// What callers may have kept as a cookie.
     pub cookie: Option<Cookie>,
     /// The URLs of the edge's own in requests and answers.
@@ -62,6 +67,7 @@ impl Rpc {
             "" => Ok(None),
             name => scalar_field(message, name).map(Some),
         };
+        let unversioned = output.fields().any(|field| is_unversioned(&field));
         let empty = output.full_name() == "google.protobuf.Empty" && !method.is_server_streaming();
         Ok(Self {
             service,
@@ -88,7 +94,9 @@ impl Rpc {
             cookie: rest.cookie.map(|cookie| Cookie::new(&cookie, &input, &output)).transpose()?,
             own_urls: OwnUrls::of(&[&input, &output]),
             etag: output.get_field_by_name("etag").filter(is_text),
+            unversioned,
             media_types: rest.media_types,
+            answer_example: rest.answer_example,
             access_token: field(&output, &rest.access_token)?,
             input,
             output,
@@ -108,6 +116,7 @@ struct Rest {
     bad_line: String,
     media_types: Vec<String>,
     access_token: String,
+    answer_example: Json,
     cookie: Option<DynamicMessage>,
 }
 
@@ -144,6 +153,12 @@ impl Rest {
                 .iter()
                 .filter_map(|name| name.as_str().map(str::to_owned))
                 .collect(),
+            answer_example: match annotation::text(&rest, "answer_example").as_str() {
+                "" => Json::Null,
+                text => {
+                    serde_json::from_str(text).map_err(|error| format!("an example is no JSON: {error}"))?
+                }
+            },
             access_token: annotation::text(&rest, "access_token_field"),
             cookie: annotation::set(&rest, "cookie").and_then(|cookie| cookie.as_message().cloned()),
         })
@@ -177,6 +192,12 @@ pub fn scalar_field(message: &MessageDescriptor, name: &str) -> Result<FieldDesc
 /// Whether a field is neither repeated nor a message.
 pub fn is_scalar(field: &FieldDescriptor) -> bool {
     !field.is_list() && !field.is_map() && field.kind().as_message().is_none()
+}
+
+fn is_unversioned(field: &FieldDescriptor) -> bool {
+    let option = annotation::extension(&field.options(), field.parent_pool(), "feira.http.v1.unversioned")
+        .and_then(|value| value.as_bool());
+    option.unwrap_or_default()
 }
 
 /// Whether a field is a single string.

@@ -15,6 +15,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tonic::{Status, metadata::MetadataMap};
 
 use crate::{
+    accept::{self, Media},
     answer,
     base::Base,
     binding::Binding,
@@ -52,15 +53,9 @@ pub async fn answer(
     deadline: Option<Instant>,
 ) -> Result<Response, Failure> {
     let request_headers = &request.headers;
-    let style = table::Style::asked(request_headers, request.uri.query())?;
-    let format = match request_headers {
-        _ if binding.answers_http_body() => Format::Raw,
-        headers if accepts(headers, "text/event-stream") => Format::Events,
-        headers if binding.response_body.is_none() && accepts(headers, table::MEDIA_TYPE) => {
-            Format::Table(style)
-        }
-        _ => Format::Lines,
-    };
+    let accepted = accept::ranges(request_headers);
+    let style = table::Style::asked(&accepted, request.uri.query())?;
+    let format = format(&binding, &accepted, style);
     let (meta, receive_meta) = tokio::sync::oneshot::channel();
     let call = {
         let binding = binding.clone();
@@ -273,13 +268,19 @@ fn until<T>(
     })
 }
 
-/// Whether the caller wants answers of a type: `Accept` names it.
-fn accepts(headers: &HeaderMap, wanted: &str) -> bool {
-    headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok()).any(|value| {
-        value.split(',').any(|range| {
-            let mut parts = range.split(';').map(str::trim);
-            parts.next().is_some_and(|media| media.eq_ignore_ascii_case(wanted))
-                && !parts.any(|parameter| matches!(parameter, "q=0" | "q=0.0" | "q=0.00" | "q=0.000"))
-        })
-    })
+/// How a caller wants a stream written: what `Accept` wants most. What it names goes before what its ranges mean;
+/// of those wanted as much, events before tables before lines, which are also for who wants neither.
+fn format(binding: &Binding, accepted: &[Media], style: table::Style) -> Format {
+    if binding.answers_http_body() {
+        return Format::Raw;
+    }
+    let tables = binding.response_body.is_none().then_some((Format::Table(style), table::MEDIA_TYPE, 1));
+    let offers = [(Format::Events, "text/event-stream", 2), (Format::Lines, "application/x-ndjson", 0)];
+    let wanted = offers.into_iter().chain(tables).filter_map(|(format, media, rank)| {
+        let wish = accept::wish(accepted, media)?;
+        // Of those that only a range means, the plainest.
+        let rank = if wish.named { rank } else { -rank };
+        Some(((wish, rank), format))
+    });
+    wanted.max_by_key(|(wanted, _)| *wanted).map_or(Format::Lines, |(_, format)| format)
 }

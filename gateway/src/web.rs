@@ -24,7 +24,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
 use self::paths::Paths;
 pub use self::paths::Subject;
-use crate::{etag, options::Options, swagger::reads_gzip};
+use crate::{accept, etag, options::Options, swagger::reads_gzip};
 
 /// Names and compressed bytes of all files.
 const FILES: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/web.rs"));
@@ -77,7 +77,7 @@ impl Web {
 
     /// The page at a path where nothing is, for those who ask for HTML; at files of its own there is none.
     pub fn missing(&self, path: &str, headers: &HeaderMap, prefix: &str) -> Option<Response> {
-        if path.starts_with("/web/") || !accepts(headers, "text/html") {
+        if path.starts_with("/web/") || !accepts_page(headers) {
             return None;
         }
         // Not what somebody has already: that is another page, with another status.
@@ -166,7 +166,7 @@ impl Site {
         if path == "/" {
             return wants_page(headers).then(|| self.page(headers, prefix));
         }
-        let subject = self.paths.find(path).filter(|_| accepts(headers, "text/html"))?;
+        let subject = self.paths.find(path).filter(|_| accepts_page(headers))?;
         let mut response = self.page(headers, prefix);
         if let Some(subject) = subject {
             response.extensions_mut().insert(subject);
@@ -190,16 +190,22 @@ impl Site {
     }
 }
 
-/// Whether who asks for `/` wants the page: everybody but who names JSON and not HTML.
+/// Whether who asks for `/` wants the page: everybody but who wants JSON more than HTML.
 fn wants_page(headers: &HeaderMap) -> bool {
-    accepts(headers, "text/html") || !accepts(headers, "application/json")
+    let (html, json) = named(headers);
+    html >= json
 }
 
-/// Whether `Accept` names a type.
-fn accepts(headers: &HeaderMap, media_type: &str) -> bool {
-    let lists = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
-    let mut named = lists.flat_map(|list| list.split(',')).filter_map(|entry| entry.split(';').next());
-    named.any(|name| name.trim().eq_ignore_ascii_case(media_type))
+/// Whether `Accept` names HTML, and not JSON as what is wanted more.
+fn accepts_page(headers: &HeaderMap) -> bool {
+    let (html, json) = named(headers);
+    html.is_some() && html >= json
+}
+
+/// How much `Accept` wants HTML and JSON, by their names.
+fn named(headers: &HeaderMap) -> (Option<u16>, Option<u16>) {
+    let ranges = accept::ranges(headers);
+    (accept::named(&ranges, "text/html"), accept::named(&ranges, "application/json"))
 }
 
 /// A compressed file, or 304 where its reader has it.

@@ -217,6 +217,23 @@ async fn a_request_with_two_lengths_ends_its_connection(setup: Setup) {
         let answer = ask(&mesh, "POST /v1/auth:signIn", &format!("host: a\r\n{bad}")).await;
         assert_eq!(answer.status(), 400, "{bad}");
     }
+    // What is coded twice is not read as if it were once.
+    for coding in ["gzip, chunked", "chunked, chunked", "identity, chunked"] {
+        let request = format!(
+            "POST /v1/auth:signIn HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ntransfer-encoding: {coding}\r\n\r\n2\r\n{{}}\r\n0\r\n\r\n"
+        );
+        let answer = exchange(&mesh, &request, false).await;
+        assert!([400, 501].contains(&answer.status()), "{coding}: {}", answer.status());
+        assert!(!String::from_utf8_lossy(&answer.body).contains("login"), "{coding}: nothing of it is read");
+    }
+    let tunnel = exchange(
+        &mesh,
+        "CONNECT b.example:443 HTTP/1.1\r\nhost: b.example:443\r\nconnection: close\r\n\r\n",
+        false,
+    )
+    .await;
+    assert_eq!(tunnel.status(), 400);
+    assert!(String::from_utf8_lossy(&tunnel.body).contains("no proxy"));
 }
 
 /// Covers: mesh.edge.
@@ -280,5 +297,5 @@ async fn compressed_requests_and_conditions_work_end_to_end(setup: Setup) {
     // A token that is not good says so.
     let bad = mesh.http().with("authorization", "Bearer rubbish").get("/v1/users/me").await;
     assert_eq!(bad.expect(401)["error"]["status"], "UNAUTHENTICATED");
-    assert!(bad.header("www-authenticate").starts_with("Bearer error=\"invalid_token\""));
+    assert!(bad.header("www-authenticate").starts_with("Bearer realm=\"feira\", error=\"invalid_token\""));
 }

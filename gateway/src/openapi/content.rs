@@ -3,7 +3,7 @@
 use contracts::errors::Reason;
 use std::collections::BTreeSet;
 
-use http::StatusCode;
+use http::{Method, StatusCode};
 use prost_reflect::Kind;
 use serde_json::{Map, Value, json};
 
@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     binding::{Binding, Body},
+    merge,
     rpc::dotted,
 };
 
@@ -31,6 +32,8 @@ impl Describer {
         let (schema, example, required, comment) = match &binding.body {
             Body::None => return None,
             Body::Whole => {
+                // Of lines that cannot be read the edge tells, not the caller.
+                let bad_line = rpc.bad_line.iter().map(|field| field.number());
                 let bound: BTreeSet<u32> = binding
                     .variables
                     .iter()
@@ -38,6 +41,7 @@ impl Describer {
                         [only] => Some(only.number()),
                         _ => None,
                     })
+                    .chain(bad_line)
                     .collect();
                 let part = Part::Without(&bound);
                 let mut left = rpc.input.fields().filter(|field| !bound.contains(&field.number()));
@@ -84,7 +88,12 @@ impl Describer {
                 "text/csv": {"schema": table}
             })
         } else {
-            json!({"application/json": {"schema": schema, "example": example}})
+            let body = json!({"schema": schema, "example": example});
+            let types = match binding.method {
+                Method::PATCH => &["application/json", merge::MEDIA_TYPE][..],
+                _ => &["application/json"],
+            };
+            types.iter().map(|name| ((*name).to_owned(), body.clone())).collect::<Map<_, _>>().into()
         };
         let mut out = object(json!({"required": required, "content": content}));
         insert_text(&mut out, "description", &comment);
@@ -201,6 +210,10 @@ impl Describer {
                 self.schemas.message(&rpc.output, Part::Answer),
                 self.examples.message(&rpc.output, Part::Answer),
             ),
+        };
+        let example = match &rpc.answer_example {
+            Value::Null => example,
+            own => merge::merge(example, own),
         };
         let mut out = object(json!({"description": description}));
         let content = if rpc.method.is_server_streaming() {

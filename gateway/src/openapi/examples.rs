@@ -133,7 +133,9 @@ impl Examples {
         if field.name() == "id" {
             return named.iter().find(|other| other.0 == *field).map(|(_, value)| value.clone());
         }
-        let fitting = |other: &&(FieldDescriptor, Json)| other.0.kind() == field.kind();
+        // That there is nothing in one field says nothing of another.
+        let fitting =
+            |other: &&(FieldDescriptor, Json)| other.0.kind() == field.kind() && other.1 != json!("");
         let here = |other: &&(FieldDescriptor, Json)| other.0.parent_file() == field.parent_file();
         let own = named.iter().find(|other| other.0 == *field);
         let near = || named.iter().filter(fitting).find(here);
@@ -155,7 +157,7 @@ impl Examples {
             Some(value) => value,
             None => self.single(field, part, within)?,
         };
-        Some(if field.is_list() { json!([single]) } else { single })
+        Some(if field.is_list() && !single.is_array() { json!([single]) } else { single })
     }
 
     fn single(
@@ -206,8 +208,14 @@ impl Examples {
             Some("uuid") => return "019cb4a1-9f38-7c2d-b5e6-3f8a7d41c290".to_owned(),
             _ => {}
         }
-        let fitting =
-            keyword("pattern").and_then(Json::as_str).map(|pattern| pattern::example(pattern, least));
+        let pattern = keyword("pattern").and_then(Json::as_str);
+        if part == Part::Answer
+            && let Some(prefix) = pattern.and_then(pattern::type_id_prefix)
+        {
+            // `me` and `open` are words of callers.
+            return pattern::type_id(prefix);
+        }
+        let fitting = pattern.map(|pattern| pattern::example(pattern, least));
         match fitting.flatten().or_else(|| self.id(field)) {
             Some(text) => text,
             // What the edge makes an `ETag` of.
@@ -232,6 +240,9 @@ fn declared(field: &FieldDescriptor) -> Option<Json> {
     let options = field.options();
     let text = annotation::extension(&options, field.parent_pool(), "feira.http.v1.example")?;
     let text = text.as_str()?;
+    if field.is_list() && text.starts_with('[') {
+        return serde_json::from_str(text).ok();
+    }
     match field.kind() {
         Kind::String | Kind::Bytes | Kind::Enum(_) => Some(json!(text)),
         Kind::Int64 | Kind::Sint64 | Kind::Sfixed64 | Kind::Uint64 | Kind::Fixed64 => Some(json!(text)),

@@ -141,6 +141,62 @@ fn examples_are_declared_or_follow_from_rules_and_names() {
 }
 
 #[test]
+fn examples_are_true_to_their_operation() {
+    let document = feira();
+    let of = |method: &str, path: &str| {
+        let operation = &document["paths"][path][method]["responses"];
+        let answer = if operation["201"].is_object() { &operation["201"] } else { &operation["200"] };
+        answer["content"]["application/json"]["example"].clone()
+    };
+    for (method, path, state) in [
+        ("get", "/v1/orders/open", "OPEN"),
+        ("post", "/v1/orders/{orderId}/lines", "OPEN"),
+        ("patch", "/v1/orders/{orderId}/lines/{lineId}", "OPEN"),
+        ("post", "/v1/orders/{id}:reopen", "OPEN"),
+        ("post", "/v1/orders/{id}:checkout", "PAID"),
+        ("post", "/v1/orders", "PAID"),
+        ("post", "/v1/orders/{id}:cancel", "CANCELLED"),
+        ("post", "/v1/orders/{id}:ship", "SHIPPED"),
+        ("post", "/v1/orders/{id}:deliver", "DELIVERED"),
+    ] {
+        let order = of(method, path);
+        assert_eq!(order["state"], format!("ORDER_STATE_{state}"), "{method} {path}");
+        let sent = ["SHIPPED", "DELIVERED"].contains(&state);
+        assert_eq!(order["trackingCode"] != "", sent, "{method} {path}");
+        assert_eq!(order["placeTime"].is_null(), state == "OPEN", "{method} {path}");
+    }
+    let voided = of("post", "/v1/payments/{id}:void");
+    assert_eq!(
+        (&voided["state"], &voided["captured"]["units"]),
+        (&json!("PAYMENT_STATE_VOIDED"), &json!("0"))
+    );
+    assert_eq!((&voided["voided"]["units"], &voided["flags"]), (&json!("30"), &json!([])));
+    assert_eq!(of("post", "/v1/users/{id}:disable")["disabled"], true);
+    assert_eq!(of("post", "/v1/users/{id}:enable")["disabled"], false);
+    assert_eq!(of("get", "/v1/ledgerEntries")["entries"][0]["disputeId"], "");
+    let import =
+        &document["paths"]["/v1/articles:import"]["post"]["requestBody"]["content"]["application/x-ndjson"];
+    assert!(!import.to_string().contains("badLine"), "{import}");
+
+    // Everywhere: words of callers are no ids of answers, and nothing is in brackets by mistake.
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            for answer in operation["responses"].as_object().unwrap().values() {
+                let example = answer["content"]["application/json"]["example"].to_string();
+                for wrong in ["\"me\"", "\"open\"", "[\"[]\"]", "[\"\"]"] {
+                    assert!(!example.contains(wrong), "{method} {path}: {wrong} in {example}");
+                }
+            }
+            if method == "patch" {
+                let types = &operation["requestBody"]["content"];
+                assert!(types["application/json"].is_object(), "{path}");
+                assert!(types["application/merge-patch+json"].is_object(), "{path}");
+            }
+        }
+    }
+}
+
+#[test]
 fn operations_are_named_for_generators() {
     let document = feira();
     let mut ids = std::collections::BTreeSet::new();

@@ -2,10 +2,8 @@
 //! (`text/csv; delimiter=semicolon; bom=none; header=absent`), or by query parameters where it sends links only
 //! (`csvDelimiter=semicolon&csvBom=none&csvHeader=absent`).
 
-use http::{HeaderMap, header};
-
 use super::MEDIA_TYPE;
-use crate::{error::Failure, query};
+use crate::{accept::Media, error::Failure, query};
 
 /// The query parameters, and the media type's parameters that each stands for.
 pub const PARAMETERS: [(&str, &str, &[&str]); 3] = [
@@ -33,15 +31,15 @@ impl Default for Style {
 
 impl Style {
     /// As `Accept` and the query have it; the query counts where both say something.
-    pub fn asked(headers: &HeaderMap, query: Option<&str>) -> Result<Self, Failure> {
+    pub fn asked(accepted: &[Media], query: Option<&str>) -> Result<Self, Failure> {
         let mut style = Self::default();
-        for value in headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok()) {
-            let range = split(value, ',').map(parameters).find(|range| range.is(MEDIA_TYPE));
-            for (name, value) in range.iter().flat_map(|range| &range.parameters) {
-                style
-                    .set(name, value)
-                    .map_err(|problem| Failure::invalid(format!("accept: {name} {problem}")))?;
-            }
+        let tables = accepted.iter().filter(|range| range.is(MEDIA_TYPE) && range.quality > 0);
+        // Of those that are wanted as much, the first.
+        let wanted = tables.reduce(|best, range| if range.quality > best.quality { range } else { best });
+        for (name, value) in wanted.iter().flat_map(|range| &range.parameters) {
+            style
+                .set(name, value)
+                .map_err(|problem| Failure::invalid(format!("accept: {name} {problem}")))?;
         }
         for pair in query::pairs(query.unwrap_or_default()) {
             let (name, value) = pair?;
@@ -71,7 +69,7 @@ impl Style {
 pub fn delimiter_of_body(content_type: &str) -> Result<Option<u8>, Failure> {
     let mut style = Style::default();
     let mut given = None;
-    for (name, value) in parameters(content_type).parameters {
+    for (name, value) in Media::parse(content_type).parameters {
         let wrong = |problem| Failure::invalid(format!("content-type: {name} {problem}"));
         style.set(&name, &value).map_err(wrong)?;
         if name == "delimiter" {
@@ -100,46 +98,16 @@ fn expected(name: &str) -> String {
     format!("must be one of {}", choices.unwrap_or_default().join(", "))
 }
 
-/// A media type or range with its parameters.
-struct Media {
-    name: String,
-    parameters: Vec<(String, String)>,
-}
-
-impl Media {
-    fn is(&self, name: &str) -> bool {
-        self.name.eq_ignore_ascii_case(name)
-    }
-}
-
-fn parameters(text: &str) -> Media {
-    let mut parts = split(text, ';').map(str::trim);
-    let name = parts.next().unwrap_or_default().to_owned();
-    let parameter = |part: &str| {
-        let (name, value) = part.split_once('=')?;
-        let value = value.trim();
-        let quoted = value.strip_prefix('"').and_then(|value| value.strip_suffix('"'));
-        Some((name.trim().to_ascii_lowercase(), quoted.unwrap_or(value).to_owned()))
-    };
-    Media { name, parameters: parts.filter_map(parameter).collect() }
-}
-
-/// The parts of a header's value between separators that are not quoted.
-fn split(text: &str, separator: char) -> impl Iterator<Item = &str> {
-    let mut quoted = false;
-    text.split(move |c: char| {
-        quoted ^= c == '"';
-        c == separator && !quoted
-    })
-}
-
 #[cfg(test)]
 mod tests {
+    use http::header;
+
     use super::*;
+    use crate::accept;
 
     fn asked(accept: &str, query: &str) -> Result<Style, String> {
         let headers = [(header::ACCEPT, accept.parse().unwrap())].into_iter().collect();
-        Style::asked(&headers, Some(query)).map_err(|failure| failure.bad_field().1)
+        Style::asked(&accept::ranges(&headers), Some(query)).map_err(|failure| failure.bad_field().1)
     }
 
     #[test]
@@ -152,6 +120,9 @@ mod tests {
         for accept in ["text/csv;delimiter=semicolon", "*/*, Text/CSV ; Delimiter=\";\" ; header=present"] {
             assert_eq!(asked(accept, ""), Ok(semicolons), "{accept}");
         }
+        let wanted =
+            "text/csv;delimiter=comma;q=0.3, text/csv;delimiter=semicolon;q=0.5, text/csv;delimiter=x;q=0";
+        assert_eq!(asked(wanted, ""), Ok(semicolons));
         assert_eq!(asked("text/csv;bom=none", ""), Ok(bare));
         assert_eq!(asked("text/csv;delimiter=tab", "csvDelimiter=%3B"), Ok(semicolons));
         assert_eq!(asked("text/csv", "a=b&csvBom=none"), Ok(bare));

@@ -59,8 +59,17 @@ async fn a_change_is_made_if_one_of_the_tags_is_the_version() {
 async fn a_change_of_what_must_not_be_there_is_refused() {
     let shop = versioned();
     assert_eq!(patch(&shop, &[("if-none-match", "*")]).await.error().0, 412);
-    assert_eq!(patch(&shop, &[("if-none-match", "\"1\"")]).await.error().0, 400);
-    assert_eq!(patch(&shop, &[("if-none-match", "*"), ("if-match", "*")]).await.error().0, 400);
+    assert_eq!(patch(&shop, &[("if-none-match", "*"), ("if-match", "*")]).await.error().0, 412);
+    // If-Match comes first, then If-None-Match (RFC 9110, 13.2.2).
+    for (wanted, excluded, status) in [
+        ("\"2\"", "\"1\"", 200),
+        ("\"1\", \"2\"", "\"1\"", 200),
+        ("\"2\"", "W/\"2\"", 412),
+        ("\"1\"", "\"2\"", 412),
+    ] {
+        let both = [("if-match", wanted), ("if-none-match", excluded)];
+        assert_eq!(patch(&shop, &both).await.status, status, "{wanted} {excluded}");
+    }
 }
 
 #[tokio::test]
@@ -129,10 +138,12 @@ async fn who_sent_a_token_is_told_what_is_wrong_with_it() {
     };
     let token = [("authorization", "Bearer x")];
     let invalid = get(Code::Unauthenticated, &token).await;
-    assert!(invalid.starts_with("Bearer error=\"invalid_token\", error_description=\""), "{invalid}");
-    assert_eq!(get(Code::Unauthenticated, &[]).await, "Bearer");
-    assert_eq!(get(Code::Unauthenticated, &[("authorization", "Basic eDp5")]).await, "Bearer");
-    assert_eq!(get(Code::PermissionDenied, &token).await, "Bearer error=\"insufficient_scope\"");
+    let realm = "Bearer realm=\"feira\"";
+    let expected = format!("{realm}, error=\"invalid_token\", error_description=\"");
+    assert!(invalid.starts_with(&expected), "{invalid}");
+    assert_eq!(get(Code::Unauthenticated, &[]).await, realm);
+    assert_eq!(get(Code::Unauthenticated, &[("authorization", "Basic eDp5")]).await, realm);
+    assert_eq!(get(Code::PermissionDenied, &token).await, format!("{realm}, error=\"insufficient_scope\""));
     assert_eq!(get(Code::PermissionDenied, &[]).await, "");
 }
 
@@ -164,6 +175,30 @@ async fn an_update_may_be_called_a_merge_patch_and_nothing_else_may() {
     let answer = send("PATCH", "/v1/books/b").await;
     assert_eq!((answer.status.as_u16(), &answer.json()["updateMask"]), (200, &json!("title")));
     assert_eq!(send("POST", "/v1/books").await.error().0, 415);
+    let wrong = [("content-type", "text/plain")];
+    let refused = shop.send(request("PATCH", "/v1/books/b", &wrong, Body::from("{}"))).await;
+    assert_eq!(refused.error().0, 415);
+    assert_eq!(refused.header("accept-patch"), "application/json, application/merge-patch+json");
+}
+
+#[tokio::test]
+async fn who_refuses_answers_as_they_are_gets_them_all_the_same() {
+    let shop = shop_with(Default::default(), |_| {
+        Answer::Messages(vec![message("Book", json!({"id": "b", "title": "x".repeat(3_000)}))])
+    });
+    for (accepted, coding) in [
+        ("identity;q=0", ""),
+        ("br, *;q=0", ""),
+        ("*;q=0.0", ""),
+        ("gzip;q=0.1, identity;q=0", "gzip"),
+        ("gzip, *;q=0", "gzip"),
+    ] {
+        let headers = [("accept-encoding", accepted)];
+        let answer = shop.send(request("GET", "/v1/copies/b", &headers, Body::empty())).await;
+        assert_eq!((answer.status.as_u16(), answer.header("content-encoding")), (200, coding), "{accepted}");
+        let missing = shop.send(request("GET", "/v1/nothing", &headers, Body::empty())).await;
+        assert_eq!(missing.error().0, 404, "{accepted}");
+    }
 }
 
 fn gzip(plain: &[u8]) -> Vec<u8> {

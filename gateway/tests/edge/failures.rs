@@ -49,7 +49,10 @@ async fn every_code_has_its_status_and_a_reason() {
     ] {
         let answer = failing(move || Status::new(code, "said so")).get("/v1/books/b").await;
         assert_eq!(answer.error(), (http, reason.into(), String::new()), "{code:?}");
-        assert_eq!(answer.header("www-authenticate"), if http == 401 { "Bearer" } else { "" });
+        assert_eq!(
+            answer.header("www-authenticate"),
+            if http == 401 { "Bearer realm=\"feira\"" } else { "" }
+        );
     }
 }
 

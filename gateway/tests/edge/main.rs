@@ -6,6 +6,7 @@
 mod answers;
 mod conditions;
 mod cookies;
+mod current;
 mod failures;
 mod pages;
 mod prefix;

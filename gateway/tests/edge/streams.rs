@@ -67,6 +67,31 @@ async fn an_empty_stream_is_an_empty_answer() {
 }
 
 #[tokio::test]
+async fn a_stream_is_written_as_its_reader_wants_it_most() {
+    const LINES: &str = "application/x-ndjson";
+    const EVENT: &str = "text/event-stream";
+    const TABLE: &str = "text/csv; charset=utf-8";
+    for (accept, kind) in [
+        ("application/x-ndjson, text/event-stream;q=0.1", LINES),
+        ("text/csv;q=0.2, application/x-ndjson", LINES),
+        ("text/csv;q=0.2, application/x-ndjson;q=0.1", TABLE),
+        ("text/csv;q=0.5, text/event-stream; q=0.6", EVENT),
+        ("application/x-ndjson;q=0, text/csv;q=0.001", TABLE),
+        ("text/event-stream;q=0.000, */*;q=0.1", LINES),
+        ("text/csv, */*", TABLE),
+        ("text/csv;q=0.5, */*", LINES),
+        ("application/json", LINES),
+        ("", LINES),
+    ] {
+        let answer = streaming(|| vec![Ok(event(1))]).send(watch(&[("accept", accept)])).await;
+        assert_eq!(answer.header("content-type"), kind, "{accept}");
+    }
+    let style = "text/csv;delimiter=comma;q=0.3;bom=none, text/csv;bom=none;delimiter=semicolon;q=0.5";
+    let answer = streaming(|| vec![Ok(event(1))]).send(watch(&[("accept", style)])).await;
+    assert_eq!(answer.text(), "sequence;note\r\n1;n\r\n");
+}
+
+#[tokio::test]
 async fn those_who_accept_them_get_server_sent_events() {
     let shop = streaming(|| vec![Ok(event(7)), Err(Status::aborted("x"))]);
     let answer = shop.send(watch(&[("accept", "text/html, text/event-stream;q=0.9")])).await;

@@ -1,0 +1,140 @@
+//! The thing that a change is about, as it is now. Some changes depend on it: merge patches, and those that
+//! `If-None-Match` allows for all versions but some. It is read as its path is read, with the caller's rights.
+
+use std::borrow::Cow;
+
+use axum::body::to_bytes;
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Method, Uri, header, request::Parts};
+use prost::Message as _;
+use prost_reflect::Value;
+use tokio::time::Instant;
+use tonic::Code;
+
+use crate::{
+    answer,
+    binding::Binding,
+    call,
+    edge::{Edge, within},
+    error::Failure,
+    etag::{self, Tags},
+    headers,
+    merge::Patch,
+    request::{self, Request},
+    routes::Found,
+    slot::{get, slot},
+};
+
+/// How often a change is made anew of what is there, because somebody else changed that in between.
+pub const TRIES: u32 = 4;
+
+/// Headers of a change that say nothing of reading what it changes.
+const OF_CHANGES: [HeaderName; 8] = [
+    header::CONTENT_ENCODING,
+    header::CONTENT_LENGTH,
+    header::CONTENT_TYPE,
+    header::EXPECT,
+    header::IF_MATCH,
+    header::IF_NONE_MATCH,
+    header::TRANSFER_ENCODING,
+    HeaderName::from_static(kit::headers::IDEMPOTENCY_KEY),
+];
+
+/// A thing as it is now.
+struct Current {
+    /// The full name of its type.
+    kind: String,
+    tag: HeaderValue,
+    json: Bytes,
+}
+
+impl Edge {
+    /// Makes a request one that fits what is there now, or refuses it for that. Where it is bound to the version that
+    /// was read, it may be made anew when there is another.
+    ///
+    /// Not with an idempotency key: a repeated call must be the same request, and what it finds is another version.
+    /// Patching twice is the same as once, so a repeat comes out the same.
+    pub async fn fit(
+        &self,
+        binding: &Binding,
+        segments: &[Cow<'_, str>],
+        parts: &Parts,
+        patch: Option<&Patch<'_>>,
+        request: &mut Request,
+        deadline: Instant,
+    ) -> Result<(), Failure> {
+        let Some(current) = self.current(parts, deadline).await? else {
+            // The service says why there is nothing to be seen.
+            return Ok(());
+        };
+        if request.unless && etag::has_already(&parts.headers, &current.tag).is_some() {
+            return Err(Failure::excluded());
+        }
+        let bind = !parts.headers.contains_key(kit::headers::IDEMPOTENCY_KEY);
+        if let Some(patch) = patch.filter(|patch| patch.resource() == current.kind) {
+            let wanted = etag::condition(&parts.headers, &header::IF_MATCH).map_err(Failure::invalid)?;
+            if let Some(Tags::Listed(_)) = &wanted
+                && bind
+                && !wanted.is_some_and(|wanted| etag::is_wanted(&wanted, Some(&current.tag)))
+            {
+                return Err(Failure::not_wanted());
+            }
+            *request = request::make(binding, segments, parts, &patch.onto(&current.json))?;
+        }
+        let Some(path) = binding.if_match.as_ref().filter(|_| bind) else { return Ok(()) };
+        if request.condition.is_none() && !request.bound && get(&request.message, path).is_some() {
+            // The body names the version that it is about.
+            return Ok(());
+        }
+        if let (Some(version), Some((target, field))) =
+            (etag::version(&current.tag), slot(&mut request.message, path))
+        {
+            target.set_field(field, Value::String(version));
+            request.condition = None;
+            request.bound = true;
+        }
+        Ok(())
+    }
+
+    /// Reads what is at the path of a change, or before its verb; nothing where the caller sees nothing there.
+    async fn current(&self, change: &Parts, deadline: Instant) -> Result<Option<Current>, Failure> {
+        let path = change.uri.path();
+        let without_verb = path.rfind(':').filter(|colon| !path[*colon..].contains('/'));
+        let paths = [Some(path), without_verb.map(|colon| &path[..colon])];
+        let found = paths.into_iter().flatten().find_map(|path| match self.routes.find(&Method::GET, path) {
+            Found::Route(reader, segments) if reader.rpc.etag.is_some() => Some((path, reader, segments)),
+            _ => None,
+        });
+        let Some((path, reader, segments)) = found else { return Ok(None) };
+        let (mut parts, ()) = http::Request::new(()).into_parts();
+        parts.uri = path.parse::<Uri>().map_err(|_| Failure::not_found())?;
+        parts.extensions = change.extensions.clone();
+        parts.headers = change.headers.clone();
+        for name in OF_CHANGES {
+            parts.headers.remove(name);
+        }
+        let request = request::make(reader, &segments, &parts, &Bytes::new())?;
+        let left = deadline.saturating_duration_since(Instant::now());
+        let metadata = headers::metadata(&parts.headers, &reader.rpc, Some(left))?;
+        let message = request.message.encode_to_vec().into();
+        let (metadata, message) = match within(deadline, call::unary(&reader.rpc, metadata, message)).await? {
+            Ok(response) => {
+                let (metadata, message, _) = response.into_parts();
+                (metadata, message)
+            }
+            Err(status) => {
+                let unseen =
+                    [Code::InvalidArgument, Code::NotFound, Code::PermissionDenied, Code::Unauthenticated];
+                return if unseen.contains(&status.code()) {
+                    Ok(None)
+                } else {
+                    Err(Failure::from_status(&status, &reader.rpc.service))
+                };
+            }
+        };
+        let answer = answer::make(reader, None, &parts, None, &metadata, message)?;
+        let Some(tag) = answer.headers().get(header::ETAG).cloned() else { return Ok(None) };
+        let json = to_bytes(answer.into_body(), usize::MAX).await.map_err(|_| Failure::internal())?;
+        Ok(Some(Current { kind: reader.rpc.output.full_name().to_owned(), tag, json }))
+    }
+}
