@@ -52,6 +52,7 @@ test('a basket holds together on a phone, and shows what is in it', async (t) =>
   await page.getByRole('main').getByRole('button', { name: /^Pay €/ }).click();
   await page.getByText('Thank you: it is paid').waitFor();
   await page.locator('.line .picture img').waitFor();
+  await page.getByText('Your payment has arrived').waitFor();
   const told = await page.locator('.timeline').innerText();
   assert.match(told, /We have your order\.[^]*Your articles are set aside for you\.[^]*Your payment has arrived/);
   await page.goto('/orders');

@@ -215,7 +215,7 @@ proptest! {
     }
 
     /// Whatever is accepted is written so that reading it gives the same, and so that prost-reflect, which
-    /// is more lenient but for an `Any` of no type, agrees.
+    /// is more lenient but for an `Any` of no type and an enum's number `-0`, which serde reads as a float, agrees.
     #[test]
     fn what_is_accepted_comes_back(json in any_json()) {
         if let Ok(message) = read(&json) {
@@ -231,8 +231,9 @@ proptest! {
             }
             let theirs: serde_json::Value = serde_json::from_str(&json).unwrap();
             let theirs = DynamicMessage::deserialize(everything(), theirs);
-            let typeless = theirs.as_ref().is_err_and(|error| error.to_string().contains("expected '@type'"));
-            prop_assert!(theirs.is_ok() || typeless, "{json}: {theirs:?}");
+            let known = ["expected '@type'", "floating point `-0.0`"];
+            let differs = theirs.as_ref().is_err_and(|error| known.iter().any(|it| error.to_string().contains(it)));
+            prop_assert!(theirs.is_ok() || differs, "{json}: {theirs:?}");
         }
     }
 }

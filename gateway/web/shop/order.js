@@ -65,9 +65,9 @@ export default async function page(view) {
   await read();
   view.title(`Order ${order.number}`);
   for await (const some of pages(`${path}/events`, { pageSize: 200 }, 'events', view.signal)) events = [...events, ...some];
+  draw();
   // An event between the two calls is known by now, so it is not followed: the order is read behind it.
-  if (isFinal(order.state)) draw();
-  else await read();
+  if (!isFinal(order.state)) await read();
   await lookUp(order.lines, view.signal);
   draw();
   // Back from the payment's own page, where nothing of it was seen here.

@@ -78,9 +78,9 @@ export default async function page(view) {
     return { gone: true };
   });
   events = await history();
+  draw();
   // An event between the two calls is known by now, so it is not followed: the order is read behind it.
-  if (isFinal(order.state)) draw();
-  else await read();
+  if (!isFinal(order.state)) await read();
   if (!isFinal(order.state)) view.run(watch);
   // Money moves on where the order's own history has ended.
   every(view, MONEY_MS, async () => {
