@@ -5,7 +5,7 @@
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, header};
-use prost_reflect::MessageDescriptor;
+use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor};
 use serde_json::{Map, Value};
 
 use crate::binding::{Binding, Body};
@@ -47,9 +47,13 @@ impl Patch<'_> {
         let merged = self.members.iter().map(|(name, value)| {
             let field = self.resource.get_field_by_json_name(name);
             let field = field.or_else(|| self.resource.get_field_by_name(name));
-            let there = field.and_then(|field| current.get(field.json_name()));
+            let there = field.as_ref().and_then(|field| current.get(field.json_name()));
             let value = match value {
-                Value::Object(_) => merge(there.cloned().unwrap_or_default(), value),
+                Value::Object(_) => {
+                    let kind = field.as_ref().filter(|field| !field.is_map()).map(FieldDescriptor::kind);
+                    let patch = json_names(value, kind.as_ref().and_then(Kind::as_message));
+                    merge(there.cloned().unwrap_or_default(), &patch)
+                }
                 // What is null is taken away by the mask, which names it.
                 other => other.clone(),
             };
@@ -57,6 +61,19 @@ impl Patch<'_> {
         });
         Value::Object(merged.collect()).to_string().into()
     }
+}
+
+/// The same object with its fields as they are called in what is there: a caller may call them as the proto does.
+fn json_names(value: &Value, kind: Option<&MessageDescriptor>) -> Value {
+    let (Value::Object(members), Some(kind)) = (value, kind) else { return value.clone() };
+    let named = members.iter().map(|(name, value)| {
+        let field = kind.get_field_by_name(name).or_else(|| kind.get_field_by_json_name(name));
+        let Some(field) = field else { return (name.clone(), value.clone()) };
+        // A map's own names are the caller's.
+        let inner = Some(field.kind()).filter(|_| !field.is_map());
+        (field.json_name().to_owned(), json_names(value, inner.as_ref().and_then(Kind::as_message)))
+    });
+    Value::Object(named.collect())
 }
 
 /// RFC 7396, section 2.

@@ -117,6 +117,12 @@ async fn a_merge_patch_merges_objects_and_json_replaces_them() {
     assert_eq!(price(merged), json!({"units": "13", "currencyCode": "EUR"}));
     let replaced = send(&library(0), "PATCH", &[JSON], units).await;
     assert_eq!(price(replaced)["currencyCode"], "");
+    let called = send(&library(0), "PATCH", &[MERGE], r#"{"price":{"currency_code":"USD"}}"#).await;
+    assert_eq!(
+        price(called),
+        json!({"units": "12", "currencyCode": "USD"}),
+        "by the name that the proto has"
+    );
     let removed = r#"{"price":{"currency_code":null,"currencyCode":null}}"#;
     assert_eq!(send(&library(0), "PATCH", &[MERGE], removed).await.status, 400, "one name twice");
     let removed = send(&library(0), "PATCH", &[MERGE], r#"{"price":{"currencyCode":null}}"#).await;
