@@ -1,67 +1,53 @@
-//! What every service is built on: its database and its one write path, identity and access, the ways to
-//! the other roles and their feeds, errors, money, time, ids, pages.
+//! What every service is built on, in rooms:
+//!
+//! - [`process`]: what a process does once: start, listen, run tasks, report health, drain
+//! - [`call`]: one call on its way to a handler: who calls, whether they may, the gRPC protocol
+//! - [`mesh`]: the other roles: connections, replicas, feeds
+//! - [`db`]: the database: pools, migrations, the one write path, pages of lists
+//! - [`values`]: types of values: ids, money, time, secrets, durations, addresses
+//! - [`fault`], [`telemetry`], [`words`]: errors; logs, traces and metrics; search
+//!
+//! What is used everywhere is also named here, at the root.
 
-pub mod access;
-pub mod audit;
-pub mod boot;
 pub mod call;
-pub mod clock;
-mod compressed;
-pub mod conn;
-mod currency;
 pub mod db;
-pub mod drain;
-mod duration;
 pub mod fault;
-pub mod follow;
-pub mod headers;
-pub mod health;
-pub mod id;
-pub mod idempotency;
-pub mod identity;
-mod insert;
-pub mod instance;
-pub mod layer;
-pub mod listen;
 pub mod mesh;
-pub mod migration;
-pub mod money;
-pub mod newest;
-pub mod node;
-pub mod outbox;
-pub mod page;
-pub mod payment_types;
-pub mod postal;
-pub mod reflection;
-mod replicas;
-pub mod role;
-mod secret;
-mod start;
-pub mod tasks;
+pub mod process;
 pub mod telemetry;
-pub mod wire;
+pub mod values;
 pub mod words;
-pub mod write;
 
-pub use boot::{Context, Service};
-pub use call::{Call, Caller, Scope};
-pub use clock::{Clock, Time};
 #[doc(hidden)]
-pub use compressed::CompressionEncoding;
-pub use conn::Conn;
+pub use call::compressed::CompressionEncoding;
+pub use call::{Call, Caller, Scope, access, headers, identity, identity::Identity, layer, reflection, wire};
 pub use contracts::errors::Reason;
-pub use currency::Currency;
-pub use db::Db;
-pub use duration::{duration, duration_within, some_time};
+pub use db::{
+    Db, audit,
+    insert::insert_new,
+    migration,
+    pages::{self as page, Page, newest},
+    write::{
+        self, Opened, Tx, Writer, Written, idempotency, idempotency::replayed, open, outbox, transact, write,
+    },
+};
 pub use fault::Fault;
-pub use idempotency::replayed;
-pub use identity::Identity;
-pub use insert::insert_new;
-pub use mesh::Mesh;
-pub use money::Money;
-pub use page::Page;
-pub use role::Role;
-pub use secret::Secret;
-pub use start::{Exit, StartError};
-pub use tasks::Tasks;
-pub use write::{Opened, Tx, Written, open, transact, write};
+pub use mesh::{Mesh, conn, conn::Conn, follow, node, role, role::Role};
+pub use process::{
+    boot,
+    boot::{Context, Service},
+    drain, health, instance, listen,
+    start::{Exit, StartError},
+    tasks,
+    tasks::Tasks,
+};
+pub use values::{
+    clock,
+    clock::{Clock, Time},
+    currency::Currency,
+    duration::{duration, duration_within, some_time},
+    id, money,
+    money::Money,
+    payment_types, postal,
+    secret::Secret,
+};

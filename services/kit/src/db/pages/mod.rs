@@ -4,6 +4,8 @@
 //! costs) and a digest of the list's name and arguments. It grants nothing: who may see a row is decided
 //! anew on every page.
 
+pub mod newest;
+
 use aws_lc_rs::digest;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use prost::Message;

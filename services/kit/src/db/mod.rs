@@ -1,11 +1,16 @@
 //! A service's database: SQLite, PostgreSQL or MySQL by URL, its pools, its migrations.
 
+pub mod audit;
 mod clock;
+pub mod insert;
+pub mod migration;
 mod mysql;
+pub mod pages;
 mod pool;
 mod postgres;
 mod ready;
 mod sqlite;
+pub mod write;
 
 pub(crate) use clock::COMPARE;
 pub use pool::Pool;

@@ -1,4 +1,12 @@
-//! One call as a handler sees it: who calls, what she may see, and what travels on to the next service.
+//! One call as a handler sees it: who calls, what they may see, and what travels on to the next service.
+
+pub mod access;
+pub mod compressed;
+pub mod headers;
+pub mod identity;
+pub mod layer;
+pub mod reflection;
+pub mod wire;
 
 use std::{sync::Arc, time::Duration};
 
@@ -9,7 +17,7 @@ use tonic::{Request, metadata::MetadataMap};
 
 use crate::{
     Fault, Reason, Role,
-    headers::{self, IDEMPOTENCY_KEY},
+    headers::IDEMPOTENCY_KEY,
     id::{SessionId, UserId},
     telemetry::Trace,
 };

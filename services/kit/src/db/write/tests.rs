@@ -1,5 +1,7 @@
 //! The write path on a real SQLite file.
 
+use std::sync::Arc;
+
 use contracts::user::{GetUserRequest, User, UserErased};
 use sea_orm::{ConnectionTrait, EntityTrait, PaginatorTrait};
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
@@ -24,7 +26,7 @@ impl MigratorTrait for Migrator {
     }
 }
 
-async fn fresh() -> (Db, tempfile::TempDir) {
+async fn fresh() -> (Writer<Fault>, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite:{}/test.db", folder.path().display());
     let options = DatabaseOptions {
@@ -36,7 +38,7 @@ async fn fresh() -> (Db, tempfile::TempDir) {
     };
     let db = Db::open(options).await.unwrap();
     assert_eq!(db.migrate::<Migrator>().await.unwrap().len(), 1);
-    (db, folder)
+    (db.into(), folder)
 }
 
 fn caller() -> Caller {
@@ -57,11 +59,11 @@ fn call(caller: &Caller, key: Option<&str>, body: &str) -> Call {
     Call::of(&request).unwrap()
 }
 
-async fn tell(db: &Db, call: &Call) -> Result<Written<User>, Fault> {
-    write(db, call, |tx| async move {
+async fn publish(db: &Writer<Fault>, call: &Call) -> Result<Written<User>, Fault> {
+    db.write(call, (), |tx, _| async move {
         let id = UserId::new();
         tx.publish(id, &UserErased { user_id: id.to_string() }).await?;
-        Ok::<_, Fault>(User { id: id.to_string(), ..Default::default() })
+        Ok(User { id: id.to_string(), ..Default::default() })
     })
     .await
 }
@@ -70,8 +72,8 @@ async fn tell(db: &Db, call: &Call) -> Result<Written<User>, Fault> {
 async fn a_repeat_gets_the_stored_answer_and_does_nothing() {
     let (db, _folder) = fresh().await;
     let caller = caller();
-    let first = tell(&db, &call(&caller, Some("k"), "x")).await.unwrap();
-    let again = tell(&db, &call(&caller, Some("k"), "x")).await.unwrap();
+    let first = publish(&db, &call(&caller, Some("k"), "x")).await.unwrap();
+    let again = publish(&db, &call(&caller, Some("k"), "x")).await.unwrap();
     assert_eq!((first.replayed, again.replayed), (false, true));
     assert_eq!(first.message, again.message);
     assert_eq!(event::Entity::find().count(db.read()).await.unwrap(), 1);
@@ -81,28 +83,29 @@ async fn a_repeat_gets_the_stored_answer_and_does_nothing() {
 async fn a_key_belongs_to_one_request_of_one_caller() {
     let (db, _folder) = fresh().await;
     let caller = caller();
-    tell(&db, &call(&caller, Some("k"), "x")).await.unwrap();
-    let other = tell(&db, &call(&caller, Some("k"), "y")).await.unwrap_err();
+    publish(&db, &call(&caller, Some("k"), "x")).await.unwrap();
+    let other = publish(&db, &call(&caller, Some("k"), "y")).await.unwrap_err();
     assert_eq!((other.code, other.reason), (Code::InvalidArgument, Reason::IdempotencyKeyReused));
-    assert!(!tell(&db, &call(&self::caller(), Some("k"), "y")).await.unwrap().replayed);
+    assert!(!publish(&db, &call(&self::caller(), Some("k"), "y")).await.unwrap().replayed);
     // Nobody's keys are told apart by what they ask for.
-    assert!(!tell(&db, &call(&Caller::Anonymous, Some("k"), "x")).await.unwrap().replayed);
-    assert!(!tell(&db, &call(&Caller::Anonymous, Some("k"), "y")).await.unwrap().replayed);
-    assert!(tell(&db, &call(&Caller::Anonymous, Some("k"), "y")).await.unwrap().replayed);
+    assert!(!publish(&db, &call(&Caller::Anonymous, Some("k"), "x")).await.unwrap().replayed);
+    assert!(!publish(&db, &call(&Caller::Anonymous, Some("k"), "y")).await.unwrap().replayed);
+    assert!(publish(&db, &call(&Caller::Anonymous, Some("k"), "y")).await.unwrap().replayed);
 }
 
 #[tokio::test]
 async fn a_refusal_is_not_stored_and_changes_nothing() {
     let (db, _folder) = fresh().await;
     let call = call(&caller(), Some("k"), "x");
-    let refused = write::<User, Fault, _, _>(&db, &call, |tx| async move {
-        tx.publish("x", &UserErased::default()).await?;
-        Err(Fault::not_found("user"))
-    })
-    .await;
+    let refused = db
+        .write::<_, User, _, _>(&call, (), |tx, _| async move {
+            tx.publish("x", &UserErased::default()).await?;
+            Err(Fault::not_found("user"))
+        })
+        .await;
     assert_eq!(refused.unwrap_err().code, Code::NotFound);
     assert_eq!(event::Entity::find().count(db.read()).await.unwrap(), 0);
-    assert!(!tell(&db, &call).await.unwrap().replayed);
+    assert!(!publish(&db, &call).await.unwrap().replayed);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -111,7 +114,7 @@ async fn of_a_hundred_calls_at_once_with_one_key_one_does_the_work() {
     let call = call(&caller(), Some("k"), "x");
     let tries = (0..100).map(|_| {
         let (db, call) = (db.clone(), call.clone());
-        tokio::spawn(async move { tell(&db, &call).await })
+        tokio::spawn(async move { publish(&db, &call).await })
     });
     for outcome in futures::future::join_all(tries).await {
         match outcome.unwrap() {
@@ -120,26 +123,25 @@ async fn of_a_hundred_calls_at_once_with_one_key_one_does_the_work() {
         }
     }
     assert_eq!(event::Entity::find().count(db.read()).await.unwrap(), 1);
-    assert!(tell(&db, &call).await.unwrap().replayed);
+    assert!(publish(&db, &call).await.unwrap().replayed);
 }
 
 #[tokio::test]
 async fn a_call_of_several_steps_is_in_progress_until_its_last_transaction() {
     let (db, _folder) = fresh().await;
     let call = call(&caller(), Some("k"), "x");
-    let opened = open::<(), User, Fault, _, _>(&db, &call, |_, _| async { Ok(()) }).await.unwrap();
+    let opened: Opened<(), User> = db.open(&call, (), |_, _, _| async { Ok(()) }).await.unwrap();
     let Opened::Fresh { claim: Some(claim), guard, .. } = opened else { panic!("not fresh") };
-    assert_eq!(tell(&db, &call).await.unwrap_err().reason, Reason::IdempotencyInProgress);
+    assert_eq!(publish(&db, &call).await.unwrap_err().reason, Reason::IdempotencyInProgress);
     drop(guard);
-    assert_eq!(tell(&db, &call).await.unwrap_err().reason, Reason::IdempotencyInProgress);
+    assert_eq!(publish(&db, &call).await.unwrap_err().reason, Reason::IdempotencyInProgress);
     let refusal = Fault::new(Reason::OutOfStock, "short").with("article_id", "art_1");
-    transact::<_, Fault, _, _>(&db, &call, move |tx| {
-        let (claim, refusal) = (claim.clone(), refusal.clone());
-        async move { Ok(tx.refuse(&claim, &refusal).await?) }
-    })
-    .await
-    .unwrap();
-    let stored = tell(&db, &call).await.unwrap_err();
+    let refuse = db.transact(&call, (claim, refusal), |tx, input| async move {
+        let (claim, refusal) = &*input;
+        Ok(tx.refuse(claim, refusal).await?)
+    });
+    refuse.await.unwrap();
+    let stored = publish(&db, &call).await.unwrap_err();
     assert_eq!((stored.reason, stored.value("article_id")), (Reason::OutOfStock, Some("art_1")));
 }
 
@@ -147,10 +149,10 @@ async fn a_call_of_several_steps_is_in_progress_until_its_last_transaction() {
 async fn a_client_that_goes_away_leaves_no_half_change() {
     let (db, _folder) = fresh().await;
     let call = call(&caller(), Some("k"), "x");
-    let work = write(&db, &call, |tx| async move {
+    let work = db.write(&call, (), |tx, _| async move {
         tx.publish("x", &UserErased::default()).await?;
         tokio::time::sleep(Duration::from_millis(50)).await;
-        Ok::<_, Fault>(User::default())
+        Ok(User::default())
     });
     assert!(tokio::time::timeout(Duration::from_millis(10), work).await.is_err());
     db.drained().await;
@@ -165,7 +167,7 @@ async fn what_is_acknowledged_after_a_full_disk_is_committed() {
     db.0.writer.execute_unprepared("PRAGMA max_page_count = 1").await.unwrap();
     let full = async {
         loop {
-            if let Err(fault) = tell(&db, &call()).await {
+            if let Err(fault) = publish(&db, &call()).await {
                 return fault;
             }
         }
@@ -174,16 +176,27 @@ async fn what_is_acknowledged_after_a_full_disk_is_committed() {
     db.0.writer.execute_unprepared("PRAGMA max_page_count = 1000000").await.unwrap();
     let count = || async { event::Entity::find().count(db.read()).await.unwrap() };
     let before = count().await;
-    let refused = write::<User, Fault, _, _>(&db, &call(), |_| async { Err(Fault::not_found("user")) }).await;
+    let refused =
+        db.write::<_, User, _, _>(&call(), (), |_, _| async { Err(Fault::not_found("user")) }).await;
     assert_eq!(refused.unwrap_err().code, Code::NotFound);
-    tell(&db, &call()).await.unwrap();
+    publish(&db, &call()).await.unwrap();
     assert_eq!(count().await, before + 1);
 }
 
 #[tokio::test]
 async fn a_database_tells_nothing_of_what_was_asked() {
     let (db, _folder) = fresh().await;
-    tell(&db, &call(&caller(), Some("k"), "a secret")).await.unwrap();
+    publish(&db, &call(&caller(), Some("k"), "a secret")).await.unwrap();
     let row = record::Entity::find().one(db.read()).await.unwrap().unwrap();
     assert!(!row.claim.contains('k') && row.fingerprint.len() == 64);
+}
+
+#[tokio::test]
+async fn what_is_yielded_beside_the_answer_is_not_there_on_a_repeat() {
+    let (db, _folder) = fresh().await;
+    let call = call(&caller(), Some("k"), "x");
+    let twice = || db.write_with(&call, 7, |_, number| async move { Ok((User::default(), *number)) });
+    assert_eq!(twice().await.unwrap().1, Some(7));
+    let (again, extra) = twice().await.unwrap();
+    assert_eq!((again.replayed, extra), (true, None));
 }

@@ -1,37 +1,37 @@
 //! The one write path: a database transaction in which the idempotency claim, the change, its history and
 //! its outbox row commit together.
 //!
-//! It runs in a task of its own, which drain waits for, so a client that goes away never leaves half a
-//! change. The work is an `Fn`: where the database gave way to another transaction, or the connection turned out to be
-//! of no use before the commit, it is done again.
+//! It runs in a task of its own, which drain waits for, so a client that goes away never leaves half a change.
+//! The work is an `Fn`, because it is run again after a serialization failure or a deadlock, and after a
+//! connection that was lost before the commit. It must have no effect outside its transaction.
 
-use std::{
-    collections::HashSet,
-    future::Future,
-    ops::Deref,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+mod guard;
+pub mod idempotency;
+pub mod outbox;
+mod tx;
+mod writer;
+
+pub use guard::Guard;
+pub(crate) use guard::Running;
+pub use tx::Tx;
+pub use writer::Writer;
+
+use std::{future::Future, time::Duration};
 
 use prost::Message;
-use sea_orm::{DatabaseTransaction, DbErr};
+use sea_orm::DbErr;
 use tokio::time::Instant;
 use tonic::Response;
 use tracing::Instrument;
 
-use crate::{
-    Call, Db, Fault, Reason, Time, fault::Meaning, headers::IDEMPOTENCY_REPLAYED, id::UserId, idempotency,
-    idempotency::Found, outbox,
-};
+use crate::{Call, Db, Fault, Reason, fault::Meaning, headers::IDEMPOTENCY_REPLAYED};
+use idempotency::Found;
 
-/// How often work is done again when the database gave way to another transaction.
+/// How often work is run in all after serialization failures and deadlocks.
 const ATTEMPTS: u32 = 8;
-/// For how long it is done again where it waited for another's lock in vain, which takes seconds each time.
+/// For how long it is run again after a lock timeout, which takes seconds each time.
 const LOCKED: Duration = Duration::from_secs(8);
-/// How often work is done in all whose connection was of no use: it had ended, or led to a standby.
+/// How often work is run in all after connections that had ended, or that led to a standby.
 const CONNECTIONS: u32 = 3;
 
 /// What a service's own error type offers the write path.
@@ -43,91 +43,6 @@ pub trait Failure: From<Fault> + From<DbErr> + Into<Fault> + Send + 'static {
 impl Failure for Fault {
     fn database(&self) -> Option<&DbErr> {
         None
-    }
-}
-
-/// The transaction of one write: everything that SeaORM takes, and the call it belongs to.
-#[derive(Clone)]
-pub struct Tx(Arc<TxInner>);
-
-struct TxInner {
-    tx: DatabaseTransaction,
-    db: Db,
-    call: Call,
-    now: Time,
-    published: AtomicBool,
-}
-
-impl Deref for Tx {
-    type Target = DatabaseTransaction;
-
-    fn deref(&self) -> &DatabaseTransaction {
-        &self.0.tx
-    }
-}
-
-impl Tx {
-    /// The time of this write: one for all its rows.
-    pub fn now(&self) -> Time {
-        self.0.now
-    }
-
-    /// Who does it, for histories.
-    pub fn actor(&self) -> String {
-        self.0.call.caller().actor()
-    }
-
-    /// The call it belongs to.
-    pub fn call(&self) -> &Call {
-        &self.0.call
-    }
-
-    /// Its database.
-    pub fn db(&self) -> &Db {
-        &self.0.db
-    }
-
-    /// Tells the role's followers, once this commits. Call it after the statement that locks the aggregate,
-    /// so that an aggregate's events come in the order of its changes.
-    pub async fn publish<M: Message + prost::Name>(
-        &self,
-        aggregate: impl ToString,
-        event: &M,
-    ) -> Result<(), DbErr> {
-        self.0.published.store(true, Ordering::Relaxed);
-        outbox::append(self, &aggregate.to_string(), event).await
-    }
-
-    /// Says whose data the call's stored answer will hold, where that is not the caller: it goes when that
-    /// user is erased.
-    pub async fn belongs_to(&self, owner: UserId) -> Result<(), DbErr> {
-        match self.0.call.key() {
-            Some(key) => {
-                idempotency::belongs_to(self, &idempotency::claim_id(self.db(), self.call(), key), owner)
-                    .await
-            }
-            None => Ok(()),
-        }
-    }
-
-    /// Forgets every stored answer that holds a user's data.
-    pub async fn forget_answers(&self, owner: UserId) -> Result<(), DbErr> {
-        idempotency::forget(self, owner).await
-    }
-
-    /// Gives a claim that [`open`] made its answer.
-    pub async fn answer<M: Message>(&self, claim: &str, answer: &M) -> Result<(), DbErr> {
-        idempotency::answer(self, claim, answer.encode_to_vec()).await
-    }
-
-    /// Gives a claim that [`open`] made a refusal for an answer: for the few that leave a trace.
-    pub async fn refuse(&self, claim: &str, refusal: &Fault) -> Result<(), DbErr> {
-        idempotency::refuse(self, claim, refusal).await
-    }
-
-    /// Takes a claim that [`open`] made back, so that its key can be tried again.
-    pub async fn unclaim(&self, claim: &str) -> Result<(), DbErr> {
-        idempotency::unclaim(self, claim).await
     }
 }
 
@@ -224,6 +139,7 @@ where
         return Err(Fault::new(Reason::DeadlineExceeded, "the deadline has passed").into());
     }
     let claim = call.key().map(|key| idempotency::claim_id(db, call, key));
+    // Held until the caller of `open` lets it go, or until this ends: a duplicate in this process finds it taken.
     let guard = Guard::take(db, claim.as_deref())?;
     let tasks = db.0.tasks.clone();
     let (db, call) = (db.clone(), call.clone());
@@ -239,6 +155,7 @@ where
                     return Ok(Opened::Replayed(Written { message, replayed: true }));
                 }
                 Err(failed) if failed.passes(attempt, begun) => {
+                    // At random: two transactions that have just been each other's deadlock must not meet again.
                     let spread = rand::random_range(1..=10u64 << attempt.min(5));
                     tokio::time::sleep(Duration::from_millis(spread)).await;
                 }
@@ -246,6 +163,7 @@ where
             }
         }
     };
+    // A task of its own: the caller's future is dropped when the client leaves, at any await.
     match tasks.spawn(task.in_current_span()).await {
         Ok(result) => result,
         Err(error) => Err(Fault::internal(format!("a write did not end: {error}")).into()),
@@ -270,12 +188,13 @@ impl<E: Failure> Failed<E> {
         Self { error, meaning, committing }
     }
 
-    /// Whether the same work may succeed when it is done again, after so many tries.
+    /// Whether the same work may succeed when it is run again, after so many tries.
     fn passes(&self, tries: u32, since: Instant) -> bool {
         match self.meaning {
             Some(Meaning::Conflict) => tries < ATTEMPTS,
             Some(Meaning::LockTimeout) => tries < ATTEMPTS && since.elapsed() < LOCKED,
-            // Nothing is changed before the commit, so it is as if it had never been sent.
+            // Before the commit nothing is changed, so it is as if it had never been sent. A connection that is
+            // lost while it commits may have committed: done again, the work could be done twice.
             Some(Meaning::Lost | Meaning::ReadOnly) => tries < CONNECTIONS && !self.committing,
             _ => false,
         }
@@ -295,9 +214,9 @@ where
     Fut: Future<Output = Result<V, E>>,
 {
     let failed = |error: E| Failed::new(db, error, false);
-    let tx = db.0.writer.begin_write().await.map_err(|error| failed(error.into()))?;
-    let (now, published) = (db.clock().now(), AtomicBool::new(false));
-    let tx = Tx(Arc::new(TxInner { tx, db: db.clone(), call: call.clone(), now, published }));
+    let tx = Tx::begin(db, call).await.map_err(|error| failed(error.into()))?;
+    // The claim is the first statement: of two processes with the same key, the second waits here for the row of
+    // the first, or finds it, before it has read or changed anything else.
     let result = match &claim {
         Some(id) => match idempotency::claim::<E>(&tx, id).await {
             Ok(Found::Fresh(())) => work(tx.clone(), claim).await.map(Found::Fresh),
@@ -306,48 +225,26 @@ where
         },
         None => work(tx.clone(), None).await.map(Found::Fresh),
     };
-    let published = tx.0.published.load(Ordering::Relaxed);
-    let Some(inner) = Arc::into_inner(tx.0) else {
+    let published = tx.has_published();
+    let Some(tx) = tx.into_inner() else {
+        // Committing now would be a race with whoever holds the other handle.
         return Err(failed(Fault::internal("a write kept its transaction").into()));
     };
     match result {
         Ok(found) => {
-            inner.tx.commit().await.map_err(|error| Failed::new(db, error.into(), true))?;
+            tx.commit().await.map_err(|error| Failed::new(db, error.into(), true))?;
             if published {
+                // Behind the commit: woken before, the publisher would look, find nothing, and sleep.
                 outbox::committed(db);
             }
             Ok(found)
         }
         Err(error) => {
-            // First, so that a connection of no use is not taken back.
+            // Judged before the rollback gives the connection back: where it has ended, or leads to a standby, the
+            // pool must not hand it to the next write.
             let failed = failed(error);
-            let _ = inner.tx.rollback().await;
+            let _ = tx.rollback().await;
             Err(failed)
-        }
-    }
-}
-
-/// The idempotent calls under way in this process: a duplicate is turned away before it takes a
-/// connection only to wait for the claim.
-#[derive(Clone, Default)]
-pub(crate) struct Running(Arc<Mutex<HashSet<String>>>);
-
-/// Holds a call's key for as long as the call is under way.
-pub struct Guard(Option<(Running, String)>);
-
-impl Guard {
-    fn take(db: &Db, claim: Option<&str>) -> Result<Self, Fault> {
-        let Some(claim) = claim else { return Ok(Self(None)) };
-        let running = db.0.running.clone();
-        let fresh = running.0.lock().unwrap_or_else(PoisonError::into_inner).insert(claim.to_owned());
-        if fresh { Ok(Self(Some((running, claim.to_owned())))) } else { Err(idempotency::in_progress()) }
-    }
-}
-
-impl Drop for Guard {
-    fn drop(&mut self) {
-        if let Some((running, claim)) = &self.0 {
-            running.0.lock().unwrap_or_else(PoisonError::into_inner).remove(claim);
         }
     }
 }

@@ -21,7 +21,7 @@ use crate::{
     access::Methods,
     call::Outgoing,
     headers::{self, IDEMPOTENCY_KEY, REQUEST_ID},
-    replicas::{Attempt, Replicas, Unanswered},
+    mesh::replicas::{Attempt, Replicas, Unanswered},
     telemetry, wire,
 };
 

@@ -1,14 +1,21 @@
 //! How the roles of a mesh find each other.
 
+pub mod conn;
+pub mod follow;
+pub mod node;
+pub(crate) mod replicas;
+pub mod role;
+
 use std::{collections::HashMap, sync::Arc};
 
 use tonic::transport::Endpoint;
+
+use replicas::Replicas;
 
 use crate::{
     Conn, Identity, Role,
     access::Methods,
     conn::{Hop, Local, Target},
-    replicas::Replicas,
 };
 
 /// A URL under which a role cannot be found.

@@ -1,0 +1,121 @@
+//! The transaction of one write, as the work sees it.
+
+use std::{
+    ops::Deref,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use prost::Message;
+use sea_orm::{DatabaseTransaction, DbErr};
+
+use super::{idempotency, outbox};
+use crate::{Call, Db, Fault, Time, id::UserId};
+
+/// The transaction of one write: everything that SeaORM takes, and the call it belongs to.
+#[derive(Clone)]
+pub struct Tx(Arc<TxInner>);
+
+struct TxInner {
+    tx: DatabaseTransaction,
+    db: Db,
+    call: Call,
+    now: Time,
+    published: AtomicBool,
+}
+
+impl Deref for Tx {
+    type Target = DatabaseTransaction;
+
+    fn deref(&self) -> &DatabaseTransaction {
+        &self.0.tx
+    }
+}
+
+impl Tx {
+    /// Begins one. The time is read after BEGIN: on SQLite that is after the wait for the other writers, so that
+    /// times of rows are in the order of their commits there.
+    pub(super) async fn begin(db: &Db, call: &Call) -> Result<Self, DbErr> {
+        let tx = db.0.writer.begin_write().await?;
+        let (now, published) = (db.clock().now(), AtomicBool::new(false));
+        Ok(Self(Arc::new(TxInner { tx, db: db.clone(), call: call.clone(), now, published })))
+    }
+
+    /// Whether events wait for its commit.
+    pub(super) fn has_published(&self) -> bool {
+        self.0.published.load(Ordering::Relaxed)
+    }
+
+    /// The transaction itself, to be ended. None where the work kept a copy of the handle, which could still send
+    /// statements through it.
+    pub(super) fn into_inner(self) -> Option<DatabaseTransaction> {
+        Arc::into_inner(self.0).map(|inner| inner.tx)
+    }
+
+    /// The time of this write: one for all its rows.
+    pub fn now(&self) -> Time {
+        self.0.now
+    }
+
+    /// Who does it, for histories.
+    pub fn actor(&self) -> String {
+        self.0.call.caller().actor()
+    }
+
+    /// The call it belongs to.
+    pub fn call(&self) -> &Call {
+        &self.0.call
+    }
+
+    /// Its database.
+    pub fn db(&self) -> &Db {
+        &self.0.db
+    }
+
+    /// Writes an event for the role's followers, who get it once this commits. Call it after the statement that
+    /// locks the aggregate: the lock makes writers of one aggregate take turns, so that the ids of its events, by
+    /// which they are numbered, are in the order of its changes.
+    pub async fn publish<M: Message + prost::Name>(
+        &self,
+        aggregate: impl ToString,
+        event: &M,
+    ) -> Result<(), DbErr> {
+        self.0.published.store(true, Ordering::Relaxed);
+        outbox::append(self, &aggregate.to_string(), event).await
+    }
+
+    /// Says whose data the call's stored answer will hold, where that is not the caller: it goes when that
+    /// user is erased.
+    pub async fn belongs_to(&self, owner: UserId) -> Result<(), DbErr> {
+        match self.0.call.key() {
+            Some(key) => {
+                idempotency::belongs_to(self, &idempotency::claim_id(self.db(), self.call(), key), owner)
+                    .await
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Forgets every stored answer that holds a user's data.
+    pub async fn forget_answers(&self, owner: UserId) -> Result<(), DbErr> {
+        idempotency::forget(self, owner).await
+    }
+
+    /// Gives a claim that [`Writer::open`](super::Writer::open) made its answer.
+    pub async fn answer<M: Message>(&self, claim: &str, answer: &M) -> Result<(), DbErr> {
+        idempotency::answer(self, claim, answer.encode_to_vec()).await
+    }
+
+    /// Gives a claim that [`Writer::open`](super::Writer::open) made a refusal for an answer: for the few that
+    /// leave a trace.
+    pub async fn refuse(&self, claim: &str, refusal: &Fault) -> Result<(), DbErr> {
+        idempotency::refuse(self, claim, refusal).await
+    }
+
+    /// Takes a claim that [`Writer::open`](super::Writer::open) made back, so that its key can be tried again.
+    pub async fn unclaim(&self, claim: &str) -> Result<(), DbErr> {
+        idempotency::unclaim(self, claim).await
+    }
+}

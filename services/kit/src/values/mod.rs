@@ -1,0 +1,10 @@
+//! Types of values: ids, money, time, secrets, durations, postal addresses.
+
+pub mod clock;
+pub mod currency;
+pub mod duration;
+pub mod id;
+pub mod money;
+pub mod payment_types;
+pub mod postal;
+pub mod secret;
