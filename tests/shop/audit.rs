@@ -83,7 +83,7 @@ fn blob<I: Id>(text: &str) -> String {
 }
 
 /// Runs a statement on a role's embedded database, which must change something.
-async fn tamper(mesh: &Mesh, role: &str, statement: &str) {
+pub async fn tamper(mesh: &Mesh, role: &str, statement: &str) {
     let path = mesh.folder().join("feira-0").join(format!("{role}.db"));
     let database = Database::connect(format!("sqlite:{}", path.display())).await.unwrap();
     database.execute_unprepared("PRAGMA busy_timeout = 5000").await.unwrap();

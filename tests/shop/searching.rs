@@ -7,6 +7,7 @@ use contracts::{
 };
 use prost_types::FieldMask;
 
+use crate::audit::tamper;
 use crate::support::{
     Code, Mesh, Refused, Setup, Shopper, eur,
     shop::{PASSWORD, registration},
@@ -18,6 +19,8 @@ on_every_database!(
     orders_are_found_by_number_customer_and_tracking_code,
     what_is_to_be_shipped_is_counted_and_the_oldest_comes_first,
 );
+
+tests!(a_name_that_thousands_have_finds_their_orders);
 
 on_both_edges!(what_is_to_be_shipped_is_counted_and_the_oldest_comes_first);
 
@@ -298,6 +301,55 @@ async fn orders_are_found_by_number_customer_and_tracking_code(setup: Setup) {
     staff.delete_user(DeleteUserRequest { id: anna.user.id.clone(), etag: String::new() }).await.unwrap();
     assert_eq!(found("luisa", 50).await, Vec::<String>::new());
     assert_eq!(found(&of_anna.number, 50).await, [of_anna.number.as_str()]);
+}
+
+/// Covers: order.search.
+async fn a_name_that_thousands_have_finds_their_orders(setup: Setup) {
+    let mesh = setup.start().await;
+    let staff = mesh.admin().await;
+    let article = staff.stocked(eur(100), 100).await;
+    let mut placed = Vec::new();
+    let maria = customer(&mesh, "mia", "Maria", "Silva", "mia@first.example").await;
+    let other = customer(&mesh, "mary", "Mária", "Costa", "mary@first.example").await;
+    let bob = customer(&mesh, "bob", "Bob", "Smith", "bob@first.example").await;
+    for who in [&maria, &bob, &other, &maria, &bob] {
+        placed.push(who.order(&article.id, 1, "sim_approve").await.unwrap().body);
+    }
+    // Bob's last one is found by its tracking code.
+    let (id, tracking_code) = (placed[4].id.clone(), "MARIA-77".to_owned());
+    staff.ship_order(ShipOrderRequest { id, tracking_code, ..Default::default() }).await.unwrap();
+    let many = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2001) \
+        INSERT INTO users (id, username, username_folded, email, email_folded, password_hash, first_name, \
+        first_name_folded, last_name, last_name_folded, customer, staff, admin, disabled, token_version, version, \
+        create_time, update_time) \
+        SELECT randomblob(16), 'many' || i, 'many' || i, 'many' || i || '@x.example', 'many' || i || '@x.example', \
+        password_hash, first_name, first_name_folded, last_name, last_name_folded, customer, staff, admin, disabled, \
+        token_version, version, create_time, update_time FROM users, n WHERE username = 'mia'";
+    tamper(&mesh, "user", many).await;
+    let words = "INSERT INTO user_words (user_id, word) \
+        SELECT id, 'maria' FROM users WHERE username LIKE 'many%'";
+    tamper(&mesh, "user", words).await;
+
+    let found = async |mut request: ListOrdersRequest| {
+        let mut ids = Vec::new();
+        loop {
+            let page = staff.list_orders(request.clone()).await.unwrap().body;
+            ids.extend(page.orders.into_iter().map(|order| order.id));
+            request.page_token = page.next_page_token;
+            if request.page_token.is_empty() {
+                return ids;
+            }
+        }
+    };
+    let ids = |numbers: &[usize]| numbers.iter().map(|number| placed[*number].id.clone()).collect::<Vec<_>>();
+    for page_size in [1, 50] {
+        let maria = ListOrdersRequest { query: "maria".into(), page_size, ..Default::default() };
+        assert_eq!(found(maria.clone()).await, ids(&[4, 3, 2, 0]));
+        let oldest_first = ListOrdersRequest { order_by: "place_time".into(), ..maria.clone() };
+        assert_eq!(found(oldest_first).await, ids(&[0, 2, 3, 4]));
+        let to_ship = ListOrdersRequest { to_ship: true, ..maria };
+        assert_eq!(found(to_ship).await, ids(&[3, 2, 0]));
+    }
 }
 
 /// Covers: order.search.

@@ -1,6 +1,6 @@
 //! The other services, as the order service needs them.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use contracts::{
     article::{
@@ -66,9 +66,15 @@ impl Remote {
             .map_err(fault(Role::User))
     }
 
-    /// The users whom a search means.
-    pub async fn customers(&self, call: &Call, query: &str) -> Answer<FindUsersResponse> {
-        let request = call.request(FindUsersRequest { query: query.to_owned() });
+    /// The users whom a search means: of these, or of all where none are given.
+    pub async fn customers(
+        &self,
+        call: &Call,
+        query: &str,
+        among: &BTreeSet<UserId>,
+    ) -> Answer<FindUsersResponse> {
+        let user_ids = among.iter().map(UserId::to_string).collect();
+        let request = call.request(FindUsersRequest { query: query.to_owned(), user_ids });
         UserServiceClient::new(self.user.clone())
             .find_users(request)
             .await

@@ -5,7 +5,7 @@ use futures::{Stream, StreamExt, stream};
 use kit::{Call, Currency, Db, Fault, Tasks, Time, id::OrderId};
 use tonic::Status;
 
-use super::{Api, parse, reads::placed};
+use super::{Api, list::placed, parse};
 use crate::{
     domain::{Refunds, State},
     error::Error,

@@ -4,6 +4,7 @@ mod adjustments;
 mod basket;
 mod checkout;
 pub(crate) mod export;
+mod list;
 mod place;
 mod reads;
 mod reopen;

@@ -2,24 +2,21 @@
 
 use contracts::order::{
     CountOrdersRequest, CountOrdersResponse, ListOrderEventsRequest, ListOrderEventsResponse,
-    ListOrdersRequest, ListOrdersResponse, ListPurchasesRequest, ListPurchasesResponse, Order, OrderEvent,
-    WatchOrderRequest,
+    ListPurchasesRequest, ListPurchasesResponse, Order, OrderEvent, WatchOrderRequest,
 };
 use futures::{Stream, StreamExt, stream};
 use kit::{
-    Call, Fault, Money, Page, Scope, Time,
+    Call, Fault, Page, Scope, Time,
     id::{ArticleId, OrderId},
 };
-use prost_types::Timestamp;
 use tonic::Status;
 
 use super::{Api, Named, named};
 use crate::{
-    domain::{Refunds, State},
+    domain::State,
     error::Error,
     render,
-    saga::CALL,
-    store::{self, Filter, Search, order},
+    store::{self, order},
 };
 
 impl Api {
@@ -35,52 +32,6 @@ impl Api {
             Named::Open(user) => store::open_order(self.db().read(), user).await,
             Named::Id(id) => store::by_id(self.db().read(), id, call.scope()?).await,
         }
-    }
-
-    /// A page of the caller's orders, or for staff of everybody's.
-    pub(crate) async fn list(
-        &self,
-        call: &Call,
-        request: ListOrdersRequest,
-    ) -> Result<ListOrdersResponse, Error> {
-        let scope = call.scope()?;
-        let mut filter = filter(call, &request)?;
-        if scope != Scope::All && (filter.owing || !request.query.trim().is_empty()) {
-            return Err(Fault::denied("query and owing are for staff").into());
-        }
-        if !request.query.trim().is_empty() {
-            filter.search = Some(self.search(call, &request.query).await?);
-        }
-        let db = self.db().read();
-        let (orders, next_page_token) = match request.order_by.as_str() {
-            order @ ("place_time" | "place_time desc") => {
-                let page = Page::<(Time, OrderId)>::of(&request)?;
-                let descending = order != "place_time";
-                let rows = store::placed(db, scope, &filter, descending, page.after, page.limit()).await?;
-                let views = store::views(db, rows).await?;
-                let key = |view: &&store::View| (view.order.place_time.unwrap_or(Time(0)), view.order.id);
-                page.make(&views, key, render::order)?
-            }
-            _ => {
-                let page = Page::<OrderId>::of(&request)?;
-                let rows = store::list(db, scope, &filter, &page).await?;
-                let views = store::views(db, rows).await?;
-                page.make(&views, |view| view.order.id, render::order)?
-            }
-        };
-        Ok(ListOrdersResponse { orders, next_page_token })
-    }
-
-    /// What a query means: orders by what they have themselves, and their customers, whom the user service knows.
-    async fn search(&self, call: &Call, query: &str) -> Result<Search, Error> {
-        let mut search = Search::read(query);
-        let found = self.saga.remote.customers(&call.within(CALL), query).await?;
-        if found.more {
-            let many = "fits too many customers: more of a name, an e-mail or a number is needed";
-            return Err(Fault::invalid("query", many).into());
-        }
-        search.customers = found.user_ids.iter().filter_map(|id| id.parse().ok()).collect();
-        Ok(search)
     }
 
     /// How many orders are in some states, or in any, or wait to be shipped.
@@ -167,54 +118,4 @@ impl Api {
 /// Whether nothing more can happen.
 async fn is_over(db: &kit::Db, id: OrderId) -> bool {
     matches!(store::by_id(db.read(), id, Scope::All).await, Ok(row) if row.state.is_final())
-}
-
-/// Reads a list's filters; bounds must be of one currency and the right way round.
-fn filter(call: &Call, request: &ListOrdersRequest) -> Result<Filter, Fault> {
-    let bound = |wire: &Option<contracts::Money>, field| {
-        wire.as_ref().map(|wire| Money::read(wire, field)).transpose()
-    };
-    let (min_total, max_total) =
-        (bound(&request.min_total, "min_total")?, bound(&request.max_total, "max_total")?);
-    if let (Some(min), Some(max)) = (min_total, max_total) {
-        if min.currency != max.currency {
-            return Err(Fault::invalid("max_total.currency_code", "must be that of min_total"));
-        }
-        if min.minor > max.minor {
-            return Err(Fault::invalid("min_total", "must not be above max_total"));
-        }
-    }
-    let states: Vec<State> = request.state().filter_map(|state| State::try_from(state).ok()).collect();
-    let user = match request.user_id.as_str() {
-        "" => None,
-        text => Some(call.user_id(text, "user_id")?),
-    };
-    let (placed_after, placed_before) = placed(request.placed_after, request.placed_before)?;
-    let refunds = Refunds::named(&request.refunded)?;
-    Ok(Filter {
-        states,
-        user,
-        min_total,
-        max_total,
-        placed_after,
-        placed_before,
-        owing: request.owing,
-        refunds,
-        to_ship: request.to_ship,
-        ..Filter::default()
-    })
-}
-
-/// Reads when orders were placed; the bounds must be the right way round.
-pub(super) fn placed(
-    after: Option<Timestamp>,
-    before: Option<Timestamp>,
-) -> Result<(Option<Time>, Option<Time>), Fault> {
-    let (after, before) = (after.map(Time::from), before.map(Time::from));
-    match (after, before) {
-        (Some(after), Some(before)) if after > before => {
-            Err(Fault::invalid("placed_after", "must not be after placed_before"))
-        }
-        bounds => Ok(bounds),
-    }
 }

@@ -199,7 +199,8 @@ pub async fn list(
     db: &impl ConnectionTrait,
     scope: Scope,
     filter: &Filter,
-    page: &Page<OrderId>,
+    after: Option<OrderId>,
+    limit: u64,
 ) -> Result<Vec<order::Model>, Error> {
     let whose = match scope {
         Scope::Owner(user) => Some(user),
@@ -227,7 +228,7 @@ pub async fn list(
     if found.along.is_empty() {
         return Ok(Vec::new());
     }
-    Ok(found.page(db, page.after.map(Into::into), page.limit()).await?)
+    Ok(found.page(db, after.map(Into::into), limit).await?)
 }
 
 /// Everybody's orders after one and up to another (both: without a bound), the oldest first.

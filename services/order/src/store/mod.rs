@@ -5,16 +5,20 @@ mod find;
 mod placed;
 mod purchases;
 mod record;
+mod scan;
 pub(crate) mod search;
 mod work;
 
 pub use entities::{event, line, order, payment, purchase, reservation};
-pub use find::{
-    Filter, View, between, by_id, events_after, id_after, list, list_events, open_order, view, views,
-};
-pub use placed::{count, placed};
+#[cfg(test)]
+pub use find::list;
+pub use find::{Filter, View, between, by_id, events_after, id_after, list_events, open_order, view, views};
+pub use placed::count;
+#[cfg(test)]
+pub use placed::placed;
 pub use purchases::purchases;
 pub use record::{Record, create_basket, create_direct};
+pub use scan::{Place, Scan, Scanned, Sort, place, rows};
 pub use search::Search;
 pub use work::{
     due_checkouts, due_expiries, due_undos, end_leases, finish_payment, finish_reservation, of_user,

@@ -43,6 +43,13 @@ impl Search {
         }
     }
 
+    /// Whether it finds an order by what the order has itself, whoever its customer is.
+    pub fn finds(&self, order: &order::Model) -> bool {
+        self.id == Some(order.id)
+            || self.number.is_some() && self.number == order.number
+            || self.tracking.as_ref().is_some_and(|code| order.tracking_folded.starts_with(code.as_str()))
+    }
+
     /// The orders that it finds.
     pub fn condition(&self, column: fn(Column) -> Expr) -> Condition {
         let tracking = self.tracking.as_ref().map(|code| {

@@ -23,7 +23,7 @@ fn refunds(number: usize) -> Refunds {
 }
 
 /// What is rare is old; neighbours differ.
-fn orders(users: &[UserId], count: usize) -> Vec<order::Model> {
+pub fn orders(users: &[UserId], count: usize) -> Vec<order::Model> {
     let (mut rows, mut ids) = (Vec::new(), Vec::new());
     ids.resize_with(count, OrderId::new);
     for (number, id) in ids.into_iter().enumerate() {
@@ -73,7 +73,7 @@ fn orders(users: &[UserId], count: usize) -> Vec<order::Model> {
     rows
 }
 
-async fn insert(shop: &Shop, rows: &[order::Model]) {
+pub async fn insert(shop: &Shop, rows: &[order::Model]) {
     for some in rows.chunks(500) {
         let some = some.to_vec();
         shop.transact(move |tx| {
@@ -182,7 +182,7 @@ async fn check(shop: &Shop, filter: &Filter, rows: &[order::Model]) {
     let request = ListOrdersRequest { page_size: 40, ..Default::default() };
     let mut page = Page::<OrderId>::of(&request).unwrap();
     for _ in 0..3 {
-        let found = store::list(shop.db.read(), scope, filter, &page).await.unwrap();
+        let found = store::list(shop.db.read(), scope, filter, page.after, page.limit()).await.unwrap();
         for row in &found {
             assert_eq!(Some(row), meant.next(), "{filter:?}");
         }
@@ -213,7 +213,6 @@ async fn figures_of_lists_among_few_and_many_orders() {
         ("placed long ago, 40", Filter { placed_before: Some(Time(600)), ..Filter::default() }),
         ("placed in the older half", Filter { placed_before: Some(Time(500_000)), ..Filter::default() }),
     ];
-    let request = ListOrdersRequest { page_size: 50, ..Default::default() };
     let mut figures = Vec::new();
     for count in [1_000, 100_000] {
         let shop = Shop::open().await;
@@ -222,8 +221,7 @@ async fn figures_of_lists_among_few_and_many_orders() {
             let mut taken = Vec::new();
             for _ in 0..31 {
                 let begun = std::time::Instant::now();
-                let page = Page::of(&request).unwrap();
-                store::list(shop.db.read(), Scope::All, filter, &page).await.unwrap();
+                store::list(shop.db.read(), Scope::All, filter, None, 51).await.unwrap();
                 taken.push(begun.elapsed().as_secs_f64() * 1_000.0);
             }
             taken.sort_by(f64::total_cmp);

@@ -2,8 +2,10 @@
 
 mod exports;
 mod lists;
+mod migrations;
 mod purchases;
 mod refunds;
+mod scan;
 mod search;
 
 use kit::{
@@ -13,7 +15,6 @@ use kit::{
 };
 
 use sea_orm::{ConnectionTrait, Value, sea_query::Query};
-use sea_orm_migration::MigratorTrait;
 
 use crate::{
     Migrator,
@@ -21,6 +22,13 @@ use crate::{
     error::Error,
     store::{self, Record},
 };
+
+/// Settings with the URLs of database servers.
+const SERVERS: [&str; 2] = ["FEIRA_TEST_POSTGRES", "FEIRA_TEST_MYSQL"];
+
+fn server(setting: &str) -> Option<String> {
+    std::env::var_os(setting).map(|url| url.into_string().unwrap())
+}
 
 struct Shop {
     db: Db,
@@ -40,11 +48,13 @@ impl Shop {
     /// On a SQLite file, or on the server whose URL (without a database) is in `FEIRA_TEST_POSTGRES` or
     /// `FEIRA_TEST_MYSQL`, with the schema as it was before this migration.
     async fn before(migration: &str) -> Self {
+        Self::before_on(SERVERS.into_iter().find_map(server), migration).await
+    }
+
+    async fn before_on(server: Option<String>, migration: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let servers = ["FEIRA_TEST_POSTGRES", "FEIRA_TEST_MYSQL"];
-        let url = match servers.into_iter().find_map(std::env::var_os) {
+        let url = match server {
             Some(server) => {
-                let server = server.into_string().unwrap();
                 let name = format!("test_{}", OrderId::new());
                 let existing = if server.starts_with("postgres") { "postgres" } else { "mysql" };
                 let admin = sea_orm::Database::connect(format!("{server}/{existing}")).await.unwrap();
@@ -54,8 +64,7 @@ impl Shop {
             None => format!("sqlite:{}", folder.path().join("order.db").display()),
         };
         let shop = Self::at(url, folder).await;
-        let steps = Migrator::migrations().iter().position(|step| step.name() == migration).unwrap();
-        shop.db.migrate_steps::<Migrator>(Some(steps as u32)).await.unwrap();
+        shop.db.migrate_before::<Migrator>(migration).await.unwrap();
         shop
     }
 
@@ -116,15 +125,25 @@ impl Shop {
 }
 
 /// A row of a table as it was once.
-async fn insert(db: &impl ConnectionTrait, table: &'static str, row: Vec<(&'static str, Value)>) {
+type Row = Vec<(&'static str, Value)>;
+
+/// Rows that have the same columns.
+async fn insert(db: &impl ConnectionTrait, table: &'static str, rows: impl IntoIterator<Item = Row>) {
+    let mut rows = rows.into_iter().peekable();
     let mut insert = Query::insert();
-    insert.into_table(table).columns(row.iter().map(|(column, _)| *column));
-    insert.values_panic(row.into_iter().map(|(_, value)| value.into()));
+    insert.into_table(table).columns(rows.peek().unwrap().iter().map(|(column, _)| *column));
+    for row in rows {
+        insert.values_panic(row.into_iter().map(|(_, value)| value.into()));
+    }
     db.execute(&insert).await.unwrap();
 }
 
 /// An order as it was before there were refunds and numbers, with some columns otherwise.
-async fn insert_old(db: &impl ConnectionTrait, id: OrderId, other: Vec<(&'static str, Value)>) {
+async fn insert_old(db: &impl ConnectionTrait, id: OrderId, other: Row) {
+    insert(db, "orders", [old(id, other)]).await;
+}
+
+fn old(id: OrderId, other: Row) -> Row {
     let (text, zero) = (|| Value::from(""), || Value::from(0i64));
     let mut row: Vec<(&str, Value)> = vec![
         ("id", id.into()),
@@ -150,7 +169,7 @@ async fn insert_old(db: &impl ConnectionTrait, id: OrderId, other: Vec<(&'static
     ];
     row.retain(|(column, _)| other.iter().all(|(name, _)| name != column));
     row.extend(other);
-    insert(db, "orders", row).await;
+    row
 }
 
 fn line(article_id: ArticleId, name: &str, quantity: i32) -> Line {

@@ -10,7 +10,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::{Shop, insert, insert_old};
+use super::{Row, Shop, insert, insert_old};
 use crate::Migrator;
 
 /// An order of 10.00 whose payment's mails have told these refunds; its payment.
@@ -24,8 +24,16 @@ async fn refunded(db: &impl ConnectionTrait, id: OrderId, told: &[i64]) -> Payme
 }
 
 async fn add_payment(db: &impl ConnectionTrait, id: OrderId, payment: PaymentId, told: &[i64]) {
+    insert(db, "order_payments", [payment_of(id, payment)]).await;
+    for refunded in told {
+        insert(db, "order_mails", [mail_of(id, payment, *refunded)]).await;
+    }
+}
+
+/// A payment, as it was before there were refunds.
+pub fn payment_of(id: OrderId, payment: PaymentId) -> Row {
     let zero = || Value::from(0i64);
-    let row = vec![
+    vec![
         ("payment_id", payment.into()),
         ("order_id", id.into()),
         ("state", 4i16.into()),
@@ -34,27 +42,27 @@ async fn add_payment(db: &impl ConnectionTrait, id: OrderId, payment: PaymentId,
         ("flagged", false.into()),
         ("next_try", zero()),
         ("create_time", zero()),
-    ];
-    insert(db, "order_payments", row).await;
-    for refunded in told {
-        let row = vec![
-            ("id", format!("refunded/{payment}/{refunded}").into()),
-            ("order_id", id.into()),
-            ("kind", 3i16.into()),
-            ("payment_id", payment.into()),
-            ("refunded_minor", (*refunded).into()),
-            ("amount_minor", (*refunded).into()),
-            ("currency", "EUR".into()),
-            ("state", 2i16.into()),
-            ("tries", 1i32.into()),
-            ("next_try", zero()),
-            ("claim", "".into()),
-            ("problem", "".into()),
-            ("create_time", Time(0).into()),
-            ("update_time", Time(0).into()),
-        ];
-        insert(db, "order_mails", row).await;
-    }
+    ]
+}
+
+/// A mail of what was given back of a payment.
+pub fn mail_of(id: OrderId, payment: PaymentId, refunded: i64) -> Row {
+    vec![
+        ("id", format!("refunded/{payment}/{refunded}").into()),
+        ("order_id", id.into()),
+        ("kind", 3i16.into()),
+        ("payment_id", payment.into()),
+        ("refunded_minor", refunded.into()),
+        ("amount_minor", refunded.into()),
+        ("currency", "EUR".into()),
+        ("state", 2i16.into()),
+        ("tries", 1i32.into()),
+        ("next_try", 0i64.into()),
+        ("claim", "".into()),
+        ("problem", "".into()),
+        ("create_time", Time(0).into()),
+        ("update_time", Time(0).into()),
+    ]
 }
 
 #[tokio::test]
@@ -81,7 +89,7 @@ async fn orders_from_before_know_what_was_given_back() {
         ("currency", "EUR".into()),
         ("automatic", false.into()),
     ];
-    insert(db, "order_adjustments", row).await;
+    insert(db, "order_adjustments", [row]).await;
     let row = vec![
         ("id", Uuid::now_v7().into()),
         ("order_id", in_part.into()),
@@ -93,7 +101,7 @@ async fn orders_from_before_know_what_was_given_back() {
         ("currency", "EUR".into()),
         ("tax_rate_basis_points", 0i32.into()),
     ];
-    insert(db, "order_lines", row).await;
+    insert(db, "order_lines", [row]).await;
 
     shop.db.migrate::<Migrator>().await.unwrap();
     let figures =

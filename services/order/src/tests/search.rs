@@ -53,23 +53,3 @@ async fn a_search_reads_no_more_than_it_finds() {
         assert!(!steps.iter().any(through), "{steps:#?}");
     }
 }
-
-/// `cargo test -p order --lib -- --ignored --nocapture figures`: how long the migrations of 100,000 old orders take.
-#[tokio::test]
-#[ignore = "takes a while; it shows figures and fails at none"]
-async fn figures_of_migrating_many_orders() {
-    for migration in ["m000012_refunds", "m000013_search"] {
-        let shop = Shop::before(migration).await;
-        for some in 0..100 {
-            let tx = shop.db.read().begin().await.unwrap();
-            for number in 0..1_000 {
-                let code = format!("RR-{some}-{number}");
-                insert_old(&tx, OrderId::new(), vec![("tracking_code", code.into())]).await;
-            }
-            tx.commit().await.unwrap();
-        }
-        let begun = std::time::Instant::now();
-        shop.db.migrate_steps::<Migrator>(Some(1)).await.unwrap();
-        eprintln!("{migration} over 100,000 orders: {:.1} s", begun.elapsed().as_secs_f64());
-    }
-}

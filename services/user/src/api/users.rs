@@ -93,12 +93,14 @@ impl UserService for Users {
         &self,
         request: Request<FindUsersRequest>,
     ) -> Result<Response<FindUsersResponse>, Status> {
-        let filter = Filter { query: request.into_inner().query, ..Filter::default() };
+        let FindUsersRequest { query, user_ids } = request.into_inner();
+        let among: Vec<UserId> = user_ids.iter().filter_map(|id| id.parse().ok()).collect();
+        let filter = Filter { query, ..Filter::default() };
         let db = self.0.db.read();
         if let Some(user) = filter.named(db).await.map_err(Fault::from)? {
             return Ok(Response::new(FindUsersResponse { user_ids: vec![user.id.to_string()], more: false }));
         }
-        let found = listing::ids(db, &filter, MOST_FOUND + 1).await.map_err(Fault::from)?;
+        let found = listing::ids(db, &filter, &among, MOST_FOUND + 1).await.map_err(Fault::from)?;
         let more = found.len() as u64 > MOST_FOUND;
         let user_ids = found.iter().take(MOST_FOUND as usize).map(UserId::to_string).collect();
         Ok(Response::new(FindUsersResponse { user_ids, more }))

@@ -93,12 +93,24 @@ pub async fn list(
     users.page(db, after.map(Into::into), limit).await
 }
 
-/// The ids of some users with the words of a query.
-pub async fn ids(db: &impl ConnectionTrait, filter: &Filter, limit: u64) -> Result<Vec<UserId>, DbErr> {
+/// The ids of some users with the words of a query: of these users, or of all where none are given.
+pub async fn ids(
+    db: &impl ConnectionTrait,
+    filter: &Filter,
+    among: &[UserId],
+    limit: u64,
+) -> Result<Vec<UserId>, DbErr> {
     let asked = words::query(&filter.query).unwrap_or_default();
     if asked.is_empty() {
         return Ok(Vec::new());
     }
-    let all = asked.iter().map(found).fold(Condition::all(), Condition::add);
+    let all = match among {
+        [] => asked.iter().map(found).fold(Condition::all(), Condition::add),
+        // Each of them is looked up, however many users have the words.
+        among => {
+            let these = Condition::all().add(Column::Id.is_in(among.iter().copied()));
+            asked.iter().map(met).fold(these, Condition::add)
+        }
+    };
     Entity::find().select_only().column(Column::Id).filter(all).limit(limit).into_tuple().all(db).await
 }

@@ -107,7 +107,8 @@ impl<C: Serialize + DeserializeOwned> Page<C> {
         Ok((items, String::new()))
     }
 
-    fn token(&self, key: &C) -> String {
+    /// The token of the page that follows a row: for a list that stops before its page is full.
+    pub fn token(&self, key: &C) -> String {
         let mut bytes = self.arguments.to_vec();
         bytes.extend(serde_json::to_vec(key).unwrap_or_default());
         let check = digest_of(&[&bytes]);

@@ -1,0 +1,170 @@
+//! Listing and searching orders.
+
+use std::collections::{BTreeSet, HashSet};
+
+use contracts::order::{ListOrdersRequest, ListOrdersResponse};
+use kit::{
+    Call, Fault, Money, Page, Scope, Time,
+    id::{OrderId, UserId},
+};
+use prost_types::Timestamp;
+
+use super::Api;
+use crate::{
+    domain::{Refunds, State},
+    error::Error,
+    render,
+    saga::CALL,
+    store::{self, Filter, Place, Scan, Scanned, Search, Sort},
+};
+
+/// What a query means: orders by what they have themselves, and customers.
+enum Asked {
+    Nothing,
+    /// Customers whose orders can be looked up.
+    Few(Search),
+    /// More than that.
+    Many(Search),
+}
+
+impl Api {
+    /// A page of the caller's orders, or for staff of everybody's.
+    pub(crate) async fn list(
+        &self,
+        call: &Call,
+        request: ListOrdersRequest,
+    ) -> Result<ListOrdersResponse, Error> {
+        let scope = call.scope()?;
+        let filter = filter(call, &request)?;
+        let query = request.query.trim();
+        if scope != Scope::All && (filter.owing || !query.is_empty()) {
+            return Err(Fault::denied("query and owing are for staff").into());
+        }
+        match request.order_by.as_str() {
+            order @ ("place_time" | "place_time desc") => {
+                let page = Page::<Place>::of(&request)?;
+                let sort = Sort::Placed { descending: order != "place_time" };
+                let found = self.rows(call, query, filter, sort, page.after, page.limit()).await?;
+                self.page(&page, found, |place| place).await
+            }
+            _ => {
+                let page = Page::<OrderId>::of(&request)?;
+                let after = page.after.map(|id| (Time(0), id));
+                let found = self.rows(call, query, filter, Sort::Created, after, page.limit()).await?;
+                self.page(&page, found, |(_, id)| id).await
+            }
+        }
+    }
+
+    /// The orders of a page.
+    async fn rows(
+        &self,
+        call: &Call,
+        query: &str,
+        mut filter: Filter,
+        sort: Sort,
+        after: Option<Place>,
+        limit: u64,
+    ) -> Result<Scanned, Error> {
+        let db = self.db().read();
+        match self.asked(call, query).await? {
+            Asked::Nothing => {}
+            Asked::Few(search) => filter.search = Some(search),
+            Asked::Many(search) => {
+                let fit = async |users| self.customers(call, query, users).await;
+                return Scan::OF_A_PAGE.run(db, (&filter, sort), &search, after, limit, fit).await;
+            }
+        }
+        let rows = store::rows(db, call.scope()?, &filter, sort, after, limit).await?;
+        Ok(Scanned { rows, stopped_at: None })
+    }
+
+    async fn page<C: serde::Serialize + serde::de::DeserializeOwned>(
+        &self,
+        page: &Page<C>,
+        found: Scanned,
+        key: fn(Place) -> C,
+    ) -> Result<ListOrdersResponse, Error> {
+        let views = store::views(self.db().read(), found.rows).await?;
+        let key_of = |view: &&store::View| key(store::place(&view.order));
+        let (orders, mut next_page_token) = page.make(&views, key_of, render::order)?;
+        if let Some(stopped_at) = found.stopped_at.filter(|_| next_page_token.is_empty()) {
+            next_page_token = page.token(&key(stopped_at));
+        }
+        Ok(ListOrdersResponse { orders, next_page_token })
+    }
+
+    async fn asked(&self, call: &Call, query: &str) -> Result<Asked, Error> {
+        if query.is_empty() {
+            return Ok(Asked::Nothing);
+        }
+        let mut search = Search::read(query);
+        let found = self.saga.remote.customers(&call.within(CALL), query, &BTreeSet::new()).await?;
+        if found.more {
+            return Ok(Asked::Many(search));
+        }
+        search.customers = found.user_ids.iter().filter_map(|id| id.parse().ok()).collect();
+        Ok(Asked::Few(search))
+    }
+
+    /// Which of these customers a query means.
+    async fn customers(
+        &self,
+        call: &Call,
+        query: &str,
+        users: BTreeSet<UserId>,
+    ) -> Result<HashSet<UserId>, Error> {
+        let found = self.saga.remote.customers(&call.within(CALL), query, &users).await?;
+        Ok(found.user_ids.iter().filter_map(|id| id.parse().ok()).collect())
+    }
+}
+
+/// Reads a list's filters; bounds must be of one currency and the right way round.
+fn filter(call: &Call, request: &ListOrdersRequest) -> Result<Filter, Fault> {
+    let bound = |wire: &Option<contracts::Money>, field| {
+        wire.as_ref().map(|wire| Money::read(wire, field)).transpose()
+    };
+    let (min_total, max_total) =
+        (bound(&request.min_total, "min_total")?, bound(&request.max_total, "max_total")?);
+    if let (Some(min), Some(max)) = (min_total, max_total) {
+        if min.currency != max.currency {
+            return Err(Fault::invalid("max_total.currency_code", "must be that of min_total"));
+        }
+        if min.minor > max.minor {
+            return Err(Fault::invalid("min_total", "must not be above max_total"));
+        }
+    }
+    let states: Vec<State> = request.state().filter_map(|state| State::try_from(state).ok()).collect();
+    let user = match request.user_id.as_str() {
+        "" => None,
+        text => Some(call.user_id(text, "user_id")?),
+    };
+    let (placed_after, placed_before) = placed(request.placed_after, request.placed_before)?;
+    let refunds = Refunds::named(&request.refunded)?;
+    Ok(Filter {
+        states,
+        user,
+        min_total,
+        max_total,
+        placed_after,
+        placed_before,
+        owing: request.owing,
+        refunds,
+        to_ship: request.to_ship,
+        ..Filter::default()
+    })
+}
+
+/// Reads when orders were placed; the bounds must be the right way round.
+pub(super) fn placed(
+    after: Option<Timestamp>,
+    before: Option<Timestamp>,
+) -> Result<(Option<Time>, Option<Time>), Fault> {
+    let (after, before) = (after.map(Time::from), before.map(Time::from));
+    match (after, before) {
+        (Some(after), Some(before)) if after > before => {
+            Err(Fault::invalid("placed_after", "must not be after placed_before"))
+        }
+        bounds => Ok(bounds),
+    }
+}
