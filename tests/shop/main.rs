@@ -4,6 +4,7 @@
 #[macro_use]
 mod support;
 
+mod action_pages;
 mod adjustments;
 mod administrators;
 mod articles;
@@ -13,6 +14,7 @@ mod bad_input;
 mod clocks;
 mod crash;
 mod descriptors;
+mod dispute_fees;
 mod down;
 mod edge;
 mod exports;
@@ -48,6 +50,7 @@ mod starting;
 mod stripe;
 mod stripe_events;
 mod stripe_page;
+mod stripe_record;
 mod tables;
 mod telemetry;
 mod users;

@@ -24,6 +24,8 @@ const EQUATIONS = {
   payment_balance: 'Authorised is captured, voided and still open',
   payment_refunds: 'No more is given back than was captured',
   payment_ledger: 'The ledger has what payments say',
+  payment_disputes: 'Banks have what disputes withdrew',
+  dispute_fees: 'The ledger has each fee of a dispute once',
   payment_history: 'A payment’s history is whole and ends in its state',
   ledger_balance: 'Every transaction of the ledger sums to zero',
 };

@@ -8,10 +8,17 @@ import { table } from './common.js';
 import { listPage } from './list.js';
 import { accountName, paymentLink } from './words.js';
 
+/** What an entry was made for. */
+const purpose = ({ refundId, disputeId, providerReference }) => {
+  if (refundId) return `Refund ${shortId(refundId)}`;
+  if (!disputeId) return 'Capture';
+  return providerReference ? `Fee ${providerReference} of dispute ${shortId(disputeId)}` : `Dispute ${shortId(disputeId)}`;
+};
+
 /** An entry of the ledger. */
 export const entryColumns = [
   { label: 'Account', cell: ({ account }) => accountName(account) },
-  { label: 'For', cell: ({ refundId }) => (refundId ? `Refund ${shortId(refundId)}` : 'Capture') },
+  { label: 'For', cell: purpose },
   { label: 'Payment', cell: ({ paymentId }) => paymentLink(paymentId) },
   { label: 'When', cell: ({ createTime }) => moment(createTime) },
   { label: 'Amount', number: true, cell: ({ amount }) => formatMoney(amount) },
@@ -59,7 +66,7 @@ const balanceSheet = (all, title) => {
 };
 
 const form = (values) => html`
-  ${field({ name: 'account', label: 'Account', value: values.account, options: [['', 'All'], ['customer', 'Customers'], ['provider:simulated', 'Provider simulated'], ['provider:stripe', 'Provider stripe'], ['provider:spacecash', 'Provider spacecash'], ['by_hand', 'Given back by hand'], ['disputed', 'Taken back by banks']] })}
+  ${field({ name: 'account', label: 'Account', value: values.account, options: [['', 'All'], ['customer', 'Customers'], ['provider:simulated', 'Provider simulated'], ['provider:stripe', 'Provider stripe'], ['provider:spacecash', 'Provider spacecash'], ['by_hand', 'Given back by hand'], ['disputed', 'Taken back by banks'], ['dispute_fees', 'Fees for disputes']] })}
   ${field({ name: 'payment', label: 'Payment', value: values.payment, pattern: 'pay_[0-7][0-9a-hjkmnp-tv-z]{25}', title: 'its whole id, pay_…', spellcheck: 'false' })}
   ${field({ name: 'from', label: 'From', type: 'datetime-local', value: values.from })}
   ${field({ name: 'to', label: 'to', type: 'datetime-local', value: values.to })}

@@ -84,7 +84,7 @@ export const disputeBadge = badge({
 
 /** An account of the ledger. */
 export const accountName = (account) =>
-  account === 'customer' ? 'Customers' : account === 'by_hand' ? 'Given back by hand' : account === 'disputed' ? 'Taken back by banks' : account.replace(/^provider:/, 'Provider ');
+  account === 'customer' ? 'Customers' : account === 'by_hand' ? 'Given back by hand' : account === 'disputed' ? 'Taken back by banks' : account === 'dispute_fees' ? 'Fees for disputes' : account.replace(/^provider:/, 'Provider ');
 
 /** Percent of hundredths of a percent: 2300 is `23`. */
 export const percentOf = (points) => String(points / 100);

@@ -20,7 +20,8 @@ const PAYMENTS: Books = Books {
             FROM refunds GROUP BY payment_id) r ON r.payment_id = p.id \
         LEFT JOIN (SELECT payment_id, SUM(CASE WHEN account = 'customer' THEN amount_minor ELSE 0 END) AS customer, \
             SUM(CASE WHEN account = 'disputed' THEN amount_minor ELSE 0 END) AS disputed, \
-            MIN(currency) AS lowest, MAX(currency) AS highest \
+            MIN(CASE WHEN dispute_id IS NULL THEN currency END) AS lowest, \
+            MAX(CASE WHEN dispute_id IS NULL THEN currency END) AS highest \
             FROM ledger_entries GROUP BY payment_id) l ON l.payment_id = p.id \
         LEFT JOIN (SELECT payment_id, SUM(CASE WHEN withdrawn THEN amount_minor ELSE 0 END) AS withdrawn \
             FROM disputes GROUP BY payment_id) d ON d.payment_id = p.id \
@@ -84,14 +85,37 @@ const PAYMENTS: Books = Books {
     ],
 };
 
-/// Every transaction of the ledger.
+/// Every transaction of the ledger. Its sum is that of one currency: a dispute's fee may have another than its
+/// payment, and is never added to it.
 const LEDGER: Books = Books {
-    rows: "(SELECT transaction_id, payment_id, currency, SUM(amount_minor) AS rest FROM ledger_entries \
+    rows: "(SELECT transaction_id, payment_id, currency, SUM(amount_minor) AS rest, \
+            SUM(CASE WHEN dispute_id IS NULL THEN 0 ELSE 1 END) AS fees FROM ledger_entries \
             GROUP BY transaction_id, payment_id, currency) t \
-        LEFT JOIN payments p ON p.id = t.payment_id",
+        LEFT JOIN payments p ON p.id = t.payment_id LEFT JOIN dispute_fees f ON f.id = t.transaction_id",
     ids: &[("t.payment_id", |id| PaymentId(id).to_string())],
     figures: &[("currency", "t.currency"), ("sums to", "t.rest"), ("payment's state", "p.state")],
-    equations: &[("ledger_balance", "t.rest = 0 AND p.id IS NOT NULL")],
+    equations: &[
+        ("ledger_balance", "t.rest = 0 AND p.id IS NOT NULL"),
+        ("dispute_fees", "t.fees = 0 OR f.id IS NOT NULL"),
+    ],
+};
+
+/// Every fee of a dispute, with its entry in the ledger.
+const FEES: Books = Books {
+    rows: "dispute_fees f LEFT JOIN disputes d ON d.id = f.dispute_id \
+        LEFT JOIN ledger_entries e ON e.transaction_id = f.id AND e.account = 'dispute_fees'",
+    ids: &[("f.payment_id", |id| PaymentId(id).to_string())],
+    figures: &[
+        ("fee", "f.amount_minor"),
+        ("currency", "f.currency"),
+        ("in the ledger", "e.amount_minor"),
+        ("in the currency", "e.currency"),
+    ],
+    equations: &[(
+        "dispute_fees",
+        "d.payment_id = f.payment_id AND e.payment_id = f.payment_id AND e.dispute_id = f.dispute_id \
+         AND e.amount_minor = f.amount_minor AND e.currency = f.currency",
+    )],
 };
 
 /// The payment service under audit.
@@ -105,6 +129,7 @@ impl kit::audit::Audit for Audit {
         let snapshot = Snapshot::of(&self.db).await?;
         let mut violations = PAYMENTS.violations(&snapshot).await?;
         violations.extend(LEDGER.violations(&snapshot).await?);
+        violations.extend(FEES.violations(&snapshot).await?);
         Ok((snapshot.count("payments").await?, violations))
     }
 

@@ -2,11 +2,13 @@
 
 use contracts::payment as wire;
 use kit::{
-    Currency, Fault, Money,
-    id::{DisputeId, Id, RefundId},
+    Fault,
+    id::{DisputeFeeId, DisputeId, Id, RefundId},
 };
 
-use crate::store::{Dispute, Payment, Refund, entry::row::Model as Entry, history::row::Model as Event};
+use crate::store::{
+    Dispute, Payment, Refund, entry::row::Model as Entry, history::row::Model as Event, money,
+};
 
 /// A payment; `action_url` is where its customer must act, if she must.
 pub fn payment(row: &Payment, action_url: String) -> Result<wire::Payment, Fault> {
@@ -37,14 +39,10 @@ pub fn payment(row: &Payment, action_url: String) -> Result<wire::Payment, Fault
 
 /// A refund.
 pub fn refund(row: &Refund) -> Result<wire::Refund, Fault> {
-    let currency: Currency = row
-        .currency
-        .parse()
-        .map_err(|()| Fault::internal(format!("{} has the currency {:?}", row.id, row.currency)))?;
     Ok(wire::Refund {
         id: row.id.to_string(),
         payment_id: row.payment_id.to_string(),
-        amount: Some(Money::new(row.amount_minor, currency).into()),
+        amount: Some(money(&row.id, row.amount_minor, &row.currency)?.into()),
         state: wire::RefundState::from(row.state).into(),
         reason: row.reason.clone(),
         create_time: Some(row.create_time.into()),
@@ -55,14 +53,10 @@ pub fn refund(row: &Refund) -> Result<wire::Refund, Fault> {
 
 /// A dispute.
 pub fn dispute(row: &Dispute) -> Result<wire::Dispute, Fault> {
-    let currency: Currency = row
-        .currency
-        .parse()
-        .map_err(|()| Fault::internal(format!("{} has the currency {:?}", row.id, row.currency)))?;
     Ok(wire::Dispute {
         id: row.id.to_string(),
         payment_id: row.payment_id.to_string(),
-        amount: Some(Money::new(row.amount_minor, currency).into()),
+        amount: Some(money(&row.id, row.amount_minor, &row.currency)?.into()),
         state: wire::DisputeState::from(row.state).into(),
         reason: row.reason.clone(),
         withdrawn: row.withdrawn,
@@ -86,25 +80,32 @@ pub fn event(row: &Event) -> wire::PaymentEvent {
 
 /// A ledger entry.
 pub fn entry(row: &Entry) -> Result<wire::LedgerEntry, Fault> {
-    let currency: Currency = row
-        .currency
-        .parse()
-        .map_err(|()| Fault::internal(format!("{} has the currency {:?}", row.id, row.currency)))?;
     let payment_id = row.payment_id.to_string();
-    let (refund_id, dispute_id) = match row.transaction_id {
-        id if row.dispute => (String::new(), DisputeId(id).to_string()),
-        id if id == row.payment_id.uuid() => (String::new(), String::new()),
-        id => (RefundId(id).to_string(), String::new()),
+    let (mut refund_id, mut dispute_id) = (String::new(), String::new());
+    let transaction_id = match (row.transaction_id, row.dispute_id) {
+        (id, Some(dispute)) => {
+            dispute_id = dispute.to_string();
+            DisputeFeeId(id).to_string()
+        }
+        (id, None) if row.dispute => {
+            dispute_id = DisputeId(id).to_string();
+            dispute_id.clone()
+        }
+        (id, None) if id == row.payment_id.uuid() => payment_id.clone(),
+        (id, None) => {
+            refund_id = RefundId(id).to_string();
+            refund_id.clone()
+        }
     };
-    let transaction = [&refund_id, &dispute_id, &payment_id].into_iter().find(|id| !id.is_empty());
     Ok(wire::LedgerEntry {
         id: row.id.to_string(),
-        transaction_id: transaction.cloned().unwrap_or_default(),
+        transaction_id,
         payment_id,
         refund_id,
         dispute_id,
         account: row.account.clone(),
-        amount: Some(Money::new(row.amount_minor, currency).into()),
+        provider_reference: row.provider_reference.clone(),
+        amount: Some(money(&row.id, row.amount_minor, &row.currency)?.into()),
         create_time: Some(row.create_time.into()),
     })
 }

@@ -135,6 +135,8 @@ typed_id!(/// A refund.
     RefundId, "ref");
 typed_id!(/// A dispute of a payment.
     DisputeId, "dsp");
+typed_id!(/// A fee that a provider took for a dispute, or gave back.
+    DisputeFeeId, "fee");
 typed_id!(/// One side of a movement of money.
     EntryId, "ent");
 

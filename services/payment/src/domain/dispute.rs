@@ -1,5 +1,8 @@
 //! Disputes: what is heard of one, in any order, and where its money is.
 
+use std::collections::HashSet;
+
+use kit::Money;
 use sea_orm::{DeriveActiveEnum, EnumIter, prelude::StringLen};
 
 /// Where a dispute stands.
@@ -54,6 +57,22 @@ impl Known {
     }
 }
 
+/// What the provider took for a dispute by one of its own bookings; what it gave back of that, where it is negative.
+/// Its currency is that of the shop's account there, whatever the payment's is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fee {
+    /// The provider's id of the booking, which never changes: a fee counts once by it.
+    pub reference: String,
+    pub amount: Money,
+}
+
+/// Which of the fees that an event shows are to be booked: those that move money and are not booked yet. Every event
+/// of a dispute shows the bookings that there were when it was made, so the order of delivery does not matter.
+pub fn unbooked(shown: Vec<Fee>, booked: &HashSet<String>) -> Vec<Fee> {
+    let mut seen = booked.clone();
+    shown.into_iter().filter(|fee| fee.amount.minor != 0 && seen.insert(fee.reference.clone())).collect()
+}
+
 impl From<DisputeState> for contracts::payment::DisputeState {
     fn from(state: DisputeState) -> Self {
         match state {
@@ -87,6 +106,32 @@ mod tests {
                 known.after(state, moved)
             });
             prop_assert_eq!((known.state, known.is_withdrawn()), (end, !won));
+        }
+
+        /// Each event shows some of a dispute's bookings, in any order and any number of times. In the end each
+        /// booking that costs something counts once.
+        #[test]
+        fn each_fee_is_booked_once_in_whatever_order_events_come(
+            amounts in prop::collection::vec(-3_000i64..3_000, 1..5),
+            mut events in prop::collection::vec(prop::collection::vec(0usize..5, 0..6), 0..8),
+        ) {
+            events.push((0..amounts.len()).collect());
+            let fee = |place: usize| Fee {
+                reference: format!("txn_{place}"),
+                amount: Money::new(amounts[place], ["USD", "EUR"][place % 2].parse().unwrap()),
+            };
+            let mut booked = HashSet::new();
+            let mut ledger = Vec::new();
+            for event in events {
+                let shown = event.into_iter().filter(|place| *place < amounts.len()).map(fee).collect();
+                for fee in unbooked(shown, &booked) {
+                    prop_assert!(booked.insert(fee.reference.clone()));
+                    ledger.push(fee);
+                }
+            }
+            ledger.sort_by(|one, other| one.reference.cmp(&other.reference));
+            let all: Vec<Fee> = (0..amounts.len()).map(fee).filter(|fee| fee.amount.minor != 0).collect();
+            prop_assert_eq!(ledger, all);
         }
     }
 }

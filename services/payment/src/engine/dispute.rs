@@ -2,15 +2,15 @@
 
 use kit::{
     Tx,
-    id::{DisputeId, Id},
+    id::{DisputeFeeId, DisputeId, Id},
 };
 
 use super::{Engine, change::cut};
 use crate::{
-    domain::{DisputeState, Flag, Known},
+    domain::{DisputeState, Flag, Known, unbooked},
     error::Error,
     provider::DisputeNews,
-    store::{Dispute, Payment, dispute, entry},
+    store::{Dispute, Payment, dispute, dispute::Fee, entry},
 };
 
 impl Engine {
@@ -58,7 +58,21 @@ impl Engine {
         if !is_booked {
             after.flag(Flag::AmountMismatch, true);
         }
+        let id = row.id;
         dispute::save(tx, row, is_new).await?;
+        for shown in unbooked(news.fees, &dispute::booked_fees(tx, id).await?) {
+            let fee = Fee {
+                id: DisputeFeeId::new(),
+                dispute_id: id,
+                payment_id: before.id,
+                provider_reference: shown.reference,
+                amount_minor: shown.amount.minor,
+                currency: shown.amount.currency.to_string(),
+                create_time: tx.now(),
+            };
+            entry::book_fee(tx, &before, &fee).await?;
+            dispute::insert_fee(tx, fee).await?;
+        }
         self.change(tx, &before, after, "told by the provider").await.map(|_| ())
     }
 }

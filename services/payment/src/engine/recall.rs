@@ -1,4 +1,5 @@
-//! What providers told nobody: refunds and disputes that are made there, whose webhooks were lost or never set up.
+//! What providers told nobody: captures, refunds and disputes that are made there, whose webhooks were lost or never
+//! set up.
 //! Their own record of events is read now and then, and taken as webhooks are; so each counts once, however it came.
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
@@ -8,7 +9,7 @@ use tokio::sync::Mutex;
 use super::{Engine, perform::note};
 use crate::{
     error::Error,
-    provider::{Provider, ProviderEvent},
+    provider::{Cursor, Provider, ProviderEvent},
     store::provider_event,
 };
 
@@ -20,8 +21,7 @@ const KEPT: usize = 100;
 /// How far a provider's record was read.
 #[derive(Default)]
 struct Read {
-    /// Its id of the last event.
-    last: Option<String>,
+    cursor: Cursor,
     /// What could not be taken: its payment is busy, or has yet to be known as captured.
     left: Vec<ProviderEvent>,
 }
@@ -47,15 +47,20 @@ impl Engine {
         }
     }
 
+    /// Reads on to the end of a provider's record, a bounded number of events at a time.
     async fn read_on(&self, provider: &dyn Provider, read: &mut Read) -> Result<(), Error> {
+        while self.read_some(provider, read).await? {}
+        Ok(())
+    }
+
+    /// Reads some events; whether there are more.
+    async fn read_some(&self, provider: &dyn Provider, read: &mut Read) -> Result<bool, Error> {
         let since = self.0.db.clock().now() - LOOK_BACK;
-        let news = match provider.recall(since, read.last.as_deref()).await {
+        let news = match provider.recall(since, &read.cursor).await {
             Ok(news) => news,
             Err(failure) => {
                 tracing::debug!(provider = provider.name(), problem = note(&failure), "events were not told");
-                // Where it was read to may be forgotten by now.
-                read.last = None;
-                return Ok(());
+                return Ok(false);
             }
         };
         let events: Vec<_> = read.left.iter().cloned().chain(news.events).collect();
@@ -77,7 +82,7 @@ impl Engine {
         }
         let many = read.left.len().saturating_sub(KEPT);
         read.left.drain(..many);
-        read.last = news.last.or(read.last.take());
-        Ok(())
+        read.cursor = news.cursor;
+        Ok(news.more)
     }
 }

@@ -1,6 +1,7 @@
 //! The schema.
 
 mod by_hand;
+mod dispute_fees;
 mod events;
 mod figures;
 mod filters;
@@ -26,6 +27,7 @@ impl MigratorTrait for Migrator {
             Box::new(returns::Returns),
             Box::new(filters::Filters),
             Box::new(figures::Figures),
+            Box::new(dispute_fees::DisputeFees),
         ]
     }
 }

@@ -7,7 +7,7 @@ use kit::{
 };
 
 use super::Told;
-use crate::domain::{DisputeState, Moved};
+use crate::domain::{DisputeState, Fee, Moved};
 
 /// One webhook whose signature is good.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,13 +19,20 @@ pub struct ProviderEvent {
     pub news: News,
 }
 
+/// How far a provider's record of events was read: its id of the last event read, for each part of the record that is
+/// read by itself. `None`, where none was.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Cursor(pub Vec<Option<String>>);
+
 /// A part of a provider's record of events.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Recalled {
     /// What is understood of them, the oldest first.
     pub events: Vec<ProviderEvent>,
-    /// The provider's id of the newest, whether or not it is understood; `None` where there was none.
-    pub last: Option<String>,
+    /// How far it is read by now, whether or not what was read is understood.
+    pub cursor: Cursor,
+    /// There are more after that.
+    pub more: bool,
 }
 
 /// Which payment an event is about.
@@ -68,6 +75,8 @@ pub struct DisputeNews {
     pub state: DisputeState,
     pub reason: String,
     pub moved: Option<Moved>,
+    /// All that there were when the event was made.
+    pub fees: Vec<Fee>,
 }
 
 /// Why a webhook is not taken.

@@ -16,7 +16,7 @@ use kit::{
     id::{OrderId, PaymentId, UserId},
 };
 
-pub use event::{About, DisputeNews, LONGEST_ID, News, ProviderEvent, Recalled, Rejection, single};
+pub use event::{About, Cursor, DisputeNews, LONGEST_ID, News, ProviderEvent, Recalled, Rejection, single};
 pub use http::url;
 pub use simulated::{SIGNATURE, Simulated};
 pub use spacecash::{NAME as SPACECASH, SpaceCash};
@@ -156,9 +156,9 @@ pub trait Provider: Send + Sync {
         None
     }
 
-    /// What it has told of, or meant to, of refunds and disputes: after the event `last`, or since a time. A bounded
-    /// number; where there are more since a time, the newest.
-    async fn recall(&self, _since: Time, _last: Option<&str>) -> Result<Recalled, Failure> {
+    /// What it has told of, or meant to, of captures, refunds and disputes: after what was `read` before, or since a
+    /// time. A bounded number; where there are more since a time, the newest.
+    async fn recall(&self, _since: Time, _read: &Cursor) -> Result<Recalled, Failure> {
         Ok(Recalled::default())
     }
 

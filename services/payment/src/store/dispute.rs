@@ -1,8 +1,10 @@
-//! Disputes of payments.
+//! Disputes of payments, and the fees for them.
+
+use std::collections::HashSet;
 
 use kit::{
-    Time, Tx,
-    id::{DisputeId, PaymentId},
+    Fault, Money, Time, Tx,
+    id::{DisputeFeeId, DisputeId, PaymentId},
 };
 use sea_orm::{
     ActiveModelTrait, ActiveValue::NotSet, ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait,
@@ -47,8 +49,43 @@ pub mod row {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
+/// The table of fees. An event shows all fees that there are by then; a unique index over dispute and reference makes
+/// each count once.
+pub mod fee {
+    use sea_orm::entity::prelude::*;
+
+    use super::{DisputeFeeId, DisputeId, PaymentId, Time};
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "dispute_fees")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: DisputeFeeId,
+        pub dispute_id: DisputeId,
+        pub payment_id: PaymentId,
+        /// The provider's id of its own booking.
+        pub provider_reference: String,
+        /// What the provider took; negative, what it gave back.
+        pub amount_minor: i64,
+        pub currency: String,
+        pub create_time: Time,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+pub use fee::Model as Fee;
 pub use row::Model as Dispute;
 use row::{ActiveModel, Column, Entity};
+
+impl Fee {
+    pub fn money(&self) -> Result<Money, Fault> {
+        super::money(&self.id, self.amount_minor, &self.currency)
+    }
+}
 
 impl Dispute {
     pub fn known(&self) -> Known {
@@ -72,6 +109,21 @@ pub async fn save(tx: &Tx, dispute: Dispute, new: bool) -> Result<(), Error> {
         row.id = NotSet;
         Entity::update_many().set(row).filter(Column::Id.eq(id)).exec(&**tx).await?;
     }
+    Ok(())
+}
+
+/// The provider's ids of a dispute's fees that are booked. Its payment is locked, which keeps others off it.
+pub async fn booked_fees(tx: &Tx, dispute: DisputeId) -> Result<HashSet<String>, Error> {
+    let references = fee::Entity::find()
+        .select_only()
+        .column(fee::Column::ProviderReference)
+        .filter(fee::Column::DisputeId.eq(dispute));
+    Ok(references.into_tuple::<String>().all(&**tx).await?.into_iter().collect())
+}
+
+/// Records a fee.
+pub async fn insert_fee(tx: &Tx, fee: Fee) -> Result<(), Error> {
+    fee::Entity::insert(fee::ActiveModel::from(fee).reset_all()).exec_without_returning(&**tx).await?;
     Ok(())
 }
 

@@ -1,31 +1,30 @@
-//! The ledger: every movement of money as two entries that sum to zero. The customer's account goes down by
-//! what was captured and up by what was given back; the provider's account is what it holds for the shop; what
-//! is given back by hand comes from neither.
+//! The ledger's entries; [`Movement`] says what they mean.
 
 use kit::{
     Time, Tx,
-    id::{EntryId, Id, PaymentId},
+    id::{DisputeId, EntryId, Id, PaymentId},
 };
-use sea_orm::{ActiveValue::Set, DbErr, EntityTrait, prelude::Uuid};
+use sea_orm::{ActiveValue::Set, EntityTrait, prelude::Uuid};
 
-use super::Payment;
-
-/// The account of everybody who pays.
-const CUSTOMER: &str = "customer";
+use super::{Payment, dispute::Fee};
+use crate::{
+    domain::{Account, Movement},
+    error::Error,
+};
 
 /// The table.
 pub mod row {
     use sea_orm::entity::prelude::*;
 
-    use super::{EntryId, PaymentId, Time};
+    use super::{DisputeId, EntryId, PaymentId, Time};
 
     #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
     #[sea_orm(table_name = "ledger_entries")]
     pub struct Model {
         #[sea_orm(primary_key, auto_increment = false)]
         pub id: EntryId,
-        /// The payment's id for its capture, the refund's for a refund and for its coming back: one movement
-        /// cannot be booked twice.
+        /// The payment's id for its capture, the refund's for a refund and for its coming back, the dispute's, its
+        /// fee's: one movement cannot be booked twice.
         pub transaction_id: Uuid,
         pub payment_id: PaymentId,
         pub account: String,
@@ -33,6 +32,10 @@ pub mod row {
         pub currency: String,
         /// The transaction is a dispute's.
         pub dispute: bool,
+        /// The dispute that the transaction is a fee of.
+        pub dispute_id: Option<DisputeId>,
+        /// The provider's id of that fee.
+        pub provider_reference: String,
         pub create_time: Time,
     }
 
@@ -42,17 +45,20 @@ pub mod row {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
-/// The account of what is given back outside of any provider.
-const BY_HAND: &str = "by_hand";
-
-/// The account of what banks took back from the shop.
-const DISPUTED: &str = "disputed";
-
 /// Where money goes to from the customer, and comes from when it is given back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum With {
     Provider,
     Hand,
+}
+
+/// What entries are booked for.
+#[derive(Debug, Clone, Copy)]
+enum Cause<'a> {
+    /// A capture or a refund.
+    Payment,
+    Dispute,
+    Fee(&'a Fee),
 }
 
 /// Books that so much went from the customer; back to her, where it is negative.
@@ -62,46 +68,58 @@ pub async fn book(
     transaction_id: Uuid,
     minor: i64,
     with: With,
-) -> Result<(), DbErr> {
-    if minor == 0 {
-        return Ok(());
-    }
+) -> Result<(), Error> {
     let other = match with {
         With::Provider => provider(payment),
-        With::Hand => BY_HAND.to_owned(),
+        With::Hand => Account::ByHand,
     };
-    move_money(tx, payment, transaction_id, (CUSTOMER.to_owned(), other), minor, false).await
+    let movement = Movement::new(Account::Customer, other, payment.money(minor)?);
+    write(tx, payment, transaction_id, movement, Cause::Payment).await
 }
 
 /// Books that a bank took so much back from the shop; gave it back, where it is negative.
-pub async fn book_dispute(tx: &Tx, payment: &Payment, dispute: Uuid, minor: i64) -> Result<(), DbErr> {
-    let accounts = (provider(payment), DISPUTED.to_owned());
-    move_money(tx, payment, dispute, accounts, minor, true).await
+pub async fn book_dispute(tx: &Tx, payment: &Payment, dispute: Uuid, minor: i64) -> Result<(), Error> {
+    let movement = Movement::new(provider(payment), Account::Disputed, payment.money(minor)?);
+    write(tx, payment, dispute, movement, Cause::Dispute).await
 }
 
-fn provider(payment: &Payment) -> String {
-    format!("provider:{}", payment.provider)
+/// Books a fee of a dispute, in its own currency.
+pub async fn book_fee(tx: &Tx, payment: &Payment, fee: &Fee) -> Result<(), Error> {
+    let movement = Movement::new(provider(payment), Account::DisputeFees, fee.money()?);
+    write(tx, payment, fee.id.uuid(), movement, Cause::Fee(fee)).await
 }
 
-/// Moves so much from the one account to the other.
-async fn move_money(
+fn provider(payment: &Payment) -> Account {
+    Account::Provider(payment.provider.clone())
+}
+
+async fn write(
     tx: &Tx,
     payment: &Payment,
     transaction_id: Uuid,
-    (from, to): (String, String),
-    minor: i64,
-    dispute: bool,
-) -> Result<(), DbErr> {
-    let entry = |account: String, amount_minor: i64| row::ActiveModel {
+    movement: Movement,
+    cause: Cause<'_>,
+) -> Result<(), Error> {
+    let fee = match cause {
+        Cause::Fee(fee) => Some(fee),
+        Cause::Payment | Cause::Dispute => None,
+    };
+    let entries = movement.entries().into_iter().map(|(account, amount)| row::ActiveModel {
         id: Set(EntryId::new()),
         transaction_id: Set(transaction_id),
         payment_id: Set(payment.id),
         account: Set(account),
-        amount_minor: Set(amount_minor),
-        currency: Set(payment.currency.clone()),
-        dispute: Set(dispute),
+        amount_minor: Set(amount.minor),
+        currency: Set(amount.currency.to_string()),
+        dispute: Set(matches!(cause, Cause::Dispute)),
+        dispute_id: Set(fee.map(|fee| fee.dispute_id)),
+        provider_reference: Set(fee.map(|fee| fee.provider_reference.clone()).unwrap_or_default()),
         create_time: Set(tx.now()),
-    };
-    let entries = [entry(from, -minor), entry(to, minor)];
-    row::Entity::insert_many(entries).exec_without_returning(&**tx).await.map(|_| ())
+    });
+    let entries: Vec<_> = entries.collect();
+    if entries.is_empty() {
+        return Ok(());
+    }
+    row::Entity::insert_many(entries).exec_without_returning(&**tx).await?;
+    Ok(())
 }

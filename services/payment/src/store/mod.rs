@@ -11,6 +11,15 @@ pub mod provider_event;
 pub mod refund;
 pub mod refunds;
 
+use kit::{Currency, Fault, Money};
+
 pub use dispute::Dispute;
 pub use payment::Model as Payment;
 pub use refund::Model as Refund;
+
+/// An amount of a row. `what` names the row in the error, which only a currency that is none can cause.
+pub fn money(what: &dyn std::fmt::Display, minor: i64, currency: &str) -> Result<Money, Fault> {
+    let currency: Currency =
+        currency.parse().map_err(|()| Fault::internal(format!("{what} has the currency {currency:?}")))?;
+    Ok(Money::new(minor, currency))
+}

@@ -1,7 +1,7 @@
 //! A payment's row.
 
 use kit::{
-    Currency, Fault, Money, Time,
+    Fault, Money, Time,
     id::{OrderId, PaymentId, UserId},
 };
 use sea_orm::entity::prelude::*;
@@ -99,11 +99,7 @@ impl Model {
 
     /// An amount in the payment's currency.
     pub fn money(&self, minor: i64) -> Result<Money, Fault> {
-        let currency: Currency = self
-            .currency
-            .parse()
-            .map_err(|()| Fault::internal(format!("{} has the currency {:?}", self.id, self.currency)))?;
-        Ok(Money::new(minor, currency))
+        super::money(&self.id, minor, &self.currency)
     }
 
     pub fn flags(&self) -> Flags {

@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 pub use shop::{ACTION, Shop, VISA};
 
 use self::server::{Account, serve};
-pub use self::server::{Fault, Operation, SECRET_KEY, WEBHOOK_SECRET, now, signature};
+pub use self::server::{Booking, Fault, Operation, SECRET_KEY, WEBHOOK_SECRET, now, signature};
 use super::{Reply, Setup, rest::Rest};
 
 const RETURN_URL: &str = "https://shop.example/paid";
@@ -144,6 +144,18 @@ impl Stripe {
     pub fn refund_in_dashboard(&self, payment_id: &str, amount: i64) -> Value {
         self.account().refund_in_dashboard(payment_id, amount);
         self.events_of(payment_id, "charge.refunded").pop().unwrap()
+    }
+
+    /// Something happens to the dispute of a payment; the event that tells of it.
+    pub fn dispute(&self, payment_id: &str, what: &str, status: &str, booking: Option<Booking>) -> Value {
+        let mut account = self.account();
+        account.dispute(payment_id, what, status, booking);
+        account.events.last().cloned().unwrap()
+    }
+
+    /// Events are kept for a month.
+    pub fn forget_events(&self) {
+        self.account().events.clear();
     }
 
     /// Something happens there of which no webhook tells.

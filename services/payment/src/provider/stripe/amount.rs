@@ -32,6 +32,12 @@ pub fn money(units: i64, currency: &str) -> Option<Money> {
     Some(Money::new(minor, currency))
 }
 
+/// The same of an amount that may be negative.
+pub fn signed(units: i64, currency: &str) -> Option<Money> {
+    let amount = money(units.checked_abs()?, currency)?;
+    Some(Money::new(if units < 0 { -amount.minor } else { amount.minor }, amount.currency))
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

@@ -8,27 +8,37 @@ use kit::{
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::object::{Intent, PAYMENT_ID, REFUND_ID, Refund, Session, is_id, name, size};
+use super::object::{BalanceTransaction, Intent, PAYMENT_ID, REFUND_ID, Refund, Session, is_id, name, size};
 use crate::{
-    domain::{DisputeState, Moved},
+    domain::{DisputeState, Fee, Moved},
     provider::{About, DisputeNews, LONGEST_ID, News, ProviderEvent, Rejection, Standing},
 };
 
 /// The header of the signature.
 pub const SIGNATURE: &str = "stripe-signature";
 
+/// So many bookings of a dispute are read. There are two or three.
+const MOST_BOOKINGS: usize = 20;
+
 /// What is asked after where no webhook told of it: nothing else that is done at Stripe without our asking moves the
-/// money of a payment that is captured.
-pub const RECALLED: [&str; 9] = [
-    "charge.refunded",
-    "refund.updated",
-    "refund.failed",
-    "charge.refund.updated",
-    "charge.dispute.created",
-    "charge.dispute.updated",
-    "charge.dispute.closed",
-    "charge.dispute.funds_withdrawn",
-    "charge.dispute.funds_reinstated",
+/// money of a payment that is captured, declined or voided. One that is open is asked after by itself.
+///
+/// Each part is read by itself. There is a capture for every payment, and they must not crowd out what is rare. What
+/// captures a charge, or pays on Stripe's page, ends in the one event of its PaymentIntent; `charge.captured` and those
+/// of Checkout Sessions tell nothing more. Captures are read first: what went back was captured before.
+pub const RECALLED: [&[&str]; 2] = [
+    &["payment_intent.succeeded"],
+    &[
+        "charge.refunded",
+        "refund.updated",
+        "refund.failed",
+        "charge.refund.updated",
+        "charge.dispute.created",
+        "charge.dispute.updated",
+        "charge.dispute.closed",
+        "charge.dispute.funds_withdrawn",
+        "charge.dispute.funds_reinstated",
+    ],
 ];
 
 /// What is read of an event.
@@ -113,8 +123,23 @@ fn dispute(object: &Value, moved: Option<Moved>) -> Result<News, Rejection> {
         "lost" => DisputeState::Lost,
         _ => DisputeState::Open,
     };
-    let reason = name(text("reason"));
-    Ok(News::Dispute(DisputeNews { reference: reference.to_owned(), amount, state, reason, moved }))
+    let (reason, fees) = (name(text("reason")), fees(object));
+    Ok(News::Dispute(DisputeNews { reference: reference.to_owned(), amount, state, reason, moved, fees }))
+}
+
+/// What a dispute has cost by now, one for each booking. One that makes no sense does not keep the dispute's own money
+/// from being booked.
+fn fees(dispute: &Value) -> Vec<Fee> {
+    let bookings = dispute["balance_transactions"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let read = |booking: &Value| {
+        let fee = BalanceTransaction::deserialize(booking).ok().and_then(|booking| booking.fee());
+        if fee.is_none() {
+            let (dispute, booking) = (dispute["id"].as_str(), booking["id"].as_str());
+            tracing::warn!(dispute, booking, "a fee of a dispute cannot be read, and is not booked");
+        }
+        fee
+    };
+    bookings.iter().take(MOST_BOOKINGS).filter_map(read).collect()
 }
 
 /// An amount in an object's currency, where it has it.
@@ -262,6 +287,38 @@ mod tests {
         assert_eq!(dispute("charge.dispute.closed", "won"), (Won, None));
         assert_eq!(dispute("charge.dispute.closed", "lost"), (Lost, None));
         assert_eq!(dispute("charge.dispute.closed", "warning_closed"), (Won, None));
+    }
+
+    #[test]
+    fn a_dispute_says_what_it_has_cost() {
+        let fees = |bookings: Value| {
+            let object = json!({"id": "dp_1", "amount": 1000, "currency": "eur", "status": "lost",
+                "payment_intent": "pi_1", "balance_transactions": bookings});
+            let event = json!({"id": "evt_1", "type": "charge.dispute.closed", "data": {"object": object}});
+            match read(event.to_string().as_bytes()).unwrap().unwrap().news {
+                News::Dispute(news) => news.fees,
+                other => panic!("{other:?}"),
+            }
+        };
+        let booking = |number: usize, fee: i64| {
+            json!({"id": format!("txn_{number}"), "amount": -1200,
+            "fee": fee, "net": -1200 - fee, "currency": "usd"})
+        };
+        let fee = |number: usize, amount: &str| Fee {
+            reference: format!("txn_{number}"),
+            amount: amount.parse().unwrap(),
+        };
+        assert_eq!(
+            fees(json!([booking(1, 1500), booking(2, -300)])),
+            [fee(1, "15.00 USD"), fee(2, "-3.00 USD")]
+        );
+        for none in [Value::Null, json!([]), json!("txn_1")] {
+            assert_eq!(fees(none), []);
+        }
+        // The others, and the dispute itself, are not lost with one that makes no sense.
+        assert_eq!(fees(json!(["txn_1", {"id": 7}, null, booking(2, 1)])), [fee(2, "0.01 USD")]);
+        let many: Vec<Value> = (0..1_000).map(|number| booking(number, 1)).collect();
+        assert_eq!(fees(many.into()).len(), MOST_BOOKINGS);
     }
 
     #[test]

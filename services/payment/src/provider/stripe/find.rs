@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     domain::PROVIDER_UNAVAILABLE,
-    provider::{Charge, Failure, Outcome, Recalled, Standing, Told},
+    provider::{Charge, Cursor, Failure, Outcome, Recalled, Standing, Told},
 };
 
 /// For how long after its payment was made a charge is sent.
@@ -24,7 +24,7 @@ pub(super) const SEND_WITHIN: Duration = Duration::from_secs(3600);
 pub(super) const SEARCH_LAG: Duration = Duration::from_secs(3600);
 /// Stripe's clock and ours are not further apart.
 pub(super) const CLOCKS_DIFFER: Duration = Duration::from_secs(300);
-/// So many pages of a hundred events are read at a time.
+/// So many pages of a hundred events are read at a time, for each part of [`event::RECALLED`].
 const MOST_EVENTS: usize = 10;
 /// So many pages of a hundred charges are looked through for ours.
 pub(super) const MOST_PAGES: usize = 50;
@@ -107,39 +107,66 @@ impl Stripe {
         }
     }
 
-    /// The events about refunds and disputes after one, or since a time: <https://docs.stripe.com/api/events/list>.
-    /// Stripe keeps them for 30 days, and lists the newest first.
-    pub(super) async fn events(&self, since: Time, last: Option<&str>) -> Result<Recalled, Failure> {
-        let mut query: Vec<_> = event::RECALLED.map(|kind| ("types[]", kind.to_owned())).into();
-        query.push(("limit", "100".to_owned()));
-        if last.is_none() {
-            query.push(("created[gte]", since.seconds().to_string()));
+    /// The events about captures, refunds and disputes after those `read` before, or since a time:
+    /// <https://docs.stripe.com/api/events/list>. Stripe keeps them for 30 days.
+    pub(super) async fn events(&self, since: Time, read: &Cursor) -> Result<Recalled, Failure> {
+        let mut recalled = Recalled::default();
+        for (part, kinds) in event::RECALLED.into_iter().enumerate() {
+            let last = read.0.get(part).and_then(Option::as_deref);
+            let (mut found, more) = self.events_of(kinds, since, last).await?;
+            let id = found.back().and_then(|event| event["id"].as_str()).filter(|id| is_id(id));
+            recalled.cursor.0.push(id.or(last).map(str::to_owned));
+            recalled.more |= more && id.is_some();
+            let read = |event: &Value| event::read(event.to_string().as_bytes());
+            // What makes no sense would make none as a webhook.
+            recalled
+                .events
+                .extend(found.make_contiguous().iter().filter_map(|event| read(event).ok().flatten()));
         }
-        let fixed = query.len();
-        let mut cursor = last.map(str::to_owned);
-        let mut found: VecDeque<Value> = VecDeque::new();
+        Ok(recalled)
+    }
+
+    /// A bounded number of events of some kinds, the oldest first: those after the event `last`, and whether there are
+    /// more of them; where there is no last one, or Stripe has deleted it, the newest since a time.
+    async fn events_of(
+        &self,
+        kinds: &[&str],
+        since: Time,
+        last: Option<&str>,
+    ) -> Result<(VecDeque<Value>, bool), Failure> {
+        let mut fixed: Vec<_> = kinds.iter().map(|kind| ("types[]", (*kind).to_owned())).collect();
+        fixed.push(("limit", "100".to_owned()));
+        let mut last = last.map(str::to_owned);
+        let (mut found, mut cursor, mut more) = (VecDeque::<Value>::new(), last.clone(), false);
         for _ in 0..MOST_EVENTS {
-            query.truncate(fixed);
+            let mut query = fixed.clone();
+            if last.is_none() {
+                query.push(("created[gte]", since.seconds().to_string()));
+            }
+            // Stripe lists the newest first: on towards what is newer from the last one on, else back towards what is
+            // older.
             let towards = if last.is_some() { "ending_before" } else { "starting_after" };
             query.extend(cursor.take().map(|id| (towards, id)));
-            let page: List<Value> = self.api.get("/v1/events", &query).await.map_err(uncertain)?;
-            // On towards what is newer from the last one on, else back towards what is older.
+            let page: List<Value> = match self.api.get("/v1/events", &query).await {
+                Ok(page) => page,
+                Err(Problem::Refused { .. }) if last.is_some() && found.is_empty() => {
+                    last = None;
+                    continue;
+                }
+                Err(problem) => return Err(uncertain(problem)),
+            };
             let next = if last.is_some() { page.data.first() } else { page.data.last() };
             cursor = next.and_then(|event| event["id"].as_str()).filter(|id| is_id(id)).map(str::to_owned);
             match last {
                 Some(_) => found.extend(page.data.into_iter().rev()),
                 None => page.data.into_iter().for_each(|event| found.push_front(event)),
             }
+            more = page.has_more && last.is_some();
             if !page.has_more || cursor.is_none() {
                 break;
             }
         }
-        let last =
-            found.back().and_then(|event| event["id"].as_str()).filter(|id| is_id(id)).map(str::to_owned);
-        let read = |event: &Value| event::read(event.to_string().as_bytes());
-        // What makes no sense would make none as a webhook.
-        let events = found.iter().filter_map(|event| read(event).ok().flatten()).collect();
-        Ok(Recalled { events, last })
+        Ok((found, more))
     }
 
     /// A refund under our id, where Stripe has it: its list, unlike its search, is never behind.

@@ -43,8 +43,8 @@ use self::{
     object::{Intent, Refund, is_id, name},
 };
 use super::{
-    Capabilities, Charge, Failure, Outcome, Provider, ProviderEvent, Recalled, Rejection, Standing, Told,
-    signature, single,
+    Capabilities, Charge, Cursor, Failure, Outcome, Provider, ProviderEvent, Recalled, Rejection, Standing,
+    Told, signature, single,
 };
 
 /// The provider's name in configuration.
@@ -293,8 +293,8 @@ impl Provider for Stripe {
         Some(self.recall_every)
     }
 
-    async fn recall(&self, since: Time, last: Option<&str>) -> Result<Recalled, Failure> {
-        self.events(since, last).await
+    async fn recall(&self, since: Time, read: &Cursor) -> Result<Recalled, Failure> {
+        self.events(since, read).await
     }
 
     fn receive(

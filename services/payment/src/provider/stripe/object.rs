@@ -7,7 +7,10 @@ use kit::Money;
 use serde::Deserialize;
 
 use super::hosted::EXPIRED;
-use crate::provider::{Standing, Told};
+use crate::{
+    domain::Fee,
+    provider::{Standing, Told},
+};
 
 /// The metadata key of the payment's id.
 pub const PAYMENT_ID: &str = "payment_id";
@@ -74,6 +77,18 @@ pub struct Refund {
     pub metadata: BTreeMap<String, String>,
 }
 
+/// A booking on the account's balance, in the account's currency rather than the charge's:
+/// <https://docs.stripe.com/api/balance_transactions/object>.
+#[derive(Debug, Deserialize)]
+pub struct BalanceTransaction {
+    id: String,
+    amount: Option<i64>,
+    /// What Stripe took; negative, what it gave back.
+    fee: Option<i64>,
+    net: Option<i64>,
+    currency: Option<String>,
+}
+
 /// Several of something; not all of them, where `has_more`.
 #[derive(Debug, Deserialize)]
 pub struct List<T> {
@@ -99,6 +114,20 @@ pub struct ApiError {
 #[serde(default)]
 pub struct ErrorBody {
     pub error: ApiError,
+}
+
+impl BalanceTransaction {
+    /// What Stripe took for it; none where this is no booking that makes sense.
+    pub fn fee(&self) -> Option<Fee> {
+        // By definition, what is left of the amount is `net`.
+        let units = match (self.fee, self.amount, self.net) {
+            (Some(fee), ..) => fee,
+            (None, Some(amount), Some(net)) => amount.checked_sub(net)?,
+            _ => return None,
+        };
+        let amount = super::amount::signed(units, self.currency.as_deref()?)?;
+        is_id(&self.id).then(|| Fee { reference: self.id.clone(), amount })
+    }
 }
 
 impl Session {
@@ -231,6 +260,34 @@ mod tests {
         assert_eq!(size("succeeded", "isk"), money(1, "ISK"));
         assert_eq!(size("canceled", "eur"), Some(None));
         assert_eq!(size("succeeded", "not money"), None);
+    }
+
+    #[test]
+    fn a_booking_says_what_stripe_took_for_it_in_the_accounts_currency() {
+        let fee = |booking: Value| {
+            let mut whole = json!({"id": "txn_1", "object": "balance_transaction", "currency": "usd", "exchange_rate": 1.2,
+                "fee_details": [{"amount": 1500, "currency": "usd", "type": "stripe_fee"}], "type": "adjustment"});
+            whole.as_object_mut().unwrap().extend(booking.as_object().unwrap().clone());
+            serde_json::from_value::<BalanceTransaction>(whole)
+                .unwrap()
+                .fee()
+                .map(|fee| fee.amount.to_string())
+        };
+        let some = |text: &str| Some(text.to_owned());
+        assert_eq!(fee(json!({"amount": -1200, "fee": 1500, "net": -2700})), some("15.00 USD"));
+        assert_eq!(fee(json!({"amount": 1200, "fee": -1500, "net": 2700})), some("-15.00 USD"));
+        assert_eq!(fee(json!({"amount": -1200, "net": -2700})), some("15.00 USD"));
+        assert_eq!(fee(json!({"amount": -1200, "fee": 0, "net": -1200})), some("0.00 USD"));
+        assert_eq!(fee(json!({"fee": 500, "currency": "jpy"})), some("500 JPY"));
+        for nonsense in [
+            json!({"amount": -1200}),
+            json!({"fee": 1, "currency": "no money"}),
+            json!({"fee": i64::MIN}),
+            json!({"amount": i64::MAX, "net": -1}),
+            json!({"fee": 1, "id": "txn/1"}),
+        ] {
+            assert_eq!(fee(nonsense.clone()), None, "{nonsense}");
+        }
     }
 
     #[test]

@@ -63,7 +63,7 @@ pub struct StripeOptions {
     #[arg(long, env = "FEIRA_STRIPE_RETURN_URL", value_name = "URL")]
     pub stripe_return_url: Option<String>,
 
-    /// How often Stripe is asked for refunds and disputes that no webhook told of; it is asked at the start, too.
+    /// How often Stripe is asked for captures, refunds and disputes that no webhook told of; it is asked at the start, too.
     #[arg(
         long,
         env = "FEIRA_STRIPE_EVENTS_INTERVAL",

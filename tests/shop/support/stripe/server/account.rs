@@ -18,6 +18,7 @@ pub struct Account {
     pub intents: Vec<Value>,
     pub sessions: Vec<Value>,
     pub refunds: Vec<Value>,
+    pub disputes: Vec<Value>,
     pub events: Vec<Value>,
     /// By idempotency key: the request, and its answer.
     pub keys: HashMap<String, (String, Answer)>,

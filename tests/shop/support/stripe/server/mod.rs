@@ -1,13 +1,14 @@
 //! The simulated Stripe itself: an account, what is done to it, and its HTTP.
 
 mod account;
+mod dispute;
 mod page;
 mod serve;
 mod session;
 
 use aws_lc_rs::hmac;
 
-pub use self::{account::Account, serve::serve};
+pub use self::{account::Account, dispute::Booking, serve::serve};
 
 pub const SECRET_KEY: &str = "sk_test_hunter22";
 pub const WEBHOOK_SECRET: &str = "whsec_hunter22";
