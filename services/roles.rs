@@ -36,11 +36,13 @@ pub struct Started {
     pub service: Service,
     /// To be made when nothing can fail any more.
     pub first_administrator: Option<user::FirstAdministrator>,
+    /// The simulated payment provider's, for the edge to serve.
+    pub pages: Option<axum::Router>,
 }
 
 impl From<Service> for Started {
     fn from(service: Service) -> Self {
-        Self { service, first_administrator: None }
+        Self { service, first_administrator: None, pages: None }
     }
 }
 
@@ -68,12 +70,14 @@ pub async fn start(with: &mut Start<'_>, db: Db) -> Result<Started, StartError> 
                 with.wrapping_key.ok_or_else(|| Fault::internal("the user service has no wrapping key"))?;
             let user::Started { service, first_administrator } =
                 user::start(&settings.user, db, context, key).await?;
-            Ok(Started { service, first_administrator: Some(first_administrator) })
+            Ok(Started { service, first_administrator: Some(first_administrator), pages: None })
         }
         Role::Article => Ok(article::start(&settings.article, db, context).await?.into()),
         Role::Payment => {
             let (types, reach) = (with.payment_types.clone(), std::mem::take(&mut with.payment_reach));
-            Ok(payment::start(&settings.payment, db, context, types, reach).await?.into())
+            let payment::Started { service, pages } =
+                payment::start(&settings.payment, db, context, types, reach).await?;
+            Ok(Started { service, first_administrator: None, pages })
         }
         Role::Order => {
             Ok(order::start(&settings.order, with.payment_types.clone(), db, context).await?.into())

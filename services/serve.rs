@@ -207,16 +207,19 @@ impl Process {
             public: settings.gateway.public_url.as_ref().map(ToString::to_string),
             own: rest.map(url),
         };
-        let payment_reach = payment::Reach { ports: payment_ports, pages };
+        // Whoever has the shop's public URL before it has the simulated provider's pages behind it, too.
+        let edge_url = pages.public.clone().filter(|_| here.contains(&Role::Gateway));
+        let payment_reach = payment::Reach { ports: payment_ports, pages, edge: edge_url };
         let wrapping_key = secrets.wrapping_key;
         let mut start =
             Start { settings, payment_types, context: context.clone(), wrapping_key, payment_reach };
         let mut started = Vec::new();
-        let mut first_administrator = None;
+        let (mut first_administrator, mut pages) = (None, None);
         for db in &databases {
             let role = db.role();
             let one = roles::start(&mut start, db.clone()).await.map_err(|error| Error::role(role, error))?;
             first_administrator = first_administrator.or(one.first_administrator);
+            pages = pages.or(one.pages);
             started.push(one.service);
         }
 
@@ -235,8 +238,10 @@ impl Process {
             context.start_database(db);
         }
         instances::announce(&instances, &context, &databases);
-        let edge =
-            here.contains(&Role::Gateway).then(|| edge(settings, &context, &edge_methods)).transpose()?;
+        let edge = here
+            .contains(&Role::Gateway)
+            .then(|| edge(settings, &context, &edge_methods, pages))
+            .transpose()?;
         Ok(Self { services, edge, databases, health, tasks, first_administrator })
     }
 
@@ -349,8 +354,13 @@ fn routes(
     Ok(Routes::from(all).prepare())
 }
 
-/// The REST interface.
-fn edge(settings: &Settings, context: &Context, methods: &Methods) -> Result<Router, Error> {
+/// The REST interface. `pages` are the simulated payment provider's, where it has them.
+fn edge(
+    settings: &Settings,
+    context: &Context,
+    methods: &Methods,
+    pages: Option<Router>,
+) -> Result<Router, Error> {
     let (identity, methods) = (context.identity.clone(), methods.clone());
     let guard: gateway::Guard = Arc::new(move |headers, path| {
         let (identity, method) = (identity.clone(), methods.get(path).cloned());
@@ -360,5 +370,7 @@ fn edge(settings: &Settings, context: &Context, methods: &Methods) -> Result<Rou
         })
     });
     let upstream = |service: &str| Role::serving(service).map(|role| context.mesh.conn(Role::Gateway, role));
-    gateway::router(&settings.gateway, contracts::pool(), upstream, Some(guard)).map_err(Error::other)
+    let mount = pages.map(|pages| gateway::Mount::new(payment::PAGES_BELOW, pages));
+    let extras = gateway::Extras { guard: Some(guard), mount };
+    gateway::router(&settings.gateway, contracts::pool(), upstream, extras).map_err(Error::other)
 }

@@ -24,6 +24,7 @@ use crate::{
     call, coding, cookie, current,
     error::{Failure, allow},
     etag, headers, linger, merge,
+    mount::Mount,
     options::Options,
     pages::Pages,
     request,
@@ -46,6 +47,8 @@ pub struct Edge {
     pub reach: Reach,
     /// Who may call what, as far as headers tell.
     pub guard: Option<Guard>,
+    /// Pages of another component's.
+    pub mount: Option<Mount>,
     /// What reads the things of a type one by one, by the type's name.
     readers: HashMap<String, Arc<Binding>>,
 }
@@ -91,13 +94,9 @@ pub async fn handle(State(edge): State<Arc<Edge>>, request: Request) -> Response
             answer
         }
         Found::OtherMethods(methods) => other_method(&parts.method, methods).unwrap_or_else(failed),
-        Found::Nothing => match edge.pages.get(parts.uri.path(), &parts.headers, Base::of(&parts)) {
-            Some(page) if reads(&parts.method) => match page.extensions().get::<Subject>() {
-                Some(subject) if edge.is_missing(subject, &parts.headers).await => edge.missing(&parts),
-                _ => page,
-            },
-            Some(_) => other_method(&parts.method, vec![Method::GET]).unwrap_or_else(failed),
-            None => edge.missing(&parts),
+        Found::Nothing => match edge.mount.as_ref().filter(|mount| mount.has(parts.uri.path())) {
+            Some(mount) => mount.answer(&parts, body).await.unwrap_or_else(|| edge.missing(&parts)),
+            None => edge.page(&parts).await,
         },
         Found::Malformed => failed(Failure::invalid("the path has a broken percent encoding")),
     }
@@ -129,6 +128,19 @@ fn other_method(method: &Method, methods: Vec<Method>) -> Result<Response, Failu
 }
 
 impl Edge {
+    /// What is at a path that is no route's.
+    async fn page(&self, parts: &Parts) -> Response {
+        match self.pages.get(parts.uri.path(), &parts.headers, Base::of(parts)) {
+            Some(page) if reads(&parts.method) => match page.extensions().get::<Subject>() {
+                Some(subject) if self.is_missing(subject, &parts.headers).await => self.missing(parts),
+                _ => page,
+            },
+            Some(_) => other_method(&parts.method, vec![Method::GET])
+                .unwrap_or_else(|failure| failure.response(&self.pool)),
+            None => self.missing(parts),
+        }
+    }
+
     /// There is nothing: a page for people, JSON for programs.
     fn missing(&self, parts: &Parts) -> Response {
         let page = reads(&parts.method)
@@ -167,7 +179,7 @@ impl Edge {
             }
         }
         let (timeout, reach) = (options.rest_timeout, Reach::new(options));
-        Self { routes, pool, pages, timeout, reach, guard: None, readers }
+        Self { routes, pool, pages, timeout, reach, guard: None, mount: None, readers }
     }
 
     /// The route to what a call makes.

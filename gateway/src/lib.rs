@@ -41,6 +41,7 @@ mod json;
 mod lines;
 mod linger;
 mod merge;
+mod mount;
 mod openapi;
 mod options;
 mod own_urls;
@@ -59,6 +60,7 @@ mod upload;
 mod web;
 
 pub use edge::Guard;
+pub use mount::Mount;
 pub use options::{BODY_LIMIT, Options};
 
 /// Why a contract cannot be served.
@@ -77,20 +79,29 @@ pub enum Error {
 /// Answers shorter than this are not worth compressing.
 const COMPRESS_ABOVE: u64 = 1024;
 
+/// What the edge has beside a contract's routes.
+#[derive(Default)]
+pub struct Extras {
+    /// Refuses callers by their headers, before their bodies are asked for.
+    pub guard: Option<Guard>,
+    /// Pages of another component's.
+    pub mount: Option<Mount>,
+}
+
 /// Makes the REST interface of a contract.
 ///
 /// `upstream` gives the transport to a service by its full name; one for which it gives none has no
-/// routes. The `guard`, if there is one, refuses callers by their headers before their bodies are asked for. The error says which method's rule is wrong and why.
+/// routes. The error says which method's rule is wrong and why.
 pub fn router(
     options: &Options,
     pool: &DescriptorPool,
     upstream: impl Fn(&str) -> Option<kit::Conn>,
-    guard: Option<Guard>,
+    extras: Extras,
 ) -> Result<Router, Error> {
     let routes = binding::routes(pool, upstream)?;
     let pages = pages::Pages::new(routes.iter().cloned().collect(), web::Web::new(options));
     let mut edge = edge::Edge::new(routes, pool.clone(), pages, options);
-    edge.guard = guard;
+    Extras { guard: edge.guard, mount: edge.mount } = extras;
     let edge = Arc::new(edge);
 
     let compressed = SizeAbove::new(COMPRESS_ABOVE)

@@ -184,8 +184,12 @@ fn a_contract_that_cannot_be_served_is_refused_at_start() {
     ] {
         let full = format!("wrong.v1.{service}");
         let conn = kit::Conn::new(tower::service_fn(|_| async { Err(Status::internal("never called")) }));
-        let made =
-            gateway::router(&Options::default(), &pool, |name| (name == full).then(|| conn.clone()), None);
+        let made = gateway::router(
+            &Options::default(),
+            &pool,
+            |name| (name == full).then(|| conn.clone()),
+            gateway::Extras::default(),
+        );
         let error = made.map(|_| ()).unwrap_err().to_string();
         assert!(error.contains(problem), "{service}: {error}");
     }

@@ -37,7 +37,13 @@ async fn its_files_travel_compressed_to_those_who_read_that() {
 /// Feira's own contract; every role is there.
 fn feira() -> axum::Router {
     let conn = kit::Conn::new(tower::service_fn(|_| async { Err(tonic::Status::internal("never called")) }));
-    gateway::router(&gateway::Options::default(), contracts::pool(), |_| Some(conn.clone()), None).unwrap()
+    gateway::router(
+        &gateway::Options::default(),
+        contracts::pool(),
+        |_| Some(conn.clone()),
+        gateway::Extras::default(),
+    )
+    .unwrap()
 }
 
 #[tokio::test]

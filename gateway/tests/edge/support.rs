@@ -79,7 +79,7 @@ pub fn shop_of(options: Options, conn: kit::Conn, calls: Arc<Mutex<Vec<Call>>>) 
         &options,
         &POOL,
         |service| (service == "library.v1.Library").then(|| conn.clone()),
-        None,
+        gateway::Extras::default(),
     );
     Shop { router: router.unwrap(), calls }
 }

@@ -19,13 +19,14 @@ mod tests;
 use std::sync::Arc;
 
 use aws_lc_rs::hmac;
+use axum::Router;
 use contracts::payment::payment_service_server::PaymentServiceServer;
 use kit::{Clock, Context, Db, Role, Service, StartError, Tasks, payment_types::PaymentTypes};
 use tonic::{server::NamedService, service::Routes};
 
 pub use migration::Migrator;
 pub use options::{Options, Pages, StripeOptions};
-pub use ports::{Ports, Reach};
+pub use ports::{PAGES_BELOW, Ports, Reach};
 
 use crate::{
     api::Payments,
@@ -49,6 +50,14 @@ pub fn check(options: &Options, types: &PaymentTypes) -> Result<(), StartError> 
     known(types, |name| name == "simulated" || elsewhere.iter().any(|provider| provider.name() == name))
 }
 
+/// The service, running.
+pub struct Started {
+    pub service: Service,
+    /// The simulated provider's pages for customers, below [`PAGES_BELOW`]: action URLs lead to the edge, which is to
+    /// serve them.
+    pub pages: Option<Router>,
+}
+
 /// Starts the service on an open and migrated database. `reach`: the options' ports, and where providers send
 /// customers back to.
 pub async fn start(
@@ -57,18 +66,19 @@ pub async fn start(
     context: Context,
     payment_types: PaymentTypes,
     reach: Reach,
-) -> Result<Service, StartError> {
+) -> Result<Started, StartError> {
     let pace = Pace::new(options.provider_poll_interval);
     let derived = context.identity.secret().derive("simulated webhooks");
-    let payments = build(options, pace, db.clone(), context.tasks, payment_types, derived, reach)?;
+    let (payments, pages) = build(options, pace, db.clone(), context.tasks, payment_types, derived, reach)?;
     let server = kit::compressed!(PaymentServiceServer::new(payments));
-    Ok(Service {
+    let service = Service {
         role: Role::Payment,
         routes: Routes::new(server),
         names: vec![<PaymentServiceServer<Payments> as NamedService>::NAME],
         audit: Some(Arc::new(audit::Audit { db: db.clone() })),
         db,
-    })
+    };
+    Ok(Started { service, pages })
 }
 
 /// Builds the service and starts its background tasks. `webhook_secret` signs the simulated provider's
@@ -81,9 +91,10 @@ fn build(
     types: PaymentTypes,
     derived_secret: [u8; 32],
     reach: Reach,
-) -> Result<Payments, StartError> {
+) -> Result<(Payments, Option<Router>), StartError> {
     let webhook_key = signature::key(webhook_secret(options)?.unwrap_or(&derived_secret));
-    let simulated = simulated(options, &db, &tasks, webhook_key, reach.ports)?;
+    let (simulated, actions) =
+        simulated(options, &db, &tasks, webhook_key, reach.ports, reach.edge.as_deref())?;
     let mut all = vec![Arc::new(simulated) as Arc<dyn Provider>];
     all.extend(elsewhere(options, &reach.pages, db.clock().clone())?);
     let providers = Providers::new(all);
@@ -107,7 +118,7 @@ fn build(
             }
         });
     }
-    Ok(Payments::new(engine, types))
+    Ok((Payments::new(engine, types), actions))
 }
 
 /// The secret of the simulated provider's webhooks, where one is given.
@@ -149,16 +160,22 @@ fn known(types: &PaymentTypes, is_there: impl Fn(&str) -> bool) -> Result<(), St
 /// What errors call it.
 const SIMULATED: &str = "the simulated payment provider";
 
-/// The simulated provider's client; its server too, unless that runs elsewhere.
+/// The simulated provider's client; its server too, unless that runs elsewhere; and its pages, where the edge is to
+/// have them.
 fn simulated(
     options: &Options,
     db: &Db,
     tasks: &Tasks,
     webhook_key: hmac::Key,
     ports: Ports,
-) -> Result<Simulated, StartError> {
-    let (url, actions_url) = match ports.simulator {
-        None => (options.simulator_url.clone().unwrap_or_default(), None),
+    edge: Option<&str>,
+) -> Result<(Simulated, Option<Router>), StartError> {
+    let said = options.simulator_public_url.clone();
+    let (url, public_url, pages) = match ports.simulator {
+        None => {
+            let url = options.simulator_url.clone().unwrap_or_default();
+            (url.clone(), said.unwrap_or(url), None)
+        }
         Some(port) => {
             let webhooks = match options.simulator_webhook_url.as_deref() {
                 None | Some("") => None,
@@ -170,14 +187,22 @@ fn simulated(
             let simulator = Simulator::new(db.clone(), options.simulator_slow, webhooks);
             simulator.send_webhooks(tasks)?;
             let (grace, actions) = (options.provider_timeout, simulator.clone().actions());
-            let address = port.serve(simulator.router(), tasks, grace);
-            let actions = ports.actions.map(|port| format!("http://{}", port.serve(actions, tasks, grace)));
-            (format!("http://{address}"), actions)
+            let url = format!("http://{}", port.serve(simulator.clone().router(), tasks, grace));
+            let own = ports.actions.map(|port| format!("http://{}", port.serve(actions, tasks, grace)));
+            // What the operator says goes before what we know: behind a proxy no port of ours is a customer's.
+            match (said.or(own), edge) {
+                (Some(public_url), _) => (url, public_url, None),
+                (None, Some(edge)) => {
+                    let public_url = format!("{}{PAGES_BELOW}", edge.trim_end_matches('/'));
+                    (url, public_url, Some(simulator.actions_below(PAGES_BELOW)))
+                }
+                (None, None) => (url.clone(), url, None),
+            }
         }
     };
-    let public_url = options.simulator_public_url.clone().or(actions_url).unwrap_or_else(|| url.clone());
     for url in [&url, &public_url] {
         provider::url(SIMULATED, url)?;
     }
-    Simulated::new(&url, &public_url, options.provider_timeout, webhook_key)
+    let client = Simulated::new(&url, &public_url, options.provider_timeout, webhook_key)?;
+    Ok((client, pages))
 }

@@ -19,8 +19,8 @@ pub struct Options {
     #[arg(long, env = "FEIRA_SIMULATOR_URL", value_name = "URL")]
     pub simulator_url: Option<String>,
 
-    /// Where customers reach the simulated payment provider, if that is another URL than the service's: the
-    /// beginning of action URLs.
+    /// Where customers reach the simulated payment provider: the beginning of action URLs. By default that is the
+    /// provider's own address or, in a process that has the REST interface too and a --public-url, a path below it
     #[arg(long, env = "FEIRA_SIMULATOR_PUBLIC_URL", value_name = "URL")]
     pub simulator_public_url: Option<String>,
 

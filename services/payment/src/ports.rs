@@ -35,7 +35,13 @@ pub struct Reach {
     pub ports: Ports,
     /// Where providers send customers back to.
     pub pages: Pages,
+    /// Where customers reach this process's REST interface, if that is known and can have the simulated provider's
+    /// pages among its own ([`Started::pages`](crate::Started)).
+    pub edge: Option<String>,
 }
+
+/// The path below which the edge has the simulated provider's pages.
+pub const PAGES_BELOW: &str = "/simulator";
 
 /// An open port.
 #[derive(Debug)]

@@ -1,26 +1,45 @@
-//! What a customer does with a payment that waits for her: `POST {"outcome":"approve"}` or `"decline"` at the
-//! action's URL, or the buttons of the page there. Whoever has the URL may.
+//! What a customer does with a payment that waits for an action: `POST {"outcome":"approve"}` or `"decline"` at the
+//! action's URL, or the buttons of the page there, which is a form without a script. Whoever has the URL may.
 
+use std::sync::LazyLock;
+
+use aws_lc_rs::digest;
 use axum::{
-    Json,
-    extract::{Path, State, rejection::JsonRejection},
-    http::{StatusCode, header},
+    body::Bytes,
+    extract::{Path, State},
+    http::{HeaderMap, HeaderName, StatusCode, header},
     response::{Html, IntoResponse, Response},
 };
-use kit::{Currency, Money};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::Deserialize;
 
 use super::{
     api::{Simulator, answer, refusal},
-    charge::{Act, Model},
-    store,
+    charge::{Act, Model, Status},
+    store::{self, Done},
 };
 
 const PAGE: &str = include_str!("action.html");
+const STYLE: &str = include_str!("action.css");
+/// It posts to where it is, below whatever path a proxy has it.
+const BUTTONS: &str = "<form method=\"post\">\
+    <button name=\"outcome\" value=\"approve\">Approve</button>\
+    <button name=\"outcome\" value=\"decline\">Decline</button></form>";
+/// What the page's buttons send.
+const FORM: &str = "application/x-www-form-urlencoded";
+
+/// What the page may do: have its own style, and post to where it comes from.
+static POLICY: LazyLock<String> = LazyLock::new(|| {
+    let hash = STANDARD.encode(digest::digest(&digest::SHA256, STYLE.as_bytes()));
+    format!(
+        "default-src 'none'; style-src 'sha256-{hash}'; img-src data:; form-action 'self'; base-uri 'none'; \
+         frame-ancestors 'none'"
+    )
+});
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Action {
+struct Action {
     outcome: Outcome,
 }
 
@@ -31,31 +50,77 @@ enum Outcome {
     Decline,
 }
 
+/// Reads what the customer chose, as JSON or as the page's form.
+fn read(form: bool, body: &[u8]) -> Option<Act> {
+    let outcome = match (form, body) {
+        (true, b"outcome=approve") => Outcome::Approve,
+        (true, b"outcome=decline") => Outcome::Decline,
+        (true, _) => return None,
+        (false, body) => serde_json::from_slice::<Action>(body).ok()?.outcome,
+    };
+    Some(match outcome {
+        Outcome::Approve => Act::Approve,
+        Outcome::Decline => Act::Decline,
+    })
+}
+
+fn is_of(headers: &HeaderMap, media_type: &str) -> bool {
+    let given = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    given.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(media_type)
+}
+
 pub async fn act(
     State(simulator): State<Simulator>,
     Path(token): Path<String>,
-    body: Result<Json<Action>, JsonRejection>,
+    headers: HeaderMap,
+    body: Bytes,
 ) -> Response {
-    let act = match body {
-        Ok(Json(Action { outcome: Outcome::Approve })) => Act::Approve,
-        Ok(Json(Action { outcome: Outcome::Decline })) => Act::Decline,
-        Err(_) => return refusal(StatusCode::BAD_REQUEST, "invalid_body", None),
-    };
-    answer(store::act(&simulator, None, token, act).await)
+    let form = is_of(&headers, FORM);
+    let chosen = if form || is_of(&headers, "application/json") { read(form, &body) } else { None };
+    let Some(act) = chosen else { return refusal(StatusCode::BAD_REQUEST, "invalid_body", None) };
+    match store::act(&simulator, None, token, act).await {
+        Ok(Done::Charge(charge)) if form => {
+            html(StatusCode::OK, &charge, &said(&format!("The payment is {}.", charge.status.name())))
+        }
+        Ok(Done::Illegal(charge)) if form => html(
+            StatusCode::CONFLICT,
+            &charge,
+            &said(&format!("Refused: the payment is {}.", charge.status.name())),
+        ),
+        done => answer(done),
+    }
 }
 
 pub async fn page(State(simulator): State<Simulator>, Path(token): Path<String>) -> Response {
     match store::of_token(simulator.db.read(), &token).await {
+        Ok(Some(charge)) if charge.status == Status::Waiting => html(StatusCode::OK, &charge, BUTTONS),
         Ok(Some(charge)) => {
-            let page = Html(PAGE.replace("{amount}", &amount(&charge)));
-            ([(header::CACHE_CONTROL, "no-store")], page).into_response()
+            html(StatusCode::OK, &charge, &said(&format!("The payment is {}.", charge.status.name())))
         }
         Ok(None) => refusal(StatusCode::NOT_FOUND, "not_found", None),
         Err(error) => answer(Err(error)),
     }
 }
 
+fn said(text: &str) -> String {
+    format!("<p role=\"status\">{text}</p>")
+}
+
+/// The page, with what is made of words and numbers of ours alone.
+fn html(status: StatusCode, charge: &Model, inside: &str) -> Response {
+    let page =
+        PAGE.replace("{style}", STYLE).replace("{amount}", &amount(charge)).replace("{inside}", inside);
+    let headers: [(HeaderName, &str); 3] = [
+        (header::CACHE_CONTROL, "no-store"),
+        (header::CONTENT_SECURITY_POLICY, &POLICY),
+        // The URL is all that it takes to pay.
+        (header::REFERRER_POLICY, "no-referrer"),
+    ];
+    (status, headers, Html(page)).into_response()
+}
+
 fn amount(charge: &Model) -> String {
-    let currency: Result<Currency, ()> = charge.currency.parse();
-    currency.map(|currency| Money::new(charge.amount_minor, currency).to_string()).unwrap_or_default()
+    crate::store::money(&charge.reference, charge.amount_minor, &charge.currency)
+        .map(|amount| amount.to_string())
+        .unwrap_or_default()
 }

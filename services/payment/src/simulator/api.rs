@@ -69,6 +69,11 @@ impl Simulator {
         Router::new().route("/actions/{token}", get(actions::page).post(actions::act)).with_state(self)
     }
 
+    /// The same, for whoever has them among other pages, below a path.
+    pub fn actions_below(self, path: &str) -> Router {
+        Router::new().nest(path, self.actions())
+    }
+
     /// Its routes.
     pub fn router(self) -> Router {
         Router::new()

@@ -123,7 +123,7 @@ async fn a_provider_out_of_reach_declines_new_payments_and_leaves_old_ones_alone
     let types = "1=simulated".parse().unwrap();
     let (db, tasks) = (shop.db.clone(), shop.tasks.clone());
     let reach = crate::Reach { ports: crate::Ports::open(&away).await.unwrap(), ..crate::Reach::default() };
-    let cut_off = crate::build(&away, pace(), db, tasks, types, WEBHOOK_SECRET, reach).unwrap();
+    let (cut_off, _) = crate::build(&away, pace(), db, tasks, types, WEBHOOK_SECRET, reach).unwrap();
     let declined = cut_off.create_payment(request(&mesh(), new(""))).await.unwrap().into_inner();
     assert_eq!(declined.state(), PaymentState::Declined);
     assert_eq!(declined.failure_reason, "PROVIDER_UNAVAILABLE");

@@ -149,7 +149,7 @@ impl Shop {
         let types = "1=simulated;2=simulated,percent=1".parse().unwrap();
         let reach =
             crate::Reach { ports: crate::Ports::open(&options).await.unwrap(), ..crate::Reach::default() };
-        let payments =
+        let (payments, _) =
             crate::build(&options, pace, db.clone(), tasks.clone(), types, WEBHOOK_SECRET, reach).unwrap();
         let provider = payments.engine.providers().get("simulated").unwrap().action_url("");
         Self {

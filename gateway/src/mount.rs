@@ -1,0 +1,40 @@
+//! Pages of another component's, among the edge's own: they pass the same layers, behind the same proxy.
+
+use std::sync::Arc;
+
+use axum::{Router, body::Body, response::Response};
+use http::{Request, StatusCode, request::Parts};
+use http_body::Body as _;
+use tower::ServiceExt as _;
+
+use crate::edge::MatchedRoute;
+
+/// Routes whose paths all begin with one segment, which is no route's of a contract.
+#[derive(Debug, Clone)]
+pub struct Mount {
+    below: String,
+    route: Arc<str>,
+    router: Router,
+}
+
+impl Mount {
+    /// `router` has whole paths; those that begin with `below` (`/pages`) are its own.
+    pub fn new(below: &str, router: Router) -> Self {
+        Self { below: format!("{below}/"), route: format!("{below}/…").into(), router }
+    }
+
+    /// Whether a path is its own.
+    pub fn has(&self, path: &str) -> bool {
+        path.starts_with(&self.below)
+    }
+
+    /// Its answer; none, where it has nothing at that path.
+    pub async fn answer(&self, parts: &Parts, body: Body) -> Option<Response> {
+        let request = Request::from_parts(parts.clone(), body);
+        let mut answer = self.router.clone().oneshot(request).await.unwrap_or_else(|never| match never {});
+        // A router says so by 404 without a body.
+        let nothing = answer.status() == StatusCode::NOT_FOUND && answer.body().is_end_stream();
+        answer.extensions_mut().insert(MatchedRoute(self.route.clone()));
+        (!nothing).then_some(answer)
+    }
+}
