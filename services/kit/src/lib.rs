@@ -6,6 +6,7 @@
 //! - [`db`]: the database: pools, migrations, the one write path, pages of lists
 //! - [`values`]: types of values: ids, money, time, secrets, durations, addresses
 //! - [`fault`], [`telemetry`], [`words`]: errors; logs, traces and metrics; search
+//! - [`testing`]: what the tests of all crates share
 //!
 //! What is used everywhere is also named here, at the root.
 
@@ -15,6 +16,7 @@ pub mod fault;
 pub mod mesh;
 pub mod process;
 pub mod telemetry;
+pub mod testing;
 pub mod values;
 pub mod words;
 

@@ -1,6 +1,6 @@
 //! A shop to test with: the handlers on a database of their own, and callers.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use contracts::article::{
     AdjustStockRequest, Article, CommitReservationRequest, CreateArticleRequest, GetArticleRequest,
@@ -11,12 +11,10 @@ use contracts::article::{
 };
 use kit::{
     Caller, Clock, Db, Fault, Money, Role, Tasks, Time,
-    call::{Arrival, Roles},
-    db::DatabaseOptions,
-    id::{Id, OrderId, SessionId, UserId},
+    id::{Id, OrderId, UserId},
+    testing::{self, Database},
 };
 use prost_types::FieldMask;
-use sea_orm::ConnectionTrait;
 use tonic::{Request, Response, Status};
 
 use crate::{
@@ -31,31 +29,25 @@ pub struct Shop {
     pub clock: Clock,
     pub articles: Articles,
     pub stock: Stocks,
-    _folder: tempfile::TempDir,
+    _database: Database,
 }
 
 /// The most bytes of an image, in these tests.
 pub const IMAGE_LIMIT: usize = 2_000;
 
-pub fn staff() -> Caller {
-    Caller::User { id: UserId::new(), roles: Roles { staff: true, admin: false }, session: SessionId::new() }
-}
+pub use testing::staff;
 
 pub fn shopper() -> Caller {
-    Caller::User { id: UserId::new(), roles: Roles::default(), session: SessionId::new() }
+    testing::customer(UserId::new())
 }
 
 pub fn order_service() -> Caller {
-    Caller::Service { role: Role::Order, on_behalf_of: None }
+    testing::service(Role::Order)
 }
 
 /// A request as the layers hand it on.
 pub fn from<M>(caller: Caller, message: M) -> Request<M> {
-    let mut request = Request::new(message);
-    let arrival =
-        Arrival { caller, method: Arc::from("/test"), request_id: Arc::from("test"), deadline: None };
-    request.extensions_mut().insert(arrival);
-    request
+    testing::request(&caller, message)
 }
 
 /// The message of an answer, or the fault of a refusal.
@@ -98,31 +90,12 @@ impl Shop {
     }
 
     pub async fn without_tables() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let servers = ["FEIRA_TEST_POSTGRES", "FEIRA_TEST_MYSQL"];
-        let url = match servers.into_iter().find_map(std::env::var_os) {
-            Some(server) => {
-                let server = server.into_string().unwrap();
-                let name = format!("test_{}", OrderId::new());
-                let existing = if server.starts_with("postgres") { "postgres" } else { "mysql" };
-                let admin = sea_orm::Database::connect(format!("{server}/{existing}")).await.unwrap();
-                admin.execute_unprepared(&format!("CREATE DATABASE {name}")).await.unwrap();
-                format!("{server}/{name}")
-            }
-            None => format!("sqlite:{}", folder.path().join("article.db").display()),
-        };
+        let database = Database::new(Role::Article).await;
         let clock = Clock::manual(Time(1_800_000_000_000_000));
-        let options = DatabaseOptions {
-            role: Role::Article,
-            url,
-            max_connections: 8,
-            clock: clock.clone(),
-            fingerprint_key: [7; 32],
-        };
-        let db = Db::open(options).await.unwrap();
+        let db = database.open(clock.clone()).await;
         let (articles, stock) =
             (Articles::new(db.clone(), Tasks::default(), IMAGE_LIMIT), Stocks::new(db.clone()));
-        Self { db, clock, articles, stock, _folder: folder }
+        Self { db, clock, articles, stock, _database: database }
     }
 
     pub async fn create(&self, article: Article) -> Result<Article, Fault> {

@@ -2,14 +2,17 @@
 
 use std::time::Instant;
 
-use kit::id::{Id, LineId, OrderId, PaymentId, UserId};
+use kit::{
+    Role,
+    id::{Id, LineId, OrderId, PaymentId, UserId},
+    testing::Database,
+};
 use sea_orm_migration::MigratorTrait;
 use uuid::Uuid;
 
 use super::{
-    SERVERS, Shop, insert, old,
+    Shop, insert, old,
     refunds::{mail_of, payment_of},
-    server,
 };
 use crate::Migrator;
 
@@ -72,9 +75,8 @@ async fn fill(shop: &Shop) {
 #[tokio::test]
 #[ignore = "takes a while; it shows figures and fails at none"]
 async fn figures_of_migrating_many_orders() {
-    let servers = SERVERS.into_iter().filter_map(server).map(Some);
-    for server in std::iter::once(None).chain(servers) {
-        let shop = Shop::before_on(server, "m000011_filters").await;
+    for database in Database::of_each_kind(Role::Order).await {
+        let shop = Shop::before_on(database, "m000011_filters").await;
         fill(&shop).await;
         let all = Migrator::migrations();
         let steps = all.iter().skip_while(|step| step.name() != "m000011_filters");

@@ -10,8 +10,8 @@ mod search;
 
 use kit::{
     Call, Clock, Db, Role, Tx,
-    db::DatabaseOptions,
     id::{ArticleId, Id, LineId, OrderId, UserId},
+    testing::Database,
 };
 
 use sea_orm::{ConnectionTrait, Value, sea_query::Query};
@@ -23,62 +23,25 @@ use crate::{
     store::{self, Record},
 };
 
-/// Settings with the URLs of database servers.
-const SERVERS: [&str; 2] = ["FEIRA_TEST_POSTGRES", "FEIRA_TEST_MYSQL"];
-
-fn server(setting: &str) -> Option<String> {
-    std::env::var_os(setting).map(|url| url.into_string().unwrap())
-}
-
 struct Shop {
     db: Db,
-    _folder: tempfile::TempDir,
+    _database: Database,
 }
 
 impl Shop {
     /// On a SQLite file.
     async fn open() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let url = format!("sqlite:{}", folder.path().join("order.db").display());
-        let shop = Self::at(url, folder).await;
-        shop.db.migrate::<Migrator>().await.unwrap();
-        shop
+        let database = Database::sqlite(Role::Order);
+        Self { db: database.migrated::<Migrator>(Clock::system()).await, _database: database }
     }
 
-    /// On a SQLite file, or on the server whose URL (without a database) is in `FEIRA_TEST_POSTGRES` or
-    /// `FEIRA_TEST_MYSQL`, with the schema as it was before this migration.
+    /// On a database of whichever kind the test run has, with the schema as it was before this migration.
     async fn before(migration: &str) -> Self {
-        Self::before_on(SERVERS.into_iter().find_map(server), migration).await
+        Self::before_on(Database::new(Role::Order).await, migration).await
     }
 
-    async fn before_on(server: Option<String>, migration: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let url = match server {
-            Some(server) => {
-                let name = format!("test_{}", OrderId::new());
-                let existing = if server.starts_with("postgres") { "postgres" } else { "mysql" };
-                let admin = sea_orm::Database::connect(format!("{server}/{existing}")).await.unwrap();
-                admin.execute_unprepared(&format!("CREATE DATABASE {name}")).await.unwrap();
-                format!("{server}/{name}")
-            }
-            None => format!("sqlite:{}", folder.path().join("order.db").display()),
-        };
-        let shop = Self::at(url, folder).await;
-        shop.db.migrate_before::<Migrator>(migration).await.unwrap();
-        shop
-    }
-
-    async fn at(url: String, folder: tempfile::TempDir) -> Self {
-        let db = Db::open(DatabaseOptions {
-            role: Role::Order,
-            url,
-            max_connections: 4,
-            clock: Clock::system(),
-            fingerprint_key: [1; 32],
-        })
-        .await
-        .unwrap();
-        Self { db, _folder: folder }
+    async fn before_on(database: Database, migration: &str) -> Self {
+        Self { db: database.before::<Migrator>(migration, Clock::system()).await, _database: database }
     }
 
     async fn transact<V, F, Fut>(&self, work: F) -> V

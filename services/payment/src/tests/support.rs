@@ -1,6 +1,6 @@
 //! A payment service with its simulated provider, and callers.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use contracts::google::api::HttpBody;
 use contracts::payment::{
@@ -10,15 +10,12 @@ use contracts::payment::{
 };
 use kit::{
     Caller, Clock, Db, Fault, Money, Role, Tasks,
-    call::{Arrival, Roles},
-    db::DatabaseOptions,
-    headers::IDEMPOTENCY_KEY,
-    id::{Id, OrderId, PaymentId, SessionId, UserId},
+    id::{Id, OrderId, PaymentId, UserId},
+    testing::{self, Database},
 };
-use prost::Message;
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 use serde_json::{Value, json};
-use tonic::{Request, Response, Status};
+use tonic::{Response, Status};
 
 use crate::{
     Migrator, Options,
@@ -31,6 +28,8 @@ use crate::{
 /// Signs the simulated provider's webhooks.
 pub const WEBHOOK_SECRET: [u8; 32] = [9; 32];
 
+pub use kit::testing::{customer, keyed, request, staff};
+
 pub struct Shop {
     pub payments: Payments,
     pub db: Db,
@@ -39,7 +38,7 @@ pub struct Shop {
     pub provider: String,
     options: Options,
     http: reqwest::Client,
-    _folder: Arc<tempfile::TempDir>,
+    _database: Database,
 }
 
 pub fn options() -> Options {
@@ -52,33 +51,7 @@ pub fn pace() -> Pace {
 
 /// Another service, in this test the order service.
 pub fn mesh() -> Caller {
-    Caller::Service { role: Role::Order, on_behalf_of: None }
-}
-
-pub fn staff() -> Caller {
-    let roles = Roles { staff: true, admin: false };
-    Caller::User { id: UserId::new(), roles, session: SessionId::new() }
-}
-
-pub fn customer(id: UserId) -> Caller {
-    Caller::User { id, roles: Roles::default(), session: SessionId::new() }
-}
-
-pub fn request<M>(caller: &Caller, message: M) -> Request<M> {
-    let mut request = Request::new(message);
-    request.extensions_mut().insert(Arrival {
-        caller: caller.clone(),
-        method: Arc::from(std::any::type_name::<M>()),
-        request_id: Arc::from("test"),
-        deadline: None,
-    });
-    request
-}
-
-pub fn keyed<M: Message>(caller: &Caller, key: &str, message: M) -> Request<M> {
-    let mut request = request(caller, message);
-    request.metadata_mut().insert(IDEMPOTENCY_KEY, key.parse().unwrap());
-    request
+    testing::service(Role::Order)
 }
 
 pub fn eur(minor: i64) -> contracts::Money {
@@ -87,20 +60,6 @@ pub fn eur(minor: i64) -> contracts::Money {
 
 pub fn fault(status: &Status) -> Fault {
     Fault::of(status)
-}
-
-/// A database server to test on instead of SQLite, if there is one.
-#[allow(clippy::disallowed_methods, reason = "says where to test, and is no setting of the program")]
-fn server() -> Option<String> {
-    std::env::var("FEIRA_TEST_POSTGRES").or_else(|_| std::env::var("FEIRA_TEST_MYSQL")).ok()
-}
-
-async fn new_database(server: &str) -> String {
-    let name = format!("payment_{:032x}", rand::random::<u128>());
-    let existing = if server.starts_with("postgres") { "postgres" } else { "mysql" };
-    let admin = sea_orm::Database::connect(format!("{server}/{existing}")).await.unwrap();
-    admin.execute_unprepared(&format!("CREATE DATABASE {name}")).await.unwrap();
-    format!("{server}/{name}")
 }
 
 /// A new payment of 12.99 EUR.
@@ -126,25 +85,12 @@ impl Shop {
     }
 
     pub async fn set(pace: Pace, options: Options) -> Self {
-        let folder = Arc::new(tempfile::tempdir().unwrap());
-        let url = match server() {
-            Some(server) => new_database(&server).await,
-            None => format!("sqlite:{}", folder.path().join("payment.db").display()),
-        };
-        let db = Db::open(DatabaseOptions {
-            role: Role::Payment,
-            url,
-            max_connections: 4,
-            clock: Clock::system(),
-            fingerprint_key: [7; 32],
-        })
-        .await
-        .unwrap();
-        db.migrate::<Migrator>().await.unwrap();
-        Self::on(db, folder, pace, options).await
+        let database = Database::new(Role::Payment).await;
+        let db = database.migrated::<Migrator>(Clock::system()).await;
+        Self::on(db, database, pace, options).await
     }
 
-    async fn on(db: Db, folder: Arc<tempfile::TempDir>, pace: Pace, options: Options) -> Self {
+    async fn on(db: Db, database: Database, pace: Pace, options: Options) -> Self {
         let tasks = Tasks::default();
         let types = "1=simulated;2=simulated,percent=1".parse().unwrap();
         let reach =
@@ -159,13 +105,13 @@ impl Shop {
             provider,
             options,
             http: reqwest::Client::builder().tls_certs_only([]).build().unwrap(),
-            _folder: folder,
+            _database: database,
         }
     }
 
     /// Another replica on the same database.
     pub async fn replica(&self) -> Self {
-        Self::on(self.db.clone(), self._folder.clone(), pace(), self.options.clone()).await
+        Self::on(self.db.clone(), self._database.clone(), pace(), self.options.clone()).await
     }
 
     pub async fn create(&self, new: CreatePaymentRequest) -> Result<Payment, Status> {

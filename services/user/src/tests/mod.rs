@@ -18,9 +18,8 @@ use contracts::user::{
 };
 use kit::{
     Clock, Conn, Context, Db, Fault, Identity, Mesh, Role, StartError, Tasks, Time, access::Methods,
-    conn::Local, db::DatabaseOptions, identity::MeshSecret, layer::Front,
+    conn::Local, identity::MeshSecret, layer::Front, testing::Database,
 };
-use tempfile::TempDir;
 use tonic::{Request, Response, Status};
 
 use crate::{AdminOutcome, AdminPassword, Hashing, Migrator, Options, Secret, start};
@@ -28,17 +27,16 @@ use crate::{AdminOutcome, AdminPassword, Hashing, Migrator, Options, Secret, sta
 const PASSWORD: &str = "correct horse";
 const ADMIN_PASSWORD: &str = "battery staple";
 
-/// A database, and where it is.
+/// A database, and its clock.
 struct House {
-    folder: Arc<TempDir>,
-    url: String,
+    database: Database,
     clock: Clock,
 }
 
 /// One process of the service.
 #[derive(Clone)]
 struct Replica {
-    _folder: Arc<TempDir>,
+    _database: Database,
     db: Db,
     clock: Clock,
     /// The way of the other services to this one.
@@ -50,12 +48,7 @@ struct Replica {
 
 impl House {
     async fn new() -> Self {
-        let folder = Arc::new(TempDir::new().unwrap());
-        let url = match server() {
-            Some(server) => new_database(&server).await,
-            None => format!("sqlite:{}", folder.path().join("user.db").display()),
-        };
-        Self { folder, url, clock: Clock::manual(Time(1_800_000_000_000_000)) }
+        Self { database: Database::new(Role::User).await, clock: Clock::manual(Time(1_800_000_000_000_000)) }
     }
 
     fn options() -> Options {
@@ -77,16 +70,7 @@ impl House {
 
     async fn replica_with(&self, options: &Options, wrapping_key: [u8; 32]) -> Result<Replica, StartError> {
         let clock = self.clock.clone();
-        let db = Db::open(DatabaseOptions {
-            role: Role::User,
-            url: self.url.clone(),
-            max_connections: 8,
-            clock: clock.clone(),
-            fingerprint_key: [1; 32],
-        })
-        .await
-        .unwrap();
-        db.migrate::<Migrator>().await.unwrap();
+        let db = self.database.migrated::<Migrator>(clock.clone()).await;
         let identity = Identity::new(MeshSecret::new("a mesh of tests"), clock.clone());
         let methods = Methods::read(contracts::pool()).unwrap();
         let local = Local::default();
@@ -105,7 +89,7 @@ impl House {
             AdminOutcome::MadeWith(password) => Some(password),
             _ => None,
         };
-        Ok(Replica { _folder: self.folder.clone(), db, clock, mesh, conn, generated })
+        Ok(Replica { _database: self.database.clone(), db, clock, mesh, conn, generated })
     }
 }
 
@@ -188,19 +172,4 @@ async fn events(db: &Db) -> Vec<String> {
         .await
         .unwrap();
     rows.into_iter().map(|row| row.kind.rsplit('.').next().unwrap().to_owned()).collect()
-}
-
-/// A database server to test on instead of SQLite, if there is one.
-#[allow(clippy::disallowed_methods, reason = "says where to test, and is no setting of the program")]
-fn server() -> Option<String> {
-    std::env::var("FEIRA_TEST_POSTGRES").or_else(|_| std::env::var("FEIRA_TEST_MYSQL")).ok()
-}
-
-async fn new_database(server: &str) -> String {
-    use sea_orm::ConnectionTrait;
-    let name = format!("user_{:032x}", rand::random::<u128>());
-    let existing = if server.starts_with("postgres") { "postgres" } else { "mysql" };
-    let admin = sea_orm::Database::connect(format!("{server}/{existing}")).await.unwrap();
-    admin.execute_unprepared(&format!("CREATE DATABASE {name}")).await.unwrap();
-    format!("{server}/{name}")
 }

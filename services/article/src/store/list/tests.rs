@@ -1,6 +1,6 @@
 //! How SQLite goes about lists: by seeks, never through a whole table, and without sorting.
 
-use kit::{Role, db::DatabaseOptions, id::Id, words::Asked};
+use kit::{Role, id::Id, testing::Database, words::Asked};
 use sea_orm::{QueryTrait as _, Statement};
 
 use super::*;
@@ -19,17 +19,9 @@ fn any() -> Filter {
     }
 }
 
-async fn database(folder: &tempfile::TempDir) -> kit::Db {
-    let options = DatabaseOptions {
-        role: Role::Article,
-        url: format!("sqlite:{}", folder.path().join("article.db").display()),
-        max_connections: 1,
-        clock: kit::Clock::system(),
-        fingerprint_key: [7; 32],
-    };
-    let db = kit::Db::open(options).await.unwrap();
-    db.migrate::<crate::Migrator>().await.unwrap();
-    db
+async fn database() -> (kit::Db, Database) {
+    let database = Database::sqlite(Role::Article);
+    (database.migrated::<crate::Migrator>(kit::Clock::system()).await, database)
 }
 
 /// The steps of SQLite's plan for the articles of these ids.
@@ -42,8 +34,7 @@ async fn plan(db: &kit::Db, list: &List<'_>, ids: SelectStatement) -> Vec<String
 
 #[tokio::test]
 async fn a_page_is_read_by_seeks_and_without_sorting() {
-    let folder = tempfile::tempdir().unwrap();
-    let db = database(&folder).await;
+    let (db, _database) = database().await;
     let filters = [
         any(),
         Filter { sight: Sight::Public, ..any() },
@@ -86,8 +77,7 @@ async fn a_page_is_read_by_seeks_and_without_sorting() {
 
 #[tokio::test]
 async fn what_is_rare_is_looked_up_one_by_one() {
-    let folder = tempfile::tempdir().unwrap();
-    let db = database(&folder).await;
+    let (db, _database) = database().await;
     let priced = Filter { min_price: Some("1.00 EUR".parse().unwrap()), ..any() };
     let tea = Asked::beginning("tea");
     for (filter, words, by) in [
@@ -107,8 +97,7 @@ async fn what_is_rare_is_looked_up_one_by_one() {
 
 #[tokio::test]
 async fn the_articles_of_a_word_are_read_in_the_order_in_which_they_were_created() {
-    let folder = tempfile::tempdir().unwrap();
-    let db = database(&folder).await;
+    let (db, _database) = database().await;
     let words = ["tea".to_owned(), "teapot".to_owned()];
     let (tea, green) = (Asked::beginning("tea"), Asked::beginning("green"));
     let filters =

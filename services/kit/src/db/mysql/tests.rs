@@ -16,6 +16,7 @@ use crate::{
     fault::{check_violation, unique_violation},
     insert_new,
     outbox::cursor,
+    testing::{self, Server},
     transact,
 };
 
@@ -27,16 +28,13 @@ impl MigratorTrait for Migrator {
     }
 }
 
-#[allow(clippy::disallowed_methods, reason = "says where to test, and is no setting of the program")]
 async fn empty() -> Option<Db> {
-    let Ok(server) = std::env::var("FEIRA_TEST_MYSQL") else {
+    let Some(database) = testing::Database::on(Server::MySql, Role::User).await else {
         eprintln!("SKIPPED: there is no MySQL; run the tests by ./tests/run");
         return None;
     };
-    let name = format!("kit_{:032x}", rand::random::<u128>());
-    let admin = Database::connect(format!("{server}/mysql")).await.unwrap();
-    admin.execute_unprepared(&format!("CREATE DATABASE {name} CHARACTER SET latin1")).await.unwrap();
-    let url = format!("{}/{name}", server.replace("mysql:", "mariadb:"));
+    // By the other name of the same protocol, which a URL may have too.
+    let url = database.url().replace("mysql:", "mariadb:");
     let (role, clock) = (Role::User, Clock::system());
     let options = DatabaseOptions { role, url, max_connections: 8, clock, fingerprint_key: [7; 32] };
     Some(Db::open(options).await.unwrap())
@@ -194,7 +192,7 @@ async fn what_refused_a_row_is_known() {
     assert!(!check_violation(&taken));
 }
 
-/// Two transactions take two rows in opposite order; the one that is made to give way is done again.
+/// Two transactions take two rows in opposite order; the one that is the deadlock's victim is run again.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deadlock_is_no_error() {
     let Some(db) = fresh().await else { return };
@@ -281,7 +279,7 @@ async fn a_lock_that_is_not_given_is_a_conflict() {
 #[tokio::test]
 async fn a_database_that_is_not_there_is_told_without_the_password() {
     let Some(db) = empty().await else { return };
-    let url = db.0.url.replace("/kit_", "/no_");
+    let url = db.0.url.replace("/user_", "/no_");
     let url = url.replace("//root@", "//root:@");
     let (role, clock) = (Role::User, Clock::system());
     let options = DatabaseOptions { role, url, max_connections: 1, clock, fingerprint_key: [7; 32] };

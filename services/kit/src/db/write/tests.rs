@@ -1,21 +1,17 @@
 //! The write path on a real SQLite file.
 
-use std::sync::Arc;
-
 use contracts::user::{GetUserRequest, User, UserErased};
 use sea_orm::{ConnectionTrait, EntityTrait, PaginatorTrait};
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
-use tonic::{Code, Request};
+use tonic::Code;
 
 use super::*;
 use crate::{
     Caller, Reason, Role,
-    call::{Arrival, Roles},
-    db::DatabaseOptions,
-    headers::IDEMPOTENCY_KEY,
-    id::{Id, SessionId, UserId},
+    id::{Id, UserId},
     idempotency::record,
     outbox::event,
+    testing::{self, Database},
 };
 
 struct Migrator;
@@ -26,37 +22,22 @@ impl MigratorTrait for Migrator {
     }
 }
 
-async fn fresh() -> (Writer<Fault>, tempfile::TempDir) {
-    let folder = tempfile::tempdir().unwrap();
-    let url = format!("sqlite:{}/test.db", folder.path().display());
-    let options = DatabaseOptions {
-        role: Role::User,
-        url,
-        max_connections: 4,
-        clock: crate::Clock::system(),
-        fingerprint_key: [7; 32],
-    };
-    let db = Db::open(options).await.unwrap();
-    assert_eq!(db.migrate::<Migrator>().await.unwrap().len(), 1);
-    (db.into(), folder)
+async fn fresh() -> (Writer<Fault>, Database) {
+    let database = Database::sqlite(Role::User);
+    (database.migrated::<Migrator>(crate::Clock::system()).await.into(), database)
 }
 
 fn caller() -> Caller {
-    Caller::User { id: UserId::new(), roles: Roles::default(), session: SessionId::new() }
+    testing::customer(UserId::new())
 }
 
 fn call(caller: &Caller, key: Option<&str>, body: &str) -> Call {
-    let mut request = Request::new(GetUserRequest { id: body.to_owned() });
-    if let Some(key) = key {
-        request.metadata_mut().insert(IDEMPOTENCY_KEY, key.parse().unwrap());
-    }
-    request.extensions_mut().insert(Arrival {
-        caller: caller.clone(),
-        method: Arc::from("/a/B"),
-        request_id: Arc::from("r"),
-        deadline: None,
-    });
-    Call::of(&request).unwrap()
+    let message = GetUserRequest { id: body.to_owned() };
+    Call::of(&match key {
+        Some(key) => testing::keyed(caller, key, message),
+        None => testing::request(caller, message),
+    })
+    .unwrap()
 }
 
 async fn publish(db: &Writer<Fault>, call: &Call) -> Result<Written<User>, Fault> {
@@ -70,7 +51,7 @@ async fn publish(db: &Writer<Fault>, call: &Call) -> Result<Written<User>, Fault
 
 #[tokio::test]
 async fn a_repeat_gets_the_stored_answer_and_does_nothing() {
-    let (db, _folder) = fresh().await;
+    let (db, _database) = fresh().await;
     let caller = caller();
     let first = publish(&db, &call(&caller, Some("k"), "x")).await.unwrap();
     let again = publish(&db, &call(&caller, Some("k"), "x")).await.unwrap();
@@ -81,13 +62,13 @@ async fn a_repeat_gets_the_stored_answer_and_does_nothing() {
 
 #[tokio::test]
 async fn a_key_belongs_to_one_request_of_one_caller() {
-    let (db, _folder) = fresh().await;
+    let (db, _database) = fresh().await;
     let caller = caller();
     publish(&db, &call(&caller, Some("k"), "x")).await.unwrap();
     let other = publish(&db, &call(&caller, Some("k"), "y")).await.unwrap_err();
     assert_eq!((other.code, other.reason), (Code::InvalidArgument, Reason::IdempotencyKeyReused));
     assert!(!publish(&db, &call(&self::caller(), Some("k"), "y")).await.unwrap().replayed);
-    // Nobody's keys are told apart by what they ask for.
+    // Keys of anonymous callers are distinguished by their requests.
     assert!(!publish(&db, &call(&Caller::Anonymous, Some("k"), "x")).await.unwrap().replayed);
     assert!(!publish(&db, &call(&Caller::Anonymous, Some("k"), "y")).await.unwrap().replayed);
     assert!(publish(&db, &call(&Caller::Anonymous, Some("k"), "y")).await.unwrap().replayed);
@@ -95,7 +76,7 @@ async fn a_key_belongs_to_one_request_of_one_caller() {
 
 #[tokio::test]
 async fn a_refusal_is_not_stored_and_changes_nothing() {
-    let (db, _folder) = fresh().await;
+    let (db, _database) = fresh().await;
     let call = call(&caller(), Some("k"), "x");
     let refused = db
         .write::<_, User, _, _>(&call, (), |tx, _| async move {
@@ -110,7 +91,7 @@ async fn a_refusal_is_not_stored_and_changes_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_a_hundred_calls_at_once_with_one_key_one_does_the_work() {
-    let (db, _folder) = fresh().await;
+    let (db, _database) = fresh().await;
     let call = call(&caller(), Some("k"), "x");
     let tries = (0..100).map(|_| {
         let (db, call) = (db.clone(), call.clone());
@@ -128,7 +109,7 @@ async fn of_a_hundred_calls_at_once_with_one_key_one_does_the_work() {
 
 #[tokio::test]
 async fn a_call_of_several_steps_is_in_progress_until_its_last_transaction() {
-    let (db, _folder) = fresh().await;
+    let (db, _database) = fresh().await;
     let call = call(&caller(), Some("k"), "x");
     let opened: Opened<(), User> = db.open(&call, (), |_, _, _| async { Ok(()) }).await.unwrap();
     let Opened::Fresh { claim: Some(claim), guard, .. } = opened else { panic!("not fresh") };
@@ -147,7 +128,7 @@ async fn a_call_of_several_steps_is_in_progress_until_its_last_transaction() {
 
 #[tokio::test]
 async fn a_client_that_goes_away_leaves_no_half_change() {
-    let (db, _folder) = fresh().await;
+    let (db, _database) = fresh().await;
     let call = call(&caller(), Some("k"), "x");
     let work = db.write(&call, (), |tx, _| async move {
         tx.publish("x", &UserErased::default()).await?;
@@ -162,7 +143,7 @@ async fn a_client_that_goes_away_leaves_no_half_change() {
 
 #[tokio::test]
 async fn what_is_acknowledged_after_a_full_disk_is_committed() {
-    let (db, _folder) = fresh().await;
+    let (db, _database) = fresh().await;
     let call = || call(&caller(), None, "x");
     db.0.writer.execute_unprepared("PRAGMA max_page_count = 1").await.unwrap();
     let full = async {
@@ -185,7 +166,7 @@ async fn what_is_acknowledged_after_a_full_disk_is_committed() {
 
 #[tokio::test]
 async fn a_database_tells_nothing_of_what_was_asked() {
-    let (db, _folder) = fresh().await;
+    let (db, _database) = fresh().await;
     publish(&db, &call(&caller(), Some("k"), "a secret")).await.unwrap();
     let row = record::Entity::find().one(db.read()).await.unwrap().unwrap();
     assert!(!row.claim.contains('k') && row.fingerprint.len() == 64);
@@ -193,7 +174,7 @@ async fn a_database_tells_nothing_of_what_was_asked() {
 
 #[tokio::test]
 async fn what_is_yielded_beside_the_answer_is_not_there_on_a_repeat() {
-    let (db, _folder) = fresh().await;
+    let (db, _database) = fresh().await;
     let call = call(&caller(), Some("k"), "x");
     let twice = || db.write_with(&call, 7, |_, number| async move { Ok((User::default(), *number)) });
     assert_eq!(twice().await.unwrap().1, Some(7));
