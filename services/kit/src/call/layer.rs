@@ -68,7 +68,7 @@ where
         let span = telemetry::server_span(request.uri().path(), &request_id, request.headers());
         let trace = telemetry::Trace::of(&span, request.headers());
         request.extensions_mut().insert(trace);
-        let told = request_id.clone();
+        let answered_id = request_id.clone();
         let work = async move {
             let started = std::time::Instant::now();
             let path: Arc<str> = Arc::from(request.uri().path());
@@ -81,10 +81,10 @@ where
                 Err(_) => Status::from(Fault::internal("a handler panicked")).into_http(),
             };
             let code = code(&response);
-            // Only paths of the contract are told apart: callers must not invent series.
+            // Only paths of the contract are distinguished: callers must not be able to create time series.
             let known = methods.get(&path).map_or("_OTHER", |method| &*method.path);
             telemetry::served(known, code, started.elapsed());
-            if let Ok(value) = HeaderValue::from_str(&told) {
+            if let Ok(value) = HeaderValue::from_str(&answered_id) {
                 response.headers_mut().insert(REQUEST_ID, value);
             }
             Ok(response)

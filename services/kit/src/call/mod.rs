@@ -1,4 +1,4 @@
-//! One call as a handler sees it: who calls, what they may see, and what travels on to the next service.
+//! One call as a handler sees it: who calls, what they may see, and what is sent on to the next service.
 
 pub mod access;
 pub mod compressed;

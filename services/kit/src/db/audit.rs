@@ -1,4 +1,4 @@
-//! What a service tells the audit: whether its own equations hold, and what it knows of orders.
+//! What a service contributes to the audit: whether its own equations hold, and what it knows of orders.
 //!
 //! Its own equations are conditions in SQL over rows that the database itself adds up, in one statement and
 //! so at one moment: only what does not hold leaves the database.
@@ -12,7 +12,7 @@ use sea_orm::{
 
 use crate::{Db, Fault, id::OrderId};
 
-/// Violations of one kind that are told at the most.
+/// The most violations of one kind that are reported.
 pub const MOST: usize = 1_000;
 /// Orders on one page of figures.
 const PAGE: u64 = 500;

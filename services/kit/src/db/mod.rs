@@ -24,7 +24,6 @@ use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseBackend, DatabaseConnection, DbErr,
     SqliteTransactionMode, TransactionOptions,
 };
-use sea_orm_migration::MigratorTrait;
 use sqlx::{
     Connection,
     sqlite::{SqliteJournalMode, SqliteSynchronous},
@@ -70,7 +69,7 @@ impl OpenError {
     }
 
     fn unreachable(role: Role, location: &str, error: &DbErr) -> Self {
-        // A pool tries again by itself and then only tells that its time was up.
+        // A pool tries again by itself, and its error is then a timeout without the cause.
         let problem = match error {
             DbErr::ConnectionAcquire(_) => "it does not answer".to_owned(),
             DbErr::Conn(sea_orm::RuntimeErr::SqlxError(cause))
@@ -90,7 +89,7 @@ impl OpenError {
     }
 }
 
-/// What a role is told about its database.
+/// The settings of a role's database.
 #[derive(Clone)]
 pub struct DatabaseOptions {
     pub role: Role,
@@ -238,7 +237,7 @@ impl Db {
         &self.0.location
     }
 
-    /// This machine's clock: for what is told to processes that have nothing to do with the database.
+    /// This machine's clock: for times that processes compare which do not share the database.
     pub fn machine_clock(&self) -> &Clock {
         &self.0.machine_clock
     }
@@ -246,60 +245,6 @@ impl Db {
     /// Its clock: all that is written and compared here goes by it.
     pub fn clock(&self) -> &Clock {
         &self.0.clock
-    }
-
-    /// Applies what is missing of the schema, once however many replicas start together. Answers with the
-    /// names of what it applied. A database with a migration that this binary does not know is refused.
-    pub async fn migrate<M: MigratorTrait>(&self) -> Result<Vec<String>, OpenError> {
-        self.migrate_steps::<M>(None).await
-    }
-
-    /// As [`Db::migrate`], but what comes before a step alone: a test's way to the schema of an earlier version.
-    pub async fn migrate_before<M: MigratorTrait>(&self, step: &str) -> Result<Vec<String>, OpenError> {
-        let before = M::migrations().iter().take_while(|known| known.name() != step).count();
-        self.migrate_steps::<M>(Some(before as u32)).await
-    }
-
-    /// As [`Db::migrate`], the next `steps` of what is missing alone: a test's way to the schema of an earlier
-    /// version.
-    pub async fn migrate_steps<M: MigratorTrait>(
-        &self,
-        steps: Option<u32>,
-    ) -> Result<Vec<String>, OpenError> {
-        let failed = |error: DbErr| OpenError::migration(self.0.role, &error);
-        if self.0.backend == DatabaseBackend::MySql {
-            return mysql::migrate::<M>(&self.0.url, steps).await.map_err(failed);
-        }
-        let tx = self.0.writer.begin_write().await.map_err(failed)?;
-        if self.0.backend == DatabaseBackend::Postgres {
-            tx.execute_unprepared("SELECT pg_advisory_xact_lock(7166391372)").await.map_err(failed)?;
-        }
-        M::install(&tx).await.map_err(failed)?;
-        let pending: Vec<String> = M::get_pending_migrations(&tx)
-            .await
-            .map_err(failed)?
-            .iter()
-            .take(steps.map_or(usize::MAX, |steps| steps as usize))
-            .map(|step| step.name().to_owned())
-            .collect();
-        if !pending.is_empty() {
-            M::up(&tx, steps).await.map_err(failed)?;
-        }
-        tx.commit().await.map_err(failed)?;
-        Ok(pending)
-    }
-
-    /// The names of all migrations, with whether they are applied.
-    pub async fn migrations<M: MigratorTrait>(&self) -> Result<Vec<(String, bool)>, OpenError> {
-        let failed = |error: DbErr| OpenError::migration(self.0.role, &error);
-        M::install(&self.0.writer).await.map_err(failed)?;
-        let steps = M::get_migration_with_status(&self.0.writer).await.map_err(failed)?;
-        Ok(steps
-            .iter()
-            .map(|step| {
-                (step.name().to_owned(), step.status() == sea_orm_migration::MigrationStatus::Applied)
-            })
-            .collect())
     }
 
     /// Waits for the transactions under way; new ones still pass.

@@ -1,5 +1,5 @@
 //! What PostgreSQL needs, and what speaks its protocol: settings of the session, and a session that keeps what it
-//! is told. A pooler in between that shares sessions among clients may lose both.
+//! is sent. A pooler in between that shares sessions among clients may lose both.
 
 use std::time::Duration;
 
@@ -59,7 +59,7 @@ pub async fn is_read_only(db: &impl ConnectionTrait) -> Result<bool, DbErr> {
 
 /// Why prepared statements cannot be relied on, if they cannot: two clients prepare different ones by the same name,
 /// as they do all the time. A pooler that gives a client another session for each transaction, and does not carry
-/// its statements there, is found out by that. Whatever else goes wrong here is for others to tell.
+/// its statements there, is detected by that. Other errors are reported elsewhere.
 pub async fn loses_statements(url: &str) -> Option<String> {
     match timeout(TRIAL, prepare_by_turns(url)).await {
         Ok(Err(sqlx::Error::Database(error))) => {

@@ -106,12 +106,12 @@ impl Db {
     }
 }
 
-/// Whether an embedded database's file can be written to, as far as that can be told without writing: idle shops
+/// Whether an embedded database's file can be written to, as far as that can be known without writing: idle shops
 /// stay idle.
 fn file_takes_writes(path: &Path) -> Result<(), NotReady> {
     use rustix::fs::{Access, access, statvfs};
     access(path, Access::WRITE_OK).map_err(|error| NotReady::File(error.into()))?;
-    // Where it cannot be told, the next write will.
+    // Where it cannot be known, the next write shows it.
     match statvfs(path) {
         Ok(volume) if volume.f_bavail.saturating_mul(volume.f_frsize) < LEAST_SPACE => Err(NotReady::Full),
         _ => Ok(()),

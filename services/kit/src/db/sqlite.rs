@@ -20,7 +20,7 @@ pub fn claim(url: &str) -> std::io::Result<bool> {
     }
 }
 
-/// Whether there is such a database, as far as can be told without asking a server: a SQLite file may not be there.
+/// Whether there is such a database, as far as can be known without asking a server: a SQLite file may not be there.
 pub fn exists(url: &str) -> bool {
     !url.starts_with("sqlite:") || path(url).is_none_or(Path::exists)
 }

@@ -1,4 +1,4 @@
-//! What a caller is told when a call is refused or fails: a code, a reason, what it is about.
+//! The error of a call as its caller gets it: a code, a reason, what it is about.
 //!
 //! Every error of every service becomes a [`Fault`] and then a `tonic::Status` with the details of
 //! google.rpc: `ErrorInfo` always, `BadRequest` for bad fields, `RetryInfo` where waiting helps.
@@ -114,7 +114,7 @@ impl Fault {
         Self::new(Reason::UpstreamUnavailable, message).with("service", service)
     }
 
-    /// Our own mistake: logged with its cause, told without it.
+    /// Our own mistake: logged with its cause, answered without it.
     pub fn internal(cause: impl std::fmt::Display) -> Self {
         tracing::error!(%cause, "internal error");
         Self::new(Reason::Internal, "internal error")

@@ -22,7 +22,9 @@ pub async fn position(db: &Db, source: &str) -> Result<i64, DbErr> {
     Ok(found.map_or(0, |cursor| cursor.position))
 }
 
-/// Notes how far a feed was followed, in the transaction that did what the event asks for.
+/// Records how far a feed was followed, in the transaction that did what the event asks for: a process that dies
+/// between the two would do it twice or never. Two replicas that follow one feed may both handle an event; the
+/// handler must be idempotent, or lock what it changes and compare.
 pub async fn advance(tx: &Tx, source: &str, position: i64) -> Result<(), DbErr> {
     let row = cursor::ActiveModel { source: Set(source.to_owned()), position: Set(position) };
     cursor::Entity::insert(row)
@@ -47,6 +49,7 @@ where
     let mut pause = Duration::from_millis(100);
     loop {
         let round = async {
+            // Read anew at each connection: another replica may have followed further meanwhile.
             let after_position = start().await.map_err(|error| Status::unavailable(error.to_string()))?;
             let request = SubscribeRequest { role: role.name().to_owned(), after_position };
             let mut events =

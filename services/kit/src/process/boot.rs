@@ -28,7 +28,7 @@ pub struct Service {
     /// The full names of its services, for health.
     pub names: Vec<&'static str>,
     pub db: Db,
-    /// What it tells the audit, where it has something to tell.
+    /// What it contributes to the audit, if anything.
     pub audit: Option<Arc<dyn Audit>>,
 }
 
@@ -46,7 +46,7 @@ impl Fetch for FetchFrom {
     }
 }
 
-/// How long the user service may take to tell its keys.
+/// How long the user service may take to answer with its keys.
 const FETCH_WITHIN: Duration = Duration::from_secs(3);
 /// How often a database is relieved of what is old.
 const PRUNE: Duration = Duration::from_secs(600);

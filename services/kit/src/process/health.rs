@@ -64,7 +64,7 @@ impl Health {
         health
     }
 
-    /// The gRPC service that tells.
+    /// The gRPC service that answers health checks.
     pub fn service(&self) -> HealthServer<Health> {
         compressed!(HealthServer::new(self.clone()))
     }

@@ -3,7 +3,7 @@
 //! A process knows its own roles without asking anybody. What replicas must know of each other stands in the
 //! database: a row that each writes again every few seconds, deletes when it ends, and that grows stale when
 //! it is killed. An embedded database has one process, so there is nothing to write: an idle shop stays idle.
-//! Who is fresh is told by the database's clock, which all of them share (`db/clock.rs`): machines' clocks differ.
+//! Whether a heartbeat is recent is decided by the database's clock, which all of them share (`db/clock.rs`): machines' clocks differ.
 
 use std::{sync::Arc, time::Duration};
 
@@ -34,7 +34,7 @@ pub mod row {
         pub database_kind: String,
         pub database_location: String,
         pub schema_version: String,
-        /// When it was heard of last, by the database's clock.
+        /// The last heartbeat, by the database's clock.
         pub beat_time: Time,
         /// How its background tasks fared by then: the contract's `Instance` with nothing else.
         pub tasks: Option<Vec<u8>>,
@@ -48,12 +48,12 @@ pub mod row {
 
 pub use row::Model as Instance;
 
-/// How often instances are heard of, and what follows when they are not.
+/// The period of heartbeats, and what follows when they fail to come.
 #[derive(Debug, Clone, Copy)]
 pub struct Pace(pub Duration);
 
 impl Pace {
-    /// Whether it has been heard of lately: two beats may be missed.
+    /// Whether its heartbeat is recent: two may be missed.
     fn is_fresh(self, last: Time, now: Time) -> bool {
         now.since(last) <= self.0 * 3
     }
@@ -63,7 +63,7 @@ impl Pace {
         now.since(last) > self.shown()
     }
 
-    /// How long after it was heard of last it is worth showing.
+    /// How long after its last heartbeat it is still listed.
     pub fn shown(self) -> Duration {
         self.0 * 12
     }
@@ -138,7 +138,7 @@ impl Instances {
     }
 }
 
-/// Writes that an instance was heard of.
+/// Writes an instance's heartbeat.
 pub async fn save(db: &Db, instance: Instance) -> Result<(), DbErr> {
     let row = row::ActiveModel {
         id: Set(instance.id),
@@ -165,7 +165,7 @@ pub async fn remove(db: &Db, id: Uuid) -> Result<(), DbErr> {
     row::Entity::delete_by_id(id).exec(&db.0.writer).await.map(|_| ())
 }
 
-/// Forgets instances that nobody has heard of for long.
+/// Deletes instances whose last heartbeat is long ago.
 pub(crate) async fn prune(db: &Db, before: Time) -> Result<(), DbErr> {
     row::Entity::delete_many().filter(row::Column::BeatTime.lt(before)).exec(&db.0.writer).await.map(|_| ())
 }

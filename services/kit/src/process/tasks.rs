@@ -106,7 +106,7 @@ impl Tasks {
         });
     }
 
-    /// Notes a run's end. One warning tells of a failure, and further ones now and then.
+    /// Notes a run's end. A failure is logged as a warning, repeated ones now and then.
     fn ran<E: Display>(&self, name: &Arc<str>, took: Duration, done: Result<(), E>) {
         telemetry::task(name, done.is_ok(), took);
         let mut named = self.named();

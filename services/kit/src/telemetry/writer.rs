@@ -2,7 +2,7 @@
 //!
 //! A pipe that nobody reads (a stalled log collector, a paused terminal) blocks those who write to it, and a
 //! blocked runtime answers no call, no probe and no signal. So lines are queued up to a bound in bytes;
-//! what does not fit is dropped and counted, and the count is told where the lines are missing, as soon as
+//! what does not fit is dropped and counted, and the count is written where the lines are missing, as soon as
 //! there is room again.
 
 use std::{

@@ -92,7 +92,7 @@ impl Clock {
         Self(Source::Manual(Arc::new(AtomicI64::new(start.0))))
     }
 
-    /// One that can be told how far it is ahead of the machine's; one that tests move stays as it is.
+    /// One with an offset from the machine's clock that can be set; one that tests move stays as it is.
     pub(crate) fn adjustable(self) -> Self {
         match self.0 {
             Source::Manual(_) => self,
@@ -109,7 +109,7 @@ impl Clock {
         }
     }
 
-    /// Tells one that can be told that it was `then` when the machine's clock said `here`.
+    /// Sets the offset, where there is one: it was `then` when the machine's clock said `here`.
     pub(crate) fn adjust(&self, then: Time, here: Time) {
         if let Source::Other(ahead) = &self.0 {
             ahead.store(then.0.saturating_sub(here.0), Ordering::Relaxed);

@@ -14,7 +14,7 @@ impl Secret {
         &self.0
     }
 
-    /// The first line of a file. `setting` is what names the file: it is told where that cannot be read.
+    /// The first line of a file. `setting` is what names the file; the error of a file that cannot be read names it.
     pub fn read(setting: &str, path: &Path) -> Result<Self, StartError> {
         let text = std::fs::read_to_string(path)
             .map_err(|error| StartError::setting(setting, format_args!("{}: {error}", path.display())))?;

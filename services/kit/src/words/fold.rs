@@ -1,4 +1,4 @@
-//! What of a text is not told apart.
+//! Folding: which differences between texts a search ignores.
 
 use icu_casemap::{CaseMapper, CaseMapperBorrowed};
 use icu_normalizer::{
@@ -25,7 +25,7 @@ pub(super) const SCRIPT: CodePointMapDataBorrowed<'static, Script> = CodePointMa
 ///
 /// It is what collation of strength 1 takes as equal, but where that would take different words as equal: kana
 /// with and without voicing marks, large and small kana, and the marks of scripts whose vowels or tones they
-/// are (Thai, Devanagari, …) are told apart. Hiragana and katakana, full and half width are not.
+/// are (Thai, Devanagari, …) are distinguished. Hiragana and katakana, full and half width are not.
 pub fn fold(text: &str) -> String {
     if text.is_ascii() {
         return text.to_ascii_lowercase();
@@ -116,7 +116,7 @@ fn push(letter: char, folded: &mut String) {
         'ן' => "נ",
         'ף' => "פ",
         'ץ' => "צ",
-        // Arabic as it is typed: Persian's letters, and endings that are often not told apart. The tatweel only
+        // Arabic as it is typed: Persian's letters, and endings that are often confused. The tatweel only
         // stretches.
         'ى' | 'ی' => "ي",
         'ک' => "ك",

@@ -1,8 +1,8 @@
-//! Singulars of plurals and plurals of singulars, as far as endings tell them without knowing the language.
+//! Singulars of plurals and plurals of singulars, as far as endings show them without knowing the language.
 //!
 //! Stemmers need to know it: what is plural in one language is no plural in another. These forms are looked for as
 //! whole words beside the one that was typed, so that one too many finds little. Endings that are common in other
-//! languages for something else (Italian's) are told by more than the last letter, or word by word.
+//! languages for something else (Italian's) are recognised by more than the last letter, or word by word.
 
 /// Endings, and what other forms have in their place.
 type Endings = &'static [(&'static str, &'static [&'static str])];

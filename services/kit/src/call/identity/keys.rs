@@ -63,10 +63,10 @@ impl Keys {
     ) -> Result<(), Fault> {
         let wanted = Instant::now();
         let mut last = self.last.lock().await;
-        if let Some((begun, told)) = &*last
+        if let Some((begun, answer)) = &*last
             && (*begun >= wanted || begun.elapsed() < Duration::from_secs(1))
         {
-            return told.clone();
+            return answer.clone();
         }
         let begun = Instant::now();
         let fetched = fetch.await;

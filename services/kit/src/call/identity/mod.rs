@@ -33,8 +33,8 @@ pub const ACCESS_TOKEN: &str = "at+jwt";
 pub const ACCESS_TOKEN_SECONDS: i64 = 600;
 /// How often the token of an open stream is looked at, besides at every revocation.
 const LOOK_AGAIN: Duration = Duration::from_secs(15);
-/// How long operators are not told again that clocks are too far apart.
-const TELL_AGAIN: Duration = Duration::from_secs(60);
+/// The least time between two warnings that clocks are too far apart.
+const LOG_AGAIN: Duration = Duration::from_secs(60);
 /// How far two machines' clocks may be apart, unless the operator says otherwise.
 pub const CLOCK_LEEWAY: Duration = Duration::from_secs(60);
 
@@ -65,8 +65,8 @@ struct Inner {
     verified: quick_cache::sync::Cache<[u8; 32], AccessClaims>,
     revocations: revocations::Revocations,
     services: service::ServiceTokens,
-    /// When operators were told last that clocks are too far apart.
-    skew_told: Mutex<Option<Instant>>,
+    /// When it was last logged that clocks are too far apart.
+    skew_logged: Mutex<Option<Instant>>,
 }
 
 impl Identity {
@@ -84,7 +84,7 @@ impl Identity {
             verified: quick_cache::sync::Cache::new(20_000),
             revocations: revocations::Revocations::default(),
             services: service::ServiceTokens::new(&secret),
-            skew_told: Mutex::new(None),
+            skew_logged: Mutex::new(None),
             secret,
         }))
     }
@@ -178,16 +178,16 @@ impl Identity {
     }
 
     /// Nothing is wrong with the token, so signing in again would not help: the clock of this machine, or of the
-    /// one that made the token, is wrong. Operators must hear of it, and not once for every call.
+    /// one that made the token, is wrong. It is logged for the operator, and not once for every call.
     fn clock_skew(&self, seconds: i64, how: String) -> Fault {
         let leeway = self.0.leeway;
         let message = format!(
             "the clocks of two processes are too far apart: a token that was just made {how} by this one's; \
              {leeway} s are allowed (FEIRA_CLOCK_LEEWAY)"
         );
-        let mut told = self.0.skew_told.lock().unwrap_or_else(PoisonError::into_inner);
-        if told.is_none_or(|when| when.elapsed() >= TELL_AGAIN) {
-            *told = Some(Instant::now());
+        let mut logged = self.0.skew_logged.lock().unwrap_or_else(PoisonError::into_inner);
+        if logged.is_none_or(|when| when.elapsed() >= LOG_AGAIN) {
+            *logged = Some(Instant::now());
             tracing::warn!(seconds, leeway_seconds = leeway, problem = message, "clock.skew");
         }
         Fault::new(Reason::ClockSkew, message).with("seconds", seconds).with("leeway_seconds", leeway)
@@ -255,102 +255,4 @@ fn sha256(token: &str) -> [u8; 32] {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{
-        Time,
-        call::Roles,
-        id::{Id, SessionId},
-    };
-
-    fn identity() -> (Identity, Clock) {
-        let clock = Clock::manual(Time(1_700_000_000_000_000));
-        (Identity::new(MeshSecret::new("a secret"), clock.clone()), clock)
-    }
-
-    fn headers(token: &str) -> http::HeaderMap {
-        let mut headers = http::HeaderMap::new();
-        headers.insert(http::header::AUTHORIZATION, format!("Bearer {token}").parse().unwrap());
-        headers
-    }
-
-    #[tokio::test]
-    async fn a_service_token_names_role_and_user_until_it_expires() {
-        let (identity, clock) = identity();
-        let user = UserId::new();
-        let token = identity.service_token(Role::Order, Some(user)).unwrap();
-        let caller = identity.caller(&headers(&token)).await.unwrap();
-        assert_eq!(caller, Caller::Service { role: Role::Order, on_behalf_of: Some(user) });
-        clock.advance(Duration::from_secs(125));
-        assert!(identity.caller(&headers(&token)).await.is_err());
-    }
-
-    #[tokio::test]
-    async fn clocks_may_be_a_minute_apart_or_as_far_as_the_operator_says() {
-        let start = Time(1_700_000_000_000_000);
-        let at = |time: Time, leeway: u64| {
-            let clock = Clock::manual(time);
-            Identity::with_leeway(MeshSecret::new("a secret"), clock, Duration::from_secs(leeway))
-        };
-        let token = at(start, 60).service_token(Role::Order, None).unwrap();
-        for (seconds, leeway, counts) in [
-            (55, 60, true),
-            (-55, 60, true),
-            (-65, 60, false),
-            (115, 60, true),
-            (125, 60, false),
-            (-8, 5, false),
-            (-200, 300, true),
-        ] {
-            let time = Time(start.0 + seconds * 1_000_000);
-            let other = at(time, leeway);
-            let answer = other.caller(&headers(&token)).await;
-            assert_eq!(answer.is_ok(), counts, "{seconds} s, {leeway} s");
-            if let Err(fault) = answer {
-                assert_eq!((fault.code, fault.reason), (tonic::Code::Unavailable, Reason::ClockSkew));
-            }
-            // What was verified before is held to the same.
-            assert_eq!(other.caller(&headers(&token)).await.is_ok(), counts, "{seconds} s, {leeway} s");
-        }
-    }
-
-    #[tokio::test]
-    async fn a_session_outlives_its_token_for_those_who_began_in_time() {
-        let (identity, clock) = identity();
-        let (seconds, user) = (clock.now().seconds(), UserId::new());
-        let claims = AccessClaims {
-            iss: ISSUER.to_owned(),
-            aud: ISSUER.to_owned(),
-            sub: user,
-            sid: SessionId::new(),
-            ver: 3,
-            roles: Roles::default(),
-            iat: seconds,
-            nbf: seconds,
-            exp: seconds + ACCESS_TOKEN_SECONDS,
-        };
-        assert!(!identity.0.revocations.concern(&claims));
-        clock.advance(Duration::from_secs(3 * 3600));
-        assert!(!identity.0.revocations.concern(&claims), "its age is no matter");
-        let event = AccessRevoked { user_id: user.to_string(), minimum_version: 4, ..Default::default() };
-        identity.revoke(&event);
-        assert!(identity.0.revocations.concern(&claims));
-    }
-
-    #[tokio::test]
-    async fn a_service_token_of_another_mesh_is_refused() {
-        let (identity, clock) = identity();
-        let other = Identity::new(MeshSecret::new("another secret"), clock);
-        let token = other.service_token(Role::Order, None).unwrap();
-        assert!(identity.caller(&headers(&token)).await.is_err());
-    }
-
-    #[tokio::test]
-    async fn nobody_is_anonymous_and_rubbish_is_refused() {
-        let (identity, _) = identity();
-        assert_eq!(identity.caller(&http::HeaderMap::new()).await.unwrap(), Caller::Anonymous);
-        for bad in ["", "x", "a.b.c", "eyJhbGciOiJub25lIn0.e30."] {
-            assert!(identity.caller(&headers(bad)).await.is_err(), "{bad}");
-        }
-    }
-}
+mod tests;

@@ -1,6 +1,6 @@
 //! An error as it fits into headers. Its details travel in one (`grpc-status-details-bin`), and clients bound
 //! the headers that they take: grpc-java 8 KiB in all, and what is longer ends the call with INTERNAL, its
-//! reason lost. So what is too much is left out, and the first ErrorInfo tells how much.
+//! reason lost. So what does not fit is left out, and the first ErrorInfo says how many details.
 
 use http::HeaderMap;
 use prost::Message;

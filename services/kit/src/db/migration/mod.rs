@@ -1,6 +1,7 @@
 //! Steps of a schema, and the tables that every service has: idempotency records, outbox, feed positions,
 //! instances.
 
+mod apply;
 mod rows;
 
 use std::ops::Deref;

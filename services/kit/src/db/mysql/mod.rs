@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::fault::Fault;
 
-/// What every connection is told. The comments hold what only MariaDB (`M!`) or only MySQL and TiDB know:
+/// The settings of every connection. The comments hold what only MariaDB (`M!`) or only MySQL and TiDB know:
 /// the ends of transactions that lie idle, and of statements that take too long.
 const SESSION: &str = "SET SESSION sql_mode = 'STRICT_ALL_TABLES,ONLY_FULL_GROUP_BY,NO_ZERO_IN_DATE,\
     NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION', innodb_lock_wait_timeout = 4, \
@@ -20,7 +20,7 @@ const SESSION: &str = "SET SESSION sql_mode = 'STRICT_ALL_TABLES,ONLY_FULL_GROUP
     /*M!100300 , idle_transaction_timeout = 15, max_statement_time = 10 */ \
     /*!80000 , max_execution_time = 10000 */";
 
-/// What a connection that migrates is told after that: an index over a great table takes its time.
+/// The further settings of a connection that migrates: an index over a great table takes its time.
 const PATIENCE: &str = "SET SESSION lock_wait_timeout = 60, wait_timeout = 28800 \
     /*M!100300 , max_statement_time = 0 */ /*!80000 , max_execution_time = 0 */";
 

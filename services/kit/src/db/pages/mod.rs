@@ -79,7 +79,7 @@ impl<C: Serialize + DeserializeOwned> Page<C> {
         Ok(Self { size: size as u64, after, arguments })
     }
 
-    /// How many rows to fetch: one more than the page holds tells whether there is another page.
+    /// How many rows to fetch: one more than the page holds shows whether there is another page.
     pub fn limit(&self) -> u64 {
         self.size + 1
     }

@@ -73,7 +73,7 @@ pub fn claim_id(db: &Db, call: &Call, key: &str) -> String {
     hex(context.sign().as_ref())
 }
 
-/// The keyed fingerprint of the call's request: a database alone tells nothing of what was in it.
+/// The keyed fingerprint of the call's request: the database alone reveals nothing of its content.
 fn fingerprint(call: &Call, db: &Db) -> String {
     hex(hmac::sign(&db.0.fingerprints, call.digest()).as_ref())
 }
@@ -98,12 +98,16 @@ pub async fn claim<E: Failure>(tx: &Tx, claim: &str) -> Result<Found<()>, E> {
         refusal: Set(None),
         create_time: Set(tx.now().0),
     };
+    // The unique key decides between processes: a second INSERT of the same claim waits for the first transaction.
+    // If that commits, the row is there and says what became of the call; if it rolls back, the claim is ours; if
+    // it takes longer than the lock timeout, the call is in progress.
     let made = insert_new(&**tx, row, [record::Column::Claim]).await.map_err(|error| {
         if Fault::is_database_conflict(&error) { in_progress().into() } else { E::from(error) }
     })?;
     if made {
         return Ok(Found::Fresh(()));
     }
+    // Not there any more: it was taken back (`unclaim`) or pruned between the two statements.
     let found = record::Entity::find_by_id(claim.to_owned()).one(&**tx).await?.ok_or_else(in_progress)?;
     Ok(read(found, &fingerprint)?)
 }
@@ -173,7 +177,7 @@ pub async fn belongs_to(tx: &Tx, claim: &str, owner: UserId) -> Result<(), DbErr
         .map(|_| ())
 }
 
-/// Forgets every answer that holds a user's data.
+/// Deletes every answer that holds a user's data. A claim without an answer stays: its call is under way.
 pub async fn forget(tx: &Tx, owner: UserId) -> Result<(), DbErr> {
     let of_owner = record::Entity::delete_many().filter(record::Column::Owner.eq(owner));
     of_owner.filter(record::Column::Answer.is_not_null()).exec(&**tx).await.map(|_| ())
@@ -184,7 +188,8 @@ pub async fn unclaim(tx: &Tx, claim: &str) -> Result<(), DbErr> {
     record::Entity::delete_by_id(claim.to_owned()).exec(&**tx).await.map(|_| ())
 }
 
-/// Forgets the claims made before a time.
+/// Deletes the records made before a time that have an answer or a refusal. One without either belongs to a call
+/// of several steps that is under way, or that a replica resumes.
 pub async fn prune(db: &Db, before: Time) -> Result<u64, DbErr> {
     let done = record::Entity::delete_many()
         .filter(record::Column::CreateTime.lt(before.0))

@@ -1,4 +1,4 @@
-//! The outbox: events that commit with the change they tell of, numbered for those who follow.
+//! The outbox: events that commit with the change that they describe, numbered for their followers.
 //!
 //! A position must never appear after a higher one, so a row is numbered when it is published, not when it
 //! is written: transactions commit in another order than they began. SQLite has one writer at a time, so
@@ -83,6 +83,8 @@ pub mod cursor {
 /// Writes an event.
 pub(crate) async fn append<M: Message + Name>(tx: &Tx, aggregate: &str, message: &M) -> Result<(), DbErr> {
     let (data, now) = (message.encode_to_vec(), tx.now());
+    // SQLite has one writer at a time (BEGIN IMMEDIATE), so the order of numbers is the order of commits. Elsewhere
+    // transactions commit in any order, and a number given here could appear after a higher one.
     if tx.db().backend() == DatabaseBackend::Sqlite {
         let insert = Statement::from_sql_and_values(
             DatabaseBackend::Sqlite,
@@ -155,6 +157,9 @@ async fn number(db: &Db) -> Result<usize, DbErr> {
     if waiting().limit(1).one(db.read()).await?.is_none() {
         return Ok(0);
     }
+    // The lock on the one row of `feed_head` makes publishers take turns: whoever holds it sees all numbers given
+    // before, and gives the next ones. Positions are visible when this commits, in one piece, so a follower never
+    // sees one after a higher one.
     let tx = db.0.writer.begin().await?;
     let head =
         head::Entity::find_by_id(1).lock(LockType::Update).one(&tx).await?.map_or(0, |head| head.position);
@@ -166,6 +171,7 @@ async fn number(db: &Db) -> Result<usize, DbErr> {
         .into_tuple()
         .all(&tx)
         .await?;
+    // Another publisher may have numbered them between the look and the lock.
     if !rows.is_empty() {
         // One statement however many rows: CASE id WHEN … numbers each.
         let cases: String =

@@ -75,7 +75,7 @@ where
     }
 }
 
-/// Lets go of those that were not found again; tells which of the others are not connected.
+/// Lets go of those that were not found again; returns which of the others are not connected.
 fn agree(shared: &Shared, found: &HashSet<SocketAddr>) -> Vec<SocketAddr> {
     let now = Instant::now();
     shared.change(|up| {

@@ -2,7 +2,7 @@
 //!
 //! Names are resolved again and again. Each address behind them is connected, and must answer, before it gets calls.
 //! A call that was never sent is sent to another replica, whatever it does: so replicas that leave cost no call, also
-//! while the name still tells of them. One that takes calls and answers none is found out by that ([`vitals`]) and
+//! while the name still lists them. One that takes calls and answers none is detected by that ([`vitals`]) and
 //! leaves the rotation until it answers.
 
 mod keep;
@@ -82,7 +82,7 @@ struct Shared {
 /// Those that get calls.
 struct Up {
     replicas: Vec<Replica>,
-    /// How many there are in all, as far as the name tells.
+    /// How many addresses the name has.
     found: usize,
     /// Those that get none until then, although they answer.
     resting: Vec<(SocketAddr, Instant)>,
@@ -216,7 +216,7 @@ impl Replicas {
         };
         let error = match answer {
             Ok(response) => {
-                vitals.heard();
+                vitals.received();
                 return Ok(response);
             }
             Err(error) => error,
@@ -303,7 +303,7 @@ impl Shared {
     }
 }
 
-/// Whether a connection ended because nothing was heard through it for too long.
+/// Whether a connection ended because nothing was received on it for too long.
 fn is_silence(error: &(dyn Error + 'static)) -> bool {
     error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_timeout)
 }

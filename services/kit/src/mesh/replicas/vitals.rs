@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Code, transport::Channel};
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 
-/// How long a call waits before its replica is asked whether it lives, if nothing else is heard of it.
+/// How long a call waits before its replica is asked whether it lives, if nothing else is received from it.
 pub const DOUBT: Duration = Duration::from_millis(500);
 /// How long a replica may take to say that it lives.
 const ANSWER: Duration = Duration::from_secs(1);
@@ -24,7 +24,7 @@ const MISSED: u32 = 5;
 /// What is known of a connection to a replica.
 #[derive(Debug)]
 pub struct Vitals {
-    heard: Mutex<Instant>,
+    last_received: Mutex<Instant>,
     /// Calls not answered in time since one was answered.
     missed: AtomicU32,
     asking: AtomicBool,
@@ -35,7 +35,7 @@ impl Default for Vitals {
     /// Of one that has just answered.
     fn default() -> Self {
         Self {
-            heard: Mutex::new(Instant::now()),
+            last_received: Mutex::new(Instant::now()),
             missed: AtomicU32::new(0),
             asking: AtomicBool::new(false),
             ejected: CancellationToken::new(),
@@ -45,14 +45,14 @@ impl Default for Vitals {
 
 impl Vitals {
     /// It answered a call.
-    pub fn heard(&self) {
-        *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    pub fn received(&self) {
+        *self.last_received.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
         self.missed.store(0, Ordering::Relaxed);
     }
 
     /// Whether it has answered anything since then.
     pub fn heard_since(&self, then: Instant) -> bool {
-        *self.heard.lock().unwrap_or_else(PoisonError::into_inner) > then
+        *self.last_received.lock().unwrap_or_else(PoisonError::into_inner) > then
     }
 
     /// It did not answer a call in time that was sent then. True where that has happened too often.
@@ -60,7 +60,7 @@ impl Vitals {
         !self.heard_since(sent) && self.missed.fetch_add(1, Ordering::Relaxed) + 1 >= MISSED
     }
 
-    /// Takes the turn to ask whether it lives; nobody else's, and only where nothing was heard lately.
+    /// Takes the turn to ask whether it lives; nobody else's, and only where nothing was received lately.
     pub fn ask(self: &Arc<Self>) -> Option<Asking> {
         let quiet = !self.heard_since(Instant::now() - DOUBT);
         (quiet && !self.asking.swap(true, Ordering::Relaxed)).then(|| Asking(self.clone()))

@@ -100,7 +100,7 @@ impl Drop for Begun {
 fn estimate<Q>(request: &Request<Q>) -> usize {
     let path = request.uri().path();
     if path.starts_with("/grpc.health.v1.") {
-        // Whoever asks whether we live is to be told so.
+        // Health checks are answered also when everything else is refused.
         return 0;
     }
     if request.method() == Method::POST {

@@ -1,4 +1,4 @@
-//! A connection's socket, which tells when something is read, and when nothing can be written.
+//! A connection's socket, which records when something is read, and since when nothing can be written.
 
 use std::{
     io,
