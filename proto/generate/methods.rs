@@ -86,6 +86,11 @@ fn bindings(method: &MethodDescriptor) -> Vec<DynamicMessage> {
     [vec![rule], more].concat()
 }
 
+/// Whether REST has a method.
+pub fn is_in_rest(method: &MethodDescriptor) -> bool {
+    option(method, "google.api.http").is_some()
+}
+
 /// What an option of a method says.
 fn option(method: &MethodDescriptor, name: &str) -> Option<DynamicMessage> {
     method.options().extensions().find_map(|(extension, value)| match value {

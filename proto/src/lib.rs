@@ -4,6 +4,7 @@
 pub mod check;
 pub mod codec;
 pub mod errors;
+pub mod list;
 pub mod mask;
 
 use std::sync::LazyLock;
@@ -107,6 +108,7 @@ mod generated {
             Anything, Check, Distinct, Enumeration, Integer, Items, Nested, Path, Pattern, Present, Rule,
             Rules, Set, Text, UpdateMask, Violations, all, is_set,
         },
+        list::Listing,
         mask::{Fields, Mask, Masked},
     };
 

@@ -164,7 +164,8 @@ impl Client {
         };
         let reply = Reply::read(request).await;
         if reply.status.is_success() {
-            let body = transcode::answer(&reply.text());
+            let raw = transcode::raw_answer(reply.header("content-type"), &reply.bytes);
+            let body = raw.unwrap_or_else(|| transcode::answer(&reply.text()));
             Ok(Answer { body, headers: reply.headers, http: Some(reply.status) })
         } else {
             Err(Refusal::of_json(reply.status, &reply.json))

@@ -1,15 +1,11 @@
-//! Every RPC that can be called from outside, with the REST path that the contract page gives it, as a
-//! method of [`Client`].
+//! Every RPC that REST has and that is no stream, as a method of [`Client`], over either edge. Names and types come from
+//! the contracts; where REST has it is read from their descriptors.
 
-use contracts::{
-    article::{self, article_service_client::ArticleServiceClient, stock_service_client::StockServiceClient},
-    mesh::{self, mesh_service_client::MeshServiceClient},
-    order::{self, order_service_client::OrderServiceClient},
-    payment::{self, payment_service_client::PaymentServiceClient},
-    user::{self, auth_service_client::AuthServiceClient, user_service_client::UserServiceClient},
-};
+use std::sync::LazyLock;
+
 use http::Method;
 use prost::Name;
+use prost_reflect::{DynamicMessage, MethodDescriptor, Value};
 
 use super::{
     client::{Client, Edge},
@@ -17,154 +13,89 @@ use super::{
     transcode,
 };
 
-/// One row of the table.
+/// A method and where REST has it.
 #[derive(Debug)]
 pub struct Rpc {
-    pub service: &'static str,
-    pub name: &'static str,
+    pub service: String,
+    pub name: String,
     pub method: Method,
-    pub paths: &'static [&'static str],
-    pub body: &'static str,
+    pub paths: Vec<String>,
+    pub body: String,
+}
+
+/// All methods that REST has.
+pub static RPCS: LazyLock<Vec<Rpc>> = LazyLock::new(|| {
+    let pool = contracts::pool();
+    let services = pool.services().filter(|service| service.full_name().starts_with("feira."));
+    services
+        .flat_map(|service| service.methods().filter_map(|method| Rpc::of(&method)).collect::<Vec<_>>())
+        .collect()
+});
+
+impl Rpc {
+    /// The method of this name.
+    pub fn named(service: &str, name: &str) -> &'static Self {
+        let mut rpcs = RPCS.iter();
+        rpcs.find(|rpc| rpc.service == service && rpc.name == name).expect("a method that REST has")
+    }
+
+    fn of(method: &MethodDescriptor) -> Option<Self> {
+        let http =
+            contracts::pool().get_extension_by_name("google.api.http").expect("an option of the contracts");
+        let options = method.options();
+        let rule = options.has_extension(&http).then(|| options.get_extension(&http).into_owned())?;
+        let rule = rule.as_message().expect("a message");
+        let more = rule.get_field_by_name("additional_bindings").expect("a field").into_owned();
+        let more = more.as_list().expect("a list").iter().filter_map(Value::as_message);
+        let bindings: Vec<_> = std::iter::once(rule).chain(more).map(binding).collect();
+        let (verb, body) = (bindings[0].0.clone(), bindings[0].2.clone());
+        assert!(
+            bindings.iter().all(|it| it.0 == verb && it.2 == body),
+            "{}: told apart by paths",
+            method.full_name()
+        );
+        Some(Self {
+            service: method.parent_service().full_name().to_owned(),
+            name: method.name().to_owned(),
+            method: verb,
+            paths: bindings.into_iter().map(|(_, path, _)| path).collect(),
+            body,
+        })
+    }
+}
+
+/// The method, path and body of a `google.api.http` rule.
+fn binding(rule: &DynamicMessage) -> (Method, String, String) {
+    let text =
+        |field: &str| rule.get_field_by_name(field).expect("a field").as_str().expect("a text").to_owned();
+    let methods = [Method::GET, Method::PUT, Method::POST, Method::DELETE, Method::PATCH];
+    let mut paths = methods.into_iter().map(|method| (text(&method.as_str().to_lowercase()), method));
+    let (path, method) = paths.find(|(path, _)| !path.is_empty()).expect("a method and a path");
+    (method, path, text("body"))
 }
 
 macro_rules! rpcs {
-    ($($service:literal $client:ident {
-        $($name:ident($request:ty) -> $answer:ty: $rpc:ident $method:ident $body:literal [$($path:literal),+];)+
+    ($($service:literal $client:ty {
+        $($function:ident($request:ty) -> $answer:ty: $name:literal;)+
     })+) => {
         impl Client {
-            $($(pub async fn $name(&self, request: $request) -> Outcome<$answer> {
+            $($(pub async fn $function(&self, request: $request) -> Outcome<$answer> {
                 let call = || async {
                     match self.edge {
-                        Edge::Rest => self.rest(Method::$method, transcode::request(&request, &[$($path),+], $body)).await,
+                        Edge::Rest => {
+                            let rpc = Rpc::named($service, $name);
+                            self.rest(rpc.method.clone(), transcode::request(&request, &rpc.paths, &rpc.body)).await
+                        }
                         Edge::Grpc => {
-                            let mut client = $client::new(self.channel(<$request as Name>::PACKAGE));
-                            Self::answered(client.$name(self.sign(request.clone())).await)
+                            let mut client = <$client>::new(self.channel(<$request as Name>::PACKAGE));
+                            Self::answered(client.$function(self.sign(request.clone())).await)
                         }
                     }
                 };
                 self.until_answered(call).await
             })+)+
         }
-
-        pub const RPCS: &[Rpc] = &[
-            $($(Rpc {
-                service: $service,
-                name: stringify!($rpc),
-                method: Method::$method,
-                paths: &[$($path),+],
-                body: $body,
-            },)+)+
-        ];
     };
 }
 
-rpcs! {
-    "feira.user.v1.UserService" UserServiceClient {
-        create_user(user::CreateUserRequest) -> user::User: CreateUser POST "*" ["/v1/users"];
-        get_user(user::GetUserRequest) -> user::User: GetUser GET "" ["/v1/users/{id}"];
-        list_users(user::ListUsersRequest) -> user::ListUsersResponse: ListUsers GET "" ["/v1/users"];
-        update_user(user::UpdateUserRequest) -> user::User: UpdateUser PATCH "user" ["/v1/users/{user.id}"];
-        delete_user(user::DeleteUserRequest) -> (): DeleteUser DELETE "" ["/v1/users/{id}"];
-        check_username(user::CheckUsernameRequest) -> user::CheckUsernameResponse:
-            CheckUsername GET "" ["/v1/usernames/{username}"];
-        change_password(user::ChangePasswordRequest) -> ():
-            ChangePassword POST "*" ["/v1/users/{id}:changePassword"];
-        set_roles(user::SetRolesRequest) -> user::User: SetRoles POST "*" ["/v1/users/{id}:setRoles"];
-        disable_user(user::DisableUserRequest) -> user::User: DisableUser POST "*" ["/v1/users/{id}:disable"];
-        enable_user(user::EnableUserRequest) -> user::User: EnableUser POST "*" ["/v1/users/{id}:enable"];
-        create_address(user::CreateAddressRequest) -> user::Address:
-            CreateAddress POST "address" ["/v1/users/{user_id}/addresses"];
-        get_address(user::GetAddressRequest) -> user::Address:
-            GetAddress GET "" ["/v1/users/{user_id}/addresses/{id}"];
-        list_addresses(user::ListAddressesRequest) -> user::ListAddressesResponse:
-            ListAddresses GET "" ["/v1/users/{user_id}/addresses"];
-        update_address(user::UpdateAddressRequest) -> user::Address:
-            UpdateAddress PATCH "address" ["/v1/users/{address.user_id}/addresses/{address.id}"];
-        delete_address(user::DeleteAddressRequest) -> ():
-            DeleteAddress DELETE "" ["/v1/users/{user_id}/addresses/{id}"];
-    }
-    "feira.user.v1.AuthService" AuthServiceClient {
-        sign_in(user::SignInRequest) -> user::Tokens: SignIn POST "*" ["/v1/auth:signIn"];
-        refresh(user::RefreshRequest) -> user::Tokens: Refresh POST "*" ["/v1/auth:refresh"];
-        sign_out(user::SignOutRequest) -> (): SignOut POST "*" ["/v1/auth:signOut"];
-        get_jwks(user::GetJwksRequest) -> user::Jwks: GetJwks GET "" ["/.well-known/jwks.json"];
-    }
-    "feira.article.v1.ArticleService" ArticleServiceClient {
-        create_article(article::CreateArticleRequest) -> article::Article:
-            CreateArticle POST "article" ["/v1/articles"];
-        get_article(article::GetArticleRequest) -> article::Article:
-            GetArticle GET "" ["/v1/articles/{id}", "/v1/articles/by-code/{code}"];
-        batch_get_articles(article::BatchGetArticlesRequest) -> article::BatchGetArticlesResponse:
-            BatchGetArticles GET "" ["/v1/articles:batchGet"];
-        list_articles(article::ListArticlesRequest) -> article::ListArticlesResponse:
-            ListArticles GET "" ["/v1/articles"];
-        update_article(article::UpdateArticleRequest) -> article::Article:
-            UpdateArticle PATCH "article" ["/v1/articles/{article.id}"];
-        delete_article(article::DeleteArticleRequest) -> (): DeleteArticle DELETE "" ["/v1/articles/{id}"];
-    }
-    "feira.article.v1.StockService" StockServiceClient {
-        get_stock(article::GetStockRequest) -> article::Stock: GetStock GET "" ["/v1/articles/{article_id}/stock"];
-        adjust_stock(article::AdjustStockRequest) -> article::Stock:
-            AdjustStock POST "*" ["/v1/articles/{article_id}/stock:adjust"];
-        list_stock_movements(article::ListStockMovementsRequest) -> article::ListStockMovementsResponse:
-            ListStockMovements GET "" ["/v1/articles/{article_id}/stock/movements"];
-    }
-    "feira.order.v1.OrderService" OrderServiceClient {
-        get_open_order(order::GetOpenOrderRequest) -> order::Order: GetOpenOrder GET "" ["/v1/orders/open"];
-        add_line(order::AddLineRequest) -> order::Order: AddLine POST "*" ["/v1/orders/{order_id}/lines"];
-        update_line(order::UpdateLineRequest) -> order::Order:
-            UpdateLine PATCH "*" ["/v1/orders/{order_id}/lines/{line_id}"];
-        remove_line(order::RemoveLineRequest) -> order::Order:
-            RemoveLine DELETE "" ["/v1/orders/{order_id}/lines/{line_id}"];
-        add_adjustment(order::AddAdjustmentRequest) -> order::Order:
-            AddAdjustment POST "*" ["/v1/orders/{order_id}/adjustments"];
-        remove_adjustment(order::RemoveAdjustmentRequest) -> order::Order:
-            RemoveAdjustment DELETE "" ["/v1/orders/{order_id}/adjustments/{adjustment_id}"];
-        checkout(order::CheckoutRequest) -> order::Order: Checkout POST "*" ["/v1/orders/{id}:checkout"];
-        create_order(order::CreateOrderRequest) -> order::Order: CreateOrder POST "*" ["/v1/orders"];
-        reopen_order(order::ReopenOrderRequest) -> order::Order: ReopenOrder POST "*" ["/v1/orders/{id}:reopen"];
-        get_order(order::GetOrderRequest) -> order::Order: GetOrder GET "" ["/v1/orders/{id}"];
-        count_orders(order::CountOrdersRequest) -> order::CountOrdersResponse: CountOrders GET "" ["/v1/orders:count"];
-        list_orders(order::ListOrdersRequest) -> order::ListOrdersResponse: ListOrders GET "" ["/v1/orders"];
-        cancel_order(order::CancelOrderRequest) -> order::Order: CancelOrder POST "*" ["/v1/orders/{id}:cancel"];
-        ship_order(order::ShipOrderRequest) -> order::Order: ShipOrder POST "*" ["/v1/orders/{id}:ship"];
-        deliver_order(order::DeliverOrderRequest) -> order::Order:
-            DeliverOrder POST "*" ["/v1/orders/{id}:deliver"];
-        list_order_events(order::ListOrderEventsRequest) -> order::ListOrderEventsResponse:
-            ListOrderEvents GET "" ["/v1/orders/{order_id}/events"];
-        list_purchases(order::ListPurchasesRequest) -> order::ListPurchasesResponse:
-            ListPurchases GET "" ["/v1/users/{user_id}/purchases"];
-    }
-    "feira.payment.v1.PaymentService" PaymentServiceClient {
-        get_payment(payment::GetPaymentRequest) -> payment::Payment: GetPayment GET "" ["/v1/payments/{id}"];
-        list_payments(payment::ListPaymentsRequest) -> payment::ListPaymentsResponse:
-            ListPayments GET "" ["/v1/payments"];
-        list_payment_types(payment::ListPaymentTypesRequest) -> payment::ListPaymentTypesResponse:
-            ListPaymentTypes GET "" ["/v1/paymentTypes"];
-        acknowledge_payment(payment::AcknowledgePaymentRequest) -> payment::Payment:
-            AcknowledgePayment POST "*" ["/v1/payments/{id}:acknowledge"];
-        capture_payment(payment::CapturePaymentRequest) -> payment::Payment:
-            CapturePayment POST "*" ["/v1/payments/{id}:capture"];
-        void_payment(payment::VoidPaymentRequest) -> payment::Payment: VoidPayment POST "*" ["/v1/payments/{id}:void"];
-        refund_payment(payment::RefundPaymentRequest) -> payment::Refund:
-            RefundPayment POST "*" ["/v1/payments/{id}:refund"];
-        list_refunds(payment::ListRefundsRequest) -> payment::ListRefundsResponse:
-            ListRefunds GET "" ["/v1/payments/{payment_id}/refunds"];
-        list_disputes(payment::ListDisputesRequest) -> payment::ListDisputesResponse:
-            ListDisputes GET "" ["/v1/payments/{payment_id}/disputes"];
-        list_payment_events(payment::ListPaymentEventsRequest) -> payment::ListPaymentEventsResponse:
-            ListPaymentEvents GET "" ["/v1/payments/{payment_id}/events"];
-        settle_payment(payment::SettlePaymentRequest) -> payment::Payment:
-            SettlePayment POST "*" ["/v1/payments/{id}:settle"];
-        list_ledger_entries(payment::ListLedgerEntriesRequest) -> payment::ListLedgerEntriesResponse:
-            ListLedgerEntries GET "" ["/v1/ledgerEntries"];
-        receive_provider_event(payment::ReceiveProviderEventRequest) -> ():
-            ReceiveProviderEvent POST "event" ["/v1/payments/providers/{provider}/events"];
-    }
-    "feira.mesh.v1.MeshService" MeshServiceClient {
-        list_instances(mesh::ListInstancesRequest) -> mesh::ListInstancesResponse:
-            ListInstances GET "" ["/v1/instances"];
-        verify_audit(mesh::VerifyAuditRequest) -> mesh::VerifyAuditResponse:
-            VerifyAudit POST "*" ["/v1/audit:verify"];
-    }
-}
+contracts::each_rpc!(rpcs);

@@ -1,6 +1,7 @@
-//! Typed messages to REST requests and back, by the paths that the contract page names: the tests' own
-//! reading of proto3 JSON, apart from the gateway's.
+//! Typed messages to REST requests and back: the tests' own reading of proto3 JSON and of paths, apart from the
+//! gateway's.
 
+use contracts::google::api::HttpBody;
 use prost::{Message, Name};
 use prost_reflect::{DynamicMessage, ReflectMessage, SerializeOptions};
 use serde_json::{Map, Value};
@@ -35,10 +36,10 @@ impl Sent {
 
 /// Puts a request where REST has it: first into the first of `paths` whose variables it has, then into the
 /// body (`*` all that is left, a field's name, or nothing), the rest into the query.
-pub fn request<R: Message + Name>(message: &R, paths: &[&str], body: &str) -> Sent {
+pub fn request<R: Message + Name>(message: &R, paths: &[impl AsRef<str>], body: &str) -> Sent {
     let mut fields = json(message);
-    let path = paths.iter().find_map(|path| fill(path, &mut fields));
-    let path = path.unwrap_or_else(|| panic!("{} has no {paths:?}: {fields:?}", R::full_name()));
+    let path = paths.iter().find_map(|path| fill(path.as_ref(), &mut fields));
+    let path = path.unwrap_or_else(|| panic!("{} fits no path: {fields:?}", R::full_name()));
     let body = match body {
         "" => None,
         "*" => Some(Body::Json(Value::Object(std::mem::take(&mut fields)))),
@@ -75,6 +76,12 @@ pub fn answer<T: Message + Name + Default>(text: &str) -> T {
     let message = DynamicMessage::deserialize(descriptor, &mut reader);
     let message = message.unwrap_or_else(|error| panic!("not a {}: {error}: {text}", T::full_name()));
     message.transcode_to().unwrap()
+}
+
+/// Reads an answer that is raw bytes.
+pub fn raw_answer<T: Message + Name + Default>(content_type: &str, data: &[u8]) -> Option<T> {
+    let raw = || HttpBody { content_type: content_type.into(), data: data.into(), extensions: Vec::new() };
+    (T::full_name() == HttpBody::full_name()).then(|| T::decode(&*raw().encode_to_vec()).unwrap())
 }
 
 /// A message's JSON, without what is not set.

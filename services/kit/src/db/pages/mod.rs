@@ -8,6 +8,7 @@ pub mod newest;
 
 use aws_lc_rs::digest;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use contracts::list::Listing;
 use prost::Message;
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -19,40 +20,6 @@ const MOST: i32 = 1_000;
 const ROOM: usize = (7 << 19) - (16 << 10);
 /// What each takes beside its own: a tag, and its length.
 const FRAME: usize = 6;
-
-/// A list request: its paging fields can be taken out, what is left are its arguments.
-pub trait Listing: Message + Clone {
-    /// Takes out `page_size` and `page_token`.
-    fn take_paging(&mut self) -> (i32, String);
-}
-
-/// Implements [`Listing`] for the contract's list requests.
-macro_rules! listing {
-    ($($request:ty),+ $(,)?) => {$(
-        impl Listing for $request {
-            fn take_paging(&mut self) -> (i32, String) {
-                (std::mem::take(&mut self.page_size), std::mem::take(&mut self.page_token))
-            }
-        }
-    )+};
-}
-
-listing!(
-    contracts::user::ListUsersRequest,
-    contracts::user::ListAddressesRequest,
-    contracts::user::ListAdministratorsRequest,
-    contracts::article::ListArticlesRequest,
-    contracts::article::ListStockMovementsRequest,
-    contracts::order::ListOrdersRequest,
-    contracts::order::ListOrderEventsRequest,
-    contracts::order::ListPurchasesRequest,
-    contracts::payment::ListPaymentsRequest,
-    contracts::payment::ListRefundsRequest,
-    contracts::payment::ListLedgerEntriesRequest,
-    contracts::payment::ListDisputesRequest,
-    contracts::payment::ListPaymentEventsRequest,
-    contracts::mesh::ListInstancesRequest,
-);
 
 /// One page asked for; `C` is the sort key of a row.
 #[derive(Debug)]
