@@ -1,8 +1,12 @@
 //! Makes an HTTP answer of a method's.
 
-use axum::response::{IntoResponse as _, Response};
+use axum::{
+    Extension,
+    response::{IntoResponse as _, Response},
+};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request::Parts};
+use kit::listen::Holds;
 use prost_reflect::{DynamicMessage, FieldDescriptor, Value};
 use tonic::metadata::MetadataMap;
 
@@ -28,6 +32,7 @@ pub fn make(
         }
         return Ok((rpc.success, out).into_response());
     }
+    let size = message.len();
     let mut message = decode(binding, message)?;
     if let Some(kept) = cookie.and_then(|cookie| cookie.keep(request, &mut message)) {
         out.insert(header::SET_COOKIE, kept);
@@ -48,13 +53,15 @@ pub fn make(
     if let Some(own) = &rpc.own_urls {
         own.outward(&mut message, base);
     }
-    let body = body(binding, &message, &mut out)?;
+    let body = body(binding, &message, size, &mut out)?;
+    drop(message);
     if let Some(version) = version {
         let counts_all = named && !rpc.unversioned;
         let tag = etag::text(&version, (!counts_all).then_some(body.as_ref()));
         insert(&mut out, header::ETAG, format!("\"{tag}\""));
     }
-    Ok((rpc.success, out, body).into_response())
+    let holds = Holds(body.len());
+    Ok((rpc.success, out, Extension(holds), body).into_response())
 }
 
 fn insert(headers: &mut HeaderMap, name: HeaderName, value: String) {
@@ -115,13 +122,22 @@ pub fn raw_body(binding: &Binding, message: &DynamicMessage) -> Option<raw::Raw>
     }
 }
 
-fn body(binding: &Binding, message: &DynamicMessage, headers: &mut HeaderMap) -> Result<Bytes, Failure> {
+/// The body of an answer whose message had `size` bytes.
+fn body(
+    binding: &Binding,
+    message: &DynamicMessage,
+    size: usize,
+    headers: &mut HeaderMap,
+) -> Result<Bytes, Failure> {
     if let Some(raw) = raw_body(binding, message) {
         headers.insert(header::CONTENT_TYPE, media_type(&raw.content_type));
         return Ok(raw.data);
     }
-    let mut out = Vec::with_capacity(512);
+    // Large answers are mostly text, which is as long in JSON: one allocation, and none of it unused while it waits for
+    // a slow reader.
+    let mut out = Vec::with_capacity(512 + size + size / 8);
     write(binding, message, &mut out)?;
+    out.shrink_to_fit();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     Ok(out.into())
 }

@@ -5,9 +5,8 @@ use std::marker::PhantomData;
 use prost::Message;
 use tonic::{
     Status,
-    codec::{Codec, DecodeBuf, Decoder},
+    codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
 };
-use tonic_prost::ProstEncoder;
 
 use crate::check::{Check, malformed};
 
@@ -28,15 +27,35 @@ where
 {
     type Encode = T;
     type Decode = U;
-    type Encoder = ProstEncoder<T>;
+    type Encoder = SizedEncoder<T>;
     type Decoder = CheckedDecoder<U>;
 
     fn encoder(&mut self) -> Self::Encoder {
-        ProstEncoder::default()
+        SizedEncoder::default()
     }
 
     fn decoder(&mut self) -> Self::Decoder {
         CheckedDecoder::default()
+    }
+}
+
+/// Encodes `T` into space of its size: a page of a list would be moved a dozen times while its buffer grows.
+#[derive(Clone, Debug)]
+pub struct SizedEncoder<T>(PhantomData<T>);
+
+impl<T> Default for SizedEncoder<T> {
+    fn default() -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<T: Message> Encoder for SizedEncoder<T> {
+    type Item = T;
+    type Error = Status;
+
+    fn encode(&mut self, message: T, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
+        buffer.reserve(message.encoded_len());
+        message.encode(buffer).map_err(|error| Status::internal(error.to_string()))
     }
 }
 

@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpStream,
     time::timeout,
 };
 
-use crate::support::{Edge, Mesh, Setup, eur};
+use crate::support::{
+    Edge, Setup, eur,
+    raw::{ask, connect, exchange},
+};
 
 tests!(
     http1_requires_exactly_one_host,
@@ -20,49 +22,6 @@ tests!(
     what_is_created_is_where_it_says,
     compressed_requests_and_conditions_work_end_to_end,
 );
-
-/// An answer as it came.
-#[derive(Debug)]
-struct Raw {
-    head: String,
-    body: Vec<u8>,
-}
-
-impl Raw {
-    fn status(&self) -> u16 {
-        self.head.split(' ').nth(1).unwrap().parse().unwrap()
-    }
-
-    fn header(&self, name: &str) -> Option<&str> {
-        let lines = self.head.lines().skip(1).filter_map(|line| line.split_once(": "));
-        let mut named = lines.filter(|(other, _)| other.eq_ignore_ascii_case(name));
-        named.next().map(|(_, value)| value)
-    }
-}
-
-async fn connect(mesh: &Mesh) -> TcpStream {
-    let url = mesh.http().url("");
-    TcpStream::connect(url.strip_prefix("http://").unwrap()).await.unwrap()
-}
-
-/// Sends bytes, and reads until the connection is at its end; `half` says that nothing more is sent.
-async fn exchange(mesh: &Mesh, request: &str, half: bool) -> Raw {
-    let mut stream = connect(mesh).await;
-    stream.write_all(request.as_bytes()).await.unwrap();
-    if half {
-        stream.shutdown().await.unwrap();
-    }
-    let mut all = Vec::new();
-    // With bytes unread the kernel may say "reset" for "closed".
-    let _ = timeout(Duration::from_secs(20), stream.read_to_end(&mut all)).await.expect("an end");
-    let end = all.windows(4).position(|four| four == b"\r\n\r\n").expect("a head");
-    let head = String::from_utf8(all[..end].to_vec()).unwrap();
-    Raw { head, body: all[end + 4..].to_vec() }
-}
-
-async fn ask(mesh: &Mesh, line: &str, headers: &str) -> Raw {
-    exchange(mesh, &format!("{line} HTTP/1.1\r\n{headers}connection: close\r\n\r\n"), false).await
-}
 
 /// Covers: mesh.edge.
 async fn http1_requires_exactly_one_host(setup: Setup) {

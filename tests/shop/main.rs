@@ -21,6 +21,7 @@ mod exports;
 mod failover;
 mod figures;
 mod full_disk;
+mod heads;
 mod health;
 mod idempotency;
 mod images;

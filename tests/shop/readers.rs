@@ -22,16 +22,17 @@ use crate::support::{
 tests!(
     a_reader_with_a_window_of_nothing_is_let_go_on_both_ports,
     unread_answers_over_http1_are_let_go,
+    unread_answers_take_the_memory_that_there_is_for_them,
     an_idle_connection_is_kept_longer_than_load_balancers_keep_theirs,
 );
 
-/// Bytes of memory that unread answers may take beside what the program takes anyway: without a bound it was
-/// 340 MiB and more.
-const LITTLE: u64 = 120 << 20;
+/// Bytes of memory that unread answers may take beside what the program takes anyway: 1.3 times what they are given
+/// (`--answer-memory`). Without a bound it was 340 MiB and more.
+const LITTLE: u64 = (64 << 20) * 13 / 10;
 
 /// A shop whose whole list is about 3 MiB, which has answered it once.
-async fn shop(setup: Setup) -> (Mesh, Shopper, u64) {
-    let mesh = setup.env("FEIRA_SEND_TIMEOUT", "3s").env("FEIRA_IDLE_TIMEOUT", "12s").start().await;
+async fn shop(setup: Setup, send_timeout: &'static str) -> (Mesh, Shopper, u64) {
+    let mesh = setup.env("FEIRA_SEND_TIMEOUT", send_timeout).env("FEIRA_IDLE_TIMEOUT", "12s").start().await;
     let staff = mesh.admin().await;
     futures::stream::iter(0..200)
         .for_each_concurrent(8, |_| async {
@@ -80,7 +81,7 @@ async fn takes_nothing(address: String, request: impl Fn() -> (Request<()>, Byte
 
 /// Covers: mesh.edge.
 async fn a_reader_with_a_window_of_nothing_is_let_go_on_both_ports(setup: Setup) {
-    let (mesh, staff, before) = shop(setup).await;
+    let (mesh, staff, before) = shop(setup, "3s").await;
     let rest = || {
         let uri = "http://shop/v1/articles?pageSize=1000";
         (Request::get(uri).body(()).unwrap(), Bytes::new())
@@ -114,13 +115,8 @@ async fn a_reader_with_a_window_of_nothing_is_let_go_on_both_ports(setup: Setup)
 
 /// Covers: mesh.edge.
 async fn unread_answers_over_http1_are_let_go(setup: Setup) {
-    let (mesh, _, before) = shop(setup).await;
-    let mut unread = Vec::new();
-    for _ in 0..60 {
-        let mut stream = TcpStream::connect(address(mesh.http().base())).await.unwrap();
-        stream.write_all(b"GET /v1/articles?pageSize=1000 HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
-        unread.push(stream);
-    }
+    let (mesh, _, before) = shop(setup, "3s").await;
+    let unread = leave_unread(&mesh, 60).await;
     tokio::time::sleep(Duration::from_secs(1)).await;
     // Whoever asks for little is answered all the while.
     assert_eq!(mesh.http().get("/v1/articles?pageSize=2").await.status.as_u16(), 200);
@@ -140,6 +136,40 @@ async fn unread_answers_over_http1_are_let_go(setup: Setup) {
         let read = tokio::time::timeout(Duration::from_secs(15), stream.read_to_end(&mut all)).await;
         assert!(read.is_ok(), "it was let go");
     }
+}
+
+/// So many clients who ask for the whole list and do not read it; every second one takes it compressed.
+async fn leave_unread(mesh: &Mesh, count: usize) -> Vec<TcpStream> {
+    let mut unread = Vec::new();
+    for number in 0..count {
+        let mut stream = TcpStream::connect(address(mesh.http().base())).await.unwrap();
+        let coding = ["identity", "gzip"][number % 2];
+        let request = "GET /v1/articles?pageSize=1000 HTTP/1.1\r\nhost: x\r\naccept-encoding: ";
+        stream.write_all(format!("{request}{coding}\r\n\r\n").as_bytes()).await.unwrap();
+        unread.push(stream);
+    }
+    unread
+}
+
+/// Covers: mesh.edge.
+async fn unread_answers_take_the_memory_that_there_is_for_them(setup: Setup) {
+    let (mesh, _, before) = shop(setup, "60s").await;
+    let unread = leave_unread(&mesh, 60).await;
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let (mut most, mut since) = (0, Instant::now());
+    // As much as there will be is there when it has not grown for a while.
+    while since.elapsed() < Duration::from_secs(3) {
+        assert!(Instant::now() < deadline, "it goes on growing");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        let now = mesh.main().most_memory();
+        if now > most {
+            (most, since) = (now, Instant::now());
+        }
+    }
+    let taken = most - before;
+    assert!(taken < LITTLE, "{} MiB", taken >> 20);
+    assert!(taken > LITTLE / 8, "they are answered, as far as there is room: {} MiB", taken >> 20);
+    drop(unread);
 }
 
 /// Covers: mesh.edge.

@@ -8,6 +8,7 @@ pub mod money;
 pub mod outcome;
 pub mod process;
 pub mod race;
+pub mod raw;
 pub mod rest;
 pub mod rpcs;
 pub mod servers;

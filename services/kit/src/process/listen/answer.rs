@@ -16,6 +16,11 @@ use super::{
     line::{Line, Room, Waits},
 };
 
+/// In the extensions of an answer: how many bytes it holds until its end, whatever its frames show of them. What is
+/// compressed while it is sent waits uncompressed.
+#[derive(Debug, Clone, Copy)]
+pub struct Holds(pub usize);
+
 /// How much is handed out at once: what HTTP/2 sends in a frame.
 const PIECE: usize = 16 << 10;
 
@@ -28,8 +33,11 @@ pub(super) struct Answer<B> {
 struct Held<B> {
     /// None once it was let go of.
     body: Option<Pin<Box<B>>>,
-    /// What is left of the body's last frame.
+    /// What is left of the body's last frame. It is one allocation, which a piece keeps as the whole does: so all of
+    /// it is counted until the next.
     left: Bytes,
+    /// What the body holds behind its frames.
+    holds: usize,
     room: Option<Room>,
     since: Option<Instant>,
 }
@@ -38,9 +46,11 @@ impl<B> Answer<B>
 where
     B: Body<Data = Bytes> + Send + 'static,
 {
-    /// A body that is answered on a connection, and the room that was kept for it.
-    pub(super) fn new(body: B, line: Arc<Line>, room: Room) -> Self {
-        let held = Held { body: Some(Box::pin(body)), left: Bytes::new(), room: Some(room), since: None };
+    /// A body that is answered on a connection, which holds so much behind its frames, and the room that was kept
+    /// for it.
+    pub(super) fn new(body: B, holds: usize, line: Arc<Line>, room: Room) -> Self {
+        let held =
+            Held { body: Some(Box::pin(body)), left: Bytes::new(), holds, room: Some(room), since: None };
         let held = Arc::new(Mutex::new(held));
         let seen: Arc<dyn Waits> = held.clone();
         line.watch(Arc::downgrade(&seen));
@@ -49,9 +59,9 @@ where
 }
 
 impl<B> Held<B> {
-    fn count(&mut self, bytes: usize) {
+    fn count(&mut self, frame: usize) {
         if let Some(room) = &mut self.room {
-            room.set(bytes);
+            room.set(frame.max(self.holds));
         }
     }
 
@@ -109,14 +119,16 @@ where
             };
             match frame {
                 Some(Ok(frame)) => match frame.into_data() {
-                    Ok(data) => held.left = data,
+                    Ok(data) => {
+                        held.count(data.len());
+                        held.left = data;
+                    }
                     Err(trailers) => return Poll::Ready(Some(Ok(trailers))),
                 },
                 Some(Err(error)) => return Poll::Ready(Some(Err(error.into()))),
                 None => return Poll::Ready(None),
             }
         }
-        held.count(held.left.len());
         Poll::Ready(Some(Ok(held.piece())))
     }
 

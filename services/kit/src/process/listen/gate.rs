@@ -10,17 +10,22 @@ use futures::future::BoxFuture;
 use http::{Method, Request, Response};
 use tower::{Service, ServiceExt};
 
-use super::{BoxError, answer::Answer, line::Line};
+use super::{
+    BoxError,
+    answer::{Answer, Holds},
+    line::Line,
+};
 
 /// In the extensions of a request for whose answer there is no room: it is to be refused, by UNAVAILABLE with the
 /// reason OVERLOADED, as that is said where it comes in.
 #[derive(Debug, Clone, Copy)]
 pub struct Crowded;
 
-/// What an answer takes about which nothing is known; a list; what each item of a large page takes.
+/// What an answer takes about which nothing is known; a list; what each item of a large page takes while it is made: as
+/// a row, a message, its bytes, and JSON.
 const ANSWER: usize = 16 << 10;
 const LIST: usize = 2 << 20;
-const ITEM: usize = 4 << 10;
+const ITEM: usize = 12 << 10;
 /// The largest page has so many items.
 const ITEMS: usize = 1_000;
 
@@ -68,7 +73,8 @@ where
             };
             let response = inner.oneshot(request).await.map_err(Into::into)?;
             begun.handed_on();
-            Ok(response.map(|body| Answer::new(body, line, room)))
+            let holds = response.extensions().get().map_or(0, |Holds(bytes)| *bytes);
+            Ok(response.map(|body| Answer::new(body, holds, line, room)))
         })
     }
 }
@@ -125,8 +131,8 @@ mod tests {
             estimate(&Request::builder().method(method).uri(uri.to_owned()).body(()).unwrap())
         };
         assert_eq!(of("GET", "/v1/articles"), ANSWER);
-        assert_eq!(of("GET", "/v1/articles?query=x&pageSize=1000"), 4_000 << 10);
-        assert_eq!(of("GET", "/v1/articles?page_size=99999999999"), 4_000 << 10);
+        assert_eq!(of("GET", "/v1/articles?query=x&pageSize=1000"), 12_000 << 10);
+        assert_eq!(of("GET", "/v1/articles?page_size=99999999999"), 12_000 << 10);
         assert_eq!(of("GET", "/v1/articles?pageSize=x"), ANSWER);
         assert_eq!(of("POST", "/feira.article.v1.ArticleService/ListArticles"), LIST);
         assert_eq!(of("POST", "/feira.order.v1.OrderService/Checkout"), ANSWER);

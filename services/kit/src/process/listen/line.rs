@@ -84,6 +84,8 @@ struct State {
     head: Option<Instant>,
     /// Requests that are not answered to the end.
     calls: usize,
+    /// Whether something of an answer may still be on its way to the socket.
+    unflushed: bool,
 }
 
 /// An answer, seen by its connection.
@@ -96,7 +98,14 @@ pub(super) trait Waits: Send + Sync {
 
 impl Line {
     pub(super) fn new(limits: &Limits, shared: bool) -> Arc<Self> {
-        let state = State { taken: Instant::now(), answers: Vec::new(), blocked: None, head: None, calls: 0 };
+        let state = State {
+            taken: Instant::now(),
+            answers: Vec::new(),
+            blocked: None,
+            head: None,
+            calls: 0,
+            unflushed: false,
+        };
         Arc::new(Self {
             limits: limits.clone(),
             shared,
@@ -150,12 +159,25 @@ impl Line {
         let mut state = self.state();
         state.head = None;
         state.calls += 1;
+        state.unflushed = true;
     }
 
     /// And its answer has ended.
     pub(super) fn end(&self) {
         let mut state = self.state();
         state.calls = state.calls.saturating_sub(1);
+    }
+
+    /// All that was to be written is.
+    pub(super) fn flushed(&self) {
+        let mut state = self.state();
+        state.unflushed &= state.calls > 0;
+    }
+
+    /// Whether no answer is under way: over HTTP/1.1, what is written now answers no call.
+    pub(super) fn is_silent(&self) -> bool {
+        let state = self.state();
+        state.calls == 0 && !state.unflushed && !self.shared
     }
 
     /// Looks after an answer.

@@ -5,6 +5,7 @@ mod answer;
 mod gate;
 mod io;
 mod line;
+mod refusal;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -25,6 +26,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tonic::body::Body;
 use tower::{Service, ServiceExt};
 
+pub use answer::Holds;
 pub use gate::Crowded;
 pub use line::Limits;
 
