@@ -1,14 +1,13 @@
 //! Articles, prices and stock: the service behind `feira.article.v1`.
 
 mod api;
-mod audit;
 mod domain;
 mod error;
 mod migration;
 mod store;
-mod sweeper;
 #[cfg(test)]
 mod tests;
+mod work;
 
 use std::{sync::Arc, time::Duration};
 
@@ -49,12 +48,12 @@ pub async fn start(
 ) -> Result<kit::Service, kit::StartError> {
     let articles = api::articles(db.clone(), context.tasks.clone(), options.image_limit as usize);
     let routes = tonic::service::Routes::new(articles).add_service(api::stock(db.clone()));
-    sweeper::start(&context.tasks, db.clone(), options.reservation_sweep);
+    work::sweep::start(&context.tasks, db.clone(), options.reservation_sweep);
     Ok(kit::Service {
         role: kit::Role::Article,
         routes,
         names: vec![article_service_server::SERVICE_NAME, stock_service_server::SERVICE_NAME],
-        audit: Some(Arc::new(audit::Audit { db: db.clone() })),
+        audit: Some(Arc::new(store::audit::Audit { db: db.clone() })),
         db,
     })
 }

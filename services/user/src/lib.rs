@@ -1,18 +1,12 @@
 //! The user service: users and their address books, how they sign in, and the keys that prove it.
 
-mod admin;
+mod administrators;
 mod api;
-mod bucket;
+mod credentials;
 mod domain;
 mod error;
-mod keys;
 mod migration;
-mod operator;
-mod password;
-mod refresh;
-mod show;
 mod store;
-mod wrap;
 
 #[cfg(test)]
 mod tests;
@@ -26,16 +20,22 @@ use contracts::user::{
 };
 use kit::{Role, StartError};
 
-use crate::{api::Shared, bucket::Bucket, domain::throttle::Limit, keys::KeyRing, password::Hasher};
+use crate::{
+    api::Shared,
+    credentials::{Hasher, KeyRing},
+    domain::{bucket::Bucket, throttle::Limit},
+};
 
 pub use crate::{
-    admin::{
-        AdminOutcome, AdminPassword, FirstAdministrator, USERNAME, generate_password, password_in,
-        placeholder_email,
+    administrators::{
+        first::{
+            AdminOutcome, AdminPassword, FirstAdministrator, USERNAME, generate_password, password_in,
+            placeholder_email,
+        },
+        operator::Offline,
+        show::Show,
     },
     migration::Migrator,
-    operator::Offline,
-    show::Show,
 };
 pub use kit::Secret;
 

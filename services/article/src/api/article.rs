@@ -21,9 +21,9 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::{export, image, import, read, render};
 use crate::{
-    domain::listing::{Cursor, Order, Sight},
+    domain::list::{Cursor, Order, Sight},
     error::Error,
-    store::{articles, list},
+    store::{articles, lists},
 };
 
 /// The handlers.
@@ -102,7 +102,7 @@ impl ArticleService for Articles {
         if page.after.as_ref().is_some_and(|after| after.key.order() != order.0) {
             return Err(Fault::invalid("page_token", "is not a page token").into());
         }
-        let found = list::page(self.db.read(), &filter, order, page.after.as_ref(), page.limit()).await?;
+        let found = lists::page(self.db.read(), &filter, order, page.after.as_ref(), page.limit()).await?;
         let render = |(_, article)| Ok::<_, Status>(render::article(article));
         let (articles, next_page_token) = page.make(found, |(cursor, _)| cursor.clone(), render)?;
         Ok(Response::new(ListArticlesResponse { articles, next_page_token }))

@@ -9,8 +9,8 @@ use tonic::{Request, Status};
 
 use super::{read, render};
 use crate::{
-    domain::listing::{Filter, Sight},
-    store::list,
+    domain::list::{Filter, Sight},
+    store::lists,
 };
 
 /// Articles read at once. No transaction is open between one page and the next.
@@ -36,7 +36,7 @@ pub fn run(db: Db, tasks: Tasks, request: Request<ExportArticlesRequest>) -> Res
                 let message = "this instance is going away: go on after the last article";
                 return Err(Fault::new(Reason::UpstreamUnavailable, message).into());
             }
-            let page = list::by_id(db.read(), &filter, after, PAGE).await?;
+            let page = lists::by_id(db.read(), &filter, after, PAGE).await?;
             let next = match page.last() {
                 Some(last) if page.len() as u64 == PAGE => Place::At(Some(last.id)),
                 _ => Place::End,

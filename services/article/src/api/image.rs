@@ -12,7 +12,7 @@ use tonic::{Request, Response, Status, metadata::MetadataValue};
 
 use super::{read, render};
 use crate::{
-    domain::{image, listing::Sight},
+    domain::{image, list::Sight},
     error::Error,
     store::images::{self, Upload},
 };

@@ -12,7 +12,7 @@ use prost_types::Timestamp;
 
 use crate::domain::{
     article::Content,
-    listing::{Filter, Sight},
+    list::{Filter, Sight},
     stock::{Attempt, LONGEST_HOLD, Line},
 };
 

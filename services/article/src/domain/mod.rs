@@ -3,8 +3,8 @@
 pub mod article;
 pub mod image;
 pub mod import;
-pub mod listing;
-pub mod shelf;
+pub mod list;
+pub mod listing_status;
 pub mod stock;
 
 use sea_orm::{DeriveActiveEnum, EnumIter};

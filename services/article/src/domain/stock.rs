@@ -3,7 +3,7 @@
 pub use contracts::article::StockReason as Reason;
 use kit::{Time, id::ArticleId};
 
-use super::shelf::{self, Shelf};
+use super::listing_status::{self, Shelf};
 
 /// The most free units an article can be adjusted to: far from what 64 bits hold.
 pub const MOST_FREE: i64 = 1_000_000_000_000;
@@ -93,10 +93,10 @@ pub struct Found {
 impl Found {
     /// The shelf it comes to stand on by what is free then; none where it stays.
     pub fn moved(self, free: i64) -> Option<Shelf> {
-        let next = if self.shelf == shelf::DELETED {
+        let next = if self.shelf == listing_status::DELETED {
             self.shelf
         } else {
-            shelf::shelf(self.active, free, self.low_stock_threshold)
+            listing_status::shelf(self.active, free, self.low_stock_threshold)
         };
         (next != self.shelf).then_some(next)
     }
@@ -151,16 +151,22 @@ mod tests {
     }
 
     fn found(article_id: ArticleId, active: bool, free: i64) -> Found {
-        Found { article_id, active, low_stock_threshold: 2, shelf: shelf::shelf(active, free, 2), free }
+        Found {
+            article_id,
+            active,
+            low_stock_threshold: 2,
+            shelf: listing_status::shelf(active, free, 2),
+            free,
+        }
     }
 
     #[test]
     fn an_article_changes_its_shelf_with_what_is_free_unless_it_is_deleted() {
         let plenty = found(ArticleId::new(), true, 3);
         assert_eq!(plenty.moved(4), None);
-        assert_eq!(plenty.moved(2), Some(shelf::shelf(true, 2, 2)));
-        assert_eq!(plenty.moved(0), Some(shelf::shelf(true, 0, 2)));
-        let deleted = Found { active: false, shelf: shelf::DELETED, ..plenty };
+        assert_eq!(plenty.moved(2), Some(listing_status::shelf(true, 2, 2)));
+        assert_eq!(plenty.moved(0), Some(listing_status::shelf(true, 0, 2)));
+        let deleted = Found { active: false, shelf: listing_status::DELETED, ..plenty };
         assert_eq!(deleted.moved(0), None);
     }
 

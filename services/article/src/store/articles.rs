@@ -10,14 +10,14 @@ use sea_orm::{
 };
 
 use super::{
+    entities::{article, stock, word},
     images,
-    table::{article, stock, word},
 };
 use crate::{
     domain::{
         article::{Article, Content},
-        listing::Sight,
-        shelf::{DELETED, shelf},
+        list::Sight,
+        listing_status::{DELETED, shelf},
     },
     error::Error,
 };

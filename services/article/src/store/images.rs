@@ -5,13 +5,13 @@ use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait
 
 use super::{
     articles::{self, seen},
-    table::{article, image},
+    entities::{article, image},
 };
 use crate::{
     domain::{
         article::{Article, Content},
         image::Picture,
-        listing::Sight,
+        list::Sight,
     },
     error::Error,
 };

@@ -10,14 +10,14 @@ use sea_orm::{ActiveValue::Set, ColumnTrait, DbErr, EntityTrait, QueryFilter, Qu
 
 use super::{
     articles::{columns, fold_code, insert_words, read, rewrite, taken, words_of},
+    entities::{self, article, movement},
     stock::{self, Stock},
-    table::{self, article, movement},
 };
 use crate::{
     domain::{
         article::Content,
         import::{Done, Row, Unfit},
-        shelf::shelf,
+        listing_status::shelf,
         stock::Reason,
     },
     error::Error,
@@ -103,9 +103,9 @@ async fn insert(tx: &Tx, mut new: Vec<(Content, i64)>) -> Result<(), Error> {
     let rows = new.iter().map(|(id, _, received)| {
         let movements = i64::from(*received > 0);
         let row = Stock { article_id: *id, free: *received, reserved: 0, sold: 0, movements };
-        table::stock::ActiveModel::from(row)
+        entities::stock::ActiveModel::from(row)
     });
-    table::stock::Entity::insert_many(rows).exec_without_returning(&**tx).await?;
+    entities::stock::Entity::insert_many(rows).exec_without_returning(&**tx).await?;
     receive(tx, &new).await?;
     let words = new.iter().flat_map(|(id, content, _)| words_of(*id, content.words(), now));
     insert_words(tx, words.collect()).await?;

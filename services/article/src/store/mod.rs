@@ -1,10 +1,11 @@
 //! The tables, and every query on them.
 
 pub mod articles;
+pub mod audit;
+pub mod entities;
 pub mod images;
 pub mod import;
-pub mod list;
+pub mod lists;
 pub mod reservations;
 pub mod stock;
-pub mod table;
 mod words;

@@ -8,8 +8,8 @@ use sea_orm::{
 };
 
 use super::{
+    entities::{line, reservation},
     stock,
-    table::{line, reservation},
 };
 use crate::{
     domain::{

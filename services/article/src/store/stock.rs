@@ -12,11 +12,11 @@ use sea_orm::{
 
 use super::{
     articles,
-    table::{article, line, movement, stock},
+    entities::{article, line, movement, stock},
 };
 use crate::{
     domain::{
-        shelf::Shelf,
+        listing_status::Shelf,
         stock::{Attempt, Found, Line, MOST_FREE, Movement, Reason, Return, Short},
     },
     error::Error,

@@ -11,7 +11,7 @@ use sea_orm::{
     },
 };
 
-use super::table::word;
+use super::entities::word;
 
 /// How far the articles with one word are counted, to begin with the rarest.
 const COUNTED: u64 = 10_000;

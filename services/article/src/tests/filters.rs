@@ -16,7 +16,7 @@ use super::support::*;
 use crate::{
     api::import,
     domain::article::price_order,
-    store::table::{article, stock},
+    store::entities::{article, stock},
 };
 
 /// Chooses the same again.

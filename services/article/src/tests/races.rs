@@ -18,7 +18,7 @@ use super::support::*;
 use crate::{
     audit::Audit,
     store::stock::{Moved, Movements},
-    sweeper::sweep,
+    work::sweep::sweep,
 };
 
 /// Free, reserved and sold are what the movements say and what the reservations say, for every article.

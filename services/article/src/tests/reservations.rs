@@ -10,7 +10,7 @@ use kit::id::{Id, OrderId};
 use tonic::Code;
 
 use super::support::*;
-use crate::sweeper::sweep;
+use crate::work::sweep::sweep;
 
 const MONTH: u64 = 31 * 24 * 3600;
 

@@ -17,7 +17,7 @@ use sea_orm::{
 use super::support::*;
 use crate::{
     Migrator,
-    store::table::{article, stock, word},
+    store::entities::{article, stock, word},
 };
 
 #[tokio::test]

@@ -11,12 +11,12 @@ use tonic::{Request, Response, Status};
 
 use crate::{
     api::{Auth, Shared, render, revoke::Revocations},
+    credentials::RefreshToken,
     domain::{
         names,
         session::{self, Verdict},
     },
     error::Error,
-    refresh::RefreshToken,
     store::{
         failures::{self, Login},
         sessions,

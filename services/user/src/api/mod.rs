@@ -1,12 +1,12 @@
 //! The contract's services: each call is parsed, decided by the domain, stored, and rendered.
 
 mod addresses;
-mod administrators;
+mod administrator;
 mod auth;
 mod passwords;
 pub mod render;
 mod revoke;
-mod users;
+mod user;
 
 use std::{sync::Arc, time::Duration};
 
@@ -15,11 +15,9 @@ use kit::{Call, Db, Identity, Role, Tx};
 pub use self::revoke::Revocations;
 
 use crate::{
-    bucket::Bucket,
-    domain::{session, throttle::Limit},
+    credentials::{Hasher, KeyRing},
+    domain::{bucket::Bucket, session, throttle::Limit},
     error::Error,
-    keys::KeyRing,
-    password::Hasher,
     store::{failures, sessions},
 };
 

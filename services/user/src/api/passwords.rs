@@ -5,9 +5,9 @@ use kit::{Call, Caller, Scope, Written, id::UserId};
 
 use crate::{
     api::Shared,
+    credentials::PasswordHash,
     domain::{Invalid, roles},
     error::Error,
-    password::PasswordHash,
     store::{
         failures::{self, Login},
         sessions, users,

@@ -1,6 +1,7 @@
 //! The rules of users: names, roles, addresses, throttling, sessions. Pure: no database, time passed in.
 
 pub mod address;
+pub mod bucket;
 pub mod names;
 pub mod roles;
 pub mod session;

@@ -1,11 +1,11 @@
 //! The schema of the user database.
 
-mod accounts;
-mod keys;
-mod names;
-mod phones;
-mod sessions;
-mod words;
+mod m000002_accounts;
+mod m000003_sessions;
+mod m000004_keys;
+mod m000005_words;
+mod m000006_phones;
+mod m000007_names;
 
 use sea_orm_migration::prelude::*;
 
@@ -20,12 +20,12 @@ impl MigratorTrait for Migrator {
             Box::new(kit::migration::Base),
             Box::new(kit::migration::Instances),
             Box::new(kit::migration::Tasks),
-            Box::new(accounts::Accounts),
-            Box::new(sessions::Sessions),
-            Box::new(keys::Keys),
-            Box::new(words::Words),
-            Box::new(phones::Phones),
-            Box::new(names::Names),
+            Box::new(m000002_accounts::Accounts),
+            Box::new(m000003_sessions::Sessions),
+            Box::new(m000004_keys::Keys),
+            Box::new(m000005_words::Words),
+            Box::new(m000006_phones::Phones),
+            Box::new(m000007_names::Names),
         ]
     }
 }

@@ -9,8 +9,8 @@ use sea_orm::{
 };
 
 use crate::{
+    credentials::sha256,
     domain::throttle::{Failures, Limit},
-    refresh::sha256,
 };
 
 /// The table.

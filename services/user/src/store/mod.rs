@@ -4,7 +4,7 @@
 pub mod addresses;
 pub mod failures;
 pub mod keys;
-pub mod listing;
+pub mod lists;
 pub mod sessions;
 pub mod users;
 pub mod words;

@@ -12,7 +12,7 @@ use sea_orm::{
     sea_query::{Expr, LockType},
 };
 
-use crate::{domain::session::expiry, refresh::TokenHash};
+use crate::{credentials::TokenHash, domain::session::expiry};
 
 /// The table of sessions.
 pub mod session {
@@ -46,7 +46,7 @@ pub mod token {
     use kit::{Time, id::SessionId};
     use sea_orm::entity::prelude::*;
 
-    use crate::refresh::TokenHash;
+    use crate::credentials::TokenHash;
 
     #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
     #[sea_orm(table_name = "refresh_tokens")]

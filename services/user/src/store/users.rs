@@ -11,12 +11,12 @@ use sea_orm::{
 };
 
 use crate::{
+    credentials::PasswordHash,
     domain::{
         names::{fold, is_email},
         roles::RoleSet,
     },
     error::Error,
-    password::PasswordHash,
     store::words,
 };
 
@@ -25,7 +25,7 @@ pub mod user {
     use kit::{Time, id::UserId};
     use sea_orm::entity::prelude::*;
 
-    use crate::password::PasswordHash;
+    use crate::credentials::PasswordHash;
 
     #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
     #[sea_orm(table_name = "users")]

@@ -2,7 +2,7 @@
 
 use sea_orm_migration::prelude::*;
 
-use super::words;
+use super::m000005_words as words;
 
 pub struct Names;
 

@@ -21,7 +21,7 @@ use crate::{
     error::Error,
     store::{
         self,
-        listing::{self, Filter},
+        lists::{self, Filter},
         sessions,
         users::{NewUser, user::Model},
     },
@@ -83,7 +83,7 @@ impl UserService for Users {
         // She is on the first page alone, and the next one begins behind her with the newest.
         let mut rows: Vec<_> = named.filter(|_| page.after.is_none()).into_iter().collect();
         let others = page.limit() - rows.len() as u64;
-        rows.extend(listing::list(db, &filter, but, page.after, others).await.map_err(Fault::from)?);
+        rows.extend(lists::list(db, &filter, but, page.after, others).await.map_err(Fault::from)?);
         let place = |row: &Model| if Some(row.id) == but { UserId::LAST } else { row.id };
         let (users, next_page_token) = page.make(rows, place, |row| Ok::<_, Status>(render::user(row)))?;
         Ok(Response::new(ListUsersResponse { users, next_page_token }))
@@ -100,7 +100,7 @@ impl UserService for Users {
         if let Some(user) = filter.named(db).await.map_err(Fault::from)? {
             return Ok(Response::new(FindUsersResponse { user_ids: vec![user.id.to_string()], more: false }));
         }
-        let found = listing::ids(db, &filter, &among, MOST_FOUND + 1).await.map_err(Fault::from)?;
+        let found = lists::ids(db, &filter, &among, MOST_FOUND + 1).await.map_err(Fault::from)?;
         let more = found.len() as u64 > MOST_FOUND;
         let user_ids = found.iter().take(MOST_FOUND as usize).map(UserId::to_string).collect();
         Ok(Response::new(FindUsersResponse { user_ids, more }))

@@ -8,8 +8,8 @@ use kit::{Call, Page, id::UserId};
 use tonic::{Request, Response, Status};
 
 use crate::{
+    administrators::operator,
     api::{Administrators, render},
-    operator,
 };
 
 #[tonic::async_trait]

@@ -10,10 +10,8 @@ use kit::{
 };
 use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
-use crate::{
-    domain::State,
-    store::table::{line, reservation},
-};
+use super::entities::{line, reservation};
+use crate::domain::State;
 
 /// The stock of every article. Movements whose reasons are 5 to 8 are reservations', which move units but bring
 /// none, as do returns that name an order; reservations hold stock in state 1 and have sold it in state 2.

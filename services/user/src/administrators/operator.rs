@@ -5,17 +5,19 @@ use contracts::user::{Role as UserRole, User};
 use kit::{Call, Db, Fault, Role, Scope, StartError, Tx, id::UserId};
 use sea_orm::ConnectionTrait;
 
+use super::{
+    first::{USERNAME, new_administrator},
+    show::{Show, Showing},
+};
 use crate::{
     Hashing, Secret,
-    admin::{self, USERNAME},
     api::{Revocations, render},
+    credentials::{Hasher, PasswordHash},
     domain::names,
     error::Error,
-    password::{Hasher, PasswordHash},
-    show::{Show, Showing},
     store::{
         failures::{self, Login},
-        listing::{self, Filter},
+        lists::{self, Filter},
         sessions,
         users::{self, user},
     },
@@ -114,7 +116,7 @@ pub fn check(username: &str, email: &str) -> Result<(), Error> {
 
 /// Makes an administrator.
 pub async fn create(tx: &Tx, username: &str, email: &str, hash: PasswordHash) -> Result<User, Error> {
-    Ok(render::user(users::insert(tx, admin::new_administrator(username, email, hash)).await?))
+    Ok(render::user(users::insert(tx, new_administrator(username, email, hash)).await?))
 }
 
 /// The user of a login; without one, the administrator `admin`, or the only administrator.
@@ -157,5 +159,5 @@ pub async fn list(
     limit: u64,
 ) -> Result<Vec<user::Model>, Error> {
     let filter = Filter { role: Some(UserRole::Admin), ..Filter::default() };
-    Ok(listing::list(db, &filter, None, after, limit).await?)
+    Ok(lists::list(db, &filter, None, after, limit).await?)
 }

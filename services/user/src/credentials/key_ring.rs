@@ -22,13 +22,13 @@ use kit::{
 };
 use tokio::time::Instant;
 
+use super::key_wrapping::Wrapper;
 use crate::{
     error::Error,
     store::{
         keys::{self, signing_key},
         users::user,
     },
-    wrap::Wrapper,
 };
 
 /// For how long the published keys are not read again, however often they are asked for.

@@ -4,7 +4,7 @@ use kit::{Role, id::Id, testing::Database, words::Asked};
 use sea_orm::{QueryTrait as _, Statement};
 
 use super::*;
-use crate::domain::listing::Sight;
+use crate::domain::list::Sight;
 
 fn any() -> Filter {
     Filter {

@@ -20,14 +20,14 @@ use sea_orm::{
 
 use super::{
     articles::{joined, with_stock},
-    table::{article, stock, word},
+    entities::{article, stock, word},
     words::{Word, has_word, having, rarest_first},
 };
 use crate::{
     domain::{
         article::{Article, price_order},
-        listing::{Cursor, Filter, Key, Order},
-        shelf::{PLENTY, Shelf, shelves},
+        list::{Cursor, Filter, Key, Order},
+        listing_status::{PLENTY, Shelf, shelves},
     },
     error::Error,
 };

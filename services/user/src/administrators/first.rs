@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use kit::{Call, Db, Fault, Reason, Role, StartError, Tx};
 use rand::{Rng, distr::Alphanumeric};
 
+use super::show::{Show, Showing};
 use crate::{
     Secret,
+    credentials::{Hasher, PasswordHash},
     domain::roles::RoleSet,
     error::Error,
-    password::Hasher,
-    show::{Show, Showing},
     store::users::{self, NewUser},
 };
 
@@ -149,11 +149,7 @@ async fn exists(
 }
 
 /// What an administrator begins with.
-pub fn new_administrator(
-    username: &str,
-    email: &str,
-    password_hash: crate::password::PasswordHash,
-) -> NewUser {
+pub fn new_administrator(username: &str, email: &str, password_hash: PasswordHash) -> NewUser {
     NewUser {
         username: username.to_owned(),
         email: email.to_owned(),

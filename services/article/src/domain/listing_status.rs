@@ -1,6 +1,6 @@
 //! Shelves: what changes of an article and what lists ask for, as one small number that indexes begin with.
 
-use super::listing::{Filter, Sight};
+use super::list::{Filter, Sight};
 
 /// Where an article stands. The numbers are the database's: 0 is deleted; 1 to 3 are inactive, 4 to 6 active,
 /// each out of stock, low, and in plenty.

@@ -1,0 +1,3 @@
+//! The background tasks.
+
+pub mod sweep;
