@@ -1,4 +1,4 @@
-//! Why a call is refused, and what its caller is told.
+//! Why a call is refused, and how its caller sees it.
 
 use std::collections::HashMap;
 
@@ -6,9 +6,9 @@ use kit::{Fault, Reason, id::ArticleId};
 use sea_orm::DbErr;
 
 use crate::domain::{
-    Illegal, State,
     article::BadPrice,
     image::BadImage,
+    reservation::{Illegal, State},
     stock::{BadDelta, MOST_FREE, Return, Short},
 };
 

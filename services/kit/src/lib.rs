@@ -28,7 +28,7 @@ pub use db::{
     Db, audit,
     insert::insert_new,
     migration,
-    pages::{self as page, Page, newest},
+    pages::{self as page, Page, newest, planner},
     write::{
         self, Opened, Tx, Writer, Written, idempotency, idempotency::replayed, open, outbox, transact, write,
     },

@@ -1,4 +1,4 @@
-//! What can go wrong here, and what callers are told.
+//! Why a call is refused or fails, and how its caller sees it.
 
 use std::time::Duration;
 

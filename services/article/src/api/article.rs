@@ -1,6 +1,6 @@
 //! ArticleService.
 
-use std::{collections::HashMap, sync::Arc};
+use std::collections::HashMap;
 
 use contracts::{
     Masked,
@@ -14,21 +14,21 @@ use contracts::{
     google::api::HttpBody,
 };
 use kit::{
-    Call, Db, Fault, Page, Tasks,
+    Call, Db, Fault, Page, Tasks, Writer,
     id::{ArticleId, Id},
 };
 use tonic::{Request, Response, Status, Streaming};
 
 use super::{export, image, import, read, render};
 use crate::{
-    domain::list::{Cursor, Order, Sight},
+    domain::list::{Cursor, Order, Visibility},
     error::Error,
     store::{articles, lists},
 };
 
 /// The handlers.
 pub struct Articles {
-    db: Db,
+    db: Writer<Error>,
     tasks: Tasks,
     /// The most bytes of an image.
     image_limit: usize,
@@ -37,7 +37,7 @@ pub struct Articles {
 impl Articles {
     /// Handlers on a database.
     pub fn new(db: Db, tasks: Tasks, image_limit: usize) -> Self {
-        Self { db, tasks, image_limit }
+        Self { db: db.into(), tasks, image_limit }
     }
 }
 
@@ -50,24 +50,19 @@ impl ArticleService for Articles {
         let call = Call::of(&request)?;
         let content = read::content(&request.into_inner().article.unwrap_or_default())?;
         content.check(None).map_err(Error::from)?;
-        let content = Arc::new(content);
-        let answer = kit::write(&self.db, &call, move |tx| {
-            let content = content.clone();
-            async move {
-                Ok::<_, Error>(render::article(articles::insert(&tx, ArticleId::new(), &content).await?))
-            }
-        })
-        .await?;
-        Ok(answer.into())
+        let written = self.db.write(&call, content, |tx, content| async move {
+            Ok(render::article(articles::insert(&tx, ArticleId::new(), &content).await?))
+        });
+        Ok(written.await?.into())
     }
 
     async fn get_article(&self, request: Request<GetArticleRequest>) -> Result<Response<Article>, Status> {
-        let sight = Sight::of(Call::of(&request)?.caller());
+        let visibility = Visibility::of(Call::of(&request)?.caller());
         let found = match request.into_inner().key {
             Some(ArticleKey::Id(id)) => {
-                articles::by_id(self.db.read(), sight, read::article_id(&id, "id")?).await?
+                articles::by_id(self.db.read(), visibility, read::article_id(&id, "id")?).await?
             }
-            Some(ArticleKey::Code(code)) => articles::by_code(self.db.read(), sight, &code).await?,
+            Some(ArticleKey::Code(code)) => articles::by_code(self.db.read(), visibility, &code).await?,
             None => return Err(Fault::invalid("key", "is required").into()),
         };
         Ok(Response::new(render::article(found)))
@@ -77,10 +72,10 @@ impl ArticleService for Articles {
         &self,
         request: Request<BatchGetArticlesRequest>,
     ) -> Result<Response<BatchGetArticlesResponse>, Status> {
-        let sight = Sight::of(Call::of(&request)?.caller());
+        let visibility = Visibility::of(Call::of(&request)?.caller());
         let id = |(place, text): (usize, &String)| read::article_id(text, &format!("ids[{place}]"));
         let ids = request.get_ref().ids.iter().enumerate().map(id).collect::<Result<Vec<_>, _>>()?;
-        let found = articles::by_ids(self.db.read(), sight, ids.iter().copied().collect()).await?;
+        let found = articles::by_ids(self.db.read(), visibility, ids.iter().copied().collect()).await?;
         let found: HashMap<ArticleId, _> = found.into_iter().map(|article| (article.id, article)).collect();
         let article =
             |id: &ArticleId| found.get(id).cloned().map(render::article).ok_or(Error::NoArticle(Some(*id)));
@@ -92,9 +87,9 @@ impl ArticleService for Articles {
         &self,
         request: Request<ListArticlesRequest>,
     ) -> Result<Response<ListArticlesResponse>, Status> {
-        let sight = Sight::of(Call::of(&request)?.caller());
+        let visibility = Visibility::of(Call::of(&request)?.caller());
         let request = request.into_inner();
-        let filter = read::filter(&request, sight)?;
+        let filter = read::filter(&request, visibility)?;
         let unknown =
             || Fault::invalid("order_by", "must be name, price or create_time, with or without \" desc\"");
         let order = Order::read(&request.order_by).ok_or_else(unknown)?;
@@ -118,43 +113,35 @@ impl ArticleService for Articles {
         let article = request.article.unwrap_or_default();
         let id = read::article_id(&article.id, "article.id")?;
         let price = if mask.has("price") { read::price(&article)? } else { None };
-        let asked = Arc::new((article, mask));
-        let answer = kit::write(&self.db, &call, move |tx| {
-            let asked = asked.clone();
-            async move {
-                let (article, mask) = &*asked;
-                let changed = articles::update(&tx, id, &article.etag, |content| {
-                    let before = content.price;
-                    read::change(content, article, price, mask);
-                    content.check(before)?;
-                    Ok(!mask.is_empty())
-                });
-                Ok::<_, Error>(render::article(changed.await?))
-            }
-        })
-        .await?;
-        Ok(answer.into())
+        let written = self.db.write(&call, (article, mask), move |tx, input| async move {
+            let (article, mask) = &*input;
+            let changed = articles::update(&tx, id, &article.etag, |content| {
+                let before = content.price;
+                read::change(content, article, price, mask);
+                content.check(before)?;
+                Ok(!mask.is_empty())
+            });
+            Ok(render::article(changed.await?))
+        });
+        Ok(written.await?.into())
     }
 
     async fn delete_article(&self, request: Request<DeleteArticleRequest>) -> Result<Response<()>, Status> {
         let call = Call::of(&request)?;
         let request = request.into_inner();
         let id = read::article_id(&request.id, "id")?;
-        let etag: Arc<str> = Arc::from(request.etag);
-        let answer = kit::write(&self.db, &call, move |tx| {
-            let etag = etag.clone();
-            async move { articles::delete(&tx, id, &etag).await }
-        })
-        .await?;
-        Ok(answer.into())
+        let written = self.db.write(&call, request.etag, move |tx, etag| async move {
+            articles::delete(&tx, id, &etag).await
+        });
+        Ok(written.await?.into())
     }
 
     async fn upload_image(&self, request: Request<UploadImageRequest>) -> Result<Response<Article>, Status> {
-        image::upload(&self.db, self.image_limit, request).await
+        image::upload_image(&self.db, self.image_limit, request).await
     }
 
     async fn get_image(&self, request: Request<GetImageRequest>) -> Result<Response<HttpBody>, Status> {
-        image::get(&self.db, request).await
+        image::get_image(&self.db, request).await
     }
 
     async fn import_articles(
@@ -162,7 +149,7 @@ impl ArticleService for Articles {
         request: Request<Streaming<ImportArticlesRequest>>,
     ) -> Result<Response<ImportArticlesResponse>, Status> {
         let call = Call::of_stream(&request)?;
-        let answer = import::run(&self.db, &self.tasks, &call, request.into_inner()).await?;
+        let answer = import::import_articles(&self.db, &self.tasks, &call, request.into_inner()).await?;
         Ok(Response::new(answer))
     }
 
@@ -172,6 +159,7 @@ impl ArticleService for Articles {
         &self,
         request: Request<ExportArticlesRequest>,
     ) -> Result<Response<export::Articles>, Status> {
-        Ok(Response::new(export::run(self.db.clone(), self.tasks.clone(), request)?))
+        let db = Db::clone(&self.db);
+        Ok(Response::new(export::export_articles(db, self.tasks.clone(), request)?))
     }
 }

@@ -9,25 +9,30 @@ use tonic::{Request, Status};
 
 use super::{read, render};
 use crate::{
-    domain::list::{Filter, Sight},
+    domain::list::{Filter, Visibility},
     store::lists,
 };
 
-/// Articles read at once. No transaction is open between one page and the next.
+/// Articles read at once. No transaction is open between one page and the next: an article that changes meanwhile is
+/// exported as it was or as it is, and each once, because no change moves it in the order of ids.
 const PAGE: u64 = 250;
 
 /// Articles one after the other.
 pub type Articles = BoxStream<'static, Result<Article, Status>>;
 
 /// All articles that the request asks for.
-pub fn run(db: Db, tasks: Tasks, request: Request<ExportArticlesRequest>) -> Result<Articles, Status> {
-    let sight = Sight::of(Call::of(&request)?.caller());
+pub fn export_articles(
+    db: Db,
+    tasks: Tasks,
+    request: Request<ExportArticlesRequest>,
+) -> Result<Articles, Status> {
+    let visibility = Visibility::of(Call::of(&request)?.caller());
     let request = request.into_inner();
     let after = match request.after.as_str() {
         "" => None,
         after => Some(read::article_id(after, "after")?),
     };
-    let filter = Arc::new(filter(request, sight)?);
+    let filter = Arc::new(filter(request, visibility)?);
     let pages = stream::try_unfold(Place::At(after), move |place| {
         let (db, tasks, filter) = (db.clone(), tasks.clone(), filter.clone());
         async move {
@@ -55,7 +60,7 @@ enum Place {
 }
 
 /// The filters are those of the list.
-fn filter(request: ExportArticlesRequest, sight: Sight) -> Result<Filter, Fault> {
+fn filter(request: ExportArticlesRequest, visibility: Visibility) -> Result<Filter, Fault> {
     let request = ListArticlesRequest {
         query: request.query,
         category: request.category,
@@ -66,5 +71,5 @@ fn filter(request: ExportArticlesRequest, sight: Sight) -> Result<Filter, Fault>
         low_stock: request.low_stock,
         ..Default::default()
     };
-    read::filter(&request, sight)
+    read::filter(&request, visibility)
 }

@@ -1,25 +1,23 @@
 //! Images up and down.
 
-use std::sync::Arc;
-
 use aws_lc_rs::digest;
 use contracts::{
     article::{Article, GetImageRequest, UploadImageRequest},
     google::api::HttpBody,
 };
-use kit::{Call, Db, Fault};
+use kit::{Call, Db, Fault, Writer};
 use tonic::{Request, Response, Status, metadata::MetadataValue};
 
 use super::{read, render};
 use crate::{
-    domain::{image, list::Sight},
+    domain::{image, list::Visibility},
     error::Error,
     store::images::{self, Upload},
 };
 
 /// UploadImage, of at most so many bytes.
-pub async fn upload(
-    db: &Db,
+pub async fn upload_image(
+    db: &Writer<Error>,
     most: usize,
     request: Request<UploadImageRequest>,
 ) -> Result<Response<Article>, Status> {
@@ -32,24 +30,20 @@ pub async fn upload(
     let data = image::strip(picture.kind, &data).ok_or(image::BadImage::Broken).map_err(Error::from)?;
     let digest = digest::digest(&digest::SHA256, &data);
     let digest = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-    let asked = Arc::new((Upload { picture, digest, data }, request.etag));
-    let answer = kit::write(db, &call, move |tx| {
-        let asked = asked.clone();
-        async move {
-            let (upload, etag) = &*asked;
-            Ok::<_, Error>(render::article(images::set(&tx, id, etag, upload).await?))
-        }
-    })
-    .await?;
-    Ok(answer.into())
+    let input = (Upload { picture, digest, data }, request.etag);
+    let written = db.write(&call, input, move |tx, input| async move {
+        let (upload, etag) = &*input;
+        Ok(render::article(images::set(&tx, id, etag, upload).await?))
+    });
+    Ok(written.await?.into())
 }
 
 /// GetImage, with what HTTP caches go by.
-pub async fn get(db: &Db, request: Request<GetImageRequest>) -> Result<Response<HttpBody>, Status> {
-    let sight = Sight::of(Call::of(&request)?.caller());
+pub async fn get_image(db: &Db, request: Request<GetImageRequest>) -> Result<Response<HttpBody>, Status> {
+    let visibility = Visibility::of(Call::of(&request)?.caller());
     let request = request.into_inner();
     let id = read::article_id(&request.article_id, "article_id")?;
-    let (image, public) = images::find(db.read(), sight, id).await?.ok_or(Error::NoImage)?;
+    let (image, public) = images::find(db.read(), visibility, id).await?.ok_or(Error::NoImage)?;
     let cache = match (public, images::is_version(&image, &request.version)) {
         (false, _) => "private, no-cache",
         (true, true) => "public, max-age=86400, immutable",

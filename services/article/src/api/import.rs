@@ -4,7 +4,7 @@ use std::{collections::HashSet, pin::pin, sync::Arc, time::Duration};
 
 use contracts::article::{ImportArticlesRequest, ImportArticlesResponse, ImportError, ImportViolation};
 use futures::{Stream, StreamExt as _};
-use kit::{Call, Db, Fault, Reason, Tasks};
+use kit::{Call, Fault, Reason, Tasks, Writer};
 use tokio::time::timeout;
 use tonic::Status;
 
@@ -21,14 +21,14 @@ const BATCH: usize = 250;
 const LINGER: Duration = Duration::from_millis(250);
 /// How long the next row may take.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Failed rows that are told; the others are counted.
-const TOLD: usize = 1_000;
+/// Failed rows that the answer names; the others are counted.
+const MOST_ERRORS: usize = 1_000;
 /// Tries of a batch of which others create the articles at the same time.
 const TRIES: u32 = 5;
 
 /// Takes rows until they end.
-pub async fn run(
-    db: &Db,
+pub async fn import_articles(
+    db: &Writer<Error>,
     tasks: &Tasks,
     call: &Call,
     rows: impl Stream<Item = Result<ImportArticlesRequest, Status>>,
@@ -63,7 +63,7 @@ pub async fn run(
 }
 
 struct Import<'a> {
-    db: &'a Db,
+    db: &'a Writer<Error>,
     call: &'a Call,
     /// Rows that are not committed yet, by their numbers.
     batch: Vec<(i64, Row)>,
@@ -84,7 +84,7 @@ impl Import<'_> {
 
     fn fail(&mut self, error: ImportError) {
         self.answer.failed += 1;
-        if self.answer.errors.len() < TOLD {
+        if self.answer.errors.len() < MOST_ERRORS {
             self.answer.errors.push(error);
         }
     }
@@ -95,15 +95,14 @@ impl Import<'_> {
         }
         self.codes.clear();
         let (numbers, rows): (Vec<_>, Vec<_>) = self.batch.drain(..).unzip();
-        let rows: Arc<[Row]> = Arc::from(rows);
+        let rows = Arc::new(rows);
         let mut tries = 1;
         let done = loop {
-            let batch = rows.clone();
-            let done = kit::transact(self.db, self.call, move |tx| {
-                let batch = batch.clone();
-                async move { import::apply(&tx, &batch).await }
-            });
+            let done = self
+                .db
+                .transact(self.call, rows.clone(), |tx, rows| async move { import::apply(&tx, &rows).await });
             match done.await {
+                // Another import or CreateArticle has made one of the codes since they were looked up: now it is found.
                 Err(Error::CodeTaken) if tries < TRIES => tries += 1,
                 done => break done?,
             }
@@ -120,7 +119,7 @@ impl Import<'_> {
                 }
             }
         }
-        // Rows come before their batch is committed, so failures are told out of their order.
+        // Rows come before their batch is committed, so failures are noted out of their order.
         self.answer.errors.sort_by_key(|error| error.row);
         Ok(())
     }

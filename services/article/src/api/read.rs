@@ -12,8 +12,8 @@ use prost_types::Timestamp;
 
 use crate::domain::{
     article::Content,
-    list::{Filter, Sight},
-    stock::{Attempt, LONGEST_HOLD, Line},
+    list::{Filter, Visibility},
+    stock::{Attempt, LONGEST_HOLD, Line, Reason},
 };
 
 /// An article's id; `field` is its proto path.
@@ -77,8 +77,8 @@ pub fn price(article: &wire::Article) -> Result<Option<Money>, Fault> {
 }
 
 /// A list's filters. Those that are staff's are refused to others.
-pub fn filter(request: &wire::ListArticlesRequest, sight: Sight) -> Result<Filter, Fault> {
-    if sight == Sight::Public && (request.active == Some(false) || request.low_stock.is_some()) {
+pub fn filter(request: &wire::ListArticlesRequest, visibility: Visibility) -> Result<Filter, Fault> {
+    if visibility == Visibility::Public && (request.active == Some(false) || request.low_stock.is_some()) {
         return Err(Fault::denied("active and low_stock are for staff"));
     }
     let bound =
@@ -94,7 +94,7 @@ pub fn filter(request: &wire::ListArticlesRequest, sight: Sight) -> Result<Filte
         }
     }
     Ok(Filter {
-        sight,
+        visibility,
         words: words::query(&request.query),
         category: words::fold_line(&request.category, 100),
         min_price,
@@ -103,6 +103,17 @@ pub fn filter(request: &wire::ListArticlesRequest, sight: Sight) -> Result<Filte
         active: request.active,
         low_stock: request.low_stock,
     })
+}
+
+/// Why staff change stock.
+pub fn reason(reason: wire::StockReason) -> Result<Reason, Fault> {
+    match reason {
+        wire::StockReason::Received => Ok(Reason::Received),
+        wire::StockReason::Returned => Ok(Reason::Returned),
+        wire::StockReason::WrittenOff => Ok(Reason::WrittenOff),
+        wire::StockReason::Correction => Ok(Reason::Correction),
+        _ => Err(Fault::invalid("reason", "must be one of staff's")),
+    }
 }
 
 /// One try of an order.

@@ -7,39 +7,39 @@ use contracts::article::{
     ListStockMovementsResponse, ReleaseReservationRequest, RenewReservationRequest, Reservation,
     ReserveStockRequest, RestockOrderRequest, Stock, stock_service_server::StockService,
 };
-use kit::{Call, Db, Fault, Page, Tx};
+use kit::{Call, Db, Fault, Page, Tx, Writer};
 use tonic::{Request, Response, Status};
 
 use super::{read, render};
 use crate::{
-    domain::stock::{self as domain, Attempt, Reason, Return},
+    domain::stock::{self as domain, Reason, Return},
     error::Error,
     store::{reservations, stock},
 };
 
 /// The handlers.
 pub struct Stocks {
-    db: Db,
+    db: Writer<Error>,
 }
 
 impl Stocks {
     /// Handlers on a database.
     pub fn new(db: Db) -> Self {
-        Self { db }
+        Self { db: db.into() }
     }
 
-    /// Does one step with one try of an order.
-    async fn step<F, Fut>(&self, call: &Call, key: Attempt, step: F) -> Result<Response<Reservation>, Status>
+    /// Takes a reservation one step on.
+    async fn step<I, F, Fut>(&self, call: &Call, input: I, step: F) -> Result<Response<Reservation>, Status>
     where
-        F: Fn(Tx, Attempt) -> Fut + Send + Sync + 'static,
+        I: Send + Sync + 'static,
+        F: Fn(Tx, Arc<I>) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<domain::Reservation, Error>> + Send + 'static,
     {
-        let answer = kit::write(&self.db, call, move |tx| {
-            let step = step(tx, key);
+        let written = self.db.write(call, input, move |tx, input| {
+            let step = step(tx, input);
             async move { step.await.map(render::reservation) }
-        })
-        .await?;
-        Ok(answer.into())
+        });
+        Ok(written.await?.into())
     }
 }
 
@@ -52,13 +52,11 @@ impl StockService for Stocks {
 
     async fn adjust_stock(&self, request: Request<AdjustStockRequest>) -> Result<Response<Stock>, Status> {
         let call = Call::of(&request)?;
-        let (reason, request) = (request.get_ref().reason(), request.into_inner());
+        let request = request.into_inner();
         let id = read::article_id(&request.article_id, "article_id")?;
-        if !matches!(reason, Reason::Received | Reason::Returned | Reason::WrittenOff | Reason::Correction) {
-            return Err(Fault::invalid("reason", "must be one of staff's").into());
-        }
+        let reason = read::reason(request.reason())?;
         domain::check_delta(reason, request.delta).map_err(Error::from)?;
-        let (delta, note) = (request.delta, Arc::<str>::from(request.note));
+        let delta = request.delta;
         let order_id = request.order_id.as_deref().filter(|text| !text.is_empty());
         let back = order_id
             .map(|text| {
@@ -68,18 +66,14 @@ impl StockService for Stocks {
         if back.is_some() && reason != Reason::Returned {
             return Err(Fault::invalid("order_id", "is for what came back (STOCK_REASON_RETURNED)").into());
         }
-        let answer = kit::write(&self.db, &call, move |tx| {
-            let note = note.clone();
-            async move {
-                let stock = match back {
-                    Some(back) => reservations::take_back(&tx, back, &note).await?,
-                    None => stock::adjust(&tx, id, delta, reason, &note).await?,
-                };
-                Ok::<_, Error>(render::stock(&stock))
-            }
-        })
-        .await?;
-        Ok(answer.into())
+        let written = self.db.write(&call, request.note, move |tx, note| async move {
+            let stock = match back {
+                Some(back) => reservations::take_back(&tx, back, &note).await?,
+                None => stock::adjust(&tx, id, delta, reason, &note).await?,
+            };
+            Ok(render::stock(&stock))
+        });
+        Ok(written.await?.into())
     }
 
     async fn list_stock_movements(
@@ -103,10 +97,8 @@ impl StockService for Stocks {
         let request = request.into_inner();
         let key = read::attempt(&request.order_id, request.attempt)?;
         let expire_time = read::expire_time(request.expire_time, self.db.clock().now())?;
-        let lines: Arc<[_]> = Arc::from(read::lines(&request.lines)?);
-        self.step(&call, key, move |tx, key| {
-            let lines = lines.clone();
-            async move { reservations::reserve(&tx, key, &lines, expire_time).await }
+        self.step(&call, read::lines(&request.lines)?, move |tx, lines| async move {
+            reservations::reserve(&tx, key, &lines, expire_time).await
         })
         .await
     }
@@ -119,7 +111,7 @@ impl StockService for Stocks {
         let request = request.into_inner();
         let key = read::attempt(&request.order_id, request.attempt)?;
         let expire_time = read::expire_time(request.expire_time, self.db.clock().now())?;
-        self.step(&call, key, move |tx, key| async move { reservations::renew(&tx, key, expire_time).await })
+        self.step(&call, key, move |tx, key| async move { reservations::renew(&tx, *key, expire_time).await })
             .await
     }
 
@@ -129,7 +121,7 @@ impl StockService for Stocks {
     ) -> Result<Response<Reservation>, Status> {
         let call = Call::of(&request)?;
         let key = read::attempt(&request.get_ref().order_id, request.get_ref().attempt)?;
-        self.step(&call, key, |tx, key| async move { reservations::commit(&tx, key).await }).await
+        self.step(&call, key, |tx, key| async move { reservations::commit(&tx, *key).await }).await
     }
 
     async fn release_reservation(
@@ -138,7 +130,7 @@ impl StockService for Stocks {
     ) -> Result<Response<Reservation>, Status> {
         let call = Call::of(&request)?;
         let key = read::attempt(&request.get_ref().order_id, request.get_ref().attempt)?;
-        self.step(&call, key, |tx, key| async move { reservations::release(&tx, key).await }).await
+        self.step(&call, key, |tx, key| async move { reservations::release(&tx, *key).await }).await
     }
 
     async fn restock_order(
@@ -147,6 +139,6 @@ impl StockService for Stocks {
     ) -> Result<Response<Reservation>, Status> {
         let call = Call::of(&request)?;
         let key = read::attempt(&request.get_ref().order_id, request.get_ref().attempt)?;
-        self.step(&call, key, |tx, key| async move { reservations::restock(&tx, key).await }).await
+        self.step(&call, key, |tx, key| async move { reservations::restock(&tx, *key).await }).await
     }
 }

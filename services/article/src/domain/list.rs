@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// How much of the catalogue a caller sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sight {
+pub enum Visibility {
     /// Active articles.
     Public,
     /// All but deleted ones.
@@ -14,13 +14,13 @@ pub enum Sight {
     Mesh,
 }
 
-impl Sight {
+impl Visibility {
     /// How much this caller sees.
     pub fn of(caller: &Caller) -> Self {
         match caller {
-            Caller::Service { .. } => Sight::Mesh,
-            caller if caller.is_staff() => Sight::Staff,
-            _ => Sight::Public,
+            Caller::Service { .. } => Visibility::Mesh,
+            caller if caller.is_staff() => Visibility::Staff,
+            _ => Visibility::Public,
         }
     }
 }
@@ -78,7 +78,7 @@ impl Key {
 /// Which articles to list.
 #[derive(Debug, Clone)]
 pub struct Filter {
-    pub sight: Sight,
+    pub visibility: Visibility,
     /// Words that must all be found. `None` asks for nothing, an empty list is never found.
     pub words: Option<Vec<Asked>>,
     /// Folded; empty for any.

@@ -1,14 +1,26 @@
 //! How stock moves.
 
-pub use contracts::article::StockReason as Reason;
 use kit::{Time, id::ArticleId};
 
-use super::listing_status::{self, Shelf};
+use super::listing_status::{DELETED, ListingStatus, listing_status};
 
 /// The most free units an article can be adjusted to: far from what 64 bits hold.
 pub const MOST_FREE: i64 = 1_000_000_000_000;
 /// How far ahead a reservation may end by itself.
 pub const LONGEST_HOLD: std::time::Duration = std::time::Duration::from_secs(31 * 24 * 3600);
+
+/// Why stock moves. The numbers are the contract's and the database's; the first four are staff's to give.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    Received = 1,
+    Returned = 2,
+    WrittenOff = 3,
+    Correction = 4,
+    Reserved = 5,
+    Released = 6,
+    Sold = 7,
+    Restocked = 8,
+}
 
 /// A change that its reason forbids.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -69,7 +81,7 @@ pub struct Return {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reservation {
     pub key: Attempt,
-    pub state: super::State,
+    pub state: super::reservation::State,
     pub expire_time: Time,
 }
 
@@ -86,19 +98,19 @@ pub struct Found {
     pub article_id: ArticleId,
     pub active: bool,
     pub low_stock_threshold: i64,
-    pub shelf: Shelf,
+    pub listing_status: ListingStatus,
     pub free: i64,
 }
 
 impl Found {
-    /// The shelf it comes to stand on by what is free then; none where it stays.
-    pub fn moved(self, free: i64) -> Option<Shelf> {
-        let next = if self.shelf == listing_status::DELETED {
-            self.shelf
+    /// Its listing status by what is free then; none where that is what it has.
+    pub fn new_status(self, free: i64) -> Option<ListingStatus> {
+        let next = if self.listing_status == DELETED {
+            self.listing_status
         } else {
-            listing_status::shelf(self.active, free, self.low_stock_threshold)
+            listing_status(self.active, free, self.low_stock_threshold)
         };
-        (next != self.shelf).then_some(next)
+        (next != self.listing_status).then_some(next)
     }
 }
 
@@ -155,19 +167,19 @@ mod tests {
             article_id,
             active,
             low_stock_threshold: 2,
-            shelf: listing_status::shelf(active, free, 2),
+            listing_status: listing_status(active, free, 2),
             free,
         }
     }
 
     #[test]
-    fn an_article_changes_its_shelf_with_what_is_free_unless_it_is_deleted() {
+    fn an_articles_listing_status_changes_with_what_is_free_unless_it_is_deleted() {
         let plenty = found(ArticleId::new(), true, 3);
-        assert_eq!(plenty.moved(4), None);
-        assert_eq!(plenty.moved(2), Some(listing_status::shelf(true, 2, 2)));
-        assert_eq!(plenty.moved(0), Some(listing_status::shelf(true, 0, 2)));
-        let deleted = Found { active: false, shelf: listing_status::DELETED, ..plenty };
-        assert_eq!(deleted.moved(0), None);
+        assert_eq!(plenty.new_status(4), None);
+        assert_eq!(plenty.new_status(2), Some(listing_status(true, 2, 2)));
+        assert_eq!(plenty.new_status(0), Some(listing_status(true, 0, 2)));
+        let deleted = Found { active: false, listing_status: DELETED, ..plenty };
+        assert_eq!(deleted.new_status(0), None);
     }
 
     #[test]

@@ -16,8 +16,8 @@ use super::{
 use crate::{
     domain::{
         article::{Article, Content},
-        list::Sight,
-        listing_status::{DELETED, shelf},
+        list::Visibility,
+        listing_status::{DELETED, listing_status},
     },
     error::Error,
 };
@@ -25,7 +25,8 @@ use crate::{
 /// Rows of one INSERT: databases take some 32,000 parameters in a statement.
 const MOST_WORDS_AT_ONCE: usize = 5_000;
 
-/// Inserts an article, its words and its stock, which is empty.
+/// Inserts an article, its words and its stock, which is empty. The unique index on codes decides between two of the same
+/// code; a check before would only make a race of it.
 pub async fn insert(tx: &Tx, id: ArticleId, content: &Content) -> Result<Article, Error> {
     let now = tx.now();
     let mut row = columns(content);
@@ -34,7 +35,7 @@ pub async fn insert(tx: &Tx, id: ArticleId, content: &Content) -> Result<Article
     row.create_time = Set(now);
     row.update_time = Set(now);
     row.deleted_time = Set(None);
-    row.shelf = Set(shelf(content.active, 0, content.low_stock_threshold));
+    row.listing_status = Set(listing_status(content.active, 0, content.low_stock_threshold));
     article::Entity::insert(row).exec_without_returning(&**tx).await.map_err(taken)?;
     let empty = stock::Model { article_id: id, free: 0, reserved: 0, sold: 0, movements: 0 };
     stock::Entity::insert(stock::ActiveModel::from(empty)).exec_without_returning(&**tx).await?;
@@ -68,7 +69,9 @@ pub(super) async fn rewrite(tx: &Tx, article: &Article, after: &Content) -> Resu
     row.version = Set(version + 1);
     row.update_time = Set(tx.now());
     if (before.active, before.low_stock_threshold) != (after.active, after.low_stock_threshold) {
-        row.shelf = Set(shelf(after.active, free(tx, id).await?, after.low_stock_threshold));
+        // Whoever moves stock locks the article's row first, which this transaction holds.
+        row.listing_status =
+            Set(listing_status(after.active, free(tx, id).await?, after.low_stock_threshold));
     }
     save(tx, id, version, row).await?;
     let (old, new) = (before.words(), after.words());
@@ -78,13 +81,14 @@ pub(super) async fn rewrite(tx: &Tx, article: &Article, after: &Content) -> Resu
     Ok(())
 }
 
-/// Marks an article as deleted and frees its code. It is found no more, but for the mesh by its id.
+/// Marks an article as deleted and frees its code. It is found no more, but for the mesh by its id. A mark and not a
+/// DELETE: orders that have reserved it still commit, release and restock.
 pub async fn delete(tx: &Tx, id: ArticleId, etag: &str) -> Result<(), Error> {
     let row = lock(tx, id, etag).await?;
     let deleted = article::ActiveModel {
         code_folded: Set(format!(":{id}")),
         active: Set(false),
-        shelf: Set(DELETED),
+        listing_status: Set(DELETED),
         version: Set(row.version + 1),
         update_time: Set(tx.now()),
         deleted_time: Set(Some(tx.now())),
@@ -97,22 +101,31 @@ pub async fn delete(tx: &Tx, id: ArticleId, etag: &str) -> Result<(), Error> {
 }
 
 /// Finds an article by its id.
-pub async fn by_id(db: &impl ConnectionTrait, sight: Sight, id: ArticleId) -> Result<Article, Error> {
-    one(db, Condition::all().add(seen_by_id(sight)).add(article::Column::Id.eq(id))).await
+pub async fn by_id(
+    db: &impl ConnectionTrait,
+    visibility: Visibility,
+    id: ArticleId,
+) -> Result<Article, Error> {
+    one(db, Condition::all().add(seen_by_id(visibility)).add(article::Column::Id.eq(id))).await
 }
 
 /// Finds an article by its code.
-pub async fn by_code(db: &impl ConnectionTrait, sight: Sight, code: &str) -> Result<Article, Error> {
-    one(db, Condition::all().add(seen(sight)).add(article::Column::CodeFolded.eq(fold_code(code)))).await
+pub async fn by_code(
+    db: &impl ConnectionTrait,
+    visibility: Visibility,
+    code: &str,
+) -> Result<Article, Error> {
+    one(db, Condition::all().add(seen(visibility)).add(article::Column::CodeFolded.eq(fold_code(code)))).await
 }
 
 /// Finds those articles of a batch that there are, in no order.
 pub async fn by_ids(
     db: &impl ConnectionTrait,
-    sight: Sight,
+    visibility: Visibility,
     ids: BTreeSet<ArticleId>,
 ) -> Result<Vec<Article>, Error> {
-    let rows = with_stock().filter(seen_by_id(sight)).filter(article::Column::Id.is_in(ids)).all(db).await?;
+    let rows =
+        with_stock().filter(seen_by_id(visibility)).filter(article::Column::Id.is_in(ids)).all(db).await?;
     rows.into_iter().map(joined).collect()
 }
 
@@ -122,18 +135,18 @@ pub(super) fn with_stock() -> SelectTwo<article::Entity, stock::Entity> {
 }
 
 /// What a caller can find.
-pub(super) fn seen(sight: Sight) -> Condition {
-    match sight {
-        Sight::Public => Condition::all().add(article::Column::Active.eq(true)),
-        Sight::Staff | Sight::Mesh => Condition::all().add(article::Column::DeletedTime.is_null()),
+pub(super) fn seen(visibility: Visibility) -> Condition {
+    match visibility {
+        Visibility::Public => Condition::all().add(article::Column::Active.eq(true)),
+        Visibility::Staff | Visibility::Mesh => Condition::all().add(article::Column::DeletedTime.is_null()),
     }
 }
 
 /// What a caller can find who knows the id.
-fn seen_by_id(sight: Sight) -> Condition {
-    match sight {
-        Sight::Public | Sight::Staff => seen(sight),
-        Sight::Mesh => Condition::all(),
+fn seen_by_id(visibility: Visibility) -> Condition {
+    match visibility {
+        Visibility::Public | Visibility::Staff => seen(visibility),
+        Visibility::Mesh => Condition::all(),
     }
 }
 
@@ -147,20 +160,22 @@ async fn one(db: &impl ConnectionTrait, condition: Condition) -> Result<Article,
     found.map(joined).unwrap_or(Err(Error::NoArticle(None)))
 }
 
-/// Reads an article for change; nobody else changes it until the transaction ends.
+/// Reads an article for change; nobody else changes it until the transaction ends. The etag is compared under the lock:
+/// of two updates that send the same one, the second is refused.
 async fn lock(tx: &Tx, id: ArticleId, etag: &str) -> Result<article::Model, Error> {
     let found =
-        article::Entity::find_by_id(id).filter(seen(Sight::Staff)).lock_exclusive().one(&**tx).await?;
+        article::Entity::find_by_id(id).filter(seen(Visibility::Staff)).lock_exclusive().one(&**tx).await?;
     let row = found.ok_or(Error::NoArticle(None))?;
     if etag.is_empty() || etag == row.version.to_string() { Ok(row) } else { Err(Error::Stale) }
 }
 
-/// What is free of an article. As long as its row is held, that does not change.
+/// What is free of an article. As long as its row is locked, that does not change.
 async fn free(tx: &Tx, id: ArticleId) -> Result<i64, DbErr> {
     Ok(stock::Entity::find_by_id(id).one(&**tx).await?.map_or(0, |stock| stock.free))
 }
 
-/// Writes the columns that are set, if the article is still in this version.
+/// Writes the columns that are set, if the article is still in this version. After [`lock`] it is; an import that has
+/// locked its articles by their codes relies on it likewise.
 async fn save(tx: &Tx, id: ArticleId, version: i64, row: article::ActiveModel) -> Result<(), Error> {
     let done = article::Entity::update_many()
         .set(row)

@@ -8,10 +8,10 @@ use kit::{
     audit::{Books, Snapshot, Span, page_of},
     id::{ArticleId, OrderId},
 };
-use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ActiveEnum, ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use super::entities::{line, reservation};
-use crate::domain::State;
+use crate::domain::reservation::State;
 
 /// The stock of every article. Movements whose reasons are 5 to 8 are reservations', which move units but bring
 /// none, as do returns that name an order; reservations hold stock in state 1 and have sold it in state 2.
@@ -41,7 +41,7 @@ const STOCK: Books = Books {
         ("movements there", "COALESCE(m.entries, 0)"),
         ("in live reservations", "COALESCE(o.held, 0)"),
         ("in sales", "COALESCE(o.committed_units, 0)"),
-        ("shelf", "a.shelf"),
+        ("listing status", "a.shelf"),
     ],
     equations: &[
         (
@@ -111,7 +111,7 @@ impl kit::audit::Audit for Audit {
             let facts = ReservationFacts {
                 attempt: row.attempt,
                 version: row.version,
-                state: row.state.wire().into(),
+                state: row.state.to_value(),
                 lines: lines.remove(&(row.order_id, row.attempt)).unwrap_or_default(),
             };
             match orders.last_mut() {

@@ -26,8 +26,9 @@ pub mod article {
         /// Never of a deleted article.
         pub active: bool,
         pub low_stock_threshold: i64,
-        /// See `domain::shelf`; written by whoever changes what it follows from, who holds this row.
-        pub shelf: i16,
+        /// See `domain::listing_status`; written by whoever changes what it follows from, who holds this row.
+        #[sea_orm(column_name = "shelf")]
+        pub listing_status: i16,
         pub version: i64,
         pub create_time: Time,
         pub update_time: Time,
@@ -142,7 +143,7 @@ pub mod reservation {
     use kit::{Time, id::OrderId};
     use sea_orm::entity::prelude::*;
 
-    use crate::domain::State;
+    use crate::domain::reservation::State;
 
     #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
     #[sea_orm(table_name = "reservations")]

@@ -11,7 +11,7 @@ use crate::{
     domain::{
         article::{Article, Content},
         image::Picture,
-        list::Sight,
+        list::Visibility,
     },
     error::Error,
 };
@@ -54,6 +54,7 @@ pub async fn set(tx: &Tx, id: ArticleId, etag: &str, upload: &Upload) -> Result<
         Ok(other)
     })
     .await?;
+    // `update` holds the article's row: of two uploads at once the later one finds the other's image, and replaces it.
     let there = image::Entity::find_by_id(id).select_only().column(image::Column::Digest);
     let there: Option<String> = there.into_tuple().one(&**tx).await?;
     if there.as_ref() == Some(&upload.digest) {
@@ -73,13 +74,13 @@ pub async fn set(tx: &Tx, id: ArticleId, etag: &str, upload: &Upload) -> Result<
     Ok(article)
 }
 
-/// An article's image, and whether everybody may see it; `None` also where the article is out of sight.
+/// An article's image, and whether everybody may see it; `None` also where the caller may not see the article.
 pub async fn find(
     db: &impl ConnectionTrait,
-    sight: Sight,
+    visibility: Visibility,
     id: ArticleId,
 ) -> Result<Option<(Image, bool)>, Error> {
-    let found = article::Entity::find_by_id(id).filter(seen(sight)).select_only();
+    let found = article::Entity::find_by_id(id).filter(seen(visibility)).select_only();
     let active: Option<bool> = found.column(article::Column::Active).into_tuple().one(db).await?;
     let Some(active) = active else { return Ok(None) };
     Ok(image::Entity::find_by_id(id).one(db).await?.map(|image| (image, active)))

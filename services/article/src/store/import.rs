@@ -17,7 +17,7 @@ use crate::{
     domain::{
         article::Content,
         import::{Done, Row, Unfit},
-        listing_status::shelf,
+        listing_status::listing_status,
         stock::Reason,
     },
     error::Error,
@@ -27,6 +27,8 @@ use crate::{
 /// article of one of the codes was created meanwhile: then the batch is to be done again.
 pub async fn apply(tx: &Tx, rows: &[Row]) -> Result<Vec<Result<Done, Unfit>>, Error> {
     let codes = rows.iter().map(|row| fold_code(&row.code));
+    // The articles that are there are locked in the order of their ids, as by everybody who locks several. Codes that are
+    // not there cannot be locked: if another import creates one first, the unique index refuses this whole batch.
     let found = article::Entity::find()
         .filter(article::Column::CodeFolded.is_in(codes))
         .order_by_asc(article::Column::Id)
@@ -96,7 +98,7 @@ async fn insert(tx: &Tx, mut new: Vec<(Content, i64)>) -> Result<(), Error> {
         row.create_time = Set(now);
         row.update_time = Set(now);
         row.deleted_time = Set(None);
-        row.shelf = Set(shelf(content.active, *received, content.low_stock_threshold));
+        row.listing_status = Set(listing_status(content.active, *received, content.low_stock_threshold));
         row
     });
     article::Entity::insert_many(rows).exec_without_returning(&**tx).await.map_err(taken)?;

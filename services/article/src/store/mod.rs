@@ -6,6 +6,7 @@ pub mod entities;
 pub mod images;
 pub mod import;
 pub mod lists;
+mod movements;
 pub mod reservations;
 pub mod stock;
 mod words;

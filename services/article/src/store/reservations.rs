@@ -1,4 +1,9 @@
-//! Reservations. A reservation's row is locked before any stock, so that its calls take turns.
+//! Reservations: stock set aside for one attempt of one order.
+//!
+//! The calls about one attempt may come at once and in any order: the order service repeats what it got no answer to,
+//! compensates while a late Reserve is under way, and the sweeper expires what was not renewed. The reservation's row
+//! decides between them. It is inserted or locked before anything else, so they take turns; the transition table says
+//! what the later one may still do. Then articles and stock are locked, in the order of their ids.
 
 use kit::{Db, Time, Tx, insert_new};
 use sea_orm::{
@@ -9,11 +14,11 @@ use sea_orm::{
 
 use super::{
     entities::{line, reservation},
-    stock,
+    movements, stock,
 };
 use crate::{
     domain::{
-        Event, Illegal, State,
+        reservation::{Event, Illegal, State},
         stock::{
             Attempt, Line, Movement, RELEASE, RESERVE, RESTOCK, Reservation, Return, SELL, shortages,
             withdrawn,
@@ -24,9 +29,12 @@ use crate::{
 
 /// Sets stock aside for all lines or none. A repeat answers what there is.
 pub async fn reserve(tx: &Tx, key: Attempt, lines: &[Line], expire_time: Time) -> Result<Reservation, Error> {
+    // The row comes first. Of a Reserve and its repeat, or the Release of an order that has given up, the primary key
+    // lets one make it; the other waits for that one's end, and goes by the state that it finds. A refusal below takes
+    // the row back with it, so that the next try is the first again.
     if !insert(tx, key, State::Held, expire_time).await? {
         let (row, state) = lock(tx, key).await?;
-        state.after(Event::Reserve)?;
+        state.next(Event::Reserve)?;
         return if same(lines, &lines_of(tx, key).await?) {
             row.ok_or(missing())
         } else {
@@ -41,6 +49,8 @@ pub async fn reserve(tx: &Tx, key: Attempt, lines: &[Line], expire_time: Time) -
     if !withdrawn.is_empty() {
         return Err(Error::Inactive(withdrawn));
     }
+    // What is free cannot change any more: the rows are locked until the commit. So nothing is sold twice, and the last
+    // unit goes to whoever locked its article first.
     let short = shortages(lines, &found);
     if !short.is_empty() {
         return Err(Error::OutOfStock(short));
@@ -53,14 +63,14 @@ pub async fn reserve(tx: &Tx, key: Attempt, lines: &[Line], expire_time: Time) -
         returned: Set(0),
     });
     line::Entity::insert_many(rows).exec_without_returning(&**tx).await?;
-    stock::shift_free(tx, key, RESERVE, lines, found).await?;
+    movements::shift_free(tx, key, RESERVE, lines, found).await?;
     Ok(Reservation { key, state: State::Held, expire_time })
 }
 
-/// Moves the end of a reservation.
+/// Moves the end of a reservation. Where the sweeper was first, its order learns that by the refusal.
 pub async fn renew(tx: &Tx, key: Attempt, expire_time: Time) -> Result<Reservation, Error> {
     let (row, state) = lock(tx, key).await?;
-    let next = state.after(Event::Renew)?;
+    let next = state.next(Event::Renew)?;
     if expire_time <= tx.now() {
         return Err(Error::Past);
     }
@@ -72,12 +82,14 @@ pub async fn renew(tx: &Tx, key: Attempt, expire_time: Time) -> Result<Reservati
 /// Sells what is reserved. What has expired is reserved again first, if there is enough.
 pub async fn commit(tx: &Tx, key: Attempt) -> Result<Reservation, Error> {
     let (row, state) = lock(tx, key).await?;
-    let next = state.after(Event::Commit)?;
+    let next = state.next(Event::Commit)?;
     let row = row.ok_or(missing())?;
     if next == state {
         return Ok(row);
     }
     change(tx, key, state, next, None).await?;
+    // The sweeper was first: its stock may be others' by now. Refused, the reservation stays EXPIRED, because the change
+    // of its state is rolled back; the order refunds.
     if state == State::Expired {
         let lines = lines_of(tx, key).await?;
         let found = stock::lock(tx, lines.iter().map(|line| line.article_id).collect()).await?;
@@ -85,28 +97,31 @@ pub async fn commit(tx: &Tx, key: Attempt) -> Result<Reservation, Error> {
         if !short.is_empty() {
             return Err(Error::OutOfStock(short));
         }
-        stock::shift_free(tx, key, RESERVE, &lines, found).await?;
+        movements::shift_free(tx, key, RESERVE, &lines, found).await?;
     }
-    stock::shift(tx, key, SELL).await?;
+    movements::shift(tx, key, SELL).await?;
     Ok(Reservation { state: next, ..row })
 }
 
 /// Gives back what is reserved, or leaves a mark that keeps it from being reserved late.
 pub async fn release(tx: &Tx, key: Attempt) -> Result<Reservation, Error> {
     let (mut row, mut state) = lock(tx, key).await?;
+    // Nothing to lock yet: the Reserve may still be on its way. The mark makes it fail when it comes; where it commits
+    // its row before the mark is inserted, that row is released instead.
     if state == State::Unmade {
-        let next = state.after(Event::Release)?;
+        let next = state.next(Event::Release)?;
         if insert(tx, key, next, tx.now()).await? {
             return Ok(Reservation { key, state: next, expire_time: tx.now() });
         }
         (row, state) = lock(tx, key).await?;
     }
-    let next = state.after(Event::Release)?;
+    let next = state.next(Event::Release)?;
     let row = row.ok_or(missing())?;
     if next == state {
         return Ok(row);
     }
     change(tx, key, state, next, None).await?;
+    // EXPIRED has given its stock back already.
     if state == State::Held {
         give_back(tx, key, RELEASE).await?;
     }
@@ -116,7 +131,7 @@ pub async fn release(tx: &Tx, key: Attempt) -> Result<Reservation, Error> {
 /// Gives back what was sold.
 pub async fn restock(tx: &Tx, key: Attempt) -> Result<Reservation, Error> {
     let (row, state) = lock(tx, key).await?;
-    let next = state.after(Event::Restock)?;
+    let next = state.next(Event::Restock)?;
     let row = row.ok_or(missing())?;
     if next == state {
         return Ok(row);
@@ -128,6 +143,8 @@ pub async fn restock(tx: &Tx, key: Attempt) -> Result<Reservation, Error> {
 
 /// Takes units back that an order has sold. The answer is the article's stock.
 pub async fn take_back(tx: &Tx, back: Return, note: &str) -> Result<stock::Stock, Error> {
+    // All attempts of the order, in their order: a Restock of the sale waits, and then puts back what is left. Two
+    // returns at once take turns, so no more comes back than was sold.
     let rows = reservation::Entity::find()
         .filter(reservation::Column::OrderId.eq(back.order_id))
         .order_by_asc(reservation::Column::Attempt)
@@ -151,16 +168,16 @@ pub async fn take_back(tx: &Tx, back: Return, note: &str) -> Result<stock::Stock
     let key = Attempt { order_id: back.order_id, attempt: sale.attempt };
     change(tx, key, State::Committed, State::Committed, None).await?;
     let stock = stock::take_back(tx, back, note).await?;
-    let told = contracts::article::StockReturned {
+    let event = contracts::article::StockReturned {
         article_id: back.article_id.to_string(),
         order_id: back.order_id.to_string(),
         quantity: back.units,
     };
-    tx.publish(back.article_id, &told).await?;
+    tx.publish(back.article_id, &event).await?;
     Ok(stock)
 }
 
-/// Reservations whose time is over, the longest overdue first.
+/// Reservations whose time is over, the longest overdue first. Read without locks: [`expire`] decides.
 pub async fn overdue(db: &Db, now: Time, limit: u64) -> Result<Vec<Attempt>, DbErr> {
     let rows: Vec<(kit::id::OrderId, i32)> = reservation::Entity::find()
         .select_only()
@@ -178,7 +195,9 @@ pub async fn overdue(db: &Db, now: Time, limit: u64) -> Result<Vec<Attempt>, DbE
 /// Ends a reservation whose time is over. `false` where it was renewed, or ended, meanwhile.
 pub async fn expire(tx: &Tx, key: Attempt) -> Result<bool, Error> {
     let (row, state) = lock(tx, key).await?;
-    let Ok(next) = state.after(Event::Expire) else { return Ok(false) };
+    let Ok(next) = state.next(Event::Expire) else { return Ok(false) };
+    // Under the lock: a Renew that committed since it was found overdue has moved the end; one that comes after this
+    // finds EXPIRED.
     if row.is_none_or(|row| row.expire_time > tx.now()) {
         return Ok(false);
     }
@@ -191,7 +210,7 @@ pub async fn expire(tx: &Tx, key: Attempt) -> Result<bool, Error> {
 async fn give_back(tx: &Tx, key: Attempt, movement: Movement) -> Result<(), Error> {
     let lines = lines_of(tx, key).await?;
     let found = stock::lock(tx, lines.iter().map(|line| line.article_id).collect()).await?;
-    stock::shift_free(tx, key, movement, &lines, found).await
+    movements::shift_free(tx, key, movement, &lines, found).await
 }
 
 /// Reads a reservation; nobody else changes it until the transaction ends.
@@ -216,7 +235,8 @@ async fn insert(tx: &Tx, key: Attempt, state: State, expire_time: Time) -> Resul
     insert_new(&**tx, row, [reservation::Column::OrderId, reservation::Column::Attempt]).await
 }
 
-/// Takes a reservation from one state to the next, if it is still in that one.
+/// Takes a reservation from one state to the next. The row is locked, so it is still in the first; the condition keeps it
+/// right for a caller who forgot to lock.
 async fn change(
     tx: &Tx,
     key: Attempt,

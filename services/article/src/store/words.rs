@@ -16,7 +16,7 @@ use super::entities::word;
 /// How far the articles with one word are counted, to begin with the rarest.
 const COUNTED: u64 = 10_000;
 
-/// As many hits as are looked up and sorted rather than met on the way along an index.
+/// As many hits as are looked up and sorted without an ordered scan first.
 pub const FEW: u64 = 2_000;
 
 /// As many words of one beginning as are merged.
@@ -103,7 +103,8 @@ fn skipping(beginning: &str) -> impl StatementBuilder + use<> {
         .with(WithClause::new().recursive(true).cte(all).to_owned())
 }
 
-/// The words of a search, the rarest first.
+/// The words of a search, the rarest first. The counts may be outdated when the list is read: they choose the plan, and
+/// no answer depends on them.
 pub async fn rarest_first<'a>(db: &impl ConnectionTrait, words: &'a [Asked]) -> Result<Vec<Word<'a>>, DbErr> {
     if let [asked] = words {
         return Ok(vec![asked.into()]);

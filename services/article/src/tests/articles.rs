@@ -11,13 +11,13 @@ use super::support::*;
 
 async fn delete(shop: &Shop, article: &Article, etag: &str) -> Result<(), kit::Fault> {
     let request = DeleteArticleRequest { id: article.id.clone(), etag: etag.into() };
-    told(shop.articles.delete_article(from(staff(), request)).await)
+    outcome(shop.articles.delete_article(from(staff(), request)).await)
 }
 
 async fn batch(shop: &Shop, caller: Caller, articles: &[&Article]) -> Result<Vec<Article>, kit::Fault> {
     let request =
         BatchGetArticlesRequest { ids: articles.iter().map(|article| article.id.clone()).collect() };
-    told(shop.articles.batch_get_articles(from(caller, request)).await).map(|answer| answer.articles)
+    outcome(shop.articles.batch_get_articles(from(caller, request)).await).map(|answer| answer.articles)
 }
 
 #[tokio::test]

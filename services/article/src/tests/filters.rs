@@ -57,7 +57,7 @@ async fn changed(dice: &mut Dice, count: usize) -> Shop {
         })
         .collect();
     let call = Call::of_stream(&from(staff(), ())).unwrap();
-    import::run(&shop.db, &Tasks::default(), &call, futures::stream::iter(rows)).await.unwrap();
+    import::import_articles(&shop.db, &Tasks::default(), &call, futures::stream::iter(rows)).await.unwrap();
     let (made, _) =
         listed(&shop, staff(), &ListArticlesRequest { page_size: 120, ..Default::default() }).await;
     for article in &made {
@@ -65,7 +65,7 @@ async fn changed(dice: &mut Dice, count: usize) -> Shop {
         match dice.below(7) {
             0 => {
                 let request = DeleteArticleRequest { id, etag: String::new() };
-                told(shop.articles.delete_article(from(staff(), request)).await).unwrap();
+                outcome(shop.articles.delete_article(from(staff(), request)).await).unwrap();
             }
             1 => {
                 let sent = Article { active: !article.active, ..article.clone() };
@@ -101,7 +101,7 @@ async fn changed(dice: &mut Dice, count: usize) -> Shop {
 
 /// A page, and the next one's token.
 async fn listed(shop: &Shop, caller: Caller, request: &ListArticlesRequest) -> (Vec<Article>, String) {
-    let page = told(shop.articles.list_articles(from(caller, request.clone())).await).unwrap();
+    let page = outcome(shop.articles.list_articles(from(caller, request.clone())).await).unwrap();
     (page.articles, page.next_page_token)
 }
 

@@ -19,7 +19,7 @@ async fn upload(shop: &Shop, article: &Article, data: &[u8], etag: &str) -> Resu
     let image = HttpBody { content_type: "text/plain".into(), data: data.to_vec(), extensions: Vec::new() };
     let (article_id, etag) = (article.id.clone(), etag.to_owned());
     let request = UploadImageRequest { article_id, image: Some(image), etag };
-    told(shop.articles.upload_image(from(staff(), request)).await)
+    outcome(shop.articles.upload_image(from(staff(), request)).await)
 }
 
 /// The answer to somebody who asks for a version.
@@ -108,7 +108,7 @@ async fn an_image_goes_with_what_points_at_it() {
 
     upload(&shop, &made, PNG, "").await.unwrap();
     let request = DeleteArticleRequest { id: made.id.clone(), etag: String::new() };
-    told(shop.articles.delete_article(from(staff(), request)).await).unwrap();
+    outcome(shop.articles.delete_article(from(staff(), request)).await).unwrap();
     for caller in [staff(), order_service()] {
         assert_eq!(get(&shop, caller, &made, "").await.unwrap_err().code, Code::NotFound);
     }

@@ -8,7 +8,7 @@ use contracts::{
     http::BadLine,
 };
 use futures::{Stream, StreamExt as _, TryStreamExt as _, stream};
-use kit::{Call, Fault, Tasks};
+use kit::{Call, Db, Fault, Tasks};
 use tonic::{Code, Status};
 
 use super::support::*;
@@ -50,7 +50,9 @@ async fn send(
     rows: impl Stream<Item = Result<ImportArticlesRequest, Status>>,
 ) -> Result<ImportArticlesResponse, Fault> {
     let call = Call::of_stream(&from(staff(), ())).unwrap();
-    import::run(&shop.db, &Tasks::default(), &call, rows).await.map_err(|status| Fault::of(&status))
+    import::import_articles(&shop.db, &Tasks::default(), &call, rows)
+        .await
+        .map_err(|status| Fault::of(&status))
 }
 
 pub async fn imported(shop: &Shop, rows: Vec<ImportArticlesRequest>) -> ImportArticlesResponse {
@@ -63,7 +65,7 @@ pub fn counts(answer: &ImportArticlesResponse) -> [i64; 4] {
 }
 
 async fn export(shop: &Shop, request: ExportArticlesRequest) -> Result<Vec<Article>, Fault> {
-    let articles = export::run(shop.db.clone(), Tasks::default(), from(staff(), request));
+    let articles = export::export_articles(Db::clone(&shop.db), Tasks::default(), from(staff(), request));
     let articles = match articles {
         Ok(articles) => articles.try_collect().await,
         Err(status) => Err(status),
@@ -147,7 +149,7 @@ async fn bad_rows_are_told_by_number_and_harm_no_others() {
     ];
     let answer = imported(&shop, rows).await;
     assert_eq!(counts(&answer), [2, 0, 0, 10]);
-    let told: Vec<(i64, &str, Vec<&str>)> = answer
+    let reported: Vec<(i64, &str, Vec<&str>)> = answer
         .errors
         .iter()
         .map(|error| {
@@ -169,7 +171,7 @@ async fn bad_rows_are_told_by_number_and_harm_no_others() {
         (10, "", vec!["prise"]),
         (11, "nameless", vec!["name"]),
     ];
-    assert_eq!(told, expected);
+    assert_eq!(reported, expected);
     assert_eq!(answer.errors[9].violations[0].description, "is required", "as of any other request");
     assert_eq!(all(&shop).await.iter().map(|it| it.code.as_str()).collect::<Vec<_>>(), ["good-1", "good-2"]);
 }
@@ -183,7 +185,7 @@ async fn a_code_that_comes_again_changes_what_came_before() {
     let found = all(&shop).await;
     assert_eq!((found[0].code.as_str(), found[0].name.as_str()), ("a", "second"));
     let request = DeleteArticleRequest { id: found[0].id.clone(), etag: String::new() };
-    told(shop.articles.delete_article(from(staff(), request)).await).unwrap();
+    outcome(shop.articles.delete_article(from(staff(), request)).await).unwrap();
     assert_eq!(counts(&imported(&shop, vec![row("a")]).await), [1, 0, 0, 0], "a deleted one's code is free");
 }
 
@@ -238,11 +240,11 @@ async fn a_process_that_goes_away_ends_import_and_export() {
     let tasks = Tasks::default();
     tasks.drain();
     let call = Call::of_stream(&from(staff(), ())).unwrap();
-    let status = import::run(&shop.db, &tasks, &call, stream::pending()).await.unwrap_err();
+    let status = import::import_articles(&shop.db, &tasks, &call, stream::pending()).await.unwrap_err();
     assert_eq!(status.code(), Code::Unavailable);
     let request = from(staff(), ExportArticlesRequest::default());
     let articles: Result<Vec<_>, _> =
-        export::run(shop.db.clone(), tasks, request).unwrap().try_collect().await;
+        export::export_articles(Db::clone(&shop.db), tasks, request).unwrap().try_collect().await;
     assert_eq!(articles.unwrap_err().code(), Code::Unavailable);
 }
 

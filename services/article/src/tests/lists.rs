@@ -10,7 +10,7 @@ use kit::{
 use tonic::Code;
 
 use super::support::*;
-use crate::{api::read, error::Error, store::articles};
+use crate::{api::read, store::articles};
 
 fn searching(query: &str) -> ListArticlesRequest {
     ListArticlesRequest { query: query.into(), ..Default::default() }
@@ -137,16 +137,15 @@ async fn search_follows_updates_and_deletion() {
 async fn a_search_with_more_hits_than_are_sorted_at_once_is_paged_like_any_list() {
     let shop = Shop::open().await;
     let call = Call::of_service(Role::Article, "fill");
-    kit::transact(&shop.db, &call, |tx| async move {
+    let filled = shop.db.transact(&call, (), |tx, _| async move {
         for number in 0..2_010 {
             let name = format!("common {}", if number % 100 == 0 { "rare" } else { "plain" });
             let content = read::content(&article(&format!("{number:04}"), &name))?;
             articles::insert(&tx, ArticleId::new(), &content).await?;
         }
-        Ok::<_, Error>(())
-    })
-    .await
-    .unwrap();
+        Ok(())
+    });
+    filled.await.unwrap();
     let request = ListArticlesRequest { page_size: 400, order_by: "name desc".into(), ..searching("comm") };
     let codes = walk(&shop, &request).await;
     assert_eq!(codes.len(), 2_010);

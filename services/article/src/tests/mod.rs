@@ -5,6 +5,7 @@ mod filters;
 mod images;
 mod import;
 mod lists;
+mod migrations;
 mod races;
 mod reservations;
 mod speed;

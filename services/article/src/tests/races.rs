@@ -6,7 +6,7 @@ use contracts::article::{
     Article, CreateArticleRequest, ReservationState, StockReason, article_service_server::ArticleService,
 };
 use kit::{
-    Fault,
+    Db, Fault,
     audit::Audit as _,
     id::{Id, OrderId},
 };
@@ -16,14 +16,16 @@ use tonic::Code;
 
 use super::support::*;
 use crate::{
-    audit::Audit,
-    store::stock::{Moved, Movements},
+    store::{
+        audit::Audit,
+        stock::{Moved, Movements},
+    },
     work::sweep::sweep,
 };
 
 /// Free, reserved and sold are what the movements say and what the reservations say, for every article.
 async fn check_books(shop: &Shop) {
-    let (_, violations) = Audit { db: shop.db.clone() }.check().await.unwrap();
+    let (_, violations) = Audit { db: Db::clone(&shop.db) }.check().await.unwrap();
     assert_eq!(violations, []);
     let whole = shop.db.bigint();
     let query = format!(
@@ -187,7 +189,7 @@ async fn one_idempotency_key_many_times_at_once_makes_one_article() {
         async move {
             let mut request = from(caller, CreateArticleRequest { article: Some(article("a", "a")) });
             request.metadata_mut().insert("idempotency-key", "k1".parse().unwrap());
-            told(shop.articles.create_article(request).await)
+            outcome(shop.articles.create_article(request).await)
         }
     })
     .await;

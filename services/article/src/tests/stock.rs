@@ -84,11 +84,11 @@ async fn inactive_articles_have_stock_and_deleted_or_unknown_ones_have_none() {
         }
         let request = GetStockRequest { article_id: article.id.clone() };
         assert_eq!(
-            told(shop.stock.get_stock(from(staff(), request)).await).unwrap_err().code,
+            outcome(shop.stock.get_stock(from(staff(), request)).await).unwrap_err().code,
             Code::NotFound
         );
         let request = ListStockMovementsRequest { article_id: article.id, ..Default::default() };
-        let fault = told(shop.stock.list_stock_movements(from(staff(), request)).await).unwrap_err();
+        let fault = outcome(shop.stock.list_stock_movements(from(staff(), request)).await).unwrap_err();
         assert_eq!(fault.code, Code::NotFound);
     }
 }
@@ -104,7 +104,7 @@ async fn movements_are_paged_from_the_newest() {
         ListStockMovementsRequest { article_id: article.id, page_size: 2, ..Default::default() };
     let mut pages = Vec::new();
     loop {
-        let page = told(shop.stock.list_stock_movements(from(staff(), request.clone())).await).unwrap();
+        let page = outcome(shop.stock.list_stock_movements(from(staff(), request.clone())).await).unwrap();
         pages.push(page.movements.iter().map(|row| row.sequence).collect::<Vec<_>>());
         if page.next_page_token.is_empty() {
             break;

@@ -10,7 +10,7 @@ use contracts::article::{
     get_article_request::Key, stock_service_server::StockService,
 };
 use kit::{
-    Caller, Clock, Db, Fault, Money, Role, Tasks, Time,
+    Caller, Clock, Fault, Money, Role, Tasks, Time, Writer,
     id::{Id, OrderId, UserId},
     testing::{self, Database},
 };
@@ -20,12 +20,13 @@ use tonic::{Request, Response, Status};
 use crate::{
     Migrator,
     api::{Articles, Stocks},
+    error::Error,
 };
 
 /// The handlers, on a SQLite file, or on the server whose URL (without a database) is in `FEIRA_TEST_POSTGRES`
 /// or `FEIRA_TEST_MYSQL`.
 pub struct Shop {
-    pub db: Db,
+    pub db: Writer<Error>,
     pub clock: Clock,
     pub articles: Articles,
     pub stock: Stocks,
@@ -51,7 +52,7 @@ pub fn from<M>(caller: Caller, message: M) -> Request<M> {
 }
 
 /// The message of an answer, or the fault of a refusal.
-pub fn told<T>(answer: Result<Response<T>, Status>) -> Result<T, Fault> {
+pub fn outcome<T>(answer: Result<Response<T>, Status>) -> Result<T, Fault> {
     answer.map(Response::into_inner).map_err(|status| Fault::of(&status))
 }
 
@@ -90,17 +91,21 @@ impl Shop {
     }
 
     pub async fn without_tables() -> Self {
-        let database = Database::new(Role::Article).await;
+        Self::on(Database::new(Role::Article).await).await
+    }
+
+    /// On a database without tables.
+    pub async fn on(database: Database) -> Self {
         let clock = Clock::manual(Time(1_800_000_000_000_000));
         let db = database.open(clock.clone()).await;
         let (articles, stock) =
             (Articles::new(db.clone(), Tasks::default(), IMAGE_LIMIT), Stocks::new(db.clone()));
-        Self { db, clock, articles, stock, _database: database }
+        Self { db: db.into(), clock, articles, stock, _database: database }
     }
 
     pub async fn create(&self, article: Article) -> Result<Article, Fault> {
         let request = CreateArticleRequest { article: Some(article) };
-        told(self.articles.create_article(from(staff(), request)).await)
+        outcome(self.articles.create_article(from(staff(), request)).await)
     }
 
     /// An article of which so many are free.
@@ -113,12 +118,12 @@ impl Shop {
     }
 
     pub async fn get(&self, caller: Caller, key: Key) -> Result<Article, Fault> {
-        told(self.articles.get_article(from(caller, GetArticleRequest { key: Some(key) })).await)
+        outcome(self.articles.get_article(from(caller, GetArticleRequest { key: Some(key) })).await)
     }
 
     pub async fn update(&self, article: Article, paths: &[&str]) -> Result<Article, Fault> {
         let request = UpdateArticleRequest { article: Some(article), update_mask: mask(paths) };
-        told(self.articles.update_article(from(staff(), request)).await)
+        outcome(self.articles.update_article(from(staff(), request)).await)
     }
 
     /// The codes of a page, and the next page's token.
@@ -127,7 +132,7 @@ impl Shop {
         caller: Caller,
         request: &ListArticlesRequest,
     ) -> Result<(Vec<String>, String), Fault> {
-        let page = told(self.articles.list_articles(from(caller, request.clone())).await)?;
+        let page = outcome(self.articles.list_articles(from(caller, request.clone())).await)?;
         Ok((page.articles.into_iter().map(|article| article.code).collect(), page.next_page_token))
     }
 
@@ -140,13 +145,13 @@ impl Shop {
             note: "counted".into(),
             order_id: None,
         };
-        told(self.stock.adjust_stock(from(staff(), request)).await)
+        outcome(self.stock.adjust_stock(from(staff(), request)).await)
     }
 
     /// Free, reserved, sold.
     pub async fn figures(&self, article: &Article) -> (i64, i64, i64) {
         let request = GetStockRequest { article_id: article.id.clone() };
-        let stock = told(self.stock.get_stock(from(staff(), request)).await).unwrap();
+        let stock = outcome(self.stock.get_stock(from(staff(), request)).await).unwrap();
         (stock.free, stock.reserved, stock.sold)
     }
 
@@ -156,7 +161,7 @@ impl Shop {
             page_size: 1000,
             ..Default::default()
         };
-        told(self.stock.list_stock_movements(from(staff(), request)).await).unwrap().movements
+        outcome(self.stock.list_stock_movements(from(staff(), request)).await).unwrap().movements
     }
 
     pub fn ahead(&self, seconds: u64) -> Time {
@@ -173,27 +178,27 @@ impl Shop {
         let expire_time = Some(self.ahead(600).into());
         let request =
             ReserveStockRequest { order_id: order.to_string(), attempt, lines: lines(wanted), expire_time };
-        told(self.stock.reserve_stock(from(order_service(), request)).await)
+        outcome(self.stock.reserve_stock(from(order_service(), request)).await)
     }
 
     pub async fn renew(&self, order: OrderId, attempt: i32, until: Time) -> Result<Reservation, Fault> {
         let request =
             RenewReservationRequest { order_id: order.to_string(), attempt, expire_time: Some(until.into()) };
-        told(self.stock.renew_reservation(from(order_service(), request)).await)
+        outcome(self.stock.renew_reservation(from(order_service(), request)).await)
     }
 
     pub async fn commit(&self, order: OrderId, attempt: i32) -> Result<Reservation, Fault> {
         let request = CommitReservationRequest { order_id: order.to_string(), attempt };
-        told(self.stock.commit_reservation(from(order_service(), request)).await)
+        outcome(self.stock.commit_reservation(from(order_service(), request)).await)
     }
 
     pub async fn release(&self, order: OrderId, attempt: i32) -> Result<Reservation, Fault> {
         let request = ReleaseReservationRequest { order_id: order.to_string(), attempt };
-        told(self.stock.release_reservation(from(order_service(), request)).await)
+        outcome(self.stock.release_reservation(from(order_service(), request)).await)
     }
 
     pub async fn restock(&self, order: OrderId, attempt: i32) -> Result<Reservation, Fault> {
         let request = RestockOrderRequest { order_id: order.to_string(), attempt };
-        told(self.stock.restock_order(from(order_service(), request)).await)
+        outcome(self.stock.restock_order(from(order_service(), request)).await)
     }
 }

@@ -1,16 +1,19 @@
-//! The background task that gives back what reservations hold whose time is over.
+//! The sweeper: releases reservations whose time is over. The order service renews those of orders that wait; this one
+//! catches what a crash between two services left behind.
 
 use std::time::Duration;
 
-use kit::{Call, Db, Role, Tasks};
+use kit::{Call, Db, Role, Tasks, Writer};
 
 use crate::{domain::stock::Attempt, error::Error, store::reservations};
 
 const BATCH: u64 = 100;
 
-/// Starts it. Every replica has one; whoever changes a reservation's row first has its turn.
+/// Starts it. Every replica has one, and they find the same reservations: whoever locks a reservation's row first ends it,
+/// the others find it ended.
 pub fn start(tasks: &Tasks, db: Db, pause: Duration) {
     let stopping = tasks.clone();
+    let db = Writer::from(db);
     tasks.every("article.sweep", pause, move || {
         let (db, stopping) = (db.clone(), stopping.clone());
         async move {
@@ -25,8 +28,9 @@ pub fn start(tasks: &Tasks, db: Db, pause: Duration) {
     });
 }
 
-/// Ends a batch of overdue reservations, each in a transaction of its own; says how many it ended.
-pub async fn sweep(db: &Db) -> Result<usize, Error> {
+/// Ends a batch of overdue reservations, each in a transaction of its own, so that one that cannot be ended keeps no other
+/// from it; returns how many it ended.
+pub async fn sweep(db: &Writer<Error>) -> Result<usize, Error> {
     let mut ended = 0;
     for key in reservations::overdue(db, db.clock().now(), BATCH).await? {
         match expire(db, key).await {
@@ -40,7 +44,7 @@ pub async fn sweep(db: &Db) -> Result<usize, Error> {
     Ok(ended)
 }
 
-async fn expire(db: &Db, key: Attempt) -> Result<bool, Error> {
+async fn expire(db: &Writer<Error>, key: Attempt) -> Result<bool, Error> {
     let call = Call::of_service(Role::Article, "expire reservations");
-    kit::transact(db, &call, move |tx| async move { reservations::expire(&tx, key).await }).await
+    db.transact(&call, key, |tx, key| async move { reservations::expire(&tx, *key).await }).await
 }

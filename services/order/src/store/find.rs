@@ -6,7 +6,7 @@ use contracts::order::AdjustmentType;
 use kit::{
     Currency, Money, Page, Scope, Time,
     id::{OrderId, UserId},
-    newest::{Newest, hidden},
+    newest::{Newest, unindexed},
 };
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, IntoSimpleExpr as _, Iterable, QueryFilter,
@@ -150,13 +150,13 @@ impl Filter {
     fn rest(&self) -> Condition {
         let mut all = Condition::all();
         if !self.states.is_empty() {
-            all = all.add(hidden(Column::State).is_in(self.states.iter().copied()));
+            all = all.add(unindexed(Column::State).is_in(self.states.iter().copied()));
         }
-        all.add_option(self.user.map(|user| hidden(Column::UserId).eq(user)))
-            .add_option(self.currency.map(|currency| hidden(Column::Currency).eq(currency.code())))
-            .add_option(self.refunds.map(|refunds| hidden(Column::Refunds).eq(refunds)))
+        all.add_option(self.user.map(|user| unindexed(Column::UserId).eq(user)))
+            .add_option(self.currency.map(|currency| unindexed(Column::Currency).eq(currency.code())))
+            .add_option(self.refunds.map(|refunds| unindexed(Column::Refunds).eq(refunds)))
             .add_option(self.to_ship.then(waits_to_be_shipped))
-            .add_option(self.made_until.map(|time| hidden(Column::CreateTime).lte(time)))
+            .add_option(self.made_until.map(|time| unindexed(Column::CreateTime).lte(time)))
     }
 
     /// The ranges of totals and times of placing.
@@ -173,25 +173,25 @@ impl Filter {
             .add_option(self.placed_before.map(|time| placed().lt(time)))
     }
 
-    /// The states whose indexes lead to what is asked for.
-    pub(super) fn along(&self) -> impl Iterator<Item = State> {
+    /// The states of an ordered scan, each with an index.
+    pub(super) fn scanned(&self) -> impl Iterator<Item = State> {
         let asked = |state: &State| self.states.is_empty() || self.states.contains(state);
         let fits = move |state: &State| asked(state) && (!self.to_ship || *state == State::Paid);
         State::iter().filter(fits)
     }
 
-    /// All but the search, so that only the order's index is left to planners.
-    pub(super) fn hidden(&self) -> Condition {
-        self.rest().add(self.ranges(hidden)).add_option(self.owing.then(is_owing))
+    /// All but the search, as an ordered scan checks it for each row: only the order's index is left to planners.
+    pub(super) fn unindexed(&self) -> Condition {
+        self.rest().add(self.ranges(unindexed)).add_option(self.owing.then(is_owing))
     }
 }
 
 /// PAID, and its money neither went back nor is about to.
 fn waits_to_be_shipped() -> Condition {
     Condition::all()
-        .add(hidden(Column::State).eq(State::Paid))
-        .add(hidden(Column::Refunds).ne(Refunds::Full))
-        .add(hidden(Column::Refunding).eq(false))
+        .add(unindexed(Column::State).eq(State::Paid))
+        .add(unindexed(Column::Refunds).ne(Refunds::Full))
+        .add(unindexed(Column::Refunding).eq(false))
 }
 
 /// A page of orders, the newest first.
@@ -207,25 +207,26 @@ pub async fn list(
         Scope::All => filter.user,
     };
     let ranges = filter.ranges(|column| column.into_simple_expr());
-    let mut rare = (whose.is_none() && !ranges.is_empty()).then_some(ranges);
-    let mut fit = filter.hidden();
+    let mut selective = (whose.is_none() && !ranges.is_empty()).then_some(ranges);
+    let mut all = filter.unindexed();
     if filter.owing {
-        rare = Some(owing());
+        selective = Some(owing());
     }
     if let Some(search) = &filter.search {
-        fit = fit.add(search.condition(hidden));
-        rare = Some(search.condition(plain));
+        all = all.add(search.condition(unindexed));
+        selective = Some(search.condition(plain));
     }
-    let mut found = Newest::<order::Entity> { id: Column::Id, along: vec![Condition::all()], fit, rare };
+    let mut found =
+        Newest::<order::Entity> { id: Column::Id, seeks: vec![Condition::all()], filter: all, selective };
     if let Some(user) = whose {
-        found.along = vec![Condition::all().add(Column::UserId.eq(user))];
+        found.seeks = vec![Condition::all().add(Column::UserId.eq(user))];
     } else if let Some(refunds) = filter.refunds.filter(|refunds| *refunds != Refunds::None) {
-        found.along = vec![Condition::all().add(Column::Refunds.eq(refunds))];
+        found.seeks = vec![Condition::all().add(Column::Refunds.eq(refunds))];
     } else if filter.to_ship || !filter.states.is_empty() {
-        let states = filter.along();
-        found.along = states.map(|state| Condition::all().add(Column::State.eq(state))).collect();
+        let states = filter.scanned();
+        found.seeks = states.map(|state| Condition::all().add(Column::State.eq(state))).collect();
     }
-    if found.along.is_empty() {
+    if found.seeks.is_empty() {
         return Ok(Vec::new());
     }
     Ok(found.page(db, after.map(Into::into), limit).await?)
@@ -239,7 +240,7 @@ pub async fn between(
     up_to: Option<OrderId>,
     limit: u64,
 ) -> Result<Vec<order::Model>, Error> {
-    let mut query = oldest_first(after).filter(filter.hidden());
+    let mut query = oldest_first(after).filter(filter.unindexed());
     if let Some(up_to) = up_to {
         query = query.filter(order::Column::Id.lte(up_to));
     }

@@ -1,6 +1,6 @@
 //! Orders in the order in which they were placed: what waits longest comes first.
 
-use kit::{Scope, Time, id::OrderId, newest::hidden};
+use kit::{Scope, Time, id::OrderId, newest::unindexed};
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, DatabaseBackend, EntityTrait, Order, QueryFilter, QueryOrder,
     QuerySelect,
@@ -31,13 +31,13 @@ pub async fn placed(
         Scope::Owner(user) => Some(user),
         Scope::All => filter.user,
     };
-    let mut along = vec![Condition::all()];
+    let mut seeks = vec![Condition::all()];
     if let Some(user) = whose {
-        along = vec![Condition::all().add(Column::UserId.eq(user))];
+        seeks = vec![Condition::all().add(Column::UserId.eq(user))];
     } else if filter.to_ship || !filter.states.is_empty() {
-        along = filter.along().map(|state| Condition::all().add(Column::State.eq(state))).collect();
+        seeks = filter.scanned().map(|state| Condition::all().add(Column::State.eq(state))).collect();
     }
-    let mut fit = filter.hidden().add(Column::PlaceTime.is_not_null());
+    let mut fit = filter.unindexed().add(Column::PlaceTime.is_not_null());
     if let Some(search) = &filter.search {
         fit = fit.add(search.condition(plain));
     }
@@ -46,8 +46,8 @@ pub async fn placed(
     }
     let direction = || if descending { Order::Desc } else { Order::Asc };
     let mut rows = Vec::new();
-    for along in along {
-        let part = order::Entity::find().filter(along).filter(fit.clone());
+    for seek in seeks {
+        let part = order::Entity::find().filter(seek).filter(fit.clone());
         let part = part.order_by(Column::PlaceTime, direction()).order_by(Column::Id, direction());
         rows.extend(part.limit(limit).all(db).await?);
     }
@@ -86,7 +86,7 @@ pub async fn count(db: &impl ConnectionTrait, states: &[State], to_ship: bool) -
     // What is paid is counted by its index; what of it is refunded is rare, and has indexes of its own.
     let paid = counted(db, Condition::all().add(Column::State.eq(State::Paid))).await?;
     let refunded = Condition::any().add(Column::Refunds.eq(Refunds::Full)).add(Column::Refunding.eq(true));
-    let refunded = Condition::all().add(refunded).add(hidden(Column::State).eq(State::Paid));
+    let refunded = Condition::all().add(refunded).add(unindexed(Column::State).eq(State::Paid));
     let refunded = counted(db, refunded).await?;
     Ok(paid.saturating_sub(refunded))
 }

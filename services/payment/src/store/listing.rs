@@ -3,7 +3,7 @@
 use kit::{
     Money, Scope,
     id::{OrderId, PaymentId, UserId},
-    newest::{Newest, hidden},
+    newest::{Newest, unindexed},
 };
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, IntoSimpleExpr as _, Iterable,
@@ -49,7 +49,7 @@ pub async fn list(
     }
     let any_state = states.len() == State::iter().count();
     let only = |condition: Expr| vec![Condition::all().add(condition)];
-    let (along, may_be_rare) = match (whose, filter.order, filter.payment_type) {
+    let (seeks, may_be_selective) = match (whose, filter.order, filter.payment_type) {
         (Some(user), ..) => (only(Column::UserId.eq(user)), false),
         (_, Some(order), _) => (only(Column::OrderId.eq(order)), false),
         (.., Some(payment_type)) if any_state => (only(Column::PaymentType.eq(payment_type)), true),
@@ -60,17 +60,17 @@ pub async fn list(
     };
     let plain = |column: Column| column.into_simple_expr();
     let ranged = filter.min_amount.is_some() || filter.max_amount.is_some();
-    let rare = match filter.payment_type {
-        _ if !may_be_rare => None,
+    let selective = match filter.payment_type {
+        _ if !may_be_selective => None,
         _ if ranged => Some(filter.amounts(plain)),
         Some(payment_type) if !any_state => Some(Condition::all().add(Column::PaymentType.eq(payment_type))),
         _ => None,
     };
     let found = Newest::<Entity> {
         id: Column::Id,
-        along,
-        fit: filter.rest(&states).add(filter.amounts(hidden)),
-        rare,
+        seeks,
+        filter: filter.rest(&states).add(filter.amounts(unindexed)),
+        selective,
     };
     Ok(found.page(db, after.map(Into::into), limit).await?)
 }
@@ -81,17 +81,17 @@ impl Filter {
             && self.pending.is_none_or(|pending| pending == State::OPEN.contains(&state))
     }
 
-    /// What is asked for but for amounts, hidden from planners.
+    /// What is asked for but for amounts, as an ordered scan checks it for each row.
     fn rest(&self, states: &[State]) -> Condition {
         Condition::all()
-            .add(hidden(Column::State).is_in(states.iter().copied()))
-            .add_option(self.user.map(|user| hidden(Column::UserId).eq(user)))
-            .add_option(self.order.map(|order| hidden(Column::OrderId).eq(order)))
+            .add(unindexed(Column::State).is_in(states.iter().copied()))
+            .add_option(self.user.map(|user| unindexed(Column::UserId).eq(user)))
+            .add_option(self.order.map(|order| unindexed(Column::OrderId).eq(order)))
             .add_option(self.flagged.map(|flagged| match flagged {
-                true => hidden(Column::Flags).ne(""),
-                false => hidden(Column::Flags).eq(""),
+                true => unindexed(Column::Flags).ne(""),
+                false => unindexed(Column::Flags).eq(""),
             }))
-            .add_option(self.payment_type.map(|payment_type| hidden(Column::PaymentType).eq(payment_type)))
+            .add_option(self.payment_type.map(|payment_type| unindexed(Column::PaymentType).eq(payment_type)))
     }
 
     /// The range of amounts.

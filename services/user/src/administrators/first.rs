@@ -1,8 +1,6 @@
 //! The first administrator, without whom nobody could let anybody in.
 
-use std::path::{Path, PathBuf};
-
-use kit::{Call, Db, Fault, Reason, Role, StartError, Tx};
+use kit::{Call, Db, Fault, Reason, Role, StartError, Writer};
 use rand::{Rng, distr::Alphanumeric};
 
 use super::show::{Show, Showing};
@@ -18,41 +16,6 @@ use crate::{
 pub const USERNAME: &str = "admin";
 /// About 190 bits.
 const GENERATED_LENGTH: usize = 32;
-
-/// The password of the user `admin`.
-#[derive(clap::Args, Debug, Clone, Default)]
-#[group(skip)]
-pub struct AdminPassword {
-    /// Password of the first administrator, the user `admin`; without one it is generated and shown once
-    #[arg(long, env = "FEIRA_ADMIN_PASSWORD", hide_env_values = true, value_name = "PASSWORD")]
-    pub admin_password: Option<Secret>,
-    /// File whose first line is the password of the first administrator
-    #[arg(long, env = "FEIRA_ADMIN_PASSWORD_FILE", conflicts_with = "admin_password", value_name = "FILE")]
-    pub admin_password_file: Option<PathBuf>,
-}
-
-impl AdminPassword {
-    /// The password that is given, and the setting that gives it.
-    pub fn given(&self) -> Result<Option<(&'static str, Secret)>, StartError> {
-        match (&self.admin_password, &self.admin_password_file) {
-            (Some(secret), _) => checked("FEIRA_ADMIN_PASSWORD", secret.clone()).map(Some),
-            (None, Some(path)) => password_in("FEIRA_ADMIN_PASSWORD_FILE", path).map(Some),
-            (None, None) => Ok(None),
-        }
-    }
-}
-
-/// The password in the first line of a file that a setting names.
-pub fn password_in(setting: &'static str, path: &Path) -> Result<(&'static str, Secret), StartError> {
-    checked(setting, Secret::read(setting, path)?)
-}
-
-fn checked(setting: &'static str, secret: Secret) -> Result<(&'static str, Secret), StartError> {
-    match secret.expose().chars().count() {
-        8..=128 => Ok((setting, secret)),
-        _ => Err(StartError::setting(setting, "a password has 8 to 128 characters")),
-    }
-}
 
 /// A password that nobody guesses.
 pub fn generate_password() -> Result<Secret, Fault> {
@@ -77,7 +40,8 @@ pub enum AdminOutcome {
     Made,
     /// Made, with this password, which was shown and is kept nowhere.
     MadeWith(Secret),
-    /// Another process made her while this one tried: the password that it showed counts for nothing.
+    /// Another process made the administrator while this one tried: the password that this one showed counts for
+    /// nothing.
     MadeElsewhere,
 }
 
@@ -97,6 +61,7 @@ impl FirstAdministrator {
     /// get their turn wait in it, fail by the unique constraint, and show nothing.
     pub async fn ensure(self, show: Show) -> Result<AdminOutcome, StartError> {
         let Self { db, hasher, given } = self;
+        let db = Writer::<Error>::from(db);
         if users::has_administrator(db.read()).await? {
             return exists(&db, &hasher, given).await;
         }
@@ -109,16 +74,13 @@ impl FirstAdministrator {
         let call = Call::of_service(Role::User, "make the first administrator");
         let showing = Showing::new(password.clone(), generated.then_some(show));
         let shown = showing.clone();
-        let made = kit::transact(&db, &call, move |tx: Tx| {
-            let (password_hash, showing) = (password_hash.clone(), showing.clone());
-            async move {
-                users::insert(&tx, new_administrator(USERNAME, &placeholder_email(USERNAME), password_hash))
-                    .await?;
-                Ok::<_, Error>(showing.once().await?)
-            }
-        })
-        .await;
-        match made {
+        let made = db.transact(&call, (password_hash, showing), |tx, input| async move {
+            let (password_hash, showing) = &*input;
+            let email = placeholder_email(USERNAME);
+            users::insert(&tx, new_administrator(USERNAME, &email, password_hash.clone())).await?;
+            Ok(showing.once().await?)
+        });
+        match made.await {
             Ok(()) if generated => Ok(AdminOutcome::MadeWith(password)),
             Ok(()) => Ok(AdminOutcome::Made),
             Err(Error::UsernameTaken | Error::EmailTaken) if users::has_administrator(db.read()).await? => {

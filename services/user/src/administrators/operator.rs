@@ -1,8 +1,8 @@
 //! What the operator does about administrators: on the database of a shop that is stopped ([`Offline`]), or through
 //! `AdministratorService` while it runs.
 
-use contracts::user::{Role as UserRole, User};
-use kit::{Call, Db, Fault, Role, Scope, StartError, Tx, id::UserId};
+use contracts::user::User;
+use kit::{Call, Db, Fault, Role, Scope, StartError, Tx, Writer, id::UserId};
 use sea_orm::ConnectionTrait;
 
 use super::{
@@ -13,13 +13,13 @@ use crate::{
     Hashing, Secret,
     api::{Revocations, render},
     credentials::{Hasher, PasswordHash},
-    domain::names,
+    domain::{names, roles},
     error::Error,
     store::{
+        entities::user,
         failures::{self, Login},
         lists::{self, Filter},
-        sessions,
-        users::{self, user},
+        sessions, users,
     },
 };
 
@@ -28,17 +28,17 @@ const PAGE: u64 = 1_000;
 
 /// The user database of a shop whose user service does not run, or is not asked.
 pub struct Offline {
-    db: Db,
+    db: Writer<Error>,
     hasher: Hasher,
 }
 
 impl Offline {
     /// On an opened, migrated database.
     pub fn new(db: Db, hashing: &Hashing) -> Result<Self, StartError> {
-        Ok(Self { db, hasher: hashing.hasher()? })
+        Ok(Self { db: db.into(), hasher: hashing.hasher()? })
     }
 
-    /// Makes an administrator. Her password is shown before that counts, where `show` is there.
+    /// Makes an administrator, whose password is shown before the COMMIT where `show` is there.
     pub async fn create(
         &self,
         username: &str,
@@ -48,22 +48,19 @@ impl Offline {
     ) -> Result<User, Fault> {
         check(username, email)?;
         let hash = self.hasher.hash(password.expose()).await?;
-        let (username, email) = (username.to_owned(), email.to_owned());
         let showing = Showing::new(password.clone(), show);
         let call = Call::of_service(Role::User, "make an administrator");
-        let made = kit::transact(&self.db, &call, move |tx: Tx| {
-            let (username, email, hash) = (username.clone(), email.clone(), hash.clone());
-            let showing = showing.clone();
-            async move {
-                let made = create(&tx, &username, &email, hash).await?;
-                showing.once().await?;
-                Ok::<_, Error>(made)
-            }
+        let input = (username.to_owned(), email.to_owned(), hash, showing);
+        let made = self.db.transact(&call, input, |tx, input| async move {
+            let (username, email, hash, showing) = &*input;
+            let made = create(&tx, username, email, hash.clone()).await?;
+            showing.once().await?;
+            Ok(made)
         });
         Ok(made.await?)
     }
 
-    /// Sets the password of a user, whose sessions end. It is shown before that counts, where `show` is there.
+    /// Sets the password of a user, whose sessions end. It is shown before the COMMIT where `show` is there.
     pub async fn reset_password(
         &self,
         login: &str,
@@ -74,14 +71,12 @@ impl Offline {
         let hash = self.hasher.hash(password.expose()).await?;
         let showing = Showing::new(password.clone(), show);
         let call = Call::of_service(Role::User, "reset a password");
-        let done = kit::transact(&self.db, &call, move |tx: Tx| {
-            let (hash, showing) = (hash.clone(), showing.clone());
-            async move {
-                // Processes that run all the same hear of it by the feed.
-                let user = reset_password(&tx, &Revocations::default(), id, hash).await?;
-                showing.once().await?;
-                Ok::<_, Error>(user)
-            }
+        let done = self.db.transact(&call, (hash, showing), move |tx, input| async move {
+            let (hash, showing) = &*input;
+            // Running processes learn of it by the feed.
+            let user = reset_password(&tx, &Revocations::default(), id, hash).await?;
+            showing.once().await?;
+            Ok(user)
         });
         Ok(done.await?)
     }
@@ -139,10 +134,10 @@ pub async fn reset_password(
     tx: &Tx,
     revocations: &Revocations,
     id: UserId,
-    hash: PasswordHash,
+    hash: &PasswordHash,
 ) -> Result<User, Error> {
     let mut user = users::lock(tx, Scope::All, id).await?;
-    user.password_hash = hash;
+    user.password_hash = hash.clone();
     sessions::end_all(tx, id, None).await?;
     revocations.tokens_of(tx, &mut user).await?;
     for login in [&user.username_folded, &user.email_folded] {
@@ -158,6 +153,6 @@ pub async fn list(
     after: Option<UserId>,
     limit: u64,
 ) -> Result<Vec<user::Model>, Error> {
-    let filter = Filter { role: Some(UserRole::Admin), ..Filter::default() };
+    let filter = Filter { role: Some(roles::Role::Admin), ..Filter::default() };
     Ok(lists::list(db, &filter, None, after, limit).await?)
 }

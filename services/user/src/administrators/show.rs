@@ -16,7 +16,7 @@ pub type Show = Arc<dyn Fn(&Secret) -> Result<(), Fault> + Send + Sync>;
 #[derive(Clone)]
 pub struct Showing {
     password: Secret,
-    /// `None` where it was given, so that nobody needs to be told.
+    /// `None` where it was given, so that it need not be shown.
     show: Option<Show>,
     shown: Arc<AtomicBool>,
 }

@@ -16,10 +16,10 @@ use crate::{
     api::{Shared, render},
     domain::{Invalid, address::Fields, roles},
     error::Error,
-    store::{self, users::user},
+    store::{self, entities::user},
 };
 
-pub async fn create(
+pub async fn create_address(
     shared: &Shared,
     call: &Call,
     request: CreateAddressRequest,
@@ -32,24 +32,21 @@ pub async fn create(
     }
     let fields = Fields::from(sent);
     fields.check("address")?;
-    kit::write(&shared.db, call, move |tx| {
-        let fields = fields.clone();
-        async move {
-            let owner = lock_owner(&tx, scope, user_id).await?;
-            Ok::<_, Error>(render::address(store::addresses::insert(&tx, owner.id, fields).await?))
-        }
-    })
-    .await
+    let written = shared.db.write(call, fields, move |tx, fields| async move {
+        let owner = lock_owner(&tx, scope, user_id).await?;
+        Ok(render::address(store::addresses::insert(&tx, owner.id, (*fields).clone()).await?))
+    });
+    written.await
 }
 
-pub async fn get(shared: &Shared, call: &Call, request: GetAddressRequest) -> Result<Address, Error> {
+pub async fn get_address(shared: &Shared, call: &Call, request: GetAddressRequest) -> Result<Address, Error> {
     let user_id = call.user_id(&request.user_id, "user_id")?;
     let id = address_id(&request.id, "id")?;
     let found = store::addresses::find(shared.db.read(), call.scope()?, user_id, id).await?;
     Ok(render::address(found))
 }
 
-pub async fn list(
+pub async fn list_addresses(
     shared: &Shared,
     call: &Call,
     request: ListAddressesRequest,
@@ -66,7 +63,7 @@ pub async fn list(
     Ok(ListAddressesResponse { addresses, next_page_token })
 }
 
-pub async fn update(
+pub async fn update_address(
     shared: &Shared,
     call: &Call,
     request: UpdateAddressRequest,
@@ -76,24 +73,22 @@ pub async fn update(
     let user_id = call.user_id(&sent.user_id, "address.user_id")?;
     let id = address_id(&sent.id, "address.id")?;
     let scope = call.scope()?;
-    kit::write(&shared.db, call, move |tx| {
-        let (sent, mask) = (sent.clone(), mask.clone());
-        async move {
-            lock_owner(&tx, scope, user_id).await?;
-            let address = store::addresses::lock(&tx, scope, user_id, id).await?;
-            render::check_etag(&sent.etag, address.version)?;
-            if mask.is_empty() {
-                return Ok(render::address(address));
-            }
-            let fields = address.fields().changed(sent.into(), &mask);
-            fields.check("address")?;
-            Ok::<_, Error>(render::address(store::addresses::change(&tx, address, fields).await?))
+    let written = shared.db.write(call, (sent, mask), move |tx, input| async move {
+        let (sent, mask) = &*input;
+        lock_owner(&tx, scope, user_id).await?;
+        let address = store::addresses::lock(&tx, scope, user_id, id).await?;
+        render::check_etag(&sent.etag, address.version)?;
+        if mask.is_empty() {
+            return Ok(render::address(address));
         }
-    })
-    .await
+        let fields = address.fields().changed(sent.clone().into(), mask);
+        fields.check("address")?;
+        Ok(render::address(store::addresses::change(&tx, address, fields).await?))
+    });
+    written.await
 }
 
-pub async fn delete(
+pub async fn delete_address(
     shared: &Shared,
     call: &Call,
     request: DeleteAddressRequest,
@@ -101,17 +96,14 @@ pub async fn delete(
     let user_id = call.user_id(&request.user_id, "user_id")?;
     let id = address_id(&request.id, "id")?;
     let scope = call.scope()?;
-    kit::write(&shared.db, call, move |tx| {
-        let etag = request.etag.clone();
-        async move {
-            lock_owner(&tx, scope, user_id).await?;
-            let address = store::addresses::lock(&tx, scope, user_id, id).await?;
-            render::check_etag(&etag, address.version)?;
-            store::addresses::delete(&tx, id).await?;
-            Ok::<_, Error>(())
-        }
-    })
-    .await
+    let written = shared.db.write(call, request.etag, move |tx, etag| async move {
+        lock_owner(&tx, scope, user_id).await?;
+        let address = store::addresses::lock(&tx, scope, user_id, id).await?;
+        render::check_etag(&etag, address.version)?;
+        store::addresses::delete(&tx, id).await?;
+        Ok(())
+    });
+    written.await
 }
 
 /// Locks the user whose address book is about to change, if the caller may change it.

@@ -22,9 +22,9 @@ impl AdministratorService for Administrators {
         let CreateAdministratorRequest { username, email, password } = request.into_inner();
         operator::check(&username, &email)?;
         let hash = self.0.hasher.hash(&password).await?;
-        let written = kit::write(&self.0.db, &call, move |tx| {
-            let (username, email, hash) = (username.clone(), email.clone(), hash.clone());
-            async move { operator::create(&tx, &username, &email, hash).await }
+        let written = self.0.db.write(&call, (username, email, hash), |tx, input| async move {
+            let (username, email, hash) = &*input;
+            operator::create(&tx, username, email, hash.clone()).await
         });
         Ok(written.await?.into())
     }
@@ -45,9 +45,8 @@ impl AdministratorService for Administrators {
         let ResetPasswordRequest { login, new_password } = request.into_inner();
         let id = operator::find(self.0.db.read(), &login).await?;
         let hash = self.0.hasher.hash(&new_password).await?;
-        let written = self.0.write_revoking(&call, move |tx, revocations| {
-            let hash = hash.clone();
-            async move { operator::reset_password(&tx, &revocations, id, hash).await }
+        let written = self.0.write_revoking(&call, hash, move |tx, hash, revocations| async move {
+            operator::reset_password(&tx, &revocations, id, &hash).await
         });
         Ok(written.await?.into())
     }

@@ -18,9 +18,9 @@ use crate::{
     },
     error::Error,
     store::{
+        entities::user,
         failures::{self, Login},
-        sessions,
-        users::{self, user},
+        sessions, users,
     },
 };
 
@@ -47,6 +47,7 @@ impl AuthService for Auth {
         let login = Login::sign_in(&folded);
         let failures = failures::find(shared.db.read(), &login).await.map_err(Fault::from)?;
         if let Some(wait) = shared.limit.wait(failures, shared.db.clock().now()) {
+            // Without hashing, so that guessing costs the guesser more than the server.
             return Err(Error::Throttled(wait).into());
         }
         let found = users::by_login(shared.db.read(), &folded).await.map_err(Fault::from)?;
@@ -76,7 +77,9 @@ impl AuthService for Auth {
         let Caller::User { id, session, .. } = *call.caller() else {
             return Err(Fault::denied("only a signed-in user can sign out").into());
         };
-        let written = self.0.write_revoking(&call, move |tx, revocations| async move {
+        let written = self.0.write_revoking(&call, (id, session), |tx, input, revocations| async move {
+            let (id, session) = *input;
+            // The UPDATE locks the session's row, so that its events are in the order of its changes.
             sessions::end(&tx, session).await?;
             revocations.session(&tx, id, session).await?;
             Ok(())
@@ -89,8 +92,11 @@ impl AuthService for Auth {
     }
 }
 
-/// Begins a session of the user whose password was right, or counts a failure. The limit is asked again:
-/// tries that came at the same time have been counted meanwhile.
+/// Begins a session of the user whose password was right, or counts a failure.
+///
+/// The race is between tries of one login at once: they all pass the check before hashing. So the limit is checked
+/// again in the transaction, and `failures::count` does so under a lock of the login's row: of tries at once, those
+/// that come after the limit is reached learn nothing about their password.
 async fn sign_in(
     shared: &Shared,
     call: &Call,
@@ -98,35 +104,36 @@ async fn sign_in(
     found: Option<user::Model>,
     token: &RefreshToken,
 ) -> Result<SignedIn, Error> {
-    let (hash, limit) = (token.hash(), shared.limit);
-    kit::transact(&shared.db, call, move |tx| {
-        let (login, found, hash) = (login.clone(), found.clone(), hash.clone());
-        async move {
-            let failures = failures::find(&*tx, &login).await?;
-            if let Some(wait) = limit.wait(failures, tx.now()) {
-                return Ok::<_, Error>(SignedIn::Throttled(wait));
-            }
-            let user = match found {
-                Some(found) => still(users::lock(&tx, Scope::Owner(found.id), found.id).await, &found)?,
-                None => None,
-            };
-            let Some(user) = user else {
-                return Ok(match failures::count(&tx, &login, limit).await? {
-                    Ok(()) => SignedIn::Refused,
-                    Err(wait) => SignedIn::Throttled(wait),
-                });
-            };
-            if failures.is_some() {
-                failures::clear(&tx, &login).await?;
-            }
-            let session = sessions::begin(&tx, user.id, hash).await?;
-            Ok(SignedIn::As(Box::new(user), session))
+    let limit = shared.limit;
+    let signed_in = shared.db.transact(call, (login, found, token.hash()), move |tx, input| async move {
+        let (login, found, hash) = &*input;
+        let failures = failures::find(&*tx, login).await?;
+        if let Some(wait) = limit.wait(failures, tx.now()) {
+            // Also with the right password: a guess that was right must not be told from a wrong one.
+            return Ok(SignedIn::Throttled(wait));
         }
-    })
-    .await
+        let user = match found {
+            Some(found) => still(users::lock(&tx, Scope::Owner(found.id), found.id).await, found)?,
+            None => None,
+        };
+        let Some(user) = user else {
+            // An answer, not an error: it must be committed.
+            return Ok(match failures::count(&tx, login, limit).await? {
+                Ok(()) => SignedIn::Refused,
+                Err(wait) => SignedIn::Throttled(wait),
+            });
+        };
+        if failures.is_some() {
+            failures::clear(&tx, login).await?;
+        }
+        let session = sessions::begin(&tx, user.id, hash.clone()).await?;
+        Ok(SignedIn::As(Box::new(user), session))
+    });
+    signed_in.await
 }
 
-/// The user as she is now, if she may still sign in with the password that was verified.
+/// The user as the transaction has locked the row, if the password that was verified is still the user's and the user
+/// was not disabled meanwhile: passwords are verified before the transaction, because hashing is slow.
 fn still(locked: Result<user::Model, Error>, verified: &user::Model) -> Result<Option<user::Model>, Error> {
     match locked {
         Ok(user) => {
@@ -143,40 +150,40 @@ async fn refresh(
     used: &RefreshToken,
     next: &RefreshToken,
 ) -> Result<Refreshed, Error> {
-    let (used, next) = (used.hash(), next.hash());
-    let revocations = Revocations::default();
-    let of_write = revocations.clone();
-    let refreshed = kit::transact(&shared.db, call, move |tx| {
-        let (used, next, revocations) = (used.clone(), next.clone(), of_write.clone());
-        async move {
-            revocations.begin();
-            let Some(known) = sessions::of_token(&*tx, &used).await? else {
-                return Ok::<_, Error>(Refreshed::Refused);
-            };
-            let user = match users::lock(&tx, Scope::Owner(known.user_id), known.user_id).await {
-                Err(Error::UserNotFound) => return Ok(Refreshed::Refused),
-                user => user?,
-            };
-            let Some(session) = sessions::lock(&tx, known.id).await?.filter(|_| !user.disabled) else {
-                return Ok(Refreshed::Refused);
-            };
-            let state = session::state(session.expire_time, session.ended_time, tx.now());
-            let used_before = !sessions::use_token(&tx, &used).await?;
-            match session::refresh(state, used_before) {
-                Verdict::Rotate => {
-                    sessions::rotate(&tx, &session, next).await?;
-                    Ok(Refreshed::As(Box::new(user), session.id))
-                }
-                Verdict::End => {
-                    sessions::end(&tx, session.id).await?;
-                    revocations.session(&tx, user.id, session.id).await?;
-                    Ok(Refreshed::Refused)
-                }
-                Verdict::Refuse => Ok(Refreshed::Refused),
+    let refreshed = shared.db.transact(call, (used.hash(), next.hash()), |tx, input| async move {
+        let ((used, next), revocations) = (&*input, Revocations::default());
+        let refused = || Ok((Refreshed::Refused, Revocations::default()));
+        // Read without a lock, only to learn whose rows to lock: what counts is read again under the locks.
+        let Some(known) = sessions::of_token(&*tx, used).await? else { return refused() };
+        let user = match users::lock(&tx, Scope::Owner(known.user_id), known.user_id).await {
+            // Erased in between, which takes the session along.
+            Err(Error::UserNotFound) => return refused(),
+            user => user?,
+        };
+        // The user's row first, as wherever sessions end: a refresh and the end of all sessions take turns, and no
+        // session is refreshed that has just ended.
+        let Some(session) = sessions::lock(&tx, known.id).await?.filter(|_| !user.disabled) else {
+            return refused();
+        };
+        let state = session::state(session.expire_time, session.ended_time, tx.now());
+        // Of two uses at once the conditional UPDATE lets one be the first. The other finds it used, which ends the
+        // session: whether a thief or the user was first cannot be told.
+        let used_before = !sessions::use_token(&tx, used).await?;
+        match session::refresh(state, used_before) {
+            Verdict::Rotate => {
+                sessions::rotate(&tx, &session, next.clone()).await?;
+                Ok((Refreshed::As(Box::new(user), session.id), revocations))
             }
+            Verdict::End => {
+                sessions::end(&tx, session.id).await?;
+                revocations.session(&tx, user.id, session.id).await?;
+                Ok((Refreshed::Refused, revocations))
+            }
+            Verdict::Refuse => refused(),
         }
-    })
-    .await?;
+    });
+    let (refreshed, revocations) = refreshed.await?;
+    // After the commit: a revocation that was rolled back must not lock anybody out of this process.
     revocations.apply(shared);
     Ok(refreshed)
 }

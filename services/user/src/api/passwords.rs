@@ -15,7 +15,6 @@ use crate::{
 };
 
 /// What the old password was found to be, before the write.
-#[derive(Clone)]
 enum Old {
     /// Not asked for: an administrator acts on somebody else.
     NotAsked,
@@ -25,15 +24,15 @@ enum Old {
     Throttled(std::time::Duration),
 }
 
-pub async fn change(
+pub async fn change_password(
     shared: &Shared,
     call: &Call,
     request: ChangePasswordRequest,
 ) -> Result<Written<()>, Error> {
     let id = call.user_id(&request.id, "id")?;
     let scope = call.scope()?;
-    let by_herself = call.caller().user() == Some(id);
-    let asked = by_herself || !call.caller().is_admin();
+    let by_owner = call.caller().user() == Some(id);
+    let asked = by_owner || !call.caller().is_admin();
     if asked && request.old_password.is_empty() {
         return Err(Invalid::new("old_password", "must be given").into());
     }
@@ -46,39 +45,38 @@ pub async fn change(
     };
     let limit = shared.limit;
     let keep = match call.caller() {
-        Caller::User { session, .. } if by_herself => Some(*session),
+        Caller::User { session, .. } if by_owner => Some(*session),
         _ => None,
     };
-    let written = shared.write_revoking(call, move |tx, revocations| {
-        let (old, new) = (old.clone(), new.clone());
-        async move {
-            let mut user = users::lock(&tx, scope, id).await?;
-            roles::may_act(tx.call().caller(), user.id, user.roles())?;
-            match old {
-                Old::NotAsked => {}
-                Old::Right(hash) if hash == user.password_hash => {
-                    // Asked again: tries that came at the same time have been counted meanwhile.
-                    let failures = failures::find(&*tx, &Login::old_password(id)).await?;
-                    if let Some(wait) = limit.wait(failures, tx.now()) {
-                        return Err(Error::Throttled(wait));
-                    }
-                    failures::clear(&tx, &Login::old_password(id)).await?;
+    let written = shared.write_revoking(call, (old, new), move |tx, input, revocations| async move {
+        let (old, new) = &*input;
+        let mut user = users::lock(&tx, scope, id).await?;
+        roles::may_act(tx.call().caller(), user.id, user.roles())?;
+        match old {
+            Old::NotAsked => {}
+            // Verified before the transaction, because hashing is slow: right only while the hash is the same.
+            Old::Right(hash) if *hash == user.password_hash => {
+                // The limit again: tries that came at the same time have been counted meanwhile.
+                let failures = failures::find(&*tx, &Login::old_password(id)).await?;
+                if let Some(wait) = limit.wait(failures, tx.now()) {
+                    return Err(Error::Throttled(wait));
                 }
-                Old::Right(_) | Old::Wrong => return Err(Error::WrongOldPassword),
-                Old::Throttled(wait) => return Err(Error::Throttled(wait)),
+                failures::clear(&tx, &Login::old_password(id)).await?;
             }
-            user.password_hash = new;
-            let ended = sessions::end_all(&tx, id, keep).await?;
-            if keep.is_some() {
-                for session in ended {
-                    revocations.session(&tx, id, session).await?;
-                }
-            } else {
-                revocations.tokens_of(&tx, &mut user).await?;
-            }
-            users::change(&tx, user).await?;
-            Ok(())
+            Old::Right(_) | Old::Wrong => return Err(Error::WrongOldPassword),
+            Old::Throttled(wait) => return Err(Error::Throttled(*wait)),
         }
+        user.password_hash = new.clone();
+        let ended = sessions::end_all(&tx, id, keep).await?;
+        if keep.is_some() {
+            for session in ended {
+                revocations.session(&tx, id, session).await?;
+            }
+        } else {
+            revocations.tokens_of(&tx, &mut user).await?;
+        }
+        users::change(&tx, user).await?;
+        Ok(())
     });
     match written.await {
         Err(Error::WrongOldPassword) => Err(count_failure(shared, call, id).await?),
@@ -98,11 +96,12 @@ async fn check_old(shared: &Shared, call: &Call, scope: Scope, id: UserId, old: 
     Ok(if right { Old::Right(user.password_hash) } else { Old::Wrong })
 }
 
-/// Counts a wrong old password; says what the caller is told.
+/// Counts a wrong old password, in a transaction of its own: the refused one was rolled back. Returns the error for the
+/// caller.
 async fn count_failure(shared: &Shared, call: &Call, id: UserId) -> Result<Error, Error> {
     let limit = shared.limit;
-    let counted = kit::transact(&shared.db, call, move |tx| async move {
-        Ok::<_, Error>(failures::count(&tx, &Login::old_password(id), limit).await?)
+    let counted = shared.db.transact(call, id, move |tx, id| async move {
+        Ok(failures::count(&tx, &Login::old_password(*id), limit).await?)
     });
     Ok(match counted.await? {
         Ok(()) => Error::WrongOldPassword,

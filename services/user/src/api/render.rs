@@ -1,18 +1,18 @@
 //! Rows as the contract's messages.
 
-use contracts::user::{Address, User};
+use contracts::user::{Address, Role, User};
 
 use crate::{
-    domain::address::Fields,
+    domain::{address::Fields, roles::RoleSet},
     error::Error,
-    store::{addresses::address, users::user},
+    store::entities::{address, user},
 };
 
 /// A user; never the password's hash.
 pub fn user(row: user::Model) -> User {
     User {
         id: row.id.to_string(),
-        roles: row.roles().render(),
+        roles: roles(row.roles()),
         username: row.username,
         email: row.email,
         first_name: row.first_name,
@@ -22,6 +22,14 @@ pub fn user(row: user::Model) -> User {
         create_time: Some(row.create_time.into()),
         update_time: Some(row.update_time.into()),
     }
+}
+
+/// Roles, in the contract's order.
+pub fn roles(roles: RoleSet) -> Vec<i32> {
+    [(roles.customer, Role::Customer), (roles.staff, Role::Staff), (roles.admin, Role::Admin)]
+        .into_iter()
+        .filter_map(|(has, role)| has.then_some(role as i32))
+        .collect()
 }
 
 /// An address.

@@ -1,5 +1,5 @@
-//! What a write takes back from callers: everybody hears of it by the feed, this process as soon as it is
-//! committed.
+//! What a write revokes of access tokens. It commits with the change, as an event; other processes apply it when they
+//! read the feed, this one as soon as it is committed. Until then, 10 minutes at most, a token is valid there.
 
 use std::{
     future::Future,
@@ -14,7 +14,7 @@ use kit::{
 use prost::Message;
 use sea_orm::DbErr;
 
-use crate::{api::Shared, error::Error, store::users::user};
+use crate::{api::Shared, error::Error, store::entities::user};
 
 /// The revocations of one write.
 #[derive(Clone, Default)]
@@ -28,7 +28,8 @@ impl Revocations {
         self.add(tx, revoked).await
     }
 
-    /// Access tokens that a user was given before now count no more: raises the version that hers must have.
+    /// Access tokens that a user was given before now count no more: raises the version that the user's tokens must
+    /// have. The row is locked, so that two such writes raise it twice.
     pub async fn tokens_of(&self, tx: &Tx, user: &mut user::Model) -> Result<(), DbErr> {
         user.token_version += 1;
         self.older_than(tx, user.id, user.token_version).await
@@ -50,11 +51,6 @@ impl Revocations {
         Ok(())
     }
 
-    /// Forgets what an attempt wanted that was not committed.
-    pub fn begin(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
-    }
-
     /// Makes them hold in this process.
     pub fn apply(&self, shared: &Shared) {
         for revoked in self.0.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
@@ -64,21 +60,32 @@ impl Revocations {
 }
 
 impl Shared {
-    /// [`kit::write`] for what may revoke access.
-    pub async fn write_revoking<T, F, Fut>(&self, call: &Call, work: F) -> Result<Written<T>, Error>
+    /// [`kit::Writer::write`] for what may revoke access.
+    pub async fn write_revoking<I, T, F, Fut>(
+        &self,
+        call: &Call,
+        input: I,
+        work: F,
+    ) -> Result<Written<T>, Error>
     where
+        I: Send + Sync + 'static,
         T: Message + Default + 'static,
-        F: Fn(Tx, Revocations) -> Fut + Send + Sync + 'static,
+        F: Fn(Tx, Arc<I>, Revocations) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<T, Error>> + Send + 'static,
     {
-        let revocations = Revocations::default();
-        let of_write = revocations.clone();
-        let written = kit::write(&self.db, call, move |tx| {
-            of_write.begin();
-            work(tx, of_write.clone())
-        })
-        .await?;
-        revocations.apply(self);
+        let (written, revocations) = self
+            .db
+            .write_with(call, input, move |tx, input| {
+                // New ones for each try: what a try revoked that was not committed does not count.
+                let revocations = Revocations::default();
+                let work = work(tx, input, revocations.clone());
+                async move { Ok((work.await?, revocations)) }
+            })
+            .await?;
+        // A repeat under an idempotency key has none: the first call applied them, or the feed did.
+        if let Some(revocations) = revocations {
+            revocations.apply(self);
+        }
         Ok(written)
     }
 }

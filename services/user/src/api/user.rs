@@ -8,22 +8,23 @@ use contracts::{
         Address, ChangePasswordRequest, CheckUsernameRequest, CheckUsernameResponse, CreateAddressRequest,
         CreateUserRequest, DeleteAddressRequest, DeleteUserRequest, DisableUserRequest, EnableUserRequest,
         FindUsersRequest, FindUsersResponse, GetAddressRequest, GetUserRequest, ListAddressesRequest,
-        ListAddressesResponse, ListUsersRequest, ListUsersResponse, Role, SetRolesRequest,
-        UpdateAddressRequest, UpdateUserRequest, User, UserErased, user_service_server::UserService,
+        ListAddressesResponse, ListUsersRequest, ListUsersResponse, SetRolesRequest, UpdateAddressRequest,
+        UpdateUserRequest, User, UserErased, user_service_server::UserService,
     },
 };
 use kit::{Call, Fault, Page, Scope, id::UserId};
 use tonic::{Request, Response, Status};
 
 use crate::{
-    api::{Users, addresses, passwords, render},
+    api::{Users, addresses, passwords, read, render},
     domain::{address::Fields, names, roles},
     error::Error,
     store::{
         self,
+        entities::user::Model,
         lists::{self, Filter},
         sessions,
-        users::{NewUser, user::Model},
+        users::NewUser,
     },
 };
 
@@ -45,16 +46,15 @@ impl UserService for Users {
         let password_hash = self.0.hasher.hash(&password).await?;
         let roles = roles::RoleSet::CUSTOMER;
         let new = NewUser { username, email, password_hash, first_name, last_name, roles };
-        let written = kit::write(&self.0.db, &call, move |tx| {
-            let (new, address) = (new.clone(), address.clone());
-            async move {
-                let user = store::users::insert(&tx, new).await?;
-                tx.belongs_to(user.id).await?;
-                if let Some(address) = address {
-                    store::addresses::insert(&tx, user.id, address).await?;
-                }
-                Ok::<_, Error>(render::user(user))
+        let written = self.0.db.write(&call, (new, address), |tx, input| async move {
+            let (new, address) = &*input;
+            // The unique indexes decide between two who want the same name; CheckUsername is a hint only.
+            let user = store::users::insert(&tx, new.clone()).await?;
+            tx.belongs_to(user.id).await?;
+            if let Some(address) = address {
+                store::addresses::insert(&tx, user.id, address.clone()).await?;
             }
+            Ok(render::user(user))
         });
         Ok(written.await?.into())
     }
@@ -73,14 +73,14 @@ impl UserService for Users {
         let request = request.into_inner();
         let page = Page::<UserId>::of(&request)?;
         let filter = Filter {
-            role: request.role.and_then(|role| Role::try_from(role).ok()),
+            role: request.role.and_then(read::role),
             query: request.query,
             disabled: request.disabled,
         };
         let db = self.0.db.read();
         let named = filter.named(db).await.map_err(Fault::from)?;
         let but = named.as_ref().map(|user| user.id);
-        // She is on the first page alone, and the next one begins behind her with the newest.
+        // That user is on the first page alone; the next one goes on after it with the newest.
         let mut rows: Vec<_> = named.filter(|_| page.after.is_none()).into_iter().collect();
         let others = page.limit() - rows.len() as u64;
         rows.extend(lists::list(db, &filter, but, page.after, others).await.map_err(Fault::from)?);
@@ -118,27 +118,25 @@ impl UserService for Users {
         if mask.has("email") {
             names::check_email(&sent.email, "user.email").map_err(Error::from)?;
         }
-        let written = kit::write(&self.0.db, &call, move |tx| {
-            let (sent, mask) = (sent.clone(), mask.clone());
-            async move {
-                let mut user = store::users::lock(&tx, scope, id).await?;
-                roles::may_act(tx.call().caller(), user.id, user.roles())?;
-                render::check_etag(&sent.etag, user.version)?;
-                if mask.is_empty() {
-                    return Ok(render::user(user));
-                }
-                for (field, own, new) in [
-                    ("username", &mut user.username, sent.username),
-                    ("email", &mut user.email, sent.email),
-                    ("first_name", &mut user.first_name, sent.first_name),
-                    ("last_name", &mut user.last_name, sent.last_name),
-                ] {
-                    if mask.has(field) {
-                        *own = new;
-                    }
-                }
-                Ok::<_, Error>(render::user(store::users::change(&tx, user).await?))
+        let written = self.0.db.write(&call, (sent, mask), move |tx, input| async move {
+            let (sent, mask) = &*input;
+            let mut user = store::users::lock(&tx, scope, id).await?;
+            roles::may_act(tx.call().caller(), user.id, user.roles())?;
+            render::check_etag(&sent.etag, user.version)?;
+            if mask.is_empty() {
+                return Ok(render::user(user));
             }
+            for (field, own, new) in [
+                ("username", &mut user.username, &sent.username),
+                ("email", &mut user.email, &sent.email),
+                ("first_name", &mut user.first_name, &sent.first_name),
+                ("last_name", &mut user.last_name, &sent.last_name),
+            ] {
+                if mask.has(field) {
+                    own.clone_from(new);
+                }
+            }
+            Ok(render::user(store::users::change(&tx, user).await?))
         });
         Ok(written.await?.into())
     }
@@ -147,18 +145,17 @@ impl UserService for Users {
         let call = Call::of(&request)?;
         let DeleteUserRequest { id, etag } = request.into_inner();
         let id = call.user_id(&id, "id")?;
-        let written = self.0.write_revoking(&call, move |tx, revocations| {
-            let etag = etag.clone();
-            async move {
-                let (user, administrators) = store::users::lock_with_administrators(&tx, id).await?;
-                roles::may_act(tx.call().caller(), user.id, user.roles())?;
-                render::check_etag(&etag, user.version)?;
-                roles::without(id, &administrators)?;
-                store::users::erase(&tx, id).await?;
-                revocations.all_of(&tx, id).await?;
-                tx.publish(id, &UserErased { user_id: id.to_string() }).await?;
-                Ok(())
-            }
+        let written = self.0.write_revoking(&call, etag, move |tx, etag, revocations| async move {
+            let (user, administrators) = store::users::lock_with_administrators(&tx, id).await?;
+            roles::may_act(tx.call().caller(), user.id, user.roles())?;
+            render::check_etag(&etag, user.version)?;
+            // Checked under the locks of all of them: two administrators who erase each other take turns, and the
+            // second finds nobody else enabled.
+            roles::without(id, &administrators)?;
+            store::users::erase(&tx, id).await?;
+            revocations.all_of(&tx, id).await?;
+            tx.publish(id, &UserErased { user_id: id.to_string() }).await?;
+            Ok(())
         });
         Ok(written.await?.into())
     }
@@ -175,15 +172,16 @@ impl UserService for Users {
     }
 
     async fn change_password(&self, request: Request<ChangePasswordRequest>) -> Result<Response<()>, Status> {
-        Ok(passwords::change(&self.0, &Call::of(&request)?, request.into_inner()).await?.into())
+        Ok(passwords::change_password(&self.0, &Call::of(&request)?, request.into_inner()).await?.into())
     }
 
     async fn set_roles(&self, request: Request<SetRolesRequest>) -> Result<Response<User>, Status> {
         let call = Call::of(&request)?;
         let request = request.into_inner();
         let id = call.user_id(&request.id, "id")?;
-        let wanted = roles::RoleSet::of(&request.roles);
-        let written = self.0.write_revoking(&call, move |tx, revocations| async move {
+        let wanted = read::roles(&request.roles);
+        let written = self.0.write_revoking(&call, wanted, move |tx, wanted, revocations| async move {
+            let wanted = *wanted;
             let (mut user, administrators) = store::users::lock_with_administrators(&tx, id).await?;
             if user.roles() == wanted {
                 return Ok(render::user(user));
@@ -201,13 +199,15 @@ impl UserService for Users {
     async fn disable_user(&self, request: Request<DisableUserRequest>) -> Result<Response<User>, Status> {
         let call = Call::of(&request)?;
         let id = call.user_id(&request.get_ref().id, "id")?;
-        let written = self.0.write_revoking(&call, move |tx, revocations| async move {
+        let written = self.0.write_revoking(&call, id, |tx, id, revocations| async move {
+            let id = *id;
             let (mut user, administrators) = store::users::lock_with_administrators(&tx, id).await?;
             if user.disabled {
                 return Ok(render::user(user));
             }
             roles::without(id, &administrators)?;
             user.disabled = true;
+            // With the user's row held, no sign-in and no refresh begins in between.
             revocations.tokens_of(&tx, &mut user).await?;
             sessions::end_all(&tx, id, None).await?;
             Ok(render::user(store::users::change(&tx, user).await?))
@@ -218,13 +218,13 @@ impl UserService for Users {
     async fn enable_user(&self, request: Request<EnableUserRequest>) -> Result<Response<User>, Status> {
         let call = Call::of(&request)?;
         let id = call.user_id(&request.get_ref().id, "id")?;
-        let written = kit::write(&self.0.db, &call, move |tx| async move {
-            let mut user = store::users::lock(&tx, Scope::All, id).await?;
+        let written = self.0.db.write(&call, id, |tx, id| async move {
+            let mut user = store::users::lock(&tx, Scope::All, *id).await?;
             if user.disabled {
                 user.disabled = false;
                 user = store::users::change(&tx, user).await?;
             }
-            Ok::<_, Error>(render::user(user))
+            Ok(render::user(user))
         });
         Ok(written.await?.into())
     }
@@ -233,12 +233,12 @@ impl UserService for Users {
         &self,
         request: Request<CreateAddressRequest>,
     ) -> Result<Response<Address>, Status> {
-        Ok(addresses::create(&self.0, &Call::of(&request)?, request.into_inner()).await?.into())
+        Ok(addresses::create_address(&self.0, &Call::of(&request)?, request.into_inner()).await?.into())
     }
 
     async fn get_address(&self, request: Request<GetAddressRequest>) -> Result<Response<Address>, Status> {
         let call = Call::of(&request)?;
-        Ok(Response::new(addresses::get(&self.0, &call, request.into_inner()).await?))
+        Ok(Response::new(addresses::get_address(&self.0, &call, request.into_inner()).await?))
     }
 
     async fn list_addresses(
@@ -246,17 +246,17 @@ impl UserService for Users {
         request: Request<ListAddressesRequest>,
     ) -> Result<Response<ListAddressesResponse>, Status> {
         let call = Call::of(&request)?;
-        Ok(Response::new(addresses::list(&self.0, &call, request.into_inner()).await?))
+        Ok(Response::new(addresses::list_addresses(&self.0, &call, request.into_inner()).await?))
     }
 
     async fn update_address(
         &self,
         request: Request<UpdateAddressRequest>,
     ) -> Result<Response<Address>, Status> {
-        Ok(addresses::update(&self.0, &Call::of(&request)?, request.into_inner()).await?.into())
+        Ok(addresses::update_address(&self.0, &Call::of(&request)?, request.into_inner()).await?.into())
     }
 
     async fn delete_address(&self, request: Request<DeleteAddressRequest>) -> Result<Response<()>, Status> {
-        Ok(addresses::delete(&self.0, &Call::of(&request)?, request.into_inner()).await?.into())
+        Ok(addresses::delete_address(&self.0, &Call::of(&request)?, request.into_inner()).await?.into())
     }
 }

@@ -16,7 +16,7 @@ use jsonwebtoken::{
     jwk::{self, ThumbprintHash},
 };
 use kit::{
-    Call, Db, Fault, Role, StartError, Tx,
+    Call, Db, Fault, Role, StartError, Writer,
     fault::unique_violation,
     identity::{ACCESS_TOKEN, ACCESS_TOKEN_SECONDS, AccessClaims, ISSUER},
 };
@@ -26,8 +26,8 @@ use super::key_wrapping::Wrapper;
 use crate::{
     error::Error,
     store::{
-        keys::{self, signing_key},
-        users::user,
+        entities::{signing_key, user},
+        keys,
     },
 };
 
@@ -54,14 +54,15 @@ impl KeyRing {
         let wrapper = Wrapper::new(wrapping_key)?;
         let mut rows = keys::list(db.read()).await?;
         if rows.is_empty() {
-            make(&db, &wrapper).await?;
+            make(&Writer::from(db.clone()), &wrapper).await?;
             rows = keys::list(db.read()).await?;
         }
         let loaded = RwLock::new(Arc::new(load(&wrapper, rows)?));
         Ok(Self { db, wrapper, loaded, read_at: Mutex::new(Instant::now()) })
     }
 
-    /// Reads the keys again.
+    /// Reads the keys again. Two reads at once may end in the other order and leave the older list in memory until the
+    /// next one, a minute later: this process then signs with an older key, which is still published.
     pub async fn reload(&self) -> Result<(), StartError> {
         let loaded = load(&self.wrapper, keys::list(self.db.read()).await?)?;
         *self.loaded.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(loaded);
@@ -69,7 +70,8 @@ impl KeyRing {
     }
 
     /// The keys that are published now. Another replica may have made one, so they are read again, but
-    /// neither more often than once a second nor at the price of an answer.
+    /// not more often than once a second, whoever asks: the clock is set before the read, so that callers at the same
+    /// time do not all read. Where the database does not answer, the keys that are known are the answer.
     pub async fn published(&self) -> Jwks {
         let due = {
             let mut read_at = self.read_at.lock().unwrap_or_else(PoisonError::into_inner);
@@ -134,7 +136,7 @@ fn load(wrapper: &Wrapper, rows: Vec<signing_key::Model>) -> Result<Loaded, Star
 }
 
 /// Makes the first key. Where another replica was quicker, its key is the first.
-async fn make(db: &Db, wrapper: &Wrapper) -> Result<(), StartError> {
+async fn make(db: &Writer<Error>, wrapper: &Wrapper) -> Result<(), StartError> {
     let pkcs8 = Ed25519KeyPair::generate_pkcs8v1(&SystemRandom::new()).map_err(Fault::internal)?;
     let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(pkcs8.as_ref()).map_err(Fault::internal)?;
     let signing = EncodingKey::from_ed_der(pkcs8.as_ref());
@@ -144,29 +146,22 @@ async fn make(db: &Db, wrapper: &Wrapper) -> Result<(), StartError> {
     let wrapped_key = wrapper.wrap(&kid, pkcs8.as_ref())?;
     let public_key = URL_SAFE_NO_PAD.encode(pair.public_key().as_ref());
     let call = Call::of_service(Role::User, "make the first signing key");
-    let made = kit::transact(db, &call, move |tx: Tx| {
-        let (kid, public_key, wrapped_key) = (kid.clone(), public_key.clone(), wrapped_key.clone());
-        async move {
-            // In this order: a key that appears in between has taken the slot.
-            let slot = keys::next_slot(&tx).await?;
-            if keys::list(&*tx).await?.is_empty() {
-                let create_time = tx.now();
-                let key = signing_key::Model {
-                    kid: kid.clone(),
-                    slot,
-                    public_key,
-                    wrapped_key,
-                    create_time,
-                    retire_time: None,
-                };
-                keys::insert(&tx, key).await?;
-                tx.publish(kid, &KeysChanged {}).await?;
-            }
-            Ok::<_, Error>(())
+    let made = db.transact(&call, (kid, public_key, wrapped_key), |tx, input| async move {
+        // Replicas that start together all find no key. The slot is read before the list: a key that another commits in
+        // between has taken it, and the unique index on slots refuses ours.
+        let slot = keys::next_slot(&tx).await?;
+        if keys::list(&*tx).await?.is_empty() {
+            let (kid, public_key, wrapped_key) = (*input).clone();
+            let create_time = tx.now();
+            let key =
+                signing_key::Model { kid, slot, public_key, wrapped_key, create_time, retire_time: None };
+            keys::insert(&tx, key).await?;
+            tx.publish(&input.0, &KeysChanged {}).await?;
         }
-    })
-    .await;
-    match made {
+        Ok(())
+    });
+    match made.await {
+        // Another replica's key is the first; its COMMIT was before this refusal, so the next read finds it.
         Err(Error::Database(error)) if unique_violation(&error).is_some() => Ok(()),
         made => made.map_err(StartError::of),
     }

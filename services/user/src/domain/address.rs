@@ -1,10 +1,4 @@
-//! What an address must be, beyond what its contract says of its fields.
-
-use contracts::{Mask, user::Address};
-
-use kit::postal;
-
-use crate::domain::Invalid;
+//! Address books.
 
 /// How many addresses an address book holds.
 pub const MOST: u64 = 50;
@@ -19,84 +13,4 @@ pub struct Fields {
     pub region: String,
     pub country_code: String,
     pub phone: String,
-}
-
-impl From<Address> for Fields {
-    fn from(address: Address) -> Self {
-        let Address { recipient, lines, postal_code, city, region, country_code, phone, .. } = address;
-        Self { recipient, lines, postal_code, city, region, country_code, phone }
-    }
-}
-
-impl Fields {
-    /// Refuses an address that nobody could deliver to. `field` is its proto path.
-    pub fn check(&self, field: &str) -> Result<(), Invalid> {
-        let Fields { recipient, lines, postal_code, city, region, country_code, phone } = self.clone();
-        let address = Address {
-            recipient,
-            lines,
-            postal_code,
-            city,
-            region,
-            country_code,
-            phone,
-            ..Address::default()
-        };
-        postal::check(&address).map_err(|bad| Invalid::new(format!("{field}.{}", bad.field), bad.problem))
-    }
-
-    /// These fields with those of `newer` that the mask has.
-    #[must_use]
-    pub fn changed(self, newer: Fields, mask: &Mask) -> Self {
-        let pick = |name: &str, old: String, new: String| if mask.has(name) { new } else { old };
-        Self {
-            recipient: pick("recipient", self.recipient, newer.recipient),
-            lines: if mask.has("lines") { newer.lines } else { self.lines },
-            postal_code: pick("postal_code", self.postal_code, newer.postal_code),
-            city: pick("city", self.city, newer.city),
-            region: pick("region", self.region, newer.region),
-            country_code: pick("country_code", self.country_code, newer.country_code),
-            phone: pick("phone", self.phone, newer.phone),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use contracts::{Masked, user::UpdateAddressRequest};
-
-    use super::*;
-
-    fn address() -> Address {
-        Address {
-            recipient: "Ana".to_owned(),
-            lines: vec!["Rua Augusta 1".to_owned()],
-            postal_code: "1100-048".to_owned(),
-            city: "Lisboa".to_owned(),
-            country_code: "PT".to_owned(),
-            ..Address::default()
-        }
-    }
-
-    #[test]
-    fn each_blank_field_is_named_by_its_path() {
-        assert_eq!(Fields::from(address()).check("address"), Ok(()));
-        for (field, bad) in [
-            ("address.recipient", Address { recipient: " \u{a0}".to_owned(), ..address() }),
-            ("address.lines", Address { lines: vec![], ..address() }),
-            ("address.lines[1]", Address { lines: vec!["1".to_owned(), " ".to_owned()], ..address() }),
-            ("address.city", Address { city: String::new(), ..address() }),
-            ("address.country_code", Address { country_code: "XX".to_owned(), ..address() }),
-        ] {
-            assert_eq!(Fields::from(bad).check("address").unwrap_err().field, field);
-        }
-    }
-
-    #[test]
-    fn an_update_changes_what_it_names_and_nothing_else() {
-        let newer = Address { city: "Porto".to_owned(), ..Address::default() };
-        let request = UpdateAddressRequest { address: Some(newer.clone()), update_mask: None };
-        let changed = Fields::from(address()).changed(newer.into(), &request.mask());
-        assert_eq!(changed, Fields { city: "Porto".to_owned(), ..address().into() });
-    }
 }

@@ -1,13 +1,20 @@
 //! What users may do, and to whom.
 //!
-//! | caller | herself | a customer | staff, administrators |
+//! | caller | their own | a customer | staff, administrators |
 //! |---|---|---|---|
-//! | customer | yes | does not see her | does not see them |
+//! | customer | yes | not visible | not visible |
 //! | staff | yes | yes | no |
 //! | administrator | yes | yes | yes, but the last one stays |
 
-use contracts::user::Role;
 use kit::{Caller, id::UserId};
+
+/// What a user may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    Customer,
+    Staff,
+    Admin,
+}
 
 /// A set of roles.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -31,30 +38,16 @@ impl RoleSet {
     /// What the first administrator has.
     pub const FIRST_ADMINISTRATOR: Self = Self { customer: false, staff: true, admin: true };
 
-    /// Reads a request's roles; numbers that are no roles were refused before.
-    pub fn of(roles: &[i32]) -> Self {
-        let has = |role: Role| roles.contains(&(role as i32));
-        Self { customer: has(Role::Customer), staff: has(Role::Staff), admin: has(Role::Admin) }
-    }
-
-    /// The roles in the contract's order.
-    pub fn render(self) -> Vec<i32> {
-        [(self.customer, Role::Customer), (self.staff, Role::Staff), (self.admin, Role::Admin)]
-            .into_iter()
-            .filter_map(|(has, role)| has.then_some(role as i32))
-            .collect()
-    }
-
     /// Neither staff nor administrator.
     pub fn is_customer(self) -> bool {
         !self.staff && !self.admin
     }
 }
 
-/// Whether a caller, who sees the user already, may change her or what is hers.
+/// Whether a caller, who sees the user already, may change that user or what belongs to it.
 pub fn may_act(caller: &Caller, user: UserId, roles: RoleSet) -> Result<(), NotYours> {
-    let herself = matches!(caller, Caller::User { id, .. } if *id == user);
-    if herself || caller.is_admin() || caller.is_service() || (caller.is_staff() && roles.is_customer()) {
+    let own = matches!(caller, Caller::User { id, .. } if *id == user);
+    if own || caller.is_admin() || caller.is_service() || (caller.is_staff() && roles.is_customer()) {
         Ok(())
     } else {
         Err(NotYours)
@@ -62,7 +55,7 @@ pub fn may_act(caller: &Caller, user: UserId, roles: RoleSet) -> Result<(), NotY
 }
 
 /// Whether an enabled administrator is left without `user`; `administrators` are all that there are, each
-/// with whether she is enabled.
+/// with whether it is enabled.
 pub fn without(user: UserId, administrators: &[(UserId, bool)]) -> Result<(), LastAdministrator> {
     let counts = administrators.contains(&(user, true));
     let others = administrators.iter().any(|(id, enabled)| *id != user && *enabled);
@@ -75,7 +68,6 @@ mod tests {
         call::Roles,
         id::{Id, SessionId},
     };
-    use proptest::prelude::*;
 
     use super::*;
 
@@ -110,15 +102,5 @@ mod tests {
         assert_eq!(without(a, &[(a, true), (b, true)]), Ok(()));
         assert_eq!(without(b, &[(a, true), (b, false)]), Ok(()));
         assert_eq!(without(b, &[(a, true)]), Ok(()));
-    }
-
-    proptest! {
-        #[test]
-        fn roles_survive_the_way_to_numbers_and_back(customer: bool, staff: bool, admin: bool) {
-            let roles = RoleSet { customer, staff, admin };
-            let numbers = roles.render();
-            prop_assert!(numbers.is_sorted());
-            prop_assert_eq!(RoleSet::of(&numbers), roles);
-        }
     }
 }

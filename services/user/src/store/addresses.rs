@@ -12,43 +12,8 @@ use sea_orm::{
 use crate::{
     domain::address::{Fields, MOST},
     error::Error,
+    store::entities::address::{Column, Entity, Model},
 };
-
-/// The table.
-pub mod address {
-    use kit::{
-        Time,
-        id::{AddressId, UserId},
-    };
-    use sea_orm::entity::prelude::*;
-
-    #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
-    #[sea_orm(table_name = "addresses")]
-    pub struct Model {
-        #[sea_orm(primary_key, auto_increment = false)]
-        pub id: AddressId,
-        pub user_id: UserId,
-        pub recipient: String,
-        /// One under the other: a line has no line break.
-        pub street_lines: String,
-        pub postal_code: String,
-        pub city: String,
-        pub region: String,
-        pub country_code: String,
-        pub phone: String,
-        /// The etag.
-        pub version: i64,
-        pub create_time: Time,
-        pub update_time: Time,
-    }
-
-    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-    pub enum Relation {}
-
-    impl ActiveModelBehavior for ActiveModel {}
-}
-
-use address::{Column, Entity, Model};
 
 impl Model {
     /// The address's own words.

@@ -8,32 +8,11 @@ use sea_orm::{
     sea_query::{Expr, LockType},
 };
 
+use super::entities::sign_in_failure::{ActiveModel, Column, Entity, Model};
 use crate::{
     credentials::sha256,
     domain::throttle::{Failures, Limit},
 };
-
-/// The table.
-pub mod failure {
-    use kit::Time;
-    use sea_orm::entity::prelude::*;
-
-    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
-    #[sea_orm(table_name = "sign_in_failures")]
-    pub struct Model {
-        #[sea_orm(primary_key, auto_increment = false)]
-        pub login: String,
-        pub window_start: Time,
-        pub failures: i32,
-    }
-
-    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-    pub enum Relation {}
-
-    impl ActiveModelBehavior for ActiveModel {}
-}
-
-use failure::{ActiveModel, Column, Entity, Model};
 
 /// What failures are counted against.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,11 +41,13 @@ pub async fn find(db: &impl ConnectionTrait, login: &Login) -> Result<Option<Fai
     Ok(Entity::find_by_id(login.0.clone()).one(db).await?.map(Failures::from))
 }
 
-/// Counts a failure, unless the limit is reached already: then says how long it holds.
+/// Counts a failure, unless the limit is reached already: then says how long it holds. The login's row is locked before
+/// the limit is checked, so that tries at once are counted one after the other.
 pub async fn count(tx: &Tx, login: &Login, limit: Limit) -> Result<Result<(), std::time::Duration>, DbErr> {
     let now = tx.now();
     let locked = || Entity::find_by_id(login.0.clone()).lock(LockType::Update);
     let mut found = locked().one(&**tx).await?;
+    // Of two first failures at once the primary key lets one make the row; the other waits for it, and counts on.
     if found.is_none() {
         let row = ActiveModel { login: Set(login.0.clone()), window_start: Set(now), failures: Set(0) };
         insert_new(&**tx, row, [Column::Login]).await?;

@@ -6,35 +6,7 @@ use sea_orm::{
     QueryOrder, QuerySelect,
 };
 
-/// The table.
-pub mod signing_key {
-    use kit::Time;
-    use sea_orm::entity::prelude::*;
-
-    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
-    #[sea_orm(table_name = "signing_keys")]
-    pub struct Model {
-        /// The RFC 7638 thumbprint.
-        #[sea_orm(primary_key, auto_increment = false)]
-        pub kid: String,
-        /// 1 for the first key, and so on: of replicas that make the same one, one succeeds.
-        pub slot: i32,
-        /// The public key's 32 bytes, in base64url.
-        pub public_key: String,
-        /// Nonce, then the private key (PKCS#8 version 1) under AES-256-GCM, with the kid beside it.
-        pub wrapped_key: Vec<u8>,
-        pub create_time: Time,
-        /// From then on it neither signs nor verifies.
-        pub retire_time: Option<Time>,
-    }
-
-    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-    pub enum Relation {}
-
-    impl ActiveModelBehavior for ActiveModel {}
-}
-
-use signing_key::{Column, Entity, Model};
+use super::entities::signing_key::{Column, Entity, Model};
 
 /// The keys that are not retired, the newest first: that one signs.
 pub async fn list(db: &impl ConnectionTrait) -> Result<Vec<Model>, DbErr> {

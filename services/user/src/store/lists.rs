@@ -1,9 +1,8 @@
 //! The list of users.
 
-use contracts::user::Role;
 use kit::{
     id::UserId,
-    newest::{Newest, hidden},
+    newest::{Newest, unindexed},
     words,
 };
 use sea_orm::{
@@ -12,12 +11,10 @@ use sea_orm::{
 };
 
 use crate::{
-    domain::names::fold,
+    domain::{names::fold, roles::Role},
     store::{
-        users::{
-            by_login,
-            user::{Column, Entity, Model},
-        },
+        entities::user::{Column, Entity, Model},
+        users::by_login,
         words::{found, met},
     },
 };
@@ -37,12 +34,12 @@ impl Filter {
             Some(Role::Customer) => Some((Column::Customer, true)),
             Some(Role::Staff) => Some((Column::Staff, true)),
             Some(Role::Admin) => Some((Column::Admin, true)),
-            Some(Role::Unspecified) | None => None,
+            None => None,
         };
         role.into_iter().chain(self.disabled.map(|disabled| (Column::Disabled, disabled)))
     }
 
-    /// The user whose username or e-mail the query is, if the rest fits: she comes first.
+    /// The user whose username or e-mail the query is, if the rest fits: it comes first.
     pub async fn named(&self, db: &impl ConnectionTrait) -> Result<Option<Model>, DbErr> {
         let login = self.query.trim();
         if login.is_empty() {
@@ -77,18 +74,20 @@ pub async fn list(
         return Ok(Vec::new());
     }
     let asked = asked.unwrap_or_default();
-    let fit = filter.flags().fold(Condition::all(), |all, (column, value)| all.add(hidden(column).eq(value)));
+    let fit =
+        filter.flags().fold(Condition::all(), |all, (column, value)| all.add(unindexed(column).eq(value)));
     let fit = asked.iter().map(met).fold(fit, Condition::add);
     let mut users = Newest::<Entity> {
         id: Column::Id,
-        along: vec![Condition::all()],
-        fit: fit.add_option(but.map(|but| hidden(Column::Id).ne(but))),
-        rare: (!asked.is_empty()).then(|| asked.iter().map(found).fold(Condition::all(), Condition::add)),
+        seeks: vec![Condition::all()],
+        filter: fit.add_option(but.map(|but| unindexed(Column::Id).ne(but))),
+        selective: (!asked.is_empty())
+            .then(|| asked.iter().map(found).fold(Condition::all(), Condition::add)),
     };
     // Few are staff, administrators, or disabled; nearly everybody is a customer.
     let indexed = |(column, value): &(Column, bool)| *value && !matches!(column, Column::Customer);
     if let Some((column, value)) = filter.flags().find(indexed) {
-        users.along = vec![Condition::all().add(column.eq(value))];
+        users.seeks = vec![Condition::all().add(column.eq(value))];
     }
     users.page(db, after.map(Into::into), limit).await
 }

@@ -1,7 +1,11 @@
-//! The tables and their queries. Rows are locked in one order: failed sign-ins, administrators by id, the
-//! user, her sessions.
+//! The tables and their queries.
+//!
+//! Rows are locked in one order: administrators by id, the user, what belongs to that user (sessions, failures). Those
+//! in any order, because who holds the user's row is alone with them: a failure that is counted without it locks nothing
+//! else.
 
 pub mod addresses;
+pub mod entities;
 pub mod failures;
 pub mod keys;
 pub mod lists;

@@ -12,63 +12,8 @@ use sea_orm::{
     sea_query::{Expr, LockType},
 };
 
+use super::entities::{refresh_token as token, session};
 use crate::{credentials::TokenHash, domain::session::expiry};
-
-/// The table of sessions.
-pub mod session {
-    use kit::{
-        Time,
-        id::{SessionId, UserId},
-    };
-    use sea_orm::entity::prelude::*;
-
-    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
-    #[sea_orm(table_name = "sessions")]
-    pub struct Model {
-        #[sea_orm(primary_key, auto_increment = false)]
-        pub id: SessionId,
-        pub user_id: UserId,
-        pub create_time: Time,
-        /// When it was last refreshed.
-        pub last_time: Time,
-        pub expire_time: Time,
-        pub ended_time: Option<Time>,
-    }
-
-    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-    pub enum Relation {}
-
-    impl ActiveModelBehavior for ActiveModel {}
-}
-
-/// The table of refresh tokens.
-pub mod token {
-    use kit::{Time, id::SessionId};
-    use sea_orm::entity::prelude::*;
-
-    use crate::credentials::TokenHash;
-
-    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
-    #[sea_orm(table_name = "refresh_tokens")]
-    pub struct Model {
-        #[sea_orm(primary_key, auto_increment = false)]
-        pub hash: String,
-        pub session_id: SessionId,
-        pub used_time: Option<Time>,
-    }
-
-    impl Model {
-        /// A token that was not used yet.
-        pub fn fresh(hash: TokenHash, session_id: SessionId) -> Self {
-            Self { hash: hash.0, session_id, used_time: None }
-        }
-    }
-
-    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-    pub enum Relation {}
-
-    impl ActiveModelBehavior for ActiveModel {}
-}
 
 /// Begins a session of a user whom the transaction has locked.
 pub async fn begin(tx: &Tx, user_id: UserId, hash: TokenHash) -> Result<SessionId, DbErr> {
@@ -97,7 +42,7 @@ pub async fn lock(tx: &Tx, id: SessionId) -> Result<Option<session::Model>, DbEr
     session::Entity::find_by_id(id).lock(LockType::Update).one(&**tx).await
 }
 
-/// Uses a token up. False: it was used before.
+/// Uses a token up. False: it was used before. A conditional UPDATE and not a read first: of two at once, one matches.
 pub async fn use_token(tx: &Tx, hash: &TokenHash) -> Result<bool, DbErr> {
     let done = token::Entity::update_many()
         .col_expr(token::Column::UsedTime, Expr::value(tx.now()))
@@ -131,7 +76,8 @@ pub async fn end(tx: &Tx, id: SessionId) -> Result<(), DbErr> {
         .map(|_| ())
 }
 
-/// Ends all sessions of a user whom the transaction has locked, but for one; answers with those that it ended.
+/// Ends all sessions of a user whom the transaction has locked, but for one; returns those that it ended. None begins
+/// meanwhile, because that takes the user's lock.
 pub async fn end_all(tx: &Tx, user: UserId, but: Option<SessionId>) -> Result<Vec<SessionId>, DbErr> {
     let live = session::Entity::find()
         .filter(session::Column::UserId.eq(user))

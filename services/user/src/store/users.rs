@@ -17,49 +17,11 @@ use crate::{
         roles::RoleSet,
     },
     error::Error,
-    store::words,
+    store::{
+        entities::user::{Column, Entity, Model},
+        words,
+    },
 };
-
-/// The table.
-pub mod user {
-    use kit::{Time, id::UserId};
-    use sea_orm::entity::prelude::*;
-
-    use crate::credentials::PasswordHash;
-
-    #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
-    #[sea_orm(table_name = "users")]
-    pub struct Model {
-        #[sea_orm(primary_key, auto_increment = false)]
-        pub id: UserId,
-        pub username: String,
-        pub username_folded: String,
-        pub email: String,
-        pub email_folded: String,
-        pub password_hash: PasswordHash,
-        pub first_name: String,
-        pub first_name_folded: String,
-        pub last_name: String,
-        pub last_name_folded: String,
-        pub customer: bool,
-        pub staff: bool,
-        pub admin: bool,
-        pub disabled: bool,
-        /// Access tokens of an older version are refused.
-        pub token_version: i64,
-        /// The etag.
-        pub version: i64,
-        pub create_time: Time,
-        pub update_time: Time,
-    }
-
-    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-    pub enum Relation {}
-
-    impl ActiveModelBehavior for ActiveModel {}
-}
-
-use user::{Column, Entity, Model};
 
 /// What a user begins with.
 #[derive(Debug, Clone)]
@@ -84,7 +46,7 @@ impl Model {
     }
 }
 
-/// Adds a user; the username and the e-mail must be nobody else's.
+/// Adds a user; the username and the e-mail must be nobody else's, which the unique indexes decide.
 pub async fn insert(tx: &Tx, new: NewUser) -> Result<Model, Error> {
     let now = tx.now();
     let mut user = Model {
@@ -119,13 +81,16 @@ pub async fn find(db: &impl ConnectionTrait, scope: Scope, id: UserId) -> Result
     Entity::find_by_id(id).one(db).await?.filter(|user| scope.sees(user.id)).ok_or(Error::UserNotFound)
 }
 
-/// Reads a user and keeps others from changing her until the transaction ends.
+/// Reads a user and keeps others from changing the row until the transaction ends. Sessions begin, go on and end under
+/// this lock.
 pub async fn lock(tx: &Tx, scope: Scope, id: UserId) -> Result<Model, Error> {
     let found = Entity::find_by_id(id).lock(LockType::Update).one(&**tx).await?;
     found.filter(|user| scope.sees(user.id)).ok_or(Error::UserNotFound)
 }
 
-/// Locks all administrators and then a user: for what may take the last administrator away.
+/// Locks all administrators and then a user: for what may take the last administrator away. All of them in the order of
+/// their ids, and before the user: two such writes wait for each other at the first row, instead of being a deadlock.
+/// An administrator who is made meanwhile is not among them, which only errs on the safe side.
 pub async fn lock_with_administrators(tx: &Tx, id: UserId) -> Result<(Model, Vec<(UserId, bool)>), Error> {
     let administrators = Entity::find()
         .filter(Column::Admin.eq(true))
@@ -176,6 +141,7 @@ pub async fn change(tx: &Tx, after: Model) -> Result<Model, Error> {
         .await
         .map_err(taken)?;
     tx.belongs_to(after.id).await?;
+    // The row is locked since it was read, so this holds; it is what a caller relies on who forgot to lock.
     if done.rows_affected != 1 {
         return Err(Error::Stale);
     }
@@ -183,7 +149,7 @@ pub async fn change(tx: &Tx, after: Model) -> Result<Model, Error> {
     Ok(after)
 }
 
-/// Removes a user, and with her what refers to her: addresses, sessions, stored answers.
+/// Removes a user and what refers to it: addresses, sessions, stored answers.
 pub async fn erase(tx: &Tx, id: UserId) -> Result<(), DbErr> {
     tx.forget_answers(id).await?;
     Entity::delete_by_id(id).exec(&**tx).await.map(|_| ())

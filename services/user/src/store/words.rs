@@ -12,29 +12,10 @@ use sea_orm::{
     sea_query::{Expr, ExprTrait, Query, SelectStatement, UnionType},
 };
 
-use super::users::user;
-
-/// The table.
-pub mod word {
-    use kit::id::UserId;
-    use sea_orm::entity::prelude::*;
-
-    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
-    #[sea_orm(table_name = "user_words")]
-    pub struct Model {
-        #[sea_orm(primary_key, auto_increment = false)]
-        pub user_id: UserId,
-        #[sea_orm(primary_key, auto_increment = false)]
-        pub word: String,
-    }
-
-    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-    pub enum Relation {}
-
-    impl ActiveModelBehavior for ActiveModel {}
-}
-
-use word::{Column, Entity};
+use super::entities::{
+    user,
+    word::{self, Column, Entity},
+};
 
 /// The words of a user.
 fn of(user: &user::Model) -> BTreeSet<String> {

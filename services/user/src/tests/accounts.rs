@@ -12,10 +12,10 @@ use tonic::{Code, Request};
 
 use crate::Migrator;
 
-use super::{House, Replica, by, events, keyed, registration, told};
+use super::{House, Replica, by, events, keyed, outcome, registration};
 
 async fn create(replica: &Replica, request: CreateUserRequest) -> Result<User, kit::Fault> {
-    told(replica.users().create_user(request).await)
+    outcome(replica.users().create_user(request).await)
 }
 
 fn me() -> GetUserRequest {
@@ -130,25 +130,26 @@ async fn an_update_changes_what_it_names_and_refuses_a_stale_etag() {
     let id = || "me".to_owned();
     let named =
         User { id: id(), first_name: "Ana".to_owned(), disabled: true, roles: vec![3], ..User::default() };
-    let changed = told(replica.users().update_user(update(named, &[])).await).unwrap();
+    let changed = outcome(replica.users().update_user(update(named, &[])).await).unwrap();
     assert_eq!((changed.first_name.as_str(), changed.etag.as_str(), changed.disabled), ("Ana", "2", false));
     assert_eq!((changed.roles, changed.username), (user.roles, user.username));
     let stale = User { id: id(), last_name: "S".to_owned(), etag: "1".to_owned(), ..User::default() };
-    let fault = told(replica.users().update_user(update(stale.clone(), &["last_name"])).await).unwrap_err();
+    let fault =
+        outcome(replica.users().update_user(update(stale.clone(), &["last_name"])).await).unwrap_err();
     assert_eq!((fault.code, fault.reason.as_str()), (Code::Aborted, "ETAG_MISMATCH"));
     let fresh = User { etag: "2".to_owned(), ..stale };
     let changed =
-        told(replica.users().update_user(update(fresh, &["last_name", "first_name"])).await).unwrap();
+        outcome(replica.users().update_user(update(fresh, &["last_name", "first_name"])).await).unwrap();
     assert_eq!(
         (changed.first_name.as_str(), changed.last_name.as_str(), changed.etag.as_str()),
         ("", "S", "3")
     );
     replica.register("bia").await;
     let taken = User { id: id(), email: "BIA@example.com".to_owned(), ..User::default() };
-    let fault = told(replica.users().update_user(update(taken, &[])).await).unwrap_err();
+    let fault = outcome(replica.users().update_user(update(taken, &[])).await).unwrap_err();
     assert_eq!(fault.value("field"), Some("email"));
     let number = User { id: id(), username: "123".to_owned(), ..User::default() };
-    let fault = told(replica.users().update_user(update(number, &[])).await).unwrap_err();
+    let fault = outcome(replica.users().update_user(update(number, &[])).await).unwrap_err();
     assert_eq!(fault.fields[0].0, "user.username");
 }
 
@@ -160,17 +161,17 @@ async fn an_erased_user_is_gone_at_once_and_her_name_is_free() {
     let request = || DeleteUserRequest { id: "me".to_owned(), etag: "1".to_owned() };
     let stale = DeleteUserRequest { etag: "9".to_owned(), ..request() };
     assert_eq!(
-        told(replica.users().delete_user(by(&tokens, stale)).await).unwrap_err().reason.as_str(),
+        outcome(replica.users().delete_user(by(&tokens, stale)).await).unwrap_err().reason.as_str(),
         "ETAG_MISMATCH"
     );
     replica.users().delete_user(by(&tokens, request())).await.unwrap();
     assert_eq!(
-        told(replica.users().get_user(by(&tokens, me())).await).unwrap_err().code,
+        outcome(replica.users().get_user(by(&tokens, me())).await).unwrap_err().code,
         Code::Unauthenticated
     );
     let admin = replica.sign_in("admin").await;
     let gone = replica.users().get_user(by(&admin, GetUserRequest { id: user.id.clone() })).await;
-    assert_eq!(told(gone).unwrap_err().code, Code::NotFound);
+    assert_eq!(outcome(gone).unwrap_err().code, Code::NotFound);
     assert_eq!(events(&replica.db).await, ["KeysChanged", "AccessRevoked", "UserErased"]);
     assert_ne!(replica.register("ana").await.id, user.id);
 }
@@ -185,7 +186,8 @@ async fn the_list_is_filtered_and_paged() {
     let named = CreateUserRequest { last_name: "Ünal".to_owned(), ..registration("bia") };
     let named = create(&replica, named).await.unwrap();
     replica.disable(&named).await;
-    let list = async |request: ListUsersRequest| told(replica.users().list_users(by(&admin, request)).await);
+    let list =
+        async |request: ListUsersRequest| outcome(replica.users().list_users(by(&admin, request)).await);
     let names = |users: Vec<User>| users.into_iter().map(|user| user.username).collect::<Vec<_>>();
     let mut request = ListUsersRequest { query: "uSer_".to_owned(), page_size: 3, ..Default::default() };
     let mut seen = Vec::new();
@@ -225,7 +227,7 @@ async fn a_username_can_be_checked_and_the_checks_be_limited() {
     let replica = house.replica_with(&options, [7; 32]).await.unwrap();
     let check = async |username: &str| {
         let request = CheckUsernameRequest { username: username.to_owned() };
-        told(replica.users().check_username(request).await).map(|answer| answer.available)
+        outcome(replica.users().check_username(request).await).map(|answer| answer.available)
     };
     assert!(!check("ADMIN").await.unwrap());
     assert!(check("ana").await.unwrap());
@@ -247,7 +249,7 @@ async fn names_from_before_are_found_as_one() {
     let staff = replica.colleague("staff", &[Role::Staff]).await;
     let found = async || {
         let request = ListUsersRequest { query: "김철수".into(), ..Default::default() };
-        let users = told(replica.users().list_users(by(&staff, request)).await).unwrap().users;
+        let users = outcome(replica.users().list_users(by(&staff, request)).await).unwrap().users;
         users.into_iter().map(|user| user.id).collect::<Vec<_>>()
     };
     assert_eq!(found().await, [user.id.as_str()]);

@@ -7,7 +7,7 @@ use contracts::user::{
 use kit::Fault;
 use tonic::Code;
 
-use super::{House, Replica, by, keyed, told};
+use super::{House, Replica, by, keyed, outcome};
 
 fn address(city: &str) -> Address {
     Address {
@@ -24,7 +24,7 @@ fn creation(address: Address) -> CreateAddressRequest {
 }
 
 async fn create(replica: &Replica, tokens: &Tokens, address: Address) -> Result<Address, Fault> {
-    told(replica.users().create_address(by(tokens, creation(address))).await)
+    outcome(replica.users().create_address(by(tokens, creation(address))).await)
 }
 
 #[tokio::test]
@@ -35,21 +35,21 @@ async fn an_address_is_made_read_changed_and_removed() {
     let made = create(&replica, &tokens, address("Lisboa")).await.unwrap();
     assert_eq!((made.user_id.as_str(), made.etag.as_str()), (user.id.as_str(), "1"));
     let read = GetAddressRequest { user_id: "me".to_owned(), id: made.id.clone() };
-    assert_eq!(told(replica.users().get_address(by(&tokens, read.clone())).await).unwrap(), made);
+    assert_eq!(outcome(replica.users().get_address(by(&tokens, read.clone())).await).unwrap(), made);
     let change = |address: Address| UpdateAddressRequest {
         address: Some(Address { id: made.id.clone(), user_id: "me".to_owned(), ..address }),
         update_mask: None,
     };
     let newer = Address { city: "Porto".to_owned(), etag: "1".to_owned(), ..Address::default() };
-    let changed = told(replica.users().update_address(by(&tokens, change(newer.clone()))).await).unwrap();
+    let changed = outcome(replica.users().update_address(by(&tokens, change(newer.clone()))).await).unwrap();
     assert_eq!(
         (changed.city.as_str(), changed.recipient.as_str(), changed.etag.as_str()),
         ("Porto", "Ana", "2")
     );
-    let stale = told(replica.users().update_address(by(&tokens, change(newer))).await).unwrap_err();
+    let stale = outcome(replica.users().update_address(by(&tokens, change(newer))).await).unwrap_err();
     assert_eq!(stale.reason.as_str(), "ETAG_MISMATCH");
     let blank = Address { city: "  ".to_owned(), ..Address::default() };
-    let fault = told(replica.users().update_address(by(&tokens, change(blank))).await).unwrap_err();
+    let fault = outcome(replica.users().update_address(by(&tokens, change(blank))).await).unwrap_err();
     assert_eq!(fault.fields[0].0, "address.city");
     let removal = |etag: &str| DeleteAddressRequest {
         user_id: "me".to_owned(),
@@ -57,11 +57,14 @@ async fn an_address_is_made_read_changed_and_removed() {
         etag: etag.to_owned(),
     };
     assert_eq!(
-        told(replica.users().delete_address(by(&tokens, removal("1"))).await).unwrap_err().reason.as_str(),
+        outcome(replica.users().delete_address(by(&tokens, removal("1"))).await).unwrap_err().reason.as_str(),
         "ETAG_MISMATCH"
     );
     replica.users().delete_address(by(&tokens, removal("2"))).await.unwrap();
-    assert_eq!(told(replica.users().get_address(by(&tokens, read)).await).unwrap_err().code, Code::NotFound);
+    assert_eq!(
+        outcome(replica.users().get_address(by(&tokens, read)).await).unwrap_err().code,
+        Code::NotFound
+    );
 }
 
 #[tokio::test]
@@ -75,7 +78,7 @@ async fn the_oldest_come_first_page_by_page() {
     let mut request = ListAddressesRequest { user_id: "me".to_owned(), page_size: 2, ..Default::default() };
     let mut cities = String::new();
     for _ in 0..3 {
-        let page = told(replica.users().list_addresses(by(&tokens, request.clone())).await).unwrap();
+        let page = outcome(replica.users().list_addresses(by(&tokens, request.clone())).await).unwrap();
         cities.extend(page.addresses.iter().map(|address| address.city.as_str()));
         request.page_token = page.next_page_token;
     }
@@ -117,9 +120,10 @@ async fn a_repeated_creation_makes_one_address_and_a_contradiction_none() {
     let other = replica.register("bia").await;
     let tokens = replica.sign_in("ana").await;
     let request = || keyed("k", by(&tokens, creation(address("A"))));
-    let first = told(replica.users().create_address(request()).await).unwrap();
-    assert_eq!(told(replica.users().create_address(request()).await).unwrap(), first);
-    let reused = told(replica.users().create_address(keyed("k", by(&tokens, creation(address("B"))))).await);
+    let first = outcome(replica.users().create_address(request()).await).unwrap();
+    assert_eq!(outcome(replica.users().create_address(request()).await).unwrap(), first);
+    let reused =
+        outcome(replica.users().create_address(keyed("k", by(&tokens, creation(address("B"))))).await);
     assert_eq!(reused.unwrap_err().reason.as_str(), "IDEMPOTENCY_KEY_REUSED");
     let contradiction =
         create(&replica, &tokens, Address { user_id: other.id, ..address("A") }).await.unwrap_err();

@@ -6,7 +6,7 @@ use contracts::user::{
 };
 use tonic::Code;
 
-use super::{House, by, events, id_of, told};
+use super::{House, by, events, id_of, outcome};
 use crate::{AdminPassword, Options};
 
 fn roles(id: &str, roles: &[Role]) -> SetRolesRequest {
@@ -64,7 +64,7 @@ async fn of_replicas_that_start_together_one_makes_the_administrator_and_one_the
     for replica in &replicas {
         let tokens = replica.try_sign_in("admin", shown[0].expose()).await.unwrap();
         for other in &replicas {
-            told(other.users().list_users(by(&tokens, ListUsersRequest::default())).await).unwrap();
+            outcome(other.users().list_users(by(&tokens, ListUsersRequest::default())).await).unwrap();
         }
     }
 }
@@ -74,18 +74,20 @@ async fn the_last_administrator_can_neither_go_nor_be_sent_away() {
     let replica = House::new().await.replica().await;
     let admin = replica.sign_in("admin").await;
     let id = id_of(&admin);
-    let demoted = told(replica.users().set_roles(by(&admin, roles("me", &[Role::Staff]))).await).unwrap_err();
+    let demoted =
+        outcome(replica.users().set_roles(by(&admin, roles("me", &[Role::Staff]))).await).unwrap_err();
     let disabled =
-        told(replica.users().disable_user(by(&admin, DisableUserRequest { id: id.clone() })).await)
+        outcome(replica.users().disable_user(by(&admin, DisableUserRequest { id: id.clone() })).await)
             .unwrap_err();
     let erased = DeleteUserRequest { id: id.clone(), ..Default::default() };
-    let erased = told(replica.users().delete_user(by(&admin, erased)).await).unwrap_err();
+    let erased = outcome(replica.users().delete_user(by(&admin, erased)).await).unwrap_err();
     for fault in [demoted, disabled, erased] {
         assert_eq!((fault.code, fault.reason.as_str()), (Code::FailedPrecondition, "ILLEGAL_STATE"));
     }
     let second = replica.colleague("bia", &[Role::Admin]).await;
-    told(replica.users().disable_user(by(&second, DisableUserRequest { id })).await).unwrap();
-    let alone = told(replica.users().set_roles(by(&second, roles("me", &[Role::Staff]))).await).unwrap_err();
+    outcome(replica.users().disable_user(by(&second, DisableUserRequest { id })).await).unwrap();
+    let alone =
+        outcome(replica.users().set_roles(by(&second, roles("me", &[Role::Staff]))).await).unwrap_err();
     assert_eq!(alone.reason.as_str(), "ILLEGAL_STATE");
 }
 
@@ -99,10 +101,10 @@ async fn two_administrators_cannot_send_each_other_away() {
         let (a, b) = (id_of(&first), id_of(&second));
         let one = async {
             let gone = DeleteUserRequest { id: b.clone(), ..Default::default() };
-            told(replica.users().delete_user(by(&first, gone)).await)
+            outcome(replica.users().delete_user(by(&first, gone)).await)
         };
         let other =
-            async { told(elsewhere.users().set_roles(by(&second, roles(&a, &[Role::Customer]))).await) };
+            async { outcome(elsewhere.users().set_roles(by(&second, roles(&a, &[Role::Customer]))).await) };
         let (one, other) = tokio::join!(one, other);
         assert!(one.is_ok() != other.is_ok(), "{one:?} {other:?}");
     }
@@ -114,33 +116,40 @@ async fn new_roles_need_a_refresh_and_a_disabled_user_is_out_until_enabled() {
     let user = replica.register("ana").await;
     let (tokens, admin) = (replica.sign_in("ana").await, replica.sign_in("admin").await);
     let changed =
-        told(replica.users().set_roles(by(&admin, roles(&user.id, &[Role::Staff, Role::Customer]))).await)
+        outcome(replica.users().set_roles(by(&admin, roles(&user.id, &[Role::Staff, Role::Customer]))).await)
             .unwrap();
     assert_eq!(changed.roles, [1, 2]);
     let me = || GetUserRequest { id: "me".to_owned() };
     assert_eq!(
-        told(replica.users().get_user(by(&tokens, me())).await).unwrap_err().code,
+        outcome(replica.users().get_user(by(&tokens, me())).await).unwrap_err().code,
         Code::Unauthenticated
     );
     let refresh = |tokens: &contracts::user::Tokens| contracts::user::RefreshRequest {
         refresh_token: tokens.refresh_token.clone(),
     };
-    let tokens = told(replica.auth().refresh(refresh(&tokens)).await).unwrap();
-    told(replica.users().list_users(by(&tokens, ListUsersRequest::default())).await).unwrap();
+    let tokens = outcome(replica.auth().refresh(refresh(&tokens)).await).unwrap();
+    outcome(replica.users().list_users(by(&tokens, ListUsersRequest::default())).await).unwrap();
 
     let disable = || DisableUserRequest { id: user.id.clone() };
-    let disabled = told(replica.users().disable_user(by(&admin, disable())).await).unwrap();
+    let disabled = outcome(replica.users().disable_user(by(&admin, disable())).await).unwrap();
     assert!(disabled.disabled);
-    assert_eq!(told(replica.users().disable_user(by(&admin, disable())).await).unwrap(), disabled);
+    assert_eq!(outcome(replica.users().disable_user(by(&admin, disable())).await).unwrap(), disabled);
     assert_eq!(
-        told(replica.users().get_user(by(&tokens, me())).await).unwrap_err().code,
+        outcome(replica.users().get_user(by(&tokens, me())).await).unwrap_err().code,
         Code::Unauthenticated
     );
-    assert_eq!(told(replica.auth().refresh(refresh(&tokens)).await).unwrap_err().code, Code::Unauthenticated);
+    assert_eq!(
+        outcome(replica.auth().refresh(refresh(&tokens)).await).unwrap_err().code,
+        Code::Unauthenticated
+    );
     let refused = replica.try_sign_in("ana", super::PASSWORD).await.unwrap_err();
     assert_eq!(refused.message, replica.try_sign_in("nobody", super::PASSWORD).await.unwrap_err().message);
-    told(replica.users().enable_user(by(&admin, EnableUserRequest { id: user.id.clone() })).await).unwrap();
-    assert_eq!(told(replica.auth().refresh(refresh(&tokens)).await).unwrap_err().code, Code::Unauthenticated);
+    outcome(replica.users().enable_user(by(&admin, EnableUserRequest { id: user.id.clone() })).await)
+        .unwrap();
+    assert_eq!(
+        outcome(replica.auth().refresh(refresh(&tokens)).await).unwrap_err().code,
+        Code::Unauthenticated
+    );
     let tokens = replica.sign_in("ana").await;
-    told(replica.users().get_user(by(&tokens, me())).await).unwrap();
+    outcome(replica.users().get_user(by(&tokens, me())).await).unwrap();
 }

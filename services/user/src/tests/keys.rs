@@ -3,7 +3,7 @@
 use contracts::user::{GetJwksRequest, GetUserRequest};
 use kit::{Caller, Identity, identity::MeshSecret};
 
-use super::{House, by, told};
+use super::{House, by, outcome};
 
 #[tokio::test]
 async fn tokens_verify_by_the_published_keys_alone_and_survive_a_restart() {
@@ -11,7 +11,7 @@ async fn tokens_verify_by_the_published_keys_alone_and_survive_a_restart() {
     let replica = house.replica().await;
     let user = replica.register("ana").await;
     let tokens = replica.sign_in("ana").await;
-    let jwks = told(replica.auth().get_jwks(GetJwksRequest {}).await).unwrap();
+    let jwks = outcome(replica.auth().get_jwks(GetJwksRequest {}).await).unwrap();
     assert_eq!(jwks.keys.len(), 1);
     let key = &jwks.keys[0];
     assert_eq!(
@@ -26,7 +26,7 @@ async fn tokens_verify_by_the_published_keys_alone_and_survive_a_restart() {
     let caller = elsewhere.caller(&headers).await.unwrap();
     assert!(matches!(caller, Caller::User { id, .. } if id.to_string() == user.id));
     let again = house.replica().await;
-    told(again.users().get_user(by(&tokens, GetUserRequest { id: "me".to_owned() })).await).unwrap();
+    outcome(again.users().get_user(by(&tokens, GetUserRequest { id: "me".to_owned() })).await).unwrap();
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ mod accounts;
 mod address_books;
 mod administrators;
 mod keys;
+mod migrations;
 mod passwords;
 mod privacy;
 mod sessions;
@@ -108,7 +109,7 @@ impl Replica {
 
     async fn try_sign_in(&self, login: &str, password: &str) -> Result<Tokens, Fault> {
         let request = SignInRequest { login: login.to_owned(), password: password.to_owned() };
-        told(self.auth().sign_in(request).await)
+        outcome(self.auth().sign_in(request).await)
     }
 
     async fn sign_in(&self, login: &str) -> Tokens {
@@ -155,7 +156,7 @@ fn keyed<M>(key: &str, mut request: Request<M>) -> Request<M> {
 }
 
 /// An answer, or the reason why there is none.
-fn told<M>(answer: Result<Response<M>, Status>) -> Result<M, Fault> {
+fn outcome<M>(answer: Result<Response<M>, Status>) -> Result<M, Fault> {
     answer.map(Response::into_inner).map_err(|status| Fault::of(&status))
 }
 

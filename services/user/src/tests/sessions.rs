@@ -6,16 +6,16 @@ use contracts::user::{GetUserRequest, RefreshRequest, SignOutRequest, Tokens};
 use kit::Fault;
 use tonic::Code;
 
-use super::{House, Replica, by, events, keyed, told};
+use super::{House, Replica, by, events, keyed, outcome};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
 async fn refresh(replica: &Replica, tokens: &Tokens) -> Result<Tokens, Fault> {
-    told(replica.auth().refresh(RefreshRequest { refresh_token: tokens.refresh_token.clone() }).await)
+    outcome(replica.auth().refresh(RefreshRequest { refresh_token: tokens.refresh_token.clone() }).await)
 }
 
 async fn works(replica: &Replica, tokens: &Tokens) -> bool {
-    told(replica.users().get_user(by(tokens, GetUserRequest { id: "me".to_owned() })).await).is_ok()
+    outcome(replica.users().get_user(by(tokens, GetUserRequest { id: "me".to_owned() })).await).is_ok()
 }
 
 #[tokio::test]
@@ -87,10 +87,10 @@ async fn signing_out_ends_this_session_at_once_and_no_other() {
     let replica = House::new().await.replica().await;
     replica.register("ana").await;
     let (here, there) = (replica.sign_in("ana").await, replica.sign_in("ana").await);
-    told(replica.auth().sign_out(keyed("k", by(&here, SignOutRequest {}))).await).unwrap();
+    outcome(replica.auth().sign_out(keyed("k", by(&here, SignOutRequest {}))).await).unwrap();
     assert!(!works(&replica, &here).await && works(&replica, &there).await);
     assert!(refresh(&replica, &here).await.is_err());
-    assert!(told(replica.auth().sign_out(by(&here, SignOutRequest {})).await).is_err());
+    assert!(outcome(replica.auth().sign_out(by(&here, SignOutRequest {})).await).is_err());
 }
 
 #[tokio::test]
@@ -106,7 +106,7 @@ async fn rubbish_is_no_refresh_token_and_a_key_stores_no_tokens() {
             contracts::user::SignInRequest { login: "ana".to_owned(), password: super::PASSWORD.to_owned() };
         keyed("k", tonic::Request::new(message))
     };
-    let first = told(replica.auth().sign_in(request()).await).unwrap();
-    let second = told(replica.auth().sign_in(request()).await).unwrap();
+    let first = outcome(replica.auth().sign_in(request()).await).unwrap();
+    let second = outcome(replica.auth().sign_in(request()).await).unwrap();
     assert_ne!(first.refresh_token, second.refresh_token);
 }

@@ -24,15 +24,15 @@ async fn a_wrong_password_an_unknown_user_and_a_disabled_one_look_the_same() {
     replica.register("ana").await;
     let disabled = replica.register("bia").await;
     replica.disable(&disabled).await;
-    let mut told = Vec::new();
+    let mut faults = Vec::new();
     for (login, password) in
         [("ana", "wrong"), ("nobody", PASSWORD), ("bia", PASSWORD), ("no@body.example", "x")]
     {
         let fault = replica.try_sign_in(login, password).await.unwrap_err();
-        told.push((fault.code, fault.reason, fault.message, fault.metadata));
+        faults.push((fault.code, fault.reason, fault.message, fault.metadata));
     }
-    assert_eq!(told[0].0, Code::Unauthenticated);
-    assert!(told.iter().all(|one| *one == told[0]));
+    assert_eq!(faults[0].0, Code::Unauthenticated);
+    assert!(faults.iter().all(|one| *one == faults[0]));
 }
 
 #[tokio::test]

@@ -1,3 +1,5 @@
+//! What is recognised as an image, and what is removed from it.
+
 use proptest::prelude::*;
 
 use super::*;
@@ -123,7 +125,7 @@ fn what_an_image_tells_beside_the_picture_is_left_out() {
     for (kind, data) in LOCATED {
         assert!(holds(data, b"Secret"), "{kind:?}");
         let stripped = strip(kind, data).unwrap();
-        for told in [
+        for revealing in [
             &b"Secret"[..],
             b"Photoshop",
             b"8BIM",
@@ -135,7 +137,7 @@ fn what_an_image_tells_beside_the_picture_is_left_out() {
             b"tEXt",
             b"GPS",
         ] {
-            assert!(!holds(&stripped, told), "{kind:?}: {}", String::from_utf8_lossy(told));
+            assert!(!holds(&stripped, revealing), "{kind:?}: {}", String::from_utf8_lossy(revealing));
         }
         assert_eq!(read(&stripped, MOST), Ok(Picture { kind, width: 3, height: 2 }), "{kind:?}");
         assert_eq!(strip(kind, &stripped).unwrap(), stripped, "{kind:?}: once is enough");

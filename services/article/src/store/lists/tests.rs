@@ -1,14 +1,14 @@
 //! How SQLite goes about lists: by seeks, never through a whole table, and without sorting.
 
 use kit::{Role, id::Id, testing::Database, words::Asked};
-use sea_orm::{QueryTrait as _, Statement};
+use sea_orm::{DatabaseBackend, QueryTrait as _, Statement};
 
 use super::*;
-use crate::domain::list::Sight;
+use crate::domain::list::Visibility;
 
 fn any() -> Filter {
     Filter {
-        sight: Sight::Staff,
+        visibility: Visibility::Staff,
         words: None,
         category: String::new(),
         min_price: None,
@@ -17,6 +17,16 @@ fn any() -> Filter {
         active: None,
         low_stock: None,
     }
+}
+
+fn list<'a>(
+    filter: &'a Filter,
+    (by, descending): (Order, bool),
+    words: Vec<Word<'a>>,
+    after: Option<&'a Cursor>,
+) -> List<'a> {
+    let page = PageOrder { backend: DatabaseBackend::Sqlite, columns: &[KEY, "id"], descending };
+    List { page, filter, by, statuses: statuses(filter), words, after }
 }
 
 async fn database() -> (kit::Db, Database) {
@@ -37,13 +47,13 @@ async fn a_page_is_read_by_seeks_and_without_sorting() {
     let (db, _database) = database().await;
     let filters = [
         any(),
-        Filter { sight: Sight::Public, ..any() },
+        Filter { visibility: Visibility::Public, ..any() },
         Filter { in_stock: Some(true), ..any() },
         Filter { in_stock: Some(false), ..any() },
         Filter { low_stock: Some(true), ..any() },
         Filter { active: Some(false), ..any() },
         Filter { category: "tea".into(), ..any() },
-        Filter { category: "tea".into(), in_stock: Some(false), sight: Sight::Public, ..any() },
+        Filter { category: "tea".into(), in_stock: Some(false), visibility: Visibility::Public, ..any() },
         Filter { min_price: Some("1.00 EUR".parse().unwrap()), ..any() },
     ];
     let orders = [
@@ -55,16 +65,13 @@ async fn a_page_is_read_by_seeks_and_without_sorting() {
         for (order, key, index) in &orders {
             for descending in [false, true] {
                 for after in [None, Some(&Cursor { key: key.clone(), id: ArticleId::new() })] {
-                    let (backend, order) = (DatabaseBackend::Sqlite, (*order, descending));
-                    let (shelves, words) = (shelves(filter), Vec::new());
-                    let list = List { backend, filter, order, shelves, words, after };
-                    let by_price = order.0 == Order::Price;
-                    let all = if by_price { prices(filter, visible) } else { list.met() };
-                    let plan = plan(&db, &list, list.along(all, 51, 0)).await;
+                    let list = list(filter, (*order, descending), Vec::new(), after);
+                    let plans = list.plans(None);
+                    let plan = plan(&db, &list, plans.scan(plans.filter.clone(), 51, 0)).await;
                     let within = if filter.category.is_empty() { "" } else { "category_" };
                     let seek = format!("USING COVERING INDEX articles_shelf_{within}{index} ");
                     let seeks = plan.iter().filter(|step| step.contains(&seek)).count();
-                    assert_eq!(seeks, list.shelves.len(), "{filter:?} {plan:#?}");
+                    assert_eq!(seeks, list.statuses.len(), "{filter:?} {plan:#?}");
                     let bad = |step: &String| {
                         step.contains("TEMP B-TREE") || step.contains("SCAN") && step != "SCAN page"
                     };
@@ -76,7 +83,7 @@ async fn a_page_is_read_by_seeks_and_without_sorting() {
 }
 
 #[tokio::test]
-async fn what_is_rare_is_looked_up_one_by_one() {
+async fn what_is_selective_is_looked_up_one_by_one() {
     let (db, _database) = database().await;
     let priced = Filter { min_price: Some("1.00 EUR".parse().unwrap()), ..any() };
     let tea = Asked::beginning("tea");
@@ -84,9 +91,8 @@ async fn what_is_rare_is_looked_up_one_by_one() {
         (&any(), vec![Word::from(&tea)], "article_words_create_time (word>? AND word<?)"),
         (&priced, vec![], "articles_shelf_price (shelf=? AND price_order>?)"),
     ] {
-        let (backend, order) = (DatabaseBackend::Sqlite, (Order::Name, false));
-        let list = List { backend, filter, order, shelves: shelves(filter), words, after: None };
-        let plan = plan(&db, &list, list.sorted(51)).await;
+        let list = list(filter, (Order::Name, false), words, None);
+        let plan = plan(&db, &list, list.top_n(51)).await;
         for step in [by, "SEARCH articles USING INDEX sqlite_autoindex_articles_1 (id=?)"] {
             assert!(plan.iter().any(|it| it.contains(step)), "{step}: {plan:#?}");
         }
@@ -105,10 +111,9 @@ async fn the_articles_of_a_word_are_read_in_the_order_in_which_they_were_created
     for filter in &filters {
         for descending in [false, true] {
             for after in [None, Some(&Cursor { key: Key::CreateTime(7), id: ArticleId::new() })] {
-                let (backend, order) = (DatabaseBackend::Sqlite, (Order::CreateTime, descending));
-                let (shelves, asked) = (shelves(filter), vec![Word::from(&tea), Word::from(&green)]);
-                let list = List { backend, filter, order, shelves, words: asked, after };
-                let plan = plan(&db, &list, list.created(&words, 51)).await;
+                let asked = vec![Word::from(&tea), Word::from(&green)];
+                let list = list(filter, (Order::CreateTime, descending), asked, after);
+                let plan = plan(&db, &list, list.word_seeks(&words, 51)).await;
                 let seek = "SEARCH article_words USING COVERING INDEX article_words_create_time (word=?";
                 assert_eq!(plan.iter().filter(|step| step.starts_with(seek)).count(), 2, "{plan:#?}");
                 let bad = |step: &&String| {

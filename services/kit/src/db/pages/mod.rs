@@ -5,6 +5,7 @@
 //! anew on every page.
 
 pub mod newest;
+pub mod planner;
 
 use aws_lc_rs::digest;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};

@@ -1,0 +1,137 @@
+//! How reservations move stock: one UPDATE and one INSERT, however many lines.
+
+use kit::{Tx, id::OrderId};
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, DatabaseBackend,
+    sea_query::{Expr, ExprTrait, Query, SelectStatement},
+};
+
+use super::{
+    entities::{line, movement, stock},
+    stock::update_listing_status,
+};
+use crate::{
+    domain::stock::{Attempt, Found, Line, Movement},
+    error::Error,
+};
+
+/// Moves the stock of a reservation's lines, whose articles are locked, and their listing statuses with it.
+pub async fn shift_free(
+    tx: &Tx,
+    key: Attempt,
+    movement: Movement,
+    lines: &[Line],
+    found: Vec<Found>,
+) -> Result<(), Error> {
+    shift(tx, key, movement).await?;
+    let units = |id| lines.iter().find(|line| line.article_id == id).map_or(0, |line| line.quantity);
+    let moved = found.into_iter().map(|it| (it, it.free + movement.free * units(it.article_id)));
+    Ok(update_listing_status(tx, moved).await?)
+}
+
+/// Moves the stock of a reservation's lines, and writes it down. Stock that is not there is an error of the
+/// caller's, who knows the reservation's state and has locked its row.
+pub async fn shift(tx: &Tx, key: Attempt, movement: Movement) -> Result<(), Error> {
+    // Where what is free changes, articles and stock are locked already. A sale changes neither the free units nor the
+    // listing status, so it locks stock alone.
+    if movement.free == 0 && tx.db().backend() != DatabaseBackend::Sqlite {
+        // One UPDATE of several rows takes its locks in any order.
+        let lock = Query::select()
+            .column(stock::Column::ArticleId)
+            .from(stock::Entity)
+            .and_where(stock::Column::ArticleId.in_subquery(of_lines(key, line::Column::ArticleId)))
+            .order_by(stock::Column::ArticleId, sea_orm::Order::Asc)
+            .lock_exclusive()
+            .to_owned();
+        tx.query_all(&lock).await?;
+    }
+    let quantity = || {
+        let mut quantity = Query::select().expr(units()).from(line::Entity).cond_where(of(key)).to_owned();
+        quantity.and_where(
+            Expr::col((line::Entity, line::Column::ArticleId))
+                .equals((stock::Entity, stock::Column::ArticleId)),
+        );
+        Expr::from(sea_orm::sea_query::SubQueryStatement::from(quantity))
+    };
+    let mut update = Query::update();
+    update
+        .table(stock::Entity)
+        .value(stock::Column::Movements, Expr::col(stock::Column::Movements).add(1))
+        .and_where(stock::Column::ArticleId.in_subquery(of_lines(key, line::Column::ArticleId)));
+    let figures = [
+        (stock::Column::Free, movement.free),
+        (stock::Column::Reserved, movement.reserved),
+        (stock::Column::Sold, movement.sold),
+    ];
+    for (figure, times) in figures.into_iter().filter(|(_, times)| *times != 0) {
+        update.value(figure, Expr::col(figure).add(quantity().mul(times)));
+        if times < 0 {
+            update.and_where(Expr::col((stock::Entity, figure)).gte(quantity()));
+        }
+    }
+    let moved = tx.execute(&update).await?.rows_affected();
+    let written = write_down(tx, key, movement).await?;
+    // The conditions above let no figure go below zero. A row that they kept from moving shows here, and all of it is
+    // rolled back: a bug, or stock that somebody changed by hand.
+    if moved == written {
+        Ok(())
+    } else {
+        Err(kit::Fault::internal("a reservation does not match its stock").into())
+    }
+}
+
+/// Writes the movements of a reservation's lines; each article's counter has its sequence already.
+async fn write_down(tx: &Tx, key: Attempt, movement: Movement) -> Result<u64, Error> {
+    use movement::Column;
+    let quantity = |times: i64| units().mul(times);
+    let rows = Query::select()
+        .column((stock::Entity, stock::Column::ArticleId))
+        .column((stock::Entity, stock::Column::Movements))
+        .expr(Expr::val(movement.reason as i32))
+        .expr(quantity(movement.free))
+        .expr(quantity(movement.reserved))
+        .expr(quantity(movement.sold))
+        .expr(Expr::val(Some::<OrderId>(key.order_id)))
+        .expr(Expr::val(""))
+        .expr(Expr::val(tx.actor()))
+        .expr(Expr::val(tx.now()))
+        .from(line::Entity)
+        .inner_join(
+            stock::Entity,
+            Expr::col((stock::Entity, stock::Column::ArticleId))
+                .equals((line::Entity, line::Column::ArticleId)),
+        )
+        .cond_where(of(key))
+        .to_owned();
+    let mut insert = Query::insert();
+    insert.into_table(movement::Entity).columns([
+        Column::ArticleId,
+        Column::Sequence,
+        Column::Reason,
+        Column::FreeChange,
+        Column::ReservedChange,
+        Column::SoldChange,
+        Column::OrderId,
+        Column::Note,
+        Column::Actor,
+        Column::CreateTime,
+    ]);
+    insert.select_from(rows).map_err(kit::Fault::internal)?;
+    Ok(tx.execute(&insert).await?.rows_affected())
+}
+
+/// What there is of a line to be moved: what came back already is not.
+fn units() -> Expr {
+    Expr::col((line::Entity, line::Column::Quantity)).sub(Expr::col((line::Entity, line::Column::Returned)))
+}
+
+/// A column of a reservation's lines.
+fn of_lines(key: Attempt, column: line::Column) -> SelectStatement {
+    Query::select().column((line::Entity, column)).from(line::Entity).cond_where(of(key)).to_owned()
+}
+
+fn of(key: Attempt) -> Condition {
+    Condition::all()
+        .add(Expr::col((line::Entity, line::Column::OrderId)).eq(key.order_id))
+        .add(Expr::col((line::Entity, line::Column::Attempt)).eq(key.attempt))
+}

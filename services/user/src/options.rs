@@ -1,0 +1,84 @@
+//! The settings of the user service.
+
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use kit::StartError;
+
+use crate::{Secret, credentials::Hasher};
+
+/// What can be set.
+#[derive(clap::Args, Debug, Clone)]
+#[group(skip)]
+pub struct Options {
+    #[command(flatten)]
+    pub admin: AdminPassword,
+    /// Failed sign-ins of one login within the window before more are refused; 0 is without limit
+    #[arg(long, env = "FEIRA_SIGN_IN_ATTEMPTS", default_value_t = 10, value_name = "COUNT")]
+    pub sign_in_attempts: u32,
+    /// How long failed sign-ins count, from the first of them on
+    #[arg(long, env = "FEIRA_SIGN_IN_WINDOW", default_value = "15m", value_parser = kit::duration, value_name = "TIME")]
+    pub sign_in_window: Duration,
+    /// Checks of usernames a second and process, with five seconds' worth at once; 0 is without limit
+    #[arg(long, env = "FEIRA_USERNAME_CHECKS_PER_SECOND", default_value_t = 0, value_name = "COUNT")]
+    pub username_checks_per_second: u32,
+    #[command(flatten)]
+    pub hashing: Hashing,
+}
+
+/// What hashing a password costs.
+#[derive(clap::Args, Debug, Clone)]
+#[group(skip)]
+pub struct Hashing {
+    /// Memory that hashing one password takes, in KiB (argon2id); less is for tests only
+    #[arg(long, env = "FEIRA_PASSWORD_MEMORY_KIB", default_value_t = 19_456, value_name = "KIB", hide_short_help = true,
+        value_parser = clap::value_parser!(u32).range(8..))]
+    pub password_memory_kib: u32,
+    /// Iterations of hashing a password (argon2id); fewer is for tests only
+    #[arg(long, env = "FEIRA_PASSWORD_ITERATIONS", default_value_t = 2, value_name = "COUNT", hide_short_help = true,
+        value_parser = clap::value_parser!(u32).range(1..))]
+    pub password_iterations: u32,
+}
+
+impl Hashing {
+    pub(crate) fn hasher(&self) -> Result<Hasher, StartError> {
+        Hasher::new(self.password_memory_kib, self.password_iterations)
+    }
+}
+
+/// The password of the user `admin`.
+#[derive(clap::Args, Debug, Clone, Default)]
+#[group(skip)]
+pub struct AdminPassword {
+    /// Password of the first administrator, the user `admin`; without one it is generated and shown once
+    #[arg(long, env = "FEIRA_ADMIN_PASSWORD", hide_env_values = true, value_name = "PASSWORD")]
+    pub admin_password: Option<Secret>,
+    /// File whose first line is the password of the first administrator
+    #[arg(long, env = "FEIRA_ADMIN_PASSWORD_FILE", conflicts_with = "admin_password", value_name = "FILE")]
+    pub admin_password_file: Option<PathBuf>,
+}
+
+impl AdminPassword {
+    /// The password that is given, and the setting that gives it.
+    pub fn given(&self) -> Result<Option<(&'static str, Secret)>, StartError> {
+        match (&self.admin_password, &self.admin_password_file) {
+            (Some(secret), _) => checked("FEIRA_ADMIN_PASSWORD", secret.clone()).map(Some),
+            (None, Some(path)) => password_in("FEIRA_ADMIN_PASSWORD_FILE", path).map(Some),
+            (None, None) => Ok(None),
+        }
+    }
+}
+
+/// The password in the first line of a file that a setting names.
+pub fn password_in(setting: &'static str, path: &Path) -> Result<(&'static str, Secret), StartError> {
+    checked(setting, Secret::read(setting, path)?)
+}
+
+fn checked(setting: &'static str, secret: Secret) -> Result<(&'static str, Secret), StartError> {
+    match secret.expose().chars().count() {
+        8..=128 => Ok((setting, secret)),
+        _ => Err(StartError::setting(setting, "a password has 8 to 128 characters")),
+    }
+}

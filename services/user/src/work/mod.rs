@@ -1,0 +1,49 @@
+//! The background tasks. Every replica runs them: both may be done by several at once, or by none for a while.
+
+use std::{sync::Arc, time::Duration};
+
+use kit::{Call, Role, Tasks};
+
+use crate::{
+    api::Shared,
+    domain::session,
+    error::Error,
+    store::{failures, sessions},
+};
+
+/// How often the signing keys are read again.
+const RELOAD_KEYS: Duration = Duration::from_secs(60);
+/// How often old records are deleted.
+const PRUNE: Duration = Duration::from_secs(600);
+/// How long an ended or expired session is kept, for people to look at.
+const KEEP_SESSIONS: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// Starts them.
+pub fn start(shared: &Arc<Shared>, tasks: &Tasks) {
+    let reloading = shared.clone();
+    tasks.every("user.keys", RELOAD_KEYS, move || {
+        let shared = reloading.clone();
+        async move { shared.keys.reload().await.map(|_| ()) }
+    });
+    let pruning = shared.clone();
+    tasks.every("user.sessions", PRUNE, move || {
+        let shared = pruning.clone();
+        async move { prune(&shared).await }
+    });
+}
+
+/// Deletes sessions that have been over for long, and what no longer counts of failed sign-ins.
+pub async fn prune(shared: &Shared) -> Result<(), Error> {
+    let call = Call::of_service(Role::User, "forget old sessions");
+    let window = shared.limit.window;
+    let pruned = shared.db.transact(&call, window, |tx, window| async move {
+        let now = tx.now();
+        // By conditions alone, without locks: a session that is refreshed meanwhile has another expiry when its row is
+        // reached, and stays.
+        // A used token is remembered for as long as its copy may turn up in a session that idles.
+        sessions::prune(&tx, now - KEEP_SESSIONS, now - session::IDLE).await?;
+        failures::prune(&tx, now - *window).await?;
+        Ok(())
+    });
+    pruned.await
+}
