@@ -25,7 +25,7 @@ pub async fn start(
 ) -> Result<kit::Service, kit::StartError> {
     let articles = api::articles(db.clone(), context.tasks.clone(), options.image_limit as usize);
     let routes = tonic::service::Routes::new(articles).add_service(api::stock(db.clone()));
-    work::sweep::start(&context.tasks, db.clone(), options.reservation_sweep);
+    work::start(options, db.clone(), &context.tasks);
     Ok(kit::Service {
         role: kit::Role::Article,
         routes,

@@ -106,7 +106,7 @@ pub async fn by_id(
     visibility: Visibility,
     id: ArticleId,
 ) -> Result<Article, Error> {
-    one(db, Condition::all().add(seen_by_id(visibility)).add(article::Column::Id.eq(id))).await
+    one(db, Condition::all().add(visible_by_id(visibility)).add(article::Column::Id.eq(id))).await
 }
 
 /// Finds an article by its code.
@@ -115,7 +115,8 @@ pub async fn by_code(
     visibility: Visibility,
     code: &str,
 ) -> Result<Article, Error> {
-    one(db, Condition::all().add(seen(visibility)).add(article::Column::CodeFolded.eq(fold_code(code)))).await
+    one(db, Condition::all().add(visible_to(visibility)).add(article::Column::CodeFolded.eq(fold_code(code))))
+        .await
 }
 
 /// Finds those articles of a batch that there are, in no order.
@@ -125,7 +126,7 @@ pub async fn by_ids(
     ids: BTreeSet<ArticleId>,
 ) -> Result<Vec<Article>, Error> {
     let rows =
-        with_stock().filter(seen_by_id(visibility)).filter(article::Column::Id.is_in(ids)).all(db).await?;
+        with_stock().filter(visible_by_id(visibility)).filter(article::Column::Id.is_in(ids)).all(db).await?;
     rows.into_iter().map(joined).collect()
 }
 
@@ -135,7 +136,7 @@ pub(super) fn with_stock() -> SelectTwo<article::Entity, stock::Entity> {
 }
 
 /// What a caller can find.
-pub(super) fn seen(visibility: Visibility) -> Condition {
+pub(super) fn visible_to(visibility: Visibility) -> Condition {
     match visibility {
         Visibility::Public => Condition::all().add(article::Column::Active.eq(true)),
         Visibility::Staff | Visibility::Mesh => Condition::all().add(article::Column::DeletedTime.is_null()),
@@ -143,9 +144,9 @@ pub(super) fn seen(visibility: Visibility) -> Condition {
 }
 
 /// What a caller can find who knows the id.
-fn seen_by_id(visibility: Visibility) -> Condition {
+fn visible_by_id(visibility: Visibility) -> Condition {
     match visibility {
-        Visibility::Public | Visibility::Staff => seen(visibility),
+        Visibility::Public | Visibility::Staff => visible_to(visibility),
         Visibility::Mesh => Condition::all(),
     }
 }
@@ -163,8 +164,11 @@ async fn one(db: &impl ConnectionTrait, condition: Condition) -> Result<Article,
 /// Reads an article for change; nobody else changes it until the transaction ends. The etag is compared under the lock:
 /// of two updates that send the same one, the second is refused.
 async fn lock(tx: &Tx, id: ArticleId, etag: &str) -> Result<article::Model, Error> {
-    let found =
-        article::Entity::find_by_id(id).filter(seen(Visibility::Staff)).lock_exclusive().one(&**tx).await?;
+    let found = article::Entity::find_by_id(id)
+        .filter(visible_to(Visibility::Staff))
+        .lock_exclusive()
+        .one(&**tx)
+        .await?;
     let row = found.ok_or(Error::NoArticle(None))?;
     if etag.is_empty() || etag == row.version.to_string() { Ok(row) } else { Err(Error::Stale) }
 }

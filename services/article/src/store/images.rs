@@ -4,7 +4,7 @@ use kit::{Tx, id::ArticleId};
 use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QuerySelect};
 
 use super::{
-    articles::{self, seen},
+    articles::{self, visible_to},
     entities::{article, image},
 };
 use crate::{
@@ -80,7 +80,7 @@ pub async fn find(
     visibility: Visibility,
     id: ArticleId,
 ) -> Result<Option<(Image, bool)>, Error> {
-    let found = article::Entity::find_by_id(id).filter(seen(visibility)).select_only();
+    let found = article::Entity::find_by_id(id).filter(visible_to(visibility)).select_only();
     let active: Option<bool> = found.column(article::Column::Active).into_tuple().one(db).await?;
     let Some(active) = active else { return Ok(None) };
     Ok(image::Entity::find_by_id(id).one(db).await?.map(|image| (image, active)))

@@ -54,7 +54,7 @@ impl AuthService for Auth {
         let right = shared.hasher.verify(&password, found.as_ref().map(|user| &user.password_hash)).await?;
         let found = found.filter(|_| right);
         let token = RefreshToken::generate();
-        match sign_in(shared, &call, login, found, &token).await? {
+        match begin_session(shared, &call, login, found, &token).await? {
             SignedIn::As(user, session) => Ok(Response::new(tokens(shared, *user, session, token)?)),
             SignedIn::Refused => Err(Error::SignInRefused.into()),
             SignedIn::Throttled(wait) => Err(Error::Throttled(wait).into()),
@@ -66,7 +66,7 @@ impl AuthService for Auth {
         let shared = &self.0;
         let used = RefreshToken::read(request.into_inner().refresh_token).ok_or(Error::RefreshRefused)?;
         let token = RefreshToken::generate();
-        match refresh(shared, &call, &used, &token).await? {
+        match rotate(shared, &call, &used, &token).await? {
             Refreshed::As(user, session) => Ok(Response::new(tokens(shared, *user, session, token)?)),
             Refreshed::Refused => Err(Error::RefreshRefused.into()),
         }
@@ -97,7 +97,7 @@ impl AuthService for Auth {
 /// The race is between tries of one login at once: they all pass the check before hashing. So the limit is checked
 /// again in the transaction, and `failures::count` does so under a lock of the login's row: of tries at once, those
 /// that come after the limit is reached learn nothing about their password.
-async fn sign_in(
+async fn begin_session(
     shared: &Shared,
     call: &Call,
     login: Login,
@@ -144,7 +144,8 @@ fn still(locked: Result<user::Model, Error>, verified: &user::Model) -> Result<O
     }
 }
 
-async fn refresh(
+/// Uses a refresh token up and gives its session the next one, or ends the session of a token that was used before.
+async fn rotate(
     shared: &Shared,
     call: &Call,
     used: &RefreshToken,
@@ -165,11 +166,11 @@ async fn refresh(
         let Some(session) = sessions::lock(&tx, known.id).await?.filter(|_| !user.disabled) else {
             return refused();
         };
-        let state = session::state(session.expire_time, session.ended_time, tx.now());
+        let state = session::State::of(session.expire_time, session.ended_time, tx.now());
         // Of two uses at once the conditional UPDATE lets one be the first. The other finds it used, which ends the
         // session: whether a thief or the user was first cannot be told.
         let used_before = !sessions::use_token(&tx, used).await?;
-        match session::refresh(state, used_before) {
+        match state.refresh(used_before) {
             Verdict::Rotate => {
                 sessions::rotate(&tx, &session, next.clone()).await?;
                 Ok((Refreshed::As(Box::new(user), session.id), revocations))

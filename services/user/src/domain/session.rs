@@ -31,21 +31,23 @@ pub enum Verdict {
     Refuse,
 }
 
-/// Decides a refresh.
-pub fn refresh(state: State, used_before: bool) -> Verdict {
-    match (state, used_before) {
-        (State::Live, false) => Verdict::Rotate,
-        (State::Live, true) => Verdict::End,
-        (State::Expired | State::Ended, _) => Verdict::Refuse,
+impl State {
+    /// What a session is now.
+    pub fn of(expire_time: Time, ended_time: Option<Time>, now: Time) -> Self {
+        match ended_time {
+            Some(_) => State::Ended,
+            None if now >= expire_time => State::Expired,
+            None => State::Live,
+        }
     }
-}
 
-/// What a session is.
-pub fn state(expire_time: Time, ended_time: Option<Time>, now: Time) -> State {
-    match ended_time {
-        Some(_) => State::Ended,
-        None if now >= expire_time => State::Expired,
-        None => State::Live,
+    /// The transition table of a refresh.
+    pub fn refresh(self, used_before: bool) -> Verdict {
+        match (self, used_before) {
+            (State::Live, false) => Verdict::Rotate,
+            (State::Live, true) => Verdict::End,
+            (State::Expired | State::Ended, _) => Verdict::Refuse,
+        }
     }
 }
 
@@ -68,7 +70,7 @@ mod tests {
             (State::Ended, false, Verdict::Refuse),
             (State::Ended, true, Verdict::Refuse),
         ] {
-            assert_eq!(refresh(state, used_before), verdict, "{state:?} {used_before}");
+            assert_eq!(state.refresh(used_before), verdict, "{state:?} {used_before}");
         }
     }
 
@@ -78,8 +80,8 @@ mod tests {
         assert_eq!(expiry(start, start), start + 30 * day);
         assert_eq!(expiry(start, start + 59 * day), start + 89 * day);
         assert_eq!(expiry(start, start + 80 * day), start + 90 * day);
-        assert_eq!(state(start + day, None, start), State::Live);
-        assert_eq!(state(start + day, None, start + day), State::Expired);
-        assert_eq!(state(start + day, Some(start), start), State::Ended);
+        assert_eq!(State::of(start + day, None, start), State::Live);
+        assert_eq!(State::of(start + day, None, start + day), State::Expired);
+        assert_eq!(State::of(start + day, Some(start), start), State::Ended);
     }
 }
