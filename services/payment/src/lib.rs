@@ -1,20 +1,17 @@
 //! The payment service: payments, the providers that carry them out, and the simulated one.
 
 mod api;
-mod audit;
 mod domain;
 mod engine;
 mod error;
-mod filter;
 mod migration;
 mod options;
-mod ports;
 mod provider;
-mod render;
 mod simulator;
 mod store;
 #[cfg(test)]
 mod tests;
+mod work;
 
 use std::sync::Arc;
 
@@ -26,7 +23,7 @@ use tonic::{server::NamedService, service::Routes};
 
 pub use migration::Migrator;
 pub use options::{Options, Pages, StripeOptions};
-pub use ports::{PAGES_BELOW, Ports, Reach};
+pub use simulator::{PAGES_BELOW, Ports, Reach};
 
 use crate::{
     api::Payments,
@@ -75,7 +72,7 @@ pub async fn start(
         role: Role::Payment,
         routes: Routes::new(server),
         names: vec![<PaymentServiceServer<Payments> as NamedService>::NAME],
-        audit: Some(Arc::new(audit::Audit { db: db.clone() })),
+        audit: Some(Arc::new(store::audit::Audit { db: db.clone() })),
         db,
     };
     Ok(Started { service, pages })

@@ -7,10 +7,10 @@ use kit::{Fault, Tx, id::Id};
 
 use super::Engine;
 use crate::{
+    api::render,
     domain::{Conclusion, Event, Flag, Operation, State, book, next},
     error::Error,
     provider::Standing,
-    render,
     store::{Payment, entry, entry::With, history, payments},
 };
 
@@ -27,7 +27,7 @@ impl Engine {
     }
 
     /// Writes what became of `before`, whose row the transaction has locked.
-    pub(super) async fn change(
+    pub(crate) async fn change(
         &self,
         tx: &Tx,
         before: &Payment,
@@ -66,14 +66,14 @@ impl Engine {
     }
 
     /// Tells the followers how a payment is now.
-    pub(super) async fn publish(&self, tx: &Tx, payment: &Payment) -> Result<(), Error> {
+    pub(crate) async fn publish(&self, tx: &Tx, payment: &Payment) -> Result<(), Error> {
         let event = wire::PaymentChanged { payment: Some(self.render(payment)?) };
         Ok(tx.publish(payment.id, &event).await?)
     }
 
     /// What a conclusion makes of a payment. `operation` is the one it ends; none, where the provider was
     /// only asked.
-    pub(super) fn concluded(
+    pub(crate) fn concluded(
         &self,
         tx: &Tx,
         before: &Payment,
@@ -160,6 +160,6 @@ fn told_flags(before: &Payment, after: &Payment) -> Result<String, Error> {
 }
 
 /// A provider's reason, as long as the column takes.
-pub(super) fn cut(reason: String) -> String {
+pub(crate) fn cut(reason: String) -> String {
     reason.chars().take(64).collect()
 }

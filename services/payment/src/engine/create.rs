@@ -80,7 +80,7 @@ impl Engine {
     }
 
     /// A payment that is about to be authorised.
-    pub(super) fn begun(&self, mut payment: Payment, until: kit::Time) -> Result<Payment, Error> {
+    pub(crate) fn begun(&self, mut payment: Payment, until: kit::Time) -> Result<Payment, Error> {
         payment.state = next(payment.state, Event::Began).map_err(kit::Fault::internal)?;
         payment.operation = Some(Operation::Authorize);
         payment.next_poll_time = Some(until);

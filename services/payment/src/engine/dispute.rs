@@ -10,7 +10,7 @@ use crate::{
     domain::{DisputeState, Flag, Known, unbooked},
     error::Error,
     provider::DisputeNews,
-    store::{Dispute, Payment, dispute, dispute::Fee, entry},
+    store::{Dispute, Payment, disputes, disputes::Fee, entry},
 };
 
 impl Engine {
@@ -21,7 +21,7 @@ impl Engine {
         before: Payment,
         news: DisputeNews,
     ) -> Result<(), Error> {
-        let found = dispute::find(tx, before.id, &news.reference).await?;
+        let found = disputes::find(tx, before.id, &news.reference).await?;
         let is_new = found.is_none();
         let mut row = found.unwrap_or_else(|| Dispute {
             id: DisputeId::new(),
@@ -50,7 +50,7 @@ impl Engine {
             entry::book_dispute(tx, &before, row.id.uuid(), minor).await?;
         }
         row.update_time = tx.now();
-        let open = row.state == DisputeState::Open || dispute::others_open(tx, before.id, row.id).await?;
+        let open = row.state == DisputeState::Open || disputes::others_open(tx, before.id, row.id).await?;
         after.flag(Flag::Disputed, open);
         if row.state == DisputeState::Lost {
             after.flag(Flag::DisputeLost, true);
@@ -59,8 +59,8 @@ impl Engine {
             after.flag(Flag::AmountMismatch, true);
         }
         let id = row.id;
-        dispute::save(tx, row, is_new).await?;
-        for shown in unbooked(news.fees, &dispute::booked_fees(tx, id).await?) {
+        disputes::save(tx, row, is_new).await?;
+        for shown in unbooked(news.fees, &disputes::booked_fees(tx, id).await?) {
             let fee = Fee {
                 id: DisputeFeeId::new(),
                 dispute_id: id,
@@ -71,7 +71,7 @@ impl Engine {
                 create_time: tx.now(),
             };
             entry::book_fee(tx, &before, &fee).await?;
-            dispute::insert_fee(tx, fee).await?;
+            disputes::insert_fee(tx, fee).await?;
         }
         self.change(tx, &before, after, "told by the provider").await.map(|_| ())
     }

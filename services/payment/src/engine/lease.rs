@@ -12,12 +12,12 @@ use crate::{
 
 impl Engine {
     /// The end of a lease that begins now.
-    pub(super) fn lease(&self, now: Time) -> Time {
+    pub(crate) fn lease(&self, now: Time) -> Time {
         now + self.0.pace.lease
     }
 
     /// Does `work` while holding on to a payment.
-    pub(super) async fn holding<T>(&self, payment: &Payment, work: impl Future<Output = T>) -> T {
+    pub(crate) async fn holding<T>(&self, payment: &Payment, work: impl Future<Output = T>) -> T {
         let (id, version, lease) = (payment.id, payment.version, self.0.pace.lease);
         self.renewing(work, || async move {
             kit::transact::<_, Error, _, _>(&self.0.db, &background("lease"), move |tx| async move {
@@ -29,7 +29,7 @@ impl Engine {
     }
 
     /// Does `work` while holding on to a refund.
-    pub(super) async fn holding_refund<T>(&self, refund: &Refund, work: impl Future<Output = T>) -> T {
+    pub(crate) async fn holding_refund<T>(&self, refund: &Refund, work: impl Future<Output = T>) -> T {
         let (id, version, lease) = (refund.id, refund.version, self.0.pace.lease);
         self.renewing(work, || async move {
             kit::transact::<_, Error, _, _>(&self.0.db, &background("lease"), move |tx| async move {
@@ -61,6 +61,6 @@ impl Engine {
 }
 
 /// The call that background work belongs to.
-pub(super) fn background(what: &str) -> Call {
+pub fn background(what: &str) -> Call {
     Call::of_service(Role::Payment, what)
 }

@@ -8,16 +8,17 @@ mod begin;
 mod change;
 mod create;
 mod dispute;
-mod hear;
 mod lease;
 mod perform;
-mod poll;
-mod recall;
+mod reconcile;
 mod refund;
-mod resolve;
 mod settle;
+mod webhook;
 
 use std::sync::Arc;
+
+pub use lease::background;
+pub use perform::note;
 
 use kit::{Db, Scope, Tasks, id::PaymentId};
 use tokio::{
@@ -41,18 +42,18 @@ const LOOK: Duration = Duration::from_millis(100);
 
 /// Carries payments through; cheap to clone.
 #[derive(Clone)]
-pub struct Engine(Arc<Inner>);
+pub struct Engine(pub(crate) Arc<Inner>);
 
-struct Inner {
-    db: Db,
-    tasks: Tasks,
-    providers: Providers,
-    pace: Pace,
+pub(crate) struct Inner {
+    pub(crate) db: Db,
+    pub(crate) tasks: Tasks,
+    pub(crate) providers: Providers,
+    pub(crate) pace: Pace,
     /// Woken whenever this process changed a payment.
-    changed: Notify,
-    slots: Arc<Semaphore>,
+    pub(crate) changed: Notify,
+    pub(crate) slots: Arc<Semaphore>,
     /// For how long providers were waited for, until the call that asked for it is answered.
-    waited: quick_cache::sync::Cache<PaymentId, Duration>,
+    pub(crate) waited: quick_cache::sync::Cache<PaymentId, Duration>,
 }
 
 impl Engine {
@@ -77,7 +78,7 @@ impl Engine {
     }
 
     /// The provider of a payment; it may be gone from the configuration.
-    fn provider(&self, payment: &Payment) -> Result<Arc<dyn Provider>, Error> {
+    pub(crate) fn provider(&self, payment: &Payment) -> Result<Arc<dyn Provider>, Error> {
         let provider = self.0.providers.get(&payment.provider).cloned();
         provider.ok_or_else(|| Error::Unavailable { provider: payment.provider.clone() })
     }

@@ -21,7 +21,7 @@ const AGAIN: [Duration; 2] = [Duration::from_millis(200), Duration::from_millis(
 impl Engine {
     /// Carries out the operation that is recorded on a payment, and records its outcome. `resumed`: somebody
     /// may have sent it before.
-    pub(super) async fn perform(
+    pub(crate) async fn perform(
         &self,
         call: &Call,
         payment: &Payment,
@@ -109,7 +109,7 @@ fn refusal(payment: &Payment, verdict: Verdict) -> Option<Error> {
 }
 
 /// A failure in a word; without what a customer could act on.
-pub(super) fn note(failure: &Failure) -> &str {
+pub fn note(failure: &Failure) -> &str {
     match failure {
         Failure::Refused { reason, .. } => reason,
         Failure::NotSent { problem } | Failure::Unknown { problem } => problem,

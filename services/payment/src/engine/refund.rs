@@ -12,15 +12,15 @@ use tracing::Instrument;
 
 use super::{Engine, change::cut, lease::background, perform::note};
 use crate::{
+    api::render,
     domain::{Flag, RefundState, next},
     error::Error,
     provider::{Failure, Outcome},
-    render,
     store::{Payment, Refund, entry, entry::With, payments, refunds},
 };
 
 /// What a refund came to.
-pub(super) enum End {
+pub(crate) enum End {
     /// So much, where the provider says so.
     GivenBack(Option<Money>),
     /// For good, for the provider's reason.
@@ -119,7 +119,7 @@ impl Engine {
     }
 
     /// Takes up a refund that was left lying.
-    pub(super) async fn resume_refund(&self, id: RefundId) -> Result<(), Error> {
+    pub(crate) async fn resume_refund(&self, id: RefundId) -> Result<(), Error> {
         let engine = self.clone();
         let taken = kit::transact::<_, Error, _, _>(&self.0.db, &background("resume"), move |tx| {
             let engine = engine.clone();
@@ -183,7 +183,7 @@ impl Engine {
     }
 
     /// Writes what became of a refund that is PENDING. The transaction has locked it and its payment.
-    pub(super) async fn end_refund(
+    pub(crate) async fn end_refund(
         &self,
         tx: &Tx,
         before: &Payment,
@@ -260,7 +260,7 @@ impl Engine {
     }
 
     /// Writes that a refund that had SUCCEEDED failed: its money is the shop's again, and may be given back anew.
-    pub(super) async fn come_back(
+    pub(crate) async fn come_back(
         &self,
         tx: &Tx,
         before: &Payment,

@@ -1,13 +1,13 @@
 //! The schema.
 
-mod by_hand;
-mod dispute_fees;
-mod events;
-mod figures;
-mod filters;
-mod payments;
-mod returns;
-mod simulator;
+mod m000002_payments;
+mod m000003_simulator;
+mod m000004_provider_events;
+mod m000005_by_hand;
+mod m000006_returns;
+mod m000007_filters;
+mod m000008_figures;
+mod m000009_dispute_fees;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -20,14 +20,14 @@ impl MigratorTrait for Migrator {
             Box::new(kit::migration::Base),
             Box::new(kit::migration::Instances),
             Box::new(kit::migration::Tasks),
-            Box::new(payments::Payments),
-            Box::new(simulator::Simulator),
-            Box::new(events::Events),
-            Box::new(by_hand::ByHand),
-            Box::new(returns::Returns),
-            Box::new(filters::Filters),
-            Box::new(figures::Figures),
-            Box::new(dispute_fees::DisputeFees),
+            Box::new(m000002_payments::Payments),
+            Box::new(m000003_simulator::Simulator),
+            Box::new(m000004_provider_events::Events),
+            Box::new(m000005_by_hand::ByHand),
+            Box::new(m000006_returns::Returns),
+            Box::new(m000007_filters::Filters),
+            Box::new(m000008_figures::Figures),
+            Box::new(m000009_dispute_fees::DisputeFees),
         ]
     }
 }

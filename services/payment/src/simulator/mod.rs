@@ -5,10 +5,12 @@ mod actions;
 mod api;
 mod charge;
 mod fault;
+mod ports;
 mod serve;
 mod store;
 mod webhook;
 
 pub use api::{Simulator, Webhooks};
 pub use charge::METHODS;
+pub use ports::{PAGES_BELOW, Ports, Reach};
 pub use serve::serve;

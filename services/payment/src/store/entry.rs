@@ -6,7 +6,7 @@ use kit::{
 };
 use sea_orm::{ActiveValue::Set, EntityTrait, prelude::Uuid};
 
-use super::{Payment, dispute::Fee};
+use super::{Payment, disputes::Fee};
 use crate::{
     domain::{Account, Movement},
     error::Error,

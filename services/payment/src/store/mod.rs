@@ -1,19 +1,20 @@
 //! The tables, and the queries over them.
 
-pub mod dispute;
+pub mod audit;
+pub mod disputes;
 pub mod entry;
 pub mod history;
 pub mod ledger;
-pub mod listing;
+pub mod lists;
 pub mod payment;
 pub mod payments;
-pub mod provider_event;
+pub mod provider_events;
 pub mod refund;
 pub mod refunds;
 
 use kit::{Currency, Fault, Money};
 
-pub use dispute::Dispute;
+pub use disputes::Dispute;
 pub use payment::Model as Payment;
 pub use refund::Model as Refund;
 

@@ -6,11 +6,11 @@ use kit::{Scope, Tx};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::{Engine, lease::background};
 use crate::{
     domain::{Conclusion, Event, Operation, State},
+    engine::{Engine, background},
     error::Error,
-    store::{Payment, payment, payments, provider_event, refunds},
+    store::{Payment, payment, payments, provider_events, refunds},
 };
 
 /// How often what is remembered of webhooks is pruned.
@@ -35,7 +35,7 @@ impl Engine {
             async move {
                 let call = background("prune");
                 let prune =
-                    |tx: Tx| async move { Ok(provider_event::prune(&tx, tx.now() - KEEP_EVENTS).await?) };
+                    |tx: Tx| async move { Ok(provider_events::prune(&tx, tx.now() - KEEP_EVENTS).await?) };
                 kit::transact::<_, Error, _, _>(&engine.0.db, &call, prune).await
             }
         });

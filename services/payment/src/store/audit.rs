@@ -9,7 +9,7 @@ use kit::{
 };
 use sea_orm::{Condition, EntityTrait, QueryFilter, QueryOrder};
 
-use crate::store::payment::{Column, Entity};
+use super::payment::{Column, Entity};
 
 /// Every payment, with its refunds, its ledger entries and its history.
 const PAYMENTS: Books = Books {

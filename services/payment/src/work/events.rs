@@ -6,11 +6,11 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use tokio::sync::Mutex;
 
-use super::{Engine, perform::note};
 use crate::{
+    engine::{Engine, note},
     error::Error,
     provider::{Cursor, Provider, ProviderEvent},
-    store::provider_event,
+    store::provider_events,
 };
 
 /// How far back a process looks when it starts: longer than a shop is down.
@@ -28,7 +28,7 @@ struct Read {
 
 impl Engine {
     /// Reads the providers' records at once, and again and again until the process drains.
-    pub(super) fn recall(&self) {
+    pub(crate) fn recall(&self) {
         for provider in self.0.providers.iter() {
             let Some(pause) = provider.recalls_every() else { continue };
             let (engine, provider, read) =
@@ -65,7 +65,7 @@ impl Engine {
         };
         let events: Vec<_> = read.left.iter().cloned().chain(news.events).collect();
         let ids = events.iter().map(|event| event.id.as_str());
-        let known: HashSet<String> = provider_event::known(self.0.db.read(), provider.name(), ids).await?;
+        let known: HashSet<String> = provider_events::known(self.0.db.read(), provider.name(), ids).await?;
         read.left.clear();
         for event in events {
             if known.contains(&event.id) {

@@ -1,5 +1,8 @@
 //! `PaymentService`.
 
+mod filter;
+pub mod render;
+
 use std::sync::Arc;
 
 use axum::http::HeaderMap;
@@ -23,10 +26,9 @@ use crate::{
     domain::{Operation, Settlement, State},
     engine::Engine,
     error::Error,
-    filter,
     provider::{LONGEST_ID, Rejection},
-    render, store,
-    store::{history, ledger, listing, payments, refunds},
+    store,
+    store::{disputes, history, ledger, lists, payments, refunds},
 };
 
 /// So many bytes of a webhook are read.
@@ -200,7 +202,7 @@ impl PaymentService for Payments {
         let page = Page::<PaymentId>::of(&request)?;
         let filter = filter::payments(&call, &request)?;
         let rows =
-            listing::list(self.engine.db().read(), call.scope()?, filter, page.after, page.limit()).await?;
+            lists::list(self.engine.db().read(), call.scope()?, filter, page.after, page.limit()).await?;
         let render = |row: &_| self.engine.render(row);
         let (payments, next_page_token) = page.make(&rows, |row| row.id, render)?;
         Ok(Response::new(ListPaymentsResponse { payments, next_page_token }))
@@ -271,7 +273,7 @@ impl PaymentService for Payments {
         let payment: PaymentId = id(&request.payment_id, "payment_id")?;
         let db = self.engine.db().read();
         payments::get(db, call.scope()?, payment).await?;
-        let rows = store::dispute::list(db, payment, page.after, page.limit()).await?;
+        let rows = disputes::list(db, payment, page.after, page.limit()).await?;
         let (disputes, next_page_token) = page.make(&rows, |row| row.id, render::dispute)?;
         Ok(Response::new(ListDisputesResponse { disputes, next_page_token }))
     }

@@ -10,7 +10,7 @@ use crate::{
     domain::{Flag, Hearing, RefundState, State, hear, learn},
     error::Error,
     provider::{About, News, ProviderEvent, Standing, Told},
-    store::{Payment, Refund, payments, provider_event, refunds},
+    store::{Payment, Refund, payments, provider_events, refunds},
 };
 
 impl Engine {
@@ -34,7 +34,7 @@ impl Engine {
                 if before.provider != provider {
                     return Err(Error::NotFound);
                 }
-                if !provider_event::note(&tx, provider, &event.id, before.id).await? {
+                if !provider_events::note(&tx, provider, &event.id, before.id).await? {
                     return Ok(());
                 }
                 match event.news {

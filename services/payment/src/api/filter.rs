@@ -5,7 +5,7 @@ use kit::{Call, Fault, Money, Time};
 
 use crate::{
     domain::State,
-    store::{ledger, listing::Filter},
+    store::{ledger, lists::Filter},
 };
 
 /// Reads the filters of a list request.
@@ -35,7 +35,7 @@ pub fn payments(call: &Call, request: &ListPaymentsRequest) -> Result<Filter, Fa
         },
         order: match request.order_id.as_str() {
             "" => None,
-            order => Some(crate::api::id(order, "order_id")?),
+            order => Some(super::id(order, "order_id")?),
         },
         payment_type: request.payment_type,
         flagged: request.flagged,
@@ -53,7 +53,7 @@ pub fn ledger(request: &ListLedgerEntriesRequest) -> Result<ledger::Filter, Faul
     Ok(ledger::Filter {
         payment: match request.payment_id.as_str() {
             "" => None,
-            payment => Some(crate::api::id(payment, "payment_id")?),
+            payment => Some(super::id(payment, "payment_id")?),
         },
         account: Some(request.account.clone()).filter(|account| !account.is_empty()),
         after,

@@ -6,7 +6,8 @@ use axum::Router;
 use kit::{StartError, Tasks};
 use tokio::net::TcpListener;
 
-use crate::{Options, Pages, simulator};
+use super::serve;
+use crate::{Options, Pages};
 
 /// The ports that the options name, open; none where the simulated provider runs elsewhere.
 #[derive(Debug, Default)]
@@ -76,7 +77,7 @@ impl Port {
         tracing::info!(%address, "the simulated payment provider listens");
         // What is under way when the process drains still needs its provider.
         let tasks = tasks.clone();
-        tokio::spawn(simulator::serve(listener, router, async move {
+        tokio::spawn(serve(listener, router, async move {
             tasks.draining().await;
             tokio::time::sleep(grace).await;
         }));

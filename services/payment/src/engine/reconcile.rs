@@ -12,7 +12,7 @@ use crate::{
 
 impl Engine {
     /// Asks how a payment stands and records what is new. Its next turn is set already.
-    pub(super) async fn ask(&self, payment: &Payment) -> Result<(), Error> {
+    pub(crate) async fn ask(&self, payment: &Payment) -> Result<(), Error> {
         let provider = self.provider(payment)?;
         match provider.ask(&payment.charge()?).await {
             Ok(Some(told)) => self.learned(payment, told).await,

@@ -1,0 +1,4 @@
+//! Named background tasks.
+
+mod events;
+mod poll;
