@@ -4,7 +4,7 @@ use kit::{Fault, Money, Reason, write::Failure};
 use sea_orm::DbErr;
 use tonic::Status;
 
-use crate::{domain::State, provider::Rejection};
+use crate::{api::states, domain::State, provider::Rejection};
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -24,7 +24,7 @@ pub enum Error {
     Illegal(State),
     /// UNKNOWN, but not for staff to decide.
     #[error("the provider {provider} is being asked what became of the payment")]
-    Asked { provider: String },
+    Reconciling { provider: String },
     #[error("at most {refundable} can be given back")]
     Refundable { state: State, refundable: Money },
     #[error("the payment is in another currency")]
@@ -60,12 +60,12 @@ impl From<Error> for Fault {
             Error::PaymentMethod { .. } => Fault::invalid("payment_method", message),
             Error::Illegal(state) => {
                 let words =
-                    state.name().trim_start_matches("PAYMENT_STATE_").to_lowercase().replace('_', " ");
-                Fault::illegal_state(format!("the payment is {words}"), state.name())
+                    states::name(state).trim_start_matches("PAYMENT_STATE_").to_lowercase().replace('_', " ");
+                Fault::illegal_state(format!("the payment is {words}"), states::name(state))
             }
-            Error::Asked { .. } => Fault::illegal_state(message, State::Unknown.name()),
+            Error::Reconciling { .. } => Fault::illegal_state(message, states::name(State::Unknown)),
             Error::Refundable { state, refundable } => {
-                Fault::illegal_state(message, state.name()).with("refundable", refundable)
+                Fault::illegal_state(message, states::name(state)).with("refundable", refundable)
             }
             Error::Currency => Fault::new(Reason::CurrencyMismatch, message),
             Error::Busy | Error::Changed => {

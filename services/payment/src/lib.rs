@@ -106,15 +106,8 @@ fn build(
         }
     }
     let engine = Engine::new(db, tasks.clone(), providers, pace);
-    engine.start();
-    if options.simulator_url.is_none() && options.simulator_public_url.is_none() {
-        let engine = engine.clone();
-        tasks.spawn_until_drain(async move {
-            if let Err(error) = engine.announce_actions().await {
-                tracing::warn!(%error, "waiting payments were not announced");
-            }
-        });
-    }
+    let announce = options.simulator_url.is_none() && options.simulator_public_url.is_none();
+    work::start(&engine, announce);
     Ok((Payments::new(engine, types), actions))
 }
 

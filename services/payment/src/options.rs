@@ -26,7 +26,7 @@ pub struct Options {
 
     /// Where the simulated payment provider sends its webhooks, such as
     /// http://127.0.0.1:8080/v1/payments/providers/simulated/events. It sends none by default: payments are then
-    /// asked after
+    /// queried
     #[arg(long, env = "FEIRA_SIMULATOR_WEBHOOK_URL", value_name = "URL")]
     pub simulator_webhook_url: Option<String>,
 
@@ -53,7 +53,7 @@ pub struct Options {
     #[arg(long, env = "FEIRA_PROVIDER_TIMEOUT", default_value = "10s", value_parser = kit::some_time, value_name = "TIME")]
     pub provider_timeout: Duration,
 
-    /// How soon a payment provider is asked what became of an answer that was lost; then less and less often,
+    /// How soon a payment provider is queried after an answer was lost; then less and less often,
     /// every half minute in the end.
     #[arg(
         long,

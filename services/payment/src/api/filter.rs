@@ -3,10 +3,8 @@
 use contracts::payment::{ListLedgerEntriesRequest, ListPaymentsRequest};
 use kit::{Call, Fault, Money, Time};
 
-use crate::{
-    domain::State,
-    store::{ledger, lists::Filter},
-};
+use super::states;
+use crate::store::{journal::EntryFilter, lists::Filter};
 
 /// Reads the filters of a list request.
 pub fn payments(call: &Call, request: &ListPaymentsRequest) -> Result<Filter, Fault> {
@@ -23,9 +21,9 @@ pub fn payments(call: &Call, request: &ListPaymentsRequest) -> Result<Filter, Fa
             return Err(Fault::invalid("min_amount", "must not be more than max_amount"));
         }
     }
-    let states = request
-        .state()
-        .map(|state| State::of(state).ok_or_else(|| Fault::invalid("state", "must be a state of a payment")));
+    let states = request.state().map(|state| {
+        states::read(state).ok_or_else(|| Fault::invalid("state", "must be a state of a payment"))
+    });
     Ok(Filter {
         states: states.collect::<Result<_, _>>()?,
         pending: request.pending,
@@ -45,12 +43,12 @@ pub fn payments(call: &Call, request: &ListPaymentsRequest) -> Result<Filter, Fa
 }
 
 /// Reads the filters of a request for the ledger.
-pub fn ledger(request: &ListLedgerEntriesRequest) -> Result<ledger::Filter, Fault> {
+pub fn ledger(request: &ListLedgerEntriesRequest) -> Result<EntryFilter, Fault> {
     let (after, before) = (request.created_after.map(Time::from), request.created_before.map(Time::from));
     if after.zip(before).is_some_and(|(after, before)| after > before) {
         return Err(Fault::invalid("created_after", "must not be later than created_before"));
     }
-    Ok(ledger::Filter {
+    Ok(EntryFilter {
         payment: match request.payment_id.as_str() {
             "" => None,
             payment => Some(super::id(payment, "payment_id")?),

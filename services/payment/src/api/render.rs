@@ -7,10 +7,12 @@ use kit::{
 };
 
 use crate::store::{
-    Dispute, Payment, Refund, entry::row::Model as Entry, history::row::Model as Event, money,
+    Dispute, Payment, Refund,
+    entities::{ledger_entry::Model as Entry, payment_event::Model as Event},
+    money,
 };
 
-/// A payment; `action_url` is where its customer must act, if she must.
+/// A payment; `action_url` is where its customer must act, if that is so.
 pub fn payment(row: &Payment, action_url: String) -> Result<wire::Payment, Fault> {
     let money = |minor| row.money(minor).map(|money| Some(money.into()));
     Ok(wire::Payment {

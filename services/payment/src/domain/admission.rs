@@ -1,14 +1,13 @@
 //! Whether an operation may begin.
 
-use super::{Operation, State};
-use crate::provider::Capabilities;
+use super::{Capabilities, Operation, State};
 
 /// What to do with a caller who asks for an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Admission {
     /// It happened before: the payment as it is now is the answer.
     Already,
-    /// Nothing is to be asked of the provider: it happens in our books alone.
+    /// It happens in our books alone, without the provider.
     Directly,
     /// The provider is called.
     Call,
@@ -54,7 +53,7 @@ mod tests {
 
     const ALL: Capabilities = Capabilities {
         idempotent: true,
-        can_ask: true,
+        can_query: true,
         can_void: true,
         can_refund: true,
         partial_refund: true,
@@ -78,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn a_payment_is_given_up_only_before_it_is_captured() {
+    fn a_payment_is_voided_only_before_it_is_captured() {
         for state in State::iter() {
             let expected = match state {
                 State::Pending => Admission::Directly,
@@ -101,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn a_provider_that_cannot_acknowledge_is_not_asked_to() {
+    fn a_provider_that_cannot_acknowledge_is_not_called_for_it() {
         let cannot = Capabilities { can_acknowledge: false, ..ALL };
         assert_eq!(admit(Operation::Acknowledge, State::Processing, false, cannot), Admission::Unsupported);
     }

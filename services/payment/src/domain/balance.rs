@@ -1,4 +1,4 @@
-//! What has become of a payment's money.
+//! What became of a payment's money.
 
 use super::Event;
 
@@ -11,7 +11,7 @@ pub struct Balance {
     pub captured: i64,
     pub voided: i64,
     pub refunded: i64,
-    /// Spoken for by refunds under way.
+    /// Reserved by refunds under way.
     pub refund_pending: i64,
 }
 
@@ -28,27 +28,27 @@ impl Balance {
             Event::Captured => {
                 self.authorized = self.amount;
                 self.captured = self.amount;
-                // Given up or not before.
+                // Whether or not it was voided before.
                 self.voided = 0;
             }
             Event::Voided | Event::Declined => self.voided = self.authorized - self.captured,
-            Event::Began
-            | Event::Waits
-            | Event::Lost
+            Event::Begun
+            | Event::Waiting
+            | Event::AnswerLost
             | Event::RefundedInPart
-            | Event::RefundedWhole
-            | Event::CameBackInPart
-            | Event::CameBackWhole => {}
+            | Event::RefundedInFull
+            | Event::RefundReturnedInPart
+            | Event::RefundReturnedInFull => {}
         }
         self
     }
 
-    /// What may still be given back.
+    /// What may still be refunded.
     pub fn refundable(self) -> i64 {
         self.captured - self.refunded - self.refund_pending
     }
 
-    /// Speaks for a refund.
+    /// Reserves the amount of a refund.
     pub fn reserve(mut self, amount: i64) -> Result<Self, Unbalanced> {
         if amount <= 0 || amount > self.refundable() {
             return Err(Unbalanced);
@@ -57,24 +57,24 @@ impl Balance {
         Ok(self)
     }
 
-    /// Ends a refund that was spoken for; the event says what it makes of the payment.
-    pub fn give_back(mut self, amount: i64) -> Result<(Self, Event), Unbalanced> {
+    /// Settles a refund whose amount was reserved; the event says what it makes of the payment.
+    pub fn settle_refund(mut self, amount: i64) -> Result<(Self, Event), Unbalanced> {
         self = self.release(amount)?;
         self.refunded += amount;
         let whole = self.refunded == self.captured;
-        Ok((self, if whole { Event::RefundedWhole } else { Event::RefundedInPart }))
+        Ok((self, if whole { Event::RefundedInFull } else { Event::RefundedInPart }))
     }
 
-    /// Takes back what was given back and did not arrive; the event says what that makes of the payment.
-    pub fn come_back(mut self, amount: i64) -> Result<(Self, Event), Unbalanced> {
+    /// Takes in a refund that was returned; the event says what it makes of the payment.
+    pub fn return_refund(mut self, amount: i64) -> Result<(Self, Event), Unbalanced> {
         if amount <= 0 || amount > self.refunded {
             return Err(Unbalanced);
         }
         self.refunded -= amount;
-        Ok((self, if self.refunded == 0 { Event::CameBackWhole } else { Event::CameBackInPart }))
+        Ok((self, if self.refunded == 0 { Event::RefundReturnedInFull } else { Event::RefundReturnedInPart }))
     }
 
-    /// Frees what a refund spoke for.
+    /// Releases what a refund reserved.
     pub fn release(mut self, amount: i64) -> Result<Self, Unbalanced> {
         if amount <= 0 || amount > self.refund_pending {
             return Err(Unbalanced);
@@ -105,27 +105,27 @@ mod tests {
     }
 
     #[test]
-    fn all_of_it_given_back_is_a_whole_refund() {
+    fn what_is_refunded_in_parts_is_refunded_in_full() {
         let captured = new(100).after(Event::Captured);
-        let (part, event) = captured.reserve(40).unwrap().give_back(40).unwrap();
+        let (part, event) = captured.reserve(40).unwrap().settle_refund(40).unwrap();
         assert_eq!((event, part.refundable()), (Event::RefundedInPart, 60));
-        let (whole, event) = part.reserve(60).unwrap().give_back(60).unwrap();
-        assert_eq!((event, whole.refundable()), (Event::RefundedWhole, 0));
-        let (back, event) = whole.come_back(40).unwrap();
-        assert_eq!((event, back.refundable()), (Event::CameBackInPart, 40));
-        let (back, event) = back.come_back(60).unwrap();
-        assert_eq!((event, back), (Event::CameBackWhole, captured));
+        let (whole, event) = part.reserve(60).unwrap().settle_refund(60).unwrap();
+        assert_eq!((event, whole.refundable()), (Event::RefundedInFull, 0));
+        let (back, event) = whole.return_refund(40).unwrap();
+        assert_eq!((event, back.refundable()), (Event::RefundReturnedInPart, 40));
+        let (back, event) = back.return_refund(60).unwrap();
+        assert_eq!((event, back), (Event::RefundReturnedInFull, captured));
     }
 
     #[test]
-    fn giving_up_what_was_authorised_voids_it() {
+    fn voiding_what_was_authorised_voids_all_of_it() {
         assert_eq!(new(100).after(Event::Authorized).after(Event::Voided).voided, 100);
         assert_eq!(new(100).after(Event::Voided).voided, 0);
     }
 
     proptest! {
         #[test]
-        fn never_more_is_given_back_than_was_captured(
+        fn never_more_is_refunded_than_was_captured(
             amount in 0i64..1_000,
             steps in proptest::collection::vec((0u8..4, -5i64..400), 0..40),
         ) {
@@ -133,8 +133,8 @@ mod tests {
             for (step, amount) in steps {
                 let tried = match step {
                     0 => balance.reserve(amount),
-                    1 => balance.give_back(amount).map(|done| done.0),
-                    2 => balance.come_back(amount).map(|done| done.0),
+                    1 => balance.settle_refund(amount).map(|done| done.0),
+                    2 => balance.return_refund(amount).map(|done| done.0),
                     _ => balance.release(amount),
                 };
                 balance = tried.unwrap_or(balance);

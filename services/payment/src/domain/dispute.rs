@@ -1,11 +1,11 @@
-//! Disputes: what is heard of one, in any order, and where its money is.
+//! Disputes: what events report of one, in any order, and who has its money.
 
 use std::collections::HashSet;
 
 use kit::Money;
 use sea_orm::{DeriveActiveEnum, EnumIter, prelude::StringLen};
 
-/// Where a dispute stands.
+/// The state of a dispute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "String", db_type = "String(StringLen::N(20))")]
 pub enum DisputeState {
@@ -26,13 +26,13 @@ pub enum Moved {
 
 /// What is known of a dispute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Known {
+pub struct DisputeRecord {
     pub state: DisputeState,
     pub was_withdrawn: bool,
     pub was_reinstated: bool,
 }
 
-impl Known {
+impl DisputeRecord {
     /// What is known after an event. An end stays one, whatever comes late.
     pub fn after(mut self, state: DisputeState, moved: Option<Moved>) -> Self {
         if self.state == DisputeState::Open {
@@ -46,8 +46,8 @@ impl Known {
         self
     }
 
-    /// Whether the bank has the money now. The end of a dispute says so for good, whether or not its movements were
-    /// told.
+    /// Whether the bank has the money now. The end of a dispute decides for good, whether or not its movements were
+    /// reported.
     pub fn is_withdrawn(self) -> bool {
         match self.state {
             DisputeState::Open => self.was_withdrawn && !self.was_reinstated,
@@ -73,16 +73,6 @@ pub fn unbooked(shown: Vec<Fee>, booked: &HashSet<String>) -> Vec<Fee> {
     shown.into_iter().filter(|fee| fee.amount.minor != 0 && seen.insert(fee.reference.clone())).collect()
 }
 
-impl From<DisputeState> for contracts::payment::DisputeState {
-    fn from(state: DisputeState) -> Self {
-        match state {
-            DisputeState::Open => Self::Open,
-            DisputeState::Won => Self::Won,
-            DisputeState::Lost => Self::Lost,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -97,12 +87,12 @@ mod tests {
             order in Just(vec![0usize, 1, 2, 3, 0, 1, 2, 3]).prop_shuffle(),
         ) {
             use DisputeState::{Lost, Open, Won};
-            let nothing = Known { state: Open, was_withdrawn: false, was_reinstated: false };
+            let nothing = DisputeRecord { state: Open, was_withdrawn: false, was_reinstated: false };
             let end = if won { Won } else { Lost };
             let back = won.then_some(Moved::Reinstated);
-            let told = [(Open, None), (Open, Some(Moved::Withdrawn)), (end, None), (end, back)];
+            let events = [(Open, None), (Open, Some(Moved::Withdrawn)), (end, None), (end, back)];
             let known = order.into_iter().fold(nothing, |known, which| {
-                let (state, moved) = told[which];
+                let (state, moved) = events[which];
                 known.after(state, moved)
             });
             prop_assert_eq!((known.state, known.is_withdrawn()), (end, !won));

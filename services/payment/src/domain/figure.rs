@@ -1,4 +1,4 @@
-//! What a provider says of a charge's size, compared with what it was asked for.
+//! The amount that a provider reports of a charge, compared with what it was asked for.
 
 use kit::Money;
 
@@ -12,36 +12,36 @@ pub struct Booked {
     pub flag: Flag,
 }
 
-/// Books what the provider says is held or taken, where that is not what it was `asked` for, or not what it said
-/// `before`. `balance` is what the event makes of the payment otherwise. Less leaves the rest voided; more, or another
-/// currency, is all there is to say of its amount.
-pub fn book(asked: Money, before: Money, balance: Balance, event: Event, said: Money) -> Option<Booked> {
-    let is_size = matches!(event, Event::Authorized | Event::Captured);
-    if !is_size || (said == asked && before == asked) {
+/// Books the amount that the provider reports as authorised or captured, where that is not what it was `asked` for, or
+/// not what it reported `before`. `balance` is what the event makes of the payment otherwise. Where less is captured,
+/// the rest is voided; more, or another currency, replaces the payment's amount.
+pub fn book(asked: Money, before: Money, balance: Balance, event: Event, reported: Money) -> Option<Booked> {
+    let has_amount = matches!(event, Event::Authorized | Event::Captured);
+    if !has_amount || (reported == asked && before == asked) {
         return None;
     }
     let captured = event == Event::Captured;
-    let size = said.minor.max(0);
-    let flag = match said.currency == asked.currency {
+    let minor = reported.minor.max(0);
+    let flag = match reported.currency == asked.currency {
         true => Flag::AmountMismatch,
         false => Flag::CurrencyMismatch,
     };
     let whole = Balance {
-        amount: size,
-        authorized: size,
-        captured: if captured { size } else { 0 },
+        amount: minor,
+        authorized: minor,
+        captured: if captured { minor } else { 0 },
         voided: 0,
         ..balance
     };
-    let balance = match said.currency == asked.currency && size <= asked.minor {
+    let balance = match reported.currency == asked.currency && minor <= asked.minor {
         true if captured => {
-            let (amount, voided) = (asked.minor, asked.minor - size);
-            Balance { amount, authorized: amount, captured: size, voided, ..balance }
+            let (amount, voided) = (asked.minor, asked.minor - minor);
+            Balance { amount, authorized: amount, captured: minor, voided, ..balance }
         }
-        true => Balance { amount: asked.minor, authorized: size, ..balance },
+        true => Balance { amount: asked.minor, authorized: minor, ..balance },
         false => whole,
     };
-    Some(Booked { money: Money::new(balance.amount, said.currency), balance, flag })
+    Some(Booked { money: Money::new(balance.amount, reported.currency), balance, flag })
 }
 
 #[cfg(test)]
@@ -96,14 +96,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_is_booked_balances(said in -10i64..3000, captured: bool, dollars: bool) {
+        fn whatever_is_booked_balances(reported in -10i64..3000, captured: bool, dollars: bool) {
             let event = if captured { Event::Captured } else { Event::Authorized };
             let currency = if dollars { "USD" } else { "EUR" }.parse().unwrap();
-            if let Some(booked) = book(eur(1000), eur(1000), asked(event), event, Money::new(said, currency)) {
+            if let Some(booked) = book(eur(1000), eur(1000), asked(event), event, Money::new(reported, currency)) {
                 let Balance { amount, authorized, captured: taken, voided, .. } = booked.balance;
                 prop_assert!(taken >= 0 && voided >= 0 && authorized <= amount && taken + voided <= authorized);
-                prop_assert!(!captured || (taken == said.max(0) && taken + voided == authorized));
-                prop_assert!(captured || (taken == 0 && authorized == said.max(0)));
+                prop_assert!(!captured || (taken == reported.max(0) && taken + voided == authorized));
+                prop_assert!(captured || (taken == 0 && authorized == reported.max(0)));
             }
         }
     }

@@ -5,13 +5,13 @@ use std::{fmt, str::FromStr};
 /// A flag, as the contract names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Flag {
-    /// The provider held or took another amount than it was asked for.
+    /// The provider authorised or captured another amount than it was asked for.
     AmountMismatch,
-    /// The same of the currency.
+    /// The same in another currency.
     CurrencyMismatch,
-    /// It was given up or declined, and captured all the same.
+    /// It was voided or declined, and captured all the same.
     CapturedAfterVoid,
-    /// Another amount went back than was asked for.
+    /// Another amount was refunded than was asked for.
     RefundMismatch,
     /// A bank has yet to decide.
     Disputed,

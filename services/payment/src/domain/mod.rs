@@ -1,7 +1,8 @@
-//! Pure rules: which states follow which, what a provider's answer means, how much may be given back.
+//! Pure rules: which states follow which, what a provider's answer means, how much may be refunded.
 
 mod admission;
 mod balance;
+mod charge;
 mod dispute;
 mod figure;
 mod flag;
@@ -14,12 +15,13 @@ mod webhook;
 
 pub use admission::{Admission, admit};
 pub use balance::Balance;
-pub use dispute::{DisputeState, Fee, Known, Moved, unbooked};
+pub use charge::{Capabilities, Charge, ChargeSnapshot, ChargeStatus, Failure, Outcome};
+pub use dispute::{DisputeRecord, DisputeState, Fee, Moved, unbooked};
 pub use figure::book;
 pub use flag::{Flag, Flags};
 pub use ledger::{Account, Movement};
-pub use outcome::{Conclusion, PROVIDER_UNAVAILABLE, Verdict, conclude, learn, verdict};
+pub use outcome::{Conclusion, PROVIDER_UNAVAILABLE, Verdict, conclude, interpret, verdict};
 pub use pace::Pace;
 pub use settlement::{SETTLED_AS_FAILED, Settlement, settle};
-pub use state::{Event, Operation, RefundState, State, next};
-pub use webhook::{Hearing, hear};
+pub use state::{Event, Operation, RefundState, State};
+pub use webhook::{Decision, decide};

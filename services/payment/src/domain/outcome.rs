@@ -1,7 +1,6 @@
-//! What a provider's answer means for a payment, and for whoever asked for the operation.
+//! What a provider's answer means for a payment, and for the caller of the operation.
 
-use super::{Event, Operation, State, next};
-use crate::provider::{Failure, Outcome, Standing, Told};
+use super::{ChargeSnapshot, ChargeStatus, Event, Failure, Operation, Outcome, State};
 
 /// The failure reason of a payment whose provider could not be reached.
 pub const PROVIDER_UNAVAILABLE: &str = "PROVIDER_UNAVAILABLE";
@@ -12,7 +11,7 @@ const DECLINED: &str = "DECLINED";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Conclusion {
     /// Something certain.
-    Event { event: Event, told: Option<Told>, failure_reason: String },
+    Event { event: Event, snapshot: Option<ChargeSnapshot>, failure_reason: String },
     /// The operation certainly did nothing.
     Nothing,
 }
@@ -21,60 +20,62 @@ pub enum Conclusion {
 /// that it was not sent this time proves nothing.
 pub fn conclude(state: State, operation: Operation, resumed: bool, outcome: &Outcome) -> Conclusion {
     match outcome {
-        Ok(told) | Err(Failure::Refused { told: Some(told), .. }) => legal(state, learn(told.clone())),
-        Err(Failure::Refused { reason, told: None }) if operation == Operation::Authorize => {
+        Ok(snapshot) | Err(Failure::Refused { snapshot: Some(snapshot), .. }) => {
+            legal(state, interpret(snapshot.clone()))
+        }
+        Err(Failure::Refused { reason, snapshot: None }) if operation == Operation::Authorize => {
             certain(Event::Declined, reason)
         }
-        Err(Failure::Refused { .. }) => settled(state),
-        Err(Failure::NotSent { .. }) if resumed || state == State::Unknown => certain(Event::Lost, ""),
+        Err(Failure::Refused { .. }) => unchanged(state),
+        Err(Failure::NotSent { .. }) if resumed || state == State::Unknown => certain(Event::AnswerLost, ""),
         Err(Failure::NotSent { .. }) if operation == Operation::Authorize => {
             certain(Event::Declined, PROVIDER_UNAVAILABLE)
         }
         Err(Failure::NotSent { .. }) => Conclusion::Nothing,
-        Err(Failure::Unknown { .. }) => certain(Event::Lost, ""),
+        Err(Failure::Unknown { .. }) => certain(Event::AnswerLost, ""),
     }
 }
 
-/// What it means that a provider says how a charge stands.
-pub fn learn(told: Told) -> Conclusion {
-    let failure_reason = match &told.standing {
-        Standing::Declined { reason } if reason.is_empty() => DECLINED.to_owned(),
-        Standing::Declined { reason } => reason.clone(),
+/// What it means that a provider reports a charge so.
+pub fn interpret(snapshot: ChargeSnapshot) -> Conclusion {
+    let failure_reason = match &snapshot.status {
+        ChargeStatus::Declined { reason } if reason.is_empty() => DECLINED.to_owned(),
+        ChargeStatus::Declined { reason } => reason.clone(),
         _ => String::new(),
     };
-    Conclusion::Event { event: event_of(&told.standing), told: Some(told), failure_reason }
+    Conclusion::Event { event: event_of(&snapshot.status), snapshot: Some(snapshot), failure_reason }
 }
 
-/// The event that it is for a payment to stand so at its provider.
-pub fn event_of(standing: &Standing) -> Event {
-    match standing {
-        Standing::Working | Standing::Waiting { .. } => Event::Waits,
-        Standing::Authorized => Event::Authorized,
-        Standing::Captured => Event::Captured,
-        Standing::Declined { .. } => Event::Declined,
-        Standing::Voided => Event::Voided,
+/// The event that a charge's status is for its payment.
+pub fn event_of(status: &ChargeStatus) -> Event {
+    match status {
+        ChargeStatus::Processing | ChargeStatus::Waiting { .. } => Event::Waiting,
+        ChargeStatus::Authorized => Event::Authorized,
+        ChargeStatus::Captured => Event::Captured,
+        ChargeStatus::Declined { .. } => Event::Declined,
+        ChargeStatus::Voided => Event::Voided,
     }
 }
 
-/// An answer that makes no sense in a state is as good as none: the provider is asked again.
+/// An answer that makes no sense in a state counts as lost: the provider is queried.
 fn legal(state: State, conclusion: Conclusion) -> Conclusion {
     match &conclusion {
-        Conclusion::Event { event, .. } if next(state, *event).is_err() => certain(Event::Lost, ""),
+        Conclusion::Event { event, .. } if state.next(*event).is_err() => certain(Event::AnswerLost, ""),
         _ => conclusion,
     }
 }
 
 /// A refusal that does not say how the charge stands: it changed nothing. A payment whose state is unknown
 /// stays so.
-fn settled(state: State) -> Conclusion {
-    if state == State::Unknown { certain(Event::Lost, "") } else { Conclusion::Nothing }
+fn unchanged(state: State) -> Conclusion {
+    if state == State::Unknown { certain(Event::AnswerLost, "") } else { Conclusion::Nothing }
 }
 
 fn certain(event: Event, failure_reason: &str) -> Conclusion {
-    Conclusion::Event { event, told: None, failure_reason: failure_reason.to_owned() }
+    Conclusion::Event { event, snapshot: None, failure_reason: failure_reason.to_owned() }
 }
 
-/// What whoever asked for an operation is told.
+/// The answer to whoever asked for an operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
     /// The payment as it is now is the answer.
@@ -87,14 +88,14 @@ pub enum Verdict {
     Unavailable,
 }
 
-/// What is told after an operation that left the payment in `state`.
+/// The answer after an operation that left the payment in `state`.
 pub fn verdict(operation: Operation, state: State, failure: Option<&Failure>) -> Verdict {
     let done = match operation {
         Operation::Authorize => true,
         // An answer that was lost is no refusal: the payment that is shown says UNKNOWN.
         Operation::Capture => state.is_captured() || state == State::Unknown,
         Operation::Acknowledge => !matches!(state, State::Processing | State::Voided),
-        // Whoever gives up must not take an unknown outcome for the end.
+        // A caller that voids must not take an unknown outcome for the end.
         Operation::Void => matches!(state, State::Voided | State::Declined),
     };
     match failure {
@@ -113,22 +114,22 @@ mod tests {
 
     use super::*;
 
-    fn told(standing: Standing) -> Told {
-        Told::new("x", standing)
+    fn snapshot(status: ChargeStatus) -> ChargeSnapshot {
+        ChargeSnapshot::new("x", status)
     }
 
     fn outcomes() -> Vec<Outcome> {
-        let standings = [
-            Standing::Working,
-            Standing::Waiting { action: String::new() },
-            Standing::Authorized,
-            Standing::Captured,
-            Standing::Declined { reason: String::new() },
-            Standing::Voided,
+        let statuses = [
+            ChargeStatus::Processing,
+            ChargeStatus::Waiting { action: String::new() },
+            ChargeStatus::Authorized,
+            ChargeStatus::Captured,
+            ChargeStatus::Declined { reason: String::new() },
+            ChargeStatus::Voided,
         ];
-        let refused = |told| Err(Failure::Refused { reason: "NO".to_owned(), told });
-        let mut outcomes: Vec<Outcome> = standings.clone().map(|standing| Ok(told(standing))).into();
-        outcomes.extend(standings.map(|standing| refused(Some(told(standing)))));
+        let refused = |snapshot| Err(Failure::Refused { reason: "NO".to_owned(), snapshot });
+        let mut outcomes: Vec<Outcome> = statuses.clone().map(|status| Ok(snapshot(status))).into();
+        outcomes.extend(statuses.map(|status| refused(Some(snapshot(status)))));
         outcomes.push(refused(None));
         outcomes.push(Err(Failure::NotSent { problem: String::new() }));
         outcomes.push(Err(Failure::Unknown { problem: String::new() }));
@@ -147,7 +148,7 @@ mod tests {
                         }
                         if let Conclusion::Event { event, .. } = conclude(state, operation, resumed, &outcome)
                         {
-                            assert!(next(state, event).is_ok(), "{state:?} {operation:?} {outcome:?}");
+                            assert!(state.next(event).is_ok(), "{state:?} {operation:?} {outcome:?}");
                         }
                     }
                 }
@@ -156,8 +157,8 @@ mod tests {
     }
 
     #[test]
-    fn what_may_have_been_sent_is_never_called_declined_for_want_of_an_answer() {
-        let lost = certain(Event::Lost, "");
+    fn what_may_have_been_sent_is_never_declined_for_want_of_an_answer() {
+        let lost = certain(Event::AnswerLost, "");
         for outcome in [
             Err(Failure::NotSent { problem: String::new() }),
             Err(Failure::Unknown { problem: String::new() }),
@@ -171,8 +172,10 @@ mod tests {
 
     #[test]
     fn a_void_that_finds_the_money_captured_says_so() {
-        let late =
-            Err(Failure::Refused { reason: "CAPTURED".to_owned(), told: Some(told(Standing::Captured)) });
+        let late = Err(Failure::Refused {
+            reason: "CAPTURED".to_owned(),
+            snapshot: Some(snapshot(ChargeStatus::Captured)),
+        });
         let Conclusion::Event { event, .. } = conclude(State::Authorized, Operation::Void, false, &late)
         else {
             panic!("nothing happened");
@@ -183,14 +186,14 @@ mod tests {
 
     #[test]
     fn a_refusal_of_an_acknowledgement_changes_nothing() {
-        let refused = Err(Failure::Refused { reason: "NO".to_owned(), told: None });
+        let refused = Err(Failure::Refused { reason: "NO".to_owned(), snapshot: None });
         assert_eq!(conclude(State::Processing, Operation::Acknowledge, false, &refused), Conclusion::Nothing);
-        let told = verdict(Operation::Acknowledge, State::Processing, refused.as_ref().err());
-        assert_eq!(told, Verdict::Refused { reason: "NO".to_owned() });
+        let verdict = verdict(Operation::Acknowledge, State::Processing, refused.as_ref().err());
+        assert_eq!(verdict, Verdict::Refused { reason: "NO".to_owned() });
     }
 
     #[test]
-    fn an_unknown_outcome_is_never_told_as_voided() {
+    fn an_unknown_outcome_is_never_answered_as_voided() {
         let lost = Failure::Unknown { problem: String::new() };
         assert_eq!(verdict(Operation::Void, State::Unknown, Some(&lost)), Verdict::Illegal);
         assert_eq!(verdict(Operation::Capture, State::Unknown, Some(&lost)), Verdict::Done);

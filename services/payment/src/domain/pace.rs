@@ -1,22 +1,22 @@
-//! How long is waited for what.
+//! Intervals, leases and pauses.
 
 use std::time::Duration;
 
 use kit::Time;
 
-/// Nobody is asked less often than this.
+/// The longest pause between two queries.
 const SLOWEST: Duration = Duration::from_secs(30);
-/// A waiting payment is asked after at least this often: its customer looks at the screen.
+/// The longest pause between two queries of a waiting payment: its customer looks at the screen.
 const SLOWEST_WAITING: Duration = Duration::from_secs(5);
 
 /// The times that the engine keeps.
 #[derive(Debug, Clone, Copy)]
 pub struct Pace {
-    /// How soon a provider is asked after an answer was lost; then less and less often.
+    /// How soon a provider is queried after an answer was lost; then less and less often.
     pub interval: Duration,
-    /// How long whoever carries out an operation may be silent before another takes it over.
+    /// How long the owner of an operation may go without renewing its lease before another takes it over.
     pub lease: Duration,
-    /// How long a recorded payment may stay without anybody beginning it.
+    /// How long a stored payment may stay PENDING before the poller begins it.
     pub orphaned: Duration,
     /// How long creating a payment waits for its provider.
     pub answer_within: Duration,
@@ -35,18 +35,18 @@ impl Pace {
         }
     }
 
-    /// How often the tables are looked at for what is due.
+    /// How often the poller looks for what is due.
     pub fn tick(&self) -> Duration {
         (self.interval * 3 / 10).clamp(Duration::from_millis(20), Duration::from_secs(1))
     }
 
-    /// The pause before the next try, after so many in vain: twice as long each time.
+    /// The pause before the next try, after so many that failed: twice as long each time.
     pub fn backoff(&self, attempts: i32) -> Duration {
         let doublings = u32::try_from(attempts).unwrap_or(0).min(16);
         self.interval.saturating_mul(1 << doublings).min(SLOWEST)
     }
 
-    /// The pause before a payment that has waited since then is asked after again.
+    /// The pause before a payment that has waited since then is queried again.
     pub fn waiting(&self, since: Time, now: Time) -> Duration {
         (now.since(since) / 20).min(SLOWEST_WAITING).max(self.tick())
     }
@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn a_waiting_payment_is_asked_after_often_at_first() {
+    fn a_waiting_payment_is_queried_often_at_first() {
         let pace = Pace::new(Duration::from_secs(1));
         let after = |seconds: i64| pace.waiting(Time(0), Time(seconds * 1_000_000));
         assert_eq!(after(1), Duration::from_millis(300));

@@ -1,6 +1,6 @@
-//! What staff may say of a payment whose provider cannot be asked.
+//! What staff may decide about a payment whose provider cannot be queried.
 
-use super::{Event, State, next};
+use super::{Event, State};
 
 /// What became of it, as staff found out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,17 +14,17 @@ pub enum Settlement {
 /// The failure reason of a payment that staff settled as failed.
 pub const SETTLED_AS_FAILED: &str = "SETTLED_AS_FAILED";
 
-/// The event that a settlement is. None, where nobody need say anything: the outcome is known, or the
-/// provider is being asked (`asked`).
-pub fn settle(state: State, asked: bool, settlement: Settlement) -> Option<Event> {
-    if state != State::Unknown || asked {
+/// The event that a settlement is. None, where staff has nothing to decide: the outcome is known, or the provider can be
+/// queried for it (`can_query`).
+pub fn settle(state: State, can_query: bool, settlement: Settlement) -> Option<Event> {
+    if state != State::Unknown || can_query {
         return None;
     }
     let event = match settlement {
         Settlement::Captured => Event::Captured,
         Settlement::Failed => Event::Declined,
     };
-    next(state, event).is_ok().then_some(event)
+    state.next(event).is_ok().then_some(event)
 }
 
 #[cfg(test)]
@@ -36,11 +36,11 @@ mod tests {
     #[test]
     fn only_what_nobody_else_can_know_is_settled_by_staff() {
         for state in State::iter() {
-            for asked in [false, true] {
-                let open = state == State::Unknown && !asked;
+            for can_query in [false, true] {
+                let open = state == State::Unknown && !can_query;
                 let expected = |event| open.then_some(event);
-                assert_eq!(settle(state, asked, Settlement::Captured), expected(Event::Captured));
-                assert_eq!(settle(state, asked, Settlement::Failed), expected(Event::Declined));
+                assert_eq!(settle(state, can_query, Settlement::Captured), expected(Event::Captured));
+                assert_eq!(settle(state, can_query, Settlement::Failed), expected(Event::Declined));
             }
         }
     }

@@ -1,38 +1,38 @@
-//! What an event of a provider means, which may be late, repeated or out of order.
+//! What to do with an event of a provider, which may be late, repeated or out of order.
 
-use super::{Event, Operation, State, next, outcome::event_of};
-use crate::provider::Standing;
+use super::{ChargeStatus, Event, Operation, State, outcome::event_of};
 
-/// What to do with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Hearing {
-    /// It is certain, whenever it was said.
-    Believe,
-    /// It may have been overtaken: ask how the charge stands now.
-    Ask,
-    /// It says nothing new, or what is under way will say it.
-    Old,
+pub enum Decision {
+    /// It is certain, whenever it was sent.
+    Apply,
+    /// It may be outdated: query the charge.
+    Reconcile,
+    /// It says nothing new, or the answer of the operation under way will say it.
+    Ignore,
 }
 
-/// Decides on what an event says of a charge. `operation` is the one under way; while the state is UNKNOWN,
-/// the one whose answer was lost.
+/// Decides about an event with a charge's status. `operation` is the one under way; while the state is UNKNOWN, the one
+/// whose answer was lost.
 ///
-/// That a charge is captured, declined or voided stays true for ever. That it was authorised or waited may
-/// be of long ago: it counts only where nothing later can have been asked for.
-pub fn hear(state: State, operation: Option<Operation>, standing: &Standing) -> Hearing {
-    let event = event_of(standing);
-    if next(state, event).is_err() {
-        return Hearing::Old;
+/// That a charge is captured, declined or voided stays true for ever. That it was authorised or waiting may be long
+/// ago: it counts only where nothing later can have been asked for.
+pub fn decide(state: State, operation: Option<Operation>, status: &ChargeStatus) -> Decision {
+    let event = event_of(status);
+    if state.next(event).is_err() {
+        return Decision::Ignore;
     }
     match (state, operation) {
-        (State::Unknown, _) if is_final(event) => Hearing::Believe,
-        (State::Unknown, Some(Operation::Authorize)) => Hearing::Believe,
-        (State::Unknown, _) => Hearing::Ask,
-        // Its own answer decides, or its being lost.
-        (_, Some(_)) => Hearing::Old,
-        (_, None) if is_final(event) => Hearing::Believe,
-        (State::Processing, None) if event == Event::Authorized => Hearing::Believe,
-        (_, None) => Hearing::Old,
+        (State::Unknown, _) if is_final(event) => Decision::Apply,
+        (State::Unknown, Some(Operation::Authorize)) => Decision::Apply,
+        // The event may be older than the operation whose answer was lost.
+        (State::Unknown, _) => Decision::Reconcile,
+        // The operation's own answer decides, or that it is lost. An event about the same operation may come first: were
+        // it applied, the answer would find another version of the payment and be thrown away.
+        (_, Some(_)) => Decision::Ignore,
+        (_, None) if is_final(event) => Decision::Apply,
+        (State::Processing, None) if event == Event::Authorized => Decision::Apply,
+        (_, None) => Decision::Ignore,
     }
 }
 
@@ -47,14 +47,14 @@ mod tests {
 
     use super::*;
 
-    fn standings() -> [Standing; 6] {
+    fn statuses() -> [ChargeStatus; 6] {
         [
-            Standing::Working,
-            Standing::Waiting { action: String::new() },
-            Standing::Authorized,
-            Standing::Captured,
-            Standing::Declined { reason: String::new() },
-            Standing::Voided,
+            ChargeStatus::Processing,
+            ChargeStatus::Waiting { action: String::new() },
+            ChargeStatus::Authorized,
+            ChargeStatus::Captured,
+            ChargeStatus::Declined { reason: String::new() },
+            ChargeStatus::Voided,
         ]
     }
 
@@ -63,15 +63,15 @@ mod tests {
     }
 
     #[test]
-    fn what_is_believed_is_legal_and_never_leads_back() {
+    fn what_is_applied_is_legal_and_never_leads_back() {
         for state in State::iter() {
             for operation in operations() {
-                for standing in standings() {
-                    if hear(state, operation, &standing) != Hearing::Believe {
+                for status in statuses() {
+                    if decide(state, operation, &status) != Decision::Apply {
                         continue;
                     }
-                    let after = next(state, event_of(&standing)).unwrap();
-                    assert!(rank(after) >= rank(state), "{state:?} {operation:?} {standing:?}");
+                    let after = state.next(event_of(&status)).unwrap();
+                    assert!(rank(after) >= rank(state), "{state:?} {operation:?} {status:?}");
                 }
             }
         }
@@ -88,24 +88,30 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_believed_while_an_operation_is_under_way() {
+    fn nothing_is_applied_while_an_operation_is_under_way() {
         for state in State::iter().filter(|state| *state != State::Unknown) {
             for operation in Operation::iter() {
-                for standing in standings() {
-                    assert_eq!(hear(state, Some(operation), &standing), Hearing::Old);
+                for status in statuses() {
+                    assert_eq!(decide(state, Some(operation), &status), Decision::Ignore);
                 }
             }
         }
     }
 
     #[test]
-    fn a_late_word_of_the_authorisation_does_not_undo_a_capture_whose_answer_was_lost() {
+    fn a_late_authorisation_does_not_undo_a_capture_whose_answer_was_lost() {
         for operation in [Operation::Capture, Operation::Void] {
-            assert_eq!(hear(State::Unknown, Some(operation), &Standing::Authorized), Hearing::Ask);
+            assert_eq!(
+                decide(State::Unknown, Some(operation), &ChargeStatus::Authorized),
+                Decision::Reconcile
+            );
         }
-        let waiting = Standing::Waiting { action: String::new() };
-        assert_eq!(hear(State::Unknown, Some(Operation::Acknowledge), &waiting), Hearing::Ask);
-        assert_eq!(hear(State::Unknown, Some(Operation::Capture), &Standing::Captured), Hearing::Believe);
+        let waiting = ChargeStatus::Waiting { action: String::new() };
+        assert_eq!(decide(State::Unknown, Some(Operation::Acknowledge), &waiting), Decision::Reconcile);
+        assert_eq!(
+            decide(State::Unknown, Some(Operation::Capture), &ChargeStatus::Captured),
+            Decision::Apply
+        );
     }
 
     proptest! {
@@ -113,17 +119,17 @@ mod tests {
         /// ends.
         #[test]
         fn the_order_of_delivery_does_not_matter(
-            end in prop::sample::select(vec![Standing::Captured, Standing::Voided]),
+            end in prop::sample::select(vec![ChargeStatus::Captured, ChargeStatus::Voided]),
             order in prop::collection::vec(0usize..3, 0..12),
         ) {
-            let told = [Standing::Waiting { action: String::new() }, Standing::Authorized, end.clone()];
+            let events = [ChargeStatus::Waiting { action: String::new() }, ChargeStatus::Authorized, end.clone()];
             let mut state = State::Processing;
             for which in order.into_iter().chain([2]) {
-                if hear(state, None, &told[which]) == Hearing::Believe {
-                    state = next(state, event_of(&told[which])).unwrap();
+                if decide(state, None, &events[which]) == Decision::Apply {
+                    state = state.next(event_of(&events[which])).unwrap();
                 }
             }
-            prop_assert_eq!(Ok(state), next(State::Processing, event_of(&end)));
+            prop_assert_eq!(Ok(state), State::Processing.next(event_of(&end)));
         }
     }
 }

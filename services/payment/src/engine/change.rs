@@ -8,10 +8,9 @@ use kit::{Fault, Tx, id::Id};
 use super::Engine;
 use crate::{
     api::render,
-    domain::{Conclusion, Event, Flag, Operation, State, book, next},
+    domain::{ChargeStatus, Conclusion, Event, Flag, Operation, State, book},
     error::Error,
-    provider::Standing,
-    store::{Payment, entry, entry::With, history, payments},
+    store::{Payment, journal, journal::With, payments},
 };
 
 impl Engine {
@@ -26,8 +25,9 @@ impl Engine {
         Ok(render::payment(payment, action_url)?)
     }
 
-    /// Writes what became of `before`, whose row the transaction has locked.
-    pub(crate) async fn change(
+    /// Writes what became of `before`, whose row the transaction has locked. The UPDATE asks for the version before it, too:
+    /// a path that forgot the lock would get an error, and lose nobody's change.
+    pub async fn change(
         &self,
         tx: &Tx,
         before: &Payment,
@@ -42,22 +42,24 @@ impl Engine {
             after.last_sequence = before.last_sequence + 1;
         }
         if visible {
-            // Followers tell what is new by this time: two changes in one transaction are not one, nor does a clock
-            // that was set back make a change old.
+            // Followers order a payment's changes by this time: two changes in one transaction have two times, and a clock
+            // that was set back makes no change older than the one before it.
             after.update_time = tx.now().max(before.update_time + Duration::from_micros(1));
         }
         payments::update(tx, &after).await?;
         if moved {
-            let flags = if flagged { told_flags(before, &after)? } else { String::new() };
+            let flags = if flagged { describe_flags(before, &after)? } else { String::new() };
             let note: Vec<&str> = [note, &flags].into_iter().filter(|part| !part.is_empty()).collect();
-            history::note(tx, &after, &note.join("; ")).await?;
+            journal::note(tx, &after, &note.join("; ")).await?;
         }
         if flagged {
             tracing::warn!(payment = %after.id, flags = after.flags, "payment.flagged");
         }
         let captured = after.captured_minor - before.captured_minor;
         if captured > 0 {
-            entry::book(tx, &after, after.id.uuid(), captured, With::Provider).await?;
+            // Under the payment's id. Behind the state machine stands a unique index over transaction, account and amount:
+            // the same capture cannot be booked twice.
+            journal::book(tx, &after, after.id.uuid(), captured, With::Provider).await?;
         }
         if visible {
             self.publish(tx, &after).await?;
@@ -65,15 +67,16 @@ impl Engine {
         Ok(after)
     }
 
-    /// Tells the followers how a payment is now.
-    pub(crate) async fn publish(&self, tx: &Tx, payment: &Payment) -> Result<(), Error> {
+    /// Publishes the payment as it is now. Written while the transaction holds the payment's row, so that followers get
+    /// its changes in the order in which they were made.
+    pub async fn publish(&self, tx: &Tx, payment: &Payment) -> Result<(), Error> {
         let event = wire::PaymentChanged { payment: Some(self.render(payment)?) };
         Ok(tx.publish(payment.id, &event).await?)
     }
 
-    /// What a conclusion makes of a payment. `operation` is the one it ends; none, where the provider was
-    /// only asked.
-    pub(crate) fn concluded(
+    /// What a conclusion makes of a payment. `operation` is the one it ends; none, where the provider was only queried or
+    /// sent an event.
+    pub fn concluded(
         &self,
         tx: &Tx,
         before: &Payment,
@@ -86,21 +89,21 @@ impl Engine {
         after.operation_claim = None;
         after.next_poll_time = None;
         after.attempts = 0;
-        let Conclusion::Event { event, told, failure_reason } = conclusion else {
+        let Conclusion::Event { event, snapshot, failure_reason } = conclusion else {
             if after.state == State::Processing {
                 after.next_poll_time = Some(now + pace.waiting(before.update_time, now));
             }
             return Ok(after);
         };
-        after.state = next(before.state, event).map_err(Fault::internal)?;
+        after.state = before.state.next(event).map_err(Fault::internal)?;
         after.set_balance(before.balance().after(event));
         if event == Event::Captured && matches!(before.state, State::Declined | State::Voided) {
             after.flag(Flag::CapturedAfterVoid, true);
             after.failure_reason.clear();
         }
-        if let Some(said) = told.as_ref().and_then(|told| told.size)
+        if let Some(reported) = snapshot.as_ref().and_then(|snapshot| snapshot.amount)
             && let Some(booked) =
-                book(before.asked()?, before.money(before.amount_minor)?, after.balance(), event, said)
+                book(before.asked()?, before.money(before.amount_minor)?, after.balance(), event, reported)
         {
             let asked = before.asked()?;
             (after.asked_minor, after.asked_currency) = (Some(asked.minor), Some(asked.currency.to_string()));
@@ -112,25 +115,25 @@ impl Engine {
             after.fee_minor = after.fee_minor.min(after.amount_minor);
             after.flag(booked.flag, true);
         }
-        if let Some(told) = &told
-            && !told.reference.is_empty()
+        if let Some(snapshot) = &snapshot
+            && !snapshot.reference.is_empty()
         {
-            after.provider_reference.clone_from(&told.reference);
+            after.provider_reference.clone_from(&snapshot.reference);
         }
-        after.action = match told.map(|told| told.standing) {
-            Some(Standing::Waiting { action }) => action,
+        after.action = match snapshot.map(|snapshot| snapshot.status) {
+            Some(ChargeStatus::Waiting { action }) => action,
             Some(_) => String::new(),
             None => before.action.clone(),
         };
         match event {
-            Event::Waits => after.next_poll_time = Some(now + pace.waiting(now, now)),
-            Event::Lost => {
+            Event::Waiting => after.next_poll_time = Some(now + pace.waiting(now, now)),
+            Event::AnswerLost => {
                 after.operation = operation.or(before.operation);
                 if before.state == State::Unknown {
                     after.attempts = before.attempts.saturating_add(1);
                 }
-                let asks = self.provider(before).is_ok_and(|provider| provider.capabilities().can_ask);
-                after.next_poll_time = asks.then(|| now + pace.backoff(after.attempts));
+                let can_query = self.provider(before).is_ok_and(|provider| provider.capabilities().can_query);
+                after.next_poll_time = can_query.then(|| now + pace.backoff(after.attempts));
             }
             Event::Declined => after.failure_reason = cut(failure_reason),
             Event::Voided if before.operation == Some(Operation::Void) => {
@@ -142,24 +145,24 @@ impl Engine {
     }
 }
 
-/// What is noted of flags that were raised or taken down.
-fn told_flags(before: &Payment, after: &Payment) -> Result<String, Error> {
+/// What the history says of flags that were raised or taken down.
+fn describe_flags(before: &Payment, after: &Payment) -> Result<String, Error> {
     let (old, new) = (before.flags(), after.flags());
     let raised: Vec<_> = new.names().filter(|name| !old.names().any(|other| other == *name)).collect();
-    let mut told = match raised.as_slice() {
+    let mut text = match raised.as_slice() {
         [] => "a flag was taken down".to_owned(),
         raised => format!("flagged {}", raised.join(", ")),
     };
-    let size = [Flag::AmountMismatch, Flag::CurrencyMismatch];
-    if size.iter().any(|flag| new.has(*flag) && !old.has(*flag)) {
+    let mismatches = [Flag::AmountMismatch, Flag::CurrencyMismatch];
+    if mismatches.iter().any(|flag| new.has(*flag) && !old.has(*flag)) {
         let (held, taken) = (after.money(after.authorized_minor)?, after.money(after.captured_minor)?);
-        let said = if after.state.is_captured() { taken } else { held };
-        told.push_str(&format!(": asked for {}, booked {said}", after.asked()?));
+        let booked = if after.state.is_captured() { taken } else { held };
+        text.push_str(&format!(": asked for {}, booked {booked}", after.asked()?));
     }
-    Ok(told)
+    Ok(text)
 }
 
 /// A provider's reason, as long as the column takes.
-pub(crate) fn cut(reason: String) -> String {
+pub(super) fn cut(reason: String) -> String {
     reason.chars().take(64).collect()
 }

@@ -7,18 +7,18 @@ use tracing::Instrument;
 
 use super::Engine;
 use crate::{
-    domain::{Event, Operation, State, next},
+    domain::{Event, Operation, State},
     error::Error,
-    store::{Payment, history, payments},
+    store::{Payment, journal, payments},
 };
 
 /// What is kept of the caller's time to write the answer.
 const MARGIN: Duration = Duration::from_millis(300);
 
 impl Engine {
-    /// Records a payment, has its provider authorise it, and answers with how it stands once the provider
-    /// answered, or with how it stands when the caller should not wait any longer. The same payment again is
-    /// answered with how it is by then.
+    /// Records a payment, has its provider authorise it, and answers with the payment once the provider has answered,
+    /// or as it is when the caller should not wait any longer. The same payment again is answered with how it is by
+    /// then.
     pub async fn create(&self, call: &Call, payment: Payment) -> Result<wire::Payment, Error> {
         let id = payment.id;
         let recorded = self.record_new(call, payment).await?;
@@ -37,51 +37,48 @@ impl Engine {
         self.render(&self.wait_for(Scope::All, id, limit, known).await?)
     }
 
-    /// Inserts a payment; answers with the one that is there, if it is the same.
+    /// Inserts a payment; answers with the one that is there, if it is the same. The id, which the caller stored before
+    /// it called, is the primary key: of two calls for the same payment, from a caller that died and was resumed, one
+    /// inserts.
     async fn record_new(&self, call: &Call, payment: Payment) -> Result<Payment, Error> {
-        let engine = self.clone();
-        kit::transact(&self.0.db, call, move |tx| {
-            let (engine, mut payment) = (engine.clone(), payment.clone());
-            async move {
-                payment.create_time = tx.now();
-                payment.update_time = tx.now();
-                payment.next_poll_time = Some(tx.now() + engine.0.pace.orphaned);
-                if !payments::insert(&tx, payment.clone()).await? {
-                    let found = payments::get(&*tx, Scope::All, payment.id).await?;
-                    return if same(&found, &payment) { Ok(found) } else { Err(Error::Taken) };
-                }
-                history::note(&tx, &payment, "").await?;
-                engine.publish(&tx, &payment).await?;
-                Ok(payment)
+        let record = self.0.db.transact(call, (self.clone(), payment), |tx, input| async move {
+            let (engine, new) = &*input;
+            let mut payment = new.clone();
+            payment.create_time = tx.now();
+            payment.update_time = tx.now();
+            // Should nobody begin it, because this process dies, the poller does.
+            payment.next_poll_time = Some(tx.now() + engine.0.pace.orphaned);
+            if !payments::insert(&tx, payment.clone()).await? {
+                let found = payments::get(&*tx, Scope::All, payment.id).await?;
+                return if same(&found, &payment) { Ok(found) } else { Err(Error::Taken) };
             }
-        })
-        .await
+            journal::note(&tx, &payment, "").await?;
+            engine.publish(&tx, &payment).await?;
+            Ok(payment)
+        });
+        record.await
     }
 
-    /// Has the provider of a payment that is only recorded authorise it. Whoever comes first does.
+    /// Has the provider of a PENDING payment authorise it. A repeat of the call and the poller may do the same at once:
+    /// whoever locks the row first makes it PROCESSING, and the others find that.
     async fn drive(&self, call: &Call, id: PaymentId) -> Result<(), Error> {
-        let engine = self.clone();
-        let begun = kit::transact::<_, Error, _, _>(&self.0.db, call, move |tx| {
-            let engine = engine.clone();
-            async move {
-                let before = payments::lock(&tx, Scope::All, id).await?;
-                if before.state != State::Pending {
-                    return Ok(None);
-                }
-                let after = engine.begun(before.clone(), engine.lease(tx.now()))?;
-                Ok(Some(engine.change(&tx, &before, after, "").await?))
+        let begin = self.0.db.transact(call, self.clone(), move |tx, engine| async move {
+            let before = payments::lock(&tx, Scope::All, id).await?;
+            if before.state != State::Pending {
+                return Ok(None);
             }
-        })
-        .await?;
-        if let Some(payment) = begun {
+            let after = engine.begun(before.clone(), engine.lease(tx.now()))?;
+            Ok(Some(engine.change(&tx, &before, after, "").await?))
+        });
+        if let Some(payment) = begin.await? {
             self.perform(call, &payment, Operation::Authorize, false).await?;
         }
         Ok(())
     }
 
     /// A payment that is about to be authorised.
-    pub(crate) fn begun(&self, mut payment: Payment, until: kit::Time) -> Result<Payment, Error> {
-        payment.state = next(payment.state, Event::Began).map_err(kit::Fault::internal)?;
+    pub fn begun(&self, mut payment: Payment, until: kit::Time) -> Result<Payment, Error> {
+        payment.state = payment.state.next(Event::Begun).map_err(kit::Fault::internal)?;
         payment.operation = Some(Operation::Authorize);
         payment.next_poll_time = Some(until);
         Ok(payment)

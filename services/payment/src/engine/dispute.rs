@@ -1,4 +1,4 @@
-//! Disputes: what a provider tells of them, and the movements of their money.
+//! Disputes: what events report of them, and the movements of their money.
 
 use kit::{
     Tx,
@@ -7,47 +7,48 @@ use kit::{
 
 use super::{Engine, change::cut};
 use crate::{
-    domain::{DisputeState, Flag, Known, unbooked},
+    domain::{DisputeRecord, DisputeState, Flag, unbooked},
     error::Error,
-    provider::DisputeNews,
-    store::{Dispute, Payment, disputes, disputes::Fee, entry},
+    provider::DisputeSnapshot,
+    store::{Dispute, DisputeFee, Payment, disputes, journal},
 };
 
 impl Engine {
-    /// Books what is heard of a dispute, in whatever order it comes. The transaction has locked its payment.
-    pub(super) async fn hear_dispute(
+    /// Applies what an event reports of a dispute, in whatever order events come. The transaction has locked the payment:
+    /// two events of one dispute, delivered to two replicas at once, are applied one after the other.
+    pub(super) async fn apply_dispute(
         &self,
         tx: &Tx,
         before: Payment,
-        news: DisputeNews,
+        reported: DisputeSnapshot,
     ) -> Result<(), Error> {
-        let found = disputes::find(tx, before.id, &news.reference).await?;
+        let found = disputes::find(tx, before.id, &reported.reference).await?;
         let is_new = found.is_none();
         let mut row = found.unwrap_or_else(|| Dispute {
             id: DisputeId::new(),
             payment_id: before.id,
-            provider_reference: news.reference.clone(),
-            amount_minor: news.amount.minor,
-            currency: news.amount.currency.to_string(),
+            provider_reference: reported.reference.clone(),
+            amount_minor: reported.amount.minor,
+            currency: reported.amount.currency.to_string(),
             state: DisputeState::Open,
-            reason: cut(news.reason.clone()),
+            reason: cut(reported.reason.clone()),
             was_withdrawn: false,
             was_reinstated: false,
             withdrawn: false,
             create_time: tx.now(),
             update_time: tx.now(),
         });
-        let known: Known = row.known().after(news.state, news.moved);
+        let record: DisputeRecord = row.record().after(reported.state, reported.moved);
         (row.state, row.was_withdrawn, row.was_reinstated) =
-            (known.state, known.was_withdrawn, known.was_reinstated);
+            (record.state, record.was_withdrawn, record.was_reinstated);
         let mut after = before.clone();
-        // The ledger of a payment has one currency.
+        // Captures, refunds and disputes of a payment are in one currency.
         let is_booked = row.currency == before.currency;
-        if is_booked && known.is_withdrawn() != row.withdrawn {
-            row.withdrawn = known.is_withdrawn();
+        if is_booked && record.is_withdrawn() != row.withdrawn {
+            row.withdrawn = record.is_withdrawn();
             let minor = if row.withdrawn { row.amount_minor } else { -row.amount_minor };
             after.disputed_minor += minor;
-            entry::book_dispute(tx, &before, row.id.uuid(), minor).await?;
+            journal::book_dispute(tx, &before, row.id.uuid(), minor).await?;
         }
         row.update_time = tx.now();
         let open = row.state == DisputeState::Open || disputes::others_open(tx, before.id, row.id).await?;
@@ -60,8 +61,8 @@ impl Engine {
         }
         let id = row.id;
         disputes::save(tx, row, is_new).await?;
-        for shown in unbooked(news.fees, &disputes::booked_fees(tx, id).await?) {
-            let fee = Fee {
+        for shown in unbooked(reported.fees, &disputes::booked_fees(tx, id).await?) {
+            let fee = DisputeFee {
                 id: DisputeFeeId::new(),
                 dispute_id: id,
                 payment_id: before.id,
@@ -70,7 +71,7 @@ impl Engine {
                 currency: shown.amount.currency.to_string(),
                 create_time: tx.now(),
             };
-            entry::book_fee(tx, &before, &fee).await?;
+            journal::book_fee(tx, &before, &fee).await?;
             disputes::insert_fee(tx, fee).await?;
         }
         self.change(tx, &before, after, "told by the provider").await.map(|_| ())

@@ -1,27 +1,25 @@
 //! One operation at a provider, and the record of what came of it.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use kit::{Call, Fault, Scope, Tx};
 
 use super::Engine;
 use crate::{
-    domain::{Operation, State, Verdict, conclude, verdict},
+    domain::{Failure, Operation, Outcome, State, Verdict, conclude, verdict},
     error::Error,
-    provider::{Failure, Outcome, Provider},
+    provider::Provider,
     store::{Payment, payments},
 };
 
-/// The pauses before an authorisation that certainly was not sent is tried again.
+/// The pauses before an authorisation that certainly was not sent is tried again: a provider that restarts costs no
+/// customer a decline.
 const AGAIN: [Duration; 2] = [Duration::from_millis(200), Duration::from_millis(600)];
 
 impl Engine {
     /// Carries out the operation that is recorded on a payment, and records its outcome. `resumed`: somebody
     /// may have sent it before.
-    pub(crate) async fn perform(
+    pub async fn perform(
         &self,
         call: &Call,
         payment: &Payment,
@@ -39,6 +37,7 @@ impl Engine {
         self.record(call, payment, operation, resumed, outcome).await
     }
 
+    /// Records what an operation came to, and answers its caller's key.
     async fn record(
         &self,
         call: &Call,
@@ -47,40 +46,40 @@ impl Engine {
         resumed: bool,
         outcome: Outcome,
     ) -> Result<Payment, Error> {
-        let (engine, id, version, outcome) = (self.clone(), payment.id, payment.version, Arc::new(outcome));
-        let told = kit::transact::<_, Error, _, _>(&self.0.db, call, move |tx| {
-            let (engine, outcome) = (engine.clone(), outcome.clone());
-            async move {
-                let before = payments::lock(&tx, Scope::All, id).await?;
-                // Our lease ran out, and somebody else took over. A good answer is news even then, where nobody
-                // knows more: not every provider can be asked.
-                let late_news =
-                    before.state == State::Unknown && before.operation == Some(operation) && outcome.is_ok();
-                if before.version != version && !late_news {
-                    let failed = before.is_under_way().then_some(Error::Busy);
-                    return Ok((before, failed));
-                }
-                let conclusion = conclude(before.state, operation, resumed, &outcome);
-                let after = engine.concluded(&tx, &before, Some(operation), conclusion)?;
-                let failure = outcome.as_ref().as_ref().err();
-                let after = engine.change(&tx, &before, after, failure.map_or("", note)).await?;
-                let refusal = refusal(&after, verdict(operation, after.state, failure));
-                if let Some(claim) = &before.operation_claim {
-                    engine.tell(&tx, claim, &before, &after, refusal.as_ref()).await?;
-                }
-                Ok((after, refusal))
+        let (id, version) = (payment.id, payment.version);
+        let record = self.0.db.transact(call, (self.clone(), outcome), move |tx, input| async move {
+            let (engine, outcome) = &*input;
+            let before = payments::lock(&tx, Scope::All, id).await?;
+            // The fencing number: at another version our lease ran out and somebody else took over, and what they record
+            // decides. A good answer counts even then, while they still know nothing (UNKNOWN): not every provider can
+            // be queried for it later.
+            let first_to_know =
+                before.state == State::Unknown && before.operation == Some(operation) && outcome.is_ok();
+            if before.version != version && !first_to_know {
+                let failed = before.is_under_way().then_some(Error::Busy);
+                return Ok((before, failed));
             }
-        })
-        .await;
-        self.0.changed.notify_waiters();
-        match told? {
+            let conclusion = conclude(before.state, operation, resumed, outcome);
+            let after = engine.concluded(&tx, &before, Some(operation), conclusion)?;
+            let failure = outcome.as_ref().err();
+            let after = engine.change(&tx, &before, after, failure.map_or("", note)).await?;
+            let refusal = refusal(&after, verdict(operation, after.state, failure));
+            // In the same transaction: no repeat of the call finds the payment changed and its key without an answer.
+            if let Some(claim) = &before.operation_claim {
+                engine.settle_claim(&tx, claim, &before, &after, refusal.as_ref()).await?;
+            }
+            Ok((after, refusal))
+        });
+        let recorded = record.await;
+        self.notify();
+        match recorded? {
             (payment, None) => Ok(payment),
             (_, Some(refusal)) => Err(refusal),
         }
     }
 
     /// Ends an idempotency claim. A refusal that left a trace is kept: trying the key again must not do more.
-    async fn tell(
+    async fn settle_claim(
         &self,
         tx: &Tx,
         claim: &str,
@@ -97,7 +96,7 @@ impl Engine {
     }
 }
 
-/// What a caller is told instead of the payment.
+/// What a caller gets instead of the payment.
 fn refusal(payment: &Payment, verdict: Verdict) -> Option<Error> {
     let provider = payment.provider.clone();
     match verdict {
@@ -116,7 +115,8 @@ pub fn note(failure: &Failure) -> &str {
     }
 }
 
-/// Calls the provider, under the key of the payment and the step.
+/// Calls the provider, under a key made of the payment and the step: whoever sends the same step again, in whatever
+/// process, sends the same operation.
 async fn send(provider: &dyn Provider, payment: &Payment, operation: Operation) -> Result<Outcome, Error> {
     let charge = payment.charge()?;
     let key = |step: &str| format!("{}:{step}", payment.id);

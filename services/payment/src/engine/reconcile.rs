@@ -1,21 +1,20 @@
-//! Asking providers: what became of an answer that was lost, and of a payment that waits.
+//! Reconciliation: what a provider says of a charge, after an answer was lost and while a payment waits.
 
 use kit::Scope;
 
-use super::{Engine, lease::background, perform::note};
+use super::{Engine, background, note};
 use crate::{
-    domain::{Conclusion, Event, Operation, State, learn, next},
+    domain::{ChargeSnapshot, ChargeStatus, Conclusion, Event, Operation, State, interpret},
     error::Error,
-    provider::{Standing, Told},
     store::{Payment, payments},
 };
 
 impl Engine {
-    /// Asks how a payment stands and records what is new. Its next turn is set already.
-    pub(crate) async fn ask(&self, payment: &Payment) -> Result<(), Error> {
+    /// Queries a charge and records what is new. The poller has set the next turn of its payment already.
+    pub async fn reconcile(&self, payment: &Payment) -> Result<(), Error> {
         let provider = self.provider(payment)?;
-        match provider.ask(&payment.charge()?).await {
-            Ok(Some(told)) => self.learned(payment, told).await,
+        match provider.query(&payment.charge()?).await {
+            Ok(Some(snapshot)) => self.apply_snapshot(payment, snapshot).await,
             // It never arrived, or has yet to: sent again under its key it is the same operation.
             Ok(None) if self.may_send_again(payment) => self.send_again(payment).await,
             Ok(None) => {
@@ -36,61 +35,57 @@ impl Engine {
             && self.provider(payment).is_ok_and(|provider| provider.capabilities().idempotent)
     }
 
-    async fn learned(&self, payment: &Payment, told: Told) -> Result<(), Error> {
-        let conclusion = learn(told);
-        let Conclusion::Event { event, told: Some(told), .. } = &conclusion else { return Ok(()) };
-        if let (State::Processing, Event::Waits) = (payment.state, event)
-            && payment.action == action(told)
+    async fn apply_snapshot(&self, payment: &Payment, snapshot: ChargeSnapshot) -> Result<(), Error> {
+        let conclusion = interpret(snapshot);
+        let Conclusion::Event { event, snapshot: Some(snapshot), .. } = &conclusion else { return Ok(()) };
+        if let (State::Processing, Event::Waiting) = (payment.state, event)
+            && payment.action == action(snapshot)
         {
             return Ok(());
         }
-        if let Err(illegal) = next(payment.state, *event) {
+        if let Err(illegal) = payment.state.next(*event) {
             tracing::warn!(payment = %payment.id, %illegal, "the provider contradicts itself");
             return Ok(());
         }
-        let (engine, id, version) = (self.clone(), payment.id, payment.version);
-        let done = kit::transact::<_, Error, _, _>(&self.0.db, &background("ask"), move |tx| {
-            let (engine, conclusion) = (engine.clone(), conclusion.clone());
-            async move {
-                let before = payments::lock(&tx, Scope::All, id).await?;
-                if before.version == version {
-                    let after = engine.concluded(&tx, &before, None, conclusion)?;
-                    engine.change(&tx, &before, after, "").await?;
-                }
-                Ok(())
+        let (id, version, call) = (payment.id, payment.version, background("ask"));
+        let record = self.0.db.transact(&call, (self.clone(), conclusion), move |tx, input| async move {
+            let (engine, conclusion) = &*input;
+            let before = payments::lock(&tx, Scope::All, id).await?;
+            // A webhook or an operation came in between: the answer may be older than that, and counts for nothing.
+            if before.version == version {
+                let after = engine.concluded(&tx, &before, None, conclusion.clone())?;
+                engine.change(&tx, &before, after, "").await?;
             }
-        })
-        .await;
-        self.0.changed.notify_waiters();
-        done
+            Ok(())
+        });
+        let recorded = record.await;
+        self.notify();
+        recorded
     }
 
+    /// Sends an authorisation again whose answer was lost and of which the provider does not know. Of two replicas that
+    /// found so, one takes the lease; the other finds another version.
     async fn send_again(&self, payment: &Payment) -> Result<(), Error> {
-        let (engine, id, version) = (self.clone(), payment.id, payment.version);
-        let call = background("resume");
-        let ours = kit::transact::<_, Error, _, _>(&self.0.db, &call, move |tx| {
-            let engine = engine.clone();
-            async move {
-                let before = payments::lock(&tx, Scope::All, id).await?;
-                if before.version != version {
-                    return Ok(None);
-                }
-                let mut after = before.clone();
-                after.next_poll_time = Some(engine.lease(tx.now()));
-                Ok(Some(engine.change(&tx, &before, after, "").await?))
+        let (id, version, call) = (payment.id, payment.version, background("resume"));
+        let take = self.0.db.transact(&call, self.clone(), move |tx, engine| async move {
+            let before = payments::lock(&tx, Scope::All, id).await?;
+            if before.version != version {
+                return Ok(None);
             }
-        })
-        .await?;
-        if let Some(payment) = ours {
+            let mut after = before.clone();
+            after.next_poll_time = Some(engine.lease(tx.now()));
+            Ok(Some(engine.change(&tx, &before, after, "").await?))
+        });
+        if let Some(payment) = take.await? {
             self.perform(&call, &payment, Operation::Authorize, true).await?;
         }
         Ok(())
     }
 }
 
-fn action(told: &Told) -> &str {
-    match &told.standing {
-        Standing::Waiting { action } => action,
+fn action(snapshot: &ChargeSnapshot) -> &str {
+    match &snapshot.status {
+        ChargeStatus::Waiting { action } => action,
         _ => "",
     }
 }

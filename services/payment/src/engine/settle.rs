@@ -1,4 +1,4 @@
-//! What staff found out about a payment whose provider cannot be asked.
+//! What staff decides about an UNKNOWN payment whose provider cannot be queried.
 
 use contracts::payment as wire;
 use kit::{Call, Written, id::PaymentId};
@@ -11,38 +11,38 @@ use crate::{
 };
 
 impl Engine {
-    /// Ends an UNKNOWN payment as staff says.
+    /// Ends an UNKNOWN payment as staff decides.
     pub async fn settle(
         &self,
         call: &Call,
         id: PaymentId,
         settlement: Settlement,
     ) -> Result<Written<wire::Payment>, Error> {
-        let (engine, scope) = (self.clone(), call.scope()?);
-        let written = kit::write(&self.0.db, call, move |tx| {
-            let engine = engine.clone();
-            async move {
-                let before = payments::lock(&tx, scope, id).await?;
-                // A provider that is gone from the configuration cannot be asked either.
-                let asked = engine.provider(&before).is_ok_and(|provider| provider.capabilities().can_ask);
-                let Some(event) = settle(before.state, asked, settlement) else {
-                    return Err(match before.state {
-                        State::Unknown => Error::Asked { provider: before.provider.clone() },
-                        state => Error::Illegal(state),
-                    });
-                };
-                let failure_reason = match event {
-                    Event::Declined => SETTLED_AS_FAILED.to_owned(),
-                    _ => String::new(),
-                };
-                let conclusion = Conclusion::Event { event, told: None, failure_reason };
-                let after = engine.concluded(&tx, &before, None, conclusion)?;
-                let after = engine.change(&tx, &before, after, "settled by staff").await?;
-                engine.render(&after)
-            }
-        })
-        .await;
-        self.0.changed.notify_waiters();
+        let input = (self.clone(), call.scope()?);
+        let settle = self.0.db.write(call, input, move |tx, input| async move {
+            let (engine, scope) = &*input;
+            // Two members of staff who decide differently: the row's lock decides, and the second finds a payment that
+            // is not UNKNOWN any more.
+            let before = payments::lock(&tx, *scope, id).await?;
+            // A provider that is gone from the configuration cannot be queried either.
+            let can_query = engine.provider(&before).is_ok_and(|provider| provider.capabilities().can_query);
+            let Some(event) = settle(before.state, can_query, settlement) else {
+                return Err(match before.state {
+                    State::Unknown => Error::Reconciling { provider: before.provider.clone() },
+                    state => Error::Illegal(state),
+                });
+            };
+            let failure_reason = match event {
+                Event::Declined => SETTLED_AS_FAILED.to_owned(),
+                _ => String::new(),
+            };
+            let conclusion = Conclusion::Event { event, snapshot: None, failure_reason };
+            let after = engine.concluded(&tx, &before, None, conclusion)?;
+            let after = engine.change(&tx, &before, after, "settled by staff").await?;
+            engine.render(&after)
+        });
+        let written = settle.await;
+        self.notify();
         written
     }
 }

@@ -1,86 +1,87 @@
-//! Webhooks: what a provider tells of its own accord goes through the same transitions as what it answers.
+//! Events of providers, by webhook or from their record: they go through the same transitions as answers.
 
 use kit::{
     Fault, Money, Scope, Tx,
     id::{Id, RefundId},
 };
 
-use super::{Engine, lease::background, refund::End};
+use super::{Engine, background, refund_end::End};
 use crate::{
-    domain::{Flag, Hearing, RefundState, State, hear, learn},
+    domain::{ChargeSnapshot, ChargeStatus, Decision, Flag, RefundState, State, decide, interpret},
     error::Error,
-    provider::{About, News, ProviderEvent, Standing, Told},
+    provider::{Content, ProviderEvent, Subject},
     store::{Payment, Refund, payments, provider_events, refunds},
 };
 
 impl Engine {
-    /// Takes an event of a provider, once. Fails where its payment is not known; the provider will try again
-    /// for a while.
-    pub async fn hear(&self, provider: &'static str, event: ProviderEvent) -> Result<(), Error> {
-        let engine = self.clone();
-        let heard = kit::transact::<_, Error, _, _>(&self.0.db, &background("webhook"), move |tx| {
-            let (engine, event) = (engine.clone(), event.clone());
-            async move {
-                let before = match &event.about {
-                    About::Payment(id) => payments::lock(&tx, Scope::All, *id).await?,
-                    About::Reference(reference) => {
-                        match payments::lock_by_reference(&tx, provider, reference).await? {
-                            Some(payment) => payment,
-                            // What else the account is used for.
-                            None => return Ok(()),
-                        }
+    /// Applies an event of a provider, once. Fails where its payment is not known; the provider will send it again for a
+    /// while.
+    pub async fn apply_event(&self, provider: &'static str, event: ProviderEvent) -> Result<(), Error> {
+        let call = background("webhook");
+        let apply = self.0.db.transact(&call, (self.clone(), event), move |tx, input| async move {
+            let (engine, event) = &*input;
+            let before = match &event.subject {
+                Subject::Payment(id) => payments::lock(&tx, Scope::All, *id).await?,
+                Subject::Reference(reference) => {
+                    match payments::lock_by_reference(&tx, provider, reference).await? {
+                        Some(payment) => payment,
+                        // Of another shop that uses the account.
+                        None => return Ok(()),
                     }
-                };
-                if before.provider != provider {
-                    return Err(Error::NotFound);
                 }
-                if !provider_events::note(&tx, provider, &event.id, before.id).await? {
-                    return Ok(());
-                }
-                match event.news {
-                    News::Charge(told) => engine.hear_charge(&tx, before, told).await,
-                    News::Refund { id, outcome } => engine.hear_refund(&tx, before, id, outcome).await,
-                    News::Refunded(total) => engine.hear_refunded(&tx, before, total).await,
-                    News::CameBack(amount) => engine.hear_came_back(&tx, before, amount).await,
-                    News::Dispute(news) => engine.hear_dispute(&tx, before, news).await,
-                    News::Ask => engine.ask_soon(&tx, &before).await,
-                }
+            };
+            if before.provider != provider {
+                return Err(Error::NotFound);
             }
-        })
-        .await;
-        self.0.changed.notify_waiters();
-        heard
+            // The same event from a webhook, its repeat and the record of events, at several replicas at once: its
+            // primary key lets one transaction in, which commits the change with it. One that fails leaves no row, so
+            // that the next delivery is applied.
+            if !provider_events::note(&tx, provider, &event.id, before.id).await? {
+                return Ok(());
+            }
+            match event.content.clone() {
+                Content::Charge(snapshot) => engine.apply_charge(&tx, before, snapshot).await,
+                Content::Refund { id, outcome } => engine.apply_refund(&tx, before, id, outcome).await,
+                Content::RefundedTotal(total) => engine.apply_refunded_total(&tx, before, total).await,
+                Content::RefundReturned(amount) => engine.apply_returned(&tx, before, amount).await,
+                Content::Dispute(reported) => engine.apply_dispute(&tx, before, reported).await,
+                Content::Reconcile => engine.reconcile_soon(&tx, &before).await,
+            }
+        });
+        let applied = apply.await;
+        self.notify();
+        applied
     }
 
-    async fn hear_charge(&self, tx: &Tx, before: Payment, told: Told) -> Result<(), Error> {
+    async fn apply_charge(&self, tx: &Tx, before: Payment, snapshot: ChargeSnapshot) -> Result<(), Error> {
         let ours = &before.provider_reference;
-        // Whichever charge it is: money was taken for a payment that was given up.
-        let is_late =
-            told.standing == Standing::Captured && matches!(before.state, State::Declined | State::Voided);
-        if !ours.is_empty() && *ours != told.reference && !is_late {
-            tracing::warn!(payment = %before.id, reference = told.reference, "an event is about another charge");
-            return self.ask_soon(tx, &before).await;
+        // Whichever charge it is: money was captured for a payment that was voided or declined.
+        let is_late = snapshot.status == ChargeStatus::Captured
+            && matches!(before.state, State::Declined | State::Voided);
+        if !ours.is_empty() && *ours != snapshot.reference && !is_late {
+            tracing::warn!(payment = %before.id, reference = snapshot.reference, "an event is about another charge");
+            return self.reconcile_soon(tx, &before).await;
         }
-        match hear(before.state, before.operation, &told.standing) {
-            Hearing::Believe => {
-                let after = self.concluded(tx, &before, None, learn(told))?;
+        match decide(before.state, before.operation, &snapshot.status) {
+            Decision::Apply => {
+                let after = self.concluded(tx, &before, None, interpret(snapshot))?;
                 self.change(tx, &before, after, "told by the provider").await.map(|_| ())
             }
-            Hearing::Ask => self.ask_soon(tx, &before).await,
-            // What is booked stays booked, but staff should know that the provider says something else by now.
-            Hearing::Old if contradicts(&before, &told)? => {
+            Decision::Reconcile => self.reconcile_soon(tx, &before).await,
+            // What is booked stays booked, but staff should know that the provider reports another amount by now.
+            Decision::Ignore if contradicts(&before, &snapshot)? => {
                 let mut after = before.clone();
                 after.flag(Flag::AmountMismatch, true);
                 self.change(tx, &before, after, "told by the provider").await.map(|_| ())
             }
-            Hearing::Old => {
-                tracing::debug!(payment = %before.id, state = ?before.state, ?told, "an event says nothing new");
+            Decision::Ignore => {
+                tracing::debug!(payment = %before.id, state = ?before.state, ?snapshot, "an event is redundant");
                 Ok(())
             }
         }
     }
 
-    async fn hear_refund(
+    async fn apply_refund(
         &self,
         tx: &Tx,
         before: Payment,
@@ -92,16 +93,21 @@ impl Engine {
             return Err(Error::NotFound);
         }
         match (refund.state, outcome) {
-            (RefundState::Pending, Ok(said)) => {
-                self.end_refund(tx, &before, refund, End::GivenBack(said)).await?;
+            // Faster than the answer of the call: that one finds another version of the refund then, and changes
+            // nothing.
+            (RefundState::Pending, Ok(reported)) => {
+                self.end_refund(tx, &before, refund, End::Refunded(reported)).await?;
             }
             (RefundState::Pending, Err(reason)) => {
                 self.end_refund(tx, &before, refund, End::Refused(reason)).await?;
             }
-            // A bank may refuse what was under way to it.
-            (RefundState::Succeeded, Err(reason)) => self.come_back(tx, &before, refund, reason).await?,
-            (RefundState::Succeeded, Ok(Some(said)))
-                if (said.minor, said.currency.code()) != (refund.amount_minor, refund.currency.as_str()) =>
+            // A bank may refuse what was on its way to it.
+            (RefundState::Succeeded, Err(reason)) => {
+                self.return_refund(tx, &before, refund, reason).await?;
+            }
+            (RefundState::Succeeded, Ok(Some(reported)))
+                if (reported.minor, reported.currency.code())
+                    != (refund.amount_minor, refund.currency.as_str()) =>
             {
                 let mut after = before.clone();
                 after.flag(Flag::RefundMismatch, true);
@@ -115,16 +121,16 @@ impl Engine {
         Ok(())
     }
 
-    /// A refund that was made at the provider came back. Where its event was overtaken by others, it is booked in
+    /// Applies that a refund that was made at the provider was returned. Where events came out of order, it is booked in
     /// several parts; what fits none of them is for staff to look at.
-    async fn hear_came_back(&self, tx: &Tx, mut before: Payment, amount: Money) -> Result<(), Error> {
+    async fn apply_returned(&self, tx: &Tx, mut before: Payment, amount: Money) -> Result<(), Error> {
         let mut left = amount.minor;
         for refund in refunds::made_there(tx, before.id).await? {
             if refund.amount_minor > left {
                 continue;
             }
             left -= refund.amount_minor;
-            self.come_back(tx, &before, refund, "FAILED".to_owned()).await?;
+            self.return_refund(tx, &before, refund, "FAILED".to_owned()).await?;
             before = payments::lock(tx, Scope::All, before.id).await?;
         }
         if left > 0 {
@@ -135,11 +141,12 @@ impl Engine {
         Ok(())
     }
 
-    /// Books what went back at the provider without our asking: what it says of all refunds, less what we know of.
-    /// Refunds under way are counted as theirs: they are said to be part of it before they are known to be through.
-    async fn hear_refunded(&self, tx: &Tx, before: Payment, total: Money) -> Result<(), Error> {
+    /// Books what was refunded at the provider without us: its total of all refunds, less those that are in the books.
+    /// Ours that are under way are counted as booked: the provider's total has them before their answer is recorded, and
+    /// they would be booked twice. Those that were returned are counted, too: totals never go down.
+    async fn apply_refunded_total(&self, tx: &Tx, before: Payment, total: Money) -> Result<(), Error> {
         if !before.state.is_captured() {
-            // Its own capture has yet to be heard of; the provider tells it again.
+            // Events out of order: its capture has yet to be applied. Refused now, the event is delivered again.
             return Err(Error::Busy);
         }
         let known =
@@ -180,13 +187,13 @@ impl Engine {
                 update_time: tx.now(),
             };
             refunds::insert(tx, refund.clone()).await?;
-            self.end_refund(tx, &payment, refund, End::GivenBack(None)).await?;
+            self.end_refund(tx, &payment, refund, End::Refunded(None)).await?;
         }
         Ok(())
     }
 
-    /// Has the poller ask at its next turn, where there is something to ask.
-    async fn ask_soon(&self, tx: &Tx, payment: &Payment) -> Result<(), Error> {
+    /// Has the poller query the provider at its next turn, where that may say something new.
+    async fn reconcile_soon(&self, tx: &Tx, payment: &Payment) -> Result<(), Error> {
         if payment.state == State::Unknown
             || (payment.state == State::Processing && payment.operation.is_none())
         {
@@ -196,9 +203,9 @@ impl Engine {
     }
 }
 
-/// Whether a provider says that it took something else than what is booked as taken.
-fn contradicts(payment: &Payment, told: &Told) -> Result<bool, Error> {
-    let is_said = told.standing == Standing::Captured && payment.state.is_captured();
+/// Whether a provider reports another amount as captured than is booked.
+fn contradicts(payment: &Payment, snapshot: &ChargeSnapshot) -> Result<bool, Error> {
+    let is_captured = snapshot.status == ChargeStatus::Captured && payment.state.is_captured();
     let booked = payment.money(payment.captured_minor)?;
-    Ok(is_said && told.size.is_some_and(|said| said != booked))
+    Ok(is_captured && snapshot.amount.is_some_and(|reported| reported != booked))
 }

@@ -1,4 +1,4 @@
-//! Webhooks: what a provider tells of its own accord.
+//! Events: what a provider reports by itself, by webhook or in its record of events.
 
 use axum::http::HeaderMap;
 use kit::{
@@ -6,17 +6,15 @@ use kit::{
     id::{PaymentId, RefundId},
 };
 
-use super::Told;
-use crate::domain::{DisputeState, Fee, Moved};
+use crate::domain::{ChargeSnapshot, DisputeState, Fee, Moved};
 
-/// One webhook whose signature is good.
+/// An event of a provider.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProviderEvent {
     /// The provider's id of it, the same however often it is delivered; at most [`LONGEST_ID`] characters.
     pub id: String,
-    /// What it is about.
-    pub about: About,
-    pub news: News,
+    pub subject: Subject,
+    pub content: Content,
 }
 
 /// How far a provider's record of events was read: its id of the last event read, for each part of the record that is
@@ -26,7 +24,7 @@ pub struct Cursor(pub Vec<Option<String>>);
 
 /// A part of a provider's record of events.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Recalled {
+pub struct EventPage {
     /// What is understood of them, the oldest first.
     pub events: Vec<ProviderEvent>,
     /// How far it is read by now, whether or not what was read is understood.
@@ -35,9 +33,9 @@ pub struct Recalled {
     pub more: bool,
 }
 
-/// Which payment an event is about.
+/// The payment that an event is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum About {
+pub enum Subject {
     Payment(PaymentId),
     /// The one that has this reference; where none has, it is about nothing of ours.
     Reference(String),
@@ -48,38 +46,38 @@ pub const LONGEST_ID: usize = 150;
 
 /// What an event says. None of it need be the newest: events are late, repeated and out of order.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum News {
-    /// How the charge stood when the event was made.
-    Charge(Told),
-    /// What became of a refund: how much went back, where the provider says so; refused for good, with the
+pub enum Content {
+    /// The charge when the event was made.
+    Charge(ChargeSnapshot),
+    /// What became of a refund: how much was refunded, where the provider says so; refused for good, with the
     /// provider's reason, where it is an error.
     Refund {
         id: RefundId,
         outcome: Result<Option<Money>, String>,
     },
-    /// So much of the charge has gone back by now, refunds that were made at the provider included.
-    Refunded(Money),
+    /// So much of the charge is refunded by now in all, by refunds that were made at the provider, too.
+    RefundedTotal(Money),
     /// A refund that was made at the provider failed after it had succeeded.
-    CameBack(Money),
-    Dispute(DisputeNews),
-    /// Something happened to the charge; asking tells what.
-    Ask,
+    RefundReturned(Money),
+    Dispute(DisputeSnapshot),
+    /// Something happened to the charge; a query tells what.
+    Reconcile,
 }
 
-/// What an event says of a dispute.
+/// A dispute when an event was made.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DisputeNews {
+pub struct DisputeSnapshot {
     /// The provider's id of it.
     pub reference: String,
     pub amount: Money,
     pub state: DisputeState,
     pub reason: String,
     pub moved: Option<Moved>,
-    /// All that there were when the event was made.
+    /// All that there were.
     pub fees: Vec<Fee>,
 }
 
-/// Why a webhook is not taken.
+/// Why a webhook is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Rejection {
     #[error("this provider sends no events")]

@@ -1,5 +1,5 @@
-//! What a payment provider is to us: a few operations, each idempotent by a key of ours where the provider
-//! has that, and answers that say what is certain and what is not.
+//! The interface to payment providers: a few operations, each idempotent by a key of ours where the provider supports
+//! that, and outcomes that say what is certain and what is not.
 
 mod event;
 pub mod http;
@@ -11,98 +11,17 @@ pub mod stripe;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use axum::http::HeaderMap;
-use kit::{
-    Money, Time,
-    id::{OrderId, PaymentId, UserId},
-};
+use kit::{Money, Time};
 
-pub use event::{About, Cursor, DisputeNews, LONGEST_ID, News, ProviderEvent, Recalled, Rejection, single};
+pub use event::{
+    Content, Cursor, DisputeSnapshot, EventPage, LONGEST_ID, ProviderEvent, Rejection, Subject, single,
+};
 pub use http::url;
 pub use simulated::{SIGNATURE, Simulated};
 pub use spacecash::{NAME as SPACECASH, SpaceCash};
 pub use stripe::Stripe;
 
-/// What a provider can do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Capabilities {
-    /// The same key again is the same operation: what was lost may be sent again.
-    pub idempotent: bool,
-    /// It can be asked what became of a charge.
-    pub can_ask: bool,
-    pub can_void: bool,
-    pub can_refund: bool,
-    /// Refunds of less than all.
-    pub partial_refund: bool,
-    /// Waiting charges can be acknowledged.
-    pub can_acknowledge: bool,
-}
-
-/// A charge as we know it.
-#[derive(Debug, Clone)]
-pub struct Charge {
-    pub payment_id: PaymentId,
-    pub order_id: OrderId,
-    /// Who pays.
-    pub user_id: UserId,
-    pub payment_type: i32,
-    /// The provider's own id; empty until it told us.
-    pub reference: String,
-    /// With the fee in it.
-    pub amount: Money,
-    pub fee: Money,
-    /// One that the provider accepts.
-    pub method: String,
-    /// When the payment was made.
-    pub create_time: Time,
-}
-
-/// Where a charge stands at its provider.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Standing {
-    /// The provider is still at work.
-    Working,
-    /// It waits: for the customer, whom [`Provider::action_url`] leads on from `action`, or for an
-    /// acknowledgement.
-    Waiting {
-        action: String,
-    },
-    Authorized,
-    Captured,
-    Declined {
-        reason: String,
-    },
-    Voided,
-}
-
-/// A charge as its provider knows it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Told {
-    pub reference: String,
-    pub standing: Standing,
-    /// How much is held or taken, or went back with a refund, where the provider says so.
-    pub size: Option<Money>,
-}
-
-impl Told {
-    /// Without a word of the size.
-    pub fn new(reference: impl Into<String>, standing: Standing) -> Self {
-        Self { reference: reference.into(), standing, size: None }
-    }
-}
-
-/// Why an operation was not answered with a charge.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Failure {
-    /// Refused for good, with the provider's reason; how the charge stands, where the provider says so.
-    Refused { reason: String, told: Option<Told> },
-    /// It cannot have reached the provider, or was turned away unread: nothing happened.
-    NotSent { problem: String },
-    /// It may have happened: the answer was lost, late or unreadable.
-    Unknown { problem: String },
-}
-
-/// What an operation came to.
-pub type Outcome = Result<Told, Failure>;
+use crate::domain::{Capabilities, Charge, ChargeSnapshot, Failure, Outcome};
 
 /// A payment provider. `key` names an operation; sent again, it is the same operation.
 #[async_trait::async_trait]
@@ -128,7 +47,7 @@ pub trait Provider: Send + Sync {
         false
     }
 
-    /// Where the customer must act, from what [`Standing::Waiting`] said.
+    /// Where the customer must act, from the `action` of [`ChargeStatus::Waiting`](crate::domain::ChargeStatus::Waiting).
     fn action_url(&self, action: &str) -> String {
         action.to_owned()
     }
@@ -145,27 +64,27 @@ pub trait Provider: Send + Sync {
     /// Acknowledges a waiting charge.
     async fn acknowledge(&self, key: &str, charge: &Charge) -> Outcome;
 
-    /// Gives money of a captured charge back.
+    /// Refunds money of a captured charge.
     async fn refund(&self, key: &str, charge: &Charge, amount: Money) -> Outcome;
 
-    /// What became of a charge; `None` where the provider has never heard of it.
-    async fn ask(&self, charge: &Charge) -> Result<Option<Told>, Failure>;
+    /// The charge as it is now; `None` where the provider does not have it.
+    async fn query(&self, charge: &Charge) -> Result<Option<ChargeSnapshot>, Failure>;
 
     /// How often its record of events is to be read, where it keeps one.
-    fn recalls_every(&self) -> Option<Duration> {
+    fn events_interval(&self) -> Option<Duration> {
         None
     }
 
-    /// What it has told of, or meant to, of captures, refunds and disputes: after what was `read` before, or since a
-    /// time. A bounded number; where there are more since a time, the newest.
-    async fn recall(&self, _since: Time, _read: &Cursor) -> Result<Recalled, Failure> {
-        Ok(Recalled::default())
+    /// Its record of captures, refunds and disputes, whether or not webhooks were sent: after what was `read` before,
+    /// or since a time. A bounded number; where there are more since a time, the newest.
+    async fn list_events(&self, _since: Time, _read: &Cursor) -> Result<EventPage, Failure> {
+        Ok(EventPage::default())
     }
 
     /// Reads a webhook: checks that the provider signed this body not long ago ([`signature`]), and says what
-    /// it means; `None`, where that is nothing to us. A provider that sends webhooks must be one that can be
-    /// asked: what may have been overtaken is asked for.
-    fn receive(
+    /// it means; `None`, where it is about nothing of ours. A provider that sends webhooks must be one that can be
+    /// queried: what may be outdated is reconciled by a query.
+    fn read_webhook(
         &self,
         _headers: &HeaderMap,
         _body: &[u8],

@@ -40,6 +40,8 @@ pub fn verify(key: &hmac::Key, header: &str, body: &[u8], now: Time) -> Result<(
     let Some((seconds, Ok(signed))) = seconds.map(|text| (text, text.parse::<i64>())) else {
         return Err(Rejection::Forged);
     };
+    // The time is signed with the body, so a recorded request cannot be replayed after the tolerance; within it, the
+    // event's id counts once.
     if signed.abs_diff(now.seconds()) > TOLERANCE.as_secs() {
         return Err(Rejection::Stale);
     }

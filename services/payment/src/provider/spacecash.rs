@@ -1,12 +1,13 @@
 //! SpaceCash: a provider with two calls and no others. A charge is created and then acknowledged; it cannot
-//! be asked about, captured apart, voided or given back, and it has no idempotency: each call is sent once.
+//! be queried, captured apart, voided or refunded, and it has no idempotency: each call is sent once.
 
 use std::time::Duration;
 
 use kit::{Money, StartError};
 use reqwest::{Client, RequestBuilder, Response, StatusCode, Url, header};
 
-use super::{Capabilities, Charge, Failure, Outcome, Provider, Standing, Told, http};
+use super::{Provider, http};
+use crate::domain::{Capabilities, Charge, ChargeSnapshot, ChargeStatus, Failure, Outcome};
 
 /// Its name in configuration and payments.
 pub const NAME: &str = "spacecash";
@@ -35,9 +36,9 @@ impl SpaceCash {
     }
 }
 
-/// What it cannot do is never asked of it: its capabilities say so.
+/// The engine never calls for what it cannot do: its capabilities say so.
 fn cannot() -> Outcome {
-    Err(Failure::Refused { reason: "UNSUPPORTED".to_owned(), told: None })
+    Err(Failure::Refused { reason: "UNSUPPORTED".to_owned(), snapshot: None })
 }
 
 #[async_trait::async_trait]
@@ -53,7 +54,7 @@ impl Provider for SpaceCash {
     fn capabilities(&self) -> Capabilities {
         Capabilities {
             idempotent: false,
-            can_ask: false,
+            can_query: false,
             can_void: false,
             can_refund: false,
             partial_refund: false,
@@ -70,8 +71,8 @@ impl Provider for SpaceCash {
         let request = request.header(header::CONTENT_TYPE, "application/json").body(creation(charge));
         let response = definite(send(request).await?)?;
         match read(response).await?.as_str() {
-            "" => Err(Failure::Refused { reason: "DECLINED".to_owned(), told: None }),
-            id => Ok(Told::new(id, Standing::Waiting { action: String::new() })),
+            "" => Err(Failure::Refused { reason: "DECLINED".to_owned(), snapshot: None }),
+            id => Ok(ChargeSnapshot::new(id, ChargeStatus::Waiting { action: String::new() })),
         }
     }
 
@@ -80,7 +81,7 @@ impl Provider for SpaceCash {
         url.query_pairs_mut().append_pair("PaymentID", &charge.reference);
         // Any 2xx means paid, whatever it says beside that.
         definite(send(self.client.get(url)).await?)?;
-        Ok(Told::new(&charge.reference, Standing::Captured))
+        Ok(ChargeSnapshot::new(&charge.reference, ChargeStatus::Captured))
     }
 
     async fn capture(&self, _key: &str, _charge: &Charge) -> Outcome {
@@ -95,8 +96,8 @@ impl Provider for SpaceCash {
         cannot()
     }
 
-    async fn ask(&self, _charge: &Charge) -> Result<Option<Told>, Failure> {
-        Err(Failure::NotSent { problem: "SpaceCash cannot be asked".to_owned() })
+    async fn query(&self, _charge: &Charge) -> Result<Option<ChargeSnapshot>, Failure> {
+        Err(Failure::NotSent { problem: "SpaceCash cannot be queried".to_owned() })
     }
 }
 
@@ -125,7 +126,7 @@ fn definite(response: Response) -> Result<Response, Failure> {
 
 fn refused(status: StatusCode) -> Failure {
     if status.is_client_error() {
-        Failure::Refused { reason: format!("HTTP_{}", status.as_u16()), told: None }
+        Failure::Refused { reason: format!("HTTP_{}", status.as_u16()), snapshot: None }
     } else {
         Failure::Unknown { problem: format!("answered {status}") }
     }

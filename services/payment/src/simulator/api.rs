@@ -11,7 +11,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use kit::{Db, StartError, Tasks, headers::IDEMPOTENCY_KEY};
+use kit::{Db, StartError, Tasks, Writer, headers::IDEMPOTENCY_KEY};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -20,7 +20,7 @@ use super::{
     charge::{Act, Model, NewCharge, Status},
     fault::{Fate, Faults, Operation, Plan},
     serve::Lost,
-    store::{self, Done, Given},
+    store::{self, Done, RefundAmount},
     webhook::{self, Sender},
 };
 use crate::{error::Error, provider::http};
@@ -28,7 +28,7 @@ use crate::{error::Error, provider::http};
 /// The server's state; cheap to clone.
 #[derive(Clone)]
 pub struct Simulator {
-    pub(super) db: Db,
+    pub(super) db: Writer<Error>,
     pub(super) faults: Arc<Faults>,
     pub(super) slow: Duration,
     webhooks: Option<Webhooks>,
@@ -47,11 +47,11 @@ const HANGS: Duration = Duration::from_secs(3600);
 impl Simulator {
     /// One that keeps what it knows in `db`. `slow` is how long `sim_slow` takes.
     pub fn new(db: Db, slow: Duration, webhooks: Option<Webhooks>) -> Self {
-        Self { db, faults: Arc::default(), slow, webhooks }
+        Self { db: db.into(), faults: Arc::default(), slow, webhooks }
     }
 
     /// Whether it sends webhooks.
-    pub(super) fn tells(&self) -> bool {
+    pub(super) fn sends_webhooks(&self) -> bool {
         self.webhooks.is_some()
     }
 
@@ -224,7 +224,7 @@ async fn set_faults(
 pub(super) fn answer(done: Result<Done, Error>) -> Response {
     match done {
         Ok(Done::Charge(charge)) => Json(json_of(&charge)).into_response(),
-        Ok(Done::Refunded(charge, Given { minor, currency })) => {
+        Ok(Done::Refunded(charge, RefundAmount { minor, currency })) => {
             let mut body = json_of(&charge);
             body["refund"] = json!({ "amount_minor": minor, "currency": currency, "status": "succeeded" });
             Json(body).into_response()

@@ -36,7 +36,7 @@ pub struct Fault {
     pub refuse: u32,
     /// Every call is taken up only after so long.
     pub delay_ms: u64,
-    /// The next call that takes effect holds, takes or gives back so much instead of what it asks for, as far as
+    /// The next call that takes effect authorises, captures or refunds so much instead of what it asks for, as far as
     /// there is so much, and says so.
     pub amount_minor: Option<i64>,
     /// The same of the currency.

@@ -30,7 +30,7 @@ impl Ports {
     }
 }
 
-/// How the service and people reach each other, beside its RPCs.
+/// How the service and its customers reach each other, beside its RPCs.
 #[derive(Debug, Default)]
 pub struct Reach {
     pub ports: Ports,

@@ -11,7 +11,7 @@ use super::{
     api::Simulator,
     charge::{Act, ActiveModel, Column, Entity, Model, NewCharge, Status},
     fault::{Figure, Operation},
-    webhook::{self, News},
+    webhook::{self, Event},
 };
 use crate::error::Error;
 
@@ -37,14 +37,14 @@ mod key {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
-/// A refund's own figure.
+/// A refund's own amount.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Given {
+pub struct RefundAmount {
     pub minor: i64,
     pub currency: String,
 }
 
-impl Given {
+impl RefundAmount {
     /// What a request had come to, from what was noted of it.
     fn read(noted: &str, request: &str) -> Option<Self> {
         let (minor, currency) = noted.strip_prefix(request)?.strip_prefix(" gave ")?.split_once(' ')?;
@@ -56,8 +56,8 @@ impl Given {
 pub enum Done {
     /// Done, now or before.
     Charge(Model),
-    /// Money went back, now or before.
-    Refunded(Model, Given),
+    /// Refunded, now or before.
+    Refunded(Model, RefundAmount),
     /// The charge does not allow it.
     Illegal(Model),
     NotFound,
@@ -86,34 +86,33 @@ pub async fn of_token(db: &impl ConnectionTrait, token: &str) -> Result<Option<M
 /// Makes a charge.
 pub async fn create(simulator: &Simulator, key: String, new: NewCharge) -> Result<Done, Error> {
     let request = format!("authorize {} {} {} {}", new.id, new.amount_minor, new.currency, new.method);
-    let this = simulator.clone();
-    let figure = this.faults.figure(Operation::Authorize);
+    let figure = simulator.faults.figure(Operation::Authorize);
     let (held, currency) = (figure.amount_minor.unwrap_or(new.amount_minor), figure.currency);
-    let done = kit::transact(&simulator.db, &call(), move |tx| {
-        let (key, request, new, this) = (key.clone(), request.clone(), new.clone(), this.clone());
-        async move {
-            if !fresh(&tx, &key, &request).await? {
-                return again(&tx, &key, &request, &new.id).await;
-            }
-            let reference = format!("sim_{}", String::from_utf8_lossy(&id::encode(Uuid::now_v7())));
-            let token = format!("{:032x}", rand::random::<u128>());
-            let mut charge = new.charge(reference, token, tx.now(), this.slow);
-            charge.amount_minor = held.max(0);
-            charge.currency = currency.map_or(charge.currency, |currency| currency.code().to_owned());
-            let row: ActiveModel = charge.clone().into();
-            if !insert_new(&*tx, row.reset_all(), [Column::MerchantId]).await? {
-                key::Entity::delete_by_id(key).exec(&*tx).await?;
-                return Ok(Done::Taken);
-            }
-            if this.tells() {
-                // What is slow is told of once it is ready.
-                let at = if charge.status == Status::Processing { charge.ready_time } else { tx.now() };
-                webhook::tell(&tx, &charge, News::Charge, at, this.faults.next_webhook()).await?;
-            }
-            Ok(Done::Charge(charge))
+    let call = call();
+    let input = (simulator.clone(), key, request, new);
+    let create = simulator.db.transact(&call, input, move |tx, input| async move {
+        let (this, key, request, new) = &*input;
+        if !fresh(&tx, key, request).await? {
+            return again(&tx, key, request, &new.id).await;
         }
-    })
-    .await;
+        let reference = format!("sim_{}", String::from_utf8_lossy(&id::encode(Uuid::now_v7())));
+        let token = format!("{:032x}", rand::random::<u128>());
+        let mut charge = new.charge(reference, token, tx.now(), this.slow);
+        charge.amount_minor = held.max(0);
+        charge.currency = currency.map_or(charge.currency, |currency| currency.code().to_owned());
+        let row: ActiveModel = charge.clone().into();
+        if !insert_new(&*tx, row.reset_all(), [Column::MerchantId]).await? {
+            key::Entity::delete_by_id(key.clone()).exec(&*tx).await?;
+            return Ok(Done::Taken);
+        }
+        if this.sends_webhooks() {
+            // What is slow is reported once it is ready.
+            let at = if charge.status == Status::Processing { charge.ready_time } else { tx.now() };
+            webhook::enqueue(&tx, &charge, Event::Charge, at, this.faults.next_webhook()).await?;
+        }
+        Ok(Done::Charge(charge))
+    });
+    let done = create.await;
     if !matches!(done, Ok(Done::Charge(_))) {
         simulator.faults.keep(Operation::Authorize, figure);
     }
@@ -122,71 +121,73 @@ pub async fn create(simulator: &Simulator, key: String, new: NewCharge) -> Resul
 
 /// Does something with a charge, once for each key; actions have none.
 pub async fn act(simulator: &Simulator, key: Option<String>, name: String, act: Act) -> Result<Done, Error> {
-    let this = simulator.clone();
     let operation = act.operation();
-    let figure = operation.map_or_else(Figure::default, |operation| this.faults.figure(operation));
-    let done: Result<(Done, bool), Error> = kit::transact(&simulator.db, &call(), move |tx| {
-        let (key, name, this) = (key.clone(), name.clone(), this.clone());
-        async move {
-            let found = match act {
-                Act::Approve | Act::Decline => Entity::find().filter(Column::ActionToken.eq(&name)),
-                _ => named(&name),
+    let figure = operation.map_or_else(Figure::default, |operation| simulator.faults.figure(operation));
+    let call = call();
+    let input = (simulator.clone(), key, name);
+    let work = simulator.db.transact(&call, input, move |tx, input| async move {
+        let (this, key, name) = &*input;
+        let found = match act {
+            Act::Approve | Act::Decline => Entity::find().filter(Column::ActionToken.eq(name)),
+            _ => named(name),
+        };
+        // The charge's lock decides between two requests, such as a capture and a void: the second finds what the first
+        // has made of it.
+        let Some(charge) = found.lock_exclusive().one(&*tx).await? else {
+            return Ok((Done::NotFound, false));
+        };
+        let before = charge.clone().at(tx.now());
+        let mut charge = before.clone();
+        let request = format!("{act:?} {}", charge.reference);
+        if let Some(key) = key
+            && let Some(found) = key::Entity::find_by_id(key.clone()).one(&*tx).await?
+        {
+            let done = match RefundAmount::read(&found.request, &request) {
+                Some(amount) => Done::Refunded(before, amount),
+                None if found.request == request => Done::Charge(before),
+                None => Done::Taken,
             };
-            let Some(charge) = found.lock_exclusive().one(&*tx).await? else {
-                return Ok((Done::NotFound, false));
-            };
-            let before = charge.clone().at(tx.now());
-            let mut charge = before.clone();
-            let request = format!("{act:?} {}", charge.reference);
-            if let Some(key) = &key
-                && let Some(found) = key::Entity::find_by_id(key.clone()).one(&*tx).await?
-            {
-                let done = match Given::read(&found.request, &request) {
-                    Some(given) => Done::Refunded(before, given),
-                    None if found.request == request => Done::Charge(before),
-                    None => Done::Taken,
-                };
-                return Ok((done, false));
-            }
-            let Ok((minor, currency)) = charge.act_faultily(act, figure) else {
-                return Ok((Done::Illegal(before), false));
-            };
-            let given = matches!(act, Act::Refund(_)).then_some(Given { minor, currency });
-            if let Some(key) = &key {
-                let noted = match &given {
-                    Some(Given { minor, currency }) => format!("{request} gave {minor} {currency}"),
-                    None => request,
-                };
-                fresh(&tx, key, &noted).await?;
-            }
-            let row: ActiveModel = charge.clone().into();
-            Entity::update_many()
-                .set(row.reset_all())
-                .filter(Column::Reference.eq(charge.reference.clone()))
-                .exec(&*tx)
-                .await?;
-            if this.tells() && charge != before {
-                let news = match (&given, key) {
-                    (Some(given), Some(key)) => News::Refund { key, given: given.clone() },
-                    _ => News::Charge,
-                };
-                webhook::tell(&tx, &charge, news, tx.now(), this.faults.next_webhook()).await?;
-            }
-            let done = match given {
-                Some(given) => Done::Refunded(charge, given),
-                None => Done::Charge(charge),
-            };
-            Ok((done, true))
+            return Ok((done, false));
         }
-    })
-    .await;
+        let Ok((minor, currency)) = charge.act_faultily(act, figure) else {
+            return Ok((Done::Illegal(before), false));
+        };
+        let refunded = matches!(act, Act::Refund(_)).then_some(RefundAmount { minor, currency });
+        if let Some(key) = key {
+            let noted = match &refunded {
+                Some(RefundAmount { minor, currency }) => format!("{request} gave {minor} {currency}"),
+                None => request,
+            };
+            fresh(&tx, key, &noted).await?;
+        }
+        let row: ActiveModel = charge.clone().into();
+        Entity::update_many()
+            .set(row.reset_all())
+            .filter(Column::Reference.eq(charge.reference.clone()))
+            .exec(&*tx)
+            .await?;
+        if this.sends_webhooks() && charge != before {
+            let event = match (&refunded, key) {
+                (Some(amount), Some(key)) => Event::Refund { key: key.clone(), amount: amount.clone() },
+                _ => Event::Charge,
+            };
+            webhook::enqueue(&tx, &charge, event, tx.now(), this.faults.next_webhook()).await?;
+        }
+        let done = match refunded {
+            Some(amount) => Done::Refunded(charge, amount),
+            None => Done::Charge(charge),
+        };
+        Ok((done, true))
+    });
+    let done: Result<(Done, bool), Error> = work.await;
     if let (Some(operation), Err(_) | Ok((_, false))) = (operation, &done) {
         simulator.faults.keep(operation, figure);
     }
     done.map(|(done, _)| done)
 }
 
-/// Notes a request under its key; `false` where the key was used before.
+/// Records a request under its key; `false` where the key was used before. The key is the primary key: of two requests
+/// with the same one, the second waits here for the first, and is answered as a repeat.
 async fn fresh(tx: &Tx, key: &str, request: &str) -> Result<bool, Error> {
     let row = key::ActiveModel {
         idempotency_key: Set(key.to_owned()),

@@ -1,17 +1,17 @@
-//! The simulated provider's webhooks: written down together with what they tell of, and sent until they are
-//! taken.
+//! The simulated provider's webhooks: stored in the transaction of the change that they report, and sent until they are
+//! accepted.
 
 use std::time::Duration;
 
 use aws_lc_rs::hmac;
-use kit::{Call, Db, Role, Tasks, Time, Tx, id};
+use kit::{Call, Role, Tasks, Time, Tx, Writer, id};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect, prelude::Uuid,
     sea_query::Expr,
 };
 use serde_json::{Value, json};
 
-use super::{api::json_of, charge::Model as Charge, fault::WebhookFate, store::Given};
+use super::{api::json_of, charge::Model as Charge, fault::WebhookFate, store::RefundAmount};
 use crate::{
     error::Error,
     provider::{SIGNATURE, signature},
@@ -19,13 +19,13 @@ use crate::{
 
 /// How often is looked for webhooks that are due.
 const TICK: Duration = Duration::from_millis(100);
-/// How long whoever sends one may be silent before another does.
+/// How long a replica that sends one may take before another sends it again.
 const LEASE: Duration = Duration::from_secs(15);
 /// How long the receiver may take.
 pub const TIMEOUT: Duration = Duration::from_secs(10);
 /// So many are sent at a time.
 const AT_ONCE: u64 = 16;
-/// After so many tries it is given up: about four hours.
+/// After so many tries it is deleted: about four hours.
 const TRIES: i32 = 16;
 /// The longest pause between two tries.
 const SLOWEST: Duration = Duration::from_secs(3600);
@@ -61,23 +61,29 @@ pub mod row {
 
 use row::{ActiveModel, Column, Entity, Model};
 
-/// What is told of a charge.
-pub enum News {
-    /// How it is now.
+/// What a webhook reports.
+pub enum Event {
+    /// The charge as it is now.
     Charge,
-    /// Money went back under a key.
-    Refund { key: String, given: Given },
+    /// A refund under a key.
+    Refund { key: String, amount: RefundAmount },
 }
 
-/// Writes a webhook down. `at` is when what it tells of is so.
-pub async fn tell(tx: &Tx, charge: &Charge, news: News, at: Time, fate: WebhookFate) -> Result<(), DbErr> {
+/// Stores a webhook to be sent. `at` is when what it reports is so.
+pub async fn enqueue(
+    tx: &Tx,
+    charge: &Charge,
+    event: Event,
+    at: Time,
+    fate: WebhookFate,
+) -> Result<(), DbErr> {
     if fate.lost {
         return Ok(());
     }
     let now = tx.now();
     release(tx, &charge.reference).await?;
     let id = String::from_utf8_lossy(&id::encode(Uuid::now_v7())).into_owned();
-    let body = body(&format!("evt_{id}"), &charge.clone().at(at), news, at);
+    let body = body(&format!("evt_{id}"), &charge.clone().at(at), event, at);
     let copies = if fate.duplicate { 2 } else { 1 };
     let row = || Model {
         id: Uuid::now_v7(),
@@ -102,11 +108,11 @@ async fn release(tx: &Tx, reference: &str) -> Result<(), DbErr> {
         .map(|_| ())
 }
 
-fn body(id: &str, charge: &Charge, news: News, at: Time) -> Value {
+fn body(id: &str, charge: &Charge, event: Event, at: Time) -> Value {
     let mut body = json!({ "id": id, "create_time": at.seconds(), "charge": json_of(charge) });
-    match news {
-        News::Charge => body["type"] = json!(format!("charge.{}", charge.status.name())),
-        News::Refund { key, given: Given { minor, currency } } => {
+    match event {
+        Event::Charge => body["type"] = json!(format!("charge.{}", charge.status.name())),
+        Event::Refund { key, amount: RefundAmount { minor, currency } } => {
             body["type"] = json!("refund.succeeded");
             body["refund"] =
                 json!({ "key": key, "amount_minor": minor, "currency": currency, "status": "succeeded" });
@@ -118,7 +124,7 @@ fn body(id: &str, charge: &Charge, news: News, at: Time) -> Value {
 /// Sends webhooks to one address.
 #[derive(Clone)]
 pub struct Sender {
-    pub db: Db,
+    pub db: Writer<Error>,
     pub url: reqwest::Url,
     pub key: hmac::Key,
     pub client: reqwest::Client,
@@ -158,18 +164,19 @@ impl Sender {
             Err(error) => error.without_url().to_string(),
         };
         if webhook.attempts >= TRIES {
-            tracing::warn!(webhook = %webhook.id, problem, "a webhook of the simulated provider is given up");
+            tracing::warn!(webhook = %webhook.id, problem, "a webhook of the simulated provider is not sent any more");
             return self.remove(webhook.id).await;
         }
         tracing::debug!(webhook = %webhook.id, problem, "a webhook of the simulated provider was not taken");
         self.moved(&webhook, webhook.attempts, pause(webhook.attempts)).await.map(|_| ())
     }
 
-    /// Sets after which pause a webhook is due again, and how often it was tried; `false` where another
-    /// replica has it.
+    /// Sets after which pause a webhook is due again, and how often it was tried. Several replicas find the same one due:
+    /// the number of tries that they read decides, and it is `false` for all but the first.
     async fn moved(&self, webhook: &Model, tried: i32, pause: Duration) -> Result<bool, Error> {
         let (id, attempts) = (webhook.id, webhook.attempts);
-        kit::transact::<_, Error, _, _>(&self.db, &call(), move |tx| async move {
+        let call = call();
+        let set = self.db.transact(&call, (), move |tx, _| async move {
             let done = Entity::update_many()
                 .col_expr(Column::NextTime, Expr::value(Some(tx.now() + pause)))
                 .col_expr(Column::Attempts, Expr::value(tried))
@@ -178,16 +185,17 @@ impl Sender {
                 .exec(&*tx)
                 .await?;
             Ok(done.rows_affected == 1)
-        })
-        .await
+        });
+        set.await
     }
 
     async fn remove(&self, id: Uuid) -> Result<(), Error> {
-        kit::transact::<_, Error, _, _>(&self.db, &call(), move |tx| async move {
+        let call = call();
+        let delete = self.db.transact(&call, (), move |tx, _| async move {
             Entity::delete_by_id(id).exec(&*tx).await?;
             Ok(())
-        })
-        .await
+        });
+        delete.await
     }
 }
 

@@ -1,5 +1,4 @@
-//! What the payment service tells the audit: whether payments, refunds and ledger agree, and what was paid for
-//! orders.
+//! The payment service under audit: whether payments, refunds, disputes and ledger agree, and what was paid for orders.
 
 use contracts::mesh::{OrderFigures, PaymentFacts, Violation};
 use kit::{
@@ -9,7 +8,7 @@ use kit::{
 };
 use sea_orm::{Condition, EntityTrait, QueryFilter, QueryOrder};
 
-use super::payment::{Column, Entity};
+use super::entities::payment::{Column, Entity};
 
 /// Every payment, with its refunds, its ledger entries and its history.
 const PAYMENTS: Books = Books {

@@ -3,93 +3,37 @@
 use std::collections::HashSet;
 
 use kit::{
-    Fault, Money, Time, Tx,
-    id::{DisputeFeeId, DisputeId, PaymentId},
+    Fault, Money, Tx,
+    id::{DisputeId, PaymentId},
 };
 use sea_orm::{
     ActiveModelTrait, ActiveValue::NotSet, ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait,
     QueryFilter, QueryOrder, QuerySelect,
 };
 
+pub use super::entities::{dispute::Model as Dispute, dispute_fee::Model as DisputeFee};
+use super::entities::{
+    dispute::{ActiveModel, Column, Entity},
+    dispute_fee,
+};
 use crate::{
-    domain::{DisputeState, Known},
+    domain::{DisputeRecord, DisputeState},
     error::Error,
 };
 
-/// The table.
-pub mod row {
-    use sea_orm::entity::prelude::*;
-
-    use super::{DisputeId, DisputeState, PaymentId, Time};
-
-    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
-    #[sea_orm(table_name = "disputes")]
-    pub struct Model {
-        #[sea_orm(primary_key, auto_increment = false)]
-        pub id: DisputeId,
-        pub payment_id: PaymentId,
-        pub provider_reference: String,
-        pub amount_minor: i64,
-        pub currency: String,
-        pub state: DisputeState,
-        /// The provider's word.
-        pub reason: String,
-        /// The provider told so.
-        pub was_withdrawn: bool,
-        pub was_reinstated: bool,
-        /// The bank has the money, in our books.
-        pub withdrawn: bool,
-        pub create_time: Time,
-        pub update_time: Time,
-    }
-
-    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-    pub enum Relation {}
-
-    impl ActiveModelBehavior for ActiveModel {}
-}
-
-/// The table of fees. An event shows all fees that there are by then; a unique index over dispute and reference makes
-/// each count once.
-pub mod fee {
-    use sea_orm::entity::prelude::*;
-
-    use super::{DisputeFeeId, DisputeId, PaymentId, Time};
-
-    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
-    #[sea_orm(table_name = "dispute_fees")]
-    pub struct Model {
-        #[sea_orm(primary_key, auto_increment = false)]
-        pub id: DisputeFeeId,
-        pub dispute_id: DisputeId,
-        pub payment_id: PaymentId,
-        /// The provider's id of its own booking.
-        pub provider_reference: String,
-        /// What the provider took; negative, what it gave back.
-        pub amount_minor: i64,
-        pub currency: String,
-        pub create_time: Time,
-    }
-
-    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-    pub enum Relation {}
-
-    impl ActiveModelBehavior for ActiveModel {}
-}
-
-pub use fee::Model as Fee;
-pub use row::Model as Dispute;
-use row::{ActiveModel, Column, Entity};
-
-impl Fee {
+impl DisputeFee {
     pub fn money(&self) -> Result<Money, Fault> {
         super::money(&self.id, self.amount_minor, &self.currency)
     }
 }
 
 impl Dispute {
-    pub fn known(&self) -> Known {
-        Known { state: self.state, was_withdrawn: self.was_withdrawn, was_reinstated: self.was_reinstated }
+    pub fn record(&self) -> DisputeRecord {
+        DisputeRecord {
+            state: self.state,
+            was_withdrawn: self.was_withdrawn,
+            was_reinstated: self.was_reinstated,
+        }
     }
 }
 
@@ -114,16 +58,18 @@ pub async fn save(tx: &Tx, dispute: Dispute, new: bool) -> Result<(), Error> {
 
 /// The provider's ids of a dispute's fees that are booked. Its payment is locked, which keeps others off it.
 pub async fn booked_fees(tx: &Tx, dispute: DisputeId) -> Result<HashSet<String>, Error> {
-    let references = fee::Entity::find()
+    let references = dispute_fee::Entity::find()
         .select_only()
-        .column(fee::Column::ProviderReference)
-        .filter(fee::Column::DisputeId.eq(dispute));
+        .column(dispute_fee::Column::ProviderReference)
+        .filter(dispute_fee::Column::DisputeId.eq(dispute));
     Ok(references.into_tuple::<String>().all(&**tx).await?.into_iter().collect())
 }
 
 /// Records a fee.
-pub async fn insert_fee(tx: &Tx, fee: Fee) -> Result<(), Error> {
-    fee::Entity::insert(fee::ActiveModel::from(fee).reset_all()).exec_without_returning(&**tx).await?;
+pub async fn insert_fee(tx: &Tx, fee: DisputeFee) -> Result<(), Error> {
+    dispute_fee::Entity::insert(dispute_fee::ActiveModel::from(fee).reset_all())
+        .exec_without_returning(&**tx)
+        .await?;
     Ok(())
 }
 

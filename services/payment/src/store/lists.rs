@@ -12,7 +12,7 @@ use sea_orm::{
 
 use super::{
     Payment,
-    payment::{Column, Entity},
+    entities::payment::{Column, Entity},
 };
 use crate::{domain::State, error::Error};
 
@@ -31,7 +31,7 @@ pub struct Filter {
     pub max_amount: Option<Money>,
 }
 
-/// Payments in the caller's sight before one of them, the newest first.
+/// Payments that the caller may see, before one of them, the newest first.
 pub async fn list(
     db: &impl ConnectionTrait,
     scope: Scope,
@@ -49,11 +49,12 @@ pub async fn list(
     }
     let any_state = states.len() == State::iter().count();
     let only = |condition: Expr| vec![Condition::all().add(condition)];
+    // Those of one user or one order are few; in the other seeks, what fits may be far apart.
     let (seeks, may_be_selective) = match (whose, filter.order, filter.payment_type) {
         (Some(user), ..) => (only(Column::UserId.eq(user)), false),
         (_, Some(order), _) => (only(Column::OrderId.eq(order)), false),
         (.., Some(payment_type)) if any_state => (only(Column::PaymentType.eq(payment_type)), true),
-        // Few have any.
+        // Few payments have a flag.
         _ if filter.flagged == Some(true) => (only(Column::Flags.gt("")), true),
         _ if any_state => (vec![Condition::all()], true),
         _ => (states.iter().flat_map(|state| only(Column::State.eq(*state))).collect(), true),
@@ -69,7 +70,7 @@ pub async fn list(
     let found = Newest::<Entity> {
         id: Column::Id,
         seeks,
-        filter: filter.rest(&states).add(filter.amounts(unindexed)),
+        filter: filter.conditions(&states).add(filter.amounts(unindexed)),
         selective,
     };
     Ok(found.page(db, after.map(Into::into), limit).await?)
@@ -81,8 +82,8 @@ impl Filter {
             && self.pending.is_none_or(|pending| pending == State::OPEN.contains(&state))
     }
 
-    /// What is asked for but for amounts, as an ordered scan checks it for each row.
-    fn rest(&self, states: &[State]) -> Condition {
+    /// All conditions but those of amounts, as an ordered scan checks them for each row.
+    fn conditions(&self, states: &[State]) -> Condition {
         Condition::all()
             .add(unindexed(Column::State).is_in(states.iter().copied()))
             .add_option(self.user.map(|user| unindexed(Column::UserId).eq(user)))

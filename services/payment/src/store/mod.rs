@@ -2,21 +2,18 @@
 
 pub mod audit;
 pub mod disputes;
-pub mod entry;
-pub mod history;
-pub mod ledger;
+pub mod entities;
+pub mod journal;
 pub mod lists;
-pub mod payment;
 pub mod payments;
 pub mod provider_events;
-pub mod refund;
 pub mod refunds;
 
 use kit::{Currency, Fault, Money};
 
-pub use disputes::Dispute;
-pub use payment::Model as Payment;
-pub use refund::Model as Refund;
+pub use disputes::{Dispute, DisputeFee};
+pub use payments::Payment;
+pub use refunds::Refund;
 
 /// An amount of a row. `what` names the row in the error, which only a currency that is none can cause.
 pub fn money(what: &dyn std::fmt::Display, minor: i64, currency: &str) -> Result<Money, Fault> {

@@ -1,49 +1,28 @@
-//! The webhooks that were taken, so that each counts once.
+//! The events of providers that were applied, so that each counts once.
 
 use std::collections::HashSet;
 
 use kit::{Time, Tx, id::PaymentId, insert_new};
 use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QuerySelect};
 
+use super::entities::provider_event;
+
 /// So many are looked for at a time.
 const AT_ONCE: usize = 200;
 
-/// The table.
-pub mod row {
-    use sea_orm::entity::prelude::*;
-
-    use super::{PaymentId, Time};
-
-    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
-    #[sea_orm(table_name = "provider_events")]
-    pub struct Model {
-        #[sea_orm(primary_key, auto_increment = false)]
-        pub provider: String,
-        /// The provider's id of the event.
-        #[sea_orm(primary_key, auto_increment = false)]
-        pub event_id: String,
-        pub payment_id: PaymentId,
-        pub create_time: Time,
-    }
-
-    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-    pub enum Relation {}
-
-    impl ActiveModelBehavior for ActiveModel {}
-}
-
-/// Notes that an event was taken; `false` where it was before.
+/// Records that an event is applied; `false` where it was before. Of two transactions with the same event, the second waits
+/// here for the row of the first.
 pub async fn note(tx: &Tx, provider: &str, event_id: &str, payment_id: PaymentId) -> Result<bool, DbErr> {
-    let row = row::ActiveModel {
+    let row = provider_event::ActiveModel {
         provider: Set(provider.to_owned()),
         event_id: Set(event_id.to_owned()),
         payment_id: Set(payment_id),
         create_time: Set(tx.now()),
     };
-    insert_new(&**tx, row, [row::Column::Provider, row::Column::EventId]).await
+    insert_new(&**tx, row, [provider_event::Column::Provider, provider_event::Column::EventId]).await
 }
 
-/// Which of these events were taken.
+/// Which of these events were applied.
 pub async fn known(
     db: &impl ConnectionTrait,
     provider: &str,
@@ -52,18 +31,18 @@ pub async fn known(
     let ids: Vec<&str> = ids.collect();
     let mut known = HashSet::new();
     for some in ids.chunks(AT_ONCE) {
-        let rows = row::Entity::find()
+        let rows = provider_event::Entity::find()
             .select_only()
-            .column(row::Column::EventId)
-            .filter(row::Column::Provider.eq(provider))
-            .filter(row::Column::EventId.is_in(some.iter().copied()));
+            .column(provider_event::Column::EventId)
+            .filter(provider_event::Column::Provider.eq(provider))
+            .filter(provider_event::Column::EventId.is_in(some.iter().copied()));
         known.extend(rows.into_tuple::<String>().all(db).await?);
     }
     Ok(known)
 }
 
-/// Forgets the events that were taken before a time.
+/// Deletes the events that were applied before a time.
 pub async fn prune(tx: &Tx, before: Time) -> Result<(), DbErr> {
-    let old = row::Entity::delete_many().filter(row::Column::CreateTime.lt(before));
+    let old = provider_event::Entity::delete_many().filter(provider_event::Column::CreateTime.lt(before));
     old.exec(&**tx).await.map(|_| ())
 }

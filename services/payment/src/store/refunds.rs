@@ -1,4 +1,4 @@
-//! Queries over refunds.
+//! Refunds: rows and queries.
 
 use kit::{
     Time, Tx,
@@ -9,10 +9,8 @@ use sea_orm::{
     QueryOrder, QuerySelect,
 };
 
-use super::{
-    Refund,
-    refund::{ActiveModel, Column, Entity},
-};
+pub use super::entities::refund::Model as Refund;
+use super::entities::refund::{ActiveModel, Column, Entity};
 use crate::{domain::RefundState, error::Error};
 
 /// Records a new refund.
@@ -22,12 +20,13 @@ pub async fn insert(tx: &Tx, refund: Refund) -> Result<(), Error> {
     Ok(())
 }
 
-/// A refund, locked until the transaction ends. Lock its payment first.
+/// A refund, locked until the transaction ends. Lock its payment first, where both are changed: two transactions that
+/// locked them in different orders would be a deadlock.
 pub async fn lock(tx: &Tx, id: RefundId) -> Result<Refund, Error> {
     Entity::find_by_id(id).lock_exclusive().one(&**tx).await?.ok_or(Error::NotFound)
 }
 
-/// Writes a change of what had the version before it; fails where somebody else changed it meanwhile.
+/// Writes a change of a row that had the version before it; fails where somebody else changed it meanwhile.
 pub async fn update(tx: &Tx, refund: &Refund) -> Result<(), Error> {
     let row: ActiveModel = refund.clone().into();
     let mut row = row.reset_all();
@@ -52,19 +51,19 @@ pub async fn postpone(tx: &Tx, id: RefundId, version: i64, until: Time) -> Resul
     Ok(done.rows_affected == 1)
 }
 
-/// Refunds that must be looked after.
+/// Refunds that are due.
 pub async fn due(db: &impl ConnectionTrait, now: Time, limit: u64) -> Result<Vec<Refund>, Error> {
     let rows = Entity::find().filter(Column::NextPollTime.lte(now)).order_by_asc(Column::NextPollTime);
     Ok(rows.limit(limit).all(db).await?)
 }
 
-/// How much that had gone back of a payment came back.
+/// How much of a payment was refunded and returned.
 pub async fn came_back(tx: &Tx, payment: PaymentId) -> Result<i64, Error> {
     let rows = Entity::find().filter(Column::PaymentId.eq(payment)).filter(Column::CameBack.eq(true));
     Ok(rows.all(&**tx).await?.iter().map(|refund| refund.amount_minor).sum())
 }
 
-/// A payment's refunds that were made at the provider and stand, the newest first; lock the payment before.
+/// A payment's refunds that were made at the provider and SUCCEEDED, the newest first, locked; lock the payment before.
 pub async fn made_there(tx: &Tx, payment: PaymentId) -> Result<Vec<Refund>, Error> {
     let rows = Entity::find()
         .filter(Column::PaymentId.eq(payment))

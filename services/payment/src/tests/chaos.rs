@@ -8,7 +8,7 @@ use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
 use serde_json::json;
 
 use super::support::*;
-use crate::{domain::RefundState, store::refund};
+use crate::{domain::RefundState, store::entities::refund};
 
 /// Captures or voids a payment, and gives some of it back; whatever is refused is refused.
 async fn live(shop: &Shop, turn: usize) -> String {

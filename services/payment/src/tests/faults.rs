@@ -17,7 +17,7 @@ async fn a_lost_answer_to_an_authorisation_is_resolved_by_asking() {
 }
 
 #[tokio::test]
-async fn an_authorisation_that_the_provider_never_heard_of_is_sent_again_under_its_key() {
+async fn an_authorisation_that_never_arrived_is_sent_again_under_its_key() {
     let shop = Shop::open().await;
     shop.faults(json!({ "authorize": { "fail_before": 2 } })).await;
     let payment = shop.create(new("sim_decline")).await.unwrap();
@@ -64,7 +64,7 @@ async fn a_capture_that_failed_before_it_took_effect_is_back_at_authorised() {
 }
 
 #[tokio::test]
-async fn a_lost_answer_to_a_void_is_never_told_as_voided() {
+async fn a_lost_answer_to_a_void_is_never_answered_as_voided() {
     let shop = Shop::open().await;
     let payment = shop.create(new("")).await.unwrap();
     shop.faults(json!({ "void": { "lose_answer": 1 } })).await;

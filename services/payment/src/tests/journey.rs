@@ -26,12 +26,12 @@ async fn a_payment_is_authorised_then_captured_and_every_step_is_on_record() {
     assert_eq!(shop.history(&created.id).await, ["PENDING", "PROCESSING", "AUTHORIZED", "CAPTURED"]);
     assert_eq!(shop.ledger(&created.id).await, 1299);
     let events = event::Entity::find().order_by_asc(event::Column::Id).all(shop.db.read()).await.unwrap();
-    let told: Vec<PaymentState> = events
+    let states: Vec<PaymentState> = events
         .iter()
         .map(|event| PaymentChanged::decode(event.data.as_slice()).unwrap().payment.unwrap().state())
         .collect();
     use PaymentState::*;
-    assert_eq!(told, [Pending, Processing, Authorized, Captured]);
+    assert_eq!(states, [Pending, Processing, Authorized, Captured]);
 }
 
 #[tokio::test]
@@ -99,7 +99,7 @@ async fn the_same_id_again_is_the_same_payment_and_another_payment_is_refused() 
 }
 
 #[tokio::test]
-async fn a_slow_provider_is_not_waited_for_but_heard_in_the_end() {
+async fn a_slow_provider_is_not_waited_for_and_its_answer_counts_in_the_end() {
     let shop = Shop::open().await;
     let mut request = request(&mesh(), new("sim_slow"));
     let arrival = request.extensions_mut().get_mut::<Arrival>().unwrap();

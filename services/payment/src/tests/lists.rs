@@ -12,7 +12,7 @@ use sea_orm::EntityTrait;
 use tonic::{Code, Status};
 
 use super::support::*;
-use crate::{domain::State, store::payment};
+use crate::{domain::State, store::entities::payment};
 
 async fn list(
     shop: &Shop,

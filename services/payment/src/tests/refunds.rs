@@ -1,4 +1,4 @@
-//! Money given back.
+//! Refunds.
 
 use contracts::payment::{
     ListRefundsRequest, PaymentState, RefundPaymentRequest, RefundState,
@@ -71,7 +71,7 @@ async fn a_refund_that_the_provider_refuses_frees_its_balance() {
     shop.faults(json!({ "refund": { "refuse": 1 } })).await;
     assert_eq!(shop.refund(&payment.id, None).await.unwrap().state(), RefundState::Failed);
     let after = shop.get(&payment.id).await;
-    assert_ne!(after.update_time, payment.update_time, "followers were told that it was under way");
+    assert_ne!(after.update_time, payment.update_time, "followers know that it is under way");
     assert_eq!(contracts::payment::Payment { update_time: payment.update_time, ..after }, payment);
     assert_eq!(shop.refund(&payment.id, None).await.unwrap().state(), RefundState::Succeeded);
 }

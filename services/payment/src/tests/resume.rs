@@ -1,33 +1,38 @@
-//! What a process that died has left lying is taken up.
+//! What a process that died has left behind is taken up.
 
 use std::time::Duration;
 
 use contracts::payment::{
     PaymentState, Refund, RefundPaymentRequest, payment_service_server::PaymentService,
 };
-use kit::{Call, Role, Time, Tx, id::PaymentId, id::RefundId};
-use sea_orm::{ActiveModelTrait, EntityTrait, QueryFilter, sea_query::Expr};
+use kit::{
+    Call, Role, Time, Writer,
+    id::{PaymentId, RefundId},
+};
+use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr};
 use serde_json::json;
 
 use super::support::*;
 use crate::{
     domain::{Operation, Pace, RefundState, State},
     error::Error,
-    store::{payment, refund},
+    store::entities::{ledger_entry, payment, refund},
 };
+
+fn writer(shop: &Shop) -> Writer<Error> {
+    shop.db.clone().into()
+}
 
 /// Sets a payment's row to what a process that died left behind.
 async fn leave(shop: &Shop, row: payment::Model) {
     let call = Call::of_service(Role::Payment, "test");
-    kit::transact::<_, Error, _, _>(&shop.db, &call, move |tx: Tx| {
-        let active: payment::ActiveModel = row.clone().into();
-        async move {
-            payment::Entity::update(active.reset_all()).exec(&*tx).await?;
-            Ok(())
-        }
-    })
-    .await
-    .unwrap();
+    let db = writer(shop);
+    let leave = db.transact(&call, row, |tx, row| async move {
+        let active = payment::ActiveModel::from((*row).clone()).reset_all();
+        payment::Entity::update(active).exec(&*tx).await?;
+        Ok(())
+    });
+    leave.await.unwrap();
 }
 
 #[tokio::test]
@@ -41,15 +46,13 @@ async fn a_payment_that_was_only_recorded_is_driven_on() {
     (row.next_poll_time, row.last_sequence, row.version) = (Some(Time(0)), 1, 1);
     (row.failure_reason, row.provider_reference) = (String::new(), String::new());
     let call = Call::of_service(Role::Payment, "test");
-    kit::transact::<_, Error, _, _>(&shop.db, &call, move |tx: Tx| {
-        let active: payment::ActiveModel = row.clone().into();
-        async move {
-            payment::Entity::insert(active.reset_all()).exec_without_returning(&*tx).await?;
-            Ok(())
-        }
-    })
-    .await
-    .unwrap();
+    let db = writer(&shop);
+    let insert = db.transact(&call, row, |tx, row| async move {
+        let active = payment::ActiveModel::from((*row).clone()).reset_all();
+        payment::Entity::insert(active).exec_without_returning(&*tx).await?;
+        Ok(())
+    });
+    insert.await.unwrap();
     shop.becomes(&id.to_string(), PaymentState::Authorized).await;
 }
 
@@ -104,33 +107,23 @@ async fn a_refund_whose_owner_died_is_finished_and_its_key_answered() {
     let mut row = shop.row(&payment.id).await;
     (row.state, row.refunded_minor, row.refund_pending_minor) = (State::Captured, 0, 300);
     leave(&shop, row).await;
-    kit::transact::<_, Error, _, _>(&shop.db, &call, move |tx: Tx| {
-        let found = found.clone();
-        async move {
-            use kit::idempotency::record;
-            let claim = record::Entity::find().one(&*tx).await?.unwrap().claim;
-            record::Entity::update_many()
-                .col_expr(record::Column::Answer, Expr::cust("NULL"))
-                .exec(&*tx)
-                .await?;
-            crate::store::entry::row::Entity::delete_many()
-                .filter(sea_orm::ColumnTrait::eq(
-                    &crate::store::entry::row::Column::TransactionId,
-                    found.id.0,
-                ))
-                .exec(&*tx)
-                .await?;
-            let mut active: refund::ActiveModel = found.into();
-            active = active.reset_all();
-            active.state = sea_orm::Set(RefundState::Pending);
-            active.claim = sea_orm::Set(Some(claim));
-            active.next_poll_time = sea_orm::Set(Some(Time(0)));
-            refund::Entity::update(active).exec(&*tx).await?;
-            Ok(())
-        }
-    })
-    .await
-    .unwrap();
+    let db = writer(&shop);
+    let forget = db.transact(&call, found, |tx, found| async move {
+        use kit::idempotency::record;
+        let claim = record::Entity::find().one(&*tx).await?.unwrap().claim;
+        record::Entity::update_many().col_expr(record::Column::Answer, Expr::cust("NULL")).exec(&*tx).await?;
+        ledger_entry::Entity::delete_many()
+            .filter(ledger_entry::Column::TransactionId.eq(found.id.0))
+            .exec(&*tx)
+            .await?;
+        let mut active = refund::ActiveModel::from((*found).clone()).reset_all();
+        active.state = sea_orm::Set(RefundState::Pending);
+        active.claim = sea_orm::Set(Some(claim));
+        active.next_poll_time = sea_orm::Set(Some(Time(0)));
+        refund::Entity::update(active).exec(&*tx).await?;
+        Ok(())
+    });
+    forget.await.unwrap();
     shop.becomes(&payment.id, PaymentState::PartiallyRefunded).await;
     let replayed: Refund = ask().await.unwrap().into_inner();
     assert_eq!((replayed.id.as_str(), replayed.state()), (first.id.as_str(), first.state()));
@@ -147,7 +140,7 @@ async fn an_operation_that_takes_longer_than_its_lease_is_not_taken_over() {
 }
 
 #[tokio::test]
-async fn where_a_customer_must_act_is_told_anew_after_a_restart() {
+async fn action_urls_are_published_anew_after_a_restart() {
     let shop = Shop::open().await;
     let waiting = shop.create(new("sim_action")).await.unwrap();
     let restarted = shop.replica().await;

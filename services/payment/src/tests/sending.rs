@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::support::*;
 use crate::{Options, provider::signature, simulator};
 
-/// What receives webhooks: it keeps them, and takes them as long as it is told to.
+/// What receives webhooks: it keeps them, and accepts them as long as it is set to.
 #[derive(Clone, Default)]
 struct Receiver(Arc<Mutex<Received>>);
 
@@ -70,7 +70,7 @@ async fn open() -> (Shop, Receiver) {
 }
 
 #[tokio::test]
-async fn everything_that_happens_to_a_charge_is_told_and_signed() {
+async fn everything_that_happens_to_a_charge_is_reported_and_signed() {
     let (shop, receiver) = open().await;
     let payment = shop.captured().await;
     let refund = shop.refund(&payment.id, Some(300)).await.unwrap();
@@ -82,8 +82,11 @@ async fn everything_that_happens_to_a_charge_is_told_and_signed() {
         kinds,
         ["charge.authorized", "charge.captured", "charge.declined", "charge.waiting", "refund.succeeded"]
     );
-    let told = receiver.bodies().into_iter().find(|body| body["type"] == "refund.succeeded").unwrap();
-    assert_eq!((&told["refund"]["key"], &told["charge"]["id"]), (&json!(refund.id), &json!(payment.id)));
+    let refunded = receiver.bodies().into_iter().find(|body| body["type"] == "refund.succeeded").unwrap();
+    assert_eq!(
+        (&refunded["refund"]["key"], &refunded["charge"]["id"]),
+        (&json!(refund.id), &json!(payment.id))
+    );
     let key = signature::key(&WEBHOOK_SECRET);
     for (signed, body) in &receiver.0.lock().unwrap().all {
         assert_eq!(signature::verify(&key, signed, body.as_bytes(), shop.db.clock().now()), Ok(()));
@@ -127,11 +130,11 @@ async fn webhooks_are_lost_repeated_late_and_out_of_order_on_demand() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn what_is_told_in_any_order_ends_where_the_provider_is() {
+async fn events_in_any_order_end_where_the_provider_is() {
     let (shop, receiver) = open().await;
     let mut ids = Vec::new();
     for turn in 0..6 {
-        // The answers to captures are lost: only webhooks and asking tell.
+        // The answers to captures are lost: only webhooks and queries report them.
         let fault = json!({ "duplicate": 2, "reorder": 1 });
         shop.faults(json!({ "capture": { "lose_answer": 1 }, "webhook": fault })).await;
         let payment = shop.create(new(if turn % 2 == 0 { "" } else { "sim_action" })).await.unwrap();
@@ -146,8 +149,8 @@ async fn what_is_told_in_any_order_ends_where_the_provider_is() {
     receiver.until(20).await;
     let mut deliveries = receiver.bodies();
     deliveries.reverse();
-    for told in deliveries.iter().chain(receiver.bodies().iter()) {
-        shop.deliver(told).await.unwrap();
+    for event in deliveries.iter().chain(receiver.bodies().iter()) {
+        shop.deliver(event).await.unwrap();
     }
     for id in ids {
         let wait = async {

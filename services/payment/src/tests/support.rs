@@ -19,10 +19,10 @@ use tonic::{Response, Status};
 
 use crate::{
     Migrator, Options,
-    api::Payments,
+    api::{Payments, states},
     domain::Pace,
     provider::signature,
-    store::{entry, history, payment},
+    store::entities::{ledger_entry, payment, payment_event},
 };
 
 /// Signs the simulated provider's webhooks.
@@ -211,21 +211,23 @@ impl Shop {
     /// The states that a payment came to; checks that its history has no gaps.
     pub async fn history(&self, id: &str) -> Vec<String> {
         let id: PaymentId = id.parse().unwrap();
-        let rows = history::row::Entity::find()
-            .filter(history::row::Column::PaymentId.eq(id))
-            .order_by_asc(history::row::Column::Sequence)
+        let rows = payment_event::Entity::find()
+            .filter(payment_event::Column::PaymentId.eq(id))
+            .order_by_asc(payment_event::Column::Sequence)
             .all(self.db.read())
             .await
             .unwrap();
         assert!(rows.iter().map(|row| row.sequence).eq(1..=rows.len() as i32));
-        rows.iter().map(|row| row.state.name().trim_start_matches("PAYMENT_STATE_").to_owned()).collect()
+        rows.iter()
+            .map(|row| states::name(row.state).trim_start_matches("PAYMENT_STATE_").to_owned())
+            .collect()
     }
 
     /// What the provider's account holds of a payment; checks that its ledger sums to zero.
     pub async fn ledger(&self, id: &str) -> i64 {
         let id: PaymentId = id.parse().unwrap();
-        let rows = entry::row::Entity::find()
-            .filter(entry::row::Column::PaymentId.eq(id))
+        let rows = ledger_entry::Entity::find()
+            .filter(ledger_entry::Column::PaymentId.eq(id))
             .all(self.db.read())
             .await
             .unwrap();

@@ -1,4 +1,4 @@
-//! What a provider tells of its own accord.
+//! Webhooks: late, twice, out of order, forged.
 
 use std::time::Duration;
 
@@ -60,10 +60,10 @@ async fn an_event_counts_once_however_often_it_is_delivered() {
 async fn one_event_delivered_by_many_at_once_counts_once() {
     let shop = std::sync::Arc::new(Shop::open().await);
     let waiting = shop.create(new("sim_action")).await.unwrap();
-    let told = event("evt_1", &shop.charge(&waiting.id).await, "captured");
+    let captured = event("evt_1", &shop.charge(&waiting.id).await, "captured");
     let deliveries = (0..20).map(|_| {
-        let (shop, told) = (shop.clone(), told.clone());
-        tokio::spawn(async move { shop.deliver(&told).await })
+        let (shop, captured) = (shop.clone(), captured.clone());
+        tokio::spawn(async move { shop.deliver(&captured).await })
     });
     for delivered in futures::future::join_all(deliveries).await {
         delivered.unwrap().unwrap();
@@ -87,7 +87,7 @@ async fn late_events_never_take_a_payment_back() {
 }
 
 #[tokio::test]
-async fn an_old_word_of_the_authorisation_does_not_hide_that_a_capture_is_unknown() {
+async fn a_late_authorisation_does_not_hide_that_a_capture_is_unknown() {
     let shop = Shop::open().await;
     let payment = lost(&shop, "capture").await;
     let charge = json!({ "reference": payment.provider_reference, "id": payment.id });
@@ -138,9 +138,9 @@ async fn forged_stale_and_unreadable_events_change_nothing() {
 async fn an_event_of_an_unknown_payment_may_be_delivered_again() {
     let shop = Shop::open().await;
     let id = kit::id::PaymentId(sea_orm::prelude::Uuid::now_v7()).to_string();
-    let told = event("evt_1", &json!({ "reference": "sim_1", "id": id }), "captured");
+    let unknown = event("evt_1", &json!({ "reference": "sim_1", "id": id }), "captured");
     for _ in 0..2 {
-        assert_eq!(shop.deliver(&told).await.unwrap_err().code(), Code::NotFound);
+        assert_eq!(shop.deliver(&unknown).await.unwrap_err().code(), Code::NotFound);
     }
     let foreign = event("evt_2", &json!({ "reference": "sim_1", "id": "another shop's" }), "captured");
     shop.deliver(&foreign).await.unwrap();
@@ -154,16 +154,16 @@ async fn a_webhook_ends_a_refund_and_answers_its_key() {
     shop.faults(json!({ "refund": { "fail_before": 1_000 } })).await;
     let refund = async |minor| shop.refund(&payment.id, Some(minor)).await.unwrap();
     let (first, second) = (refund(300).await, refund(400).await);
-    let told = |id: &str, key: &str, status: &str| {
+    let refund_event = |id: &str, key: &str, status: &str| {
         let refund = json!({ "key": key, "status": status, "reason": "account_closed" });
         json!({ "id": id, "type": format!("refund.{status}"), "charge": charge, "refund": refund })
     };
     for _ in 0..2 {
-        shop.deliver(&told("evt_1", &first.id, "succeeded")).await.unwrap();
-        shop.deliver(&told("evt_2", &second.id, "failed")).await.unwrap();
+        shop.deliver(&refund_event("evt_1", &first.id, "succeeded")).await.unwrap();
+        shop.deliver(&refund_event("evt_2", &second.id, "failed")).await.unwrap();
     }
-    // A provider that contradicts itself is not believed: what failed stays failed.
-    shop.deliver(&told("evt_3", &second.id, "succeeded")).await.unwrap();
+    // A provider that contradicts itself changes nothing: what failed stays failed.
+    shop.deliver(&refund_event("evt_3", &second.id, "succeeded")).await.unwrap();
     let after = shop.get(&payment.id).await;
     assert_eq!((after.state(), after.refunded), (PaymentState::PartiallyRefunded, Some(eur(300))));
     let list =
@@ -184,19 +184,19 @@ async fn a_refund_that_fails_after_it_succeeded_takes_its_money_back() {
     let (first, second) =
         (shop.refund(&payment.id, Some(300)).await.unwrap(), shop.refund(&payment.id, None).await.unwrap());
     assert_eq!(shop.get(&payment.id).await.state(), PaymentState::Refunded);
-    let told = |id: &str, key: &str, status: &str| {
+    let refund_event = |id: &str, key: &str, status: &str| {
         let refund = json!({ "key": key, "status": status, "reason": "account_closed" });
         json!({ "id": id, "type": format!("refund.{status}"), "charge": charge, "refund": refund })
     };
     for id in ["evt_1", "evt_1", "evt_2"] {
-        shop.deliver(&told(id, &first.id, "failed")).await.unwrap();
+        shop.deliver(&refund_event(id, &first.id, "failed")).await.unwrap();
         let after = shop.get(&payment.id).await;
         assert_eq!((after.state(), after.refunded), (PaymentState::PartiallyRefunded, Some(eur(999))));
         assert_eq!(shop.ledger(&payment.id).await, 300);
     }
-    // A late word of its success is old.
-    shop.deliver(&told("evt_3", &first.id, "succeeded")).await.unwrap();
-    shop.deliver(&told("evt_4", &second.id, "failed")).await.unwrap();
+    // A late event about its success is redundant.
+    shop.deliver(&refund_event("evt_3", &first.id, "succeeded")).await.unwrap();
+    shop.deliver(&refund_event("evt_4", &second.id, "failed")).await.unwrap();
     let after = shop.get(&payment.id).await;
     assert_eq!((after.state(), after.refunded), (PaymentState::Captured, Some(eur(0))));
     assert_eq!(shop.ledger(&payment.id).await, 1299);
@@ -212,7 +212,7 @@ async fn a_refund_that_fails_after_it_succeeded_takes_its_money_back() {
 }
 
 #[tokio::test]
-async fn what_is_said_of_another_charge_is_not_believed_of_ours() {
+async fn an_event_about_another_charge_is_not_applied_to_ours() {
     let shop = Shop::open().await;
     let payment = shop.create(new("")).await.unwrap();
     assert_eq!(payment.state(), PaymentState::Authorized);

@@ -1,180 +1,133 @@
-//! The poller: takes up what was left lying. Any replica may; the row's lock and version decide who does.
+//! `payment.poll`: takes up what is due. That is payments that were stored and not begun, operations whose owner died,
+//! payments that wait for their customer, lost answers, pending refunds.
 
-use std::time::Duration;
-
-use kit::{Scope, Tx};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
-use tokio::sync::OwnedSemaphorePermit;
+use kit::Tx;
 
 use crate::{
     domain::{Conclusion, Event, Operation, State},
     engine::{Engine, background},
     error::Error,
-    store::{Payment, payment, payments, provider_events, refunds},
+    store::{Payment, payments, refunds},
 };
-
-/// How often what is remembered of webhooks is pruned.
-const PRUNE: Duration = Duration::from_secs(3600);
-/// How long it is remembered that a webhook was taken: longer than any provider delivers it again.
-const KEEP_EVENTS: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// What is due for a payment.
 enum Due {
     /// An operation that is recorded; `true`, where somebody may have sent it before.
     Perform(Payment, Operation, bool),
-    Ask(Payment),
+    Reconcile(Payment),
 }
 
-impl Engine {
-    /// Polls until the process drains.
-    pub fn start(&self) {
-        self.recall();
-        let engine = self.clone();
-        self.0.tasks.every("payment.webhooks", PRUNE, move || {
-            let engine = engine.clone();
-            async move {
-                let call = background("prune");
-                let prune =
-                    |tx: Tx| async move { Ok(provider_events::prune(&tx, tx.now() - KEEP_EVENTS).await?) };
-                kit::transact::<_, Error, _, _>(&engine.0.db, &call, prune).await
-            }
-        });
-        let engine = self.clone();
-        self.0.tasks.every("payment.poll", self.0.pace.tick(), move || {
-            let engine = engine.clone();
-            async move { engine.poll().await }
-        });
-    }
+pub fn start(engine: &Engine) {
+    let work = engine.clone();
+    engine.tasks().every("payment.poll", engine.pace().tick(), move || {
+        let engine = work.clone();
+        async move { poll(&engine).await }
+    });
+}
 
-    /// Takes up what is due, in tasks of their own.
-    pub(crate) async fn poll(&self) -> Result<(), Error> {
-        let now = self.0.db.clock().now();
-        if payments::any_due(self.0.db.read(), now).await? {
-            for (due, slot) in self.take_due().await?.into_iter().zip(self.slots()) {
-                let engine = self.clone();
-                self.0.tasks.spawn(async move {
-                    let _slot = slot;
-                    let done = match &due {
-                        Due::Perform(payment, operation, resumed) => engine
-                            .perform(&background("resume"), payment, *operation, *resumed)
-                            .await
-                            .map(|_| ()),
-                        Due::Ask(payment) => engine.ask(payment).await,
-                    };
-                    if let Err(error) = done {
-                        tracing::debug!(%error, "a due payment is still due");
-                    }
-                });
-            }
-        }
-        let due = refunds::due(self.0.db.read(), now, self.0.slots.available_permits() as u64).await?;
-        for (refund, slot) in due.into_iter().zip(self.slots()) {
-            let engine = self.clone();
-            self.0.tasks.spawn(async move {
+/// Takes up what is due, each in a task of its own.
+pub async fn poll(engine: &Engine) -> Result<(), Error> {
+    let now = engine.db().clock().now();
+    // A look without locks first: most turns find nothing, and must not write.
+    if payments::any_due(engine.db().read(), now).await? {
+        for (due, slot) in take_due(engine).await?.into_iter().zip(engine.slots()) {
+            let work = engine.clone();
+            engine.tasks().spawn(async move {
                 let _slot = slot;
-                if let Err(error) = engine.resume_refund(refund.id).await {
-                    tracing::debug!(refund = %refund.id, %error, "a due refund is still due");
+                let done = match &due {
+                    Due::Perform(payment, operation, resumed) => {
+                        let call = background("resume");
+                        work.perform(&call, payment, *operation, *resumed).await.map(|_| ())
+                    }
+                    Due::Reconcile(payment) => work.reconcile(payment).await,
+                };
+                if let Err(error) = done {
+                    tracing::debug!(%error, "a due payment is still due");
                 }
             });
         }
-        Ok(())
     }
-
-    /// The free slots, taken one by one.
-    fn slots(&self) -> impl Iterator<Item = OwnedSemaphorePermit> {
-        let slots = self.0.slots.clone();
-        std::iter::from_fn(move || slots.clone().try_acquire_owned().ok())
+    let due = refunds::due(engine.db().read(), now, engine.free_slots()).await?;
+    for (refund, slot) in due.into_iter().zip(engine.slots()) {
+        let work = engine.clone();
+        engine.tasks().spawn(async move {
+            let _slot = slot;
+            if let Err(error) = work.resume_refund(refund.id).await {
+                tracing::debug!(refund = %refund.id, %error, "a due refund is still due");
+            }
+        });
     }
+    Ok(())
+}
 
-    async fn take_due(&self) -> Result<Vec<Due>, Error> {
-        let (engine, limit) = (self.clone(), self.0.slots.available_permits() as u64);
-        let taken = kit::transact(&self.0.db, &background("resume"), move |tx| {
-            let engine = engine.clone();
-            async move {
-                let mut taken = Vec::new();
-                for payment in payments::lock_due(&tx, limit).await? {
-                    taken.extend(engine.take(&tx, payment).await?);
-                }
-                Ok::<_, Error>(taken)
-            }
-        })
-        .await;
-        self.0.changed.notify_waiters();
-        taken
-    }
-
-    /// Decides what is due for a payment, and sets its next turn.
-    async fn take(&self, tx: &Tx, before: Payment) -> Result<Option<Due>, Error> {
-        let (now, pace) = (tx.now(), self.0.pace);
-        let Ok(provider) = self.provider(&before) else {
-            let until = now + pace.backoff(i32::MAX);
-            payments::postpone(tx, before.id, before.version, Some(until), before.attempts).await?;
-            return Ok(None);
-        };
-        let able = provider.capabilities();
-        match (before.state, before.operation) {
-            (State::Pending, _) => {
-                let after = self.begun(before.clone(), self.lease(now))?;
-                let after = self.change(tx, &before, after, "").await?;
-                Ok(Some(Due::Perform(after, Operation::Authorize, false)))
-            }
-            (State::Unknown | State::Processing, operation) if asks(&before) && able.can_ask => {
-                let (pause, attempts) = match operation {
-                    None => (pace.waiting(before.update_time, now), 0),
-                    Some(_) => (pace.backoff(before.attempts + 1), before.attempts + 1),
-                };
-                payments::postpone(tx, before.id, before.version, Some(now + pause), attempts).await?;
-                Ok(Some(Due::Ask(before)))
-            }
-            // Its owner died: it may have been sent.
-            (state, Some(operation)) if state != State::Unknown && able.idempotent => {
-                let mut after = before.clone();
-                after.next_poll_time = Some(self.lease(now));
-                let after = self.change(tx, &before, after, "").await?;
-                Ok(Some(Due::Perform(after, operation, true)))
-            }
-            (state, Some(operation)) if state != State::Unknown => {
-                let lost =
-                    Conclusion::Event { event: Event::Lost, told: None, failure_reason: String::new() };
-                let after = self.concluded(tx, &before, Some(operation), lost)?;
-                let after = self.change(tx, &before, after, "its owner was lost").await?;
-                if let Some(claim) = &before.operation_claim {
-                    tx.answer(claim, &self.render(&after)?).await?;
-                }
-                Ok(None)
-            }
-            _ => {
-                payments::postpone(tx, before.id, before.version, None, before.attempts).await?;
-                Ok(None)
-            }
+/// Locks due payments and sets their next turns, so that they are due for nobody else when this commits. Replicas share
+/// the work by SKIP LOCKED: each takes the rows that no other one is taking.
+async fn take_due(engine: &Engine) -> Result<Vec<Due>, Error> {
+    let call = background("resume");
+    let limit = engine.free_slots();
+    let take = engine.db().transact(&call, engine.clone(), move |tx, engine| async move {
+        let mut taken = Vec::new();
+        for payment in payments::lock_due(&tx, limit).await? {
+            taken.extend(take(&engine, &tx, payment).await?);
         }
-    }
+        Ok(taken)
+    });
+    let taken = take.await;
+    engine.notify();
+    taken
+}
 
-    /// Tells the followers anew of payments that wait for their customer: where she must act may have moved
-    /// with this process.
-    pub async fn announce_actions(&self) -> Result<(), Error> {
-        use payment::{Column, Entity};
-        let waiting =
-            Entity::find().filter(Column::State.eq(State::Processing)).filter(Column::Action.ne(""));
-        for found in waiting.limit(1_000).all(self.0.db.read()).await? {
-            let engine = self.clone();
-            kit::transact::<_, Error, _, _>(&self.0.db, &background("announce"), move |tx| {
-                let engine = engine.clone();
-                async move {
-                    let payment = payments::lock(&tx, Scope::All, found.id).await?;
-                    if payment.state == State::Processing {
-                        engine.publish(&tx, &payment).await?;
-                    }
-                    Ok(())
-                }
-            })
-            .await?;
+/// Decides what is due for a payment, and sets its next turn.
+async fn take(engine: &Engine, tx: &Tx, before: Payment) -> Result<Option<Due>, Error> {
+    let (now, pace) = (tx.now(), engine.pace());
+    let Ok(provider) = engine.provider(&before) else {
+        let until = now + pace.backoff(i32::MAX);
+        payments::postpone(tx, before.id, before.version, Some(until), before.attempts).await?;
+        return Ok(None);
+    };
+    let able = provider.capabilities();
+    match (before.state, before.operation) {
+        (State::Pending, _) => {
+            let after = engine.begun(before.clone(), engine.lease(now))?;
+            let after = engine.change(tx, &before, after, "").await?;
+            Ok(Some(Due::Perform(after, Operation::Authorize, false)))
         }
-        Ok(())
+        // Not changed, so its version stays: a webhook or a late answer that comes before the query's result wins.
+        (State::Unknown | State::Processing, operation) if needs_query(&before) && able.can_query => {
+            let (pause, attempts) = match operation {
+                None => (pace.waiting(before.update_time, now), 0),
+                Some(_) => (pace.backoff(before.attempts + 1), before.attempts + 1),
+            };
+            payments::postpone(tx, before.id, before.version, Some(now + pause), attempts).await?;
+            Ok(Some(Due::Reconcile(before)))
+        }
+        // Its owner died, or is slower than its lease: it may have been sent. Under the same key it is the same operation,
+        // and the version that this change raises makes the old owner's outcome count for nothing.
+        (state, Some(operation)) if state != State::Unknown && able.idempotent => {
+            let mut after = before.clone();
+            after.next_poll_time = Some(engine.lease(now));
+            let after = engine.change(tx, &before, after, "").await?;
+            Ok(Some(Due::Perform(after, operation, true)))
+        }
+        // The same without keys: sent twice, it would be two operations. UNKNOWN, until somebody finds out.
+        (state, Some(operation)) if state != State::Unknown => {
+            let lost =
+                Conclusion::Event { event: Event::AnswerLost, snapshot: None, failure_reason: String::new() };
+            let after = engine.concluded(tx, &before, Some(operation), lost)?;
+            let after = engine.change(tx, &before, after, "its owner was lost").await?;
+            if let Some(claim) = &before.operation_claim {
+                tx.answer(claim, &engine.render(&after)?).await?;
+            }
+            Ok(None)
+        }
+        _ => {
+            payments::postpone(tx, before.id, before.version, None, before.attempts).await?;
+            Ok(None)
+        }
     }
 }
 
-/// Whether its provider is to be asked: an answer was lost, or it waits.
-fn asks(payment: &Payment) -> bool {
+/// Whether its provider is to be queried: an answer was lost, or it waits.
+fn needs_query(payment: &Payment) -> bool {
     payment.state == State::Unknown || payment.operation.is_none()
 }

@@ -11,7 +11,10 @@ use reqwest::{Client, Method, RequestBuilder, StatusCode, Url};
 use serde::de::DeserializeOwned;
 
 use super::object::{ApiError, ErrorBody, name};
-use crate::provider::{Failure, Outcome, Standing, Told, http};
+use crate::{
+    domain::{ChargeSnapshot, ChargeStatus, Failure, Outcome},
+    provider::http,
+};
 
 /// The version of the interface that this client was written for: that of the schema it is tested against.
 const VERSION: &str = "2026-08-26.dahlia";
@@ -54,7 +57,9 @@ impl Api {
         Ok(Self { client: http::client(&url, timeout)?, url, key })
     }
 
-    /// `path` begins with a slash, and holds nothing that needs escaping.
+    /// `path` begins with a slash, and holds nothing that needs escaping. Where another request on the same object or key is
+    /// under way (two replicas, one of which has lost its lease), the request is repeated after a pause: under the same key
+    /// it is the same request.
     pub async fn post<T: DeserializeOwned>(
         &self,
         key: &str,
@@ -142,9 +147,9 @@ impl Problem {
     pub fn declined(self) -> Outcome {
         match self {
             Problem::Refused { status: StatusCode::PAYMENT_REQUIRED, error } => {
-                let intent = error.payment_intent.as_ref().and_then(|intent| intent.told());
-                let reference = intent.map(|told| told.reference).unwrap_or_default();
-                Ok(Told::new(reference, Standing::Declined { reason: error.reason() }))
+                let intent = error.payment_intent.as_ref().and_then(|intent| intent.snapshot());
+                let reference = intent.map(|snapshot| snapshot.reference).unwrap_or_default();
+                Ok(ChargeSnapshot::new(reference, ChargeStatus::Declined { reason: error.reason() }))
             }
             problem => Err(problem.into()),
         }
@@ -171,7 +176,7 @@ impl From<Problem> for Failure {
                     Some(_) => error.reason(),
                     None => format!("HTTP_{}", status.as_u16()),
                 },
-                told: error.payment_intent.as_ref().and_then(|intent| intent.told()),
+                snapshot: error.payment_intent.as_ref().and_then(|intent| intent.snapshot()),
             },
         }
     }
@@ -225,10 +230,10 @@ mod tests {
             "type": "invalid_request_error", "code": "payment_intent_unexpected_state",
             "payment_intent": {"id": "pi_1", "status": "canceled"},
         });
-        let told = Some(Told::new("pi_1", Standing::Voided));
+        let snapshot = Some(ChargeSnapshot::new("pi_1", ChargeStatus::Voided));
         let reason = "PAYMENT_INTENT_UNEXPECTED_STATE".to_owned();
-        assert_eq!(failure(400, error), Failure::Refused { reason, told });
-        let refused = Failure::Refused { reason: "HTTP_400".to_owned(), told: None };
+        assert_eq!(failure(400, error), Failure::Refused { reason, snapshot });
+        let refused = Failure::Refused { reason: "HTTP_400".to_owned(), snapshot: None };
         assert_eq!(failure(400, json!({"type": "invalid_request_error"})), refused);
     }
 
@@ -238,9 +243,9 @@ mod tests {
             "type": "card_error", "code": "card_declined", "decline_code": "insufficient_funds",
             "payment_intent": {"id": "pi_1", "status": "requires_payment_method"},
         });
-        let standing = Standing::Declined { reason: "INSUFFICIENT_FUNDS".to_owned() };
-        let told = Told::new("pi_1", standing);
-        assert_eq!(answered(402, &json!({"error": error})).unwrap_err().declined(), Ok(told));
+        let status = ChargeStatus::Declined { reason: "INSUFFICIENT_FUNDS".to_owned() };
+        let snapshot = ChargeSnapshot::new("pi_1", status);
+        assert_eq!(answered(402, &json!({"error": error})).unwrap_err().declined(), Ok(snapshot));
     }
 
     #[test]

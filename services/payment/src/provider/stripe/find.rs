@@ -11,11 +11,11 @@ use super::{
     event,
     hosted::{is_hosted, is_session},
     object::{Intent, List, PAYMENT_ID, REFUND_ID, Refund, is_id},
-    told, unknown,
+    outcome, unknown,
 };
 use crate::{
-    domain::PROVIDER_UNAVAILABLE,
-    provider::{Charge, Cursor, Failure, Outcome, Recalled, Standing, Told},
+    domain::{Charge, ChargeSnapshot, ChargeStatus, Failure, Outcome, PROVIDER_UNAVAILABLE},
+    provider::{Cursor, EventPage},
 };
 
 /// For how long after its payment was made a charge is sent.
@@ -24,16 +24,16 @@ pub(super) const SEND_WITHIN: Duration = Duration::from_secs(3600);
 pub(super) const SEARCH_LAG: Duration = Duration::from_secs(3600);
 /// Stripe's clock and ours are not further apart.
 pub(super) const CLOCKS_DIFFER: Duration = Duration::from_secs(300);
-/// So many pages of a hundred events are read at a time, for each part of [`event::RECALLED`].
+/// So many pages of a hundred events are read at a time, for each part of [`event::LISTED`].
 const MOST_EVENTS: usize = 10;
 /// So many pages of a hundred charges are looked through for ours.
 pub(super) const MOST_PAGES: usize = 50;
 
 impl Stripe {
-    /// How a charge stands whose id is known.
+    /// A charge whose id is known.
     pub(super) async fn look(&self, reference: &str) -> Outcome {
         match self.api.get::<Intent>(&format!("/v1/payment_intents/{reference}"), &[]).await {
-            Ok(intent) => told(&intent),
+            Ok(intent) => outcome(&intent),
             // Never "there is none": it was there.
             Err(Problem::Refused { status, .. }) => Err(unknown(format!(
                 "answered {status} about a charge of its own: is the key another account's?"
@@ -43,7 +43,7 @@ impl Stripe {
     }
 
     /// The charge that has our payment's id in its metadata; none, where that is not certain yet.
-    pub(super) async fn search(&self, charge: &Charge) -> Result<Option<Told>, Failure> {
+    pub(super) async fn search(&self, charge: &Charge) -> Result<Option<ChargeSnapshot>, Failure> {
         let id = charge.payment_id.to_string();
         let query = [("query", format!("metadata['{PAYMENT_ID}']:'{id}'")), ("limit", "10".to_owned())];
         let age = self.clock.now().since(charge.create_time);
@@ -51,7 +51,7 @@ impl Stripe {
             Ok(found) => {
                 let ours = |intent: &&Intent| intent.metadata.get(PAYMENT_ID) == Some(&id);
                 // The key makes it one. Were it more all the same, what holds money counts.
-                found.data.iter().filter(ours).filter_map(Intent::told).max_by_key(weight)
+                found.data.iter().filter(ours).filter_map(Intent::snapshot).max_by_key(weight)
             }
             // Some accounts have no search. While it may be sent again, that finds it.
             Err(Problem::Refused { .. }) if age < SEND_WITHIN => None,
@@ -60,14 +60,14 @@ impl Stripe {
         };
         match found {
             // The search is behind with changes too.
-            Some(told) => self.look(&told.reference).await.map(Some).map_err(uncertain_failure),
+            Some(snapshot) => self.look(&snapshot.reference).await.map(Some).map_err(uncertain_failure),
             None => Ok((age >= SEND_WITHIN + SEARCH_LAG).then(never)),
         }
     }
 
     /// The charge that has our payment's id in its metadata, from the list of those that were made when it
     /// was sent. The list, unlike the search, is never behind.
-    pub(super) async fn list(&self, charge: &Charge) -> Result<Option<Told>, Failure> {
+    pub(super) async fn list(&self, charge: &Charge) -> Result<Option<ChargeSnapshot>, Failure> {
         let id = charge.payment_id.to_string();
         let (from, to) =
             (charge.create_time - CLOCKS_DIFFER, charge.create_time + SEND_WITHIN + CLOCKS_DIFFER);
@@ -80,7 +80,7 @@ impl Stripe {
             let page: List<Intent> = self.api.get("/v1/payment_intents", &query).await.map_err(uncertain)?;
             let ours = |intent: &&Intent| intent.metadata.get(PAYMENT_ID) == Some(&id);
             match page.data.iter().find(ours) {
-                Some(intent) => return told(intent).map(Some),
+                Some(intent) => return outcome(intent).map(Some),
                 None if !page.has_more => return Ok(None),
                 None => {}
             }
@@ -102,16 +102,18 @@ impl Stripe {
             false => self.search(charge).await?,
         };
         match found {
-            Some(told) if !told.reference.is_empty() && !is_session(&told.reference) => Ok(told.reference),
+            Some(snapshot) if !snapshot.reference.is_empty() && !is_session(&snapshot.reference) => {
+                Ok(snapshot.reference)
+            }
             _ => Err(Failure::NotSent { problem: "the charge's id is not known".to_owned() }),
         }
     }
 
     /// The events about captures, refunds and disputes after those `read` before, or since a time:
     /// <https://docs.stripe.com/api/events/list>. Stripe keeps them for 30 days.
-    pub(super) async fn events(&self, since: Time, read: &Cursor) -> Result<Recalled, Failure> {
-        let mut recalled = Recalled::default();
-        for (part, kinds) in event::RECALLED.into_iter().enumerate() {
+    pub(super) async fn events(&self, since: Time, read: &Cursor) -> Result<EventPage, Failure> {
+        let mut recalled = EventPage::default();
+        for (part, kinds) in event::LISTED.into_iter().enumerate() {
             let last = read.0.get(part).and_then(Option::as_deref);
             let (mut found, more) = self.events_of(kinds, since, last).await?;
             let id = found.back().and_then(|event| event["id"].as_str()).filter(|id| is_id(id));
@@ -182,9 +184,9 @@ impl Stripe {
 }
 
 /// A charge that Stripe never made, and never will.
-pub(super) fn never() -> Told {
-    let standing = Standing::Declined { reason: PROVIDER_UNAVAILABLE.to_owned() };
-    Told::new("", standing)
+pub(super) fn never() -> ChargeSnapshot {
+    let status = ChargeStatus::Declined { reason: PROVIDER_UNAVAILABLE.to_owned() };
+    ChargeSnapshot::new("", status)
 }
 
 /// Of a charge that may well exist: whatever goes wrong while it is looked for, nothing is certain.
@@ -201,11 +203,11 @@ pub(super) fn uncertain_failure(failure: Failure) -> Failure {
 }
 
 /// How much it matters which of several charges is ours.
-fn weight(told: &Told) -> u8 {
-    match told.standing {
-        Standing::Captured => 3,
-        Standing::Authorized => 2,
-        Standing::Working | Standing::Waiting { .. } => 1,
-        Standing::Declined { .. } | Standing::Voided => 0,
+fn weight(snapshot: &ChargeSnapshot) -> u8 {
+    match snapshot.status {
+        ChargeStatus::Captured => 3,
+        ChargeStatus::Authorized => 2,
+        ChargeStatus::Processing | ChargeStatus::Waiting { .. } => 1,
+        ChargeStatus::Declined { .. } | ChargeStatus::Voided => 0,
     }
 }

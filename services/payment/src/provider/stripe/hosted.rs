@@ -1,8 +1,8 @@
 //! Stripe's hosted page: a Checkout Session (<https://docs.stripe.com/api/checkout/sessions>) to which the customer
-//! is sent. Its PaymentIntent comes to be when she pays, and is then the charge like any other.
+//! is sent. Its PaymentIntent comes to be when the customer pays, and is then the charge like any other.
 //!
 //! **References.** While the session is open, the charge is known by the session's id (`cs_…`), also where a first
-//! card was declined on the page: another one may pay there still, and such a PaymentIntent is given up by its
+//! card was declined on the page: another one may pay there still, and such a PaymentIntent ends with its
 //! session alone. Once the session is complete, the PaymentIntent's id takes its place.
 //!
 //! **Lost answers.** There is no search for sessions, but a list that is never behind.
@@ -14,9 +14,9 @@ use super::{
     api::{Problem, Reply},
     find::{CLOCKS_DIFFER, MOST_PAGES, SEARCH_LAG, SEND_WITHIN, never, uncertain, uncertain_failure},
     object::{IntentRef, List, PAYMENT_ID, Session, is_id},
-    told, unknown,
+    options, outcome, unknown,
 };
-use crate::provider::{Charge, Failure, Outcome, Standing, Told};
+use crate::domain::{Charge, ChargeSnapshot, ChargeStatus, Failure, Outcome};
 
 /// The payment method that names the page; so does none.
 const CHECKOUT: &str = "checkout";
@@ -34,6 +34,15 @@ pub(super) fn is_hosted(method: &str) -> bool {
 /// Whether a reference is a session's.
 pub(super) fn is_session(reference: &str) -> bool {
     reference.starts_with("cs_") && is_id(reference)
+}
+
+/// Where a customer comes back to: the page that the operator named, or the order's page in the shop at that address.
+/// `how` tells the page whether the customer has paid or has left.
+pub(super) fn back(pages: &str, charge: &Charge, how: &str) -> String {
+    pages
+        .replace(options::ORDER_ID, &charge.order_id.to_string())
+        .replace(options::PAYMENT_ID, &charge.payment_id.to_string())
+        .replace(options::OUTCOME, how)
 }
 
 impl Stripe {
@@ -61,8 +70,8 @@ impl Stripe {
             ("metadata[payment_id]", payment),
             ("metadata[order_id]", order),
             ("expires_at", expires.seconds().to_string()),
-            ("success_url", super::back(pages, charge, "done")),
-            ("cancel_url", super::back(pages, charge, "left")),
+            ("success_url", back(pages, charge, "done")),
+            ("cancel_url", back(pages, charge, "left")),
         ]
     }
 
@@ -70,19 +79,21 @@ impl Stripe {
     pub(super) async fn open_page(&self, key: &str, charge: &Charge, amount: i64) -> Outcome {
         let Some(pages) = &self.pages else {
             let reason = "NO_RETURN_URL".to_owned();
-            return Err(Failure::Refused { reason, told: None });
+            return Err(Failure::Refused { reason, snapshot: None });
         };
+        // A poller that takes up an old payment must not open a second page: after a day Stripe has forgotten the key of the
+        // first.
         if self.clock.now().since(charge.create_time) >= SEND_WITHIN {
             let found = self.find_session(charge).await?;
             return found.ok_or_else(|| unknown("it is too late to send it again".to_owned()));
         }
         let form = self.session_form(charge, amount, pages);
         match self.api.post::<Session>(key, "/v1/checkout/sessions", &form).await {
-            // The answer of then: she may have paid since.
+            // The answer of then: the customer may have paid since.
             Ok(Reply { object, replayed: true }) if is_id(&object.id) => {
                 self.look_session(&object.id).await.map_err(uncertain_failure)
             }
-            Ok(reply) => self.standing_of(reply.object).await,
+            Ok(reply) => self.outcome_of(reply.object).await,
             Err(Problem::Unknown { replayed: true, .. }) => {
                 Ok(self.list_session(charge).await?.unwrap_or_else(never))
             }
@@ -90,33 +101,37 @@ impl Stripe {
         }
     }
 
-    /// Ends a session, so that nobody can pay on its page any more. A completed one wins: then it is refused,
-    /// with how the charge stands.
+    /// Ends a session, so that nobody can pay on its page any more. The customer may be paying at this very moment: Stripe
+    /// either expires the session or completes it. Where it is completed, the void is refused with the charge as it is, and
+    /// the caller decides what becomes of the money that is held.
     pub(super) async fn close_page(&self, key: &str, session: &str) -> Outcome {
         let path = format!("/v1/checkout/sessions/{session}/expire");
         let mut answer = self.api.post::<Session>(key, &path, &[]).await;
         if let Err(Problem::Unknown { replayed: true, .. }) = &answer {
+            // The key's answer is 500 for good. Another key does no harm: what is expired is not expired twice.
             let key = format!("{key}:{}", self.clock.now().seconds());
             answer = self.api.post(&key, &path, &[]).await;
         }
-        let closed = || Told::new(session, Standing::Voided);
+        let closed = || ChargeSnapshot::new(session, ChargeStatus::Voided);
         match answer.map_err(Failure::from) {
             Ok(Reply { object, .. }) if object.is_expired() => Ok(closed()),
             Ok(_) => Err(unknown("the session is not closed".to_owned())),
             Err(Failure::Refused { reason, .. }) => match self.look_session(session).await? {
-                Told { standing: Standing::Declined { reason }, .. } if reason == EXPIRED => Ok(closed()),
-                told => Err(Failure::Refused { reason, told: Some(told) }),
+                ChargeSnapshot { status: ChargeStatus::Declined { reason }, .. } if reason == EXPIRED => {
+                    Ok(closed())
+                }
+                snapshot => Err(Failure::Refused { reason, snapshot: Some(snapshot) }),
             },
             Err(failure) => Err(failure),
         }
     }
 
-    /// How a charge stands whose session is known.
+    /// The charge of a session that is known.
     pub(super) async fn look_session(&self, session: &str) -> Outcome {
         let expand = [("expand[]", "payment_intent".to_owned())];
         let path = format!("/v1/checkout/sessions/{session}");
         match self.api.get::<Session>(&path, &expand).await {
-            Ok(session) => self.standing_of(session).await,
+            Ok(session) => self.outcome_of(session).await,
             // Never "there is none": it was there.
             Err(Problem::Refused { status, .. }) => Err(unknown(format!(
                 "answered {status} about a session of its own: is the key another account's?"
@@ -125,25 +140,25 @@ impl Stripe {
         }
     }
 
-    async fn standing_of(&self, session: Session) -> Outcome {
-        if let Some(told) = session.told() {
-            return Ok(told);
+    async fn outcome_of(&self, session: Session) -> Outcome {
+        if let Some(snapshot) = session.snapshot() {
+            return Ok(snapshot);
         }
         match (session.status.as_deref(), session.payment_intent) {
-            (Some("complete"), Some(IntentRef::Whole(intent))) => told(&intent),
+            (Some("complete"), Some(IntentRef::Whole(intent))) => outcome(&intent),
             (Some("complete"), Some(IntentRef::Id(intent))) if is_id(&intent) => self.look(&intent).await,
             _ => Err(unknown("the session makes no sense".to_owned())),
         }
     }
 
     /// The session that has our payment's id in its metadata; none, where that is not certain yet.
-    pub(super) async fn find_session(&self, charge: &Charge) -> Result<Option<Told>, Failure> {
+    pub(super) async fn find_session(&self, charge: &Charge) -> Result<Option<ChargeSnapshot>, Failure> {
         let found = self.list_session(charge).await?;
         let age = self.clock.now().since(charge.create_time);
         Ok(found.or_else(|| (age >= SEND_WITHIN + SEARCH_LAG).then(never)))
     }
 
-    async fn list_session(&self, charge: &Charge) -> Result<Option<Told>, Failure> {
+    async fn list_session(&self, charge: &Charge) -> Result<Option<ChargeSnapshot>, Failure> {
         let id = charge.payment_id.to_string();
         let (from, to) =
             (charge.create_time - CLOCKS_DIFFER, charge.create_time + SEND_WITHIN + CLOCKS_DIFFER);

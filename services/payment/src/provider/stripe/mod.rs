@@ -21,6 +21,7 @@ mod find;
 mod hosted;
 mod object;
 mod options;
+mod refund;
 #[cfg(test)]
 mod tests;
 
@@ -28,29 +29,22 @@ use std::time::Duration;
 
 use aws_lc_rs::hmac;
 use axum::http::HeaderMap;
-use kit::{
-    Clock, Money, Secret, StartError, Time,
-    id::{Id, RefundId},
-};
+use kit::{Clock, Money, Secret, StartError, Time};
 
 pub use options::{Pages, StripeOptions};
 
 use self::{
     api::{Api, Problem},
     event::SIGNATURE,
-    find::{SEND_WITHIN, never, uncertain, uncertain_failure},
-    hosted::{is_hosted, is_session},
-    object::{Intent, Refund, is_id, name},
+    find::{SEND_WITHIN, never, uncertain_failure},
+    hosted::{back, is_hosted, is_session},
+    object::{Intent, is_id},
 };
-use super::{
-    Capabilities, Charge, Cursor, Failure, Outcome, Provider, ProviderEvent, Recalled, Rejection, Standing,
-    Told, signature, single,
-};
+use super::{Cursor, EventPage, Provider, ProviderEvent, Rejection, signature, single};
+use crate::domain::{Capabilities, Charge, ChargeSnapshot, ChargeStatus, Failure, Outcome};
 
 /// The provider's name in configuration.
 pub const NAME: &str = "stripe";
-/// After this long Stripe may have forgotten a key.
-const KEYS_LAST: Duration = Duration::from_secs(23 * 3600);
 
 /// The client of an account.
 pub struct Stripe {
@@ -62,7 +56,7 @@ pub struct Stripe {
     /// The same from Stripe's own page; without it there is none to send them to.
     pages: Option<String>,
     /// How often its events are read.
-    recall_every: Duration,
+    events_interval: Duration,
     clock: Clock,
 }
 
@@ -90,8 +84,8 @@ impl Stripe {
         let api = Api::new(&options.stripe_url, key, timeout)?;
         let webhook_key = options.webhook_secret()?.map(|secret| signature::key(secret.expose().as_bytes()));
         let return_url = options.return_url()?;
-        let (pages, recall_every) = (pages.for_page(return_url.clone()), options.stripe_events_interval);
-        Ok(Self { api, webhook_key, pages, return_url, recall_every, clock })
+        let (pages, events_interval) = (pages.for_page(return_url.clone()), options.stripe_events_interval);
+        Ok(Self { api, webhook_key, pages, return_url, events_interval, clock })
     }
 
     fn intent_form(&self, charge: &Charge, amount: i64) -> Vec<(&'static str, String)> {
@@ -107,8 +101,8 @@ impl Stripe {
         ];
         match &self.return_url {
             Some(url) => form.push(("return_url", back(url, charge, "done"))),
-            // There is nowhere to send the customer back to, so a card that asks for her is declined
-            // (AUTHENTICATION_REQUIRED) rather than left waiting for nobody.
+            // There is nowhere to send the customer back to, so a card that asks for an action is declined
+            // (AUTHENTICATION_REQUIRED) rather than left waiting.
             None => form.extend([
                 ("automatic_payment_methods[allow_redirects]", "never".to_owned()),
                 ("error_on_requires_action", "true".to_owned()),
@@ -128,33 +122,13 @@ impl Stripe {
             answer = self.api.post(&key, &path, &[]).await;
         }
         match answer.map_err(Failure::from) {
-            Ok(reply) => told(&reply.object),
-            Err(Failure::Refused { reason, told: None }) => {
-                Err(Failure::Refused { reason, told: self.look(&reference).await.ok() })
+            Ok(reply) => outcome(&reply.object),
+            // A capture that met a void, or a hold that expired: Stripe refuses the later one without saying what the charge
+            // is now.
+            Err(Failure::Refused { reason, snapshot: None }) => {
+                Err(Failure::Refused { reason, snapshot: self.look(&reference).await.ok() })
             }
             Err(failure) => Err(failure),
-        }
-    }
-
-    /// What became of a refund that Stripe has.
-    async fn refunded(&self, refund: Refund, reference: String, fresh: bool) -> Outcome {
-        let status = refund.status.as_deref().unwrap_or_default();
-        match status {
-            "succeeded" => match object::size(refund.amount, refund.currency.as_deref()) {
-                Some(size) => Ok(Told { size, ..Told::new(reference, Standing::Captured) }),
-                None => Err(unknown("the refund's amount makes no sense".to_owned())),
-            },
-            "failed" | "canceled" => {
-                let reason = refund.failure_reason.as_deref().unwrap_or(status);
-                Err(Failure::Refused { reason: name(reason), told: None })
-            }
-            // The answer may be that of an earlier request under this key.
-            _ if !fresh && is_id(&refund.id) => {
-                let path = format!("/v1/refunds/{}", refund.id);
-                let refund = self.api.get(&path, &[]).await.map_err(uncertain)?;
-                Box::pin(self.refunded(refund, reference, true)).await
-            }
-            _ => Err(unknown(format!("the refund is {}", name(status)))),
         }
     }
 }
@@ -172,11 +146,11 @@ impl Provider for Stripe {
     fn capabilities(&self) -> Capabilities {
         Capabilities {
             idempotent: true,
-            can_ask: true,
+            can_query: true,
             can_void: true,
             can_refund: true,
             partial_refund: true,
-            // Only the customer can end her payment's wait.
+            // Only the customer can end a payment's wait.
             can_acknowledge: false,
         }
     }
@@ -198,22 +172,25 @@ impl Provider for Stripe {
 
     async fn authorize(&self, key: &str, charge: &Charge) -> Outcome {
         if is_free(charge) {
-            return Ok(free(Standing::Authorized));
+            return Ok(free(ChargeStatus::Authorized));
         }
         let Some(amount) = amount::minor_units(charge.amount) else { return Err(not_exact()) };
         if is_hosted(&charge.method) {
             return self.open_page(key, charge, amount).await;
         }
+        // A poller that takes up an old payment must not charge twice: after a day Stripe has forgotten the key of the first
+        // request.
         if self.clock.now().since(charge.create_time) >= SEND_WITHIN {
             let found = self.search(charge).await?;
             return found.ok_or_else(|| unknown("it is too late to send it again".to_owned()));
         }
         let form = self.intent_form(charge, amount);
         match self.api.post::<Intent>(key, "/v1/payment_intents", &form).await {
+            // The answer of then: the charge may have been captured or cancelled since.
             Ok(reply) if reply.replayed && is_id(&reply.object.id) => {
                 self.look(&reply.object.id).await.map_err(uncertain_failure)
             }
-            Ok(reply) => told(&reply.object),
+            Ok(reply) => outcome(&reply.object),
             // The key's answer is 500 for good; what the request left behind is in Stripe's list.
             Err(Problem::Unknown { replayed: true, .. }) => {
                 Ok(self.list(charge).await?.unwrap_or_else(never))
@@ -224,21 +201,21 @@ impl Provider for Stripe {
 
     async fn capture(&self, key: &str, charge: &Charge) -> Outcome {
         if is_free(charge) {
-            return Ok(free(Standing::Captured));
+            return Ok(free(ChargeStatus::Captured));
         }
         self.change(key, charge, "capture").await
     }
 
     async fn void(&self, key: &str, charge: &Charge) -> Outcome {
         if is_free(charge) {
-            return Ok(free(Standing::Voided));
+            return Ok(free(ChargeStatus::Voided));
         }
         if is_hosted(&charge.method) {
             let mut session = charge.reference.clone();
             if session.is_empty() {
                 match self.find_session(charge).await? {
-                    Some(told) if told.reference.is_empty() => return Ok(told),
-                    Some(told) => session = told.reference,
+                    Some(snapshot) if snapshot.reference.is_empty() => return Ok(snapshot),
+                    Some(snapshot) => session = snapshot.reference,
                     None => return Err(unknown("the session's id is not known".to_owned())),
                 }
             }
@@ -250,36 +227,14 @@ impl Provider for Stripe {
     }
 
     async fn acknowledge(&self, _key: &str, _charge: &Charge) -> Outcome {
-        Err(Failure::Refused { reason: "NOT_SUPPORTED".to_owned(), told: None })
+        Err(Failure::Refused { reason: "NOT_SUPPORTED".to_owned(), snapshot: None })
     }
 
     async fn refund(&self, key: &str, charge: &Charge, amount: Money) -> Outcome {
-        let Some(units) = amount::minor_units(amount) else { return Err(not_exact()) };
-        let reference = self.reference(charge).await?;
-        if self.clock.now().since(made(key)?) >= KEYS_LAST
-            && let Some(refund) = self.find_refund(key, &reference).await?
-        {
-            return self.refunded(refund, reference, true).await;
-        }
-        let form = [
-            ("payment_intent", reference.clone()),
-            ("amount", units.to_string()),
-            ("metadata[refund_id]", key.to_owned()),
-            ("metadata[payment_id]", charge.payment_id.to_string()),
-        ];
-        match self.api.post::<Refund>(key, "/v1/refunds", &form).await {
-            Ok(reply) => self.refunded(reply.object, reference, !reply.replayed).await,
-            Err(Problem::Unknown { problem, replayed: true }) => {
-                match self.find_refund(key, &reference).await? {
-                    Some(refund) => self.refunded(refund, reference, true).await,
-                    None => Err(unknown(problem)),
-                }
-            }
-            Err(problem) => Err(problem.into()),
-        }
+        self.refund_charge(key, charge, amount).await
     }
 
-    async fn ask(&self, charge: &Charge) -> Result<Option<Told>, Failure> {
+    async fn query(&self, charge: &Charge) -> Result<Option<ChargeSnapshot>, Failure> {
         let reference = &charge.reference;
         match is_id(reference) {
             true if is_session(reference) => self.look_session(reference).await.map(Some),
@@ -289,15 +244,15 @@ impl Provider for Stripe {
         }
     }
 
-    fn recalls_every(&self) -> Option<Duration> {
-        Some(self.recall_every)
+    fn events_interval(&self) -> Option<Duration> {
+        Some(self.events_interval)
     }
 
-    async fn recall(&self, since: Time, read: &Cursor) -> Result<Recalled, Failure> {
+    async fn list_events(&self, since: Time, read: &Cursor) -> Result<EventPage, Failure> {
         self.events(since, read).await
     }
 
-    fn receive(
+    fn read_webhook(
         &self,
         headers: &HeaderMap,
         body: &[u8],
@@ -309,21 +264,12 @@ impl Provider for Stripe {
     }
 }
 
-fn told(intent: &Intent) -> Outcome {
-    intent.told().ok_or_else(|| unknown("the answer makes no sense".to_owned()))
+fn outcome(intent: &Intent) -> Outcome {
+    intent.snapshot().ok_or_else(|| unknown("the answer makes no sense".to_owned()))
 }
 
 fn unknown(problem: String) -> Failure {
     Failure::Unknown { problem }
-}
-
-/// Where a customer comes back to: the page that the operator named, or the order's page in the shop at that address.
-/// `how` tells the page whether she is done or has left.
-fn back(pages: &str, charge: &Charge, how: &str) -> String {
-    pages
-        .replace(options::ORDER_ID, &charge.order_id.to_string())
-        .replace(options::PAYMENT_ID, &charge.payment_id.to_string())
-        .replace(options::OUTCOME, how)
 }
 
 /// Stripe charges nothing under a minimum; nothing to pay needs no Stripe.
@@ -331,21 +277,12 @@ fn is_free(charge: &Charge) -> bool {
     charge.amount.minor == 0
 }
 
-fn free(standing: Standing) -> Told {
-    Told::new("", standing)
+fn free(status: ChargeStatus) -> ChargeSnapshot {
+    ChargeSnapshot::new("", status)
 }
 
 fn not_exact() -> Failure {
-    Failure::Refused { reason: "AMOUNT_NOT_SUPPORTED".to_owned(), told: None }
-}
-
-/// When a refund was made, from its id, which is its key.
-fn made(key: &str) -> Result<Time, Failure> {
-    let id: RefundId =
-        key.parse().map_err(|_| Failure::NotSent { problem: "the key is no refund's id".to_owned() })?;
-    // An id that does not say counts as old.
-    let (seconds, _) = id.uuid().get_timestamp().map(|time| time.to_unix()).unwrap_or_default();
-    Ok(Time(i64::try_from(seconds).unwrap_or_default().saturating_mul(1_000_000)))
+    Failure::Refused { reason: "AMOUNT_NOT_SUPPORTED".to_owned(), snapshot: None }
 }
 
 /// A payment type needs Stripe, and there is no key.

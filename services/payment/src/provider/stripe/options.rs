@@ -63,7 +63,8 @@ pub struct StripeOptions {
     #[arg(long, env = "FEIRA_STRIPE_RETURN_URL", value_name = "URL")]
     pub stripe_return_url: Option<String>,
 
-    /// How often Stripe is asked for captures, refunds and disputes that no webhook told of; it is asked at the start, too.
+    /// How often Stripe's record of events is read, for captures, refunds and disputes of which no webhook came; it is read
+    /// at the start, too.
     #[arg(
         long,
         env = "FEIRA_STRIPE_EVENTS_INTERVAL",

@@ -3,10 +3,14 @@
 
 use kit::{
     Clock,
-    id::{OrderId, PaymentId, UserId},
+    id::{Id, OrderId, PaymentId, RefundId, UserId},
 };
 
-use super::{object::Session, *};
+use super::{
+    object::{Refund, Session},
+    refund::made,
+    *,
+};
 
 /// Where stripe-mock listens: `http://HOST:PORT`.
 const VARIABLE: &str = "FEIRA_TEST_STRIPE_MOCK";
@@ -59,22 +63,25 @@ async fn stripes_own_schema_takes_every_request() {
             let key = |step: &str| format!("{}:{step}", charge.payment_id);
             let (authorize, capture, void) = (key("authorize"), key("capture"), key("void"));
             // It finds some charge, which is not ours.
-            assert_eq!(stripe.ask(&charge).await, Ok(None));
+            assert_eq!(stripe.query(&charge).await, Ok(None));
             assert_eq!(stripe.list(&charge).await, Ok(None));
             charge.reference = stripe.authorize(&authorize, &charge).await.unwrap().reference;
             assert!(charge.reference.starts_with("pi_"), "{}", charge.reference);
-            stripe.ask(&charge).await.unwrap().unwrap();
+            stripe.query(&charge).await.unwrap().unwrap();
             stripe.capture(&capture, &charge).await.unwrap();
             stripe.void(&void, &charge).await.unwrap();
             let refund = RefundId::new().to_string();
             assert_eq!(stripe.find_refund(&refund, &charge.reference).await.unwrap().map(|it| it.id), None);
-            let told = stripe.refund(&refund, &charge, charge.amount).await.unwrap();
-            assert_eq!((told.reference, told.standing), (charge.reference.clone(), Standing::Captured));
+            let snapshot = stripe.refund(&refund, &charge, charge.amount).await.unwrap();
+            assert_eq!(
+                (snapshot.reference, snapshot.status),
+                (charge.reference.clone(), ChargeStatus::Captured)
+            );
             let found: Refund = stripe.api.get("/v1/refunds/re_1", &[]).await.unwrap();
             assert!(found.id.starts_with("re_"), "{}", found.id);
             for last in [None, Some("evt_1".to_owned())] {
                 let read = Cursor(vec![last.clone(), last]);
-                assert_eq!(stripe.recall(NOW, &read).await.unwrap().events, [], "none is about ours");
+                assert_eq!(stripe.list_events(NOW, &read).await.unwrap().events, [], "none is about ours");
             }
         }
     }
@@ -138,9 +145,9 @@ async fn what_stripe_cannot_charge_exactly_is_not_sent() {
 async fn nothing_to_pay_needs_no_stripe() {
     let stripe = stripe("http://127.0.0.1:1", "sk_test_123", None);
     let nothing = charge(0, "EUR");
-    assert_eq!(stripe.authorize("key", &nothing).await, Ok(free(Standing::Authorized)));
-    assert_eq!(stripe.capture("key", &nothing).await, Ok(free(Standing::Captured)));
-    assert_eq!(stripe.void("key", &nothing).await, Ok(free(Standing::Voided)));
+    assert_eq!(stripe.authorize("key", &nothing).await, Ok(free(ChargeStatus::Authorized)));
+    assert_eq!(stripe.capture("key", &nothing).await, Ok(free(ChargeStatus::Captured)));
+    assert_eq!(stripe.void("key", &nothing).await, Ok(free(ChargeStatus::Voided)));
 }
 
 #[tokio::test]
@@ -174,7 +181,7 @@ fn only_what_may_be_stripes_payment_method_is_taken() {
 
 #[test]
 fn a_refund_knows_when_it_was_made() {
-    let made = made(&RefundId::new().to_string()).unwrap();
-    assert!(Clock::system().now().since(made) < Duration::from_secs(60));
-    assert!(super::made("nonsense").is_err());
+    let time = made(&RefundId::new().to_string()).unwrap();
+    assert!(Clock::system().now().since(time) < Duration::from_secs(60));
+    assert!(made("nonsense").is_err());
 }
