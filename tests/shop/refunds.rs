@@ -28,7 +28,10 @@ on_both_edges!(
     what_was_not_sold_cannot_come_back,
 );
 tests!(a_refund_that_fails_later_is_taken_back, what_came_back_of_a_cancelled_order_comes_back_once,);
-on_every_database!(of_returns_at_once_no_more_come_back_than_were_sold);
+on_every_database!(
+    of_returns_at_once_no_more_come_back_than_were_sold,
+    a_unit_that_comes_back_counts_once_however_many_replicas_follow,
+);
 each!(split: Setup::default().on(Backend::Sqlite).split(); shipping_needs_no_payment_service);
 
 /// Staff gives back so many cents of an order, or all of it.
@@ -436,6 +439,23 @@ async fn of_returns_at_once_no_more_come_back_than_were_sold(setup: Setup) {
     until("the order knows", || async { (ada.see(&order.id).await.lines[0].returned == 5).then_some(()) })
         .await;
     assert!(bought(&ada).await.is_empty());
+}
+
+/// Covers: article.return, mesh.audit.
+async fn a_unit_that_comes_back_counts_once_however_many_replicas_follow(setup: Setup) {
+    let mesh = setup.start().await;
+    let (staff, ada) = (mesh.admin().await, mesh.shopper().await);
+    let article = staff.stocked(eur(1000), 100).await;
+    let order = paid(&ada, &article.id, 50).await;
+    for _ in 0..10 {
+        give_back(&staff, &article.id, &order.id, 1).await.unwrap();
+    }
+    let returned = async || ada.see(&order.id).await.lines[0].returned;
+    until("the order knows", || async { (returned().await >= 10).then_some(()) }).await;
+    let back = |note: &str| note.contains(" back.");
+    let told = ada.history(&order.id).await.into_iter().filter(|event| back(&event.note)).count();
+    assert_eq!((returned().await, told), (10, 10));
+    assert_eq!(bought(&ada).await, [(article.id.clone(), 40)]);
 }
 
 /// Covers: mesh.down.

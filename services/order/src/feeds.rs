@@ -200,7 +200,10 @@ async fn article_event(saga: &Saga, event: FeedEvent) -> Result<(), Error> {
     let told = kit::transact::<_, Error, _, _>(&saga.db, &own(), move |tx| {
         let returned = returned.clone();
         async move {
-            follow::advance(&tx, Role::Article.name(), position).await?;
+            // So many more than before: what another replica has counted is not counted again.
+            if !follow::advance(&tx, Role::Article.name(), position).await? {
+                return Ok(None);
+            }
             take_back(&tx, &returned).await
         }
     })

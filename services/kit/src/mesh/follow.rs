@@ -4,10 +4,10 @@ use std::{future::Future, time::Duration};
 
 use contracts::mesh::{FeedEvent, SubscribeRequest, node_service_client::NodeServiceClient};
 use prost::{Message, Name};
-use sea_orm::{ActiveValue::Set, DbErr, EntityTrait, sea_query::OnConflict};
+use sea_orm::{ActiveValue::Set, ColumnTrait, DbErr, EntityTrait, QueryFilter, sea_query::Expr};
 use tonic::{Request, Status};
 
-use crate::{Conn, Db, Role, Tasks, Tx, outbox::cursor};
+use crate::{Conn, Db, Role, Tasks, Tx, insert_new, outbox::cursor};
 
 /// Reads an event as a message, if that is what it holds.
 pub fn event<M: Message + Name + Default>(event: &FeedEvent) -> Option<M> {
@@ -23,17 +23,29 @@ pub async fn position(db: &Db, source: &str) -> Result<i64, DbErr> {
 }
 
 /// Records how far a feed was followed, in the transaction that did what the event asks for: a process that dies
-/// between the two would do it twice or never. Two replicas that follow one feed may both handle an event; the
-/// handler must be idempotent, or lock what it changes and compare.
-pub async fn advance(tx: &Tx, source: &str, position: i64) -> Result<(), DbErr> {
-    let row = cursor::ActiveModel { source: Set(source.to_owned()), position: Set(position) };
-    cursor::Entity::insert(row)
-        .on_conflict(
-            OnConflict::column(cursor::Column::Source).update_column(cursor::Column::Position).to_owned(),
-        )
-        .exec_without_returning(&**tx)
-        .await
-        .map(|_| ())
+/// between the two would do it twice or never. Answers whether that is further than before.
+///
+/// Every replica of a role follows a feed, and all of them share one position. It never goes back, and its row stays
+/// locked until the commit: of replicas that handle one event, one is answered `true`, and the others only after its
+/// transaction has ended. What must not be done twice is done in that case alone.
+pub async fn advance(tx: &Tx, source: &str, position: i64) -> Result<bool, DbErr> {
+    // Twice: the row may be made by another replica between the update and the insert.
+    for _ in 0..2 {
+        let moved = cursor::Entity::update_many()
+            .col_expr(cursor::Column::Position, Expr::value(position))
+            .filter(cursor::Column::Source.eq(source))
+            .filter(cursor::Column::Position.lt(position))
+            .exec(&**tx)
+            .await?;
+        if moved.rows_affected > 0 {
+            return Ok(true);
+        }
+        let row = cursor::ActiveModel { source: Set(source.to_owned()), position: Set(position) };
+        if insert_new(&**tx, row, [cursor::Column::Source]).await? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Follows `role`'s feed: asks `start` where to begin, hands `handle` one event after the other, and begins

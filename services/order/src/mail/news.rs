@@ -145,7 +145,8 @@ async fn note(
                 News::Mail(row) => store::add(&tx, (**row).clone()).await?,
                 News::Refund(row) => add_refund(&tx, row).await?,
             }
-            Ok(follow::advance(&tx, &source, position).await?)
+            follow::advance(&tx, &source, position).await?;
+            Ok(())
         }
     })
     .await?;

@@ -181,3 +181,17 @@ async fn what_is_yielded_beside_the_answer_is_not_there_on_a_repeat() {
     let (again, extra) = twice().await.unwrap();
     assert_eq!((again.replayed, extra), (true, None));
 }
+
+#[tokio::test]
+async fn a_feeds_position_goes_forward_once_for_each_event() {
+    let (db, _folder) = fresh().await;
+    for (position, expected) in [(5, true), (5, false), (4, false), (6, true)] {
+        let own = call(&caller(), None, "a");
+        let moved = db.transact(&own, (), move |tx, _| async move {
+            Ok(crate::follow::advance(&tx, "article", position).await?)
+        });
+        assert_eq!(moved.await.unwrap(), expected, "{position}");
+    }
+    assert_eq!(crate::follow::position(&db, "article").await.unwrap(), 6);
+    assert_eq!(crate::follow::position(&db, "user").await.unwrap(), 0);
+}
