@@ -1,20 +1,16 @@
 //! Baskets, orders and the checkout saga.
 
-mod admission;
 mod api;
 mod audit;
+mod checkout;
 pub mod domain;
 mod error;
-mod feeds;
 mod mail;
 mod migration;
+mod options;
 mod remote;
-mod render;
-mod saga;
-mod settings;
 mod store;
-mod sweep;
-mod watch;
+mod work;
 
 #[cfg(test)]
 mod tests;
@@ -26,7 +22,7 @@ use kit::{Context, Db, Role, Service, StartError, payment_types::PaymentTypes};
 
 pub use error::Error;
 pub use migration::Migrator;
-pub use settings::Options;
+pub use options::Options;
 
 /// Finds what keeps the service from starting, before anything is made.
 pub fn check(options: &Options) -> Result<(), StartError> {
@@ -40,13 +36,13 @@ pub async fn start(
     db: Db,
     context: Context,
 ) -> Result<Service, StartError> {
-    let watch = watch::Watch::default();
+    let watch = work::watch::Watch::default();
     watch.start(db.clone(), &context.tasks);
-    let saga = saga::Saga::new(db.clone(), &context, watch, options.clone());
+    let saga = checkout::Saga::new(db.clone(), &context, watch, options.clone());
     saga.claim_abandoned().await?;
-    feeds::start(&saga, &context);
+    work::feeds::start(&saga, &context);
     mail::start(&saga, &context).await?;
-    sweep::start(saga.clone());
+    work::sweep::start(saga.clone());
     let api = api::Api { saga, payment_types: Arc::new(payment_types) };
     let routes = tonic::service::Routes::new(kit::compressed!(OrderServiceServer::new(api)));
     let audit = Arc::new(audit::Audit { db: db.clone() });

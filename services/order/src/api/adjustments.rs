@@ -3,11 +3,11 @@
 use contracts::order::{AddAdjustmentRequest, AdjustmentType, Order, RemoveAdjustmentRequest};
 use kit::{Call, Fault, Money, Reason, Written, id::AdjustmentId};
 
-use super::{Api, basket::must_be_open, lock, named, parse};
+use super::{Api, lines::must_be_open, lock, named, parse};
 use crate::{
     domain::{Adjustment, Line, adjustment::room_for_another, basket, totals::settle},
     error::Error,
-    settings::Options,
+    options::Options,
     store::Record,
 };
 

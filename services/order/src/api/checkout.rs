@@ -18,10 +18,10 @@ use super::{
     named,
 };
 use crate::{
-    admission::Place,
+    checkout::admission::Place,
+    checkout::{ANSWER_WITHIN, CALL, LEASE, pays_for_nothing, plan_payment, take_news},
     domain::{Event, Line, Offer, State, Step, basket, next, notes, totals},
     error::Error,
-    saga::{ANSWER_WITHIN, CALL, LEASE, pays_for_nothing, plan_payment, take_news},
     store::{self, Record, View},
 };
 

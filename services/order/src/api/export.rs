@@ -5,11 +5,10 @@ use futures::{Stream, StreamExt, stream};
 use kit::{Call, Currency, Db, Fault, Tasks, Time, id::OrderId};
 use tonic::Status;
 
-use super::{Api, list::placed, parse};
+use super::{Api, list::placed, parse, render};
 use crate::{
     domain::{Refunds, State},
     error::Error,
-    render,
     store::{self, Filter},
 };
 

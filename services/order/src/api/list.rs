@@ -9,12 +9,11 @@ use kit::{
 };
 use prost_types::Timestamp;
 
-use super::Api;
+use super::{Api, render};
 use crate::{
+    checkout::CALL,
     domain::{Refunds, State},
     error::Error,
-    render,
-    saga::CALL,
     store::{self, Filter, Place, Scan, Scanned, Search, Sort},
 };
 

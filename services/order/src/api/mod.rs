@@ -1,14 +1,15 @@
 //! `OrderService`: what the contract promises, in terms of the domain and the store.
 
 mod adjustments;
-mod basket;
 mod checkout;
+mod create;
 pub(crate) mod export;
+mod fulfil;
+mod lines;
 mod list;
-mod place;
-mod reads;
+mod read;
+pub(crate) mod render;
 mod reopen;
-mod staff;
 
 use std::{pin::Pin, sync::Arc};
 

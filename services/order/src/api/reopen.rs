@@ -6,9 +6,9 @@ use tokio::time::Instant;
 
 use super::{Api, named};
 use crate::{
+    checkout::{ANSWER_WITHIN, LEASE},
     domain::{Event, State, Step, next},
     error::Error,
-    saga::{ANSWER_WITHIN, LEASE},
     store::{Record, View},
 };
 

@@ -5,14 +5,14 @@ pub mod basket;
 pub mod notes;
 pub mod number;
 pub mod refund;
-pub mod saga;
 pub mod state;
+pub mod step;
 pub mod tax;
 pub mod totals;
 
 pub use adjustment::Adjustment;
 pub use basket::{Line, Offer};
 pub use refund::{GivenBack, Refunds};
-pub use saga::Step;
 pub use state::{Event, State, next};
+pub use step::Step;
 pub use totals::{Totals, totals};

@@ -1,18 +1,15 @@
 //! Mails to shoppers: placed, shipped, cancelled, refunded.
 //!
-//! The feeds of order and payment say what happened ([`news`]). Each event that a shopper is to hear of becomes a
-//! row of its own before anything is sent ([`store`]), so it is told once however often it is heard, and not
+//! The feeds of order and payment say what happened ([`queue_mails`]). Each event that a shopper is to hear of becomes a
+//! row of its own before anything is sent ([`mails`]), so it is told once however often it is heard, and not
 //! forgotten when the process dies. Any replica claims rows that are due, writes the mail ([`text`]) from the
-//! order as it is then, and hands it to the [`Notifier`] ([`deliver`]).
+//! order as it is then, and hands it to the [`Notifier`] ([`send_mails`]).
 
-mod deliver;
-mod news;
-mod notifier;
+pub mod notifier;
 mod options;
 mod plain;
 mod smtp;
-mod store;
-mod text;
+pub mod text;
 
 use std::sync::Arc;
 
@@ -21,15 +18,19 @@ use tokio::sync::Notify;
 
 pub use options::MailOptions;
 
-use crate::saga::Saga;
+use crate::{
+    checkout::Saga,
+    store::mails,
+    work::{queue_mails, send_mails},
+};
 
 /// Starts following the feeds, and sending.
 pub async fn start(saga: &Saga, context: &Context) -> Result<(), StartError> {
     let (options, news) = (&saga.options.mail, Arc::new(Notify::new()));
     let notifier = options.notifier()?;
-    store::release(&saga.db).await?;
-    news::follow(saga, context, &news);
-    let deliver = deliver::Deliver {
+    mails::release(&saga.db).await?;
+    queue_mails::follow(saga, context, &news);
+    let deliver = send_mails::Deliver {
         db: saga.db.clone(),
         remote: saga.remote.clone(),
         tasks: saga.tasks.clone(),

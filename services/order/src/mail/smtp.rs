@@ -13,10 +13,8 @@ use lettre::{
 };
 use url::Url;
 
-use super::{
-    deliver::AT_ONCE,
-    notifier::{Failure, Mail, Notifier},
-};
+use super::notifier::{Failure, Mail, Notifier};
+use crate::work::send_mails::AT_ONCE;
 
 /// How long the server may take for one command.
 const COMMAND: Duration = Duration::from_secs(30);

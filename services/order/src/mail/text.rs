@@ -6,14 +6,14 @@ use contracts::user::{Address, User};
 use kit::{Fault, Money};
 use prost::Message;
 
-use super::{
-    plain::{line, plain},
-    store::{Kind, Row},
-};
+use super::plain::{line, plain};
 use crate::{
     domain::{State, totals},
     error::Error,
-    store::View,
+    store::{
+        View,
+        mails::{Kind, Row},
+    },
 };
 
 /// A mail's words.

@@ -15,8 +15,8 @@ use sea_orm::{
 use super::{
     entities::{adjustment, event, line, order, payment},
     find::{View, lock, locked_basket, view},
+    leases::note_payment,
     purchases,
-    work::note_payment,
 };
 use crate::{
     domain::{
@@ -295,7 +295,7 @@ fn changed(before: &order::Model, after: &order::Model) -> order::ActiveModel {
 
 /// A row of history, and the same for those who follow.
 async fn write_event(tx: &Tx, event: event::Model) -> Result<(), Error> {
-    let told = crate::render::event(&event);
+    let told = crate::api::render::event(&event);
     event::Entity::insert(event.into_active_model()).exec_without_returning(&**tx).await?;
     Ok(tx.publish(&told.order_id, &told).await?)
 }

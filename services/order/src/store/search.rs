@@ -14,7 +14,7 @@ use super::{
         order::{self, Column},
         payment,
     },
-    work::over,
+    leases::over,
 };
 use crate::domain::number;
 

@@ -9,7 +9,7 @@ use kit::{
 use super::*;
 use crate::{
     domain::{Adjustment, Line, Refunds, Step},
-    mail::store::row,
+    store::mails::{Kind, row},
     store::order,
 };
 

@@ -7,9 +7,9 @@ use kit::{Call, Fault, Role, Scope, id::OrderId};
 use tokio::sync::Semaphore;
 
 use crate::{
+    checkout::{LEASE, Saga},
     domain::{State, Step},
     error::Error,
-    saga::{LEASE, Saga},
     store::{self, Record, View, order},
 };
 

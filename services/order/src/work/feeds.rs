@@ -16,9 +16,9 @@ use kit::{
 use tokio::{sync::Mutex, time::Instant};
 
 use crate::{
+    checkout::{LEASE, Saga, Settle, rest, take_news},
     domain::{Event, GivenBack, State, Step, notes, saga::is_live},
     error::Error,
-    saga::{LEASE, Saga, Settle, rest, take_news},
     store::{self, Record, View, order},
 };
 

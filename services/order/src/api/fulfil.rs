@@ -7,9 +7,9 @@ use kit::{Call, Written, id::OrderId};
 
 use super::{Api, Named, lock, named, parse};
 use crate::{
+    checkout::{Settle, rest},
     domain::{Event, GivenBack, Refunds, State, next, notes},
     error::Error,
-    saga::{Settle, rest},
     store::{self, Record},
 };
 

@@ -14,10 +14,10 @@ use super::{
     parse,
 };
 use crate::{
-    admission::Place,
+    checkout::admission::Place,
+    checkout::{ANSWER_WITHIN, CALL},
     domain::{Line, basket, totals},
     error::Error,
-    saga::{ANSWER_WITHIN, CALL},
     store::{self, View},
 };
 

@@ -9,9 +9,9 @@ use kit::{
 
 use super::{Api, Named, adjustments::carriage, lock, named, parse};
 use crate::{
+    checkout::CALL,
     domain::{Offer, State, basket, state::Illegal},
     error::Error,
-    saga::CALL,
     store::{self, Record},
 };
 

@@ -11,11 +11,10 @@ use kit::{
 };
 use tonic::Status;
 
-use super::{Api, Named, named};
+use super::{Api, Named, named, render};
 use crate::{
     domain::State,
     error::Error,
-    render,
     store::{self, order},
 };
 

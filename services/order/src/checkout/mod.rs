@@ -6,9 +6,10 @@
 //! sweeper of any replica goes on; updates carry the lease's fencing number, so that an old owner who wakes
 //! up changes nothing.
 
+pub mod admission;
+mod compensate;
 mod reopen;
 mod steps;
-mod undo;
 
 pub use steps::{pays_for_nothing, plan_payment, take_news};
 
@@ -22,13 +23,13 @@ use tokio::{sync::oneshot, time::Instant};
 
 use crate::{
     Options,
-    admission::{Admission, Place},
+    api::render,
+    checkout::admission::{Admission, Place},
     domain::Step,
     error::Error,
     remote::{Remote, pause},
-    render,
     store::{self, Record, View},
-    watch::Watch,
+    work::watch::Watch,
 };
 
 /// How long an owner may go without writing before another takes over.

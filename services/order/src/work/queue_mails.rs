@@ -16,11 +16,13 @@ use tokio::{
     time::Instant,
 };
 
-use super::store::{self, Kind, Row};
 use crate::{
+    checkout::Saga,
     error::Error,
-    saga::Saga,
-    store::{by_id, events_after},
+    store::{
+        by_id, events_after,
+        mails::{self as store, Kind, Row},
+    },
 };
 
 /// How long a position may stay unwritten while nothing that was heard is told.

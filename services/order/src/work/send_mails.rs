@@ -8,16 +8,19 @@ use kit::{Db, Fault, Scope, Tasks, Time};
 use tokio::sync::Notify;
 use tonic::Code;
 
-use super::{
-    notifier::{Failure, Mail, Notifier},
-    store::{self, Fate, Kind, Row},
-    text,
-};
 use crate::{
     domain::{State, Step, notes},
     error::Error,
+    mail::{
+        notifier::{Failure, Mail, Notifier},
+        text,
+    },
     remote::Remote,
-    store::{Record, View, by_id, view},
+    store::{
+        Record, View, by_id,
+        mails::{self as store, Fate, Kind, Row},
+        view,
+    },
 };
 
 /// How many mails are under way at once.

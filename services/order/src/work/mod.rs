@@ -1,0 +1,7 @@
+//! Background tasks.
+
+pub mod feeds;
+pub mod queue_mails;
+pub mod send_mails;
+pub mod sweep;
+pub mod watch;
