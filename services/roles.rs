@@ -80,7 +80,7 @@ pub async fn start(with: &mut Start<'_>, db: Db) -> Result<Started, StartError> 
             Ok(Started { service, first_administrator: None, pages })
         }
         Role::Order => {
-            Ok(order::start(&settings.order, with.payment_types.clone(), db, context).await?.into())
+            Ok(order::start(&settings.order, db, context, with.payment_types.clone()).await?.into())
         }
         Role::Mesh => {
             let pace = Pace(settings.process.heartbeat_interval);

@@ -1,4 +1,4 @@
-//! What the order service tells the audit: whether orders add up, and what they say of their stock and their
+//! The order service's part of the audit: whether orders add up, and what they say of their stock and their
 //! payments.
 
 use std::collections::HashMap;
@@ -86,12 +86,12 @@ impl kit::audit::Audit for Audit {
             .all(self.db.read())
             .await?;
         let mut lines = self.lines(of).await?;
-        let mut undone = self.to_undo(of).await?;
-        let heard = self.heard(of).await?;
+        let mut marked = self.marked(of).await?;
+        let seen = self.seen(of).await?;
         let figures =
             |(id, version, state, step, attempt, payment_id, total_minor, refunded_minor, currency): Row| {
-                let undo = undone.remove(&id).unwrap_or_default();
-                let heard_micros = payment_id.and_then(|id| heard.get(&id)).map_or(0, |time| time.0);
+                let facts = marked.remove(&id).unwrap_or_default();
+                let heard_micros = payment_id.and_then(|id| seen.get(&id)).map_or(0, |time| time.0);
                 let payment_id = payment_id.map(|id| id.to_string()).unwrap_or_default();
                 let facts = OrderFacts {
                     version,
@@ -104,7 +104,7 @@ impl kit::audit::Audit for Audit {
                     heard_micros,
                     currency: currency.unwrap_or_default(),
                     lines: lines.remove(&id).unwrap_or_default(),
-                    ..undo
+                    ..facts
                 };
                 OrderFigures { order_id: id.to_string(), order: Some(facts), ..Default::default() }
             };
@@ -138,8 +138,8 @@ impl Audit {
         Ok(lines)
     }
 
-    /// How new what was heard of payments is.
-    async fn heard(&self, of: &Span) -> Result<HashMap<PaymentId, Time>, Fault> {
+    /// When the payments that orders know of were updated last.
+    async fn seen(&self, of: &Span) -> Result<HashMap<PaymentId, Time>, Fault> {
         let rows = payment::Entity::find()
             .filter(of.of(payment::Column::OrderId))
             .select_only()
@@ -147,31 +147,34 @@ impl Audit {
         Ok(rows.into_tuple::<(PaymentId, Time)>().all(self.db.read()).await?.into_iter().collect())
     }
 
-    /// What is to be undone, and what could not be.
-    async fn to_undo(&self, of: &Span) -> Result<HashMap<OrderId, OrderFacts>, Fault> {
+    /// What is to be compensated, and what could not be.
+    async fn marked(&self, of: &Span) -> Result<HashMap<OrderId, OrderFacts>, Fault> {
         let reservations = reservation::Entity::find()
             .filter(of.of(reservation::Column::OrderId))
-            .filter(reservation::Column::Undo.eq(true))
+            .filter(reservation::Column::ToCompensate.eq(true))
             .order_by_asc(reservation::Column::Attempt)
             .all(self.db.read())
             .await?;
         let payments = payment::Entity::find()
             .filter(of.of(payment::Column::OrderId))
             .filter(
-                Condition::any().add(payment::Column::Undo.eq(true)).add(payment::Column::Flagged.eq(true)),
+                Condition::any()
+                    .add(payment::Column::ToCompensate.eq(true))
+                    .add(payment::Column::Flagged.eq(true)),
             )
             .order_by_asc(payment::Column::PaymentId)
             .all(self.db.read())
             .await?;
-        let mut undone: HashMap<OrderId, OrderFacts> = HashMap::new();
+        let mut marked: HashMap<OrderId, OrderFacts> = HashMap::new();
         for row in reservations {
-            undone.entry(row.order_id).or_default().undo_attempts.push(row.attempt);
+            marked.entry(row.order_id).or_default().undo_attempts.push(row.attempt);
         }
         for row in payments {
-            let facts = undone.entry(row.order_id).or_default();
-            let ids = if row.undo { &mut facts.undo_payment_ids } else { &mut facts.flagged_payment_ids };
+            let facts = marked.entry(row.order_id).or_default();
+            let ids =
+                if row.to_compensate { &mut facts.undo_payment_ids } else { &mut facts.flagged_payment_ids };
             ids.push(row.payment_id.to_string());
         }
-        Ok(undone)
+        Ok(marked)
     }
 }

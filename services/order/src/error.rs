@@ -26,12 +26,12 @@ pub enum Error {
     Refunded,
     #[error("changed meanwhile")]
     Stale,
-    /// Somebody else has taken the order's checkout over: whatever this one was doing counts no more.
+    /// Another owner has taken the order's checkout over: what this one was doing counts no more.
     #[error("the lease is lost")]
     LeaseLost,
-    /// What was heard of a payment is older than what is known of it.
-    #[error("newer is known")]
-    OldNews,
+    /// An update of a payment is older than what is known of it.
+    #[error("the update is stale")]
+    StaleUpdate,
     #[error(transparent)]
     Money(#[from] MoneyError),
     #[error(transparent)]
@@ -60,7 +60,7 @@ impl From<Error> for Fault {
                 Fault::new(Reason::Refunded, message)
             }
             Error::Stale => Fault::etag_mismatch(),
-            Error::LeaseLost | Error::OldNews | Error::NumberTaken => {
+            Error::LeaseLost | Error::StaleUpdate | Error::NumberTaken => {
                 Fault::new(Reason::Aborted, "another process was quicker: try again")
             }
             Error::Money(error) => error.into(),

@@ -8,6 +8,7 @@ mod error;
 mod mail;
 mod migration;
 mod options;
+mod orders;
 mod remote;
 mod store;
 mod work;
@@ -29,22 +30,18 @@ pub fn check(options: &Options) -> Result<(), StartError> {
     options.mail.check()
 }
 
-/// Starts the order service over a migrated database.
+/// Starts the service on an opened and migrated database.
 pub async fn start(
     options: &Options,
-    payment_types: PaymentTypes,
     db: Db,
     context: Context,
+    payment_types: PaymentTypes,
 ) -> Result<Service, StartError> {
-    let watch = work::watch::Watch::default();
-    watch.start(db.clone(), &context.tasks);
-    let saga = checkout::Saga::new(db.clone(), &context, watch, options.clone());
-    saga.claim_abandoned().await?;
-    work::feeds::start(&saga, &context);
-    mail::start(&saga, &context).await?;
-    work::sweep::start(saga.clone());
-    let api = api::Api { saga, payment_types: Arc::new(payment_types) };
-    let routes = tonic::service::Routes::new(kit::compressed!(OrderServiceServer::new(api)));
+    let orders = orders::Orders::new(db.clone(), &context, options.clone(), payment_types);
+    orders.claim_abandoned().await?;
+    work::start(&orders, &context).await?;
+    let routes =
+        tonic::service::Routes::new(kit::compressed!(OrderServiceServer::new(api::OrderApi(orders))));
     let audit = Arc::new(audit::Audit { db: db.clone() });
     Ok(Service { role: Role::Order, routes, names: vec![SERVICE_NAME], db, audit: Some(audit) })
 }

@@ -2,7 +2,7 @@
 
 use std::{ops::RangeInclusive, time::Duration};
 
-use kit::{Currency, Money};
+use kit::Money;
 
 use crate::mail::MailOptions;
 
@@ -18,7 +18,7 @@ pub struct Options {
     #[arg(long, env = "FEIRA_PAYMENT_WINDOW", value_name = "TIME", default_value = "30m", value_parser = kit::duration_within(WINDOW))]
     pub payment_window: Duration,
 
-    /// Carriage added to every order, for example "4.99 EUR"; once per currency. None by default
+    /// Shipping added to every order, for example "4.99 EUR"; once per currency. None by default
     #[arg(long, env = "FEIRA_SHIPPING", value_name = "AMOUNT", value_delimiter = ';', value_parser = amount)]
     pub shipping: Vec<Money>,
 
@@ -33,12 +33,5 @@ pub struct Options {
 
 fn amount(text: &str) -> Result<Money, String> {
     let money: Money = text.parse()?;
-    if money.minor < 0 { Err("carriage cannot be negative".to_owned()) } else { Ok(money) }
-}
-
-impl Options {
-    /// What carriage costs in a currency; nothing where nothing is set.
-    pub fn shipping_in(&self, currency: Currency) -> Option<Money> {
-        self.shipping.iter().copied().find(|amount| amount.currency == currency && amount.minor > 0)
-    }
+    if money.minor < 0 { Err("shipping cannot be negative".to_owned()) } else { Ok(money) }
 }

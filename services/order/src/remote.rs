@@ -178,8 +178,8 @@ impl Remote {
             .map_err(fault(Role::Payment))
     }
 
-    /// Has a payment made; the same id again answers with the payment as it is by then. With how long its
-    /// provider took, where that is known.
+    /// Has a payment made; the same id again answers with the payment as it is by then. With how long its provider
+    /// took, where that is known.
     pub async fn pay(
         &self,
         call: &Call,
@@ -205,7 +205,8 @@ impl Remote {
             .map_err(fault(Role::Payment))
     }
 
-    /// Gives all of a payment's money back, once however often it is asked.
+    /// Gives all of a payment's money back, once however often it is asked: the key is the same for all repeats, of
+    /// every process and version.
     pub async fn refund(&self, call: &Call, id: PaymentId, reason: &str) -> Answer<Refund> {
         let message = RefundPaymentRequest { id: id.to_string(), amount: None, reason: reason.to_owned() };
         let mut request: Request<_> = call.request(message);

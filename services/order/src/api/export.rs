@@ -1,14 +1,15 @@
-//! Exporting orders, for the accountant: all of them, a page in memory at a time.
+//! ExportOrders, for the accountant: all of them, a page in memory at a time.
 
 use contracts::order::{ExportOrdersRequest, Order};
 use futures::{Stream, StreamExt, stream};
 use kit::{Call, Currency, Db, Fault, Tasks, Time, id::OrderId};
 use tonic::Status;
 
-use super::{Api, list::placed, parse, render};
+use super::{list::placed, parse, render};
 use crate::{
     domain::{Refunds, State},
     error::Error,
+    orders::Orders,
     store::{self, Filter},
 };
 
@@ -23,29 +24,27 @@ pub(crate) struct Sizes {
 
 const SIZES: Sizes = Sizes { page: 100, window: 5_000 };
 
-impl Api {
-    /// The orders that a filter leaves, in the order in which they were made, each whole.
-    pub(crate) async fn export(
-        &self,
-        call: &Call,
-        request: ExportOrdersRequest,
-    ) -> Result<impl Stream<Item = Result<Order, Status>> + Send + use<>, Error> {
-        let after = match request.after_id.as_str() {
-            "" => None,
-            id => Some(parse(id, "after_id")?),
-        };
-        let filter = filter(call, &request, self.saga.clock().now())?;
-        let reader = Reader::new(self.db().clone(), self.saga.tasks.clone(), filter, after, SIZES);
-        let pages = stream::unfold(Some(reader), |reader| async move {
-            let mut reader = reader?;
-            match reader.next().await {
-                Ok(Some(orders)) => Some((orders.into_iter().map(Ok).collect(), Some(reader))),
-                Ok(None) => None,
-                Err(error) => Some((vec![Err(Status::from(error))], None)),
-            }
-        });
-        Ok(pages.flat_map(stream::iter))
-    }
+/// The orders that a filter leaves, in the order in which they were made, each whole.
+pub fn export_orders(
+    orders: &Orders,
+    call: &Call,
+    request: ExportOrdersRequest,
+) -> Result<impl Stream<Item = Result<Order, Status>> + Send + use<>, Error> {
+    let after = match request.after_id.as_str() {
+        "" => None,
+        id => Some(parse(id, "after_id")?),
+    };
+    let filter = filter(call, &request, orders.clock().now())?;
+    let reader = Reader::new(Db::clone(&orders.db), orders.tasks.clone(), filter, after, SIZES);
+    let pages = stream::unfold(Some(reader), |reader| async move {
+        let mut reader = reader?;
+        match reader.next().await {
+            Ok(Some(orders)) => Some((orders.into_iter().map(Ok).collect(), Some(reader))),
+            Ok(None) => None,
+            Err(error) => Some((vec![Err(Status::from(error))], None)),
+        }
+    });
+    Ok(pages.flat_map(stream::iter))
 }
 
 /// Where the orders are that the next query looks at.

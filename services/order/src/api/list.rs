@@ -1,4 +1,4 @@
-//! Listing and searching orders.
+//! ListOrders: filters, and the search for orders.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -8,16 +8,46 @@ use kit::{
     id::{OrderId, UserId},
 };
 use prost_types::Timestamp;
+use serde::{Serialize, de::DeserializeOwned};
 
-use super::{Api, render};
+use super::render;
 use crate::{
     checkout::CALL,
     domain::{Refunds, State},
     error::Error,
+    orders::Orders,
     store::{self, Filter, Place, Scan, Scanned, Search, Sort},
 };
 
-/// What a query means: orders by what they have themselves, and customers.
+/// A page of the caller's orders, or for staff of everybody's.
+pub async fn list_orders(
+    orders: &Orders,
+    call: &Call,
+    request: ListOrdersRequest,
+) -> Result<ListOrdersResponse, Error> {
+    let scope = call.scope()?;
+    let filter = filter(call, &request)?;
+    let query = request.query.trim();
+    if scope != Scope::All && (filter.owing || !query.is_empty()) {
+        return Err(Fault::denied("query and owing are for staff").into());
+    }
+    match request.order_by.as_str() {
+        order @ ("place_time" | "place_time desc") => {
+            let page = Page::<Place>::of(&request)?;
+            let sort = Sort::Placed { descending: order != "place_time" };
+            let found = rows(orders, call, query, filter, sort, page.after, page.limit()).await?;
+            response(orders, &page, found, |place| place).await
+        }
+        _ => {
+            let page = Page::<OrderId>::of(&request)?;
+            let after = page.after.map(|id| (Time(0), id));
+            let found = rows(orders, call, query, filter, Sort::Created, after, page.limit()).await?;
+            response(orders, &page, found, |(_, id)| id).await
+        }
+    }
+}
+
+/// What a query means: orders by their own fields, and customers.
 enum Asked {
     Nothing,
     /// Customers whose orders can be looked up.
@@ -26,96 +56,67 @@ enum Asked {
     Many(Search),
 }
 
-impl Api {
-    /// A page of the caller's orders, or for staff of everybody's.
-    pub(crate) async fn list(
-        &self,
-        call: &Call,
-        request: ListOrdersRequest,
-    ) -> Result<ListOrdersResponse, Error> {
-        let scope = call.scope()?;
-        let filter = filter(call, &request)?;
-        let query = request.query.trim();
-        if scope != Scope::All && (filter.owing || !query.is_empty()) {
-            return Err(Fault::denied("query and owing are for staff").into());
-        }
-        match request.order_by.as_str() {
-            order @ ("place_time" | "place_time desc") => {
-                let page = Page::<Place>::of(&request)?;
-                let sort = Sort::Placed { descending: order != "place_time" };
-                let found = self.rows(call, query, filter, sort, page.after, page.limit()).await?;
-                self.page(&page, found, |place| place).await
-            }
-            _ => {
-                let page = Page::<OrderId>::of(&request)?;
-                let after = page.after.map(|id| (Time(0), id));
-                let found = self.rows(call, query, filter, Sort::Created, after, page.limit()).await?;
-                self.page(&page, found, |(_, id)| id).await
-            }
+/// The orders of a page.
+async fn rows(
+    orders: &Orders,
+    call: &Call,
+    query: &str,
+    mut filter: Filter,
+    sort: Sort,
+    after: Option<Place>,
+    limit: u64,
+) -> Result<Scanned, Error> {
+    let db = orders.db.read();
+    match asked(orders, call, query).await? {
+        Asked::Nothing => {}
+        Asked::Few(search) => filter.search = Some(search),
+        Asked::Many(search) => {
+            let fit = |users| customers(orders, call, query, users);
+            return Scan::OF_A_PAGE.run(db, (&filter, sort), &search, after, limit, fit).await;
         }
     }
+    let rows = store::rows(db, call.scope()?, &filter, sort, after, limit).await?;
+    Ok(Scanned { rows, stopped_at: None })
+}
 
-    /// The orders of a page.
-    async fn rows(
-        &self,
-        call: &Call,
-        query: &str,
-        mut filter: Filter,
-        sort: Sort,
-        after: Option<Place>,
-        limit: u64,
-    ) -> Result<Scanned, Error> {
-        let db = self.db().read();
-        match self.asked(call, query).await? {
-            Asked::Nothing => {}
-            Asked::Few(search) => filter.search = Some(search),
-            Asked::Many(search) => {
-                let fit = async |users| self.customers(call, query, users).await;
-                return Scan::OF_A_PAGE.run(db, (&filter, sort), &search, after, limit, fit).await;
-            }
-        }
-        let rows = store::rows(db, call.scope()?, &filter, sort, after, limit).await?;
-        Ok(Scanned { rows, stopped_at: None })
+async fn response<C: Serialize + DeserializeOwned>(
+    orders: &Orders,
+    page: &Page<C>,
+    found: Scanned,
+    key: fn(Place) -> C,
+) -> Result<ListOrdersResponse, Error> {
+    let views = store::views(orders.db.read(), found.rows).await?;
+    let key_of = |view: &&store::View| key(store::place(&view.order));
+    let (orders, mut next_page_token) = page.make(&views, key_of, render::order)?;
+    // A scan that stopped before the page was full goes on where it stopped.
+    if let Some(stopped_at) = found.stopped_at.filter(|_| next_page_token.is_empty()) {
+        next_page_token = page.token(&key(stopped_at));
     }
+    Ok(ListOrdersResponse { orders, next_page_token })
+}
 
-    async fn page<C: serde::Serialize + serde::de::DeserializeOwned>(
-        &self,
-        page: &Page<C>,
-        found: Scanned,
-        key: fn(Place) -> C,
-    ) -> Result<ListOrdersResponse, Error> {
-        let views = store::views(self.db().read(), found.rows).await?;
-        let key_of = |view: &&store::View| key(store::place(&view.order));
-        let (orders, mut next_page_token) = page.make(&views, key_of, render::order)?;
-        if let Some(stopped_at) = found.stopped_at.filter(|_| next_page_token.is_empty()) {
-            next_page_token = page.token(&key(stopped_at));
-        }
-        Ok(ListOrdersResponse { orders, next_page_token })
+async fn asked(orders: &Orders, call: &Call, query: &str) -> Result<Asked, Error> {
+    if query.is_empty() {
+        return Ok(Asked::Nothing);
     }
+    let mut search = Search::read(query);
+    let found = orders.remote.customers(&call.within(CALL), query, &BTreeSet::new()).await?;
+    if found.more {
+        return Ok(Asked::Many(search));
+    }
+    search.customers = found.user_ids.iter().filter_map(|id| id.parse().ok()).collect();
+    Ok(Asked::Few(search))
+}
 
-    async fn asked(&self, call: &Call, query: &str) -> Result<Asked, Error> {
-        if query.is_empty() {
-            return Ok(Asked::Nothing);
-        }
-        let mut search = Search::read(query);
-        let found = self.saga.remote.customers(&call.within(CALL), query, &BTreeSet::new()).await?;
-        if found.more {
-            return Ok(Asked::Many(search));
-        }
-        search.customers = found.user_ids.iter().filter_map(|id| id.parse().ok()).collect();
-        Ok(Asked::Few(search))
-    }
-
-    /// Which of these customers a query means.
-    async fn customers(
-        &self,
-        call: &Call,
-        query: &str,
-        users: BTreeSet<UserId>,
-    ) -> Result<HashSet<UserId>, Error> {
-        let found = self.saga.remote.customers(&call.within(CALL), query, &users).await?;
-        Ok(found.user_ids.iter().filter_map(|id| id.parse().ok()).collect())
-    }
+/// Which of these customers a query means.
+async fn customers(
+    orders: &Orders,
+    call: &Call,
+    query: &str,
+    users: BTreeSet<UserId>,
+) -> Result<HashSet<UserId>, Error> {
+    let found = orders.remote.customers(&call.within(CALL), query, &users).await?;
+    Ok(found.user_ids.iter().filter_map(|id| id.parse().ok()).collect())
 }
 
 /// Reads a list's filters; bounds must be of one currency and the right way round.

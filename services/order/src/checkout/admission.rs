@@ -1,5 +1,5 @@
 //! How many checkouts are under way at the same time: as many as end soon. A few more wait for a moment; the others
-//! are told at once to come again, before anything is written.
+//! are refused at once, before anything is written.
 //!
 //! The limit follows from what is measured: while checkouts are quick it grows, once they slow each other down it
 //! shrinks. The time that the payment service takes does not count: a slow provider is no reason to begin fewer.
@@ -34,8 +34,8 @@ const LEAST: f64 = 8.0;
 const START: f64 = 0.5;
 const UP: f64 = 0.1;
 const DOWN: f64 = 0.03;
-/// How often a log tells that calls are turned away.
-const TELL: Duration = Duration::from_secs(10);
+/// How often the log says that calls are turned away.
+const LOG_EVERY: Duration = Duration::from_secs(10);
 
 /// Who may begin; cheap to clone.
 #[derive(Clone, Debug)]
@@ -47,15 +47,15 @@ struct State {
     running: usize,
     waiting: VecDeque<oneshot::Sender<Place>>,
     refused: u64,
-    told: Option<Instant>,
+    logged: Option<Instant>,
 }
 
 impl Admission {
     /// Never more than `most` at the same time.
     pub fn new(most: u32) -> Self {
         let limit = Limit::new(most);
-        let (waiting, refused, told) = (VecDeque::new(), 0, None);
-        Self(Arc::new(Mutex::new(State { limit, running: 0, waiting, refused, told })))
+        let (waiting, refused, logged) = (VecDeque::new(), 0, None);
+        Self(Arc::new(Mutex::new(State { limit, running: 0, waiting, refused, logged })))
     }
 
     /// A place, at once or after a moment's wait. Otherwise OVERLOADED, and when to come again.
@@ -74,6 +74,7 @@ impl Admission {
             state.waiting.push_back(send);
             turn
         };
+        // A place that is sent in the moment in which its waiter gives up is dropped with the channel, and so free again.
         match timeout(WAIT, turn).await {
             Ok(Ok(place)) => Ok(place),
             _ => Err(self.state().refuse()),
@@ -92,7 +93,8 @@ impl Admission {
             let Some(turn) = state.waiting.pop_front() else { return };
             match turn.send(Place::new(self)) {
                 Ok(()) => state.running += 1,
-                // It waits no longer.
+                // It waits no longer. The place is emptied before it is dropped, because its drop takes the lock that is
+                // held here.
                 Err(mut place) => drop(place.admission.take()),
             }
         }
@@ -106,8 +108,8 @@ impl Admission {
 impl State {
     fn refuse(&mut self) -> Fault {
         self.refused += 1;
-        if self.told.is_none_or(|told| told.elapsed() >= TELL) {
-            self.told = Some(Instant::now());
+        if self.logged.is_none_or(|logged| logged.elapsed() >= LOG_EVERY) {
+            self.logged = Some(Instant::now());
             let (under_way, refused) = (self.running, std::mem::take(&mut self.refused));
             tracing::warn!(under_way, refused, "checkout.overloaded");
         }

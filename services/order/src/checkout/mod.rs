@@ -1,36 +1,35 @@
-//! The checkout: a saga whose every step is written down before it is taken.
+//! The checkout: a saga whose every step is stored before it is taken.
 //!
-//! Whoever holds an order's lease takes its steps, one after the other, until the order comes to rest: paid,
-//! refused, or waiting for its customer. A step that is taken twice does no harm: what it asks of another
-//! service bears an id that was written down first. When a process dies, the lease runs out and the
-//! sweeper of any replica goes on; updates carry the lease's fencing number, so that an old owner who wakes
-//! up changes nothing.
+//! Whoever holds an order's lease takes its steps, one after the other, until the checkout is settled: the order is
+//! paid, refused, or waits for its customer. A step that is taken twice does no harm: what it asks of another service
+//! has an id that was stored first. When a process dies, the lease runs out and the sweeper of any replica goes on.
 
 pub mod admission;
 mod compensate;
+mod expire;
 mod reopen;
+mod settle;
 mod steps;
+mod update;
 
-pub use steps::{pays_for_nothing, plan_payment, take_news};
+pub use settle::{ClaimEnd, Settled, settle};
+pub use update::{apply_payment_update, pays_for_nothing, plan_payment};
 
 use std::{sync::Arc, time::Duration};
 
 use contracts::order::Order;
-use kit::{
-    Call, Clock, Context, Db, Fault, Scope, StartError, Tasks, Tx, Written, id::OrderId, write::Guard,
-};
+use kit::{Call, Fault, Tx, write::Guard};
 use tokio::{sync::oneshot, time::Instant};
 
 use crate::{
-    Options,
     api::render,
-    checkout::admission::{Admission, Place},
     domain::Step,
     error::Error,
-    remote::{Remote, pause},
-    store::{self, Record, View},
-    work::watch::Watch,
+    orders::Orders,
+    remote::pause,
+    store::{Record, View},
 };
+use admission::Place;
 
 /// How long an owner may go without writing before another takes over.
 pub const LEASE: Duration = Duration::from_secs(15);
@@ -45,138 +44,103 @@ const READ_WITHIN: Duration = Duration::from_millis(400);
 /// How much longer than the order a reservation lives: it only ends by itself when the order service is gone.
 pub const RESERVATION_MARGIN: Duration = Duration::from_secs(900);
 
-/// Everything that a checkout needs.
+/// Drives the checkout of one order, on behalf of one caller.
 #[derive(Clone)]
-pub struct Saga {
-    pub db: Db,
-    pub remote: Remote,
-    pub watch: Watch,
-    pub admission: Admission,
-    pub options: Arc<Options>,
-    pub tasks: Tasks,
-}
-
-/// How a checkout came to rest.
-#[derive(Debug)]
-pub enum Rest {
-    At(Box<View>),
-    /// The order was put back, or given up, for this reason.
-    Refused(Fault),
+pub struct Checkout {
+    orders: Orders,
+    call: Call,
+    /// Time that was not this mesh's own: that of providers, and of services that are away.
+    elsewhere: Duration,
 }
 
 /// What follows a step.
-enum After {
+enum Outcome {
     Next(View),
-    Rest(Rest),
+    Settled(Settled),
     /// Nobody answered; the same step again in a while.
-    Again(View, Fault),
+    Retry(View, Fault),
 }
 
-impl Saga {
-    /// A saga over a database and the ways to the others.
-    pub fn new(db: Db, context: &Context, watch: Watch, options: Options) -> Self {
-        let (remote, tasks) = (Remote::new(context), context.tasks.clone());
-        let admission = Admission::new(options.max_checkouts);
-        Self { db, remote, watch, admission, options: Arc::new(options), tasks }
+impl Outcome {
+    fn settled(view: View) -> Self {
+        Outcome::Settled(Settled::Order(Box::new(view)))
+    }
+}
+
+impl Checkout {
+    /// A driver that asks the other services in the name of this caller.
+    pub fn new(orders: &Orders, call: Call) -> Self {
+        Self { orders: orders.clone(), call, elsewhere: Duration::ZERO }
     }
 
-    /// The clock.
-    pub fn clock(&self) -> &Clock {
-        self.db.clock()
-    }
-
-    /// Drives an order's checkout in a task of its own and answers when it has come to rest, or after
-    /// `limit` with the order as it is by then. The guard keeps the call's idempotency key for as long, and a checkout
-    /// that was admitted its place.
+    /// Drives an order's checkout in a task of its own and answers when it is settled, or after `limit` with the
+    /// order as it is by then. The guard keeps the call's idempotency key for as long, and an admitted checkout its
+    /// place.
     pub async fn run(
-        &self,
+        orders: &Orders,
         call: &Call,
         view: View,
         guard: Guard,
         place: Option<Place>,
         limit: Instant,
     ) -> Result<Order, Error> {
-        let (saga, own, id) = (self.clone(), call.detached(), view.order.id);
+        let (mut checkout, id) = (Self::new(orders, call.detached()), view.order.id);
         let (send, receive) = oneshot::channel();
-        self.tasks.spawn(async move {
-            let mut elsewhere = Duration::ZERO;
-            let end = saga.drive_noting(&own, view, &mut elsewhere).await;
+        // A caller who leaves does not stop it: the order has been begun, and somebody would have to go on with it.
+        orders.tasks.spawn(async move {
+            let settled = checkout.drive(view).await;
             if let Some(place) = place {
-                place.done(elsewhere);
+                place.done(checkout.elsewhere);
             }
+            // Only now: a repeat that came while the driver was at work would find no answer under its key yet.
             drop(guard);
-            let _ = send.send(end);
+            let _ = send.send(settled);
         });
         match tokio::time::timeout_at(limit, receive).await {
-            Ok(Ok(Ok(Rest::At(view)))) => render::order(&view),
-            Ok(Ok(Ok(Rest::Refused(fault)))) => Err(fault.into()),
+            Ok(Ok(Ok(Settled::Order(view)))) => render::order(&view),
+            Ok(Ok(Ok(Settled::Refused(fault)))) => Err(fault.into()),
             // Overtaken or given up for now: the order as it is says what is true.
             _ => {
                 let unreadable = |_| Error::from(Fault::unavailable("order"));
-                tokio::time::timeout(READ_WITHIN, self.current(id)).await.map_err(unreadable)?
+                tokio::time::timeout(READ_WITHIN, orders.current(id)).await.map_err(unreadable)?
             }
         }
     }
 
-    /// An embedded database has one process at a time: checkouts that another one was at go on at once,
-    /// without waiting for the end of its leases.
-    pub async fn claim_abandoned(&self) -> Result<(), StartError> {
-        if self.db.backend() != sea_orm::DatabaseBackend::Sqlite {
-            return Ok(());
-        }
-        let call = Call::of_service(kit::Role::Order, "start");
-        kit::transact::<_, Error, _, _>(&self.db, &call, |tx| async move { store::end_leases(&tx).await })
-            .await
-            .map_err(StartError::of)?;
-        Ok(())
-    }
-
-    /// The order as it is now.
-    pub async fn current(&self, id: OrderId) -> Result<Order, Error> {
-        let row = store::by_id(self.db.read(), id, Scope::All).await?;
-        render::order(&store::view(self.db.read(), row).await?)
-    }
-
-    /// Takes step after step until the order comes to rest.
-    pub async fn drive(&self, call: &Call, view: View) -> Result<Rest, Error> {
-        self.drive_noting(call, view, &mut Duration::default()).await
-    }
-
-    /// The same; adds up the time that is not this mesh's own: that of providers, and of services that are away.
-    async fn drive_noting(
-        &self,
-        call: &Call,
-        mut view: View,
-        elsewhere: &mut Duration,
-    ) -> Result<Rest, Error> {
+    /// Takes step after step until the checkout is settled.
+    pub async fn drive(&mut self, mut view: View) -> Result<Settled, Error> {
         let mut since = Instant::now();
         let mut tries = 0;
         loop {
-            let after = match view.order.step {
-                Step::Idle => return Ok(Rest::At(Box::new(view))),
-                Step::Reserve => self.reserve(call, view).await?,
-                Step::Pay => self.pay(call, view, elsewhere).await?,
-                Step::Capture => self.capture(call, view, elsewhere).await?,
-                Step::Commit => self.commit(call, view).await?,
-                Step::Expire => self.expire(call, view).await?,
-                Step::Reopen => self.reopen(call, view).await?,
+            let outcome = match view.order.step {
+                Step::Idle => return Ok(Settled::Order(Box::new(view))),
+                Step::Reserve => self.reserve(view).await?,
+                Step::Pay => self.pay(view).await?,
+                Step::Capture => self.capture(view).await?,
+                Step::Commit => self.commit(view).await?,
+                Step::Expire => self.expire(view).await?,
+                Step::Reopen => self.reopen(view).await?,
             };
-            view = match after {
-                After::Rest(rest) => return Ok(rest),
-                After::Next(next) => {
+            view = match outcome {
+                Outcome::Settled(settled) => return Ok(settled),
+                Outcome::Next(next) => {
                     (since, tries) = (Instant::now(), 0);
                     next
                 }
-                After::Again(view, fault) if since.elapsed() > PATIENCE || self.tasks.is_draining() => {
+                // PATIENCE and one more call end well before the lease that the last commit took: while this owner
+                // tries, no sweeper takes the order over.
+                Outcome::Retry(view, fault)
+                    if since.elapsed() > PATIENCE || self.orders.tasks.is_draining() =>
+                {
                     let id = view.order.id;
                     tracing::warn!(order = %id, reason = fault.reason_name(), problem = fault.message, "a checkout waits for another service");
-                    self.let_go(call, view).await?;
+                    self.release_lease(view).await?;
                     return Err(fault.into());
                 }
-                After::Again(view, _) => {
+                Outcome::Retry(view, _) => {
                     let pause = pause(tries);
                     tokio::time::sleep(pause).await;
-                    *elsewhere += pause;
+                    self.elsewhere += pause;
                     tries += 1;
                     view
                 }
@@ -184,92 +148,35 @@ impl Saga {
         }
     }
 
-    /// Gives the lease back, so that the sweeper goes on without waiting for its end.
-    async fn let_go(&self, call: &Call, view: View) -> Result<(), Error> {
-        self.fenced(call, view, |tx, mut record| async move {
+    /// Gives the lease back, so that the sweeper goes on without waiting for its end. Only the time is changed: the
+    /// next owner raises the fencing number when it takes over.
+    async fn release_lease(&self, view: View) -> Result<(), Error> {
+        let released = self.fenced(view, (), |tx, mut record, _| async move {
             record.order.lease_until = tx.now();
             record.save().await
-        })
-        .await
-        .map(|_| ())
+        });
+        released.await.map(|_| ())
     }
 
-    /// One transaction on an order, after which its watchers are told.
-    pub async fn transact<F, Fut>(&self, call: &Call, work: F) -> Result<View, Error>
+    /// One transaction on an order by the owner of its checkout, who saw it last as `view`. The row is locked before
+    /// the fencing number is compared, so an owner who lost the lease meanwhile gets [`Error::LeaseLost`], and one
+    /// who still has it keeps it until the commit.
+    async fn fenced<I, F, Fut>(&self, view: View, input: I, work: F) -> Result<View, Error>
     where
-        F: Fn(Tx) -> Fut + Send + Sync + 'static,
+        I: Send + Sync + 'static,
+        F: Fn(Tx, Record, Arc<I>) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<View, Error>> + Send + 'static,
     {
-        let view = kit::transact(&self.db, call, work).await?;
-        self.watch.changed(view.order.id, view.order.events);
-        Ok(view)
+        let shared = Arc::new((work, Arc::new(input)));
+        self.orders
+            .transact(&self.call, view, move |tx, view| {
+                let shared = shared.clone();
+                async move {
+                    let record = Record::lock_fenced(&tx, &view).await?;
+                    let (work, input) = &*shared;
+                    work(tx, record, input.clone()).await
+                }
+            })
+            .await
     }
-
-    /// One transaction on an order by the owner of its checkout, who saw it last as `view`.
-    async fn fenced<F, Fut>(&self, call: &Call, view: View, work: F) -> Result<View, Error>
-    where
-        F: Fn(Tx, Record) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = Result<View, Error>> + Send + 'static,
-    {
-        let (view, work) = (Arc::new(view), Arc::new(work));
-        self.transact(call, move |tx| {
-            let (view, work) = (view.clone(), work.clone());
-            async move {
-                let record = Record::lock_fenced(&tx, &view).await?;
-                work(tx, record).await
-            }
-        })
-        .await
-    }
-
-    /// One idempotent transaction on an order that is answered with the order, after which its watchers
-    /// are told.
-    pub async fn write<F, Fut>(&self, call: &Call, work: F) -> Result<Written<Order>, Error>
-    where
-        F: Fn(Tx) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = Result<View, Error>> + Send + 'static,
-    {
-        let latest = Arc::new(std::sync::Mutex::new(None));
-        let told = latest.clone();
-        let written = kit::write::<_, Error, _, _>(&self.db, call, move |tx| {
-            let (work, told) = (work(tx), told.clone());
-            async move {
-                let view = work.await?;
-                *told.lock().unwrap_or_else(std::sync::PoisonError::into_inner) =
-                    Some((view.order.id, view.order.events));
-                render::order(&view)
-            }
-        })
-        .await?;
-        let changed = latest.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
-        if let Some((id, events)) = changed {
-            self.watch.changed(id, events);
-        }
-        Ok(written)
-    }
-}
-
-/// How a claim on an idempotency key ends when its order comes to rest.
-pub enum Settle {
-    /// With the order as it is now.
-    Answer,
-    /// With a refusal that is kept, because it left a trace.
-    Keep(Fault),
-    /// With nothing: the refusal changed nothing, the key can be tried again.
-    Forget,
-}
-
-/// Writes an order back that has come to rest, and settles the claim of the call that set it going.
-pub async fn rest(tx: &Tx, mut record: Record, settle: Settle) -> Result<View, Error> {
-    record.rest();
-    let claim = record.order.claim.take();
-    let view = record.save().await?;
-    if let Some(claim) = claim {
-        match settle {
-            Settle::Answer => tx.answer(&claim, &render::order(&view)?).await?,
-            Settle::Keep(fault) => tx.refuse(&claim, &fault).await?,
-            Settle::Forget => tx.unclaim(&claim).await?,
-        }
-    }
-    Ok(view)
 }

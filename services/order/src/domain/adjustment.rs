@@ -19,7 +19,7 @@ pub struct Adjustment {
     pub kind: AdjustmentType,
     pub label: String,
     /// What it comes to now, in the order's currency: zero or negative for a discount, positive or zero for
-    /// everything else. [`settle`](super::totals::settle) keeps it true to the order's lines.
+    /// everything else. [`fit_adjustments`](super::totals::fit_adjustments) keeps it true to the order's lines.
     pub amount: Money,
     /// What was given, whatever the order has room for: negative for a discount, and for nothing else.
     pub given: Money,
@@ -41,7 +41,7 @@ impl Adjustment {
         }
     }
 
-    /// One by staff: a discount takes something off, carriage and fees add something.
+    /// One by staff: a discount takes something off, shipping and fees add something.
     pub fn by_staff(kind: AdjustmentType, label: &str, amount: Money) -> Result<Self, Fault> {
         match kind {
             AdjustmentType::Unspecified => return Err(Fault::invalid("type", "is required")),
@@ -78,7 +78,7 @@ impl Adjustment {
     /// What a history calls it.
     pub fn describe(&self) -> String {
         let what = match self.kind {
-            AdjustmentType::Shipping => "carriage",
+            AdjustmentType::Shipping => "shipping",
             AdjustmentType::Fee => "fee",
             AdjustmentType::Discount => "discount",
             AdjustmentType::Unspecified => "adjustment",

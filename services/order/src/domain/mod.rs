@@ -2,8 +2,10 @@
 
 pub mod adjustment;
 pub mod basket;
+pub mod mail;
 pub mod notes;
 pub mod number;
+pub mod pricing;
 pub mod refund;
 pub mod state;
 pub mod step;
@@ -12,7 +14,8 @@ pub mod totals;
 
 pub use adjustment::Adjustment;
 pub use basket::{Line, Offer};
+pub use mail::{MailKind, MailState};
 pub use refund::{GivenBack, Refunds};
-pub use state::{Event, State, next};
+pub use state::{Event, State};
 pub use step::Step;
 pub use totals::{Totals, totals};

@@ -1,4 +1,4 @@
-//! What an order's history tells its shopper, in her own words: what happened for her, not what was done inside.
+//! Notes in an order's history, in the words of its user: what happened for the user, not what was done inside.
 
 use kit::{Fault, Reason};
 

@@ -1,4 +1,4 @@
-//! What went back to the customer of what she paid, and what came back of what she bought.
+//! What was given back of an order's payment.
 
 use contracts::payment::{Payment, PaymentState};
 use kit::{Currency, Fault, Money};
@@ -70,9 +70,9 @@ impl GivenBack {
     }
 }
 
-/// What the history says where so much more of a payment was given back, or less, because a refund failed
+/// The note in the history where so much more of a payment was given back, or less, because a refund failed
 /// after all. Nothing where nothing changed.
-pub fn told(before: i64, now: Money, refunds: Refunds) -> Option<String> {
+pub fn note(before: i64, now: Money, refunds: Refunds) -> Option<String> {
     let change = Money { minor: now.minor.checked_sub(before)?, ..now };
     match change.minor {
         0 => None,
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn the_history_tells_each_refund_and_each_that_came_back() {
+    fn the_history_has_each_refund_and_each_that_came_back() {
         let eur = |minor| Money::new(minor, "EUR".parse().unwrap());
         for (before, now, refunds, expected) in [
             (0, 0, Refunds::None, None),
@@ -159,7 +159,7 @@ mod tests {
                 Some("A refund of 5.00 EUR failed: the money came back to us. We see to it."),
             ),
         ] {
-            assert_eq!(told(before, eur(now), refunds).as_deref(), expected, "{before} {now}");
+            assert_eq!(note(before, eur(now), refunds).as_deref(), expected, "{before} {now}");
         }
     }
 }

@@ -42,25 +42,6 @@ pub enum Event {
     Reopen,
 }
 
-/// The transition table.
-pub fn next(state: State, event: Event) -> Result<State, Illegal> {
-    use {Event::*, State::*};
-    match (state, event) {
-        (Open, CheckOut) => Ok(CheckingOut),
-        (CheckingOut, Refuse) => Ok(Open),
-        (CheckingOut, Reject) => Ok(Cancelled),
-        (CheckingOut, Reserve) => Ok(AwaitingPayment),
-        (AwaitingPayment, CheckOut) => Ok(AwaitingPayment),
-        (AwaitingPayment, Pay) => Ok(Paid),
-        (AwaitingPayment, Expire) => Ok(Expired),
-        (AwaitingPayment, Reopen) => Ok(Open),
-        (Paid, Ship) => Ok(Shipped),
-        (Shipped, Deliver) => Ok(Delivered),
-        (Open | CheckingOut | AwaitingPayment | Paid, Cancel) => Ok(Cancelled),
-        _ => Err(Illegal { state }),
-    }
-}
-
 /// The order is in a state that forbids it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the order is {state}")]
@@ -76,6 +57,25 @@ impl From<Illegal> for Fault {
 }
 
 impl State {
+    /// The transition table.
+    pub fn next(self, event: Event) -> Result<State, Illegal> {
+        use {Event::*, State::*};
+        match (self, event) {
+            (Open, CheckOut) => Ok(CheckingOut),
+            (CheckingOut, Refuse) => Ok(Open),
+            (CheckingOut, Reject) => Ok(Cancelled),
+            (CheckingOut, Reserve) => Ok(AwaitingPayment),
+            (AwaitingPayment, CheckOut) => Ok(AwaitingPayment),
+            (AwaitingPayment, Pay) => Ok(Paid),
+            (AwaitingPayment, Expire) => Ok(Expired),
+            (AwaitingPayment, Reopen) => Ok(Open),
+            (Paid, Ship) => Ok(Shipped),
+            (Shipped, Deliver) => Ok(Delivered),
+            (Open | CheckingOut | AwaitingPayment | Paid, Cancel) => Ok(Cancelled),
+            _ => Err(Illegal { state: self }),
+        }
+    }
+
     /// No way leads out of it.
     pub fn is_final(self) -> bool {
         matches!(self, State::Delivered | State::Cancelled | State::Expired)
@@ -194,7 +194,7 @@ mod tests {
         assert_eq!(table.len(), State::iter().count());
         for (state, row) in table {
             for (event, expected) in EVENTS.into_iter().zip(row) {
-                assert_eq!(next(state, event).ok(), expected, "{state:?} {event:?}");
+                assert_eq!(state.next(event).ok(), expected, "{state:?} {event:?}");
             }
         }
     }
@@ -202,7 +202,7 @@ mod tests {
     #[test]
     fn nothing_leads_out_of_a_final_state_and_something_out_of_every_other() {
         for state in State::iter() {
-            let leads_out = EVENTS.into_iter().any(|event| next(state, event).is_ok());
+            let leads_out = EVENTS.into_iter().any(|event| state.next(event).is_ok());
             assert_eq!(leads_out, !state.is_final(), "{state:?}");
         }
     }

@@ -4,8 +4,8 @@ use contracts::payment::{Payment, PaymentState};
 
 use super::State;
 
-/// The next step of an order's checkout, written down before it is taken. Whoever holds the order's lease
-/// takes it; taking it twice does no harm.
+/// The next step of an order's checkout, stored before it is taken. Whoever holds the order's lease takes it; taking it
+/// twice does no harm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, sea_orm::EnumIter, sea_orm::DeriveActiveEnum)]
 #[sea_orm(rs_type = "i16", db_type = "SmallInteger")]
 pub enum Step {
@@ -13,7 +13,7 @@ pub enum Step {
     Idle = 0,
     /// CHECKING_OUT: reserve the stock.
     Reserve = 1,
-    /// AWAITING_PAYMENT: have the payment that is written down made.
+    /// AWAITING_PAYMENT: have the payment made that is stored.
     Pay = 2,
     /// AWAITING_PAYMENT: capture what is authorised.
     Capture = 4,
@@ -43,18 +43,18 @@ pub enum Follow {
 
 /// The flags of a payment that pays for nothing: another amount or currency than was asked for, or taken after it had
 /// been given up.
-const SPOILT: [&str; 3] = ["AMOUNT_MISMATCH", "CURRENCY_MISMATCH", CAPTURED_AFTER_VOID];
+const DISQUALIFYING: [&str; 3] = ["AMOUNT_MISMATCH", "CURRENCY_MISMATCH", CAPTURED_AFTER_VOID];
 /// The one of those whose money goes back at once; the others wait for staff, or for the end of their order.
 pub const CAPTURED_AFTER_VOID: &str = "CAPTURED_AFTER_VOID";
 
 /// Why a payment pays for no order, whatever it has taken.
-pub fn spoilt(payment: &Payment) -> Option<&str> {
-    SPOILT.into_iter().rev().find(|flag| payment.flags.iter().any(|other| other == flag))
+pub fn disqualifying_flag(payment: &Payment) -> Option<&str> {
+    DISQUALIFYING.into_iter().rev().find(|flag| payment.flags.iter().any(|other| other == flag))
 }
 
 /// The step that follows from where a payment stands.
 pub fn follow_payment(payment: &Payment) -> Follow {
-    if spoilt(payment).is_some() { Follow::Failed } else { follow(payment.state()) }
+    if disqualifying_flag(payment).is_some() { Follow::Failed } else { follow(payment.state()) }
 }
 
 /// The step that follows from a payment's state.

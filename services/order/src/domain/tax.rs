@@ -1,6 +1,6 @@
 //! The tax in what goes with an order's lines.
 //!
-//! Carriage and fees are taxed like what they are charged for (in the EU's VAT, a supply that is ancillary to
+//! Shipping and fees are taxed like what they are charged for (in the EU's VAT, a supply that is ancillary to
 //! another shares its treatment): at the lines' rates, in proportion to what is paid for the lines of each.
 
 use std::collections::BTreeMap;

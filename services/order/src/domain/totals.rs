@@ -2,7 +2,7 @@
 //!
 //! Prices include tax, so a discount takes tax away with it: it is spread over the lines in proportion to what
 //! they cost, exact to the last minor unit, and each line's tax is reckoned once from what is left of it.
-//! What a discount takes beyond the lines comes off carriage and fees.
+//! What a discount takes beyond the lines comes off shipping and fees.
 
 use contracts::order::AdjustmentType;
 use kit::{Currency, Money, money::MoneyError};
@@ -48,9 +48,9 @@ pub fn currency(lines: &[Line], adjustments: &[Adjustment]) -> Option<Currency> 
 }
 
 /// Brings what adjustments come to up to date with the lines. Discounts take what there is, the first one first:
-/// of lines, carriage and staff's fees, not of the payment type's fee. What was given in another currency than
+/// of lines, shipping and staff's fees, not of the payment type's fee. What was given in another currency than
 /// the order has come to be in is kept, and comes to nothing.
-pub fn settle(lines: &[Line], adjustments: &mut [Adjustment]) -> Result<(), MoneyError> {
+pub fn fit_adjustments(lines: &[Line], adjustments: &mut [Adjustment]) -> Result<(), MoneyError> {
     let Some(currency) = currency(lines, adjustments) else { return Ok(()) };
     let zero = Money::zero(currency);
     let mut left = lines.iter().try_fold(zero, |sum, line| sum.plus(line.total()?))?;

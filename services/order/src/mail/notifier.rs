@@ -5,7 +5,7 @@ use std::time::SystemTime;
 /// One mail, plain text.
 #[derive(Clone)]
 pub struct Mail {
-    /// Names the event that it tells of; the same on every try. Made of letters, digits, `.` and `_`.
+    /// The name of the event that it is about; the same on every try. Made of letters, digits, `.` and `_`.
     pub id: String,
     /// When that happened.
     pub date: SystemTime,
@@ -28,18 +28,18 @@ pub enum Failure {
     Final(String),
 }
 
-/// A way to tell shoppers something.
+/// A way to reach shoppers.
 #[async_trait::async_trait]
 pub trait Notifier: Send + Sync {
-    /// Tells it. The same mail may come again with the same id and date where it is not known whether it was
-    /// told before.
+    /// Sends it. The same mail may come again with the same id and date where it is not known whether it was sent
+    /// before.
     async fn send(&self, mail: &Mail) -> Result<(), Failure>;
 
     /// Whether what is sent is out of our hands.
     fn is_remote(&self) -> bool;
 }
 
-/// Tells nobody but the log, and that only what was to be told, not whom.
+/// Sends to the log alone: which mail, not to whom.
 pub struct Log;
 
 #[async_trait::async_trait]

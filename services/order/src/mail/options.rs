@@ -54,7 +54,7 @@ impl MailOptions {
     }
 
     /// The way that the options name.
-    pub(super) fn notifier(&self) -> Result<Arc<dyn Notifier>, StartError> {
+    pub fn notifier(&self) -> Result<Arc<dyn Notifier>, StartError> {
         // Looked at also where nothing uses them: a file that is not there is a mistake.
         let (from, password) = (self.from()?, self.password()?);
         let Some(url) = &self.smtp_url else {
@@ -76,7 +76,7 @@ impl MailOptions {
     }
 
     /// Who signs the mails: the sender's name.
-    pub(super) fn signature(&self) -> String {
+    pub fn signature(&self) -> String {
         let from = self.from().ok().flatten();
         from.map_or_else(String::new, |from| from.name.unwrap_or_else(|| from.email.to_string()))
     }

@@ -13,8 +13,10 @@ use lettre::{
 };
 use url::Url;
 
-use super::notifier::{Failure, Mail, Notifier};
-use crate::work::send_mails::AT_ONCE;
+use super::{
+    AT_ONCE,
+    notifier::{Failure, Mail, Notifier},
+};
 
 /// How long the server may take for one command.
 const COMMAND: Duration = Duration::from_secs(30);

@@ -8,12 +8,9 @@ use prost::Message;
 
 use super::plain::{line, plain};
 use crate::{
-    domain::{State, totals},
+    domain::{MailKind, State, totals},
     error::Error,
-    store::{
-        View,
-        mails::{Kind, Row},
-    },
+    store::{View, mails::Row},
 };
 
 /// A mail's words.
@@ -23,15 +20,15 @@ pub struct Text {
     pub body: String,
 }
 
-/// Writes what a row tells, from the order as it is.
+/// Writes the mail of a row, from the order as it is.
 pub fn write(row: &Row, view: &View, user: &User, signature: &str) -> Result<Text, Error> {
     let number = view.order.shown_number();
     let (subject, body) = match row.kind {
-        Kind::Placed => (format!("Your order {number}"), placed(view)?),
-        Kind::Shipped => (format!("Your order {number} is on its way"), shipped(view)?),
-        Kind::Cancelled => (format!("Your order {number} is cancelled"), cancelled(view)),
-        Kind::Expired => (format!("Your order {number} is cancelled"), expired(view)),
-        Kind::Refunded => {
+        MailKind::Placed => (format!("Your order {number}"), placed(view)?),
+        MailKind::Shipped => (format!("Your order {number} is on its way"), shipped(view)?),
+        MailKind::Cancelled => (format!("Your order {number} is cancelled"), cancelled(view)),
+        MailKind::Expired => (format!("Your order {number} is cancelled"), expired(view)),
+        MailKind::Refunded => {
             let amount = row.amount()?.ok_or_else(|| Fault::internal("a refund of nothing"))?;
             (format!("A refund for your order {number}"), refunded(view, amount))
         }

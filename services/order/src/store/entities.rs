@@ -1,6 +1,6 @@
 //! The tables.
 
-/// Orders, from basket to door.
+/// Orders.
 pub mod order {
     use kit::{
         Time,
@@ -44,17 +44,17 @@ pub mod order {
         pub payment_action_url: String,
         pub carrier: String,
         pub tracking_code: String,
-        /// Without its signs, as it is searched for.
+        /// Without punctuation, as it is searched for.
         pub tracking_folded: String,
         /// Counts the tries to reserve its stock; a reservation belongs to one.
         pub attempt: i32,
         /// What its checkout does next.
         pub step: Step,
-        /// Until when somebody is at it.
+        /// Until when its owner alone takes steps; by the database server's clock, which all replicas share.
         pub lease_until: Time,
-        /// Counts the leases: an old owner's updates no longer match.
+        /// The fencing number: each lease has a higher one, and writes of an owner with a lower one change nothing.
         pub fence: i64,
-        /// The idempotency claim that gets its answer when the checkout comes to rest.
+        /// The idempotency claim that gets its answer when the checkout is settled.
         pub claim: Option<String>,
         /// When it is given up if it is not paid.
         pub expire_time: Option<Time>,
@@ -194,7 +194,7 @@ pub mod purchase {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
-/// The payments that orders had made, and which of them are to be undone.
+/// The payments that orders had made, and which of them are to be compensated.
 pub mod payment {
     use kit::{
         Time,
@@ -208,15 +208,16 @@ pub mod payment {
         #[sea_orm(primary_key, auto_increment = false)]
         pub payment_id: PaymentId,
         pub order_id: OrderId,
-        /// The contract's `PaymentState`, as last heard.
+        /// The contract's `PaymentState`, as last known.
         pub state: i16,
         /// What was given back of it by then.
         pub refunded_minor: i64,
-        /// The payment's update time at that; older news is no news.
+        /// The payment's update time at that: what is older is a stale update.
         pub seen_time: Time,
         /// To be voided or refunded.
-        pub undo: bool,
-        /// Could not be undone: staff must see to it.
+        #[sea_orm(column_name = "undo")]
+        pub to_compensate: bool,
+        /// Could not be compensated: staff must see to it.
         pub flagged: bool,
         pub next_try: Time,
         pub create_time: Time,
@@ -228,7 +229,7 @@ pub mod payment {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
-/// The reservations that orders asked for, and which of them are to be undone.
+/// The reservations that orders asked for, and which of them are to be compensated.
 pub mod reservation {
     use kit::{Time, id::OrderId};
     use sea_orm::entity::prelude::*;
@@ -241,8 +242,51 @@ pub mod reservation {
         #[sea_orm(primary_key, auto_increment = false)]
         pub attempt: i32,
         /// To be released or restocked.
-        pub undo: bool,
+        #[sea_orm(column_name = "undo")]
+        pub to_compensate: bool,
         pub next_try: Time,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// Mails to shoppers.
+pub mod mail {
+    use kit::{
+        Time,
+        id::{OrderId, PaymentId},
+    };
+    use sea_orm::entity::prelude::*;
+
+    use crate::domain::{MailKind, MailState};
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "order_mails")]
+    pub struct Model {
+        /// Names the event: the same event is the same row.
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: String,
+        pub order_id: OrderId,
+        pub kind: MailKind,
+        /// Of a refund: the payment, what had gone back of it by then in all, and what of that by this refund.
+        pub payment_id: Option<PaymentId>,
+        pub refunded_minor: i64,
+        pub amount_minor: i64,
+        pub currency: Option<String>,
+        pub state: MailState,
+        pub tries: i32,
+        /// When it is due; while it is claimed, when the claim ends.
+        pub next_try: Time,
+        /// The claim of who sends it; empty while nobody does.
+        pub claim: String,
+        /// Why it was not sent the last time.
+        pub problem: String,
+        /// When the event happened.
+        pub create_time: Time,
+        pub update_time: Time,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

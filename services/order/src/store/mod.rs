@@ -1,28 +1,35 @@
 //! Reading and writing orders.
 
+mod compensation;
+mod create;
 mod entities;
 mod find;
 mod leases;
+mod lists;
 pub(crate) mod mails;
+mod payments;
 mod placed;
 mod purchases;
 mod record;
+mod reservations;
+mod save;
 mod scan;
 pub(crate) mod search;
 
+pub use compensation::{due_compensations, mark_all};
+pub use create::{create_basket, create_direct};
 pub use entities::{event, line, order, payment, purchase, reservation};
+pub use find::{View, by_id, events_after, list_events, of_user, open_order, view, views};
+pub use leases::{due_checkouts, due_expiries, end_leases, take_over};
 #[cfg(test)]
-pub use find::list;
-pub use find::{Filter, View, between, by_id, events_after, id_after, list_events, open_order, view, views};
-pub use leases::{
-    due_checkouts, due_expiries, due_undos, end_leases, finish_payment, finish_reservation, of_user,
-    payments_to_undo, plan_payment, plan_reservation, postpone_payment, postpone_reservation,
-    reservations_to_undo, take_over, undo_all, undo_payment,
-};
+pub use lists::list;
+pub use lists::{Filter, between, id_after};
+pub use payments::{finish_payment, mark_payment, marked_payments, plan_payment, postpone_payment};
 pub use placed::count;
 #[cfg(test)]
 pub use placed::placed;
 pub use purchases::purchases;
-pub use record::{Record, create_basket, create_direct};
+pub use record::Record;
+pub use reservations::{finish_reservation, marked_reservations, plan_reservation, postpone_reservation};
 pub use scan::{Place, Scan, Scanned, Sort, place, rows};
 pub use search::Search;

@@ -9,7 +9,7 @@ use sea_orm::{
 
 use super::{
     entities::order::{self, Column},
-    find::Filter,
+    lists::Filter,
     search::plain,
 };
 use crate::{
@@ -17,8 +17,8 @@ use crate::{
     error::Error,
 };
 
-/// A page of placed orders after one, by an index of each state that is asked for; those never placed are left
-/// out.
+/// A page of placed orders after one, by merged seeks: an ordered scan for each state that is asked for. Orders never
+/// placed are left out.
 pub async fn placed(
     db: &impl ConnectionTrait,
     scope: Scope,
@@ -35,16 +35,17 @@ pub async fn placed(
     if let Some(user) = whose {
         seeks = vec![Condition::all().add(Column::UserId.eq(user))];
     } else if filter.to_ship || !filter.states.is_empty() {
-        seeks = filter.scanned().map(|state| Condition::all().add(Column::State.eq(state))).collect();
+        seeks = filter.scanned_states().map(|state| Condition::all().add(Column::State.eq(state))).collect();
     }
-    let mut fit = filter.unindexed().add(Column::PlaceTime.is_not_null());
+    let mut fit = filter.residual().add(Column::PlaceTime.is_not_null());
     if let Some(search) = &filter.search {
         fit = fit.add(search.condition(plain));
     }
     if let Some(after) = after {
-        fit = fit.add(beyond(db.get_database_backend(), descending, after));
+        fit = fit.add(after_cursor(db.get_database_backend(), descending, after));
     }
     let direction = || if descending { Order::Desc } else { Order::Asc };
+    // Each of them may have all of the page: as many rows are read of each.
     let mut rows = Vec::new();
     for seek in seeks {
         let part = order::Entity::find().filter(seek).filter(fit.clone());
@@ -59,7 +60,7 @@ pub async fn placed(
     Ok(rows)
 }
 
-fn beyond(backend: DatabaseBackend, descending: bool, (time, id): (Time, OrderId)) -> Condition {
+fn after_cursor(backend: DatabaseBackend, descending: bool, (time, id): (Time, OrderId)) -> Condition {
     let mut all = Condition::all();
     // MySQL finds no range in a comparison of pairs: the first column alone gives it one.
     if backend == DatabaseBackend::MySql {

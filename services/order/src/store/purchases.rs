@@ -49,7 +49,7 @@ async fn bought(tx: &Tx, order: &order::Model, lines: &[(&Line, i64)]) -> Result
             last_time: Set(time_of(order)),
         })
         .collect();
-    // One order for everybody who locks several.
+    // Every transaction locks the rows of a user's articles in this order, so that two never wait for each other.
     rows.sort_by_key(|row| row.article_id.clone().take());
     let backend = tx.get_database_backend();
     let new = |column: &str| match backend {
@@ -143,8 +143,8 @@ fn time_of(order: &order::Model) -> Time {
     order.place_time.unwrap_or(order.create_time)
 }
 
-/// Writes what became of an order's lines when it was changed.
-pub async fn follow(tx: &Tx, before: &View, after: &View) -> Result<(), Error> {
+/// Brings a user's purchases up to date with a change of an order.
+pub async fn update(tx: &Tx, before: &View, after: &View) -> Result<(), Error> {
     let (mut more, mut less) = (Vec::new(), Vec::new());
     for line in &after.lines {
         let old = before.lines.iter().find(|old| old.id == line.id);

@@ -13,7 +13,7 @@ use sea_orm::ConnectionTrait;
 
 use super::{
     entities::order,
-    find::{self, Filter},
+    lists::{self, Filter},
     placed::placed,
     search::Search,
 };
@@ -46,7 +46,7 @@ pub async fn rows(
     limit: u64,
 ) -> Result<Vec<order::Model>, Error> {
     match sort {
-        Sort::Created => find::list(db, scope, filter, after.map(|(_, id)| id), limit).await,
+        Sort::Created => lists::list(db, scope, filter, after.map(|(_, id)| id), limit).await,
         Sort::Placed { descending } => placed(db, scope, filter, descending, after, limit).await,
     }
 }

@@ -14,7 +14,7 @@ use super::{
         order::{self, Column},
         payment,
     },
-    leases::over,
+    payments::without_money,
 };
 use crate::domain::number;
 
@@ -79,7 +79,7 @@ pub fn plain(column: Column) -> Expr {
 
 /// Orders with a payment that is to be given back, or could not be.
 pub fn owing() -> Condition {
-    let over = over();
+    let over = without_money();
     let orders = |sign: payment::Column| {
         Query::select()
             .column(payment::Column::OrderId)
@@ -89,7 +89,7 @@ pub fn owing() -> Condition {
             .to_owned()
     };
     let mut all = orders(payment::Column::Flagged);
-    all.union(UnionType::All, orders(payment::Column::Undo));
+    all.union(UnionType::All, orders(payment::Column::ToCompensate));
     // From a table of its own: MySQL would look at a union anew for every order.
     let ids = Query::select().column("order_id").from_subquery(all, "owed").to_owned();
     Condition::all().add(Expr::col((order::Entity, Column::Id)).in_subquery(ids))
@@ -97,13 +97,13 @@ pub fn owing() -> Condition {
 
 /// The same for an order that is met on the way.
 pub fn is_owing() -> Condition {
-    let over = over();
+    let over = without_money();
     let found = Query::select()
         .expr(Expr::val(1))
         .from(payment::Entity)
         .and_where(Expr::col((payment::Entity, payment::Column::OrderId)).equals((order::Entity, Column::Id)))
         .and_where(payment::Column::State.is_not_in(over))
-        .and_where(payment::Column::Flagged.eq(true).or(payment::Column::Undo.eq(true)))
+        .and_where(payment::Column::Flagged.eq(true).or(payment::Column::ToCompensate.eq(true)))
         .limit(1)
         .offset(0)
         .to_owned();

@@ -38,7 +38,8 @@ async fn pages_and_windows_leave_no_order_out_and_show_none_twice() {
     }
     let texts = |ids: &[OrderId]| ids.iter().map(ToString::to_string).collect::<Vec<_>>();
     let sizes = Sizes { page: 3, window: 7 };
-    let reader = |filter, after| Reader::new(shop.db.clone(), Tasks::default(), filter, after, sizes);
+    let reader =
+        |filter, after| Reader::new(kit::Db::clone(&shop.db), Tasks::default(), filter, after, sizes);
     let only_paid = || Filter { states: vec![State::Paid], ..Filter::default() };
     assert_eq!(read(&mut reader(Filter::default(), None)).await, texts(&all));
     assert_eq!(read(&mut reader(only_paid(), None)).await, texts(&paid));
@@ -57,7 +58,7 @@ async fn a_drain_ends_an_export_with_unavailable() {
     }
     let tasks = Tasks::default();
     let sizes = Sizes { page: 3, window: 7 };
-    let mut reader = Reader::new(shop.db.clone(), tasks.clone(), Filter::default(), None, sizes);
+    let mut reader = Reader::new(kit::Db::clone(&shop.db), tasks.clone(), Filter::default(), None, sizes);
     assert_eq!(reader.next().await.unwrap().unwrap().len(), 3);
     tasks.drain();
     assert_eq!(kit::Fault::from(reader.next().await.unwrap_err()).code, Code::Unavailable);

@@ -76,9 +76,9 @@ pub fn orders(users: &[UserId], count: usize) -> Vec<order::Model> {
 pub async fn insert(shop: &Shop, rows: &[order::Model]) {
     for some in rows.chunks(500) {
         let some = some.to_vec();
-        shop.transact(move |tx| {
-            let rows = some.clone().into_iter().map(order::ActiveModel::from);
-            async move { Ok(order::Entity::insert_many(rows).exec_without_returning(&*tx).await?) }
+        shop.transact(some, |tx, some| async move {
+            let rows = some.iter().cloned().map(order::ActiveModel::from);
+            Ok(order::Entity::insert_many(rows).exec_without_returning(&*tx).await?)
         })
         .await;
     }

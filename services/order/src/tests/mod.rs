@@ -8,12 +8,13 @@ mod refunds;
 mod scan;
 mod search;
 
+use std::sync::Arc;
+
 use kit::{
-    Call, Clock, Db, Role, Tx,
+    Call, Clock, Role, Tx, Writer,
     id::{ArticleId, Id, LineId, OrderId, UserId},
     testing::Database,
 };
-
 use sea_orm::{ConnectionTrait, Value, sea_query::Query};
 
 use crate::{
@@ -24,7 +25,7 @@ use crate::{
 };
 
 struct Shop {
-    db: Db,
+    db: Writer<Error>,
     _database: Database,
 }
 
@@ -32,7 +33,7 @@ impl Shop {
     /// On a SQLite file.
     async fn open() -> Self {
         let database = Database::sqlite(Role::Order);
-        Self { db: database.migrated::<Migrator>(Clock::system()).await, _database: database }
+        Self { db: database.migrated::<Migrator>(Clock::system()).await.into(), _database: database }
     }
 
     /// On a database of whichever kind the test run has, with the schema as it was before this migration.
@@ -41,44 +42,42 @@ impl Shop {
     }
 
     async fn before_on(database: Database, migration: &str) -> Self {
-        Self { db: database.before::<Migrator>(migration, Clock::system()).await, _database: database }
+        Self { db: database.before::<Migrator>(migration, Clock::system()).await.into(), _database: database }
     }
 
-    async fn transact<V, F, Fut>(&self, work: F) -> V
+    async fn transact<I, V, F, Fut>(&self, input: I, work: F) -> V
     where
+        I: Send + Sync + 'static,
         V: Send + 'static,
-        F: Fn(Tx) -> Fut + Send + Sync + 'static,
+        F: Fn(Tx, Arc<I>) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<V, Error>> + Send + 'static,
     {
-        kit::transact(&self.db, &Call::of_service(Role::Order, "test"), work).await.unwrap()
+        self.db.transact(&Call::of_service(Role::Order, "test"), input, work).await.unwrap()
     }
 
     /// An order that was placed in one call, and is as far as that.
     async fn order(&self, user: UserId, lines: Vec<Line>, state: State) -> OrderId {
-        self.transact(move |tx| {
-            let lines = lines.clone();
-            async move {
-                let mut record = store::create_direct(&tx, user).await?;
-                record.lines = lines;
-                record.order.place_time = Some(tx.now());
-                if state == State::Paid {
-                    record.happen(Event::Reserve, "")?;
-                    record.happen(Event::Pay, "")?;
-                } else {
-                    record.happen(Event::Reject, "")?;
-                }
-                Ok(record.save().await?.order.id)
+        self.transact(lines, move |tx, lines| async move {
+            let mut record = store::create_direct(&tx, user).await?;
+            record.lines.clone_from(&lines);
+            record.order.place_time = Some(tx.now());
+            if state == State::Paid {
+                record.apply(Event::Reserve, "")?;
+                record.apply(Event::Pay, "")?;
+            } else {
+                record.apply(Event::Reject, "")?;
             }
+            Ok(record.save().await?.order.id)
         })
         .await
     }
 
     async fn cancel(&self, id: OrderId) {
-        self.change(id, |record| record.happen(Event::Cancel, "").unwrap()).await;
+        self.change(id, |record| record.apply(Event::Cancel, "").unwrap()).await;
     }
 
     async fn change(&self, id: OrderId, change: impl Fn(&mut Record) + Copy + Send + Sync + 'static) {
-        self.transact(move |tx| async move {
+        self.transact((), move |tx, _| async move {
             let mut record = Record::lock(&tx, id, kit::Scope::All).await?;
             change(&mut record);
             record.save().await
@@ -153,7 +152,7 @@ async fn an_etag_changes_with_what_is_seen_and_with_nothing_else() {
     let shop = Shop::open().await;
     let id = shop.order(UserId::new(), vec![line(ArticleId::new(), "x", 1)], State::Paid).await;
     let version = async |change: fn(&mut Record)| {
-        let changed = shop.transact(move |tx| async move {
+        let changed = shop.transact((), move |tx, _| async move {
             let mut record = Record::lock(&tx, id, kit::Scope::All).await?;
             change(&mut record);
             Ok(record.save().await?.order)
@@ -165,8 +164,8 @@ async fn an_etag_changes_with_what_is_seen_and_with_nothing_else() {
     };
     let first = version(|_| {}).await;
     assert_eq!(version(|record| record.lease(kit::Time(5))).await, first);
-    assert_eq!(version(|record| record.rest()).await, first);
-    assert_eq!(version(|record| record.tell("something")).await, first + 1);
+    assert_eq!(version(|record| record.settle()).await, first);
+    assert_eq!(version(|record| record.note("something")).await, first + 1);
     assert_eq!(version(|record| record.lines[0].quantity = 2).await, first + 2);
     assert_eq!(version(|record| record.order.tracking_code = "RR1".to_owned()).await, first + 3);
 }

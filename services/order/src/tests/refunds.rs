@@ -13,19 +13,19 @@ use uuid::Uuid;
 use super::{Row, Shop, insert, insert_old};
 use crate::Migrator;
 
-/// An order of 10.00 whose payment's mails have told these refunds; its payment.
-async fn refunded(db: &impl ConnectionTrait, id: OrderId, told: &[i64]) -> PaymentId {
+/// An order of 10.00 whose payment's mails say these refunds; its payment.
+async fn refunded(db: &impl ConnectionTrait, id: OrderId, refunds: &[i64]) -> PaymentId {
     let payment = PaymentId::new();
     let other =
         vec![("total_minor", 1_000i64.into()), ("currency", "EUR".into()), ("payment_id", payment.into())];
     insert_old(db, id, other).await;
-    add_payment(db, id, payment, told).await;
+    add_payment(db, id, payment, refunds).await;
     payment
 }
 
-async fn add_payment(db: &impl ConnectionTrait, id: OrderId, payment: PaymentId, told: &[i64]) {
+async fn add_payment(db: &impl ConnectionTrait, id: OrderId, payment: PaymentId, refunds: &[i64]) {
     insert(db, "order_payments", [payment_of(id, payment)]).await;
-    for refunded in told {
+    for refunded in refunds {
         insert(db, "order_mails", [mail_of(id, payment, *refunded)]).await;
     }
 }

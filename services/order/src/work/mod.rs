@@ -1,7 +1,32 @@
-//! Background tasks.
+//! Background tasks, each by the name that logs, metrics and `ListInstances` show. Every replica runs all of them; what
+//! keeps two of them apart is said at each.
 
-pub mod feeds;
-pub mod queue_mails;
-pub mod send_mails;
-pub mod sweep;
+mod article_feed;
+mod feeds;
+mod payment_feed;
+mod queue_mails;
+mod send_mails;
+mod sweep;
+mod user_feed;
 pub mod watch;
+
+use kit::{Context, StartError};
+
+use crate::orders::Orders;
+
+/// Starts all of them.
+///
+/// | name | what |
+/// |---|---|
+/// | `order.watch` | finds what other replicas commit to orders that are watched here |
+/// | `order.sweep` | goes on with checkouts, expiries and compensation that nobody is at |
+/// | `order.feed.payment`, `.article`, `.user` | follows the other services |
+/// | `order.mail.order`, `.payment` | stores the mails that events ask for |
+/// | `order.mail` | sends them |
+pub async fn start(orders: &Orders, context: &Context) -> Result<(), StartError> {
+    watch::start(orders);
+    feeds::start(orders, context);
+    queue_mails::start(orders, context, send_mails::start(orders).await?);
+    sweep::start(orders);
+    Ok(())
+}

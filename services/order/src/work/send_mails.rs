@@ -1,30 +1,30 @@
-//! Sending what is due, until it is sent or given up.
+//! `order.mail`: sends the mails that are due, until each is sent or given up. Replicas share them by claims
+//! (`store::mails::claim`).
 
 use std::{sync::Arc, time::Duration};
 
 use contracts::user::User;
 use futures::future::join_all;
-use kit::{Db, Fault, Scope, Tasks, Time};
+use kit::{Fault, Scope, StartError, Time};
 use tokio::sync::Notify;
 use tonic::Code;
 
 use crate::{
-    domain::{State, Step, notes},
+    domain::{MailKind, MailState, State, Step, notes},
     error::Error,
     mail::{
+        AT_ONCE,
         notifier::{Failure, Mail, Notifier},
         text,
     },
-    remote::Remote,
+    orders::Orders,
     store::{
         Record, View, by_id,
-        mails::{self as store, Fate, Kind, Row},
+        mails::{self, Row},
         view,
     },
 };
 
-/// How many mails are under way at once.
-pub const AT_ONCE: usize = 8;
 /// How often one looks for what other replicas left, and for what is due again.
 const LOOK: Duration = Duration::from_millis(500);
 /// How long asking for a user may take.
@@ -35,31 +35,45 @@ const LONGEST: Duration = Duration::from_secs(15 * 60);
 /// Names under which nobody can have an address (RFC 2606): those of demo shops.
 const NOWHERE: [&str; 2] = ["example", "invalid"];
 
+/// Starts it; what is returned wakes it.
+pub async fn start(orders: &Orders) -> Result<Arc<Notify>, StartError> {
+    let (options, due) = (&orders.options.mail, Arc::new(Notify::new()));
+    let notifier = options.notifier()?;
+    mails::release(&orders.db).await?;
+    let sender = Sender {
+        orders: orders.clone(),
+        signature: options.signature(),
+        give_up: options.mail_give_up,
+        notifier,
+        due: due.clone(),
+    };
+    orders.tasks.keep("order.mail", sender.run());
+    Ok(due)
+}
+
 /// The sender, one in each process.
-pub struct Deliver {
-    pub db: Db,
-    pub remote: Remote,
-    pub tasks: Tasks,
-    pub notifier: Arc<dyn Notifier>,
-    pub signature: String,
-    pub give_up: Duration,
-    pub news: Arc<Notify>,
+struct Sender {
+    orders: Orders,
+    notifier: Arc<dyn Notifier>,
+    signature: String,
+    give_up: Duration,
+    due: Arc<Notify>,
 }
 
 /// What a try comes to.
 #[derive(Debug, PartialEq, Eq)]
 enum End {
     Sent,
-    /// There is nobody, or nothing any more, to tell.
+    /// There is nobody to send it to, or nothing to say any more.
     Dropped(&'static str),
-    /// There is nothing to tell yet.
+    /// There is nothing to say yet.
     NotYet,
     Failed(Failure),
 }
 
-impl Deliver {
+impl Sender {
     /// Sends until the process drains; what is under way then is finished.
-    pub async fn run(self) {
+    async fn run(self) {
         loop {
             let sent = match self.round().await {
                 Ok(sent) => sent,
@@ -69,15 +83,15 @@ impl Deliver {
                     0
                 }
             };
-            if self.tasks.is_draining() {
+            if self.orders.tasks.is_draining() {
                 return;
             }
             if sent == AT_ONCE {
                 continue;
             }
             tokio::select! {
-                () = self.tasks.draining() => return,
-                () = self.news.notified() => {}
+                () = self.orders.tasks.draining() => return,
+                () = self.due.notified() => {}
                 () = tokio::time::sleep(LOOK) => {}
             }
         }
@@ -85,7 +99,7 @@ impl Deliver {
 
     /// Takes what is due, up to [`AT_ONCE`], and sends it; answers with how many there were.
     async fn round(&self) -> Result<usize, Error> {
-        let rows = store::claim(&self.db, AT_ONCE as u64).await?;
+        let rows = mails::claim(&self.orders.db, AT_ONCE as u64).await?;
         let apart = self.notifier.is_remote();
         let ends = rows.iter().map(|row| async move {
             let end = self
@@ -93,7 +107,8 @@ impl Deliver {
                 .await
                 .unwrap_or_else(|error| End::Failed(Failure::Passing(Fault::from(error).message)));
             let settled = self.settled(row, end);
-            // What has left the house is noted before anything else can happen to it.
+            // What was handed to a mail server is stored at once, before the others have been sent: if the process dies
+            // first, it is sent again.
             if apart { self.note(vec![settled]).await.map(|()| None) } else { Ok(Some(settled)) }
         });
         let together = join_all(ends).await.into_iter().collect::<Result<Vec<_>, _>>()?;
@@ -105,16 +120,16 @@ impl Deliver {
     }
 
     async fn attempt(&self, row: &Row) -> Result<End, Error> {
-        let order = match by_id(self.db.read(), row.order_id, Scope::All).await {
+        let order = match by_id(self.orders.db.read(), row.order_id, Scope::All).await {
             Ok(order) => order,
             Err(Error::NotFound(_)) => return Ok(End::Dropped("the order is gone")),
             Err(error) => return Err(error),
         };
-        let view = view(self.db.read(), order).await?;
+        let view = view(self.orders.db.read(), order).await?;
         if let Some(end) = premature(row.kind, &view) {
             return Ok(end);
         }
-        let user = match self.remote.user(&store::own().within(ASK), view.order.user_id).await {
+        let user = match self.orders.remote.user(&mails::own().within(ASK), view.order.user_id).await {
             Ok(user) => user,
             Err(fault) if fault.code == Code::NotFound => return Ok(End::Dropped("the user is gone")),
             Err(fault) => return Ok(End::Failed(Failure::Passing(fault.message))),
@@ -144,17 +159,17 @@ impl Deliver {
 
     /// What a mail's try makes of it.
     fn settled(&self, row: &Row, end: End) -> Settled {
-        let now = self.db.clock().now();
+        let now = self.orders.db.clock().now();
         let mut row = row.clone();
-        let (fate, due, problem) = match end {
-            End::Sent => (Fate::Sent, now, String::new()),
+        let (state, due, problem) = match end {
+            End::Sent => (MailState::Sent, now, String::new()),
             End::Dropped(why) => {
                 tracing::debug!(mail = row.id, why, "mail.dropped");
-                (Fate::Dropped, now, why.to_owned())
+                (MailState::Dropped, now, why.to_owned())
             }
             End::NotYet => {
                 row.tries -= 1;
-                (Fate::Waiting, now + patience(now, row.create_time), String::new())
+                (MailState::Waiting, now + patience(now, row.create_time), String::new())
             }
             End::Failed(Failure::Passing(problem)) if now.since(row.create_time) < self.give_up => {
                 let pause = pause(row.tries);
@@ -165,53 +180,50 @@ impl Deliver {
                     again_in_s = pause.as_secs(),
                     "mail.postponed"
                 );
-                (Fate::Waiting, now + pause, problem)
+                (MailState::Waiting, now + pause, problem)
             }
             End::Failed(Failure::Passing(problem) | Failure::Final(problem)) => {
                 tracing::error!(mail = row.id, tries = row.tries, problem, "mail.given_up");
-                (Fate::GivenUp, now, problem)
+                (MailState::GivenUp, now, problem)
             }
         };
-        Settled { row, fate, due, problem }
+        Settled { row, state, due, problem }
     }
 
     async fn note(&self, settled: Vec<Settled>) -> Result<(), Error> {
-        let settled = Arc::new(settled);
-        kit::transact(&self.db, &store::own(), move |tx| {
-            let settled = settled.clone();
-            async move {
-                for Settled { row, fate, due, problem } in &*settled {
-                    store::settle(&tx, row, *fate, *due, problem).await?;
-                    if *fate == Fate::GivenUp {
-                        let mut record = Record::lock(&tx, row.order_id, Scope::All).await?;
-                        record.tell(notes::NO_MAIL);
-                        record.save().await?;
-                    }
+        let own = mails::own();
+        let noted = self.orders.db.transact(&own, settled, |tx, settled| async move {
+            for Settled { row, state, due, problem } in &*settled {
+                mails::settle(&tx, row, *state, *due, problem).await?;
+                if *state == MailState::GivenUp {
+                    let mut record = Record::lock(&tx, row.order_id, Scope::All).await?;
+                    record.note(notes::NO_MAIL);
+                    record.save().await?;
                 }
-                Ok(())
             }
-        })
-        .await
+            Ok(())
+        });
+        noted.await
     }
 }
 
 /// A mail after a try.
 struct Settled {
     row: Row,
-    fate: Fate,
+    state: MailState,
     /// When the next try is, where there is one.
     due: Time,
     problem: String,
 }
 
-/// Whether it is too early to tell, or too late. That an order was placed is told as soon as it is paid, or
-/// waits for a payment that is under way: not while its shopper still looks for a way to pay.
-fn premature(kind: Kind, view: &View) -> Option<End> {
+/// Whether it is too early to send, or too late. That an order was placed is said as soon as it is paid, or waits for a
+/// payment that is under way: not while its customer still looks for a way to pay.
+fn premature(kind: MailKind, view: &View) -> Option<End> {
     let order = &view.order;
     if order.user_erased {
         return Some(End::Dropped("the user is erased"));
     }
-    if kind != Kind::Placed {
+    if kind != MailKind::Placed {
         return None;
     }
     match order.state {
@@ -226,7 +238,7 @@ fn premature(kind: Kind, view: &View) -> Option<End> {
     }
 }
 
-/// How long until something that is not to be told yet is looked at again: the older, the longer.
+/// How long until something that is not to be said yet is looked at again: the older, the longer.
 fn patience(now: Time, since: Time) -> Duration {
     (now.since(since) / 4).clamp(Duration::from_millis(500), Duration::from_secs(300))
 }

@@ -1,4 +1,4 @@
-//! Who watches which order.
+//! `order.watch`: who watches which order.
 //!
 //! A commit in this process wakes its watchers at once. What other replicas commit is found by one query
 //! every 250 ms over all the orders watched here.
@@ -9,19 +9,28 @@ use std::{
     time::Duration,
 };
 
-use kit::{Db, Tasks, id::OrderId};
+use kit::{Db, id::OrderId};
 use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter, QuerySelect};
 use tokio::sync::watch;
 
-use crate::store::order;
+use crate::{orders::Orders, store::order};
 
 const POLL: Duration = Duration::from_millis(250);
 
+/// Starts looking for what other replicas commit.
+pub fn start(orders: &Orders) {
+    let (watchers, db) = (orders.watchers.clone(), Db::clone(&orders.db));
+    orders.tasks.every("order.watch", POLL, move || {
+        let (watchers, db) = (watchers.clone(), db.clone());
+        async move { watchers.poll(&db).await }
+    });
+}
+
 /// The orders watched in this process, and the newest event known of each.
 #[derive(Clone, Default)]
-pub struct Watch(Arc<Mutex<HashMap<OrderId, watch::Sender<i64>>>>);
+pub struct Watchers(Arc<Mutex<HashMap<OrderId, watch::Sender<i64>>>>);
 
-impl Watch {
+impl Watchers {
     fn orders(&self) -> MutexGuard<'_, HashMap<OrderId, watch::Sender<i64>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -31,8 +40,8 @@ impl Watch {
         self.orders().entry(id).or_insert_with(|| watch::Sender::new(0)).subscribe()
     }
 
-    /// An order has so many events now.
-    pub fn changed(&self, id: OrderId, events: i64) {
+    /// An order has so many events now. The number never goes back, whichever of two commits is notified first.
+    pub fn notify(&self, id: OrderId, events: i64) {
         let mut orders = self.orders();
         if let Some(sender) = orders.get(&id) {
             if sender.receiver_count() == 0 {
@@ -47,16 +56,7 @@ impl Watch {
         }
     }
 
-    /// Starts looking for what other replicas commit.
-    pub fn start(&self, db: Db, tasks: &Tasks) {
-        let watch = self.clone();
-        tasks.every("order.watch", POLL, move || {
-            let (watch, db) = (watch.clone(), db.clone());
-            async move { watch.look(&db).await }
-        });
-    }
-
-    async fn look(&self, db: &Db) -> Result<(), DbErr> {
+    async fn poll(&self, db: &Db) -> Result<(), DbErr> {
         let ids: Vec<OrderId> = {
             let mut orders = self.orders();
             orders.retain(|_, sender| sender.receiver_count() > 0);
@@ -68,7 +68,7 @@ impl Watch {
                 .columns([order::Column::Id, order::Column::Events])
                 .filter(order::Column::Id.is_in(some.iter().copied()));
             let rows = query.into_tuple::<(OrderId, i64)>().all(db.read()).await?;
-            rows.into_iter().for_each(|(id, events)| self.changed(id, events));
+            rows.into_iter().for_each(|(id, events)| self.notify(id, events));
         }
         Ok(())
     }

@@ -26,7 +26,7 @@ fn discount(minor: i64) -> Adjustment {
     Adjustment::by_staff(AdjustmentType::Discount, "", eur(-minor)).unwrap()
 }
 
-fn carriage(minor: i64) -> Adjustment {
+fn shipping(minor: i64) -> Adjustment {
     Adjustment::automatic(AdjustmentType::Shipping, "", eur(minor))
 }
 
@@ -36,7 +36,7 @@ fn a_discount_takes_the_tax_of_what_it_takes_off() {
     let lines = [line(12_300, 1, 2_300), line(10_600, 1, 600)];
     assert_eq!(totals(&lines, &[]).unwrap().unwrap().tax_included, eur(2_900));
     // Half price.
-    let half = totals(&lines, &[discount(11_450), carriage(499)]).unwrap().unwrap();
+    let half = totals(&lines, &[discount(11_450), shipping(499)]).unwrap().unwrap();
     // 61.50 and 53.00 are left: 4.99 is 2.68 at 23 % and 2.31 at 6 %, of which 0.50 and 0.13 are tax.
     assert_eq!((half.tax_included, half.total), (eur(1_450 + 63), eur(11_450 + 499)));
     let shares = shares(&lines, &[discount(11_450)]).unwrap();
@@ -44,9 +44,9 @@ fn a_discount_takes_the_tax_of_what_it_takes_off() {
 }
 
 #[test]
-fn what_a_discount_takes_beyond_the_lines_comes_off_carriage() {
+fn what_a_discount_takes_beyond_the_lines_comes_off_shipping() {
     let lines = [line(1_000, 1, 2_300)];
-    let all = totals(&lines, &[discount(1_400), carriage(499)]).unwrap().unwrap();
+    let all = totals(&lines, &[discount(1_400), shipping(499)]).unwrap().unwrap();
     // 0.99 at 23 %.
     assert_eq!((all.total, all.tax_included), (eur(99), eur(19)));
 }
@@ -60,19 +60,19 @@ fn only_the_payment_fee_is_left_out_of_what_discounts_may_take() {
 }
 
 #[test]
-fn carriage_and_fees_have_the_lines_rates() {
+fn shipping_and_fees_have_the_lines_rates() {
     // 127.99 at 23 % has 23.93 in it.
-    let one = totals(&[line(12_300, 1, 2_300)], &[carriage(499)]).unwrap().unwrap();
+    let one = totals(&[line(12_300, 1, 2_300)], &[shipping(499)]).unwrap().unwrap();
     assert_eq!((one.total, one.tax_included), (eur(12_799), eur(2_393)));
     // 10.00 with what is half at 20 % and half without tax: 5.00 at 20 %.
     let lines = [line(12_000, 1, 2_000), line(12_000, 1, 0)];
     let fee = Adjustment::by_staff(AdjustmentType::Fee, "", eur(1_000)).unwrap();
     assert_eq!(taxes(&lines, std::slice::from_ref(&fee)).unwrap(), [eur(83)]);
     // With what is given away the articles' own prices decide, with what costs nothing their number.
-    let given_away = [discount(24_000), carriage(1_000)];
+    let given_away = [discount(24_000), shipping(1_000)];
     assert_eq!(taxes(&lines, &given_away).unwrap(), [eur(0), eur(83)]);
     let free = [line(0, 1, 2_000), line(0, 3, 0)];
-    assert_eq!(taxes(&free, &[carriage(1_000)]).unwrap(), [eur(42)]);
+    assert_eq!(taxes(&free, &[shipping(1_000)]).unwrap(), [eur(42)]);
     assert_eq!(taxes(&[], &[fee]).unwrap(), [eur(0)]);
 }
 
@@ -80,11 +80,11 @@ fn carriage_and_fees_have_the_lines_rates() {
 fn discounts_take_what_there_is_the_first_one_first() {
     let lines = [line(1_000, 1, 0)];
     let amounts = |lines: &[Line], adjustments: &mut Vec<Adjustment>| {
-        settle(lines, adjustments).unwrap();
+        fit_adjustments(lines, adjustments).unwrap();
         adjustments.iter().map(|adjustment| adjustment.amount.minor).collect::<Vec<_>>()
     };
     let fee = Adjustment::automatic(AdjustmentType::Fee, "", eur(50));
-    let mut all = vec![discount(900), carriage(300), discount(i64::MAX), fee, discount(1)];
+    let mut all = vec![discount(900), shipping(300), discount(i64::MAX), fee, discount(1)];
     assert_eq!(amounts(&lines, &mut all), [-900, 300, -400, 50, 0]);
     assert_eq!(totals(&lines, &all).unwrap().unwrap().total, eur(50));
     // A price that falls, and one that rises again.
@@ -98,12 +98,12 @@ fn discounts_take_what_there_is_the_first_one_first() {
 fn what_was_given_in_another_currency_comes_to_nothing() {
     let mut yen_line = line(120, 1, 0);
     yen_line.unit_price = Money::new(120, "JPY".parse().unwrap());
-    let mut all = [discount(100), carriage(499)];
-    settle(&[yen_line.clone()], &mut all).unwrap();
+    let mut all = [discount(100), shipping(499)];
+    fit_adjustments(&[yen_line.clone()], &mut all).unwrap();
     let totals = totals(&[yen_line], &all).unwrap().unwrap();
     assert_eq!(totals.total, Money::new(120, "JPY".parse().unwrap()));
     assert!(all.iter().all(|it| it.amount.to_string() == "0 JPY" && it.given.currency.code() == "EUR"));
-    settle(&[line(1_000, 1, 0)], &mut all).unwrap();
+    fit_adjustments(&[line(1_000, 1, 0)], &mut all).unwrap();
     assert_eq!(all.map(|it| it.amount), [eur(-100), eur(499)]);
 }
 
@@ -118,7 +118,7 @@ fn without_lines_there_is_what_staff_has_added() {
 fn amounts_beyond_64_bits_and_of_two_currencies_are_an_error() {
     assert_eq!(totals(&[line(i64::MAX / 2, 3, 0)], &[]), Err(MoneyError::Overflow));
     let amount = Money::new(5, "JPY".parse().unwrap());
-    let yen = Adjustment { amount, given: amount, ..carriage(1) };
+    let yen = Adjustment { amount, given: amount, ..shipping(1) };
     assert_eq!(totals(&[line(1, 1, 0)], &[yen]), Err(MoneyError::Currencies));
     // Discounts that no 64 bits hold are spread no further than the lines go.
     assert_eq!(spread(i128::from(i64::MAX) * 3, &[5, 7]), [5, 7]);
@@ -134,17 +134,17 @@ proptest! {
     #[test]
     fn the_total_is_the_sum_of_lines_and_adjustments(
         parts in prop::collection::vec((0i64..10_000_000, 1i32..=1_000, 0i32..=10_000), 1..20),
-        shipping in 0i64..100_000,
+        cost in 0i64..100_000,
         off in 1i64..1_000_000,
     ) {
         let lines: Vec<Line> = parts.iter().map(|(price, quantity, rate)| line(*price, *quantity, *rate)).collect();
-        let mut adjustments = [carriage(shipping), discount(off)];
-        settle(&lines, &mut adjustments).unwrap();
+        let mut adjustments = [shipping(cost), discount(off)];
+        fit_adjustments(&lines, &mut adjustments).unwrap();
         let totals = totals(&lines, &adjustments).unwrap().unwrap();
         let expected: i64 = parts.iter().map(|(price, quantity, _)| price * i64::from(*quantity)).sum();
         prop_assert_eq!(totals.subtotal.minor, expected);
-        prop_assert_eq!(adjustments[1].amount.minor, -off.min(expected + shipping));
-        prop_assert_eq!(totals.total.minor, (expected + shipping - off).max(0));
+        prop_assert_eq!(adjustments[1].amount.minor, -off.min(expected + cost));
+        prop_assert_eq!(totals.total.minor, (expected + cost - off).max(0));
         prop_assert!((0..=totals.total.minor).contains(&totals.tax_included.minor));
     }
 
@@ -155,7 +155,7 @@ proptest! {
         extras in prop::collection::vec(0i64..100_000, 0..5),
     ) {
         let lines = [line(price, 1, rate)];
-        let extras: Vec<_> = extras.into_iter().map(carriage).collect();
+        let extras: Vec<_> = extras.into_iter().map(shipping).collect();
         let totals = totals(&lines, &extras).unwrap().unwrap();
         prop_assert_eq!(totals.tax_included, totals.total.tax_included(rate).unwrap());
     }
@@ -167,9 +167,9 @@ proptest! {
         off in 1i64..2_000_000,
     ) {
         let lines: Vec<Line> = parts.iter().map(|(price, quantity, rate)| line(*price, *quantity, *rate)).collect();
-        let mut adjustments: Vec<_> = extras.into_iter().map(carriage).collect();
+        let mut adjustments: Vec<_> = extras.into_iter().map(shipping).collect();
         adjustments.push(discount(off));
-        settle(&lines, &mut adjustments).unwrap();
+        fit_adjustments(&lines, &mut adjustments).unwrap();
         let taxes = taxes(&lines, &adjustments).unwrap();
         for (tax, adjustment) in taxes.iter().zip(&adjustments) {
             prop_assert!((0..=adjustment.amount.minor.max(0)).contains(&tax.minor), "{:?} in {:?}", tax, adjustment);

@@ -1,0 +1,156 @@
+//! What a payment's state means for the order that awaits it.
+
+use contracts::payment::{Payment, PaymentState};
+use kit::{
+    Fault, Scope, Time, Tx,
+    id::{Id, PaymentId},
+};
+use prost_types::Timestamp;
+
+use super::{CALL, Checkout, ClaimEnd, LEASE, Outcome, settle};
+use crate::{
+    domain::{
+        State, Step, notes,
+        step::{CAPTURED_AFTER_VOID, Follow, disqualifying_flag, follow_payment},
+    },
+    error::Error,
+    remote::is_passing,
+    store::{self, Record, View},
+};
+
+impl Checkout {
+    /// Asks where the payment stands and goes by that.
+    pub(super) async fn read_payment(&self, view: View, payment_id: PaymentId) -> Result<Outcome, Error> {
+        match self.orders.remote.payment(&self.call.within(CALL), payment_id).await {
+            Ok(payment) => self.follow_payment(view, payment).await,
+            Err(fault) if is_passing(&fault) => Ok(Outcome::Retry(view, fault)),
+            Err(fault) => Err(fault.into()),
+        }
+    }
+
+    /// The payment service answered where the order's payment stands.
+    pub(super) async fn follow_payment(&self, view: View, payment: Payment) -> Result<Outcome, Error> {
+        let payment_id = payment_of(&view)?;
+        let known = payment.update_time;
+        let before = view.clone();
+        let applied = self.fenced(view, payment, |tx, record, payment| async move {
+            apply_payment_update(&tx, record, &payment).await
+        });
+        let view = match applied.await {
+            Ok(view) => view,
+            // The payment's feed was quicker than this answer, and has stored a newer state without acting on it,
+            // because a step is under way. So nobody else acts on it: this driver reads it.
+            Err(Error::StaleUpdate) => return Box::pin(self.read_payment(before, payment_id)).await,
+            Err(error) => return Err(error),
+        };
+        let waits = view.order.state == State::AwaitingPayment && view.order.payment_failure.is_empty();
+        match view.order.step {
+            Step::Idle if waits => self.look_again(view, known).await,
+            Step::Idle => Ok(Outcome::settled(view)),
+            _ => Ok(Outcome::Next(view)),
+        }
+    }
+
+    /// The order is settled and waits for its payment. The feed skips updates of a payment whose order has a step
+    /// under way, so one that came between the last answer and the commit that settled the order would be lost: it is
+    /// found here, after that commit. From then on the feed applies what comes.
+    pub(super) async fn look_again(&self, view: View, known: Option<Timestamp>) -> Result<Outcome, Error> {
+        let (id, payment_id) = (view.order.id, payment_of(&view)?);
+        let payment = match self.orders.remote.payment(&self.call.within(CALL), payment_id).await {
+            Ok(payment) if payment.update_time != known => payment,
+            _ => return Ok(Outcome::settled(view)),
+        };
+        let applied = self.orders.transact(&self.call, payment, move |tx, payment| async move {
+            let mut record = Record::lock(&tx, id, Scope::All).await?;
+            // The lease went back with the settling commit: the feed, the sweeper or the customer may have taken the
+            // order on since. Under the row's lock, whoever comes second finds that out.
+            if !record.waits_for(payment_id) {
+                return Err(Error::LeaseLost);
+            }
+            record.lease(tx.now() + LEASE);
+            apply_payment_update(&tx, record, &payment).await
+        });
+        let view = applied.await?;
+        Ok(if view.order.step == Step::Idle { Outcome::settled(view) } else { Outcome::Next(view) })
+    }
+}
+
+/// Stores a new payment and makes it the next step to have it made. What costs nothing needs no payment.
+///
+/// The id is chosen and committed before the payment service hears of it: a driver that dies in between has its
+/// successor ask for the same payment, never for a second one.
+pub async fn plan_payment(tx: &Tx, record: &mut Record, expire_time: Time) -> Result<(), Error> {
+    let free = record.totals()?.is_some_and(|totals| totals.total.minor == 0);
+    let payment_id = (!free).then(PaymentId::new);
+    if let Some(payment_id) = payment_id {
+        store::plan_payment(tx, record.order.id, payment_id).await?;
+    }
+    record.await_payment(payment_id);
+    let order = &mut record.order;
+    order.payment_failure.clear();
+    order.payment_action_url.clear();
+    order.expire_time = Some(expire_time);
+    order.step = if free { Step::Commit } else { Step::Pay };
+    order.lease_until = tx.now() + LEASE;
+    Ok(())
+}
+
+/// Stores the state of the payment that an order awaits, and decides what the order does next. What is older than
+/// what is known is [`Error::StaleUpdate`]: answers and events of one payment overtake each other, and its update
+/// time decides which is newer.
+pub async fn apply_payment_update(tx: &Tx, mut record: Record, payment: &Payment) -> Result<View, Error> {
+    let id: PaymentId = payment.id.parse().map_err(Fault::internal)?;
+    record.record_payment(payment).await?;
+    match follow_payment(payment) {
+        Follow::Go(step) => {
+            record.order.step = step;
+            record.order.lease_until = tx.now() + LEASE;
+            record.order.payment_failure.clear();
+            // The customer has done what was asked: nobody is sent to the payment's page again.
+            record.order.payment_action_url.clear();
+            record.save().await
+        }
+        Follow::Wait => {
+            record.order.payment_action_url.clone_from(&payment.action_url);
+            settle(tx, record, ClaimEnd::Answer).await
+        }
+        Follow::Failed => {
+            let failure = match disqualifying_flag(payment) {
+                Some(flag) => flag,
+                None if payment.failure_reason.is_empty() => state_word(payment.state()),
+                None => &payment.failure_reason,
+            };
+            if failure == CAPTURED_AFTER_VOID {
+                store::mark_payment(tx, id).await?;
+            }
+            if record.order.payment_failure != failure {
+                failure.clone_into(&mut record.order.payment_failure);
+                record.note(&notes::failed(failure));
+            }
+            record.order.payment_action_url.clear();
+            settle(tx, record, ClaimEnd::Answer).await
+        }
+    }
+}
+
+/// Whether an order that ends leaves its payment to be compensated: it has money that pays for nothing, or gave it
+/// back.
+pub fn pays_for_nothing(payment: &Payment) -> bool {
+    use PaymentState::{Captured, PartiallyRefunded, Refunded};
+    match payment.state() {
+        Refunded => true,
+        Captured | PartiallyRefunded => disqualifying_flag(payment).is_some(),
+        _ => false,
+    }
+}
+
+fn state_word(state: PaymentState) -> &'static str {
+    state.as_str_name().trim_start_matches("PAYMENT_STATE_")
+}
+
+/// The payment that an order awaits.
+pub(super) fn payment_of(view: &View) -> Result<PaymentId, Error> {
+    view.order
+        .payment_id
+        .ok_or_else(|| Fault::internal("an order awaits a payment that it does not have").into())
+}

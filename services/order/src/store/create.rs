@@ -1,0 +1,109 @@
+//! New orders.
+
+use kit::{
+    Time, Tx,
+    id::{Id, OrderId, UserId},
+    insert_new,
+};
+use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
+
+use super::{
+    Record,
+    entities::{event, order},
+    find::View,
+    save::{refused, write_event},
+};
+use crate::{
+    domain::{Refunds, State, Step, notes, number::number_of},
+    error::Error,
+};
+
+/// The user's basket, made if there is none. When two calls make it at once, the unique index on `basket_of` keeps
+/// one: the other's insert waits for that commit, inserts nothing, and locks the basket that is there.
+pub async fn create_basket(tx: &Tx, user: UserId) -> Result<Record, Error> {
+    match Record::lock_basket(tx, user).await {
+        Err(Error::NotFound(_)) => {}
+        basket => return basket,
+    }
+    let model = blank(tx, user, false).await?;
+    let first = first_event(tx, &model, notes::BASKET_BEGUN);
+    let made = insert_new(&**tx, model.into_active_model(), [order::Column::BasketOf]).await;
+    if made.map_err(refused)? {
+        write_event(tx, first).await?;
+    }
+    Record::lock_basket(tx, user).await
+}
+
+/// An order that is placed in one call: it begins where a basket's checkout begins.
+pub async fn create_direct(tx: &Tx, user: UserId) -> Result<Record, Error> {
+    let mut model = blank(tx, user, true).await?;
+    model.state = State::CheckingOut;
+    let first = first_event(tx, &model, notes::ORDERED);
+    let row = order::Entity::insert(model.clone().into_active_model());
+    row.exec_without_returning(&**tx).await.map_err(refused)?;
+    write_event(tx, first).await?;
+    Ok(Record::from(tx, View { order: model, lines: Vec::new(), adjustments: Vec::new() }))
+}
+
+/// A new id, and the number that comes with it: one that no order has. Two transactions may find the same number free;
+/// the unique index then refuses the second (`refused`).
+async fn numbered(tx: &Tx) -> Result<(OrderId, String), Error> {
+    loop {
+        let id = OrderId::new();
+        let number = number_of(id);
+        let known = order::Entity::find().filter(order::Column::Number.eq(number.as_str()));
+        if known.one(&**tx).await?.is_none() {
+            return Ok((id, number));
+        }
+    }
+}
+
+async fn blank(tx: &Tx, user: UserId, direct: bool) -> Result<order::Model, Error> {
+    let (id, number) = numbered(tx).await?;
+    Ok(order::Model {
+        id,
+        number: Some(number),
+        user_id: user,
+        state: State::Open,
+        basket_of: (!direct).then_some(user),
+        direct,
+        currency: None,
+        total_minor: 0,
+        address: None,
+        user_erased: false,
+        payment_id: None,
+        refunded_minor: 0,
+        refunded_currency: None,
+        refunds: Refunds::None,
+        refunding: false,
+        payment_type: 0,
+        payment_method: String::new(),
+        payment_failure: String::new(),
+        payment_action_url: String::new(),
+        carrier: String::new(),
+        tracking_code: String::new(),
+        tracking_folded: String::new(),
+        attempt: 0,
+        step: Step::Idle,
+        lease_until: Time(0),
+        fence: 0,
+        claim: None,
+        expire_time: None,
+        events: 1,
+        version: 1,
+        create_time: tx.now(),
+        place_time: None,
+        update_time: tx.now(),
+    })
+}
+
+fn first_event(tx: &Tx, order: &order::Model, note: &str) -> event::Model {
+    event::Model {
+        order_id: order.id,
+        sequence: 1,
+        state: order.state,
+        actor: tx.actor(),
+        note: note.to_owned(),
+        create_time: tx.now(),
+    }
+}

@@ -1,0 +1,92 @@
+//! The payments that orders asked for: their last known state, and which of them are to be compensated.
+
+use contracts::payment::PaymentState;
+use kit::{
+    Db, Time, Tx,
+    id::{OrderId, PaymentId},
+};
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr};
+
+use super::{compensation::HEAD_START, entities::payment};
+use crate::error::Error;
+
+/// Stores a payment before it is asked for.
+pub async fn plan_payment(tx: &Tx, order_id: OrderId, payment_id: PaymentId) -> Result<(), Error> {
+    let row = payment::ActiveModel {
+        payment_id: Set(payment_id),
+        order_id: Set(order_id),
+        state: Set(PaymentState::Pending as i16),
+        refunded_minor: Set(0),
+        seen_time: Set(Time(0)),
+        to_compensate: Set(false),
+        flagged: Set(false),
+        next_try: Set(Time(0)),
+        create_time: Set(tx.now()),
+    };
+    payment::Entity::insert(row).exec_without_returning(&**tx).await?;
+    Ok(())
+}
+
+/// Stores a payment's state, unless a newer one is known; answers with what was known before. `None`: no order had it
+/// made. The condition on the update time stands in the UPDATE, so that an older state never replaces a newer one.
+pub async fn record_update(
+    tx: &Tx,
+    id: PaymentId,
+    state: PaymentState,
+    refunded_minor: i64,
+    seen: Time,
+) -> Result<Option<payment::Model>, Error> {
+    let Some(known) = payment::Entity::find_by_id(id).one(&**tx).await? else { return Ok(None) };
+    payment::Entity::update_many()
+        .col_expr(payment::Column::State, Expr::value(state as i16))
+        .col_expr(payment::Column::RefundedMinor, Expr::value(refunded_minor))
+        .col_expr(payment::Column::SeenTime, Expr::value(seen))
+        .filter(payment::Column::PaymentId.eq(id))
+        .filter(payment::Column::SeenTime.lt(seen))
+        .exec(&**tx)
+        .await?;
+    Ok(Some(known))
+}
+
+/// Marks a payment for compensation.
+pub async fn mark_payment(tx: &Tx, id: PaymentId) -> Result<(), Error> {
+    payment::Entity::update_many()
+        .col_expr(payment::Column::ToCompensate, Expr::value(true))
+        .col_expr(payment::Column::NextTry, Expr::value(tx.now() + HEAD_START))
+        .filter(payment::Column::PaymentId.eq(id))
+        .exec(&**tx)
+        .await?;
+    Ok(())
+}
+
+/// Payments in these states hold no money and never will.
+pub(super) fn without_money() -> [i16; 3] {
+    [PaymentState::Declined as i16, PaymentState::Voided as i16, PaymentState::Refunded as i16]
+}
+
+/// An order's payments that are marked for compensation.
+pub async fn marked_payments(db: &Db, order_id: OrderId) -> Result<Vec<payment::Model>, Error> {
+    let query = payment::Entity::find().filter(payment::Column::OrderId.eq(order_id));
+    Ok(query.filter(payment::Column::ToCompensate.eq(true)).all(db.read()).await?)
+}
+
+/// A payment is compensated, or cannot be (`flagged`).
+pub async fn finish_payment(tx: &Tx, id: PaymentId, flagged: bool) -> Result<(), Error> {
+    payment::Entity::update_many()
+        .col_expr(payment::Column::ToCompensate, Expr::value(false))
+        .col_expr(payment::Column::Flagged, Expr::value(flagged))
+        .filter(payment::Column::PaymentId.eq(id))
+        .exec(&**tx)
+        .await?;
+    Ok(())
+}
+
+/// Tries a payment's compensation again later.
+pub async fn postpone_payment(tx: &Tx, id: PaymentId, until: Time) -> Result<(), Error> {
+    payment::Entity::update_many()
+        .col_expr(payment::Column::NextTry, Expr::value(until))
+        .filter(payment::Column::PaymentId.eq(id))
+        .exec(&**tx)
+        .await?;
+    Ok(())
+}

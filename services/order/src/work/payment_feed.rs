@@ -1,0 +1,190 @@
+//! `order.feed.payment`: payments that change after their checkout was settled, and refunds.
+
+use std::time::Duration;
+
+use contracts::{
+    mesh::FeedEvent,
+    payment::{Payment, PaymentChanged, PaymentState},
+};
+use kit::{
+    Fault, Role, Scope, Tx, follow,
+    id::{OrderId, PaymentId},
+};
+use tokio::{sync::Mutex, time::Instant};
+
+use super::feeds::own;
+use crate::{
+    checkout::{Checkout, LEASE, apply_payment_update},
+    domain::{GivenBack, State, Step, notes, step::is_live},
+    error::Error,
+    orders::Orders,
+    store::{self, Record, View, order},
+};
+
+/// How long a position may stay unwritten while events change nothing.
+const KEEP_POSITION: Duration = Duration::from_secs(1);
+
+/// Handles the feed's events.
+pub struct Handler {
+    orders: Orders,
+    /// When the position was written last.
+    written: Mutex<Instant>,
+}
+
+impl Handler {
+    pub fn new(orders: &Orders) -> Self {
+        Self { orders: orders.clone(), written: Mutex::new(Instant::now()) }
+    }
+
+    /// A payment changed: the order that awaits it goes on; where no order awaits it (any more), it is compensated.
+    pub async fn handle(&self, event: FeedEvent) -> Result<(), Error> {
+        let position = event.position;
+        let payment = follow::event::<PaymentChanged>(&event).and_then(|changed| changed.payment);
+        if is_redundant(&self.orders, payment.as_ref()).await? {
+            // It would be redundant after a restart, too: its position can wait.
+            let mut written = self.written.lock().await;
+            if written.elapsed() < KEEP_POSITION {
+                return Ok(());
+            }
+            *written = Instant::now();
+        }
+        let work = move |tx: Tx, payment: std::sync::Arc<Option<Payment>>| async move {
+            follow::advance(&tx, Role::Payment.name(), position).await?;
+            match &*payment {
+                Some(payment) => apply(&tx, payment).await,
+                None => Ok((None, Effect::Nothing)),
+            }
+        };
+        let (changed, effect) = self.orders.db.transact(&own(), payment, work).await?;
+        if let Some((id, events)) = changed {
+            self.orders.watchers.notify(id, events);
+        }
+        match effect {
+            Effect::Nothing => {}
+            Effect::Advanced(view) => {
+                let id = view.order.id;
+                self.orders.watchers.notify(id, view.order.events);
+                if view.order.step != Step::Idle {
+                    let mut checkout = Checkout::new(&self.orders, own());
+                    // The lease was taken with the step: if this process dies before, the sweeper goes on.
+                    self.orders.tasks.spawn(async move {
+                        if let Err(error) = checkout.drive(*view).await {
+                            tracing::debug!(order = %id, %error, "a checkout is interrupted");
+                        }
+                    });
+                }
+            }
+            Effect::Compensate(id) => {
+                let orders = self.orders.clone();
+                self.orders.tasks.spawn(async move { orders.compensate(&own(), id).await });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether an event changes nothing: the order's own checkout drives it (and looks again once it is settled), or the
+/// order is paid by it. This is how nearly all payments go, so it is found out without a transaction.
+///
+/// Read without a lock, so the order may change after it. A checkout that is settled a moment later reads the payment
+/// itself (`Checkout::look_again`), after its commit and so after this event was published: it finds what is skipped
+/// here. Where that read gets no answer, the order's expiry finds it.
+async fn is_redundant(orders: &Orders, payment: Option<&Payment>) -> Result<bool, Error> {
+    let ids = payment.map(|payment| (payment.order_id.parse::<OrderId>(), payment.id.parse::<PaymentId>()));
+    let Some((Ok(order_id), Ok(payment_id))) = ids else { return Ok(true) };
+    let order = match store::by_id(orders.db.read(), order_id, Scope::All).await {
+        Ok(order) => order,
+        Err(Error::NotFound(_)) => return Ok(true),
+        Err(error) => return Err(error),
+    };
+    let is_current = order.payment_id == Some(payment_id);
+    Ok(match order.state {
+        State::AwaitingPayment => is_current && order.step != Step::Idle,
+        State::Paid | State::Shipped | State::Delivered => {
+            is_current && payment.is_some_and(|payment| is_known(&order, payment))
+        }
+        _ => false,
+    })
+}
+
+/// Whether an order knows what was given back of its payment, or is about to be.
+fn is_known(order: &order::Model, payment: &Payment) -> bool {
+    let known = (order.refunded_minor, order.refunds, order.refunding);
+    GivenBack::of(payment).is_ok_and(|now| (now.minor, now.refunds, now.refunding) == known)
+}
+
+/// What an event changed.
+enum Effect {
+    Nothing,
+    /// The order; unless it is settled, its checkout is to be driven on.
+    Advanced(Box<View>),
+    Compensate(OrderId),
+}
+
+/// An order whose history grew, and how many events it has.
+pub(super) type Changed = Option<(OrderId, i64)>;
+
+async fn apply(tx: &Tx, payment: &Payment) -> Result<(Changed, Effect), Error> {
+    let id: PaymentId = payment.id.parse().map_err(Fault::internal)?;
+    let order_id: OrderId = payment.order_id.parse().map_err(Fault::internal)?;
+    let mut record = match Record::lock(tx, order_id, Scope::All).await {
+        Ok(record) => record,
+        Err(Error::NotFound(_)) => return Ok((None, Effect::Nothing)),
+        Err(error) => return Err(error),
+    };
+    // The order waits for it, and nobody drives it. Of this event, the sweeper's expiry, a reopening and another way to
+    // pay, the first to lock the row takes the lease; the others find a step under way, or another payment.
+    if record.waits_for(id) {
+        record.lease(tx.now() + LEASE);
+        return match apply_payment_update(tx, record, payment).await {
+            Ok(view) => Ok((None, Effect::Advanced(Box::new(view)))),
+            Err(Error::StaleUpdate) => Ok((None, Effect::Nothing)),
+            Err(error) => Err(error),
+        };
+    }
+    let known = match record.record_payment(payment).await {
+        Ok(Some(known)) => known,
+        Ok(None) | Err(Error::StaleUpdate) => return Ok((None, Effect::Nothing)),
+        Err(error) => return Err(error),
+    };
+    // A payment that is marked already is tried at once, now that it has changed.
+    let effect = if known.to_compensate {
+        Effect::Compensate(order_id)
+    } else {
+        follow_up(tx, &mut record, payment, &known).await?
+    };
+    if !record.is_changed() {
+        return Ok((None, effect));
+    }
+    let view = record.save().await?;
+    Ok((Some((order_id, view.order.events)), effect))
+}
+
+/// What follows from an update of a payment that its order does not wait for, or whose checkout is under way.
+async fn follow_up(
+    tx: &Tx,
+    record: &mut Record,
+    payment: &Payment,
+    known: &store::payment::Model,
+) -> Result<Effect, Error> {
+    let (id, order_id) = (known.payment_id, known.order_id);
+    let is_current = record.order.payment_id == Some(id);
+    match record.order.state {
+        // The checkout's own driver finds what was just stored: its next write is a stale update, or it looks again.
+        State::AwaitingPayment if is_current => Ok(Effect::Nothing),
+        State::Paid | State::Shipped | State::Delivered if is_current => Ok(Effect::Nothing),
+        // Authorised or captured too late: after the order was cancelled, expired or paid by another payment. Nobody
+        // else gives this money back.
+        _ if is_live(payment.state()) => {
+            if matches!(payment.state(), PaymentState::Captured | PaymentState::PartiallyRefunded) {
+                record.note(match known.state == PaymentState::Refunded as i16 {
+                    true => notes::REFUND_AGAIN,
+                    false => notes::NOT_WAITED_FOR,
+                });
+            }
+            store::mark_payment(tx, id).await?;
+            Ok(Effect::Compensate(order_id))
+        }
+        _ => Ok(Effect::Nothing),
+    }
+}
