@@ -34,7 +34,7 @@ use self::{pool::Trust, ready::Writes};
 use crate::{
     Clock, Role,
     fault::{Meaning, is_lasting},
-    write::Running,
+    write::{Running, feed::Feed},
 };
 
 /// How long a call waits for a connection.
@@ -122,8 +122,10 @@ pub(crate) struct Inner {
     pub fingerprints: hmac::Key,
     /// Idempotent calls under way in this process.
     pub running: Running,
-    /// Woken by every commit that wrote to the outbox.
+    /// Wakes the publisher: something was committed that it has to number, or the feed lacks something.
     pub committed: Notify,
+    /// The newest published events.
+    pub feed: Feed,
     /// Transactions under way, for drain.
     pub tasks: tokio_util::task::TaskTracker,
 }
@@ -205,6 +207,7 @@ impl Db {
             fingerprints: hmac::Key::new(hmac::HMAC_SHA256, &fingerprint_key),
             running: Running::default(),
             committed: Notify::new(),
+            feed: Feed::default(),
             tasks: tokio_util::task::TaskTracker::new(),
         }));
         db.compare_clocks(true).await.map_err(unreachable)?;

@@ -1,6 +1,6 @@
 //! `NodeService`: what a process offers the others about the roles that it runs.
 
-use std::{collections::HashMap, pin::Pin, sync::Arc};
+use std::{collections::HashMap, pin::Pin, sync::Arc, time::Duration};
 
 use contracts::mesh::{
     CheckEquationsRequest, CheckEquationsResponse, FeedEvent, ListNodeInstancesRequest,
@@ -14,12 +14,15 @@ use tonic::{Request, Response, Status};
 use crate::{
     Db, Fault, Service, Time,
     audit::{Audit, Span},
+    db::write::feed::After,
     id::{Malformed, OrderId},
     instance::Instances,
     outbox,
 };
 
 const BATCH: u64 = 200;
+/// How long a follower waits for the feed to begin.
+const POLL: Duration = Duration::from_millis(250);
 
 /// What a process offers of its roles.
 #[derive(Clone)]
@@ -121,33 +124,42 @@ fn all_figures(audit: Arc<dyn Audit>) -> impl Stream<Item = Result<ReadFiguresRe
 }
 
 /// The events after a position, then those that follow, without end.
-fn feed(db: Db, start: i64) -> impl Stream<Item = Result<FeedEvent, Status>> + Send {
-    let batches = futures::stream::unfold((db, start), |(db, position)| async move {
+pub(crate) fn feed(db: Db, start: i64) -> impl Stream<Item = Result<FeedEvent, Status>> + Send {
+    let changes = db.0.feed.changes();
+    let batches = futures::stream::unfold((db, changes, start), |(db, mut changes, position)| async move {
         loop {
-            // Listen before looking: what commits in between wakes the wait.
-            let woken = db.0.committed.notified();
-            tokio::pin!(woken);
-            woken.as_mut().enable();
-            match outbox::after(&db, position, BATCH).await {
-                Ok(rows) if rows.is_empty() => outbox::idle(woken).await,
-                Ok(rows) => {
-                    let last = rows.last().and_then(|row| row.position).unwrap_or(position);
-                    let events: Vec<Result<FeedEvent, Status>> =
-                        rows.into_iter().map(|row| Ok(render(row))).collect();
-                    return Some((events, (db.clone(), last)));
-                }
-                Err(error) => return Some((vec![Err(Fault::from(error).into())], (db.clone(), position))),
-            }
+            // Marked before looking: what is published in between ends the wait at once.
+            changes.mark_unchanged();
+            let events = match db.0.feed.after(position, BATCH as usize) {
+                After::Events(events) => events,
+                After::Database => match outbox::after(&db, position, BATCH).await {
+                    Ok(rows) => rows.into_iter().map(Arc::new).collect(),
+                    Err(error) => {
+                        return Some((vec![Err(Fault::from(error).into())], (db, changes, position)));
+                    }
+                },
+            };
+            let Some(last) = events.last().and_then(|event| event.position) else {
+                // The time limit is for a process that has not begun to publish: it has no feed yet.
+                let _ = tokio::time::timeout(POLL, changes.changed()).await;
+                continue;
+            };
+            let events: Vec<Result<FeedEvent, Status>> =
+                events.iter().map(|event| Ok(render(event))).collect();
+            return Some((events, (db, changes, last)));
         }
     });
     futures::StreamExt::flat_map(batches, futures::stream::iter)
 }
 
-fn render(row: outbox::event::Model) -> FeedEvent {
+fn render(event: &outbox::event::Model) -> FeedEvent {
     FeedEvent {
-        position: row.position.unwrap_or(0),
-        aggregate_id: row.aggregate_id,
-        data: Some(Any { type_url: format!("type.googleapis.com/{}", row.kind), value: row.data }),
-        create_time: Some(Time(row.create_time).into()),
+        position: event.position.unwrap_or(0),
+        aggregate_id: event.aggregate_id.clone(),
+        data: Some(Any {
+            type_url: format!("type.googleapis.com/{}", event.kind),
+            value: event.data.clone(),
+        }),
+        create_time: Some(Time(event.create_time).into()),
     }
 }

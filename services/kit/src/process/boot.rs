@@ -8,8 +8,8 @@ use contracts::user::{
 use sea_orm::DatabaseBackend;
 
 use crate::{
-    Call, Clock, Conn, Db, Fault, Identity, Mesh, Role, Tasks, audit::Audit, db::COMPARE, follow,
-    idempotency, identity::Fetch, instance, outbox,
+    Call, Clock, Conn, Db, Fault, Identity, Mesh, Role, Tasks, audit::Audit, db::COMPARE,
+    db::write::publisher, follow, idempotency, identity::Fetch, instance, outbox,
 };
 
 /// What every role is given.
@@ -91,7 +91,8 @@ impl Context {
 
     /// Starts what every service's database needs: publishing its events, forgetting what is old.
     pub fn start_database(&self, db: &Db) {
-        self.tasks.keep(format!("{}.outbox", db.role()), self.tasks.until_drain(outbox::publish(db.clone())));
+        self.tasks
+            .keep(format!("{}.outbox", db.role()), self.tasks.until_drain(publisher::publish(db.clone())));
         if db.backend() != DatabaseBackend::Sqlite {
             let db = db.clone();
             self.tasks.every(format!("{}.clock", db.role()), COMPARE, move || {

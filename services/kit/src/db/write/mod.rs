@@ -5,9 +5,11 @@
 //! The work is an `Fn`, because it is run again after a serialization failure or a deadlock, and after a
 //! connection that was lost before the commit. It must have no effect outside its transaction.
 
+pub(crate) mod feed;
 mod guard;
 pub mod idempotency;
 pub mod outbox;
+pub(crate) mod publisher;
 mod tx;
 mod writer;
 
@@ -225,17 +227,17 @@ where
         },
         None => work(tx.clone(), None).await.map(Found::Fresh),
     };
-    let published = tx.has_published();
-    let Some(tx) = tx.into_inner() else {
+    let Some((tx, published)) = tx.into_inner() else {
         // Committing now would be a race with whoever holds the other handle.
         return Err(failed(Fault::internal("a write kept its transaction").into()));
     };
     match result {
         Ok(found) => {
             tx.commit().await.map_err(|error| Failed::new(db, error.into(), true))?;
-            if published {
-                // Behind the commit: woken before, the publisher would look, find nothing, and sleep.
-                outbox::committed(db);
+            // Behind the commit: woken before, the publisher would look, find nothing, and sleep. Where the events
+            // have their numbers, it is woken only if one before them is missing in the feed.
+            if published.any && (published.numbered.is_empty() || !db.0.feed.offer(published.numbered)) {
+                db.0.committed.notify_one();
             }
             Ok(found)
         }

@@ -2,10 +2,7 @@
 
 use std::{
     ops::Deref,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use prost::Message;
@@ -23,7 +20,15 @@ struct TxInner {
     db: Db,
     call: Call,
     now: Time,
-    published: AtomicBool,
+    published: Mutex<Published>,
+}
+
+/// The events of a write.
+#[derive(Default)]
+pub(super) struct Published {
+    pub any: bool,
+    /// Those that have their numbers already.
+    pub numbered: Vec<outbox::event::Model>,
 }
 
 impl Deref for Tx {
@@ -39,19 +44,15 @@ impl Tx {
     /// times of rows are in the order of their commits there.
     pub(super) async fn begin(db: &Db, call: &Call) -> Result<Self, DbErr> {
         let tx = db.0.writer.begin_write().await?;
-        let (now, published) = (db.clock().now(), AtomicBool::new(false));
+        let (now, published) = (db.clock().now(), Mutex::default());
         Ok(Self(Arc::new(TxInner { tx, db: db.clone(), call: call.clone(), now, published })))
     }
 
-    /// Whether events wait for its commit.
-    pub(super) fn has_published(&self) -> bool {
-        self.0.published.load(Ordering::Relaxed)
-    }
-
-    /// The transaction itself, to be ended. None where the work kept a copy of the handle, which could still send
-    /// statements through it.
-    pub(super) fn into_inner(self) -> Option<DatabaseTransaction> {
-        Arc::into_inner(self.0).map(|inner| inner.tx)
+    /// The transaction itself, to be ended, and its events. None where the work kept a copy of the handle, which
+    /// could still send statements through it.
+    pub(super) fn into_inner(self) -> Option<(DatabaseTransaction, Published)> {
+        let inner = Arc::into_inner(self.0)?;
+        Some((inner.tx, inner.published.into_inner().unwrap_or_else(PoisonError::into_inner)))
     }
 
     /// The time of this write: one for all its rows.
@@ -82,8 +83,11 @@ impl Tx {
         aggregate: impl ToString,
         event: &M,
     ) -> Result<(), DbErr> {
-        self.0.published.store(true, Ordering::Relaxed);
-        outbox::append(self, &aggregate.to_string(), event).await
+        let numbered = outbox::append(self, &aggregate.to_string(), event).await?;
+        let mut published = self.0.published.lock().unwrap_or_else(PoisonError::into_inner);
+        published.any = true;
+        published.numbered.extend(numbered);
+        Ok(())
     }
 
     /// Says whose data the call's stored answer will hold, where that is not the caller: it goes when that

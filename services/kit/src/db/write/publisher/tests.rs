@@ -1,0 +1,91 @@
+//! Followers of two replicas, with writers on both: on each kind of database that the test run has.
+
+use contracts::user::UserErased;
+use futures::StreamExt;
+use sea_orm_migration::{MigrationTrait, MigratorTrait};
+
+use super::*;
+use crate::{Call, Clock, Fault, Role, Writer, mesh::node, testing::Database};
+
+struct Migrator;
+
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(crate::migration::Base)]
+    }
+}
+
+const WRITERS: usize = 8;
+const EVENTS: usize = 20;
+
+/// A replica whose publisher runs as long as the test.
+async fn replica(database: &Database) -> Writer<Fault> {
+    let db = database.open(Clock::system()).await;
+    tokio::spawn(publish(db.clone()));
+    db.into()
+}
+
+async fn write(db: &Writer<Fault>, writer: usize, number: usize) {
+    let call = Call::of_service(Role::User, "test");
+    let event = UserErased { user_id: format!("{writer} {number}") };
+    let work = |tx: crate::Tx, event: std::sync::Arc<UserErased>| async move {
+        Ok(tx.publish("all", &*event).await?)
+    };
+    db.transact(&call, event, work).await.unwrap();
+}
+
+/// The first so many events after a position, in the order in which a follower gets them.
+async fn follow(db: &Db, after: i64, count: usize) -> Vec<(i64, Vec<u8>)> {
+    let events = node::feed(db.clone(), after).take(count).map(|event| {
+        let event = event.unwrap();
+        (event.position, event.data.unwrap().value)
+    });
+    tokio::time::timeout(Duration::from_secs(30), events.collect()).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn followers_of_every_replica_get_every_event_once_and_in_one_order() {
+    for database in Database::of_each_kind(Role::User).await {
+        database.migrated::<Migrator>(Clock::system()).await;
+        // An embedded database has one process.
+        let one = replica(&database).await;
+        let embedded = one.backend() == DatabaseBackend::Sqlite;
+        let other = if embedded { one.clone() } else { replica(&database).await };
+        let writers = (0..WRITERS).map(|writer| {
+            let db = if writer % 2 == 0 { one.clone() } else { other.clone() };
+            tokio::spawn(async move {
+                for number in 0..EVENTS {
+                    write(&db, writer, number).await;
+                }
+            })
+        });
+        let writers = futures::future::join_all(writers);
+        let all = WRITERS * EVENTS;
+        let (done, here, there) = tokio::join!(writers, follow(&one, 0, all), follow(&other, 0, all));
+        assert!(done.iter().all(Result::is_ok));
+        assert_eq!(here, there);
+        let positions = here.iter().map(|(position, _)| *position).collect::<Vec<_>>();
+        assert_eq!(positions, (1..=all as i64).collect::<Vec<_>>(), "{:?}", one.backend());
+        // One that comes late, and one that is in the middle.
+        assert_eq!(follow(&other, 0, all).await, here);
+        assert_eq!(follow(&one, 100, 10).await, here[100..110]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_another_process_commits_is_published_soon() {
+    for database in Database::of_each_kind(Role::User).await {
+        database.migrated::<Migrator>(Clock::system()).await;
+        let here = replica(&database).await;
+        // It commits, and dies before it has published.
+        let silent: Writer<Fault> = match here.backend() {
+            DatabaseBackend::Sqlite => here.clone(),
+            _ => database.open(Clock::system()).await.into(),
+        };
+        write(&here, 0, 0).await;
+        let begun = Instant::now();
+        write(&silent, 1, 1).await;
+        assert_eq!(follow(&here, 0, 2).await.len(), 2);
+        assert!(begun.elapsed() < Duration::from_millis(1_500), "{:?}", begun.elapsed());
+    }
+}
