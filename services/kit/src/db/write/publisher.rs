@@ -15,7 +15,7 @@ use crate::Db;
 /// How often what other processes committed and published is looked for.
 const POLL: Duration = Duration::from_millis(250);
 /// The least time between two batches: what is committed meanwhile is numbered together.
-const GATHER: Duration = Duration::from_millis(5);
+const GATHER: Duration = Duration::from_millis(20);
 const BATCH: u64 = 500;
 
 /// Publishes what is committed, as long as the process runs. Every replica does; `feed_head` makes them take turns.
