@@ -224,7 +224,7 @@ test('staff change a basket’s total, and a discount takes no more than there i
   const basket = await api('POST', '/v1/orders/open/lines', { articleId: tea.id, quantity: 2 }, token);
   await asAdmin(page);
   await page.goto(`/staff/orders/${basket.id}`);
-  await click(page, 'Add carriage, fee or discount…');
+  await click(page, 'Add shipping, fee or discount…');
   const dialog = page.getByRole('dialog');
   await dialog.getByLabel('What the customer reads').fill('For a friend');
   await dialog.getByLabel('Amount in EUR').fill('100');

@@ -29,6 +29,7 @@ mod import;
 mod instances;
 mod journey;
 mod layering;
+mod layout;
 mod letter;
 mod mail;
 mod migrations;

@@ -87,7 +87,7 @@ export const cancel = (order, signal) =>
 
 const TYPES = [
   ['ADJUSTMENT_TYPE_DISCOUNT', 'Discount: takes off'],
-  ['ADJUSTMENT_TYPE_SHIPPING', 'Carriage: adds'],
+  ['ADJUSTMENT_TYPE_SHIPPING', 'Shipping: adds'],
   ['ADJUSTMENT_TYPE_FEE', 'Fee: adds'],
 ];
 

@@ -179,7 +179,7 @@ const articles = ({ order, adjust, remove, takeBack: back }) => {
       ${open && order.lines.length
         ? html`
             <div class="actions">
-              <button class="plain small" @click=${adjust}>Add carriage, fee or discount…</button>
+              <button class="plain small" @click=${adjust}>Add shipping, fee or discount…</button>
               ${removable.map((adjustment) => html`<button class="link" @click=${remove(adjustment)}>Take “${adjustment.label}” out</button>`)}
             </div>
           `

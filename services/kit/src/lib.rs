@@ -29,9 +29,7 @@ pub use db::{
     insert::insert_new,
     migration,
     pages::{self as page, Page, newest, planner},
-    write::{
-        self, Opened, Tx, Writer, Written, idempotency, idempotency::replayed, open, outbox, transact, write,
-    },
+    write::{self, Opened, Tx, Writer, Written, idempotency, idempotency::replayed, outbox},
 };
 pub use fault::Fault;
 pub use mesh::{Mesh, conn, conn::Conn, follow, node, role, role::Role};

@@ -1,7 +1,6 @@
 //! Baskets, orders and the checkout saga.
 
 mod api;
-mod audit;
 mod checkout;
 pub mod domain;
 mod error;
@@ -42,6 +41,6 @@ pub async fn start(
     work::start(&orders, &context).await?;
     let routes =
         tonic::service::Routes::new(kit::compressed!(OrderServiceServer::new(api::OrderApi(orders))));
-    let audit = Arc::new(audit::Audit { db: db.clone() });
+    let audit = Arc::new(store::audit::Audit { db: db.clone() });
     Ok(Service { role: Role::Order, routes, names: vec![SERVICE_NAME], db, audit: Some(audit) })
 }

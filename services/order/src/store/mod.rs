@@ -1,5 +1,6 @@
 //! Reading and writing orders.
 
+pub mod audit;
 mod compensation;
 mod create;
 mod entities;

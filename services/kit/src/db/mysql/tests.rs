@@ -11,13 +11,12 @@ use tokio::sync::Barrier;
 
 use super::*;
 use crate::{
-    Call, Clock, Db, Fault, Role,
+    Call, Clock, Db, Fault, Role, Tx, Writer,
     db::DatabaseOptions,
     fault::{check_violation, unique_violation},
     insert_new,
     outbox::cursor,
     testing::{self, Server},
-    transact,
 };
 
 struct Migrator;
@@ -199,26 +198,24 @@ async fn a_deadlock_is_no_error() {
     run(&db, "INSERT INTO feed_cursor VALUES ('a', 0), ('b', 0)").await;
     let (both, tries) = (Arc::new(Barrier::new(2)), Arc::new(AtomicU32::new(0)));
     let crossing = ["ab", "ba"].map(|order| {
-        let (db, both, tries) = (db.clone(), both.clone(), tries.clone());
+        let db = Writer::<Lost>::from(db.clone());
+        let input = (both.clone(), tries.clone(), AtomicU32::new(0));
         tokio::spawn(async move {
-            let first = Arc::new(AtomicU32::new(0));
-            transact::<_, Lost, _, _>(&db, &call(), move |tx| {
-                let (both, tries, first) = (both.clone(), tries.clone(), first.clone());
-                async move {
-                    tries.fetch_add(1, Ordering::SeqCst);
-                    let first = first.fetch_add(1, Ordering::SeqCst) == 0;
-                    for (place, row) in order.chars().enumerate() {
-                        if place == 1 && first {
-                            both.wait().await;
-                        }
-                        let more =
-                            format!("UPDATE feed_cursor SET position = position + 1 WHERE source = '{row}'");
-                        tx.execute_unprepared(&more).await?;
+            let work = move |tx: Tx, input: Arc<(Arc<Barrier>, Arc<AtomicU32>, AtomicU32)>| async move {
+                let (both, tries, first) = &*input;
+                tries.fetch_add(1, Ordering::SeqCst);
+                let first = first.fetch_add(1, Ordering::SeqCst) == 0;
+                for (place, row) in order.chars().enumerate() {
+                    if place == 1 && first {
+                        both.wait().await;
                     }
-                    Ok(())
+                    let more =
+                        format!("UPDATE feed_cursor SET position = position + 1 WHERE source = '{row}'");
+                    tx.execute_unprepared(&more).await?;
                 }
-            })
-            .await
+                Ok(())
+            };
+            db.transact(&call(), input, work).await
         })
     });
     for done in futures::future::join_all(crossing).await {

@@ -76,59 +76,6 @@ pub enum Opened<V, T> {
     Replayed(Written<T>),
 }
 
-/// Does `work` in one transaction and stores its answer under the call's idempotency key. A repeat gets
-/// the stored answer; refusals are not stored, they changed nothing.
-pub async fn write<T, E, F, Fut>(db: &Db, call: &Call, work: F) -> Result<Written<T>, E>
-where
-    T: Message + Default + 'static,
-    E: Failure,
-    F: Fn(Tx) -> Fut + Send + Sync + 'static,
-    Fut: Future<Output = Result<T, E>> + Send + 'static,
-{
-    let opened = run::<T, T, E, _, _>(db, call, move |tx, claim| {
-        let work = work(tx.clone());
-        async move {
-            let message = work.await?;
-            if let Some(claim) = claim {
-                idempotency::answer(&tx, &claim, message.encode_to_vec()).await?;
-            }
-            Ok(message)
-        }
-    })
-    .await?;
-    match opened {
-        Opened::Fresh { value, .. } => Ok(Written { message: value, replayed: false }),
-        Opened::Replayed(written) => Ok(written),
-    }
-}
-
-/// Does `work`, whatever it answers, in one transaction; the call's idempotency key, if any, plays no part.
-/// For steps that are idempotent by themselves and for background work.
-pub async fn transact<V, E, F, Fut>(db: &Db, call: &Call, work: F) -> Result<V, E>
-where
-    V: Send + 'static,
-    E: Failure,
-    F: Fn(Tx) -> Fut + Send + Sync + 'static,
-    Fut: Future<Output = Result<V, E>> + Send + 'static,
-{
-    match run::<V, (), E, _, _>(db, &call.without_key(), move |tx, _| work(tx)).await? {
-        Opened::Fresh { value, .. } => Ok(value),
-        Opened::Replayed(_) => Err(Fault::internal("a call without a key was replayed").into()),
-    }
-}
-
-/// Does the first transaction of a call of several steps: claims the call's key without an answer yet.
-pub async fn open<V, T, E, F, Fut>(db: &Db, call: &Call, work: F) -> Result<Opened<V, T>, E>
-where
-    V: Send + 'static,
-    T: Message + Default + 'static,
-    E: Failure,
-    F: Fn(Tx, Option<String>) -> Fut + Send + Sync + 'static,
-    Fut: Future<Output = Result<V, E>> + Send + 'static,
-{
-    run(db, call, work).await
-}
-
 async fn run<V, T, E, F, Fut>(db: &Db, call: &Call, work: F) -> Result<Opened<V, T>, E>
 where
     V: Send + 'static,
