@@ -103,7 +103,12 @@ fn rules_comments_and_access_are_told() {
     let stream = &document["paths"]["/v1/orders/{id}:watch"]["get"]["responses"]["200"]["content"];
     assert!(stream["application/x-ndjson"].is_object() && stream["text/event-stream"].is_object());
     let movement = &document["components"]["schemas"]["StockReason"];
-    assert!(movement["description"].as_str().unwrap().contains("`STOCK_REASON_RECEIVED`: Came in."));
+    assert!(
+        movement["description"]
+            .as_str()
+            .unwrap()
+            .contains("`STOCK_REASON_RECEIVED`: Received from a supplier.")
+    );
 }
 
 #[test]
