@@ -5,6 +5,7 @@ mod lists;
 mod migrations;
 mod purchases;
 mod refunds;
+mod returns;
 mod scan;
 mod search;
 

@@ -15,18 +15,22 @@ use crate::{error::Error, orders::Orders, store::Record};
 pub async fn handle(orders: &Orders, event: FeedEvent) -> Result<(), Error> {
     let position = event.position;
     let Some(returned) = follow::event::<StockReturned>(&event) else { return Ok(()) };
-    let work = move |tx: Tx, returned: Arc<StockReturned>| async move {
-        // So many more than before: what another replica has counted is not counted again. The position's row stays
-        // locked until the commit, so of replicas that handle the event at the same time one moves it.
-        if !follow::advance(&tx, Role::Article.name(), position).await? {
-            return Ok(None);
-        }
-        take_back(&tx, &returned).await
-    };
+    let work =
+        move |tx: Tx, returned: Arc<StockReturned>| async move { apply(&tx, position, &returned).await };
     if let Some((id, events)) = orders.db.transact(&own(), returned, work).await? {
         orders.watchers.notify(id, events);
     }
     Ok(())
+}
+
+/// Counts them, unless the event was handled before.
+pub async fn apply(tx: &Tx, position: i64, returned: &StockReturned) -> Result<Changed, Error> {
+    // So many more than before: what another replica has counted is not counted again. The position's row stays locked
+    // until the commit, so of replicas that handle the event at the same time one moves it.
+    if !follow::advance(tx, Role::Article.name(), position).await? {
+        return Ok(None);
+    }
+    take_back(tx, returned).await
 }
 
 async fn take_back(tx: &Tx, returned: &StockReturned) -> Result<Changed, Error> {

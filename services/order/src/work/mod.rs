@@ -1,7 +1,7 @@
 //! Background tasks, each by the name that logs, metrics and `ListInstances` show. Every replica runs all of them; what
 //! keeps two of them apart is said at each.
 
-mod article_feed;
+pub(crate) mod article_feed;
 mod feeds;
 mod payment_feed;
 mod queue_mails;

@@ -122,7 +122,7 @@ enum Effect {
 }
 
 /// An order whose history grew, and how many events it has.
-pub(super) type Changed = Option<(OrderId, i64)>;
+pub type Changed = Option<(OrderId, i64)>;
 
 async fn apply(tx: &Tx, payment: &Payment) -> Result<(Changed, Effect), Error> {
     let id: PaymentId = payment.id.parse().map_err(Fault::internal)?;
