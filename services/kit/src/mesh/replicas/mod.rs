@@ -5,6 +5,7 @@
 //! while the name still lists them. One that takes calls and answers none is detected by that ([`vitals`]) and
 //! leaves the rotation until it answers.
 
+mod errors;
 mod keep;
 #[cfg(test)]
 mod tests;
@@ -12,7 +13,7 @@ mod vitals;
 
 use std::{
     error::Error,
-    io, iter,
+    io,
     net::SocketAddr,
     pin::pin,
     sync::{
@@ -35,25 +36,17 @@ use tonic::{
 };
 use tower::ServiceExt;
 
-use self::vitals::{DOUBT, Vitals};
+pub use errors::Unanswered;
+
+use self::{
+    errors::{causes, is_silence, never_sent},
+    vitals::{DOUBT, Vitals},
+};
 
 /// How long a call waits for a replica where there has just been one, or nobody has looked yet.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// How long a replica is left alone that answers, but has answered no call in time for a while.
 const REST: Duration = Duration::from_secs(10);
-
-/// A call that was not answered.
-#[derive(Debug, thiserror::Error)]
-#[error("{cause}")]
-pub struct Unanswered {
-    /// Nobody can have seen it, so it may be sent again whatever it does.
-    pub never_sent: bool,
-    /// The one that it was sent to has not answered it in time, or does not answer at all any more.
-    pub given_up: bool,
-    /// Whom it was sent to, to try somebody else.
-    pub by: Option<SocketAddr>,
-    cause: Box<dyn Error + Send + Sync>,
-}
 
 /// How a call is sent.
 #[derive(Debug, Clone, Copy)]
@@ -301,30 +294,4 @@ impl Shared {
             change(up);
         });
     }
-}
-
-/// Whether a connection ended because nothing was received on it for too long.
-fn is_silence(error: &(dyn Error + 'static)) -> bool {
-    error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_timeout)
-}
-
-/// Whether a call that failed cannot have reached anybody: there was no connection, or it was closed before the
-/// call went out, or the other end said that it did not look at it (RFC 9113, 6.8 and 8.7).
-fn never_sent(error: &(dyn Error + 'static)) -> bool {
-    causes(error).any(|cause| {
-        cause.is::<ConnectError>()
-            || cause
-                .downcast_ref::<hyper::Error>()
-                .is_some_and(|error| error.is_canceled() || error.is_closed())
-            || cause.downcast_ref::<h2::Error>().is_some_and(|error| {
-                let reason = error.reason();
-                error.is_remote()
-                    && (reason == Some(h2::Reason::REFUSED_STREAM)
-                        || (error.is_go_away() && reason == Some(h2::Reason::NO_ERROR)))
-            })
-    })
-}
-
-fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
-    iter::successors(Some(error), |error| (*error).source())
 }

@@ -17,7 +17,7 @@ use tokio::{
     time::{Instant, sleep, timeout_at},
 };
 
-use super::HEAD;
+use super::{HEAD, waiting::Waiting};
 
 /// How long a reader may take nothing while others wait for the memory that its answers hold.
 const UNDER_PRESSURE: Duration = Duration::from_secs(3);
@@ -126,7 +126,7 @@ impl Line {
         }
         let until = Instant::now() + PATIENCE;
         let all = &self.limits.all;
-        let _counted = Waiting::count(all);
+        let _counted = Waiting::count(&all.waiting);
         loop {
             let mut room = std::pin::pin!(all.room.notified());
             room.as_mut().enable();
@@ -257,22 +257,6 @@ impl Line {
             }
         }
         None
-    }
-}
-
-/// Counts a call that waits, for as long as it does.
-struct Waiting<'a>(&'a Total);
-
-impl<'a> Waiting<'a> {
-    fn count(all: &'a Total) -> Self {
-        all.waiting.fetch_add(1, Ordering::Relaxed);
-        Self(all)
-    }
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -5,7 +5,9 @@ mod answer;
 mod gate;
 mod io;
 mod line;
+mod preface;
 mod refusal;
+mod waiting;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -58,8 +60,6 @@ const SEND_BUFFER: usize = 64 * 1024;
 const HEADERS: u32 = 32 * 1024;
 /// How long to wait when accepting failed: there are no free file descriptors, most likely.
 const BACK_OFF: Duration = Duration::from_millis(100);
-/// What an HTTP/2 connection begins with (RFC 9113, 3.4).
-const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// Who is at the other end of the connection; in the extensions of every request.
 #[derive(Debug, Clone, Copy)]
@@ -206,7 +206,7 @@ where
     stream.set_nodelay(true)?;
     let speaks_http2 = tokio::select! {
         () = ends.close.cancelled() => return Ok(()),
-        spoken = timeout(HEAD, speaks_http2(&stream)) => spoken??,
+        spoken = timeout(HEAD, preface::speaks_http2(&stream)) => spoken??,
     };
     let service = service.map_request(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(Peer(peer));
@@ -282,22 +282,6 @@ where
     }
     connection.as_mut().graceful_shutdown();
     connection.await.map_err(Into::into)
-}
-
-/// Waits for a client's first bytes: whether they are the preface of HTTP/2.
-async fn speaks_http2(stream: &TcpStream) -> std::io::Result<bool> {
-    let mut seen = [0; PREFACE.len()];
-    loop {
-        let length = stream.peek(&mut seen).await?;
-        if length == 0 || seen[..length] != PREFACE[..length] {
-            return Ok(false);
-        }
-        if length == PREFACE.len() {
-            return Ok(true);
-        }
-        // What has been seen stays readable, so there is no event to wait for.
-        sleep(Duration::from_millis(10)).await;
-    }
 }
 
 #[cfg(test)]
