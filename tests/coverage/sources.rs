@@ -105,7 +105,11 @@ impl Suite {
     fn file(&mut self, tests: &Path, path: &Path) {
         let source = syn::parse_file(&fs::read_to_string(path).unwrap()).unwrap();
         let file = path.strip_prefix(tests).unwrap().to_string_lossy().into_owned();
-        let module = file.trim_start_matches("shop/").trim_end_matches(".rs").replace('/', "::");
+        let module = file
+            .trim_start_matches("shop/")
+            .trim_end_matches(".rs")
+            .trim_end_matches("/mod")
+            .replace('/', "::");
         let mut found = Found::default();
         found.visit_file(&source);
         for (name, function) in found.functions {

@@ -13,5 +13,6 @@ mod prefix;
 mod requests;
 mod streams;
 mod support;
+mod uploads;
 mod web;
 mod wire;

@@ -1,17 +1,13 @@
 //! The real mesh: one process or several, on fresh databases.
 
-use std::{
-    collections::BTreeMap,
-    net::TcpListener,
-    path::Path,
-    sync::atomic::{AtomicU32, Ordering},
-};
+use std::{collections::BTreeMap, path::Path};
 
 use rustix::process::Signal;
 use tempfile::TempDir;
 use tonic::transport::{Channel, Endpoint};
 
 use super::{
+    address::free_address,
     client::{Addresses, Client},
     databases::{Databases, ROLES},
     process::{Process, Start},
@@ -275,19 +271,6 @@ impl Drop for Mesh {
             self.adds_up();
             // All at once; each then waits for its own end.
             self.processes.values().for_each(|running| running.process.ask_to_stop());
-        }
-    }
-}
-
-/// An address that stays free while a process is started again: below the ports that the system hands out.
-fn free_address() -> String {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    let start = std::process::id().wrapping_mul(97);
-    loop {
-        let port = 10_000 + start.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % 10_000;
-        let address = format!("127.0.0.1:{port}");
-        if TcpListener::bind(&address).is_ok() {
-            return address;
         }
     }
 }

@@ -3,6 +3,7 @@
 mod account;
 mod dispute;
 mod page;
+mod refund;
 mod serve;
 mod session;
 

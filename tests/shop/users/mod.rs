@@ -1,12 +1,14 @@
 //! UserService.
 
+mod addresses;
+mod rights;
+
 use contracts::{
     order::OrderState,
     user::{
-        Address, ChangePasswordRequest, CreateAddressRequest, DeleteAddressRequest, DeleteUserRequest,
-        DisableUserRequest, EnableUserRequest, GetAddressRequest, GetUserRequest, ListAddressesRequest,
-        ListUsersRequest, RefreshRequest, Role, SetRolesRequest, UpdateAddressRequest, UpdateUserRequest,
-        User,
+        ChangePasswordRequest, CreateAddressRequest, DeleteAddressRequest, DeleteUserRequest,
+        DisableUserRequest, GetAddressRequest, GetUserRequest, ListAddressesRequest, ListUsersRequest,
+        RefreshRequest, Role, SetRolesRequest, UpdateUserRequest, User,
     },
 };
 use prost_types::FieldMask;
@@ -22,15 +24,8 @@ on_both_edges!(
     a_user_changes_what_the_mask_names_or_what_is_set,
     a_stale_user_is_not_changed,
     somebody_else_looks_like_nobody,
-    a_customer_can_do_nothing_that_is_for_staff_or_administrators,
-    staff_see_users_and_change_customers_but_not_administrators,
     users_are_listed_page_by_page_and_filtered,
     a_new_password_ends_the_other_sessions,
-    changed_roles_count_at_once_and_after_a_refresh,
-    a_disabled_user_is_locked_out_at_once_until_enabled,
-    the_last_administrator_stays,
-    an_address_book_is_kept,
-    a_full_address_book_says_which_limit_it_is_and_how_much,
     an_erased_user_is_gone_and_her_open_orders_are_cancelled,
 );
 
@@ -138,40 +133,6 @@ async fn somebody_else_looks_like_nobody(setup: Setup) {
     eve.get_address(GetAddressRequest { user_id: "me".into(), id: home }).await.missing();
 }
 
-/// Covers: access.
-async fn a_customer_can_do_nothing_that_is_for_staff_or_administrators(setup: Setup) {
-    let mesh = setup.start().await;
-    let ada = mesh.shopper().await;
-    let id = ada.user.id.clone();
-    ada.list_users(ListUsersRequest::default()).await.denied();
-    ada.set_roles(SetRolesRequest { id: id.clone(), roles: vec![Role::Admin.into()] }).await.denied();
-    ada.disable_user(DisableUserRequest { id: id.clone() }).await.denied();
-    ada.enable_user(EnableUserRequest { id: id.clone() }).await.denied();
-    let nobody = mesh.client();
-    nobody.list_users(ListUsersRequest::default()).await.refused(Code::Unauthenticated, "UNAUTHENTICATED");
-    nobody.get_user(GetUserRequest { id }).await.refused(Code::Unauthenticated, "UNAUTHENTICATED");
-}
-
-/// Covers: user.roles, access.
-async fn staff_see_users_and_change_customers_but_not_administrators(setup: Setup) {
-    let mesh = setup.start().await;
-    let (admin, ada) = (mesh.admin().await, mesh.shopper().await);
-    let clerk = with_roles(&mesh, "clerk", &[Role::Staff]).await;
-    let by_clerk = |id: &str| User { id: id.into(), last_name: "King".into(), ..Default::default() };
-    assert_eq!(
-        clerk.get_user(GetUserRequest { id: ada.user.id.clone() }).await.unwrap().username,
-        ada.user.username
-    );
-    assert_eq!(change(&clerk, by_clerk(&ada.user.id), None).await.unwrap().last_name, "King");
-    change(&clerk, by_clerk(&admin.user.id), None).await.denied();
-    clerk
-        .set_roles(SetRolesRequest { id: clerk.user.id.clone(), roles: vec![Role::Admin.into()] })
-        .await
-        .denied();
-    clerk.disable_user(DisableUserRequest { id: ada.user.id.clone() }).await.denied();
-    assert_eq!(clerk.list_users(ListUsersRequest::default()).await.unwrap().users.len(), 3);
-}
-
 /// Covers: user.list.
 async fn users_are_listed_page_by_page_and_filtered(setup: Setup) {
     let mesh = setup.start().await;
@@ -256,97 +217,6 @@ async fn a_new_password_ends_the_other_sessions(setup: Setup) {
     mesh.admin().await.change_password(by_admin).await.unwrap();
 }
 
-/// Covers: user.roles.
-async fn changed_roles_count_at_once_and_after_a_refresh(setup: Setup) {
-    let mesh = setup.start().await;
-    let (admin, ada) = (mesh.admin().await, mesh.shopper().await);
-    let roles = vec![Role::Customer.into(), Role::Staff.into()];
-    let user =
-        admin.set_roles(SetRolesRequest { id: ada.user.id.clone(), roles: roles.clone() }).await.unwrap();
-    assert_eq!(user.roles, roles);
-    until("the old token stops working", || async { me(&ada).await.err() }).await;
-    let refresh_token = ada.tokens.refresh_token.clone();
-    let tokens = mesh.client().refresh(RefreshRequest { refresh_token }).await.unwrap();
-    let promoted = ada.client.anonymous().signed_in(&tokens.access_token);
-    assert!(promoted.list_users(ListUsersRequest::default()).await.is_ok());
-}
-
-/// Covers: user.roles.
-async fn a_disabled_user_is_locked_out_at_once_until_enabled(setup: Setup) {
-    let mesh = setup.start().await;
-    let (admin, ada) = (mesh.admin().await, mesh.shopper().await);
-    let id = ada.user.id.clone();
-    assert!(admin.disable_user(DisableUserRequest { id: id.clone() }).await.unwrap().disabled);
-    let again = admin.disable_user(DisableUserRequest { id: id.clone() }).await.unwrap();
-    assert!(again.disabled);
-    until("her token stops working", || async { me(&ada).await.err() }).await;
-    let refusal = mesh.client().sign_in_as(&ada.user.username, PASSWORD).await.unwrap_err();
-    let unknown = mesh.client().sign_in_as("nobody-at-all", PASSWORD).await.unwrap_err();
-    assert_eq!((refusal.code, refusal.message), (unknown.code, unknown.message));
-    let refresh_token = ada.tokens.refresh_token.clone();
-    mesh.client()
-        .refresh(RefreshRequest { refresh_token })
-        .await
-        .refused(Code::Unauthenticated, "UNAUTHENTICATED");
-    assert!(!admin.enable_user(EnableUserRequest { id }).await.unwrap().disabled);
-    mesh.client().sign_in_as(&ada.user.username, PASSWORD).await.unwrap();
-}
-
-/// Covers: user.roles.
-async fn the_last_administrator_stays(setup: Setup) {
-    let mesh = setup.start().await;
-    let admin = mesh.admin().await;
-    let id = admin.user.id.clone();
-    let roles = vec![Role::Staff.into()];
-    admin
-        .set_roles(SetRolesRequest { id: id.clone(), roles })
-        .await
-        .refused(Code::FailedPrecondition, "ILLEGAL_STATE");
-    admin
-        .disable_user(DisableUserRequest { id: id.clone() })
-        .await
-        .refused(Code::FailedPrecondition, "ILLEGAL_STATE");
-    let request = DeleteUserRequest { id, ..Default::default() };
-    admin.delete_user(request).await.refused(Code::FailedPrecondition, "ILLEGAL_STATE");
-    assert!(me(&admin).await.is_ok());
-}
-
-/// Covers: user.addresses.
-async fn an_address_book_is_kept(setup: Setup) {
-    let mesh = setup.start().await;
-    let ada = mesh.shopper().await;
-    let work = Address { recipient: "Analytical Engines".into(), ..address() };
-    let work = ada
-        .create_address(CreateAddressRequest { user_id: "me".into(), address: Some(work) })
-        .await
-        .unwrap()
-        .body;
-    assert_eq!(work.user_id, ada.user.id);
-    let get = GetAddressRequest { user_id: ada.user.id.clone(), id: work.id.clone() };
-    assert_eq!(ada.get_address(get.clone()).await.unwrap().body, work);
-    let list = ListAddressesRequest { user_id: "me".into(), page_size: 1, ..Default::default() };
-    let first = ada.list_addresses(list.clone()).await.unwrap().body;
-    let second = ListAddressesRequest { page_token: first.next_page_token.clone(), ..list };
-    let second = ada.list_addresses(second).await.unwrap().body;
-    assert_eq!((second.addresses, second.next_page_token.as_str()), (vec![work.clone()], ""));
-
-    let moved = Address {
-        id: work.id.clone(),
-        user_id: "me".into(),
-        city: "Porto".into(),
-        etag: work.etag.clone(),
-        ..Default::default()
-    };
-    let request = UpdateAddressRequest { address: Some(moved), update_mask: None };
-    let updated = ada.update_address(request.clone()).await.unwrap().body;
-    assert_eq!((updated.city.as_str(), &updated.recipient), ("Porto", &work.recipient));
-    ada.update_address(request).await.refused(Code::Aborted, "ETAG_MISMATCH");
-    let delete = DeleteAddressRequest { user_id: "me".into(), id: work.id, etag: work.etag };
-    ada.delete_address(delete.clone()).await.refused(Code::Aborted, "ETAG_MISMATCH");
-    ada.delete_address(DeleteAddressRequest { etag: updated.etag, ..delete }).await.unwrap();
-    ada.get_address(get).await.missing();
-}
-
 /// Covers: user.erase.
 async fn an_erased_user_is_gone_and_her_open_orders_are_cancelled(setup: Setup) {
     let mesh = setup.start().await;
@@ -380,24 +250,4 @@ async fn an_erased_user_is_gone_and_her_open_orders_are_cancelled(setup: Setup) 
     staff.delete_user(DeleteUserRequest { id: first.body.id.clone(), ..Default::default() }).await.unwrap();
     let again = keyed.create_user(registration(&ada.user.username)).await.unwrap();
     assert!(!again.replayed() && again.body.id != first.body.id);
-}
-
-/// Covers: user.addresses.
-async fn a_full_address_book_says_which_limit_it_is_and_how_much(setup: Setup) {
-    let mesh = setup.start().await;
-    let ada = mesh.shopper().await;
-    let another = || async {
-        let request = CreateAddressRequest { user_id: "me".into(), address: Some(address()) };
-        ada.create_address(request).await
-    };
-    let mut made = 0;
-    let full = loop {
-        match another().await {
-            Ok(_) => made += 1,
-            full => break full.refused(Code::FailedPrecondition, "LIMIT_EXCEEDED"),
-        }
-        assert!(made <= 50, "there is a limit");
-    };
-    assert_eq!((full.info("limit"), full.info("value")), ("addresses", "50"));
-    another().await.refused(Code::FailedPrecondition, "LIMIT_EXCEEDED");
 }

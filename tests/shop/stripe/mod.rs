@@ -1,7 +1,9 @@
 //! Payments through Stripe, whatever Stripe does.
 
+mod answers;
+
 use contracts::{
-    order::{ListOrdersRequest, OrderState},
+    order::OrderState,
     payment::{
         AcknowledgePaymentRequest, ListRefundsRequest, Payment, PaymentState, RefundPaymentRequest,
         RefundState,
@@ -12,8 +14,7 @@ use crate::support::{
     Code, Refused, Setup, at_once, eur,
     money::cents,
     process::{Ended, Start},
-    shop::PASSWORD,
-    stripe::{ACTION, Fault, Operation, SECRET_KEY, Shop, Stripe, VISA},
+    stripe::{ACTION, Fault, Operation, SECRET_KEY, Shop, VISA},
     until,
 };
 
@@ -22,19 +23,13 @@ on_both_edges!(
     a_declined_card_is_no_error_and_another_one_pays,
     a_customer_acts_on_her_banks_page,
 );
-
 tests!(
     an_order_given_up_is_cancelled_at_stripe,
     payment_methods_that_are_none_of_stripes_are_refused,
-    a_charge_is_made_once_whatever_becomes_of_its_answer,
-    a_charge_that_stripe_never_made_is_declined,
-    money_is_taken_once_whatever_becomes_of_the_captures_answer,
     a_hold_that_expired_is_not_captured_and_the_customer_pays_again,
     refunds_at_once_give_back_no_more_than_was_taken,
-    money_is_given_back_once_whatever_becomes_of_the_refunds_answer,
     a_refund_takes_its_time_and_may_fail,
     a_key_that_was_withdrawn_is_told_and_not_shown,
-    a_process_that_dies_in_the_middle_charges_once,
 );
 
 fn refund(id: &str, cents: i64) -> RefundPaymentRequest {
@@ -145,64 +140,6 @@ async fn payment_methods_that_are_none_of_stripes_are_refused(setup: Setup) {
     assert!(shop.stripe.all_intents().is_empty());
 }
 
-/// Covers: payment.stripe, payment.create.
-async fn a_charge_is_made_once_whatever_becomes_of_its_answer(setup: Setup) {
-    use Fault::{FailsAfter, Garbage, Hangs, InUse, LosesAnswer, RateLimited};
-    let shop = Shop::open(setup).await;
-    for lags in [false, true] {
-        shop.stripe.search_lags(lags);
-        for fault in [FailsAfter, LosesAnswer, Hangs, Garbage, InUse, RateLimited] {
-            shop.stripe.fault(Operation::Create, fault);
-            let order = shop.ada.order(&shop.article, 1, VISA).await.unwrap();
-            let order = shop.ada.until(&order.id, OrderState::Paid).await;
-            assert_eq!(shop.stripe.faults(), 0, "{fault:?} came about");
-            assert_eq!(shop.ada.payments(&order.id).await.len(), 1, "{fault:?}");
-            assert_eq!(shop.charge(&order.payment_id), ("succeeded".to_owned(), 1000), "{fault:?}");
-        }
-    }
-    // The answer that is lost may say that the card is declined, or that the customer must act.
-    for fault in [LosesAnswer, Garbage] {
-        shop.stripe.fault(Operation::Create, fault);
-        let order =
-            shop.ada.order(&shop.article, 1, "pm_card_visa_chargeDeclinedInsufficientFunds").await.unwrap();
-        let order = shop.ada.at_rest(&order.id).await;
-        assert_eq!(order.payment_failure, "INSUFFICIENT_FUNDS", "{fault:?}");
-        shop.stripe.fault(Operation::Create, fault);
-        let order = shop.ada.order(&shop.article, 1, ACTION).await.unwrap();
-        let order = shop.ada.at_rest(&order.id).await;
-        shop.stripe.act(&order.payment_action_url, true);
-        shop.ada.until(&order.id, OrderState::Paid).await;
-    }
-}
-
-/// Covers: payment.stripe, payment.create.
-async fn a_charge_that_stripe_never_made_is_declined(setup: Setup) {
-    let shop = Shop::open(setup).await;
-    shop.stripe.fault(Operation::Create, Fault::FailsBefore);
-    let order = shop.ada.order(&shop.article, 1, VISA).await.unwrap();
-    let order = shop.ada.at_rest(&order.id).await;
-    assert_eq!(order.payment_failure, "PROVIDER_UNAVAILABLE");
-    assert!(shop.stripe.all_intents().is_empty());
-    shop.ada.pay(&order.id, VISA).await.unwrap();
-    let order = shop.ada.until(&order.id, OrderState::Paid).await;
-    assert_eq!(shop.charge(&order.payment_id), ("succeeded".to_owned(), 1000));
-}
-
-/// Covers: payment.stripe, payment.create.
-async fn money_is_taken_once_whatever_becomes_of_the_captures_answer(setup: Setup) {
-    use Fault::{FailsAfter, FailsBefore, Garbage, Hangs, InUse, LosesAnswer, RateLimited, Unauthorized};
-    let shop = Shop::open(setup).await;
-    for fault in [FailsBefore, FailsAfter, LosesAnswer, Hangs, Garbage, InUse, RateLimited, Unauthorized] {
-        shop.stripe.fault(Operation::Capture, fault);
-        let order = shop.ada.order(&shop.article, 1, VISA).await.unwrap();
-        let order = shop.ada.until(&order.id, OrderState::Paid).await;
-        assert_eq!(shop.stripe.faults(), 0, "{fault:?} came about");
-        assert_eq!(shop.charge(&order.payment_id), ("succeeded".to_owned(), 1000), "{fault:?}");
-        let captured = shop.stripe.events_of(&order.payment_id, "payment_intent.succeeded");
-        assert_eq!(captured.len(), 1, "{fault:?}");
-    }
-}
-
 /// Covers: payment.stripe.
 async fn a_hold_that_expired_is_not_captured_and_the_customer_pays_again(setup: Setup) {
     let shop = Shop::open(setup).await;
@@ -236,26 +173,6 @@ async fn refunds_at_once_give_back_no_more_than_was_taken(setup: Setup) {
     assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 3);
     assert_eq!(shop.given_back(&payment.id), 900);
     assert_eq!(cents(&shop.ada.payments(&payment.order_id).await[0].refunded), 900);
-}
-
-/// Covers: payment.stripe, payment.refund.
-async fn money_is_given_back_once_whatever_becomes_of_the_refunds_answer(setup: Setup) {
-    use Fault::{FailsAfter, Garbage, Hangs, InUse, LosesAnswer, RateLimited};
-    let shop = Shop::open(setup).await;
-    let payment = shop.paid().await;
-    for (place, fault) in
-        [FailsAfter, LosesAnswer, Hangs, Garbage, InUse, RateLimited].into_iter().enumerate()
-    {
-        shop.stripe.fault(Operation::Refund, fault);
-        shop.refund(&payment.id, 100).await;
-        let given = 100 * (i64::try_from(place).unwrap() + 1);
-        until("the refund is through", || async {
-            let payment = shop.ada.payments(&payment.order_id).await.remove(0);
-            (cents(&payment.refunded) == given).then_some(())
-        })
-        .await;
-        assert_eq!(shop.given_back(&payment.id), given, "{fault:?}");
-    }
 }
 
 /// Covers: payment.stripe, payment.refund.
@@ -298,32 +215,6 @@ async fn a_key_that_was_withdrawn_is_told_and_not_shown(setup: Setup) {
     assert!(log.contains("FEIRA_STRIPE_SECRET_KEY"), "{log}");
     // Neither of our secrets nor of Stripe's `client_secret` is a trace left.
     assert!(!log.contains("hunter22"), "{log}");
-}
-
-/// Covers: payment.stripe, mesh.crash.
-async fn a_process_that_dies_in_the_middle_charges_once(setup: Setup) {
-    let stripe = Stripe::start().await;
-    let mut mesh = stripe.setup(setup).env("FEIRA_PROVIDER_TIMEOUT", "20s").start().await;
-    let name = mesh.shopper().await.user.username;
-    let article = mesh.admin().await.stocked(eur(1000), 10).await.id;
-    for operation in [Operation::Create, Operation::Capture] {
-        // It takes effect, and nobody is there any more to hear so.
-        stripe.fault(operation, Fault::Hangs);
-        let before = stripe.requests(operation);
-        let ada = mesh.client().sign_in_as(&name, PASSWORD).await.unwrap();
-        let article = article.clone();
-        let asked = tokio::spawn(async move { drop(ada.order(&article, 1, VISA).await) });
-        until("Stripe was asked", || async { (stripe.requests(operation) > before).then_some(()) }).await;
-        mesh.kill("feira-0");
-        asked.await.unwrap();
-        mesh.restart("feira-0");
-        let ada = mesh.client().sign_in_as(&name, PASSWORD).await.unwrap();
-        let order = ada.list_orders(ListOrdersRequest::default()).await.unwrap().body.orders.remove(0);
-        ada.until(&order.id, OrderState::Paid).await;
-    }
-    let intents = stripe.all_intents();
-    assert_eq!(intents.len(), 2, "{intents:?}");
-    assert!(intents.iter().all(|intent| intent["amount_received"] == 1000), "{intents:?}");
 }
 
 /// Runs the program to its end with these settings.
