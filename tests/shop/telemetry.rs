@@ -56,12 +56,8 @@ impl Collector {
 
     fn of_trace(&self, trace: &str) -> Vec<(String, Span)> {
         let spans = self.0.lock().unwrap();
-        spans.iter().filter(|(_, span)| hex(&span.trace_id) == trace).cloned().collect()
+        spans.iter().filter(|(_, span)| hex::encode(&span.trace_id) == trace).cloned().collect()
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Covers: mesh.trace.
@@ -96,13 +92,14 @@ async fn one_trace(setup: Setup, services: usize) {
         let spans = collector.of_trace(trace);
         let has = |word: &str| spans.iter().any(|(_, span)| span.name.contains(word));
         let from = spans.iter().map(|(service, _)| service).collect::<BTreeSet<_>>();
-        let root = spans.iter().any(|(_, span)| hex(&span.parent_span_id) == parent);
+        let root = spans.iter().any(|(_, span)| hex::encode(&span.parent_span_id) == parent);
         let hops =
             has("CreateOrder") && has("BatchGetArticles") && has("ReserveStock") && has("CreatePayment");
         (root && hops && from.len() >= services).then_some(spans)
     })
     .await;
-    let ids = spans.iter().map(|(_, span)| hex(&span.span_id)).collect::<BTreeSet<_>>();
-    let strangers = spans.iter().map(|(_, span)| hex(&span.parent_span_id)).filter(|it| !ids.contains(it));
+    let ids = spans.iter().map(|(_, span)| hex::encode(&span.span_id)).collect::<BTreeSet<_>>();
+    let strangers =
+        spans.iter().map(|(_, span)| hex::encode(&span.parent_span_id)).filter(|it| !ids.contains(it));
     assert_eq!(strangers.collect::<BTreeSet<_>>(), [parent.to_owned()].into(), "every span has its parent");
 }

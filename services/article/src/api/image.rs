@@ -28,8 +28,7 @@ pub async fn upload_image(
     let picture = image::read(&data, most).map_err(Error::from)?;
     // Everybody sees it: not also where it was taken.
     let data = image::strip(picture.kind, &data).ok_or(image::BadImage::Broken).map_err(Error::from)?;
-    let digest = digest::digest(&digest::SHA256, &data);
-    let digest = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    let digest = hex::encode(digest::digest(&digest::SHA256, &data));
     let input = (Upload { picture, digest, data }, request.etag);
     let written = db.write(&call, input, move |tx, input| async move {
         let (upload, etag) = &*input;

@@ -70,20 +70,12 @@ pub fn claim_id(db: &Db, call: &Call, key: &str) -> String {
         context.update(&(part.len() as u64).to_be_bytes());
         context.update(part);
     }
-    hex(context.sign().as_ref())
+    hex::encode(context.sign())
 }
 
 /// The keyed fingerprint of the call's request: the database alone reveals nothing of its content.
 fn fingerprint(call: &Call, db: &Db) -> String {
-    hex(hmac::sign(&db.0.fingerprints, call.digest()).as_ref())
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    hex::encode(hmac::sign(&db.0.fingerprints, call.digest()))
 }
 
 /// Claims a key within a transaction. Another call's key of the same caller and method is
