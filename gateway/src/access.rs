@@ -18,9 +18,10 @@ use tracing::{Instrument as _, field::Empty, info_span};
 
 use crate::{
     accept,
-    edge::{ALL, Edge, MatchedRoute, SignsIn},
+    edge::{ALL, Edge},
     error::{Failure, allow},
     etag, headers,
+    marks::{MatchedRoute, SignsIn},
 };
 
 /// Carries a request through.
@@ -29,7 +30,7 @@ pub async fn access(State(edge): State<Arc<Edge>>, mut request: Request, next: N
     let id = headers::request_id(request.headers());
     // From here on there is exactly one, also in the call upstream.
     request.headers_mut().insert(&headers::REQUEST_ID, id.clone());
-    edge.reach.tell(&mut request, |path| !edge.routes.methods(path).is_empty());
+    edge.reach.resolve(&mut request, |path| !edge.routes.methods(path).is_empty());
     accept::ignore_refusal_of_identity(request.headers_mut());
     let method = request.method().clone();
     let path = (method == Method::OPTIONS).then(|| request.uri().path().to_owned());

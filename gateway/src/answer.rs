@@ -11,7 +11,7 @@ use prost_reflect::{DynamicMessage, FieldDescriptor, Value};
 use tonic::metadata::MetadataMap;
 
 use crate::{
-    base::Base, binding::Binding, cookie::Cookie, error::Failure, etag, headers, json, raw, template::encode,
+    base::Base, binding::Binding, cookie::Cookie, error::Failure, etag, json, metadata, percent::encode, raw,
 };
 
 /// Answers a request with the one message of a unary call. `made` is the route to what
@@ -25,7 +25,7 @@ pub fn make(
     message: Bytes,
 ) -> Result<Response, Failure> {
     let rpc = &binding.rpc;
-    let mut out = headers::returned(metadata, rpc);
+    let mut out = metadata::returned(metadata, rpc);
     if rpc.success == StatusCode::NO_CONTENT || rpc.output.full_name() == "google.protobuf.Empty" {
         if let Some(end) = cookie.and_then(|cookie| cookie.end(request)) {
             out.insert(header::SET_COOKIE, end);

@@ -7,9 +7,11 @@ use http::{Method, header};
 use prost_reflect::{DescriptorPool, DynamicMessage, FieldDescriptor, MethodDescriptor, Value};
 
 use crate::{
-    Error, annotation, raw,
+    Error, annotation,
+    fields::{field_path, is_message, is_scalar, is_text},
+    raw,
     routes::Routes,
-    rpc::{Rpc, field_path, is_message, is_scalar, is_text},
+    rpc::Rpc,
     template::Template,
 };
 
@@ -44,6 +46,17 @@ pub enum Body {
     Whole,
     /// One field of the request.
     Field(FieldDescriptor),
+}
+
+impl Body {
+    /// The message within a request that the body becomes.
+    pub fn of<'m>(&self, request: &'m mut DynamicMessage) -> Option<&'m mut DynamicMessage> {
+        match self {
+            Body::None => None,
+            Body::Whole => Some(request),
+            Body::Field(field) => request.get_field_mut(field).as_message_mut(),
+        }
+    }
 }
 
 impl Binding {

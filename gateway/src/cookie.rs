@@ -11,7 +11,11 @@ use prost_reflect::{DynamicMessage, FieldDescriptor, MessageDescriptor, Value};
 use tonic::Code;
 
 use crate::{
-    annotation, base::Base, error::Failure, headers::FORWARDED_PROTO, request::single, rpc::is_text,
+    annotation,
+    base::Base,
+    error::Failure,
+    fields::is_text,
+    headers::{FORWARDED_PROTO, single},
 };
 
 /// The header by which a caller asks for cookies; its value is `1`.

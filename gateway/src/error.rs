@@ -14,8 +14,8 @@ use tonic_types::pb;
 
 use crate::{details, json};
 
-/// Characters that callers are told of a field's name and of what is wrong with it: either may be theirs.
-const TOLD: usize = 500;
+/// Characters at most of a field's name and of its description in an error: either may be the caller's own text.
+const MOST_SHOWN: usize = 500;
 
 /// Why a request failed, ready to be answered.
 #[derive(Debug)]
@@ -47,7 +47,7 @@ impl Failure {
 
     /// A request with a bad field, named by its proto path.
     pub fn field(field: impl Into<String>, description: impl Into<String>) -> Self {
-        let cut = |text: String| text.chars().take(TOLD).collect::<String>();
+        let cut = |text: String| text.chars().take(MOST_SHOWN).collect::<String>();
         let (field, description) = (cut(field.into()), cut(description.into()));
         let mut failure = Self::invalid(format!("`{field}`: {description}"));
         failure.details.push(details::bad_field(field, description));

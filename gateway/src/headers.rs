@@ -1,12 +1,11 @@
-//! Headers: which ones go upstream as metadata, which come back, and the request's id.
+//! Headers: their names, and how they are read.
 
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use kit::headers as names;
-use tonic::metadata::MetadataMap;
 
-use crate::{error::Failure, request::single, rpc::Rpc};
+use crate::error::Failure;
 
 /// The id of a request, in both directions.
 pub static REQUEST_ID: HeaderName = HeaderName::from_static(names::REQUEST_ID);
@@ -21,40 +20,6 @@ pub const FORWARDED_PROTO: &str = "x-forwarded-proto";
 pub const FORWARDED_HOST: &str = "x-forwarded-host";
 pub const FORWARDED_PREFIX: &str = "x-forwarded-prefix";
 
-/// Headers that must not be ambiguous.
-static ONCE: [&HeaderName; 2] = [&header::AUTHORIZATION, &IDEMPOTENCY_KEY];
-/// Headers that go upstream as they are, beside those.
-static HANDED_ON: [HeaderName; 3] = [
-    HeaderName::from_static(names::REQUEST_ID),
-    HeaderName::from_static(names::TRACEPARENT),
-    HeaderName::from_static(names::TRACESTATE),
-];
-
-/// The metadata of a call: what every method gets, and what this one asks for. `timeout` becomes the
-/// call's deadline.
-pub fn metadata(headers: &HeaderMap, rpc: &Rpc, timeout: Option<Duration>) -> Result<MetadataMap, Failure> {
-    let mut out = HeaderMap::with_capacity(8);
-    for name in ONCE {
-        if single(headers, name)?.is_some()
-            && let Some(value) = headers.get(name)
-        {
-            out.insert(name, value.clone());
-        }
-    }
-    for name in HANDED_ON.iter().chain(&rpc.request_headers) {
-        if out.contains_key(name) {
-            continue;
-        }
-        for value in headers.get_all(name) {
-            out.append(name, value.clone());
-        }
-    }
-    if let Some(timeout) = timeout {
-        out.insert(names::GRPC_TIMEOUT, names::timeout_value(timeout));
-    }
-    Ok(MetadataMap::from_headers(out))
-}
-
 /// The time that the caller gives the call by `grpc-timeout`; one that is malformed is as good as none.
 pub fn caller_timeout(headers: &HeaderMap) -> Option<Duration> {
     names::timeout(headers).ok().flatten()
@@ -65,13 +30,14 @@ pub fn request_id(headers: &HeaderMap) -> HeaderValue {
     HeaderValue::try_from(&*names::request_id(headers)).unwrap_or(HeaderValue::from_static("none"))
 }
 
-/// What of an answer's metadata becomes headers: what every method gives, and what this one names.
-pub fn returned(metadata: &MetadataMap, rpc: &Rpc) -> HeaderMap {
-    let mut out = HeaderMap::new();
-    for name in std::iter::once(&IDEMPOTENCY_REPLAYED).chain(&rpc.response_headers) {
-        if let Some(value) = metadata.as_ref().get(name) {
-            out.insert(name, value.clone());
-        }
+/// The only value of a header; more than one is an error.
+pub fn single<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h str>, Failure> {
+    let mut values = headers.get_all(name).iter();
+    match (values.next(), values.next()) {
+        (None, _) => Ok(None),
+        (Some(value), None) => value.to_str().map(Some).map_err(|_| {
+            Failure::invalid(format!("the header `{name}` has other than visible ASCII characters"))
+        }),
+        (Some(_), Some(_)) => Err(Failure::invalid(format!("the header `{name}` is given more than once"))),
     }
-    out
 }

@@ -7,7 +7,7 @@ use http::{Request, StatusCode, request::Parts};
 use http_body::Body as _;
 use tower::ServiceExt as _;
 
-use crate::edge::MatchedRoute;
+use crate::marks::MatchedRoute;
 
 /// Routes whose paths all begin with one segment, which is no route's of a contract.
 #[derive(Debug, Clone)]

@@ -1,18 +1,18 @@
 //! Query parameters: fields of the request that neither the path nor the body sets, named as in JSON and
 //! nested with dots: `minPrice.units=5&state=ORDER_STATE_PAID&state=ORDER_STATE_SHIPPED`.
 
-use std::{borrow::Cow, collections::HashSet};
+use std::collections::HashSet;
 
 use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, Value};
 
 use crate::{
     binding::{Binding, Body},
     error::Failure,
+    fields::dotted,
     json,
-    rpc::dotted,
+    percent::pairs,
     slot::{excluded_by, slot},
     table,
-    template::decode,
 };
 
 /// How many fields a parameter's name may go down.
@@ -61,16 +61,6 @@ pub fn apply(query: &str, binding: &Binding, message: &mut DynamicMessage) -> Re
     Ok(())
 }
 
-/// The parameters of a query in its order, decoded.
-pub fn pairs(query: &str) -> impl Iterator<Item = Result<(Cow<'_, str>, Cow<'_, str>), Failure>> {
-    query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
-        let (name, text) = pair.split_once('=').unwrap_or((pair, ""));
-        unescape(name)
-            .zip(unescape(text))
-            .ok_or_else(|| Failure::invalid("the query has a broken percent encoding"))
-    })
-}
-
 /// Whether a parameter says how a table is to be written, and is no field of the request.
 fn is_of_table(binding: &Binding, name: &str) -> bool {
     binding.answers_tables()
@@ -108,12 +98,4 @@ fn value(field: &FieldDescriptor, text: &str) -> Result<Value, String> {
         Kind::Message(_) => Err("cannot be set by the query".to_owned()),
         kind => json::from_text(&kind, text),
     }
-}
-
-/// Decodes `application/x-www-form-urlencoded`.
-fn unescape(text: &str) -> Option<Cow<'_, str>> {
-    if !text.contains('+') {
-        return decode(text);
-    }
-    decode(&text.replace('+', " ")).map(|text| Cow::Owned(text.into_owned()))
 }

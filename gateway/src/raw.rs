@@ -5,7 +5,7 @@ use bytes::Bytes;
 use http::HeaderValue;
 use prost_reflect::{DynamicMessage, FieldDescriptor, MessageDescriptor, Value};
 
-use crate::binding::Body;
+use crate::fields::is_message;
 
 const NAME: &str = "google.api.HttpBody";
 
@@ -25,7 +25,7 @@ pub fn is(message: &MessageDescriptor) -> bool {
 
 /// Whether a field is one HttpBody.
 pub fn is_field(field: &FieldDescriptor) -> bool {
-    crate::rpc::is_message(field, NAME)
+    is_message(field, NAME)
 }
 
 /// Takes a request's body as it came.
@@ -34,17 +34,10 @@ pub fn read(content_type: Option<&HeaderValue>, data: Bytes) -> Raw {
     Raw { content_type: content_type.unwrap_or("application/octet-stream").to_owned(), data }
 }
 
-/// Sets the HttpBody of a request.
-pub fn set(body: &Body, message: &mut DynamicMessage, raw: Raw) {
-    let target = match body {
-        Body::None => None,
-        Body::Whole => Some(message),
-        Body::Field(field) => message.get_field_mut(field).as_message_mut(),
-    };
-    if let Some(target) = target {
-        let _ = target.try_set_field_by_name("content_type", Value::String(raw.content_type));
-        let _ = target.try_set_field_by_name("data", Value::Bytes(raw.data));
-    }
+/// Sets an HttpBody.
+pub fn set(message: &mut DynamicMessage, raw: Raw) {
+    let _ = message.try_set_field_by_name("content_type", Value::String(raw.content_type));
+    let _ = message.try_set_field_by_name("data", Value::Bytes(raw.data));
 }
 
 /// Reads an answer that is an HttpBody.

@@ -15,10 +15,10 @@ use crate::{
     coding,
     error::Failure,
     etag::{self, Tag, Tags},
+    fields::dotted,
     headers, json, merge,
     options::BODY_LIMIT,
     query, raw,
-    rpc::dotted,
     slot::{excluded_by, get, slot},
 };
 
@@ -71,7 +71,7 @@ pub fn make(
         query::apply(query, binding, &mut message)?;
     }
     if let Some(resume) = &binding.rpc.resume
-        && let Some(id) = single(&parts.headers, &headers::LAST_EVENT_ID)?
+        && let Some(id) = headers::single(&parts.headers, &headers::LAST_EVENT_ID)?
     {
         // A browser that reconnects repeats the query as it was: the header is newer.
         let value = json::from_text(&resume.kind(), id)
@@ -109,18 +109,6 @@ pub async fn read(body: HttpBody) -> Result<Bytes, Failure> {
     Ok(whole.freeze())
 }
 
-/// The only value of a header; more than one is an error.
-pub fn single<'h>(headers: &'h HeaderMap, name: &header::HeaderName) -> Result<Option<&'h str>, Failure> {
-    let mut values = headers.get_all(name).iter();
-    match (values.next(), values.next()) {
-        (None, _) => Ok(None),
-        (Some(value), None) => value.to_str().map(Some).map_err(|_| {
-            Failure::invalid(format!("the header `{name}` has other than visible ASCII characters"))
-        }),
-        (Some(_), Some(_)) => Err(Failure::invalid(format!("the header `{name}` is given more than once"))),
-    }
-}
-
 /// The request as far as the body makes it, and the numbers of the fields that the body names.
 fn of_body(
     binding: &Binding,
@@ -136,7 +124,9 @@ fn of_body(
         Body::None => Err(Failure::invalid("this method takes no body")),
         _ if binding.takes_http_body() => {
             let body = raw::read(headers.get(header::CONTENT_TYPE), body.clone());
-            raw::set(&binding.body, &mut message, body);
+            if let Some(target) = binding.body.of(&mut message) {
+                raw::set(target, body);
+            }
             Ok((message, Vec::new()))
         }
         Body::Whole => {

@@ -2,14 +2,17 @@
 //! about requests and answers.
 
 use http::{HeaderName, StatusCode, uri::PathAndQuery};
-use prost_reflect::{
-    DescriptorPool, DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, MethodDescriptor,
-};
+use prost_reflect::{DescriptorPool, DynamicMessage, FieldDescriptor, MessageDescriptor, MethodDescriptor};
 use serde_json::Value as Json;
 
-use crate::{annotation, cookie::Cookie, own_urls::OwnUrls};
+use crate::{
+    annotation,
+    cookie::Cookie,
+    fields::{is_message, is_text, scalar_field},
+    own_urls::OwnUrls,
+};
 
-/// What a service is told of a line that cannot be read.
+/// The message that reports a bad line to a service.
 const BAD_LINE: &str = "feira.http.v1.BadLine";
 
 /// A method that has REST routes.
@@ -37,7 +40,7 @@ pub struct Rpc {
     pub event_id: Option<FieldDescriptor>,
     /// On a server stream: what a reader's `Last-Event-ID` sets.
     pub resume: Option<FieldDescriptor>,
-    /// On a stream of requests: what tells the service of a line that cannot be read.
+    /// On a stream of requests: the field that reports a bad line to the service.
     pub bad_line: Option<FieldDescriptor>,
     /// What becomes the `ETag` of the answer.
     pub etag: Option<FieldDescriptor>,
@@ -165,54 +168,8 @@ impl Rest {
     }
 }
 
-/// Finds the fields that a dotted path names, from a message's own field down.
-pub fn field_path(message: &MessageDescriptor, path: &str) -> Result<Vec<FieldDescriptor>, String> {
-    let mut fields = Vec::new();
-    let mut message = Some(message.clone());
-    for name in path.split('.') {
-        let field = message
-            .as_ref()
-            .and_then(|message| message.get_field_by_name(name))
-            .ok_or_else(|| format!("there is no field `{path}`"))?;
-        message = match field.kind() {
-            Kind::Message(next) if !field.is_list() && !field.is_map() => Some(next),
-            _ => None,
-        };
-        fields.push(field);
-    }
-    Ok(fields)
-}
-
-/// A field of a message that text can set: neither repeated nor a message.
-pub fn scalar_field(message: &MessageDescriptor, name: &str) -> Result<FieldDescriptor, String> {
-    let field = message.get_field_by_name(name).ok_or_else(|| format!("there is no field `{name}`"))?;
-    if is_scalar(&field) { Ok(field) } else { Err(format!("`{name}` is not a scalar field")) }
-}
-
-/// Whether a field is neither repeated nor a message.
-pub fn is_scalar(field: &FieldDescriptor) -> bool {
-    !field.is_list() && !field.is_map() && field.kind().as_message().is_none()
-}
-
 fn is_unversioned(field: &FieldDescriptor) -> bool {
     let option = annotation::extension(&field.options(), field.parent_pool(), "feira.http.v1.unversioned")
         .and_then(|value| value.as_bool());
     option.unwrap_or_default()
-}
-
-/// Whether a field is a single string.
-pub fn is_text(field: &FieldDescriptor) -> bool {
-    !field.is_list() && matches!(field.kind(), Kind::String)
-}
-
-/// Whether a field is a single message of a type.
-pub fn is_message(field: &FieldDescriptor, name: &str) -> bool {
-    !field.is_list()
-        && !field.is_map()
-        && field.kind().as_message().is_some_and(|kind| kind.full_name() == name)
-}
-
-/// The proto path of nested fields: `user.id`.
-pub fn dotted(path: &[FieldDescriptor]) -> String {
-    path.iter().map(FieldDescriptor::name).collect::<Vec<_>>().join(".")
 }

@@ -21,8 +21,8 @@ use crate::{
     binding::Binding,
     call,
     error::Failure,
-    headers::{self, LAST_EVENT_ID},
-    table,
+    headers::LAST_EVENT_ID,
+    metadata, table,
 };
 
 /// How long an answer waits for the first message, so that a failure before it can still become the
@@ -62,7 +62,7 @@ pub async fn answer(
         async move {
             let (metadata, messages, _) =
                 call::server_streaming(&binding.rpc, metadata, message).await?.into_parts();
-            let _ = meta.send(headers::returned(&metadata, &binding.rpc));
+            let _ = meta.send(metadata::returned(&metadata, &binding.rpc));
             Ok::<_, Status>(messages)
         }
     };

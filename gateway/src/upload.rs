@@ -22,13 +22,13 @@ use crate::{
     binding::{Binding, Body},
     call,
     error::Failure,
-    headers, json,
+    json,
     lines::Lines,
-    request, table,
+    metadata, request, table,
 };
 
-/// Characters that a service is told of what is wrong with a line.
-const TOLD: usize = 500;
+/// Characters at most of a bad line's description, as a service gets it.
+const MOST_SHOWN: usize = 500;
 
 /// Calls a method with the messages of a body and answers with its one answer.
 pub async fn answer(
@@ -50,7 +50,7 @@ pub async fn answer(
         Ok(request) => Ok(request.message),
         Err(failure) => Err(Refused::new(failure, plain_texts(binding, &empty, line))),
     };
-    let metadata = headers::metadata(&parts.headers, &binding.rpc, timeout)?;
+    let metadata = metadata::of(&parts.headers, &binding.rpc, timeout)?;
     let (send, receive) = mpsc::channel(4);
     let call = call::client_streaming(&binding.rpc, metadata, messages(receive));
     let feed = async {
@@ -240,8 +240,9 @@ fn plain_texts(binding: &Binding, empty: &DynamicMessage, line: &[u8]) -> Dynami
         Body::Field(field) => message.get_field_mut(field).as_message_mut(),
         _ => Some(&mut message),
     };
-    if let (Some(desc), Some(target), Ok(Json::Object(told))) = (desc, target, serde_json::from_slice(line)) {
-        for (name, value) in told {
+    if let (Some(desc), Some(target), Ok(Json::Object(fields))) = (desc, target, serde_json::from_slice(line))
+    {
+        for (name, value) in fields {
             let field = desc.get_field_by_json_name(&name).or_else(|| desc.get_field_by_name(&name));
             if let (Some(field), Json::String(text)) = (field, value)
                 && field.kind() == Kind::String
@@ -254,13 +255,13 @@ fn plain_texts(binding: &Binding, empty: &DynamicMessage, line: &[u8]) -> Dynami
     message
 }
 
-/// The message that tells the service of a line that cannot be read, where it wants to be told.
+/// The message that reports a bad line to the service, where the method has a field for it.
 fn bad_line(binding: &Binding, refused: Refused) -> Result<DynamicMessage, Failure> {
     let Refused { failure, known: mut message } = refused;
     let Some(place) = &binding.rpc.bad_line else { return Err(failure) };
     let Some(bad) = message.get_field_mut(place).as_message_mut() else { return Err(failure) };
     let (field, description) = failure.bad_field();
-    let cut = |text: String| Value::String(text.chars().take(TOLD).collect());
+    let cut = |text: String| Value::String(text.chars().take(MOST_SHOWN).collect());
     let _ = bad.try_set_field_by_name("field", cut(field));
     let _ = bad.try_set_field_by_name("description", cut(description));
     Ok(message)

@@ -39,7 +39,7 @@ impl Base {
         Self { origin: Some(url.origin().ascii_serialization()), prefix }
     }
 
-    /// That of a request, as [`Reach::tell`] found it.
+    /// That of a request, as [`Reach::resolve`] found it.
     pub fn of(request: &Parts) -> &Self {
         static NONE: Base = Base { origin: None, prefix: String::new() };
         request.extensions.get::<Arc<Base>>().map_or(&NONE, |base| base)
@@ -103,9 +103,9 @@ impl Reach {
         Self { public: Arc::new(public), trusted: options.trusted_proxies.clone() }
     }
 
-    /// Tells a request where it was sent to, and takes the prefix off its path, where a proxy left it there. `known`
+    /// Adds to a request where it was sent to, and takes the prefix off its path, where a proxy left it there. `known`
     /// are the paths that need none taken off.
-    pub fn tell<B>(&self, request: &mut Request<B>, known: impl Fn(&str) -> bool) {
+    pub fn resolve<B>(&self, request: &mut Request<B>, known: impl Fn(&str) -> bool) {
         let base = match request.extensions().get::<Peer>() {
             Some(peer) if self.trusts(peer.0.ip()) => self.forwarded(request.headers()),
             _ => self.public.clone(),

@@ -17,7 +17,7 @@ fn told(reach: &Reach, peer: &str, path: &str, headers: &[(&str, &str)]) -> (Str
     }
     let mut request = request.body(()).unwrap();
     request.extensions_mut().insert(Peer(format!("{peer}:1").parse().unwrap()));
-    reach.tell(&mut request, |path| path.starts_with("/v1/"));
+    reach.resolve(&mut request, |path| path.starts_with("/v1/"));
     let (parts, ()) = request.into_parts();
     (Base::of(&parts).root(), parts.uri.to_string())
 }

@@ -8,7 +8,7 @@ use serde_json::{Value as Json, error::Category};
 
 use super::{
     At, BadField, DEPTH_LIMIT, Decoded, Error,
-    collections::{Entries, List},
+    field::{Field, Name},
     scalar::{Scalar, from_json},
     tree::Tree,
     well_known::{self, Form},
@@ -238,87 +238,4 @@ impl<'de> Visitor<'de> for Element<'_> {
 pub fn other_choice(message: &DynamicMessage, field: &FieldDescriptor) -> Option<FieldDescriptor> {
     let oneof = field.containing_oneof()?;
     oneof.fields().find(|other| other.number() != field.number() && message.has_field(other))
-}
-
-/// Reads a field's name, in either spelling.
-struct Name<'a> {
-    desc: &'a MessageDescriptor,
-    of: Element<'a>,
-}
-
-impl<'de> DeserializeSeed<'de> for Name<'_> {
-    type Value = FieldDescriptor;
-
-    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<FieldDescriptor, D::Error> {
-        json.deserialize_str(self)
-    }
-}
-
-impl Visitor<'_> for Name<'_> {
-    type Value = FieldDescriptor;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a field's name")
-    }
-
-    fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<FieldDescriptor, E> {
-        self.desc.get_field_by_json_name(name).or_else(|| self.desc.get_field_by_name(name)).ok_or_else(
-            || {
-                let at = At::Field(self.of.at, name);
-                Element { at: &at, ..self.of }.wrong("unknown field")
-            },
-        )
-    }
-}
-
-/// Reads what stands for a field: a value, an array, an object that is a map, or null for none.
-struct Field<'a> {
-    field: &'a FieldDescriptor,
-    kind: &'a Kind,
-    element: Element<'a>,
-}
-
-impl<'de> DeserializeSeed<'de> for Field<'_> {
-    type Value = Option<Value>;
-
-    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Option<Value>, D::Error> {
-        json.deserialize_option(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Field<'_> {
-    type Value = Option<Value>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a value")
-    }
-
-    fn visit_unit<E: serde::de::Error>(self) -> Result<Self::Value, E> {
-        self.visit_none()
-    }
-
-    fn visit_none<E: serde::de::Error>(self) -> Result<Self::Value, E> {
-        if self.field.is_list() || self.field.is_map() {
-            return Ok(None);
-        }
-        match self.kind {
-            Kind::Message(desc) if well_known::form(desc) == Form::Value => well_known::null(desc)
-                .map(|null| Some(Value::Message(null)))
-                .map_err(|error| self.element.wrong(error)),
-            Kind::Enum(desc) if desc.full_name() == "google.protobuf.NullValue" => {
-                Ok(Some(Value::EnumNumber(0)))
-            }
-            _ => Ok(None),
-        }
-    }
-
-    fn visit_some<D: Deserializer<'de>>(self, json: D) -> Result<Self::Value, D::Error> {
-        if self.field.is_list() {
-            json.deserialize_any(List(self.element)).map(Some)
-        } else if self.field.is_map() {
-            json.deserialize_any(Entries(self.element)).map(Some)
-        } else {
-            self.element.deserialize(json).map(Some)
-        }
-    }
 }

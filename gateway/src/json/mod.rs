@@ -6,6 +6,7 @@
 
 mod collections;
 mod decode;
+mod field;
 mod path;
 mod scalar;
 mod tree;

@@ -15,8 +15,8 @@ use super::{
 };
 use crate::{
     binding::{Binding, Body},
+    fields::dotted,
     merge,
-    rpc::dotted,
 };
 
 /// Any type, of bodies that are not JSON and of which the contract says no more.

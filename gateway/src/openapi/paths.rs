@@ -5,10 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use prost_reflect::FieldDescriptor;
 
-use crate::{
-    binding::Binding,
-    template::{Segment, encode},
-};
+use crate::{binding::Binding, percent::encode, template::Segment};
 
 /// A path and its parameters.
 #[derive(Debug, Clone)]

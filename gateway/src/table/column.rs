@@ -5,8 +5,8 @@ use serde_json::Value as Json;
 
 use super::{guard, number};
 use crate::{
+    fields::dotted,
     json,
-    rpc::dotted,
     slot::{excluded_by, slot},
 };
 

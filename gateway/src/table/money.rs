@@ -3,7 +3,7 @@
 use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, Value};
 
 use super::column::{AMOUNT, Column};
-use crate::{annotation, rpc::dotted, slot::slot};
+use crate::{annotation, fields::dotted, slot::slot};
 
 /// What takes the currency of money whose amount is left out.
 const BARE: &str = "feira.http.v1.bare_currency_field";

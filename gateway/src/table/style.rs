@@ -3,7 +3,7 @@
 //! (`csvDelimiter=semicolon&csvBom=none&csvHeader=absent`).
 
 use super::MEDIA_TYPE;
-use crate::{accept::Media, error::Failure, query};
+use crate::{accept::Media, error::Failure, percent::pairs};
 
 /// The query parameters, and the media type's parameters that each stands for.
 pub const PARAMETERS: [(&str, &str, &[&str]); 3] = [
@@ -41,7 +41,7 @@ impl Style {
                 .set(name, value)
                 .map_err(|problem| Failure::invalid(format!("accept: {name} {problem}")))?;
         }
-        for pair in query::pairs(query.unwrap_or_default()) {
+        for pair in pairs(query.unwrap_or_default()) {
             let (name, value) = pair?;
             if let Some((_, parameter, _)) = PARAMETERS.iter().find(|(ours, ..)| *ours == name) {
                 style.set(parameter, &value).map_err(|problem| Failure::field(name, problem))?;

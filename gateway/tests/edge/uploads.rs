@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use bytes::Bytes;
-use futures::{FutureExt as _, StreamExt as _, stream};
+use futures::stream;
 use gateway::Options;
 use http_body_util::BodyExt as _;
 use prost_reflect::DynamicMessage;

@@ -1,6 +1,11 @@
 //! Path templates, as `google.api.http` defines them: `/v1/{name=shelves/*/books/*}:verb`.
 
+mod parser;
+
 use std::{borrow::Cow, fmt};
+
+use self::parser::Parser;
+use crate::percent::{decode, encode};
 
 /// A parsed template.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -166,132 +171,6 @@ pub fn split(path: &str) -> Option<Path<'_>> {
         segments.push(decode(raw)?);
     }
     Some(Path { segments, verb })
-}
-
-/// Decodes percent encodings (RFC 3986); `None` where one is broken or the result is not UTF-8.
-pub fn decode(text: &str) -> Option<Cow<'_, str>> {
-    if !text.contains('%') {
-        return Some(Cow::Borrowed(text));
-    }
-    let mut out = Vec::with_capacity(text.len());
-    let mut bytes = text.bytes();
-    while let Some(byte) = bytes.next() {
-        match byte {
-            b'%' => out.push(hex(bytes.next()?)? << 4 | hex(bytes.next()?)?),
-            _ => out.push(byte),
-        }
-    }
-    String::from_utf8(out).ok().map(Cow::Owned)
-}
-
-fn hex(digit: u8) -> Option<u8> {
-    char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
-}
-
-/// Percent-encodes all that may not stand in a segment as it is.
-pub fn encode(text: &str) -> String {
-    use fmt::Write as _;
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => out.push(char::from(byte)),
-            _ => {
-                let _ = write!(out, "%{byte:02X}");
-            }
-        }
-    }
-    out
-}
-
-struct Parser<'t> {
-    text: &'t str,
-    at: usize,
-    template: Template,
-}
-
-impl Parser<'_> {
-    fn peek(&self) -> Option<u8> {
-        self.text.as_bytes().get(self.at).copied()
-    }
-
-    fn eat(&mut self, byte: u8) -> bool {
-        let found = self.peek() == Some(byte);
-        self.at += usize::from(found);
-        found
-    }
-
-    fn expect(&mut self, byte: u8, problem: &'static str) -> Result<(), Error> {
-        if self.eat(byte) { Ok(()) } else { Err(self.error(problem)) }
-    }
-
-    fn error(&self, problem: &'static str) -> Error {
-        Error { problem, at: self.at }
-    }
-
-    fn segments(&mut self, in_variable: bool) -> Result<(), Error> {
-        loop {
-            if matches!(self.template.segments.last(), Some(Segment::Rest)) {
-                return Err(self.error("nothing but a verb may follow `**`"));
-            }
-            match self.peek() {
-                Some(b'{') if in_variable => return Err(self.error("a variable within a variable")),
-                Some(b'{') => self.variable()?,
-                Some(b'*') => {
-                    self.at += 1;
-                    let segment = if self.eat(b'*') { Segment::Rest } else { Segment::Any };
-                    self.template.segments.push(segment);
-                }
-                _ => {
-                    let literal = self.literal()?;
-                    self.template.segments.push(Segment::Literal(literal));
-                }
-            }
-            if !self.eat(b'/') {
-                return Ok(());
-            }
-        }
-    }
-
-    fn variable(&mut self) -> Result<(), Error> {
-        self.at += 1;
-        let start = self.at;
-        while self.peek().is_some_and(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.')) {
-            self.at += 1;
-        }
-        let field = self.text.get(start..self.at).unwrap_or_default().to_owned();
-        if field.split('.').any(str::is_empty) {
-            return Err(self.error("expected a field's name"));
-        }
-        if self.template.variables.iter().any(|variable| variable.field == field) {
-            return Err(self.error("a variable that is there already"));
-        }
-        let from = self.template.segments.len();
-        if self.eat(b'=') {
-            self.segments(true)?;
-        } else {
-            self.template.segments.push(Segment::Any);
-        }
-        self.expect(b'}', "expected `}`")?;
-        let to = self.template.segments.len();
-        self.template.variables.push(Variable { field, from, to });
-        Ok(())
-    }
-
-    fn literal(&mut self) -> Result<String, Error> {
-        let start = self.at;
-        while self
-            .peek()
-            .is_some_and(|byte| !matches!(byte, b'/' | b'{' | b'}' | b'*' | b':' | b'=' | b'?' | b'#'))
-        {
-            self.at += 1;
-        }
-        let raw = self.text.get(start..self.at).unwrap_or_default();
-        match decode(raw) {
-            Some(text) if !text.is_empty() => Ok(text.into_owned()),
-            Some(_) => Err(self.error("expected a segment")),
-            None => Err(self.error("a broken percent encoding")),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -11,15 +11,15 @@ use prost_reflect::Value;
 use tokio::time::Instant;
 use tonic::Code;
 
+use super::{Edge, call::within};
 use crate::{
     answer,
     binding::Binding,
     call,
-    edge::{Edge, within},
     error::Failure,
     etag::{self, Tags},
-    headers,
     merge::Patch,
+    metadata,
     request::{self, Request},
     routes::Found,
     slot::{get, slot},
@@ -115,7 +115,7 @@ impl Edge {
         }
         let request = request::make(reader, &segments, &parts, &Bytes::new())?;
         let left = deadline.saturating_duration_since(Instant::now());
-        let metadata = headers::metadata(&parts.headers, &reader.rpc, Some(left))?;
+        let metadata = metadata::of(&parts.headers, &reader.rpc, Some(left))?;
         let message = request.message.encode_to_vec().into();
         let (metadata, message) = match within(deadline, call::unary(&reader.rpc, metadata, message)).await? {
             Ok(response) => {

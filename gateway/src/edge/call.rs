@@ -1,0 +1,172 @@
+//! Calls a method: by the way that its streams ask for.
+
+use std::{borrow::Cow, sync::Arc, time::Duration};
+
+use axum::{body::Body as HttpBody, response::Response};
+use bytes::Bytes;
+use contracts::errors::Reason;
+use http::{HeaderMap, StatusCode, header, request::Parts};
+use http_body::Body as _;
+use prost::Message as _;
+use tokio::time::{Instant, timeout_at};
+use tonic::{Code, Status};
+
+use super::{Edge, current};
+use crate::{
+    answer,
+    binding::{Binding, Body},
+    call, coding, cookie,
+    error::Failure,
+    etag, headers, merge, metadata, request, stream, upload,
+};
+
+/// Bodies of so many bytes are not read before the guard was asked; nor are those of unknown length, and those that
+/// are sent only when they are asked for.
+const SMALL: u64 = 64 * 1024;
+
+impl Edge {
+    /// Refuses what can be refused before the body has come.
+    async fn admit(&self, binding: &Binding, parts: &Parts, early: bool) -> Result<(), Failure> {
+        if !early {
+            return Ok(());
+        }
+        if let Some(guard) = &self.guard {
+            let admitted = guard(parts.headers.clone(), binding.rpc.path.path()).await;
+            admitted.map_err(|status| Failure::from_status(&status, &binding.rpc.service))?;
+        }
+        if parts.headers.contains_key(header::EXPECT) && !binding.rpc.method.is_client_streaming() {
+            request::check_type(binding, &parts.headers, false)?;
+        }
+        Ok(())
+    }
+
+    /// Answers a request of a route.
+    pub(super) async fn call(
+        &self,
+        binding: &Arc<Binding>,
+        segments: &[Cow<'_, str>],
+        parts: &Parts,
+        body: HttpBody,
+    ) -> Result<Response, Failure> {
+        let method = &binding.rpc.method;
+        let expected = parts.headers.contains_key(header::EXPECT);
+        let long = body.size_hint().exact().is_none_or(|length| length > SMALL);
+        self.admit(binding, parts, !body.is_end_stream() && (expected || long && self.guard.is_some()))
+            .await?;
+        let body = coding::decoded(&parts.headers, body)?;
+        match (method.is_client_streaming(), method.is_server_streaming()) {
+            (false, false) => self.unary(binding, segments, parts, body).await,
+            (false, true) => {
+                let timeout = headers::caller_timeout(&parts.headers);
+                let deadline = timeout.map(|timeout| Instant::now() + timeout);
+                let body = within(Instant::now() + self.timeout, request::read(body)).await??;
+                request::check_type(binding, &parts.headers, body.is_empty())?;
+                let request = request::make(binding, segments, parts, &body)?;
+                let metadata = metadata::of(&parts.headers, &binding.rpc, timeout)?;
+                let message = request.message.encode_to_vec().into();
+                stream::answer(binding.clone(), self.pool.clone(), parts, metadata, message, deadline).await
+            }
+            (true, false) => {
+                upload::answer(binding, segments, parts, body, headers::caller_timeout(&parts.headers)).await
+            }
+            (true, true) => Err(Failure::new(
+                Reason::Unimplemented,
+                "streams in both directions at once are to be had by gRPC only",
+            )),
+        }
+    }
+
+    async fn unary(
+        &self,
+        binding: &Binding,
+        segments: &[Cow<'_, str>],
+        parts: &Parts,
+        body: HttpBody,
+    ) -> Result<Response, Failure> {
+        let asked = headers::caller_timeout(&parts.headers).unwrap_or(Duration::MAX);
+        let deadline = Instant::now() + self.timeout.min(asked);
+        let body = within(deadline, request::read(body)).await??;
+        request::check_type(binding, &parts.headers, body.is_empty())?;
+        let mut request = request::make(binding, segments, parts, &body)?;
+        let cookie = match &binding.rpc.cookie {
+            Some(cookie) if cookie::asked(&parts.headers)? => Some(cookie),
+            _ => None,
+        };
+        if let Some(cookie) = cookie {
+            cookie.fill(&parts.headers, &mut request.message);
+        }
+        let resource = match &binding.body {
+            Body::Field(field) => field.kind().as_message().cloned(),
+            Body::None | Body::Whole => None,
+        };
+        let patch = merge::patch(binding, resource.as_ref(), &parts.headers, &body);
+        let depends = request.unless || patch.is_some();
+        let conditional = request.unless || request.condition.is_some();
+        let mut tries = 1;
+        if depends {
+            self.fit(binding, segments, parts, patch.as_ref(), &mut request, deadline).await?;
+        }
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let metadata = metadata::of(&parts.headers, &binding.rpc, Some(left))?;
+            let message = Bytes::from(request.message.encode_to_vec());
+            match within(deadline, call::unary(&binding.rpc, metadata, message)).await? {
+                Ok(response) => {
+                    let (metadata, message, _) = response.into_parts();
+                    let answer =
+                        answer::make(binding, self.reader(binding), parts, cookie, &metadata, message)?;
+                    return only_if_wanted(binding, &parts.headers, answer);
+                }
+                Err(status) => {
+                    let failure = refused(binding, &status, deadline, conditional);
+                    // A refused change has changed nothing: the next version that the condition allows may be there.
+                    if failure.is_about_version() && request.try_next_version() {
+                        continue;
+                    }
+                    if request.bound && failure.is_about_version() && tries < current::TRIES {
+                        tries += 1;
+                        self.fit(binding, segments, parts, patch.as_ref(), &mut request, deadline).await?;
+                        continue;
+                    }
+                    let end = cookie.and_then(|cookie| cookie.refused(status.code(), parts));
+                    return Err(failure.with_cookie(end));
+                }
+            }
+        }
+    }
+}
+
+/// The failure that a unary call's status is.
+fn refused(binding: &Binding, status: &Status, deadline: Instant, conditional: bool) -> Failure {
+    // Some transports say only that the call was cancelled when its time is over.
+    if status.code() == Code::Cancelled && Instant::now() >= deadline {
+        return Failure::deadline();
+    }
+    let failure = Failure::from_status(status, &binding.rpc.service);
+    if conditional { failure.with_condition() } else { failure }
+}
+
+/// The answer to a reader, but 412 where it is not the version that it wants, and 304 where it has it.
+fn only_if_wanted(binding: &Binding, headers: &HeaderMap, mut answer: Response) -> Result<Response, Failure> {
+    if binding.mutates() {
+        return Ok(answer);
+    }
+    let tag = answer.headers().get(header::ETAG);
+    let wanted = etag::condition(headers, &header::IF_MATCH).map_err(Failure::invalid)?;
+    if wanted.is_some_and(|wanted| !etag::is_wanted(&wanted, tag)) {
+        return Err(Failure::not_wanted());
+    }
+    let there = tag.filter(|_| binding.answers_304()).and_then(|tag| etag::has_already(headers, tag));
+    if let Some(there) = there {
+        *answer.status_mut() = StatusCode::NOT_MODIFIED;
+        *answer.body_mut() = HttpBody::empty();
+        answer.headers_mut().remove(header::CONTENT_TYPE);
+        answer.headers_mut().insert(header::ETAG, there);
+    }
+    Ok(answer)
+}
+
+/// Waits for something until a deadline.
+pub async fn within<T>(deadline: Instant, work: impl Future<Output = T>) -> Result<T, Failure> {
+    timeout_at(deadline, work).await.map_err(|_| Failure::deadline())
+}

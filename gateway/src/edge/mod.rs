@@ -1,0 +1,173 @@
+//! One request's way through the edge.
+
+mod call;
+mod current;
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use axum::{
+    body::Body as HttpBody,
+    extract::{Request, State},
+    response::{IntoResponse as _, Response},
+};
+use futures::future::BoxFuture;
+use http::{HeaderMap, Method, StatusCode, header, request::Parts};
+use prost_reflect::DescriptorPool;
+use tonic::Status;
+
+use crate::{
+    base::{Base, Reach},
+    binding::Binding,
+    error::{Failure, allow},
+    headers, linger,
+    marks::{MatchedRoute, SignsIn},
+    mount::Mount,
+    options::Options,
+    pages::Pages,
+    routes::{Found, Routes, with_implied},
+    web::Subject,
+};
+
+/// What all requests share.
+pub struct Edge {
+    /// The contract's routes.
+    pub routes: Routes<Arc<Binding>>,
+    /// The contract.
+    pub pool: DescriptorPool,
+    /// The edge's own pages.
+    pub pages: Pages,
+    /// How long a call may take that is no stream.
+    pub timeout: Duration,
+    /// Where clients reach the edge.
+    pub reach: Reach,
+    /// Who may call what, as far as headers tell.
+    pub guard: Option<Guard>,
+    /// Pages of another component's.
+    pub mount: Option<Mount>,
+    /// What reads the things of a type one by one, by the type's name.
+    readers: HashMap<String, Arc<Binding>>,
+}
+
+/// Says of a call's headers and the path of its gRPC method whether it is let in. The services decide that, whatever is
+/// said here: this spares refused callers sending their body.
+pub type Guard = Arc<dyn Fn(HeaderMap, &str) -> BoxFuture<'static, Result<(), Status>> + Send + Sync>;
+
+/// Answers a request.
+pub async fn handle(State(edge): State<Arc<Edge>>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let body = linger::over(parts.version, parts.headers.contains_key(header::EXPECT), body);
+    let failed = |failure: Failure| failure.response(&edge.pool);
+    if parts.extensions.get::<kit::listen::Crowded>().is_some() {
+        return failed(Failure::overloaded());
+    }
+    if parts.method == Method::CONNECT {
+        return failed(Failure::invalid("this is no proxy: it opens no tunnels"));
+    }
+    if parts.uri.path() == "*" {
+        return everywhere(&parts.method).unwrap_or_else(failed);
+    }
+    match edge.routes.find(&parts.method, parts.uri.path()) {
+        Found::Route(binding, segments) => {
+            let answer = edge.call(binding, &segments, &parts, body).await;
+            let mut answer = answer.unwrap_or_else(failed);
+            answer.extensions_mut().insert(MatchedRoute(binding.route.clone()));
+            if binding.rpc.access_token.is_some() {
+                answer.extensions_mut().insert(SignsIn);
+            }
+            answer
+        }
+        Found::OtherMethods(methods) => other_method(&parts.method, methods).unwrap_or_else(failed),
+        Found::Nothing => match edge.mount.as_ref().filter(|mount| mount.has(parts.uri.path())) {
+            Some(mount) => mount.answer(&parts, body).await.unwrap_or_else(|| edge.missing(&parts)),
+            None => edge.page(&parts).await,
+        },
+        Found::Malformed => failed(Failure::invalid("the path has a broken percent encoding")),
+    }
+}
+
+fn reads(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD)
+}
+
+/// Answers `OPTIONS *`, which asks of no path (RFC 9110, 9.3.7).
+fn everywhere(method: &Method) -> Result<Response, Failure> {
+    match *method {
+        Method::OPTIONS => Ok((StatusCode::NO_CONTENT, [(header::ALLOW, allow(&ALL))]).into_response()),
+        _ => Err(Failure::invalid("`*` is no path of any method but OPTIONS")),
+    }
+}
+
+/// All methods that some path has.
+pub const ALL: [Method; 7] =
+    [Method::DELETE, Method::GET, Method::HEAD, Method::OPTIONS, Method::PATCH, Method::POST, Method::PUT];
+
+/// Answers a method that a path does not have: OPTIONS with those it has, all others with a refusal.
+fn other_method(method: &Method, methods: Vec<Method>) -> Result<Response, Failure> {
+    let methods = with_implied(methods);
+    if method == Method::OPTIONS {
+        return Ok((StatusCode::NO_CONTENT, [(header::ALLOW, allow(&methods))]).into_response());
+    }
+    Err(Failure::method_not_allowed(&methods))
+}
+
+impl Edge {
+    /// What is at a path that is no route's.
+    async fn page(&self, parts: &Parts) -> Response {
+        match self.pages.get(parts.uri.path(), &parts.headers, Base::of(parts)) {
+            Some(page) if reads(&parts.method) => match page.extensions().get::<Subject>() {
+                Some(subject) if self.is_missing(subject, &parts.headers).await => self.missing(parts),
+                _ => page,
+            },
+            Some(_) => other_method(&parts.method, vec![Method::GET])
+                .unwrap_or_else(|failure| failure.response(&self.pool)),
+            None => self.missing(parts),
+        }
+    }
+
+    /// There is nothing: a page for people, JSON for programs.
+    fn missing(&self, parts: &Parts) -> Response {
+        let page = reads(&parts.method)
+            .then(|| self.pages.missing(parts.uri.path(), &parts.headers, Base::of(parts)))
+            .flatten();
+        page.unwrap_or_else(|| Failure::not_found().response(&self.pool))
+    }
+
+    /// Whether what a page is about is not there, for everybody: the API says so. Where it cannot tell, the page may.
+    async fn is_missing(&self, subject: &Subject, headers: &HeaderMap) -> bool {
+        let mut asking = http::Request::new(());
+        if let Ok(path) = subject.0.parse() {
+            *asking.uri_mut() = path;
+        }
+        if let Some(id) = headers.get(&headers::REQUEST_ID) {
+            asking.headers_mut().insert(&headers::REQUEST_ID, id.clone());
+        }
+        let (parts, ()) = asking.into_parts();
+        match self.routes.find(&Method::GET, parts.uri.path()) {
+            Found::Route(binding, segments) => {
+                let answer = self.call(binding, &segments, &parts, HttpBody::empty()).await;
+                let answer = answer.unwrap_or_else(|failure| failure.response(&self.pool));
+                // An id that is none names nothing.
+                matches!(answer.status(), StatusCode::NOT_FOUND | StatusCode::BAD_REQUEST)
+            }
+            Found::OtherMethods(_) | Found::Nothing | Found::Malformed => false,
+        }
+    }
+
+    /// An edge of these routes.
+    pub fn new(routes: Routes<Arc<Binding>>, pool: DescriptorPool, pages: Pages, options: &Options) -> Self {
+        let mut readers = HashMap::new();
+        for binding in routes.iter() {
+            if binding.reads_by_fields() {
+                readers.entry(binding.rpc.output.full_name().to_owned()).or_insert_with(|| binding.clone());
+            }
+        }
+        let (timeout, reach) = (options.rest_timeout, Reach::new(options));
+        Self { routes, pool, pages, timeout, reach, guard: None, mount: None, readers }
+    }
+
+    /// The route to what a call makes.
+    fn reader(&self, binding: &Binding) -> Option<&Binding> {
+        let creates = binding.rpc.success == StatusCode::CREATED && binding.response_body.is_none();
+        self.readers.get(binding.rpc.output.full_name()).filter(|_| creates).map(|reader| &**reader)
+    }
+}

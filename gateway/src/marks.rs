@@ -1,0 +1,11 @@
+//! What the extensions of answers say to the layers around the edge.
+
+use std::sync::Arc;
+
+/// The template of the route that a request took; in the extensions of its answer.
+#[derive(Debug, Clone)]
+pub struct MatchedRoute(pub Arc<str>);
+
+/// In the extensions of answers of methods that sign in: what they refuse is not the caller's token.
+#[derive(Debug, Clone, Copy)]
+pub struct SignsIn;
