@@ -100,13 +100,10 @@ pub async fn admin(admin: Admin) -> Result<(), Error> {
             let shown = Shown::default();
             let user = desk.reset_password(&login, &password.secret, shown.by(&password)).await;
             let user = shown.unless_in_vain(user)?;
-            tell(
-                &format!("The password of {:?} was changed, all her sessions ended", user.username),
-                &password,
-            );
+            tell(&format!("The password of {:?} was changed, all sessions ended", user.username), &password);
             if user.disabled {
-                banner::tell(
-                    "She is disabled, and cannot sign in until another administrator enables her.\n",
+                banner::note(
+                    "The user is disabled, and cannot sign in until another administrator enables the account.\n",
                 );
             }
         }
@@ -146,8 +143,8 @@ impl NewPassword {
 /// Says what was done, and whose the password is.
 fn tell(done: &str, password: &Password) {
     match password.given {
-        Some(setting) => banner::tell(&format!("{done}. The password is that of {setting}.\n")),
-        None => banner::tell(&format!("{done}.\n")),
+        Some(setting) => banner::note(&format!("{done}. The password is that of {setting}.\n")),
+        None => banner::note(&format!("{done}.\n")),
     }
 }
 
@@ -163,7 +160,7 @@ impl Shown {
         }
         let shown = self.0.clone();
         Some(Arc::new(move |secret: &Secret| {
-            banner::tell("The new password, shown this once and kept nowhere:\n");
+            banner::note("The new password, shown this once and kept nowhere:\n");
             banner::print_password(secret.expose()).map_err(|error| {
                 Fault::new(
                     Reason::Internal,
@@ -181,7 +178,7 @@ impl Shown {
     /// What was shown before the change failed must not be taken for the password.
     fn unless_in_vain<T>(&self, done: Result<T, Error>) -> Result<T, Error> {
         if done.is_err() && self.0.load(Ordering::Relaxed) {
-            banner::tell(
+            banner::note(
                 "It failed: the password that was shown counts only if the change was made all the same.\n",
             );
         }

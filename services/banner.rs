@@ -1,4 +1,4 @@
-//! What people and scripts are told.
+//! Output: notes for people on standard error, results for scripts on standard output.
 
 use std::{
     fmt::Write as _,
@@ -46,7 +46,7 @@ pub fn print_password(password: &str) -> io::Result<()> {
 }
 
 /// Standard error, for people.
-pub fn tell(text: &str) {
+pub fn note(text: &str) {
     say(text);
 }
 

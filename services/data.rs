@@ -11,12 +11,13 @@ use kit::{Role, identity::MeshSecret};
 
 use crate::{
     error::Error,
-    settings::{self, DataDir, Settings, SharedSecret},
+    settings::{DataDir, Settings, SharedSecret},
 };
 
 const MESH_SECRET: &str = "mesh.secret";
 const SIGNING_KEY: &str = "signing.key";
-/// The fewest characters that a key file may have.
+/// The fewest characters that a mesh secret and a key file may have.
+const SHORTEST_SECRET: usize = 16;
 const SHORTEST_KEY: usize = 32;
 
 /// What a process must know and nobody else may.
@@ -54,17 +55,20 @@ pub fn check(settings: &Settings) -> Result<(), Error> {
 
 /// The mesh secret, as it was given or as it is in the data folder.
 pub fn mesh_secret(given: &SharedSecret, folder: &Path) -> Result<MeshSecret, Error> {
-    let text = match (&given.mesh_secret, &given.mesh_secret_file) {
-        (Some(secret), _) => settings::mesh_secret("FEIRA_MESH_SECRET", secret.expose())?,
-        (None, Some(file)) => {
-            settings::mesh_secret("FEIRA_MESH_SECRET_FILE", &read("FEIRA_MESH_SECRET_FILE", file)?)?
-        }
-        (None, None) => {
+    let (source, secret) = match given.read().map_err(Error::usage)? {
+        Some((setting, secret)) => (setting.to_owned(), secret.expose().to_owned()),
+        None => {
             let file = folder.join(MESH_SECRET);
-            settings::mesh_secret(&file.display().to_string(), &read("--data-dir", &file)?)?
+            (file.display().to_string(), read("--data-dir", &file)?)
         }
     };
-    Ok(MeshSecret::new(&text))
+    let text = secret.trim();
+    if text.chars().count() < SHORTEST_SECRET {
+        return Err(Error::usage(format!(
+            "{source}: a mesh secret has {SHORTEST_SECRET} characters or more"
+        )));
+    }
+    Ok(MeshSecret::new(text))
 }
 
 fn wrapping_key(settings: &Settings) -> Result<[u8; 32], Error> {
@@ -112,8 +116,7 @@ fn generated(folder: &Path, name: &str) -> Result<PathBuf, Error> {
     let draft = folder.join(format!(".{name}.{:016x}", rand::random::<u64>()));
     let write = || {
         let mut draft = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
-        let secret = rand::random::<[u8; 32]>().iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-        writeln!(draft, "{secret}")?;
+        writeln!(draft, "{}", hex::encode(rand::random::<[u8; 32]>()))?;
         draft.sync_all()
     };
     let linked = write().and_then(|()| fs::hard_link(&draft, &file));

@@ -8,7 +8,7 @@ use std::{
 
 use prost_reflect::DescriptorPool;
 
-use crate::{cli::ConfigFile, error::Error};
+use crate::{error::Error, settings::ConfigFile};
 
 /// Writes the contracts.
 #[derive(clap::Args, Debug)]

@@ -6,15 +6,16 @@ use std::sync::Arc;
 use kit::telemetry::Telemetry;
 use tokio::signal::unix::Signal;
 
-use crate::{
-    cli::{self, Command, Parsed},
-    error::Error,
-};
+use crate::{error::Error, settings::Settings};
+
+/// Reads the settings again, as the process read them at its start.
+pub type Reread = fn() -> Result<Settings, Error>;
 
 /// Reads the settings again at every hangup, for as long as the process runs.
-pub async fn reload(mut hangups: Signal, telemetry: Arc<Telemetry>) {
+pub async fn reload(mut hangups: Signal, telemetry: Arc<Telemetry>, reread: Reread) {
     while hangups.recv().await.is_some() {
-        let done = log_level().and_then(|level| {
+        let done = reread().and_then(|settings| {
+            let level = settings.log.log_level;
             telemetry.set_level(&level).map_err(Error::other)?;
             Ok(level)
         });
@@ -22,13 +23,5 @@ pub async fn reload(mut hangups: Signal, telemetry: Arc<Telemetry>) {
             Ok(level) => tracing::info!(log_level = %level, "settings.reloaded"),
             Err(error) => tracing::warn!(%error, "settings.not_reloaded"),
         }
-    }
-}
-
-/// The log level that the command line, the environment and the configuration file name by now.
-fn log_level() -> Result<kit::telemetry::Level, Error> {
-    match cli::parse(std::env::args_os().collect())? {
-        Parsed::Command(Command::Serve(serve)) => Ok(serve.settings.log.log_level),
-        _ => Err(Error::other("the command line does not serve")),
     }
 }

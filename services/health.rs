@@ -7,7 +7,7 @@ use contracts::health::{
 };
 use tonic::{Code, transport::Endpoint};
 
-use crate::{banner, cli::ConfigFile, error::Error};
+use crate::{banner, error::Error, settings::ConfigFile};
 
 /// Asks for health.
 #[derive(clap::Args, Debug)]

@@ -11,8 +11,8 @@ use uuid::Uuid;
 
 use crate::{roles, settings::Settings};
 
-/// How long the mesh may take to hear of the gateway, and of its end.
-const HEAR: Duration = Duration::from_secs(2);
+/// How long an announcement of the gateway to the mesh may take, and that of its end.
+const ANNOUNCE: Duration = Duration::from_secs(2);
 const LEAVE: Duration = Duration::from_millis(500);
 
 /// The roles of this process.
@@ -63,35 +63,35 @@ pub fn announce(instances: &Instances, context: &Context, databases: &[Db]) {
     let Some(gateway) = instances.own(Role::Gateway).cloned() else { return };
     match databases.iter().find(|db| db.role() == Role::Mesh) {
         Some(db) => instances.announce(&context.tasks, db.clone(), gateway),
-        None if context.mesh.knows(Role::Mesh) => tell_the_mesh(context, instances.clone(), gateway),
+        None if context.mesh.knows(Role::Mesh) => announce_to_mesh(context, instances.clone(), gateway),
         None => {}
     }
 }
 
 /// The gateway announces itself for as long as the process runs.
-fn tell_the_mesh(context: &Context, instances: Instances, gateway: Instance) {
+fn announce_to_mesh(context: &Context, instances: Instances, gateway: Instance) {
     let (tasks, conn) = (context.tasks.clone(), context.mesh.own_conn(Role::Gateway, Role::Mesh));
     let pace = instances.pace;
     context.tasks.keep("gateway.announce", async move {
-        let tell = |leaving: bool| {
-            let told = instances.render_own(&gateway, gateway.start_time);
+        let announce = |leaving: bool| {
+            let instance = instances.render_own(&gateway, gateway.start_time);
             let call = Call::of_service(Role::Gateway, "announce");
-            let call = call.within(if leaving { LEAVE } else { HEAR });
+            let call = call.within(if leaving { LEAVE } else { ANNOUNCE });
             let mut client = MeshServiceClient::new(conn.clone());
             async move {
-                let request = AnnounceRequest { instance: Some(told), leaving };
+                let request = AnnounceRequest { instance: Some(instance), leaving };
                 if let Err(status) = client.announce(call.request(request)).await {
-                    tracing::debug!(code = ?status.code(), "the mesh does not hear of the gateway");
+                    tracing::debug!(code = ?status.code(), "the gateway could not announce itself to the mesh");
                 }
             }
         };
         loop {
-            tell(false).await;
+            announce(false).await;
             tokio::select! {
                 () = tasks.draining() => break,
                 () = tokio::time::sleep(pace.0) => {}
             }
         }
-        tell(true).await;
+        announce(true).await;
     });
 }

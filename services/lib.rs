@@ -3,6 +3,7 @@
 mod admin;
 mod banner;
 mod budget;
+mod calls;
 mod cli;
 mod config;
 mod data;
@@ -62,7 +63,7 @@ fn execute(command: Command) -> Result<(), Error> {
         let _too_large = signal(SignalKind::from_raw(Signal::XFSZ.as_raw())).map_err(Error::other)?;
         match command {
             Command::Admin(admin) => admin::admin(*admin).await,
-            Command::Serve(serve) => serve::serve(serve.settings).await,
+            Command::Serve(serve) => serve::serve(serve.settings, cli::settings_again).await,
             Command::Migrate(migrate) => migrate::migrate(*migrate).await,
             Command::Health(health) => health::health(health).await,
             Command::Descriptors(command) => descriptors::descriptors(&command),

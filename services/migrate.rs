@@ -5,13 +5,10 @@ use std::{fmt::Write, path::Path};
 use kit::{Db, Role, db};
 
 use crate::{
-    banner,
-    cli::ConfigFile,
-    data,
-    databases::{self, Databases},
+    banner, data, databases,
     error::Error,
     roles::{self, Schema},
-    settings::{DataDir, Roles},
+    settings::{ConfigFile, DataDir, Databases, Roles},
 };
 
 /// Shows and applies migrations.

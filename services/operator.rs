@@ -12,11 +12,10 @@ use tonic::{
 };
 
 use crate::{
-    cli::ConfigFile,
     data,
     error::Error,
     health::url_of,
-    settings::{DataDir, SharedSecret, role_url},
+    settings::{ConfigFile, DataDir, SharedSecret, role_url},
 };
 
 /// How long until a port must have answered.

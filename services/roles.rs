@@ -1,4 +1,4 @@
-//! The table of roles: whom each calls, its schema, and how it starts.
+//! The table of roles: its schema, and how it starts.
 
 use kit::{
     Context, Db, Fault, Role, Service, StartError, db::OpenError, instance::Pace, payment_types::PaymentTypes,
@@ -6,19 +6,6 @@ use kit::{
 use sea_orm_migration::MigratorTrait;
 
 use crate::{error::Error, settings::Settings};
-
-/// The roles that a role calls, so that they must run here or have a URL. All learn keys and revocations
-/// from the user service.
-pub fn calls(role: Role) -> &'static [Role] {
-    match role {
-        Role::User => &[],
-        Role::Article | Role::Payment => &[Role::User],
-        Role::Order => &[Role::User, Role::Article, Role::Payment],
-        Role::Mesh => &[Role::User, Role::Article, Role::Payment, Role::Order],
-        // It calls the mesh too, but serves without: then only what the mesh does is missing.
-        Role::Gateway => &[Role::User, Role::Article, Role::Payment, Role::Order],
-    }
-}
 
 /// What roles are started with, beside their database.
 pub struct Start<'a> {

@@ -112,7 +112,7 @@ fn tasks(instances: &[Instance], all: bool, now: Time) -> String {
     let mut rows = every
         .filter(|(_, task)| all || !task.error.is_empty())
         .map(|(instance, task)| {
-            let last = task.last_run_time.map(|end| format!("{} ago", told(now.since(Time::from(end)))));
+            let last = task.last_run_time.map(|end| format!("{} ago", in_words(now.since(Time::from(end)))));
             let took =
                 last.as_ref().map(|_| format!("{:?}", Duration::from_micros(task.last_run_us.max(0) as u64)));
             [
@@ -149,12 +149,12 @@ fn or_dash(text: &str) -> String {
 }
 
 fn row(instance: &Instance, now: Time) -> [String; 7] {
-    let since = instance.start_time.map(|start| told(now.since(Time::from(start))));
+    let since = instance.start_time.map(|start| in_words(now.since(Time::from(start))));
     let health = match instance {
         Instance { healthy: true, .. } => "healthy".to_owned(),
         Instance { id, .. } if id.is_empty() => "UNREACHABLE".to_owned(),
         Instance { last_seen_time: Some(seen), .. } => {
-            format!("NOT HEALTHY, last seen {} ago", told(now.since(Time::from(*seen))))
+            format!("NOT HEALTHY, last seen {} ago", in_words(now.since(Time::from(*seen))))
         }
         _ => "NOT HEALTHY".to_owned(),
     };
@@ -174,7 +174,7 @@ fn row(instance: &Instance, now: Time) -> [String; 7] {
 }
 
 /// A duration in its two greatest units.
-fn told(duration: Duration) -> String {
+fn in_words(duration: Duration) -> String {
     let seconds = duration.as_secs();
     match (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60, seconds % 60) {
         (0, 0, 0, seconds) => format!("{seconds}s"),
@@ -237,7 +237,7 @@ mod tests {
     #[test]
     fn times_are_told_in_two_units() {
         for (seconds, said) in [(5, "5s"), (65, "1m 5s"), (7_260, "2h 1m"), (200_000, "2d 7h")] {
-            assert_eq!(told(Duration::from_secs(seconds)), said);
+            assert_eq!(in_words(Duration::from_secs(seconds)), said);
         }
     }
 }

@@ -11,14 +11,13 @@ use tonic::{Code, Status, transport::Channel};
 use user::Show;
 
 use crate::{
-    cli::ConfigFile,
     data,
-    databases::{self, Databases, in_use, open_and_migrate, patiently},
+    databases::{self, in_use, open_and_migrate, patiently},
     error::Error,
     health::url_of,
     operator::Way,
     roles::{self, Schema},
-    settings::{DataDir, Roles, SharedSecret, role_url},
+    settings::{ConfigFile, DataDir, Databases, Roles, SharedSecret, role_url},
 };
 
 /// The page of administrators that is asked for.
@@ -128,7 +127,7 @@ impl Reach {
 }
 
 impl Desk {
-    /// Makes an administrator. Her password is shown before that counts, where `show` is there.
+    /// Makes an administrator. The password is shown before it counts, where `show` is there.
     pub async fn create(
         &self,
         username: &str,

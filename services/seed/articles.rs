@@ -1,4 +1,4 @@
-//! The catalogue, what is on the shelves, and how it looks.
+//! The catalogue: its articles, their stock, and their pictures.
 
 use std::{collections::HashMap, future::ready};
 
@@ -23,7 +23,7 @@ const IMPORTS: usize = 4;
 
 /// An article as it is in the shop.
 #[derive(Debug, Clone, Default)]
-pub struct Shelf {
+pub struct Stocked {
     /// Empty while there is none.
     pub id: String,
     /// Free units.
@@ -33,10 +33,10 @@ pub struct Shelf {
 
 /// All articles of the plan, by index, and how many of them are new. `demand` says how many of each are still
 /// to be sold.
-pub async fn make(work: &Work, demand: &HashMap<u64, i64>) -> Result<(Vec<Shelf>, u64), Status> {
-    let shelves = found(work).await?;
+pub async fn make(work: &Work, demand: &HashMap<u64, i64>) -> Result<(Vec<Stocked>, u64), Status> {
+    let stocked = found(work).await?;
     let missing: Vec<u64> =
-        (0..).zip(&shelves).filter(|(_, it)| it.id.is_empty()).map(|(it, _)| it).collect();
+        (0..).zip(&stocked).filter(|(_, it)| it.id.is_empty()).map(|(it, _)| it).collect();
     let (total, new) = (work.plan.articles, missing.len() as u64);
     let progress = Progress::new("articles", total - new, total);
     let calls: Vec<Vec<u64>> = missing.chunks(ROWS).map(<[u64]>::to_vec).collect();
@@ -52,20 +52,20 @@ pub async fn make(work: &Work, demand: &HashMap<u64, i64>) -> Result<(Vec<Shelf>
     progress.end(new);
     drop(importing);
 
-    let old: Vec<(u64, Shelf)> = (0..).zip(shelves.clone()).filter(|(_, it)| !it.id.is_empty()).collect();
+    let old: Vec<(u64, Stocked)> = (0..).zip(stocked.clone()).filter(|(_, it)| !it.id.is_empty()).collect();
     stream::iter(old)
-        .map(|(index, shelf)| async move {
-            restock(work, index, &shelf, demand.get(&index).copied().unwrap_or(0)).await
+        .map(|(index, item)| async move {
+            restock(work, index, &item, demand.get(&index).copied().unwrap_or(0)).await
         })
         .buffer_unordered(work.at_once)
         .try_for_each(|()| ready(Ok(())))
         .await?;
-    let shelves = if new == 0 { shelves } else { found(work).await? };
-    Ok((shelves, new))
+    let stocked = if new == 0 { stocked } else { found(work).await? };
+    Ok((stocked, new))
 }
 
-async fn found(work: &Work) -> Result<Vec<Shelf>, Status> {
-    let mut shelves = vec![Shelf::default(); work.plan.articles as usize];
+async fn found(work: &Work) -> Result<Vec<Stocked>, Status> {
+    let mut stocked = vec![Stocked::default(); work.plan.articles as usize];
     let mut page_token = String::new();
     loop {
         let request = ListArticlesRequest { page_size: 1_000, page_token, ..Default::default() };
@@ -75,11 +75,11 @@ async fn found(work: &Work) -> Result<Vec<Shelf>, Status> {
             .await?;
         for article in page.articles {
             if let Some(index) = work.plan.article_of(&article.code) {
-                shelves[index as usize] = shelf(article);
+                stocked[index as usize] = item(article);
             }
         }
         if page.next_page_token.is_empty() {
-            return Ok(shelves);
+            return Ok(stocked);
         }
         page_token = page.next_page_token;
     }
@@ -89,11 +89,11 @@ fn client(work: &Work) -> Result<ArticleServiceClient<Conn>, Status> {
     Ok(ArticleServiceClient::new(work.shop.conn(Role::Article)?))
 }
 
-fn shelf(article: Article) -> Shelf {
-    Shelf { id: article.id, available: article.available, has_picture: !article.image_url.is_empty() }
+fn item(article: Article) -> Stocked {
+    Stocked { id: article.id, available: article.available, has_picture: !article.image_url.is_empty() }
 }
 
-/// Makes articles, with what is to be sold of each and what is to be left then on the shelf.
+/// Makes articles, with what is to be sold of each and what is to be left then on the item.
 async fn import(work: &Work, indices: &[u64], demand: &HashMap<u64, i64>) -> Result<(), Status> {
     let row = |index: &u64| {
         let article = work.plan.article(*index);
@@ -123,13 +123,13 @@ async fn import(work: &Work, indices: &[u64], demand: &HashMap<u64, i64>) -> Res
     }
 }
 
-/// Puts on the shelf of an article that is there already what is short of what is to be sold.
-async fn restock(work: &Work, index: u64, shelf: &Shelf, wanted: i64) -> Result<(), Status> {
-    if wanted <= shelf.available {
+/// Puts on the item of an article that is there already what is short of what is to be sold.
+async fn restock(work: &Work, index: u64, item: &Stocked, wanted: i64) -> Result<(), Status> {
+    if wanted <= item.available {
         return Ok(());
     }
     let client = || Ok::<_, Status>(StockServiceClient::new(work.shop.conn(Role::Article)?));
-    let request = GetStockRequest { article_id: shelf.id.clone() };
+    let request = GetStockRequest { article_id: item.id.clone() };
     let stock = work.shop.call("", request, |request| async { client()?.get_stock(request).await }).await?;
     let delta = wanted - stock.free;
     if delta <= 0 {
@@ -137,7 +137,7 @@ async fn restock(work: &Work, index: u64, shelf: &Shelf, wanted: i64) -> Result<
     }
     let key = format!("seed:{}:stock:{index}:{}:{delta}", work.plan.seed, stock.sold + stock.reserved);
     let request = AdjustStockRequest {
-        article_id: shelf.id.clone(),
+        article_id: item.id.clone(),
         delta,
         reason: StockReason::Received.into(),
         note: "demo shop".to_owned(),
@@ -148,12 +148,12 @@ async fn restock(work: &Work, index: u64, shelf: &Shelf, wanted: i64) -> Result<
 }
 
 /// Gives the first articles their pictures; answers with how many of them are new.
-pub async fn picture(work: &Work, shelves: &[Shelf]) -> Result<u64, Status> {
-    let first = work.plan.pictures.min(shelves.len() as u64);
+pub async fn picture(work: &Work, stocked: &[Stocked]) -> Result<u64, Status> {
+    let first = work.plan.pictures.min(stocked.len() as u64);
     let missing: Vec<(u64, String)> = (0..first)
-        .zip(shelves)
-        .filter(|(_, shelf)| !shelf.has_picture)
-        .map(|(index, shelf)| (index, shelf.id.clone()))
+        .zip(stocked)
+        .filter(|(_, item)| !item.has_picture)
+        .map(|(index, item)| (index, item.id.clone()))
         .collect();
     let new = missing.len() as u64;
     let progress = Progress::new("pictures", first - new, first);

@@ -6,18 +6,18 @@ use tonic::{Code, Status};
 
 use super::{
     Work,
-    articles::Shelf,
+    articles::Stocked,
     orders::{client, id_of},
     progress::Progress,
 };
 
 /// Fills the baskets, as their owners; answers with how many there are. None where the owners have another
 /// password.
-pub async fn fill(work: &Work, password: &str, shelves: &[Shelf]) -> Result<Option<u64>, Status> {
+pub async fn fill(work: &Work, password: &str, stocked: &[Stocked]) -> Result<Option<u64>, Status> {
     let total = work.plan.baskets;
     let progress = Progress::new("baskets", 0, total);
     let mut filling = stream::iter(0..total)
-        .map(|index| one(work, index, password, shelves))
+        .map(|index| one(work, index, password, stocked))
         .buffer_unordered(work.at_once);
     loop {
         match filling.try_next().await {
@@ -31,7 +31,7 @@ pub async fn fill(work: &Work, password: &str, shelves: &[Shelf]) -> Result<Opti
     Ok(Some(total))
 }
 
-async fn one(work: &Work, index: u64, password: &str, shelves: &[Shelf]) -> Result<(), Status> {
+async fn one(work: &Work, index: u64, password: &str, stocked: &[Stocked]) -> Result<(), Status> {
     let (user, lines) = work.plan.basket(index);
     let token = work.shop.sign_in(&work.plan.user(user).username, password).await?;
     let request = GetOpenOrderRequest::default();
@@ -45,7 +45,7 @@ async fn one(work: &Work, index: u64, password: &str, shelves: &[Shelf]) -> Resu
         Err(status) => return Err(status),
     };
     for (article, quantity) in lines {
-        let article_id = id_of(shelves, article);
+        let article_id = id_of(stocked, article);
         if there.contains(&article_id) {
             continue;
         }

@@ -103,10 +103,10 @@ async fn fill(
     };
     let orders = orders::pair(&work, found);
     let demand = work.plan.demand(orders.iter().filter(|(_, there)| there.is_none()).map(|(order, _)| order));
-    let (shelves, new_articles) = articles::make(&work, &demand).await.map_err(failed("articles"))?;
-    let new_pictures = articles::picture(&work, &shelves).await.map_err(failed("pictures"))?;
-    let made = orders::make(&work, orders, &users, &shelves).await.map_err(failed("orders"))?;
-    let baskets = baskets::fill(&work, shopper.expose(), &shelves).await.map_err(failed("baskets"))?;
+    let (stocked, new_articles) = articles::make(&work, &demand).await.map_err(failed("articles"))?;
+    let new_pictures = articles::picture(&work, &stocked).await.map_err(failed("pictures"))?;
+    let made = orders::make(&work, orders, &users, &stocked).await.map_err(failed("orders"))?;
+    let baskets = baskets::fill(&work, shopper.expose(), &stocked).await.map_err(failed("baskets"))?;
 
     let mut text = format!("Seed {}, {:.1?}:\n", work.plan.seed, start.elapsed());
     let _ = writeln!(text, "  articles  {} ({new_articles} new)", work.plan.articles);
@@ -134,7 +134,7 @@ async fn fill(
 /// The password of the demo shoppers, and whether it has to be told. Where none is given it follows from the
 /// mesh secret, so that a run that goes on gives the same; without that it is made up and told at once.
 fn shopper_password(seed: &Seed, here: bool) -> Result<(Secret, bool), Error> {
-    if let Some(given) = seed.shopper_password()? {
+    if let Some(given) = seed.shopper_password() {
         return Ok((given, false));
     }
     let knows_secret = here || seed.settings.secrets.mesh.is_given();
@@ -145,7 +145,7 @@ fn shopper_password(seed: &Seed, here: bool) -> Result<(Secret, bool), Error> {
     };
     let password = readable(&bytes);
     if !knows_secret {
-        banner::tell(&format!("Demo shoppers that are made now get the password {password}\n"));
+        banner::note(&format!("Demo shoppers that are made now get the password {password}\n"));
     }
     Ok((password.parse().map_err(Error::other)?, true))
 }

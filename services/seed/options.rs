@@ -1,15 +1,14 @@
 //! What `feira seed` can be told.
 
-use std::{collections::HashMap, path::PathBuf};
+use std::collections::HashMap;
 
 use clap::value_parser;
 use kit::{Currency, Role, Secret};
 
 use super::plan::Plan;
 use crate::{
-    cli::ConfigFile,
     error::Error,
-    settings::{self, Settings},
+    settings::{self, ConfigFile, Settings},
 };
 
 /// Makes a demo shop.
@@ -120,7 +119,7 @@ impl Seed {
 
     /// Where the system runs that is to be seeded, if it is not this process.
     pub fn urls(&self) -> Result<Option<HashMap<Role, String>>, Error> {
-        let mut urls = self.settings.urls.get();
+        let mut urls = self.settings.urls.all().clone();
         if urls.is_empty() && self.url.is_none() {
             return Ok(None);
         }
@@ -146,24 +145,12 @@ impl Seed {
 
     /// The password of staff, if it is given.
     pub fn staff_password(&self) -> Result<Option<Secret>, Error> {
-        let user = &self.settings.user;
-        let (text, file) = (&user.admin.admin_password, &user.admin.admin_password_file);
-        read(text.as_ref(), file.as_ref(), "--admin-password-file")
+        let given = self.settings.user.admin.source.read().map_err(Error::usage)?;
+        Ok(given.map(|(_, password)| password))
     }
 
     /// The password of the demo shoppers, if it is given.
-    pub fn shopper_password(&self) -> Result<Option<Secret>, Error> {
-        read(self.shopper_password.as_ref(), None, "")
+    pub fn shopper_password(&self) -> Option<Secret> {
+        self.shopper_password.clone()
     }
-}
-
-/// A secret, or the first line of its file.
-fn read(text: Option<&Secret>, file: Option<&PathBuf>, flag: &str) -> Result<Option<Secret>, Error> {
-    if let Some(text) = text {
-        return Ok(Some(text.clone()));
-    }
-    let Some(file) = file else { return Ok(None) };
-    let text = std::fs::read_to_string(file)
-        .map_err(|error| Error::usage(format!("{flag}: {}: {error}", file.display())))?;
-    text.lines().next().unwrap_or_default().parse().map(Some).map_err(Error::other)
 }

@@ -19,7 +19,7 @@ use tonic::Status;
 
 use super::{
     Work,
-    articles::Shelf,
+    articles::Stocked,
     plan::{self, Goal, Lines, Plan},
     progress::Progress,
 };
@@ -83,7 +83,7 @@ pub async fn make(
     work: &Work,
     orders: Vec<(plan::Order, Option<Order>)>,
     users: &[String],
-    shelves: &[Shelf],
+    stocked: &[Stocked],
 ) -> Result<Made, Status> {
     let total = orders.len() as u64;
     let new = orders.iter().filter(|(_, there)| there.is_none()).count() as u64;
@@ -94,7 +94,7 @@ pub async fn make(
             let is_new = there.is_none();
             let order = match there {
                 Some(order) => order,
-                None => place(work, index, &plan, users, shelves).await?,
+                None => place(work, index, &plan, users, stocked).await?,
             };
             Ok::<_, Status>((bring(work, &plan, order).await?, is_new))
         })
@@ -116,8 +116,8 @@ pub fn client(work: &Work) -> Result<OrderServiceClient<Conn>, Status> {
 }
 
 /// The article's id; it is known by now.
-pub fn id_of(shelves: &[Shelf], index: u64) -> String {
-    shelves.get(index as usize).map(|shelf| shelf.id.clone()).unwrap_or_default()
+pub fn id_of(stocked: &[Stocked], index: u64) -> String {
+    stocked.get(index as usize).map(|item| item.id.clone()).unwrap_or_default()
 }
 
 async fn place(
@@ -125,10 +125,10 @@ async fn place(
     index: u64,
     order: &plan::Order,
     users: &[String],
-    shelves: &[Shelf],
+    stocked: &[Stocked],
 ) -> Result<Order, Status> {
     let line = |(article, quantity): (&u64, &i32)| OrderLine {
-        article_id: id_of(shelves, *article),
+        article_id: id_of(stocked, *article),
         quantity: *quantity,
     };
     let request = CreateOrderRequest {

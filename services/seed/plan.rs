@@ -76,7 +76,7 @@ impl Plan {
         format!("demo-{}-", self.seed)
     }
 
-    /// A user's index by her name, if she is of this plan.
+    /// A user's index by name, if the user is of this plan.
     pub fn user_of(&self, username: &str) -> Option<u64> {
         let number: u64 = username.strip_prefix(&self.username_prefix())?.parse().ok()?;
         (1..=self.users).contains(&number).then(|| number - 1)
@@ -149,7 +149,7 @@ impl Plan {
         index == 0 || !Dice::of(self.seed, Kind::Article, index | 1 << 40).chance(2)
     }
 
-    /// How many of an article are on the shelf when all orders are made. Some are sold out.
+    /// How many of an article are in stock when all orders are made. Some are sold out.
     pub fn left(&self, index: u64) -> i64 {
         let mut dice = Dice::of(self.seed, Kind::Article, index | 1 << 41);
         match dice.below(100) {

@@ -50,4 +50,5 @@ pub use values::{
     money::Money,
     payment_types, postal,
     secret::Secret,
+    secret_source::{SecretSetting, SecretSource},
 };

@@ -1,11 +1,8 @@
 //! The settings of the user service.
 
-use std::{
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{path::Path, time::Duration};
 
-use kit::StartError;
+use kit::{SecretSource, StartError};
 
 use crate::{Secret, credentials::Hasher};
 
@@ -48,26 +45,25 @@ impl Hashing {
     }
 }
 
+kit::secret_setting! {
+    /// The password of the user `admin`.
+    pub AdminPasswordSetting: "admin-password", "FEIRA_ADMIN_PASSWORD", "PASSWORD",
+        "Password of the first administrator, the user `admin`; without one it is generated and shown once",
+        "File whose first line is the password of the first administrator";
+}
+
 /// The password of the user `admin`.
 #[derive(clap::Args, Debug, Clone, Default)]
 #[group(skip)]
 pub struct AdminPassword {
-    /// Password of the first administrator, the user `admin`; without one it is generated and shown once
-    #[arg(long, env = "FEIRA_ADMIN_PASSWORD", hide_env_values = true, value_name = "PASSWORD")]
-    pub admin_password: Option<Secret>,
-    /// File whose first line is the password of the first administrator
-    #[arg(long, env = "FEIRA_ADMIN_PASSWORD_FILE", conflicts_with = "admin_password", value_name = "FILE")]
-    pub admin_password_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub source: SecretSource<AdminPasswordSetting>,
 }
 
 impl AdminPassword {
     /// The password that is given, and the setting that gives it.
     pub fn given(&self) -> Result<Option<(&'static str, Secret)>, StartError> {
-        match (&self.admin_password, &self.admin_password_file) {
-            (Some(secret), _) => checked("FEIRA_ADMIN_PASSWORD", secret.clone()).map(Some),
-            (None, Some(path)) => password_in("FEIRA_ADMIN_PASSWORD_FILE", path).map(Some),
-            (None, None) => Ok(None),
-        }
+        self.source.read()?.map(|(setting, secret)| checked(setting, secret)).transpose()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use http::Method;
 
-use crate::support::{Refused, Setup};
+use crate::support::Setup;
 
 use super::open;
 

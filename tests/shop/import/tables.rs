@@ -1,9 +1,8 @@
 //! Tables, as spreadsheets have them.
 
 use contracts::article::{Article, ImportArticlesResponse};
-use futures::StreamExt;
 
-use crate::support::{Refused, Setup, eur, files};
+use crate::support::{Setup, eur, files};
 
 use super::{NDJSON, all, counts, import, row};
 

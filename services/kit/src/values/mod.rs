@@ -8,3 +8,4 @@ pub mod money;
 pub mod payment_types;
 pub mod postal;
 pub mod secret;
+pub mod secret_source;

@@ -1,8 +1,8 @@
 //! How mails to shoppers are sent.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use kit::{Secret, StartError};
+use kit::{Secret, SecretSource, StartError};
 use lettre::message::Mailbox;
 use url::Url;
 
@@ -10,6 +10,13 @@ use super::{
     notifier::{Log, Notifier},
     smtp::Smtp,
 };
+
+kit::secret_setting! {
+    /// The password at the mail server.
+    pub SmtpPasswordSetting: "smtp-password", "FEIRA_SMTP_PASSWORD", "PASSWORD",
+        "Password at the mail server",
+        "File whose first line is the password at the mail server";
+}
 
 /// Options of the mails to shoppers.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -26,13 +33,8 @@ pub struct MailOptions {
     #[arg(long, env = "FEIRA_SMTP_USER", value_name = "NAME", requires = "smtp_url")]
     pub smtp_user: Option<String>,
 
-    /// Password at the mail server
-    #[arg(long, env = "FEIRA_SMTP_PASSWORD", value_name = "PASSWORD", hide_env_values = true)]
-    pub smtp_password: Option<Secret>,
-
-    /// File whose first line is the password at the mail server
-    #[arg(long, env = "FEIRA_SMTP_PASSWORD_FILE", value_name = "FILE")]
-    pub smtp_password_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub smtp_password: SecretSource<SmtpPasswordSetting>,
 
     /// Who writes to shoppers: "Our shop <shop@example.com>"
     #[arg(long, env = "FEIRA_MAIL_FROM", value_name = "ADDRESS")]
@@ -113,11 +115,7 @@ impl MailOptions {
     }
 
     fn password(&self) -> Result<Option<Secret>, StartError> {
-        match (&self.smtp_password, &self.smtp_password_file) {
-            (Some(secret), _) => Ok(Some(secret.clone())),
-            (None, Some(file)) => Secret::read("FEIRA_SMTP_PASSWORD_FILE", file).map(Some),
-            (None, None) => Ok(None),
-        }
+        Ok(self.smtp_password.read()?.map(|(_, secret)| secret))
     }
 }
 
@@ -182,7 +180,7 @@ mod tests {
     async fn a_password_never_travels_for_all_to_read() {
         let with_login = |url: &str| MailOptions {
             smtp_user: Some("me".to_owned()),
-            smtp_password: "hunter22".parse().ok(),
+            smtp_password: SecretSource::text("hunter22".parse().unwrap()),
             ..options(url)
         };
         assert!(problem(&with_login("smtp://mail.example")).contains("for all to read"));

@@ -4,6 +4,7 @@ use contracts::user::{
     DeleteUserRequest, DisableUserRequest, EnableUserRequest, GetUserRequest, ListUsersRequest, Role,
     SetRolesRequest,
 };
+use kit::SecretSource;
 use tonic::Code;
 
 use super::{House, by, events, id_of, outcome};
@@ -32,7 +33,7 @@ async fn a_password_from_a_file_is_its_first_line_and_a_bad_one_is_refused() {
     let house = House::new().await;
     let file = tempfile::NamedTempFile::new().unwrap();
     let options = Options {
-        admin: AdminPassword { admin_password: None, admin_password_file: Some(file.path().to_owned()) },
+        admin: AdminPassword { source: SecretSource::file(file.path().to_owned()) },
         ..House::options()
     };
     std::fs::write(file.path(), "short\n").unwrap();

@@ -18,8 +18,8 @@ use contracts::user::{
     auth_service_client::AuthServiceClient, user_service_client::UserServiceClient,
 };
 use kit::{
-    Clock, Conn, Context, Db, Fault, Identity, Mesh, Role, StartError, Tasks, Time, access::Methods,
-    conn::Local, identity::MeshSecret, layer::Front, testing::Database,
+    Clock, Conn, Context, Db, Fault, Identity, Mesh, Role, SecretSource, StartError, Tasks, Time,
+    access::Methods, conn::Local, identity::MeshSecret, layer::Front, testing::Database,
 };
 use tonic::{Request, Response, Status};
 
@@ -54,10 +54,7 @@ impl House {
 
     fn options() -> Options {
         Options {
-            admin: AdminPassword {
-                admin_password: Some(ADMIN_PASSWORD.parse().unwrap()),
-                admin_password_file: None,
-            },
+            admin: AdminPassword { source: SecretSource::text(ADMIN_PASSWORD.parse().unwrap()) },
             sign_in_attempts: 10,
             sign_in_window: std::time::Duration::from_secs(900),
             username_checks_per_second: 0,

@@ -1,11 +1,8 @@
 //! What can be set of Stripe.
 
-use std::{
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::time::Duration;
 
-use kit::{Secret, StartError};
+use kit::{Secret, SecretSetting, SecretSource, StartError};
 
 /// Where Stripe's API is.
 const URL: &str = "https://api.stripe.com";
@@ -35,27 +32,27 @@ impl Pages {
     }
 }
 
+kit::secret_setting! {
+    /// As whom Stripe is called.
+    pub SecretKeySetting: "stripe-secret-key", "FEIRA_STRIPE_SECRET_KEY", "KEY",
+        "Secret key of the Stripe account, for payment types whose provider is `stripe`. Command lines can be seen by others on the machine: prefer a file",
+        "File whose first line is Stripe's secret key";
+
+    /// By what Stripe signs its webhooks.
+    pub WebhookSecretSetting: "stripe-webhook-secret", "FEIRA_STRIPE_WEBHOOK_SECRET", "SECRET",
+        "Signing secret of the webhook endpoint at Stripe. Without it no events of Stripe's are taken, and what customers do is learned by asking",
+        "File whose first line is the signing secret of the webhook endpoint at Stripe";
+}
+
 /// How to reach Stripe, and as whom.
 #[derive(Debug, Clone, clap::Args)]
 #[group(skip)]
 pub struct StripeOptions {
-    /// Secret key of the Stripe account, for payment types whose provider is `stripe`. Command lines can be
-    /// seen by others on the machine: prefer a file.
-    #[arg(long, env = "FEIRA_STRIPE_SECRET_KEY", value_name = "KEY")]
-    pub stripe_secret_key: Option<Secret>,
+    #[command(flatten)]
+    pub stripe_secret_key: SecretSource<SecretKeySetting>,
 
-    /// File whose first line is Stripe's secret key.
-    #[arg(long, env = "FEIRA_STRIPE_SECRET_KEY_FILE", value_name = "FILE")]
-    pub stripe_secret_key_file: Option<PathBuf>,
-
-    /// Signing secret of the webhook endpoint at Stripe. Without it no events of Stripe's are taken, and what
-    /// customers do is learned by asking.
-    #[arg(long, env = "FEIRA_STRIPE_WEBHOOK_SECRET", value_name = "SECRET")]
-    pub stripe_webhook_secret: Option<Secret>,
-
-    /// File whose first line is the signing secret of the webhook endpoint at Stripe.
-    #[arg(long, env = "FEIRA_STRIPE_WEBHOOK_SECRET_FILE", value_name = "FILE")]
-    pub stripe_webhook_secret_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub stripe_webhook_secret: SecretSource<WebhookSecretSetting>,
 
     /// Where Stripe sends customers back to after they acted on their bank's page, for shops with pages of their
     /// own; {order_id}, {payment_id} and {outcome} (done, left) are replaced. Without it, cards that ask for that
@@ -82,10 +79,8 @@ pub struct StripeOptions {
 impl Default for StripeOptions {
     fn default() -> Self {
         Self {
-            stripe_secret_key: None,
-            stripe_secret_key_file: None,
-            stripe_webhook_secret: None,
-            stripe_webhook_secret_file: None,
+            stripe_secret_key: SecretSource::default(),
+            stripe_webhook_secret: SecretSource::default(),
             stripe_return_url: None,
             stripe_events_interval: Duration::from_secs(300),
             stripe_url: URL.to_owned(),
@@ -96,7 +91,7 @@ impl Default for StripeOptions {
 impl StripeOptions {
     /// The secret key, if there is one.
     pub fn secret_key(&self) -> Result<Option<Secret>, StartError> {
-        let key = given("FEIRA_STRIPE_SECRET_KEY", &self.stripe_secret_key, &self.stripe_secret_key_file)?;
+        let key = given(&self.stripe_secret_key)?;
         match key {
             Some(key) if key.expose().starts_with("pk_") => Err(wrong(
                 "FEIRA_STRIPE_SECRET_KEY: this is a publishable key; the secret one begins with sk_",
@@ -116,29 +111,18 @@ impl StripeOptions {
 
     /// The webhooks' signing secret, if there is one.
     pub fn webhook_secret(&self) -> Result<Option<Secret>, StartError> {
-        let file = &self.stripe_webhook_secret_file;
-        given("FEIRA_STRIPE_WEBHOOK_SECRET", &self.stripe_webhook_secret, file)
+        given(&self.stripe_webhook_secret)
     }
 }
 
-/// A secret, or what its file holds. `name` is the secret's setting.
-fn given(name: &str, secret: &Option<Secret>, file: &Option<PathBuf>) -> Result<Option<Secret>, StartError> {
-    let (setting, secret) = match (secret, file) {
-        (Some(secret), _) => (name.to_owned(), secret.clone()),
-        (None, Some(path)) => read(name, path)?,
-        (None, None) => return Ok(None),
-    };
+/// A secret of Stripe's, as it is given.
+fn given<S: SecretSetting>(source: &SecretSource<S>) -> Result<Option<Secret>, StartError> {
+    let Some((setting, secret)) = source.read()? else { return Ok(None) };
     // What could not be sent in a header, or is a mistake of pasting.
     if secret.expose().is_empty() || !secret.expose().bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(wrong(&format!("{setting}: a secret of Stripe's is letters, digits and underscores")));
     }
     Ok(Some(secret))
-}
-
-fn read(name: &str, path: &Path) -> Result<(String, Secret), StartError> {
-    let setting = format!("{name}_FILE");
-    let secret = Secret::read(&setting, path)?;
-    Ok((setting, secret))
 }
 
 fn wrong(problem: &str) -> StartError {
@@ -150,7 +134,10 @@ mod tests {
     use super::*;
 
     fn with_key(key: &str) -> StripeOptions {
-        StripeOptions { stripe_secret_key: key.parse().ok(), ..StripeOptions::default() }
+        StripeOptions {
+            stripe_secret_key: SecretSource::text(key.parse().unwrap()),
+            ..StripeOptions::default()
+        }
     }
 
     #[test]
@@ -183,7 +170,7 @@ mod tests {
     #[test]
     fn nothing_shows_a_secret() {
         let options = StripeOptions {
-            stripe_webhook_secret: "whsec_hunter22".parse().ok(),
+            stripe_webhook_secret: SecretSource::text("whsec_hunter22".parse().unwrap()),
             ..with_key("sk_test_hunter22")
         };
         assert!(!format!("{options:?}").contains("hunter22"));
@@ -194,8 +181,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("webhook");
         std::fs::write(&file, "whsec_1\n").unwrap();
-        let options =
-            StripeOptions { stripe_webhook_secret_file: Some(file.clone()), ..StripeOptions::default() };
+        let options = StripeOptions {
+            stripe_webhook_secret: SecretSource::file(file.clone()),
+            ..StripeOptions::default()
+        };
         assert_eq!(options.webhook_secret().unwrap().unwrap().expose(), "whsec_1");
         std::fs::remove_file(&file).unwrap();
         let error = options.webhook_secret().unwrap_err();

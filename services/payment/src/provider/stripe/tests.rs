@@ -32,7 +32,7 @@ fn stripe(url: &str, key: &str, return_url: Option<&str>) -> Stripe {
 fn stripe_of(url: &str, key: &str, return_url: Option<&str>, pages: &Pages) -> Stripe {
     let options = StripeOptions {
         stripe_url: url.to_owned(),
-        stripe_secret_key: key.parse().ok(),
+        stripe_secret_key: kit::SecretSource::text(key.parse().unwrap()),
         stripe_return_url: return_url.map(str::to_owned),
         ..StripeOptions::default()
     };

@@ -1,19 +1,29 @@
 //! What can be set: each is a flag, an environment variable and a key of the configuration file.
 
-use std::{collections::HashMap, ops::RangeInclusive, path::PathBuf, time::Duration};
+mod by_role;
+mod check;
+mod databases;
+mod secrets;
+mod urls;
+
+use std::{ops::RangeInclusive, path::PathBuf, time::Duration};
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use kit::{Role, payment_types::PaymentTypesOptions, telemetry::LogOptions};
-use url::Url;
 
-use crate::{databases::Databases, error::Error, roles};
+pub use self::{
+    databases::Databases,
+    secrets::{Secrets, SharedSecret},
+    urls::{Urls, role_url},
+};
+
+/// The variable that names the configuration file.
+pub const CONFIG_VARIABLE: &str = "FEIRA_CONFIG";
 
 /// How long connections are waited for.
 const PATIENCE: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(3600);
 /// How often a process may say that it runs.
 const INTERVAL: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(3600);
-/// The shortest mesh secret that is taken, in characters.
-const SHORTEST_SECRET: usize = 16;
 
 /// Everything that `serve` can be told.
 #[derive(clap::Args, Debug, Clone)]
@@ -140,102 +150,16 @@ pub struct DataDir {
     pub path: PathBuf,
 }
 
-/// Where roles are found that run in other processes.
+/// The configuration file, which every command reads.
 #[derive(clap::Args, Debug, Clone)]
 #[group(skip)]
-pub struct Urls {
-    /// Where the user service is reached by gRPC, as http://HOST:PORT; several, with commas in between, are replicas
-    #[arg(long, env = "FEIRA_USER_URL", value_name = "URL", value_parser = role_urls)]
-    user_url: Option<String>,
-    /// Where the article service is reached by gRPC
-    #[arg(long, env = "FEIRA_ARTICLE_URL", value_name = "URL", value_parser = role_urls)]
-    article_url: Option<String>,
-    /// Where the order service is reached by gRPC
-    #[arg(long, env = "FEIRA_ORDER_URL", value_name = "URL", value_parser = role_urls)]
-    order_url: Option<String>,
-    /// Where the payment service is reached by gRPC
-    #[arg(long, env = "FEIRA_PAYMENT_URL", value_name = "URL", value_parser = role_urls)]
-    payment_url: Option<String>,
-    /// Where the mesh service is reached by gRPC; the gateway can do without
-    #[arg(long, env = "FEIRA_MESH_URL", value_name = "URL", value_parser = role_urls)]
-    mesh_url: Option<String>,
-}
-
-/// What must stay secret. Command lines can be seen by others on the machine: prefer files.
-#[derive(clap::Args, Debug, Clone)]
-#[group(skip)]
-pub struct Secrets {
-    #[command(flatten)]
-    pub mesh: SharedSecret,
-    /// File whose content wraps the signing keys in the user database, the same for all replicas of the
-    /// user service (default: DATA_DIR/signing.key, generated)
-    #[arg(long, env = "FEIRA_KEY_FILE", value_name = "FILE")]
-    pub key_file: Option<PathBuf>,
-}
-
-/// What the processes of a mesh know each other by, and the operator.
-#[derive(clap::Args, Debug, Clone)]
-#[group(skip)]
-pub struct SharedSecret {
-    /// The secret that all processes of a mesh share, 16 characters or more. Generated in the data folder
-    /// where all roles run as one process
-    #[arg(long, env = "FEIRA_MESH_SECRET", value_name = "SECRET")]
-    pub mesh_secret: Option<kit::Secret>,
-    /// File that holds the mesh secret
-    #[arg(long, env = "FEIRA_MESH_SECRET_FILE", value_name = "FILE")]
-    pub mesh_secret_file: Option<PathBuf>,
-}
-
-impl SharedSecret {
-    /// Somebody said what it is.
-    pub fn is_given(&self) -> bool {
-        self.mesh_secret.is_some() || self.mesh_secret_file.is_some()
-    }
-}
-
-impl Urls {
-    /// The URLs given.
-    pub fn get(&self) -> HashMap<Role, String> {
-        let urls = [
-            (Role::User, &self.user_url),
-            (Role::Article, &self.article_url),
-            (Role::Order, &self.order_url),
-            (Role::Payment, &self.payment_url),
-            (Role::Mesh, &self.mesh_url),
-        ];
-        urls.into_iter().filter_map(|(role, url)| Some((role, url.clone()?))).collect()
-    }
+pub struct ConfigFile {
+    /// A TOML file of settings, its keys named as the flags are
+    #[arg(long = "config", env = CONFIG_VARIABLE, value_name = "FILE")]
+    _config: Option<PathBuf>,
 }
 
 impl Settings {
-    /// Finds what contradicts itself or is missing, before anything is opened.
-    pub fn check(&self) -> Result<(), Error> {
-        let here = self.process.roles.get();
-        for role in here.iter().filter(|role| Role::SERVICES.contains(role)) {
-            self.databases.url(*role, &here, &self.process.data)?;
-        }
-        let urls = self.urls.get();
-        for role in &here {
-            let missing = roles::calls(*role)
-                .iter()
-                .filter(|callee| !here.contains(callee) && !urls.contains_key(callee));
-            let flags: Vec<String> = missing.map(|callee| format!("--{callee}-url")).collect();
-            if !flags.is_empty() {
-                let flags = flags.join(", ");
-                return Err(Error::usage(format!(
-                    "the role {role} calls roles that do not run here: say where they are by {flags}"
-                )));
-            }
-        }
-        self.payment_types.types().map_err(|problem| Error::usage(format!("--payment-type: {problem}")))?;
-        if !self.secrets.mesh.is_given() && here.len() != Role::ALL.len() {
-            return Err(Error::usage(
-                "processes that run some of the roles share a secret: set FEIRA_MESH_SECRET or FEIRA_MESH_SECRET_FILE",
-            ));
-        }
-        Ok(())
-    }
-
     /// The name under which this process reports its telemetry: `feira`, or `feira-ROLE` if it runs one.
     pub fn service_name(&self) -> String {
         match self.process.roles.get().as_slice() {
@@ -245,39 +169,10 @@ impl Settings {
     }
 }
 
-/// Checks the length of a mesh secret.
-pub fn mesh_secret(source: &str, text: &str) -> Result<String, Error> {
-    let text = text.trim();
-    if text.chars().count() < SHORTEST_SECRET {
-        return Err(Error::usage(format!(
-            "{source}: a mesh secret has {SHORTEST_SECRET} characters or more"
-        )));
-    }
-    Ok(text.to_owned())
-}
-
 fn address(text: &str) -> Result<String, String> {
     match text.rsplit_once(':') {
         Some((host, port)) if !host.is_empty() && port.parse::<u16>().is_ok() => Ok(text.to_owned()),
         _ => Err("must be a host and a port, such as 127.0.0.1:8080".to_owned()),
-    }
-}
-
-/// URLs under which the replicas of a role are found: one, or several with commas in between.
-fn role_urls(text: &str) -> Result<String, String> {
-    let urls: Result<Vec<String>, String> = text.split(',').map(|url| role_url(url.trim())).collect();
-    urls.map(|urls| urls.join(","))
-}
-
-/// A URL under which a role is found.
-pub fn role_url(text: &str) -> Result<String, String> {
-    match Url::parse(text) {
-        Ok(url) if url.scheme() != "http" => Err("must begin with http://".to_owned()),
-        Ok(url) if url.path() != "/" || url.query().is_some() || !url.username().is_empty() => {
-            Err("must be a scheme, a host and a port only, such as http://order:50051".to_owned())
-        }
-        Ok(_) => Ok(text.to_owned()),
-        Err(problem) => Err(problem.to_string()),
     }
 }
 
@@ -286,16 +181,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_and_urls_of_roles_are_checked() {
+    fn addresses_are_checked() {
         assert!(address("localhost:8080").is_ok() && address("[::1]:0").is_ok());
         for wrong in ["8080", ":8080", "localhost", "localhost:http", "localhost:70000"] {
             assert!(address(wrong).is_err(), "{wrong}");
-        }
-        assert!(role_url("http://order:50051").is_ok());
-        assert_eq!(role_urls("http://a:1, http://b:2"), Ok("http://a:1,http://b:2".to_owned()));
-        assert!(role_urls("http://a:1,").is_err());
-        for wrong in ["order:50051", "https://order", "http://", "http://order/path", "http://u@order"] {
-            assert!(role_url(wrong).is_err(), "{wrong}");
         }
     }
 }

@@ -1,0 +1,86 @@
+//! `feira serve`: from settings to ports that answer, and back to nothing.
+
+mod ports;
+mod process;
+mod routes;
+mod signals;
+
+use std::sync::Arc;
+
+use kit::{Role, listen::Ends, telemetry::Telemetry};
+use tokio::signal::unix::{SignalKind, signal};
+
+use self::ports::Ports;
+pub use self::{process::Process, signals::Signals};
+use crate::{
+    banner::Ready,
+    budget::Budget,
+    error::Error,
+    hangup::{self, Reread},
+    settings::{ConfigFile, Settings},
+};
+
+/// Runs roles.
+#[derive(clap::Args, Debug)]
+pub struct Serve {
+    #[command(flatten)]
+    pub settings: Settings,
+
+    #[command(flatten)]
+    _config: ConfigFile,
+
+    /// Show every setting, its value and where it comes from, and end; secrets are masked
+    #[arg(long)]
+    pub print_config: bool,
+}
+
+/// Runs the roles that the settings name until the process is told to stop.
+pub async fn serve(settings: Settings, reread: Reread) -> Result<(), Error> {
+    let mut signals = Signals::catch()?;
+    let hangups = signal(SignalKind::hangup()).map_err(Error::other)?;
+    let telemetry = Telemetry::start(&settings.log, &settings.service_name()).map_err(Error::usage)?;
+    let telemetry = Arc::new(telemetry);
+    tokio::spawn(hangup::reload(hangups, telemetry.clone(), reread));
+    say_what_is_not_used(&settings);
+    let ports = Ports::open(&settings).await?;
+    let (rest, grpc) = ports.addresses()?;
+    let starting = async {
+        let mut process = Process::start(&settings, rest, grpc).await?;
+        // The last that can fail: a password that nobody else knows is stored only for a shop that has started.
+        let admin_password = process.make_first_administrator(settings.log.log_format).await?;
+        Ok::<_, Error>((process, admin_password))
+    };
+    let (process, admin_password) = tokio::select! {
+        started = starting => started?,
+        () = signals.next() => return Ok(()),
+    };
+    let ends = Ends::default();
+    let serving = tokio::spawn(ports.serve(&process, ends.clone()));
+    let embedded = process.databases.iter().any(|db| db.location().starts_with("sqlite:"));
+    let data_dir = embedded.then_some(settings.process.data.path.as_path());
+    let admin_password = admin_password.as_ref().map(user::Secret::expose);
+    let web = settings.gateway.web;
+    let public = settings.gateway.public_url.as_ref().map(ToString::to_string);
+    let public = public.as_deref();
+    Ready { rest, grpc, public, web, data_dir, admin_password }.announce(settings.log.log_format);
+
+    signals.next().await;
+    tracing::info!("process.draining");
+    let budget = Budget::from_now(&settings.process);
+    tokio::select! {
+        () = process.drain(&settings, &ends, serving, &budget) => {}
+        () = signals.next() => return Err(Error::other("told to stop twice: calls under way were cut off")),
+    }
+    telemetry.flush(budget.for_telemetry()).await;
+    Ok(())
+}
+
+/// A password that is given and counts for nothing would be missed when it is needed.
+fn say_what_is_not_used(settings: &Settings) {
+    if settings.user.admin.source.is_given() && !settings.process.roles.get().contains(&Role::User) {
+        tracing::warn!(
+            setting = "FEIRA_ADMIN_PASSWORD",
+            "the given password is not used: the role user does not run here"
+        );
+    }
+}

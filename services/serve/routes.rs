@@ -1,0 +1,76 @@
+//! What a process serves: its gRPC services, and the REST interface.
+
+use std::sync::Arc;
+
+use axum::Router;
+use kit::{
+    Context, Role, Service, access::Methods, health::Health, instance::Instances, node::Node,
+    reflection::Reflection,
+};
+use tonic::service::Routes;
+
+use crate::{descriptors, error::Error, settings::Settings};
+
+/// The names of the services beside the roles' own.
+pub fn common_services(started: &[Service], reflection: bool) -> Vec<&'static str> {
+    let mut names = vec!["grpc.health.v1.Health"];
+    if !started.is_empty() {
+        names.push(contracts::mesh::node_service_server::SERVICE_NAME);
+    }
+    if reflection {
+        names.extend(kit::reflection::SERVICES);
+    }
+    names
+}
+
+/// Every gRPC service of the process: the roles' own, and what every process offers (`common_names`).
+pub fn routes(
+    started: &[Service],
+    common_names: &[&str],
+    health: &Health,
+    instances: Instances,
+    reflection: bool,
+) -> Result<Routes, Error> {
+    let mut common = Routes::new(health.service());
+    if !started.is_empty() {
+        use contracts::mesh::node_service_server::NodeServiceServer;
+        common = common.add_service(NodeServiceServer::new(Node::new(started, instances)));
+    }
+    if reflection {
+        use tonic_reflection::pb::{
+            v1::server_reflection_server::ServerReflectionServer as V1,
+            v1alpha::server_reflection_server::ServerReflectionServer as V1Alpha,
+        };
+        let own = started.iter().flat_map(|service| service.names.iter().copied());
+        let names = own.chain(common_names.iter().copied());
+        let reflection = Reflection::new(descriptors::all()?, names).map_err(Error::other)?;
+        common = common.add_service(kit::compressed!(V1::new(reflection.clone())));
+        common = common.add_service(kit::compressed!(V1Alpha::new(reflection)));
+    }
+    let all = started.iter().fold(common.into_axum_router(), |all, service| {
+        // Only one answer to what nobody serves can stay.
+        all.merge(service.routes.clone().into_axum_router().reset_fallback())
+    });
+    Ok(Routes::from(all).prepare())
+}
+
+/// The REST interface. `pages` are the simulated payment provider's, where it has them.
+pub fn edge(
+    settings: &Settings,
+    context: &Context,
+    methods: &Methods,
+    pages: Option<Router>,
+) -> Result<Router, Error> {
+    let (identity, methods) = (context.identity.clone(), methods.clone());
+    let guard: gateway::Guard = Arc::new(move |headers, path| {
+        let (identity, method) = (identity.clone(), methods.get(path).cloned());
+        Box::pin(async move {
+            let caller = identity.caller(&headers).await?;
+            Ok(method.map_or(Ok(()), |method| method.admit(&caller))?)
+        })
+    });
+    let upstream = |service: &str| Role::serving(service).map(|role| context.mesh.conn(Role::Gateway, role));
+    let mount = pages.map(|pages| gateway::Mount::new(payment::PAGES_BELOW, pages));
+    let extras = gateway::Extras { guard: Some(guard), mount };
+    gateway::router(&settings.gateway, contracts::pool(), upstream, extras).map_err(Error::other)
+}

@@ -1,0 +1,35 @@
+//! What contradicts itself in the settings, or is missing.
+
+use kit::Role;
+
+use super::{Settings, Urls};
+use crate::{calls::calls, error::Error};
+
+impl Settings {
+    /// Finds what contradicts itself or is missing, before anything is opened.
+    pub fn check(&self) -> Result<(), Error> {
+        let here = self.process.roles.get();
+        for role in here.iter().filter(|role| Role::SERVICES.contains(role)) {
+            self.databases.url(*role, &here, &self.process.data)?;
+        }
+        for role in &here {
+            let missing = calls(*role)
+                .iter()
+                .filter(|callee| !here.contains(callee) && self.urls.of(**callee).is_none());
+            let flags: Vec<String> = missing.map(|callee| format!("--{}", Urls::flag(*callee))).collect();
+            if !flags.is_empty() {
+                let flags = flags.join(", ");
+                return Err(Error::usage(format!(
+                    "the role {role} calls roles that do not run here: say where they are by {flags}"
+                )));
+            }
+        }
+        self.payment_types.types().map_err(|problem| Error::usage(format!("--payment-type: {problem}")))?;
+        if !self.secrets.mesh.is_given() && here.len() != Role::ALL.len() {
+            return Err(Error::usage(
+                "processes that run some of the roles share a secret: set FEIRA_MESH_SECRET or FEIRA_MESH_SECRET_FILE",
+            ));
+        }
+        Ok(())
+    }
+}
