@@ -11,8 +11,7 @@ pub struct Category {
     pub praises: &'static [&'static str],
     /// In cents, from and to.
     pub price: (u64, u64),
-    /// Tax in basis points.
-    pub tax: i32,
+    pub tax_basis_points: i32,
     /// Its pictures' background and main colour, as RGB.
     pub colours: [[u8; 3]; 2],
 }
@@ -48,7 +47,7 @@ pub const CATEGORIES: [Category; 12] = [
             "Roasted in small batches.",
         ],
         price: (390, 2_490),
-        tax: 2_300,
+        tax_basis_points: 2_300,
         colours: [[232, 240, 222], [92, 128, 68]],
     },
     Category {
@@ -70,7 +69,7 @@ pub const CATEGORIES: [Category; 12] = [
             "Made from raw milk.",
         ],
         price: (450, 3_990),
-        tax: 600,
+        tax_basis_points: 600,
         colours: [[253, 243, 214], [224, 170, 62]],
     },
     Category {
@@ -101,7 +100,7 @@ pub const CATEGORIES: [Category; 12] = [
             "A little goes a long way.",
         ],
         price: (490, 3_490),
-        tax: 600,
+        tax_basis_points: 600,
         colours: [[245, 244, 214], [140, 140, 40]],
     },
     Category {
@@ -124,7 +123,7 @@ pub const CATEGORIES: [Category; 12] = [
             "Keeps for years, rarely does.",
         ],
         price: (250, 2_990),
-        tax: 600,
+        tax_basis_points: 600,
         colours: [[218, 236, 242], [44, 110, 150]],
     },
     Category {
@@ -144,7 +143,7 @@ pub const CATEGORIES: [Category; 12] = [
         sizes: &["375 ml", "750 ml", "magnum", "case of 3", "case of 6"],
         praises: &["Open it early.", "From schist slopes above the river.", "Light, dry and gone too soon."],
         price: (490, 8_900),
-        tax: 1_300,
+        tax_basis_points: 1_300,
         colours: [[244, 226, 230], [120, 24, 52]],
     },
     Category {
@@ -167,7 +166,7 @@ pub const CATEGORIES: [Category; 12] = [
             "For visitors, or for oneself.",
         ],
         price: (290, 1_990),
-        tax: 2_300,
+        tax_basis_points: 2_300,
         colours: [[253, 230, 222], [196, 92, 72]],
     },
     Category {
@@ -191,7 +190,7 @@ pub const CATEGORIES: [Category; 12] = [
             "From a workshop with three wheels.",
         ],
         price: (690, 8_990),
-        tax: 2_300,
+        tax_basis_points: 2_300,
         colours: [[226, 234, 246], [36, 76, 160]],
     },
     Category {
@@ -215,7 +214,7 @@ pub const CATEGORIES: [Category; 12] = [
             "Thick enough for January.",
         ],
         price: (590, 14_900),
-        tax: 2_300,
+        tax_basis_points: 2_300,
         colours: [[240, 232, 240], [122, 84, 132]],
     },
     Category {
@@ -235,7 +234,7 @@ pub const CATEGORIES: [Category; 12] = [
         sizes: &["single", "pair", "set of 4", "set of 6", "large"],
         praises: &["Light, warm and dry.", "The tree is still standing.", "Floats, if it has to."],
         price: (390, 5_990),
-        tax: 2_300,
+        tax_basis_points: 2_300,
         colours: [[246, 236, 220], [176, 124, 76]],
     },
     Category {
@@ -246,7 +245,7 @@ pub const CATEGORIES: [Category; 12] = [
         sizes: &["60 g", "100 g", "150 g", "set of 3", "refill"],
         praises: &["Wrapped in paper, by hand.", "Cured for six weeks.", "Burns for a long evening."],
         price: (350, 3_490),
-        tax: 2_300,
+        tax_basis_points: 2_300,
         colours: [[238, 246, 240], [96, 160, 130]],
     },
     Category {
@@ -266,7 +265,7 @@ pub const CATEGORIES: [Category; 12] = [
         sizes: &["small", "medium", "large", "10 cm", "25 cm"],
         praises: &["For a windowsill or an acre.", "Good tools last.", "Water, wait, be surprised."],
         price: (290, 6_990),
-        tax: 2_300,
+        tax_basis_points: 2_300,
         colours: [[230, 242, 220], [64, 136, 60]],
     },
     Category {
@@ -295,7 +294,7 @@ pub const CATEGORIES: [Category; 12] = [
         sizes: &["A6", "A5", "A4", "set of 8", "hardcover"],
         praises: &["Smells the way it should.", "Sewn, so that it lies flat.", "Printed across the street."],
         price: (250, 4_990),
-        tax: 600,
+        tax_basis_points: 600,
         colours: [[246, 242, 232], [84, 84, 92]],
     },
 ];

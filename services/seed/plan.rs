@@ -137,7 +137,7 @@ impl Plan {
             description: format!("{thing} from {origin}, {}. {praise}", manner.to_lowercase()),
             category: category.name.to_owned(),
             price: Some(self.money(cents)),
-            tax_rate_basis_points: category.tax,
+            tax_rate_basis_points: category.tax_basis_points,
             active: self.is_active(index),
             low_stock_threshold: 5,
             ..Default::default()

@@ -1,3 +1,5 @@
+//! Tests of where clients reach the edge.
+
 use super::*;
 
 fn reach(public: Option<&str>, trusted: &[&str]) -> Reach {

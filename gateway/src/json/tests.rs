@@ -1,3 +1,5 @@
+//! Tests of reading and writing proto3 JSON.
+
 use std::sync::LazyLock;
 
 use proptest::prelude::*;
