@@ -1,3 +1,5 @@
+//! Replicas that come, go and stay silent.
+
 use std::{
     collections::HashMap,
     convert::Infallible,
