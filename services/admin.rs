@@ -91,7 +91,7 @@ pub async fn admin(admin: Admin) -> Result<(), Error> {
             let shown = Shown::default();
             let made = desk.create(&login, &email, &password.secret, shown.by(&password)).await;
             let made = shown.unless_in_vain(made)?;
-            tell(&format!("The administrator {:?} was made", made.username), &password);
+            show(&format!("The administrator {:?} was made", made.username), &password);
         }
         Task::ResetPassword { login, new } => {
             let login = login.unwrap_or_default();
@@ -100,7 +100,7 @@ pub async fn admin(admin: Admin) -> Result<(), Error> {
             let shown = Shown::default();
             let user = desk.reset_password(&login, &password.secret, shown.by(&password)).await;
             let user = shown.unless_in_vain(user)?;
-            tell(&format!("The password of {:?} was changed, all sessions ended", user.username), &password);
+            show(&format!("The password of {:?} was changed, all sessions ended", user.username), &password);
             if user.disabled {
                 banner::note(
                     "The user is disabled, and cannot sign in until another administrator enables the account.\n",
@@ -141,7 +141,7 @@ impl NewPassword {
 }
 
 /// Says what was done, and whose the password is.
-fn tell(done: &str, password: &Password) {
+fn show(done: &str, password: &Password) {
     match password.given {
         Some(setting) => banner::note(&format!("{done}. The password is that of {setting}.\n")),
         None => banner::note(&format!("{done}.\n")),

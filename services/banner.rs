@@ -60,7 +60,7 @@ pub fn complain(error: &Error) {
 pub fn show_password(format: Format, password: &str) -> io::Result<()> {
     let text = match format {
         Format::Text => format!(
-            "\n  The first administrator is \"admin\", her password \"{password}\".\n  It is shown this once and kept nowhere: write it down. `feira admin reset-password` makes another.\n"
+            "\n  The first administrator is \"admin\" with the password \"{password}\".\n  It is shown this once and kept nowhere: write it down. `feira admin reset-password` makes another.\n"
         ),
         Format::Json => {
             let record = json!({
@@ -122,8 +122,10 @@ impl Ready<'_> {
         }
         if let Some(rest) = self.rest.map(url).filter(|_| self.web) {
             let _ = writeln!(text, "  shop   {rest}/");
-            let _ =
-                writeln!(text, "  staff  {rest}/staff  (for the administrator, and whom she gives the role)");
+            let _ = writeln!(
+                text,
+                "  staff  {rest}/staff  (for the administrator, and for users with the role STAFF)"
+            );
         }
         if let Some(rest) = self.rest.map(url) {
             let _ = writeln!(text, "  REST   {rest}  (described at {rest}/docs)");

@@ -7,7 +7,7 @@ use kit::{Exit, Role, StartError, db::OpenError};
 /// Why the program ends before it was asked to.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// What it was told makes no sense.
+    /// Wrong arguments or settings.
     #[error("{0}")]
     Usage(String),
     /// A port cannot be opened.

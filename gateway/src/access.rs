@@ -116,7 +116,7 @@ fn strip_body(response: &mut Response) {
         Some(length) => _ = response.headers_mut().entry(header::CONTENT_LENGTH).or_insert(length.into()),
         None => {}
     }
-    // A body that is known to be empty would be told as the length 0.
+    // A body that is known to be empty would be sent with the length 0.
     *response.body_mut() = Body::from_stream(stream::empty::<Result<Bytes, Infallible>>());
 }
 
@@ -167,7 +167,7 @@ impl Credentials {
         if scheme.eq_ignore_ascii_case(b"bearer") { Self::Token } else { Self::Other }
     }
 
-    /// Says what is wrong with a token (RFC 6750, 3.1); who sent none is told only that there is such a thing.
+    /// Says what is wrong with a token (RFC 6750, 3.1); who sent none gets the scheme alone.
     fn challenge(self, response: &mut Response) {
         let signs_in = response.extensions().get::<SignsIn>().is_some();
         let problem = match response.status() {

@@ -147,7 +147,7 @@ pub fn media_type(text: &str) -> HeaderValue {
     HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static("application/octet-stream"))
 }
 
-/// Whether a path names the very thing that is answered, by what the thing is told apart by: `me` is somebody else for
+/// Whether a path names the very thing that is answered, by an id of its own: `me` is somebody else for
 /// each caller.
 fn is_named(binding: &Binding, path: &str, message: &DynamicMessage) -> bool {
     binding.variables.iter().filter_map(|variable| variable.last()).any(|field| {

@@ -124,7 +124,7 @@ pub fn asked(headers: &HeaderMap) -> Result<bool, Failure> {
 }
 
 /// Whether the browser reaches the edge on its own machine and without TLS: only then may the cookie travel
-/// in the clear. TLS may end before the edge, which therefore cannot tell it by the connection; a name that
+/// in the clear. TLS may end before the edge, which therefore cannot know it by the connection; a name that
 /// is not the machine's own always counts as TLS, and a browser there does not keep the cookie without it.
 fn on_this_machine(request: &Parts) -> bool {
     let host = request.headers.get(header::HOST).and_then(|host| host.to_str().ok()?.parse().ok());

@@ -3,7 +3,7 @@
 //! A compressed answer is another representation than the plain one, so it has a tag of its own: the plain one's
 //! with [`COMPRESSED`] at its end. A caller may send either back: both mean the same version.
 //!
-//! A version alone is no tag where it does not tell all representations apart that one URL can have: one that has what
+//! A version alone is no tag where it does not distinguish all representations that one URL can have: one that has what
 //! changes without it (an article's stock), and what is not named by its id (`/users/me` is each caller's own). There a
 //! digest of the answer follows it: `"2.0c3f…"`.
 
@@ -110,7 +110,7 @@ impl Tag {
     }
 }
 
-/// The text of a tag for this version of a thing; where that does not tell everything apart, with what is answered.
+/// The text of a tag for this version of a thing; where that does not distinguish all of them, with a digest of what is answered.
 pub fn text(version: &str, answer: Option<&[u8]>) -> String {
     let Some(answer) = answer else { return version.to_owned() };
     let mut hasher = DefaultHasher::new();
@@ -232,7 +232,7 @@ mod tests {
 
     #[test]
     fn a_compressed_answer_has_a_tag_of_its_own() {
-        let told = |encoding: bool, etag: &'static str| {
+        let tags = |encoding: bool, etag: &'static str| {
             let mut headers = HeaderMap::from_iter([(header::ETAG, HeaderValue::from_static(etag))]);
             if encoding {
                 headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
@@ -241,11 +241,11 @@ mod tests {
             headers[header::ETAG].clone()
         };
         assert_eq!(
-            (told(false, "\"2\""), told(true, "\"2\"")),
+            (tags(false, "\"2\""), tags(true, "\"2\"")),
             ("\"2\"".parse().unwrap(), "\"2-gz\"".parse().unwrap())
         );
         assert_eq!(
-            (told(true, "\"2-gz\""), told(true, "W/\"2\"")),
+            (tags(true, "\"2-gz\""), tags(true, "W/\"2\"")),
             ("\"2-gz\"".parse().unwrap(), "W/\"2\"".parse().unwrap())
         );
     }

@@ -51,7 +51,7 @@ impl<T> Default for Routes<T> {
 
 impl<T> Routes<T> {
     /// Adds a route. One with the same method and the same segments is given back as the error: no path
-    /// could tell the two apart.
+    /// could distinguish the two.
     pub fn add(&mut self, method: Method, template: &Template, value: T) -> Result<(), &T> {
         let mut node = &mut self.root;
         for segment in &template.segments {

@@ -159,7 +159,7 @@ fn body(
                 match format {
                     Format::Lines => Some(Ok([failure.json(&pool).as_slice(), b"\n"].concat().into())),
                     Format::Events => Some(Ok(event("error", None, &failure.json(&pool)))),
-                    // Bytes and rows have no place for an error: breaking off is all that tells.
+                    // Bytes and rows have no place for an error: breaking off is the only sign.
                     Format::Raw | Format::Table(_) => Some(Err("the stream broke off")),
                 }
             }

@@ -54,7 +54,7 @@ pub async fn answer(
     let (send, receive) = mpsc::channel(4);
     let call = call::client_streaming(&binding.rpc, metadata, messages(receive));
     let feed = async {
-        // The call is under way already: a caller whom the service refuses is told so before a byte is waited for.
+        // The call is under way already: a caller whom the service refuses gets its refusal before a byte is waited for.
         let mut source = Source::open(binding, parts, body).await?;
         let mut number = 0_usize;
         loop {

@@ -92,7 +92,7 @@ impl Web {
         })
     }
 
-    /// Looks into the folder; tells also whether its files last.
+    /// Looks into the folder; answers also whether its files may be cached for long.
     fn with(&self, look: impl FnOnce(&Site, bool) -> Option<Response>) -> Option<Response> {
         static EMBEDDED: LazyLock<Option<Site>> = LazyLock::new(|| {
             let files = FILES.iter().map(|(name, bytes)| ((*name).to_owned(), Bytes::from_static(bytes)));

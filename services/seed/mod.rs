@@ -69,7 +69,7 @@ pub async fn seed(seed: Seed) -> Result<(), Error> {
     banner::print(&work?)
 }
 
-/// Makes everything; answers with what is to be told.
+/// Makes everything; answers with what is to be shown.
 async fn fill(
     seed: &Seed,
     plan: Plan,
@@ -87,7 +87,7 @@ async fn fill(
     let password = seed.staff_password()?.or(generated).ok_or_else(|| {
         Error::usage("staff is needed to seed: give the administrator's password by FEIRA_ADMIN_PASSWORD or FEIRA_ADMIN_PASSWORD_FILE")
     })?;
-    let (shopper, told) = shopper_password(seed, process.is_some())?;
+    let (shopper, shown) = shopper_password(seed, process.is_some())?;
     let shop = Shop::new(conns, seed.login.clone(), password);
     let failed = |what: &'static str| {
         move |status: Status| Error::other(format!("{what}: {:?}: {}", status.code(), status.message()))
@@ -123,7 +123,7 @@ async fn fill(
     if work.plan.users > 0 {
         let prefix = work.plan.username_prefix();
         let _ = write!(text, "Shoppers sign in as {prefix}1 to {prefix}{}", work.plan.users);
-        let _ = match told {
+        let _ = match shown {
             true => writeln!(text, " with the password {}", shopper.expose()),
             false => writeln!(text, " with the password that you gave"),
         };
@@ -131,8 +131,8 @@ async fn fill(
     Ok(text)
 }
 
-/// The password of the demo shoppers, and whether it has to be told. Where none is given it follows from the
-/// mesh secret, so that a run that goes on gives the same; without that it is made up and told at once.
+/// The password of the demo shoppers, and whether it has to be shown. Where none is given it follows from the
+/// mesh secret, so that a run that goes on gives the same; without that it is made up and shown at once.
 fn shopper_password(seed: &Seed, here: bool) -> Result<(Secret, bool), Error> {
     if let Some(given) = seed.shopper_password() {
         return Ok((given, false));

@@ -1,4 +1,4 @@
-//! What `feira seed` can be told.
+//! The settings of `feira seed`.
 
 use std::collections::HashMap;
 
@@ -54,7 +54,7 @@ pub struct Seed {
     #[arg(long, value_name = "NAME", default_value = "admin")]
     pub login: String,
 
-    /// Password of all demo shoppers; without one it is made up and told
+    /// Password of all demo shoppers; without one it is made up and shown
     #[arg(long, env = "FEIRA_SHOPPER_PASSWORD", value_name = "PASSWORD", hide_env_values = true)]
     shopper_password: Option<Secret>,
 

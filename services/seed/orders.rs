@@ -196,7 +196,7 @@ async fn bring(work: &Work, plan: &plan::Order, mut order: Order) -> Result<Orde
             }
             Next::Ship => {
                 let key = key(&id, "ship");
-                let request = ShipOrderRequest { id, carrier, tracking_code, etag, force: false };
+                let request = ShipOrderRequest { id, carrier, tracking_code, etag, ..Default::default() };
                 shop.call(&key, request, |request| async { client(work)?.ship_order(request).await }).await?
             }
             Next::Deliver => {

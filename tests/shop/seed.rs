@@ -226,7 +226,8 @@ async fn a_folder_can_be_seeded_before_it_is_served(_: Setup) {
     };
     let first = common("seed --articles 20 --users 10 --orders 10").run(place.path());
     assert_eq!(first.code, Some(0), "{}", first.stderr);
-    let admin = first.stderr.split("her password \"").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
+    let admin =
+        first.stderr.split("with the password \"").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
     // Going on needs the password that was shown, and gives the shoppers the same one.
     let without = common("seed --articles 20 --users 10 --orders 10").run(place.path());
     assert_eq!(without.code, Some(2), "{}", without.stderr);

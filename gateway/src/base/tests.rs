@@ -12,7 +12,7 @@ fn reach(public: Option<&str>, trusted: &[&str]) -> Reach {
 }
 
 /// Where a request from a peer with some headers was sent to, and what of its path is left.
-fn told(reach: &Reach, peer: &str, path: &str, headers: &[(&str, &str)]) -> (String, String) {
+fn base_of(reach: &Reach, peer: &str, path: &str, headers: &[(&str, &str)]) -> (String, String) {
     let mut request = Request::builder().uri(path);
     for (name, value) in headers {
         request = request.header(*name, *value);
@@ -36,7 +36,7 @@ fn the_operator_says_where_the_edge_is_reached_and_the_prefix_may_be_there_or_no
         ("/apix", "/apix"),
         ("/basket", "/basket"),
     ] {
-        assert_eq!(told(&reach, "192.0.2.1", sent, &[]), (root(), left.to_owned()), "{sent}");
+        assert_eq!(base_of(&reach, "192.0.2.1", sent, &[]), (root(), left.to_owned()), "{sent}");
     }
     let (parts, ()) = Request::new(()).into_parts();
     assert!(Base::of(&parts).is_unknown() && Base::of(&parts).root() == "/");
@@ -58,19 +58,20 @@ fn proxies_are_believed_only_where_they_are_trusted() {
         ("192.0.2.8", None, "/"),
         ("192.0.2.8", Some("https://other.example/api"), "https://other.example/api"),
     ] {
-        assert_eq!(told(&reach_of(public), peer, "/", &headers).0, root, "{peer}");
+        assert_eq!(base_of(&reach_of(public), peer, "/", &headers).0, root, "{peer}");
     }
-    let prefix = |value| told(&reach_of(None), "10.1.2.3", "/a/b/v1/x", &[("x-forwarded-prefix", value)]);
+    let prefix = |value| base_of(&reach_of(None), "10.1.2.3", "/a/b/v1/x", &[("x-forwarded-prefix", value)]);
     assert_eq!(prefix("/a, /b"), ("/a/b".to_owned(), "/v1/x".to_owned()));
     let long = "/x".repeat(200);
     for wrong in ["api", "//evil.example", "/a\"b", "/a b", "/<b>", "/..", "/%2e", long.as_str()] {
         assert_eq!(
-            told(&reach_of(None), "10.1.2.3", "/", &[("x-forwarded-prefix", wrong)]).0,
+            base_of(&reach_of(None), "10.1.2.3", "/", &[("x-forwarded-prefix", wrong)]).0,
             "/",
             "{wrong}"
         );
     }
-    let host = |value| told(&reach_of(None), "10.1.2.3", "/", &[("x-forwarded-host", value), headers[1]]).0;
+    let host =
+        |value| base_of(&reach_of(None), "10.1.2.3", "/", &[("x-forwarded-host", value), headers[1]]).0;
     assert_eq!(
         (host("shop.example:8443, inner"), host("a@b"), host("a b")),
         ("https://shop.example:8443".to_owned(), "/".to_owned(), "/".to_owned())

@@ -40,7 +40,7 @@ pub struct Edge {
     pub timeout: Duration,
     /// Where clients reach the edge.
     pub reach: Reach,
-    /// Who may call what, as far as headers tell.
+    /// Who may call what, as far as headers show.
     pub guard: Option<Guard>,
     /// Pages of another component's.
     pub mount: Option<Mount>,
@@ -132,7 +132,7 @@ impl Edge {
         page.unwrap_or_else(|| Failure::not_found().response(&self.pool))
     }
 
-    /// Whether what a page is about is not there, for everybody: the API says so. Where it cannot tell, the page may.
+    /// Whether what a page is about is not there, for everybody: the API says so. Where it cannot say, the page may.
     async fn is_missing(&self, subject: &Subject, headers: &HeaderMap) -> bool {
         let mut asking = http::Request::new(());
         if let Ok(path) = subject.0.parse() {

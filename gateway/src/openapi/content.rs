@@ -32,7 +32,7 @@ impl Describer {
         let (schema, example, required, comment) = match &binding.body {
             Body::None => return None,
             Body::Whole => {
-                // Of lines that cannot be read the edge tells, not the caller.
+                // Lines that cannot be read are reported by the edge, not by the caller.
                 let bad_line = rpc.bad_line.iter().map(|field| field.number());
                 let bound: BTreeSet<u32> = binding
                     .variables

@@ -97,7 +97,7 @@ impl Describer {
             format!("{first}At{along}By{by}"),
             format!("{first}At{along}By{by}For{verb}"),
         ];
-        // Routes that only their wildcards tell apart are all that is left.
+        // Routes that differ by their wildcards alone are all that is left.
         let more = (2..).map(|number| format!("{first}At{along}{number}"));
         let mut free =
             names.into_iter().chain(more).filter(|id| !id.ends_with("By") && self.ids.insert(id.clone()));

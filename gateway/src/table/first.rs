@@ -1,8 +1,8 @@
-//! What a table's first line tells: the delimiter.
+//! What a table's first line shows: the delimiter.
 
 use crate::error::Failure;
 
-/// What may stand between cells; the first row tells which does.
+/// What may stand between cells; the first row shows which does.
 const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 
 /// The one that a row has most of, and the first of equals.

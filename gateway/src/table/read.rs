@@ -42,7 +42,7 @@ pub struct Row {
 
 impl Reader {
     /// Reads the header of a table whose rows are messages of this type. Without a delimiter given, the table's
-    /// first line tells it.
+    /// first line shows it.
     pub async fn open(body: Body, desc: &MessageDescriptor, delimiter: Option<u8>) -> Result<Self, Failure> {
         let mut reader = Self {
             body: body.into_data_stream(),
@@ -168,7 +168,7 @@ impl Reader {
                 continue;
             }
             let Some(parser) = &mut self.parser else { return Ok(None) };
-            // No input is how the parser is told that it ends.
+            // The parser takes an empty input for the end.
             let (result, read, written, cells) =
                 parser.read_record(&self.input, &mut self.cells[length..], &mut self.ends[count..]);
             self.input.advance(read);

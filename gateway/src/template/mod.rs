@@ -73,7 +73,7 @@ impl Template {
     /// The value that a path gives a variable. The path must match this template.
     ///
     /// A value of one segment is decoded completely; in one of several, `%2F` stays as it is, so that it
-    /// can be told from the slashes between segments.
+    /// can be distinguished from the slashes between segments.
     pub fn value<'p>(&self, variable: &Variable, path: &[Cow<'p, str>]) -> Cow<'p, str> {
         let rest = matches!(self.segments.get(variable.from..variable.to), Some([.., Segment::Rest]));
         let to = if rest { path.len() } else { variable.to };

@@ -43,29 +43,29 @@ impl MeshService for Api {
 
     async fn announce(&self, request: Request<AnnounceRequest>) -> Result<Response<()>, Status> {
         let request = request.into_inner();
-        let told = request.instance.unwrap_or_default();
-        let id: Uuid = told.id.parse().map_err(|_| Fault::invalid("instance.id", "must be a UUID"))?;
+        let reported = request.instance.unwrap_or_default();
+        let id: Uuid = reported.id.parse().map_err(|_| Fault::invalid("instance.id", "must be a UUID"))?;
         let done = if request.leaving {
             instance::remove(&self.db, id).await
         } else {
-            instance::save(&self.db, row(id, told, self.db.clock().now())).await
+            instance::save(&self.db, row(id, reported, self.db.clock().now())).await
         };
         done.map_err(Fault::from)?;
         Ok(Response::new(()))
     }
 }
 
-fn row(id: Uuid, told: Instance, now: Time) -> instance::Instance {
+fn row(id: Uuid, reported: Instance, now: Time) -> instance::Instance {
     instance::Instance {
         id,
-        role: told.role,
-        version: told.version,
-        address: told.address,
-        start_time: told.start_time.map_or(now, Time::from),
-        database_kind: told.database_kind,
-        database_location: told.database_location,
-        schema_version: told.schema_version,
+        role: reported.role,
+        version: reported.version,
+        address: reported.address,
+        start_time: reported.start_time.map_or(now, Time::from),
+        database_kind: reported.database_kind,
+        database_location: reported.database_location,
+        schema_version: reported.schema_version,
         beat_time: now,
-        tasks: Some(instance::encode(told.tasks)),
+        tasks: Some(instance::encode(reported.tasks)),
     }
 }

@@ -16,7 +16,7 @@ use tonic::{Code, Status, Streaming};
 
 use crate::domain::judge;
 
-/// The roles that have something to tell.
+/// The roles that contribute to the audit.
 const AUDITED: [Role; 3] = [Role::Article, Role::Order, Role::Payment];
 /// How often what keeps changing is read again before it counts as in flight.
 const ROUNDS: usize = 5;
@@ -93,7 +93,7 @@ impl Auditor {
         })
     }
 
-    /// The equations that each service can tell by itself.
+    /// The equations that each service checks by itself.
     async fn own(&self, call: &Call) -> Result<Own, Fault> {
         let ask = |role: Role| async move {
             let request = call.request(CheckEquationsRequest { role: role.name().to_owned() });

@@ -1,4 +1,4 @@
-//! Who runs: each role is asked for its instances. What was heard of a role before is remembered for a while,
+//! Who runs: each role is asked for its instances. What a role answered before is remembered for a while,
 //! for when it cannot be asked any more.
 
 use std::{
@@ -20,13 +20,13 @@ pub struct Directory {
     mesh: Mesh,
     pace: Pace,
     /// What each role said, and when it did.
-    heard: Mutex<HashMap<Role, (Instant, Vec<Instance>)>>,
+    answers: Mutex<HashMap<Role, (Instant, Vec<Instance>)>>,
 }
 
 impl Directory {
-    /// A directory that has heard of nobody yet.
+    /// A directory that knows nobody yet.
     pub fn new(context: &Context, pace: Pace) -> Self {
-        Self { mesh: context.mesh.clone(), pace, heard: Mutex::default() }
+        Self { mesh: context.mesh.clone(), pace, answers: Mutex::default() }
     }
 
     /// All instances, in their order.
@@ -40,7 +40,7 @@ impl Directory {
     async fn of(&self, call: &Call, role: Role) -> Vec<Instance> {
         match self.ask(call, role).await {
             Ok(instances) => {
-                self.heard().insert(role, (Instant::now(), instances.clone()));
+                self.answers().insert(role, (Instant::now(), instances.clone()));
                 instances
             }
             Err(fault) => {
@@ -58,13 +58,13 @@ impl Directory {
     }
 
     /// What is shown of a role that cannot be asked: those that were there, or where they should be. When they
-    /// were is told by this process's own clock; theirs may be another.
+    /// were goes by this process's own clock; theirs may be another.
     fn unreachable(&self, role: Role) -> Vec<Instance> {
-        let mut heard = self.heard();
-        if heard.get(&role).is_some_and(|(when, _)| when.elapsed() > self.pace.shown()) {
-            heard.remove(&role);
+        let mut answers = self.answers();
+        if answers.get(&role).is_some_and(|(when, _)| when.elapsed() > self.pace.shown()) {
+            answers.remove(&role);
         }
-        match heard.get(&role) {
+        match answers.get(&role) {
             Some((_, known)) if !known.is_empty() => {
                 known.iter().map(|instance| Instance { healthy: false, ..instance.clone() }).collect()
             }
@@ -75,7 +75,7 @@ impl Directory {
         }
     }
 
-    fn heard(&self) -> std::sync::MutexGuard<'_, HashMap<Role, (Instant, Vec<Instance>)>> {
-        self.heard.lock().unwrap_or_else(PoisonError::into_inner)
+    fn answers(&self) -> std::sync::MutexGuard<'_, HashMap<Role, (Instant, Vec<Instance>)>> {
+        self.answers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

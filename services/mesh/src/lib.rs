@@ -13,7 +13,7 @@ use kit::{Context, Db, Role, Service, StartError, instance::Pace};
 
 pub use migration::Migrator;
 
-/// What the mesh service can be told.
+/// The settings of the mesh service.
 #[derive(clap::Args, Debug, Clone)]
 #[group(skip)]
 pub struct Options {

@@ -29,7 +29,7 @@ tests!(
 
 /// The generated passwords that a log shows.
 fn shown(log: &str) -> BTreeSet<String> {
-    let lines = log.lines().filter(|line| line.contains("her password"));
+    let lines = log.lines().filter(|line| line.contains("with the password"));
     lines.filter_map(|line| line.split('"').nth(3)).map(str::to_owned).collect()
 }
 
@@ -98,7 +98,7 @@ enum End {
 /// Covers: mesh.administrators, mesh.program.
 async fn whenever_the_first_start_ends_the_password_is_known(_: Setup) {
     let after = [2, 20, 35, 50, 65, 80, 100, 130, 170].map(|wait| End::After(wait, Signal::KILL));
-    let at = ["migrations.applied", "her password", "gRPC"].into_iter();
+    let at = ["migrations.applied", "with the password", "gRPC"].into_iter();
     let at = at.flat_map(|line| [Signal::KILL, Signal::INT].map(|signal| End::At(line, signal)));
     for end in after.into_iter().chain(at) {
         let folder = tempdir().unwrap();

@@ -136,7 +136,7 @@ async fn a_generated_password_is_shown_once(_: Setup) {
     let (_, grpc) = first.ready();
     // The ready line comes by another pipe, and may be read first.
     let shown = until("the password is shown", || async {
-        first.stderr().lines().find(|line| line.contains("her password")).map(str::to_owned)
+        first.stderr().lines().find(|line| line.contains("with the password")).map(str::to_owned)
     })
     .await;
     let words =

@@ -28,19 +28,19 @@ async fn read(table: &str, piece: usize) -> Result<Vec<Result<serde_json::Value,
     let pieces: Vec<_> =
         table.as_bytes().chunks(piece).map(|it| Ok::<_, std::io::Error>(it.to_vec())).collect();
     let body = Body::from_stream(stream::iter(pieces));
-    let told = |failure: crate::error::Failure| failure.bad_field();
-    let told = |failure| match told(failure) {
+    let problem = |failure: crate::error::Failure| failure.bad_field();
+    let problem = |failure| match problem(failure) {
         (field, problem) if field.is_empty() => problem,
         (field, problem) => format!("{field}: {problem}"),
     };
-    let mut reader = Reader::open(body, &article(), None).await.map_err(told)?;
+    let mut reader = Reader::open(body, &article(), None).await.map_err(problem)?;
     let mut rows = Vec::new();
-    while let Some(row) = reader.next().await.map_err(told)? {
+    while let Some(row) = reader.next().await.map_err(problem)? {
         let mut message = DynamicMessage::new(article());
         let done = reader.read(&row, &mut message);
         let options = prost_reflect::SerializeOptions::new();
         rows.push(
-            done.map_err(told)
+            done.map_err(problem)
                 .map(|()| message.serialize_with_options(serde_json::value::Serializer, &options).unwrap()),
         );
     }
@@ -70,12 +70,15 @@ async fn rows_are_messages_however_they_come() {
 async fn a_bad_row_is_a_row_of_its_own() {
     let table = "code,price.amount,active\na,1.2.3,\nb,1,perhaps\nc,1\nd,,\ne,1,true,x\n\"f\n";
     let rows = read(table, 100).await.unwrap();
-    let told: Vec<_> = rows.iter().map(|row| row.as_ref().err().map_or("", String::as_str)).collect();
-    assert!(told[0].starts_with("price.amount: `1.2.3` has what could be a thousands separator"), "{told:?}");
-    assert!(told[1].starts_with("active: "), "{told:?}");
-    assert_eq!(told[2], "has 2 cells where the header has 3");
-    assert_eq!((told[3], &rows[3]), ("", &Ok(json!({"code": "d"}))), "an empty cell says nothing");
-    assert_eq!(told[4], "has 4 cells where the header has 3");
+    let problem: Vec<_> = rows.iter().map(|row| row.as_ref().err().map_or("", String::as_str)).collect();
+    assert!(
+        problem[0].starts_with("price.amount: `1.2.3` has what could be a thousands separator"),
+        "{problem:?}"
+    );
+    assert!(problem[1].starts_with("active: "), "{problem:?}");
+    assert_eq!(problem[2], "has 2 cells where the header has 3");
+    assert_eq!((problem[3], &rows[3]), ("", &Ok(json!({"code": "d"}))), "an empty cell says nothing");
+    assert_eq!(problem[4], "has 4 cells where the header has 3");
     for (header, problem) in [
         ("code,nam", "nam: unknown column"),
         ("code,code", "code: given more than once"),
@@ -123,14 +126,14 @@ async fn a_table_is_taken_as_spreadsheets_write_it() {
 /// The first row of a table of an import, or what is wrong with it.
 async fn imported(table: &str) -> Result<serde_json::Value, String> {
     let row = desc("feira.article.v1.ImportArticlesRequest");
-    let told = |failure: crate::error::Failure| {
+    let problem = |failure: crate::error::Failure| {
         let (field, problem) = failure.bad_field();
         format!("{field}: {problem}")
     };
-    let mut reader = Reader::open(Body::from(table.to_owned()), &row, None).await.map_err(told)?;
-    let cells = reader.next().await.map_err(told)?.unwrap();
+    let mut reader = Reader::open(Body::from(table.to_owned()), &row, None).await.map_err(problem)?;
+    let cells = reader.next().await.map_err(problem)?.unwrap();
     let mut message = DynamicMessage::new(row);
-    reader.read(&cells, &mut message).map_err(told)?;
+    reader.read(&cells, &mut message).map_err(problem)?;
     Ok(message
         .serialize_with_options(serde_json::value::Serializer, &prost_reflect::SerializeOptions::new())
         .unwrap())

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use kit::{Money, Time, Tx, fault, id::ArticleId, words::fold_line};
+use kit::{Time, Tx, fault, id::ArticleId};
 use sea_orm::{
     ActiveValue::Set,
     ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QuerySelect, SelectTwo,
@@ -10,7 +10,10 @@ use sea_orm::{
 };
 
 use super::{
-    entities::{article, stock, word},
+    entities::{
+        article::{self, columns, read},
+        stock, word,
+    },
     images,
 };
 use crate::{
@@ -229,57 +232,6 @@ pub(super) fn taken(error: DbErr) -> Error {
 /// How codes are compared.
 pub fn fold_code(code: &str) -> String {
     code.to_ascii_lowercase()
-}
-
-/// The columns that follow from the content.
-pub(super) fn columns(content: &Content) -> article::ActiveModel {
-    article::ActiveModel {
-        code: Set(content.code.clone()),
-        code_folded: Set(fold_code(&content.code)),
-        name: Set(content.name.clone()),
-        name_folded: Set(fold_line(&content.name, 200)),
-        description: Set(content.description.clone()),
-        category: Set(content.category.clone()),
-        category_folded: Set(fold_line(&content.category, 100)),
-        price_minor: Set(content.price.map(|price| price.minor)),
-        currency: Set(content.price.map(|price| price.currency.to_string())),
-        price_order: Set(content.price_order()),
-        tax_rate_basis_points: Set(content.tax_rate_basis_points),
-        image_url: Set(content.image_url.clone()),
-        active: Set(content.active),
-        low_stock_threshold: Set(content.low_stock_threshold),
-        ..Default::default()
-    }
-}
-
-/// A row as an article.
-pub(super) fn read(row: article::Model, free: i64) -> Result<Article, Error> {
-    let price = match (row.price_minor, &row.currency) {
-        (Some(minor), Some(code)) => {
-            let currency =
-                code.parse().map_err(|()| kit::Fault::internal(format!("stored currency {code:?}")))?;
-            Some(Money::new(minor, currency))
-        }
-        _ => None,
-    };
-    Ok(Article {
-        id: row.id,
-        content: Content {
-            code: row.code,
-            name: row.name,
-            description: row.description,
-            category: row.category,
-            price,
-            tax_rate_basis_points: row.tax_rate_basis_points,
-            image_url: row.image_url,
-            active: row.active,
-            low_stock_threshold: row.low_stock_threshold,
-        },
-        version: row.version,
-        create_time: row.create_time,
-        update_time: row.update_time,
-        free,
-    })
 }
 
 /// A condition that an article exists for staff, within a query on something that has its id.

@@ -1,54 +1,6 @@
 //! The tables.
 
-pub mod article {
-    use kit::{Time, id::ArticleId};
-    use sea_orm::entity::prelude::*;
-
-    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
-    #[sea_orm(table_name = "articles")]
-    pub struct Model {
-        #[sea_orm(primary_key, auto_increment = false)]
-        pub id: ArticleId,
-        pub code: String,
-        /// Unique. A deleted article's begins with a colon, which no code has, so that its code is free.
-        pub code_folded: String,
-        pub name: String,
-        pub name_folded: String,
-        pub description: String,
-        pub category: String,
-        pub category_folded: String,
-        pub price_minor: Option<i64>,
-        pub currency: Option<String>,
-        /// The price in thousandths; the greatest number there is without one.
-        pub price_order: i64,
-        pub tax_rate_basis_points: i32,
-        pub image_url: String,
-        /// Never of a deleted article.
-        pub active: bool,
-        pub low_stock_threshold: i64,
-        /// See `domain::listing_status`; written by whoever changes what it follows from, who holds this row.
-        #[sea_orm(column_name = "shelf")]
-        pub listing_status: i16,
-        pub version: i64,
-        pub create_time: Time,
-        pub update_time: Time,
-        pub deleted_time: Option<Time>,
-    }
-
-    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-    pub enum Relation {
-        #[sea_orm(has_one = "super::stock::Entity")]
-        Stock,
-    }
-
-    impl Related<super::stock::Entity> for Entity {
-        fn to() -> RelationDef {
-            Relation::Stock.def()
-        }
-    }
-
-    impl ActiveModelBehavior for ActiveModel {}
-}
+pub mod article;
 
 /// The folded words by which articles are found.
 pub mod word {

@@ -9,8 +9,12 @@ use kit::{
 use sea_orm::{ActiveValue::Set, ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use super::{
-    articles::{columns, fold_code, insert_words, read, rewrite, taken, words_of},
-    entities::{self, article, movement},
+    articles::{fold_code, insert_words, rewrite, taken, words_of},
+    entities::{
+        self,
+        article::{self, columns, read},
+        movement,
+    },
     stock::{self, Stock},
 };
 use crate::{

@@ -22,7 +22,7 @@ pub struct Judgement {
     pub violations: Vec<Violation>,
     /// Something of it is under way.
     pub in_flight: bool,
-    /// All that is wrong is that the order says other than those whose news it follows: these may come yet.
+    /// All that is wrong is that the order differs from the services whose events it applies: an event may be on its way.
     pub may_be_late: bool,
 }
 
@@ -38,7 +38,7 @@ pub fn judge(figures: &OrderFigures) -> Judgement {
     };
     for reservation in &figures.reservations {
         if let Some((equation, problem)) = misplaced(order, reservation) {
-            add(equation, &[], format!("{}: {problem}", told(order, reservation)));
+            add(equation, &[], format!("{}: {problem}", reservation_of(order, reservation)));
         }
     }
     if is_settled(order) && !figures.reservations.iter().any(|it| is_current(order, it) && is_sold(it)) {
@@ -82,7 +82,11 @@ pub fn judge(figures: &OrderFigures) -> Judgement {
     }
     for reservation in figures.reservations.iter().filter(|it| is_current(order, it) && is_sold(it)) {
         if is_settled(order) && has_lines_of(order, reservation) && order.lines != reservation.lines {
-            add("order_returned", &[], format!("{}, but other units came back", told(order, reservation)));
+            add(
+                "order_returned",
+                &[],
+                format!("{}, but other units came back", reservation_of(order, reservation)),
+            );
         }
     }
     let twice: Vec<&PaymentFacts> =
@@ -100,7 +104,7 @@ pub fn judge(figures: &OrderFigures) -> Judgement {
     Judgement { violations, in_flight, may_be_late }
 }
 
-/// What holds as soon as the order has heard what happened elsewhere, though nobody can say whether it has.
+/// What holds as soon as the order has applied the events of the others; nobody can say whether it has yet.
 const FOLLOWS: [&str; 1] = ["order_returned"];
 
 /// Whether it is the order's payment, of which something else was given back than the order says.
@@ -152,7 +156,7 @@ fn is_sold(reservation: &ReservationFacts) -> bool {
     reservation.state() == ReservationState::Committed
 }
 
-/// Both services tell lines in the order of their articles.
+/// Both services report lines in the order of their articles.
 fn has_lines_of(order: &OrderFacts, reservation: &ReservationFacts) -> bool {
     let units = |lines: &[Units]| {
         lines.iter().map(|line| (line.article_id.clone(), line.quantity)).collect::<Vec<_>>()
@@ -185,7 +189,7 @@ fn may_keep(order: &OrderFacts, payment: &PaymentFacts) -> bool {
         && payment.payment_id == order.payment_id
 }
 
-/// It is to be given back, or staff was told that it could not be.
+/// It is to be refunded, or it is flagged for staff because it could not be.
 fn is_excused(order: &OrderFacts, payment: &PaymentFacts) -> bool {
     order.undo_payment_ids.contains(&payment.payment_id)
         || order.flagged_payment_ids.contains(&payment.payment_id)
@@ -210,7 +214,7 @@ fn word(order: &OrderFacts) -> String {
     }
 }
 
-fn told(order: &OrderFacts, reservation: &ReservationFacts) -> String {
+fn reservation_of(order: &OrderFacts, reservation: &ReservationFacts) -> String {
     let holds = if is_sold(reservation) { "has sold" } else { "holds" };
     let unit = |line: &Units| match line.returned {
         0 => format!("{} of {}", line.quantity, line.article_id),

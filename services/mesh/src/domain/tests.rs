@@ -182,7 +182,7 @@ fn an_order_says_what_was_given_back_of_its_payment_and_came_back_of_its_lines()
         assert_eq!(broken(&figures), one("order_returned", &[]), "{state:?}");
         assert!(judge(&figures).may_be_late);
         figures.reservations.push(reservation(2, ReservationState::Held));
-        assert!(!judge(&figures).may_be_late, "that has nothing to do with news");
+        assert!(!judge(&figures).may_be_late, "that does not depend on an event");
         figures.reservations.pop();
         order(&mut figures).lines[0].returned = 1;
         assert_eq!(broken(&figures), []);

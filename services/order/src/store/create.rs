@@ -1,7 +1,7 @@
 //! New orders.
 
 use kit::{
-    Time, Tx,
+    Tx,
     id::{Id, OrderId, UserId},
     insert_new,
 };
@@ -14,7 +14,7 @@ use super::{
     save::{refused, write_event},
 };
 use crate::{
-    domain::{Refunds, State, Step, notes, number::number_of},
+    domain::{State, notes, number::number_of},
     error::Error,
 };
 
@@ -60,41 +60,8 @@ async fn numbered(tx: &Tx) -> Result<(OrderId, String), Error> {
 
 async fn blank(tx: &Tx, user: UserId, direct: bool) -> Result<order::Model, Error> {
     let (id, number) = numbered(tx).await?;
-    Ok(order::Model {
-        id,
-        number: Some(number),
-        user_id: user,
-        state: State::Open,
-        basket_of: (!direct).then_some(user),
-        direct,
-        currency: None,
-        total_minor: 0,
-        address: None,
-        user_erased: false,
-        payment_id: None,
-        refunded_minor: 0,
-        refunded_currency: None,
-        refunds: Refunds::None,
-        refunding: false,
-        payment_type: 0,
-        payment_method: String::new(),
-        payment_failure: String::new(),
-        payment_action_url: String::new(),
-        carrier: String::new(),
-        tracking_code: String::new(),
-        tracking_folded: String::new(),
-        attempt: 0,
-        step: Step::Idle,
-        lease_until: Time(0),
-        fence: 0,
-        claim: None,
-        expire_time: None,
-        events: 1,
-        version: 1,
-        create_time: tx.now(),
-        place_time: None,
-        update_time: tx.now(),
-    })
+    let basket_of = (!direct).then_some(user);
+    Ok(order::Model { basket_of, direct, ..order::Model::new(id, number, user, tx.now()) })
 }
 
 fn first_event(tx: &Tx, order: &order::Model, note: &str) -> event::Model {

@@ -9,7 +9,7 @@ use sea_orm::EntityTrait;
 
 use super::Shop;
 use crate::{
-    domain::{Refunds, State, Step, number::number_of},
+    domain::{Refunds, State, number::number_of},
     store::{self, Filter, order},
 };
 
@@ -34,40 +34,18 @@ pub fn orders(users: &[UserId], count: usize) -> Vec<order::Model> {
             3 => State::Open,
             _ => State::Paid,
         };
+        let user = users[number % users.len()];
         rows.push(order::Model {
-            id,
-            number: Some(number_of(id)),
-            user_id: users[number % users.len()],
             state,
-            basket_of: None,
-            direct: true,
             currency: (number % 5 > 0).then(|| if number % 11 == 0 { "USD" } else { "EUR" }.to_owned()),
             total_minor: if rare { 100_000 + number as i64 } else { number as i64 % 100 },
-            address: None,
-            user_erased: false,
-            payment_id: None,
-            refunded_minor: 0,
-            refunded_currency: None,
             refunds: refunds(number),
             refunding: number % 89 == 7,
             payment_type: 1,
-            payment_method: String::new(),
-            payment_failure: String::new(),
-            payment_action_url: String::new(),
-            carrier: String::new(),
-            tracking_code: String::new(),
-            tracking_folded: String::new(),
             attempt: 1,
-            step: Step::Idle,
-            lease_until: Time(0),
-            fence: 0,
-            claim: None,
-            expire_time: None,
             events: 0,
-            version: 1,
-            create_time: Time(number as i64),
             place_time: (number % 3 > 0).then_some(Time(10 * number as i64)),
-            update_time: Time(number as i64),
+            ..order::Model::new(id, number_of(id), user, Time(number as i64))
         });
     }
     rows

@@ -9,7 +9,7 @@ use kit::{
 use super::*;
 use crate::{
     domain::MailKind,
-    domain::{Adjustment, Line, Refunds, Step},
+    domain::{Adjustment, Line},
     store::{mails::row, order},
 };
 
@@ -39,40 +39,19 @@ fn view(state: State) -> View {
         country_code: "PT".to_owned(),
         ..Default::default()
     };
+    let id = "ord_01jd8m3y2me7q8g0d6s2b4x9zk".parse().unwrap();
     let order = order::Model {
-        id: "ord_01jd8m3y2me7q8g0d6s2b4x9zk".parse().unwrap(),
-        number: Some("S2B4X9ZK".to_owned()),
-        user_id: UserId::new(),
         state,
-        basket_of: None,
-        direct: true,
         currency: Some("EUR".to_owned()),
-        total_minor: 0,
         address: Some(address.encode_to_vec()),
-        user_erased: false,
         payment_id: Some(PaymentId::new()),
-        refunded_minor: 0,
-        refunded_currency: None,
-        refunds: Refunds::None,
-        refunding: false,
         payment_type: 1,
-        payment_method: String::new(),
-        payment_failure: String::new(),
-        payment_action_url: String::new(),
         carrier: "CTT".to_owned(),
         tracking_code: "RR123456785PT".to_owned(),
         tracking_folded: "rr123456785pt".to_owned(),
         attempt: 1,
-        step: Step::Idle,
-        lease_until: Time(0),
-        fence: 0,
-        claim: None,
-        expire_time: None,
         events: 4,
-        version: 1,
-        create_time: Time(0),
-        place_time: None,
-        update_time: Time(0),
+        ..order::Model::new(id, "S2B4X9ZK".to_owned(), UserId::new(), Time(0))
     };
     let lines = vec![bought(2, "Chá verde", "12.99 EUR"), bought(10, "Copo", "104.00 EUR")];
     let adjustments = vec![Adjustment::automatic(AdjustmentType::Shipping, "Shipping", money("4.99 EUR"))];
