@@ -51,6 +51,7 @@ pub async fn answer(
         Err(failure) => Err(Refused::new(failure, plain_texts(binding, &empty, line))),
     };
     let metadata = metadata::of(&parts.headers, &binding.rpc, timeout)?;
+    // Few: a service that is slower than its client makes the client wait, not this process's memory grow.
     let (send, receive) = mpsc::channel(4);
     let call = call::client_streaming(&binding.rpc, metadata, messages(receive));
     let feed = async {
@@ -90,6 +91,8 @@ pub async fn answer(
     let both = async {
         tokio::pin!(call);
         tokio::select! {
+            // Reading first: where both are ready, the body's own fault is the better answer than the service's, which
+            // saw only that the lines ended.
             biased;
             fed = feed => {
                 fed?;

@@ -50,6 +50,7 @@ pub async fn serve(settings: Settings, reread: Reread) -> Result<(), Error> {
         let admin_password = process.make_first_administrator(settings.log.log_format).await?;
         Ok::<_, Error>((process, admin_password))
     };
+    // A signal ends the start at any point: what was migrated or made by then is used by the next start.
     let (process, admin_password) = tokio::select! {
         started = starting => started?,
         () = signals.next() => return Ok(()),

@@ -45,6 +45,8 @@ impl MeshService for Api {
         let request = request.into_inner();
         let reported = request.instance.unwrap_or_default();
         let id: Uuid = reported.id.parse().map_err(|_| Fault::invalid("instance.id", "must be a UUID"))?;
+        // Heartbeats of one instance come one after the other, and its farewell last: the row is the last of them. One
+        // that arrives behind the farewell makes the instance unhealthy for a while, and then it is forgotten.
         let done = if request.leaving {
             instance::remove(&self.db, id).await
         } else {

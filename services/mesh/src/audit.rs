@@ -47,6 +47,7 @@ impl Auditor {
 
     /// Checks everything once.
     pub async fn verify(&self, call: &Call) -> Result<VerifyAuditResponse, Fault> {
+        // An audit reads every row of every service: several at the same time would only slow each other down.
         let _turn = self.turn.lock().await;
         let mut suspects = Vec::new();
         let mut in_flight = 0;
@@ -65,6 +66,8 @@ impl Auditor {
                 break;
             }
             tokio::time::sleep(self.settle).await;
+            // A service's own equations are checked in one statement, of one moment. What is still wrong at the second
+            // look was not a commit in between.
             if round == 0 && !own.violations.is_empty() {
                 let still: HashSet<_> = self.own(call).await?.violations.into_iter().map(key).collect();
                 own.violations.retain(|violation| still.contains(&key(violation.clone())));
@@ -75,6 +78,9 @@ impl Auditor {
                 let judgement = judge(&now);
                 if judgement.violations.is_empty() {
                     in_flight += i32::from(judgement.in_flight);
+                // The services are read one after the other, so an order that changes meanwhile may look wrong. With
+                // unchanged versions at both reads, what was read in between was of one moment. An event on its way
+                // changes no version: it has all rounds to arrive.
                 } else if before == now && (!judgement.may_be_late || round + 1 == ROUNDS) {
                     violations.extend(judgement.violations);
                 } else {
@@ -146,6 +152,7 @@ impl Auditor {
         });
         let mut sources = try_join_all(open).await?;
         loop {
+            // All streams come in the order of the ids, so they are merged, and no service's whole answer is held.
             for source in &mut sources {
                 source.fill().await?;
             }
