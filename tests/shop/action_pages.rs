@@ -59,6 +59,14 @@ async fn behind_a_public_url_the_action_pages_are_the_edges(setup: Setup) {
     let again = form("outcome=decline").await;
     assert!(again.text().contains("Refused"), "{}", again.text());
 
+    // What is no action's is nothing, whatever its characters; a body says one word.
+    for token in ["x", "%00", "0123456789abcdef0123456789abcdef", &"a".repeat(5_000)] {
+        let path = format!("/simulator/actions/{token}");
+        edge.get(&path).await.expect(404);
+        edge.post(&path, json!({"outcome": "approve"})).await.expect(404);
+    }
+    form(Box::leak("x".repeat(2_000).into_boxed_str())).await.expect(413);
+
     // Nothing else of the provider's is there.
     let reference = ada.payments(&by_page.id).await.remove(0).provider_reference;
     for path in

@@ -13,8 +13,10 @@ use axum::{
 use futures::future::BoxFuture;
 use http::{HeaderMap, Method, StatusCode, header, request::Parts};
 use prost_reflect::DescriptorPool;
+use tokio::time::Instant;
 use tonic::Status;
 
+use self::call::within;
 use crate::{
     base::{Base, Reach},
     binding::Binding,
@@ -24,6 +26,7 @@ use crate::{
     mount::Mount,
     options::Options,
     pages::Pages,
+    request,
     routes::{Found, Routes, with_implied},
     web::Subject,
 };
@@ -78,7 +81,7 @@ pub async fn handle(State(edge): State<Arc<Edge>>, request: Request) -> Response
         }
         Found::OtherMethods(methods) => other_method(&parts.method, methods).unwrap_or_else(failed),
         Found::Nothing => match edge.mount.as_ref().filter(|mount| mount.has(parts.uri.path())) {
-            Some(mount) => mount.answer(&parts, body).await.unwrap_or_else(|| edge.missing(&parts)),
+            Some(mount) => edge.mounted(mount, &parts, body).await.unwrap_or_else(failed),
             None => edge.page(&parts).await,
         },
         Found::Malformed => failed(Failure::invalid("the path has a broken percent encoding")),
@@ -122,6 +125,14 @@ impl Edge {
                 .unwrap_or_else(|failure| failure.response(&self.pool)),
             None => self.missing(parts),
         }
+    }
+
+    /// What a mounted component answers: its body has the bounds of every other, and both have the edge's time.
+    async fn mounted(&self, mount: &Mount, parts: &Parts, body: HttpBody) -> Result<Response, Failure> {
+        let deadline = Instant::now() + self.timeout;
+        let body = within(deadline, request::read(body)).await??;
+        let answer = within(deadline, mount.answer(parts, body.into())).await?;
+        Ok(answer.unwrap_or_else(|| self.missing(parts)))
     }
 
     /// There is nothing: a page for people, JSON for programs.

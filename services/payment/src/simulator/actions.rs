@@ -13,6 +13,8 @@ use axum::{
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::Deserialize;
 
+use crate::error::Error;
+
 use super::{
     api::{Simulator, answer, refusal},
     charge::{Act, Model, Status},
@@ -25,6 +27,8 @@ const STYLE: &str = include_str!("action.css");
 const BUTTONS: &str = "<form method=\"post\">\
     <button name=\"outcome\" value=\"approve\">Approve</button>\
     <button name=\"outcome\" value=\"decline\">Decline</button></form>";
+/// The most bytes that an action's request has: it says one word.
+pub const BODY_LIMIT: usize = 1_024;
 /// What the page's buttons send.
 const FORM: &str = "application/x-www-form-urlencoded";
 
@@ -78,6 +82,12 @@ pub async fn act(
     let form = is_of(&headers, FORM);
     let chosen = if form || is_of(&headers, "application/json") { read(form, &body) } else { None };
     let Some(act) = chosen else { return refusal(StatusCode::BAD_REQUEST, "invalid_body", None) };
+    // Anybody may call this: what is no action's token must not cost a transaction, which on SQLite is the only writer.
+    match find(&simulator, &token).await {
+        Ok(Some(_)) => {}
+        Ok(None) => return refusal(StatusCode::NOT_FOUND, "not_found", None),
+        Err(error) => return answer(Err(error)),
+    }
     match store::act(&simulator, None, token, act).await {
         Ok(Done::Charge(charge)) if form => {
             html(StatusCode::OK, &charge, &said(&format!("The payment is {}.", charge.status.name())))
@@ -92,7 +102,7 @@ pub async fn act(
 }
 
 pub async fn page(State(simulator): State<Simulator>, Path(token): Path<String>) -> Response {
-    match store::of_token(simulator.db.read(), &token).await {
+    match find(&simulator, &token).await {
         Ok(Some(charge)) if charge.status == Status::Waiting => html(StatusCode::OK, &charge, BUTTONS),
         Ok(Some(charge)) => {
             html(StatusCode::OK, &charge, &said(&format!("The payment is {}.", charge.status.name())))
@@ -100,6 +110,13 @@ pub async fn page(State(simulator): State<Simulator>, Path(token): Path<String>)
         Ok(None) => refusal(StatusCode::NOT_FOUND, "not_found", None),
         Err(error) => answer(Err(error)),
     }
+}
+
+/// The charge of an action's token, as `store::create` makes them; anything else is none, whatever a database thinks of
+/// its characters.
+async fn find(simulator: &Simulator, token: &str) -> Result<Option<Model>, Error> {
+    let is_token = token.len() == 32 && token.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    if is_token { store::of_token(simulator.db.read(), token).await } else { Ok(None) }
 }
 
 fn said(text: &str) -> String {

@@ -6,7 +6,7 @@ use aws_lc_rs::hmac;
 
 use axum::{
     Json, Router,
-    extract::{Extension, Path, State, rejection::JsonRejection},
+    extract::{DefaultBodyLimit, Extension, Path, State, rejection::JsonRejection},
     http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
     routing::{get, post},
@@ -66,7 +66,10 @@ impl Simulator {
 
     /// The routes that customers need.
     pub fn actions(self) -> Router {
-        Router::new().route("/actions/{token}", get(actions::page).post(actions::act)).with_state(self)
+        Router::new()
+            .route("/actions/{token}", get(actions::page).post(actions::act))
+            .layer(DefaultBodyLimit::max(actions::BODY_LIMIT))
+            .with_state(self)
     }
 
     /// The same, for whoever has them among other pages, below a path.
@@ -83,9 +86,9 @@ impl Simulator {
             .route("/charges/{name}/void", post(void))
             .route("/charges/{name}/acknowledge", post(acknowledge))
             .route("/charges/{name}/refunds", post(refund))
-            .route("/actions/{token}", get(actions::page).post(actions::act))
             .route("/faults", get(faults).put(set_faults))
-            .with_state(self)
+            .with_state(self.clone())
+            .merge(self.actions())
     }
 
     /// Does `work` unless a fault is due.

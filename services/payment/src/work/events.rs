@@ -68,7 +68,7 @@ async fn read_page(engine: &Engine, provider: &dyn Provider, reader: &mut Reader
     // and ours is found by the primary key there.
     let ids = events.iter().map(|event| event.id.as_str());
     let known: HashSet<String> = provider_events::known(engine.db().read(), provider.name(), ids).await?;
-    reader.left.clear();
+    let (mut left, mut failed) = (Vec::new(), false);
     for event in events {
         if known.contains(&event.id) {
             continue;
@@ -78,12 +78,21 @@ async fn read_page(engine: &Engine, provider: &dyn Provider, reader: &mut Reader
             Ok(()) | Err(Error::NotFound) => {}
             Err(error) => {
                 tracing::debug!(provider = provider.name(), event = event.id, %error, "an event is left for later");
-                reader.left.push(event);
+                failed |= !matches!(error, Error::Busy);
+                left.push(event);
             }
         }
     }
-    let many = reader.left.len().saturating_sub(KEPT);
-    reader.left.drain(..many);
+    let many = left.len().saturating_sub(KEPT);
+    if many > 0 {
+        tracing::warn!(provider = provider.name(), events = left.len(), "events could not be applied");
+        // The database was away: the same events are read again. One that can never be applied is no reason to.
+        if failed {
+            return Ok(false);
+        }
+    }
+    left.drain(..many);
+    reader.left = left;
     // Behind the events: a process that dies in between reads them again.
     reader.cursor = page.cursor;
     Ok(page.more)

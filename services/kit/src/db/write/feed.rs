@@ -68,6 +68,16 @@ impl Feed {
         drop(kept);
     }
 
+    /// Begins anew after another position, if `last` is still the last event known: where the database itself lacks
+    /// what comes next, or has gone back. Followers read from the database until they have caught up.
+    pub fn restart(&self, last: i64, after: i64) {
+        let mut kept = self.kept();
+        if self.last() == Some(last) {
+            *kept = Kept::default();
+            self.last.send_replace(after);
+        }
+    }
+
     /// The position of the last event known, once it has begun.
     pub fn last(&self) -> Option<i64> {
         Some(*self.last.borrow()).filter(|last| *last >= 0)
@@ -161,6 +171,23 @@ mod tests {
         assert_eq!(feed.after(3, 10), After::Database, "4 is older than what is kept");
         feed.begin(2);
         assert_eq!(feed.last(), Some(8));
+    }
+
+    #[test]
+    fn it_begins_anew_where_the_database_has_a_gap_or_has_gone_back() {
+        let feed = Feed::default();
+        feed.begin(0);
+        assert!(feed.offer(vec![event(1), event(2)]));
+        feed.restart(1, 9);
+        assert_eq!(feed.last(), Some(2), "it has moved on meanwhile");
+        feed.restart(2, 9);
+        assert_eq!(feed.after(2, 10), After::Database);
+        assert!(feed.offer(vec![event(10)]));
+        assert_eq!(positions(feed.after(9, 10)), [10]);
+        feed.restart(10, 1);
+        assert_eq!(feed.after(0, 10), After::Database);
+        assert!(feed.offer(vec![event(2)]));
+        assert_eq!(positions(feed.after(1, 10)), [2]);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures::FutureExt as _;
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DatabaseBackend, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
     QueryTrait,
@@ -29,6 +30,8 @@ pub(crate) async fn publish(db: Db) {
         }
         own_commit = tokio::time::timeout(POLL, db.0.committed.notified()).await.is_ok();
         tokio::time::sleep_until(begun + GATHER).await;
+        // Whoever committed while this waited is served by the same round.
+        own_commit |= db.0.committed.notified().now_or_never().is_some();
         begun = Instant::now();
     }
 }
@@ -48,6 +51,11 @@ async fn round(db: &Db, own_commit: bool) -> Result<(), DbErr> {
     }
     // After a commit of this process there is something to number; else only a look can say.
     let (waiting, published) = if own_commit { (true, known) } else { look(db).await? };
+    if published < known {
+        // A standby that lacked the last commits was promoted, or a backup restored. Positions never fall else.
+        tracing::warn!(role = %db.role(), known, published, "feed.went_back");
+        db.0.feed.restart(known, published);
+    }
     let mut complete = published <= known;
     let mut full = waiting;
     while full {
@@ -77,6 +85,12 @@ async fn read(db: &Db) -> Result<(), DbErr> {
         let Some(last) = db.0.feed.last() else { return Ok(()) };
         let events = outbox::after(db, last, BATCH).await?;
         let count = events.len() as u64;
+        if let Some(first) = events.first().and_then(|event| event.position).filter(|first| *first > last + 1)
+        {
+            // They were pruned before this process, which was away for long, has read them.
+            tracing::warn!(role = %db.role(), last, first, "feed.gap");
+            db.0.feed.restart(last, first - 1);
+        }
         if count == 0 || !db.0.feed.offer(events) || count < BATCH {
             return Ok(());
         }

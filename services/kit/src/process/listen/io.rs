@@ -54,6 +54,9 @@ impl Watched {
     ) -> Option<Poll<io::Result<usize>>> {
         if matches!(self.refused, Refused::No) && self.line.is_silent() {
             self.refused = Refused::Writing(refusal::instead_of(bytes)?);
+            // Lingering is part of the head's time. A head that came in one piece with the request before it has no
+            // clock yet: nothing was read of the socket since.
+            self.line.read();
         }
         let Refused::Writing(left) = &mut self.refused else { return None };
         while !left.is_empty() {

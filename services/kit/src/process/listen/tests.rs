@@ -150,3 +150,24 @@ async fn who_reads_slowly_but_reads_gets_all() {
     }
     assert!(read > 8 << 20, "{read}");
 }
+
+#[tokio::test]
+async fn a_refused_client_that_falls_silent_is_let_go() {
+    let (address, _ends, _serving) = serve(Protocol::Rest, Duration::ZERO).await;
+    let mut client = TcpStream::connect(address).await.unwrap();
+    // In one piece: of the second head nothing is read from the socket any more.
+    client.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\nG@T /a b HTTP/1.1\r\n\r\n").await.unwrap();
+    let mut answers = Vec::new();
+    client.read_to_end(&mut answers).await.unwrap();
+    assert!(String::from_utf8_lossy(&answers).contains("400 Bad Request"));
+    // Its half of the connection stays open. A connection that has ended resets whoever goes on writing to it.
+    let gone = async {
+        while client.write_all(b"x").await.is_ok() {
+            sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let began = std::time::Instant::now();
+    sleep(2 * HEAD + Duration::from_secs(1)).await;
+    tokio::time::timeout(Duration::from_secs(2), gone).await.expect("it is still held");
+    assert!(began.elapsed() < 2 * HEAD + Duration::from_millis(1_500));
+}

@@ -89,3 +89,21 @@ async fn what_another_process_commits_is_published_soon() {
         assert!(begun.elapsed() < Duration::from_millis(1_500), "{:?}", begun.elapsed());
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gap_in_the_database_holds_up_no_follower() {
+    for database in Database::of_each_kind(Role::User).await {
+        database.migrated::<Migrator>(Clock::system()).await;
+        let here = replica(&database).await;
+        write(&here, 0, 0).await;
+        assert_eq!(follow(&here, 0, 1).await[0].0, 1);
+        // As if others had published and pruned while this process was away.
+        let pruned = match here.backend() {
+            DatabaseBackend::Sqlite => "UPDATE outbox SET position = 50",
+            _ => "UPDATE feed_head SET position = 50",
+        };
+        here.0.writer.execute_unprepared(pruned).await.unwrap();
+        let (events, ()) = tokio::join!(follow(&here, 1, 1), write(&here, 1, 1));
+        assert!(events[0].0 >= 50, "{:?}: {events:?}", here.backend());
+    }
+}
