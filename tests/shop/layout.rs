@@ -13,7 +13,7 @@ const ROOMS: [&str; 9] =
 const MORE: [(&str, &[&str]); 4] = [
     ("user", &["administrators", "credentials"]),
     ("article", &[]),
-    ("order", &["checkout", "mail", "orders.rs", "remote.rs"]),
+    ("order", &["checkout", "mail", "orders.rs", "remote"]),
     ("payment", &["engine", "provider", "simulator"]),
 ];
 /// The files within the rooms that everybody looks for.
