@@ -5,11 +5,14 @@ use std::collections::HashMap;
 use kit::{Fault, Reason, id::ArticleId};
 use sea_orm::DbErr;
 
-use crate::domain::{
-    article::BadPrice,
-    image::BadImage,
-    reservation::{Illegal, State},
-    stock::{BadDelta, MOST_FREE, Return, Short},
+use crate::{
+    api::states,
+    domain::{
+        article::BadPrice,
+        image::BadImage,
+        reservation::{Illegal, State},
+        stock::{BadDelta, MOST_FREE, Return, Short},
+    },
 };
 
 /// Every refusal and failure of this service.
@@ -40,7 +43,7 @@ pub enum Error {
     NoOrder,
     #[error("not for sale")]
     Inactive(Vec<ArticleId>),
-    #[error("the reservation is {}", .0.name())]
+    #[error("the reservation is {0:?}")]
     Illegal(State),
     #[error("reserved with other lines")]
     OtherLines,
@@ -92,7 +95,9 @@ impl From<Error> for Fault {
                 about_each(Fault::new(Reason::ArticleInactive, "not for sale"), about)
             }
             Error::Illegal(State::Unmade) => Fault::not_found("reservation"),
-            Error::Illegal(state) => Fault::illegal_state("the reservation's state forbids it", state.name()),
+            Error::Illegal(state) => {
+                Fault::illegal_state("the reservation's state forbids it", states::name(state))
+            }
             Error::OtherLines => {
                 Fault::invalid("lines", "differ from those that this try of the order has reserved already")
             }

@@ -4,7 +4,10 @@ use kit::{Fault, Reason, money::MoneyError, write::Failure};
 use sea_orm::DbErr;
 use tonic::Status;
 
-use crate::domain::state::Illegal;
+use crate::{
+    api::states,
+    domain::{State, state::Illegal},
+};
 
 /// An error of the order service.
 #[derive(Debug, thiserror::Error)]
@@ -14,7 +17,7 @@ pub enum Error {
     #[error(transparent)]
     Illegal(#[from] Illegal),
     #[error("the order is being worked on")]
-    Busy { state: crate::domain::State },
+    Busy { state: State },
     #[error("the order has no lines")]
     Empty,
     #[error("there is another basket")]
@@ -44,10 +47,11 @@ impl From<Error> for Fault {
     fn from(error: Error) -> Fault {
         match error {
             Error::NotFound(what) => Fault::not_found(what),
-            Error::Illegal(illegal) => illegal.into(),
+            Error::Illegal(illegal) => {
+                Fault::illegal_state(format!("not possible: {illegal}"), states::name(illegal.state))
+            }
             Error::Busy { state } => {
-                let state = contracts::order::OrderState::from(state);
-                Fault::illegal_state("a checkout of this order is under way", state.as_str_name())
+                Fault::illegal_state("a checkout of this order is under way", states::name(state))
             }
             Error::Empty => Fault::new(Reason::EmptyOrder, "the order has no lines"),
             Error::BasketExists => {

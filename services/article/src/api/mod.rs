@@ -7,6 +7,7 @@ pub mod import;
 pub mod read;
 mod render;
 mod row;
+pub mod states;
 mod stock;
 
 use contracts::article::{

@@ -13,7 +13,7 @@ use prost_types::Timestamp;
 use crate::domain::{
     article::Content,
     list::{Filter, Visibility},
-    stock::{Attempt, LONGEST_HOLD, Line, Reason},
+    stock::{Attempt, LONGEST_HOLD, Line},
 };
 
 /// An article's id; `field` is its proto path.
@@ -103,17 +103,6 @@ pub fn filter(request: &wire::ListArticlesRequest, visibility: Visibility) -> Re
         active: request.active,
         low_stock: request.low_stock,
     })
-}
-
-/// Why staff change stock.
-pub fn reason(reason: wire::StockReason) -> Result<Reason, Fault> {
-    match reason {
-        wire::StockReason::Received => Ok(Reason::Received),
-        wire::StockReason::Returned => Ok(Reason::Returned),
-        wire::StockReason::WrittenOff => Ok(Reason::WrittenOff),
-        wire::StockReason::Correction => Ok(Reason::Correction),
-        _ => Err(Fault::invalid("reason", "must be one of staff's")),
-    }
 }
 
 /// One try of an order.

@@ -3,7 +3,7 @@
 use contracts::article as wire;
 
 use crate::{
-    domain::{article::Article, reservation::State, stock::Reservation},
+    domain::{article::Article, stock::Reservation},
     store::stock::{Moved, Stock},
 };
 
@@ -43,7 +43,7 @@ pub fn movement(moved: Moved) -> wire::StockMovement {
     wire::StockMovement {
         article_id: moved.article_id.to_string(),
         sequence: moved.sequence,
-        reason: moved.reason,
+        reason: wire::StockReason::from(moved.reason).into(),
         free_change: moved.free_change,
         reserved_change: moved.reserved_change,
         sold_change: moved.sold_change,
@@ -59,49 +59,7 @@ pub fn reservation(reservation: Reservation) -> wire::Reservation {
     wire::Reservation {
         order_id: reservation.key.order_id.to_string(),
         attempt: reservation.key.attempt,
-        state: reservation_state(reservation.state) as i32,
+        state: wire::ReservationState::from(reservation.state).into(),
         expire_time: Some(reservation.expire_time.into()),
-    }
-}
-
-/// A reservation's state.
-pub fn reservation_state(state: State) -> wire::ReservationState {
-    use wire::ReservationState as Wire;
-    match state {
-        State::Unmade => Wire::Unspecified,
-        State::Held => Wire::Held,
-        State::Committed => Wire::Committed,
-        State::Released => Wire::Released,
-        State::Expired => Wire::Expired,
-        State::Restocked => Wire::Restocked,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use sea_orm::{ActiveEnum, Iterable};
-
-    use super::*;
-    use crate::domain::stock::Reason;
-
-    #[test]
-    fn stored_numbers_and_names_are_those_of_the_contract() {
-        for state in State::iter() {
-            let wire = reservation_state(state);
-            assert_eq!((state.to_value(), state.name()), (wire as i32, wire.as_str_name()));
-        }
-        use wire::StockReason as Wire;
-        for (reason, wire) in [
-            (Reason::Received, Wire::Received),
-            (Reason::Returned, Wire::Returned),
-            (Reason::WrittenOff, Wire::WrittenOff),
-            (Reason::Correction, Wire::Correction),
-            (Reason::Reserved, Wire::Reserved),
-            (Reason::Released, Wire::Released),
-            (Reason::Sold, Wire::Sold),
-            (Reason::Restocked, Wire::Restocked),
-        ] {
-            assert_eq!(reason as i32, wire as i32);
-        }
     }
 }

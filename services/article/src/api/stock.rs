@@ -10,7 +10,7 @@ use contracts::article::{
 use kit::{Call, Db, Fault, Page, Tx, Writer};
 use tonic::{Request, Response, Status};
 
-use super::{read, render};
+use super::{read, render, states};
 use crate::{
     domain::stock::{self as domain, Reason, Return},
     error::Error,
@@ -54,7 +54,7 @@ impl StockService for Stocks {
         let call = Call::of(&request)?;
         let request = request.into_inner();
         let id = read::article_id(&request.article_id, "article_id")?;
-        let reason = read::reason(request.reason())?;
+        let reason = states::reason(request.reason())?;
         domain::check_delta(reason, request.delta).map_err(Error::from)?;
         let delta = request.delta;
         let order_id = request.order_id.as_deref().filter(|text| !text.is_empty());

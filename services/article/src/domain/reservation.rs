@@ -7,23 +7,17 @@ use sea_orm::{DeriveActiveEnum, EnumIter};
 #[sea_orm(rs_type = "i32", db_type = "Integer")]
 pub enum State {
     /// Nothing was reserved, and nothing says that it must not be. Never stored.
-    #[sea_orm(num_value = 0)]
-    Unmade,
+    Unmade = 0,
     /// Stock is set aside.
-    #[sea_orm(num_value = 1)]
-    Held,
+    Held = 1,
     /// Stock is sold.
-    #[sea_orm(num_value = 2)]
-    Committed,
+    Committed = 2,
     /// Given back, or never to be made.
-    #[sea_orm(num_value = 3)]
-    Released,
+    Released = 3,
     /// Given back by its time limit.
-    #[sea_orm(num_value = 4)]
-    Expired,
+    Expired = 4,
     /// Sold, then given back.
-    #[sea_orm(num_value = 5)]
-    Restocked,
+    Restocked = 5,
 }
 
 /// What can happen to a reservation.
@@ -68,18 +62,6 @@ impl State {
 
             (Held, Expire) => Ok(Expired),
             (Unmade | Committed | Released | Expired | Restocked, Expire) => Err(Illegal(self)),
-        }
-    }
-
-    /// Its name, as callers are told it.
-    pub fn name(self) -> &'static str {
-        match self {
-            State::Unmade => "RESERVATION_STATE_UNSPECIFIED",
-            State::Held => "RESERVATION_STATE_HELD",
-            State::Committed => "RESERVATION_STATE_COMMITTED",
-            State::Released => "RESERVATION_STATE_RELEASED",
-            State::Expired => "RESERVATION_STATE_EXPIRED",
-            State::Restocked => "RESERVATION_STATE_RESTOCKED",
         }
     }
 }

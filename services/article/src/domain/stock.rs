@@ -1,6 +1,7 @@
 //! How stock moves.
 
 use kit::{Time, id::ArticleId};
+use sea_orm::{DeriveActiveEnum, EnumIter};
 
 use super::listing_status::{DELETED, ListingStatus, listing_status};
 
@@ -10,7 +11,8 @@ pub const MOST_FREE: i64 = 1_000_000_000_000;
 pub const LONGEST_HOLD: std::time::Duration = std::time::Duration::from_secs(31 * 24 * 3600);
 
 /// Why stock moves. The numbers are the contract's and the database's; the first four are staff's to give.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "i32", db_type = "Integer")]
 pub enum Reason {
     Received = 1,
     Returned = 2,

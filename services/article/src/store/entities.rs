@@ -66,6 +66,8 @@ pub mod movement {
     };
     use sea_orm::entity::prelude::*;
 
+    use crate::domain::stock::Reason;
+
     #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
     #[sea_orm(table_name = "stock_movements")]
     pub struct Model {
@@ -74,8 +76,7 @@ pub mod movement {
         /// From 1, without a gap.
         #[sea_orm(primary_key, auto_increment = false)]
         pub sequence: i64,
-        /// The contract's number.
-        pub reason: i32,
+        pub reason: Reason,
         pub free_change: i64,
         pub reserved_change: i64,
         pub sold_change: i64,

@@ -127,7 +127,7 @@ async fn receive(tx: &Tx, new: &[(ArticleId, Content, i64)]) -> Result<(), DbErr
             movement::ActiveModel::from(movement::Model {
                 article_id: *id,
                 sequence: 1,
-                reason: Reason::Received as i32,
+                reason: Reason::Received,
                 free_change: *received,
                 reserved_change: 0,
                 sold_change: 0,

@@ -87,7 +87,7 @@ async fn write_down(tx: &Tx, key: Attempt, movement: Movement) -> Result<u64, Er
     let rows = Query::select()
         .column((stock::Entity, stock::Column::ArticleId))
         .column((stock::Entity, stock::Column::Movements))
-        .expr(Expr::val(movement.reason as i32))
+        .expr(Expr::val(movement.reason))
         .expr(quantity(movement.free))
         .expr(quantity(movement.reserved))
         .expr(quantity(movement.sold))

@@ -59,7 +59,7 @@ pub async fn adjust(tx: &Tx, id: ArticleId, delta: i64, reason: Reason, note: &s
     let moved = Moved {
         article_id: id,
         sequence: stock.movements,
-        reason: reason as i32,
+        reason,
         free_change: delta,
         reserved_change: 0,
         sold_change: 0,
@@ -100,7 +100,7 @@ pub async fn take_back(tx: &Tx, back: Return, note: &str) -> Result<Stock, Error
     let moved = Moved {
         article_id: id,
         sequence: stock.movements,
-        reason: Reason::Returned as i32,
+        reason: Reason::Returned,
         free_change: units,
         reserved_change: 0,
         sold_change: -units,

@@ -5,7 +5,7 @@ use kit::{Call, Fault, Money, Reason, Written, id::AdjustmentId};
 
 use super::{lines::must_be_open, lock, named, parse};
 use crate::{
-    domain::{Adjustment, adjustment::room_for_another, basket},
+    domain::{Adjustment, AdjustmentKind, adjustment::room_for_another, basket},
     error::Error,
     orders::Orders,
 };
@@ -19,7 +19,9 @@ pub async fn add_adjustment(
     let (named, scope) = (named(call, &request.order_id, "order_id")?, call.scope()?);
     let amount = request.amount.as_ref().ok_or_else(|| Fault::invalid("amount", "is required"))?;
     let amount = Money::read(amount, "amount")?;
-    let adjustment = Adjustment::by_staff(request.r#type(), &request.label, amount)?;
+    let kind = AdjustmentKind::try_from(request.r#type());
+    let kind = kind.map_err(|()| Fault::invalid("type", "is required"))?;
+    let adjustment = Adjustment::by_staff(kind, &request.label, amount)?;
     let write = orders.write(call, (adjustment, request.etag), move |tx, input| async move {
         let (adjustment, etag) = &*input;
         let mut record = lock(&tx, named, scope).await?;

@@ -2,14 +2,14 @@
 
 use std::collections::HashMap;
 
-use contracts::{article::Article, order::Order};
+use contracts::order::Order;
 use kit::{
     Call, Fault, Money, Opened, Reason, Tx, Written, id::ArticleId, payment_types::PaymentType, replayed,
 };
 
 use crate::{
     checkout::LEASE,
-    domain::{Offer, Step},
+    domain::{Article, Offer, Step},
     error::Error,
     orders::Orders,
     store::{self, Record, View},
@@ -115,11 +115,11 @@ pub(super) fn offers(articles: &[Article]) -> Result<HashMap<ArticleId, Offer>, 
     let mut offers = HashMap::new();
     let mut inactive = Vec::new();
     for article in articles {
-        match Offer::of(article)? {
+        match &article.offer {
             Some(offer) => {
-                offers.insert(offer.article_id, offer);
+                offers.insert(article.id, offer.clone());
             }
-            None => inactive.push(HashMap::from([("article_id".to_owned(), article.id.clone())])),
+            None => inactive.push(HashMap::from([("article_id".to_owned(), article.id.to_string())])),
         }
     }
     if inactive.is_empty() {

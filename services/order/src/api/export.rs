@@ -5,9 +5,9 @@ use futures::{Stream, StreamExt, stream};
 use kit::{Call, Currency, Db, Fault, Tasks, Time, id::OrderId};
 use tonic::Status;
 
-use super::{list::placed, parse, render};
+use super::{list::placed, parse, render, states};
 use crate::{
-    domain::{Refunds, State},
+    domain::Refunds,
     error::Error,
     orders::Orders,
     store::{self, Filter},
@@ -123,7 +123,7 @@ fn filter(call: &Call, request: &ExportOrdersRequest, now: Time) -> Result<Filte
     };
     let (placed_after, placed_before) = placed(request.placed_after, request.placed_before)?;
     Ok(Filter {
-        states: request.state().filter_map(|state| State::try_from(state).ok()).collect(),
+        states: states::read(request.state()),
         user,
         currency,
         placed_after,

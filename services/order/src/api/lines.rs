@@ -10,7 +10,7 @@ use kit::{
 use super::{Named, lock, named, parse};
 use crate::{
     checkout::CALL,
-    domain::{Offer, State, basket, pricing::with_shipping, state::Illegal},
+    domain::{State, basket, pricing::with_shipping, state::Illegal},
     error::Error,
     orders::Orders,
     store::{self, Record},
@@ -33,7 +33,7 @@ pub async fn add_line(
         tonic::Code::NotFound => Fault::not_found("article"),
         _ => fault,
     })?;
-    let offer = Offer::of(&article)?.ok_or_else(|| Fault::not_found("article"))?;
+    let offer = article.offer.ok_or_else(|| Fault::not_found("article"))?;
     let input = (offer, request, orders.options.clone());
     let write = orders.write(call, input, move |tx, input| async move {
         let (offer, request, options) = &*input;

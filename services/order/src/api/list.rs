@@ -10,10 +10,10 @@ use kit::{
 use prost_types::Timestamp;
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::render;
+use super::{render, states};
 use crate::{
     checkout::CALL,
-    domain::{Refunds, State},
+    domain::Refunds,
     error::Error,
     orders::Orders,
     store::{self, Filter, Place, Scan, Scanned, Search, Sort},
@@ -134,7 +134,7 @@ fn filter(call: &Call, request: &ListOrdersRequest) -> Result<Filter, Fault> {
             return Err(Fault::invalid("min_total", "must not be above max_total"));
         }
     }
-    let states: Vec<State> = request.state().filter_map(|state| State::try_from(state).ok()).collect();
+    let states = states::read(request.state());
     let user = match request.user_id.as_str() {
         "" => None,
         text => Some(call.user_id(text, "user_id")?),

@@ -14,6 +14,7 @@ mod pay_again;
 mod read;
 pub(crate) mod render;
 mod reopen;
+pub(crate) mod states;
 mod watch;
 
 use kit::{

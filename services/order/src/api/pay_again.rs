@@ -1,18 +1,16 @@
 //! Checkout, from AWAITING_PAYMENT: by another payment.
 
-use contracts::{
-    order::Order,
-    payment::{Payment, PaymentState},
-};
+use contracts::order::Order;
 use kit::{Call, Fault, Scope};
 use tonic::Code;
 
 use super::begin::{Begun, Terms, price_changed, unclaim};
 use crate::{
     checkout::{CALL, Checkout, LEASE, apply_payment_update, pays_for_nothing, plan_payment},
-    domain::{Event, State, Step, notes, pricing::priced_for},
+    domain::{Event, Payment, PaymentState, State, Step, notes, pricing::priced_for},
     error::Error,
     orders::Orders,
+    remote::refusing_state,
     store::{self, Record, View},
 };
 
@@ -101,6 +99,6 @@ async fn already_paid(orders: &Orders, call: &Call, view: &View, payment: Paymen
 }
 
 fn is_taken(fault: &Fault) -> bool {
-    let states = [PaymentState::Captured, PaymentState::PartiallyRefunded, PaymentState::Refunded];
-    fault.value("state").is_some_and(|state| states.iter().any(|taken| taken.as_str_name() == state))
+    use PaymentState::{Captured, PartiallyRefunded, Refunded};
+    matches!(refusing_state(fault), Some(Captured | PartiallyRefunded | Refunded))
 }

@@ -6,8 +6,8 @@ use contracts::order::{
 };
 use kit::{Call, Page, Time, id::ArticleId};
 
-use super::{Named, find, named, render};
-use crate::{domain::State, error::Error, orders::Orders, store};
+use super::{Named, find, named, render, states};
+use crate::{error::Error, orders::Orders, store};
 
 /// The caller's basket.
 pub async fn get_open_order(orders: &Orders, call: &Call) -> Result<Order, Error> {
@@ -29,7 +29,7 @@ pub async fn count_orders(
     orders: &Orders,
     request: CountOrdersRequest,
 ) -> Result<CountOrdersResponse, Error> {
-    let states: Vec<_> = request.state().filter_map(|state| State::try_from(state).ok()).collect();
+    let states = states::read(request.state());
     Ok(CountOrdersResponse { count: store::count(orders.db.read(), &states, request.to_ship).await? })
 }
 

@@ -71,7 +71,7 @@ fn line((line, discount): (&Line, Money)) -> Result<order::Line, Error> {
 fn adjustment((adjustment, tax): (&Adjustment, Money)) -> order::Adjustment {
     order::Adjustment {
         id: adjustment.id.to_string(),
-        r#type: adjustment.kind.into(),
+        r#type: order::AdjustmentType::from(adjustment.kind).into(),
         label: adjustment.label.clone(),
         amount: Some(adjustment.amount.into()),
         automatic: adjustment.automatic,

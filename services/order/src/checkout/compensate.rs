@@ -6,10 +6,7 @@
 
 use std::time::Duration;
 
-use contracts::{
-    article::ReservationState,
-    payment::{PaymentState, RefundState},
-};
+use contracts::{article::ReservationState, payment::RefundState};
 use kit::{
     Call, Fault, Reason, Role, Scope,
     id::{OrderId, PaymentId},
@@ -18,10 +15,10 @@ use tonic::Code;
 
 use super::CALL;
 use crate::{
-    domain::notes,
+    domain::{PaymentState, notes},
     error::Error,
     orders::Orders,
-    remote::is_passing,
+    remote::{is_passing, refusing_state},
     store::{self, Record, payment, reservation},
 };
 
@@ -124,8 +121,7 @@ impl Orders {
             Ok(_) => return Compensated::Done,
             Err(fault) => fault,
         };
-        let state = fault.value("state").and_then(PaymentState::from_str_name);
-        match state {
+        match refusing_state(&fault) {
             Some(PaymentState::Captured | PaymentState::PartiallyRefunded) => {}
             Some(PaymentState::Refunded) => return Compensated::Done,
             // The CreatePayment of a driver that was overtaken may arrive after this void. None is under way for
@@ -157,7 +153,7 @@ impl Orders {
         // taken for one that is under way.
         let refunds = self.remote.refunds(&call.within(CALL), id).await?;
         let payment = self.remote.payment(&call.within(CALL), id).await?;
-        Ok(match payment.state() {
+        Ok(match payment.state {
             PaymentState::Refunded => Compensated::Done,
             _ if refunds.iter().any(|refund| refund.state() == RefundState::Pending) => Compensated::Later,
             _ => Compensated::Failed("the provider refused the refund".to_owned()),
@@ -166,7 +162,7 @@ impl Orders {
 }
 
 fn nothing_left(fault: &Fault) -> bool {
-    let refunded = fault.value("state") == Some(PaymentState::Refunded.as_str_name());
+    let refunded = refusing_state(fault) == Some(PaymentState::Refunded);
     refunded
         || fault.value("refundable").is_some_and(|left| {
             left.trim_start_matches(['0', '.']).trim_start().chars().all(char::is_alphabetic)

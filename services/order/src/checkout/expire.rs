@@ -1,6 +1,5 @@
 //! Giving up an order that was not paid in time.
 
-use contracts::payment::PaymentState;
 use tonic::Code;
 
 use super::{
@@ -8,9 +7,9 @@ use super::{
     update::payment_of,
 };
 use crate::{
-    domain::{Event, notes},
+    domain::{Event, PaymentState, notes},
     error::Error,
-    remote::is_passing,
+    remote::{is_passing, refusing_state},
     store::{self, View},
 };
 
@@ -32,7 +31,7 @@ impl Checkout {
             // until it is sure that it never comes.
             Err(fault) if fault.code == Code::NotFound => true,
             Err(fault) if is_passing(&fault) => return Ok(Outcome::Retry(view, fault)),
-            Err(fault) if fault.value("state") == Some(PaymentState::Unknown.as_str_name()) => {
+            Err(fault) if refusing_state(&fault) == Some(PaymentState::Unknown) => {
                 return self.wait_longer(view).await;
             }
             Err(_) => match remote.payment(&self.call.within(CALL), payment_id).await {

@@ -1,14 +1,13 @@
 //! Taking an order back: its payment is voided, its stock released, its lines free to change again.
 
-use contracts::{order::OrderState, payment::PaymentState};
 use futures::future::BoxFuture;
-use kit::{Call, Fault, Role, id::PaymentId};
-use prost_types::Timestamp;
+use kit::{Call, Fault, Role, Time, id::PaymentId};
 use tonic::Code;
 
 use super::{CALL, Checkout, ClaimEnd, Outcome, Settled, pays_for_nothing, settle, update::payment_of};
 use crate::{
-    domain::{Event, notes},
+    api::states,
+    domain::{Event, PaymentState, State, notes},
     error::Error,
     orders::Orders,
     remote::is_passing,
@@ -31,7 +30,7 @@ impl Checkout {
                     Err(fault) if is_passing(&fault) => return Ok(Outcome::Retry(view, fault)),
                     Err(fault) => return Err(fault.into()),
                 };
-                match payment.state() {
+                match payment.state {
                     // What is to be compensated is left to be so.
                     _ if pays_for_nothing(&payment) => true,
                     // The customer paid before this step could void: the payment service decides that race, and the
@@ -67,7 +66,7 @@ impl Checkout {
 
     /// The payment cannot be voided, at least not now: the order waits for it as before. `known`: the payment's
     /// update time at that.
-    async fn give_up(&self, view: View, known: Option<Timestamp>, fault: Fault) -> Result<Outcome, Error> {
+    async fn give_up(&self, view: View, known: Time, fault: Fault) -> Result<Outcome, Error> {
         let settled = self
             .fenced(view, (), |tx, record, _| async move { settle(&tx, record, ClaimEnd::Release).await });
         let view = settled.await?;
@@ -78,7 +77,7 @@ impl Checkout {
 
     /// The payment's feed skipped its updates while the reopening was under way: looks for them. In a task of its
     /// own, because the caller's answer does not depend on it.
-    fn catch_up(mut self, view: View, known: Option<Timestamp>) -> BoxFuture<'static, ()> {
+    fn catch_up(mut self, view: View, known: Time) -> BoxFuture<'static, ()> {
         Box::pin(async move {
             if let Ok(Outcome::Next(view)) = self.look_again(view, known).await {
                 let _ = self.drive(view).await;
@@ -93,7 +92,7 @@ impl Orders {
     pub async fn must_be_decided(&self, call: &Call, payment: Option<PaymentId>) -> Result<(), Fault> {
         let Some(id) = payment else { return Ok(()) };
         match self.remote.payment(&call.within(CALL), id).await {
-            Ok(payment) if payment.state() == PaymentState::Unknown => Err(undecided()),
+            Ok(payment) if payment.state == PaymentState::Unknown => Err(undecided()),
             Ok(_) => Ok(()),
             Err(fault) if fault.code == Code::NotFound => Ok(()),
             Err(fault) if is_passing(&fault) => Err(Fault::unavailable(Role::Payment.name())),
@@ -105,6 +104,6 @@ impl Orders {
 /// While an outcome is unknown, an order is not taken back.
 fn undecided() -> Fault {
     let message = "not possible: what became of its payment is not known yet";
-    Fault::illegal_state(message, OrderState::AwaitingPayment.as_str_name())
-        .with("payment_state", PaymentState::Unknown.as_str_name())
+    Fault::illegal_state(message, states::name(State::AwaitingPayment))
+        .with("payment_state", states::payment_name(PaymentState::Unknown))
 }

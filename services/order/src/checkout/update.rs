@@ -1,16 +1,14 @@
 //! What a payment's state means for the order that awaits it.
 
-use contracts::payment::{Payment, PaymentState};
 use kit::{
     Fault, Scope, Time, Tx,
     id::{Id, PaymentId},
 };
-use prost_types::Timestamp;
 
 use super::{CALL, Checkout, ClaimEnd, LEASE, Outcome, settle};
 use crate::{
     domain::{
-        State, Step, notes,
+        Payment, PaymentState, State, Step, notes,
         step::{CAPTURED_AFTER_VOID, Follow, disqualifying_flag, follow_payment},
     },
     error::Error,
@@ -54,7 +52,7 @@ impl Checkout {
     /// The order is settled and waits for its payment. The feed skips updates of a payment whose order has a step
     /// under way, so one that came between the last answer and the commit that settled the order would be lost: it is
     /// found here, after that commit. From then on the feed applies what comes.
-    pub(super) async fn look_again(&self, view: View, known: Option<Timestamp>) -> Result<Outcome, Error> {
+    pub(super) async fn look_again(&self, view: View, known: Time) -> Result<Outcome, Error> {
         let (id, payment_id) = (view.order.id, payment_of(&view)?);
         let payment = match self.orders.remote.payment(&self.call.within(CALL), payment_id).await {
             Ok(payment) if payment.update_time != known => payment,
@@ -99,7 +97,6 @@ pub async fn plan_payment(tx: &Tx, record: &mut Record, expire_time: Time) -> Re
 /// what is known is [`Error::StaleUpdate`]: answers and events of one payment overtake each other, and its update
 /// time decides which is newer.
 pub async fn apply_payment_update(tx: &Tx, mut record: Record, payment: &Payment) -> Result<View, Error> {
-    let id: PaymentId = payment.id.parse().map_err(Fault::internal)?;
     record.record_payment(payment).await?;
     match follow_payment(payment) {
         Follow::Go(step) => {
@@ -117,11 +114,11 @@ pub async fn apply_payment_update(tx: &Tx, mut record: Record, payment: &Payment
         Follow::Failed => {
             let failure = match disqualifying_flag(payment) {
                 Some(flag) => flag,
-                None if payment.failure_reason.is_empty() => state_word(payment.state()),
+                None if payment.failure_reason.is_empty() => payment.state.word(),
                 None => &payment.failure_reason,
             };
             if failure == CAPTURED_AFTER_VOID {
-                store::mark_payment(tx, id).await?;
+                store::mark_payment(tx, payment.id).await?;
             }
             if record.order.payment_failure != failure {
                 failure.clone_into(&mut record.order.payment_failure);
@@ -137,15 +134,11 @@ pub async fn apply_payment_update(tx: &Tx, mut record: Record, payment: &Payment
 /// back.
 pub fn pays_for_nothing(payment: &Payment) -> bool {
     use PaymentState::{Captured, PartiallyRefunded, Refunded};
-    match payment.state() {
+    match payment.state {
         Refunded => true,
         Captured | PartiallyRefunded => disqualifying_flag(payment).is_some(),
         _ => false,
     }
-}
-
-fn state_word(state: PaymentState) -> &'static str {
-    state.as_str_name().trim_start_matches("PAYMENT_STATE_")
 }
 
 /// The payment that an order awaits.

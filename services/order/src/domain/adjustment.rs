@@ -1,6 +1,5 @@
 //! What is added to an order's total and taken off it: by the shop's configuration, and by staff.
 
-use contracts::order::AdjustmentType;
 use kit::{
     Fault, Money,
     id::{AdjustmentId, Id},
@@ -12,11 +11,20 @@ pub const MOST_BY_STAFF: usize = 20;
 /// need in 64 bits. A discount needs no bound, it takes what there is.
 pub const MOST_ADDED: i64 = 1_000_000_000_000_000;
 
+/// What an adjustment is for; stored as its number in the contract.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, sea_orm::EnumIter, sea_orm::DeriveActiveEnum)]
+#[sea_orm(rs_type = "i16", db_type = "SmallInteger")]
+pub enum AdjustmentKind {
+    Shipping = 1,
+    Fee = 2,
+    Discount = 3,
+}
+
 /// A change of an order's total.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Adjustment {
     pub id: AdjustmentId,
-    pub kind: AdjustmentType,
+    pub kind: AdjustmentKind,
     pub label: String,
     /// What it comes to now, in the order's currency: zero or negative for a discount, positive or zero for
     /// everything else. [`fit_adjustments`](super::totals::fit_adjustments) keeps it true to the order's lines.
@@ -30,7 +38,7 @@ pub struct Adjustment {
 
 impl Adjustment {
     /// One that the shop's configuration makes.
-    pub fn automatic(kind: AdjustmentType, label: &str, amount: Money) -> Self {
+    pub fn automatic(kind: AdjustmentKind, label: &str, amount: Money) -> Self {
         Self {
             id: AdjustmentId::new(),
             kind,
@@ -42,23 +50,22 @@ impl Adjustment {
     }
 
     /// One by staff: a discount takes something off, shipping and fees add something.
-    pub fn by_staff(kind: AdjustmentType, label: &str, amount: Money) -> Result<Self, Fault> {
+    pub fn by_staff(kind: AdjustmentKind, label: &str, amount: Money) -> Result<Self, Fault> {
         match kind {
-            AdjustmentType::Unspecified => return Err(Fault::invalid("type", "is required")),
-            AdjustmentType::Discount if amount.minor >= 0 => {
+            AdjustmentKind::Discount if amount.minor >= 0 => {
                 return Err(Fault::invalid("amount", "of a discount must be negative"));
             }
-            AdjustmentType::Shipping | AdjustmentType::Fee if amount.minor <= 0 => {
+            AdjustmentKind::Shipping | AdjustmentKind::Fee if amount.minor <= 0 => {
                 return Err(Fault::invalid(
                     "amount",
                     "must be more than nothing: only a discount is negative",
                 ));
             }
-            AdjustmentType::Shipping | AdjustmentType::Fee if amount.minor > MOST_ADDED => {
+            AdjustmentKind::Shipping | AdjustmentKind::Fee if amount.minor > MOST_ADDED => {
                 let most = Money::new(MOST_ADDED, amount.currency);
                 return Err(Fault::invalid("amount", format!("must be at most {most}")));
             }
-            AdjustmentType::Shipping | AdjustmentType::Fee | AdjustmentType::Discount => {}
+            AdjustmentKind::Shipping | AdjustmentKind::Fee | AdjustmentKind::Discount => {}
         }
         Ok(Self {
             id: AdjustmentId::new(),
@@ -71,17 +78,16 @@ impl Adjustment {
     }
 
     /// Whether the configuration made it for this.
-    pub fn is_automatic(&self, kind: AdjustmentType) -> bool {
+    pub fn is_automatic(&self, kind: AdjustmentKind) -> bool {
         self.automatic && self.kind == kind
     }
 
     /// What a history calls it.
     pub fn describe(&self) -> String {
         let what = match self.kind {
-            AdjustmentType::Shipping => "shipping",
-            AdjustmentType::Fee => "fee",
-            AdjustmentType::Discount => "discount",
-            AdjustmentType::Unspecified => "adjustment",
+            AdjustmentKind::Shipping => "shipping",
+            AdjustmentKind::Fee => "fee",
+            AdjustmentKind::Discount => "discount",
         };
         format!("{what} of {} ({})", self.given, self.label)
     }
@@ -106,7 +112,7 @@ mod tests {
 
     #[test]
     fn a_discount_is_negative_and_everything_else_positive() {
-        use AdjustmentType::{Discount, Fee, Shipping, Unspecified};
+        use AdjustmentKind::{Discount, Fee, Shipping};
         for (kind, minor, refused) in [
             (Discount, -1, None),
             (Discount, 0, Some("amount")),
@@ -119,7 +125,6 @@ mod tests {
             (Fee, MOST_ADDED + 1, Some("amount")),
             (Shipping, i64::MAX, Some("amount")),
             (Discount, i64::MIN, None),
-            (Unspecified, 1, Some("type")),
         ] {
             let made = Adjustment::by_staff(kind, "x", eur(minor));
             assert_eq!(
@@ -132,10 +137,10 @@ mod tests {
 
     #[test]
     fn staff_make_so_many_beside_what_the_configuration_makes() {
-        let mut all = vec![Adjustment::automatic(AdjustmentType::Shipping, "Shipping", eur(499))];
+        let mut all = vec![Adjustment::automatic(AdjustmentKind::Shipping, "Shipping", eur(499))];
         for _ in 0..MOST_BY_STAFF {
             room_for_another(&all).unwrap();
-            all.push(Adjustment::by_staff(AdjustmentType::Fee, "x", eur(1)).unwrap());
+            all.push(Adjustment::by_staff(AdjustmentKind::Fee, "x", eur(1)).unwrap());
         }
         assert_eq!(room_for_another(&all).unwrap_err().reason.as_str(), "LIMIT_EXCEEDED");
     }

@@ -1,6 +1,5 @@
 //! Lines: articles in an order, and what they cost.
 
-use contracts::article::Article;
 use kit::{
     Currency, Fault, Money, Reason,
     id::{ArticleId, Id, LineId},
@@ -48,6 +47,14 @@ impl Line {
     }
 }
 
+/// What the catalogue says about an article.
+#[derive(Debug, Clone)]
+pub struct Article {
+    pub id: ArticleId,
+    /// None while it is not for sale.
+    pub offer: Option<Offer>,
+}
+
 /// What the catalogue says about an article that can be bought.
 #[derive(Debug, Clone)]
 pub struct Offer {
@@ -59,18 +66,6 @@ pub struct Offer {
 }
 
 impl Offer {
-    /// What the article service answered; `None` where the article is not for sale.
-    pub fn of(article: &Article) -> Result<Option<Self>, Fault> {
-        let Some(price) = article.price.as_ref().filter(|_| article.active) else { return Ok(None) };
-        Ok(Some(Self {
-            article_id: article.id.parse().map_err(Fault::internal)?,
-            code: article.code.clone(),
-            name: article.name.clone(),
-            price: Money::read(price, "price")?,
-            tax_rate_basis_points: article.tax_rate_basis_points,
-        }))
-    }
-
     /// A line of so many.
     pub fn line(&self, quantity: i32) -> Line {
         Line {

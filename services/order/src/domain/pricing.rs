@@ -1,20 +1,19 @@
 //! What the shop's configuration adds to an order: shipping, and the payment type's fee.
 
-use contracts::order::AdjustmentType;
 use kit::{Money, money::MoneyError, payment_types::PaymentType};
 
-use super::{Adjustment, Line, basket, totals, totals::fit_adjustments};
+use super::{Adjustment, AdjustmentKind, Line, basket, totals, totals::fit_adjustments};
 
 /// The adjustments with the shipping that belongs to these lines: `rates` has its price, once per currency. None
 /// without lines, and none in a currency without a rate.
 pub fn with_shipping(lines: &[Line], mut adjustments: Vec<Adjustment>, rates: &[Money]) -> Vec<Adjustment> {
     let rate = basket::currency(lines)
         .and_then(|currency| rates.iter().find(|rate| rate.currency == currency && rate.minor > 0));
-    let place = adjustments.iter().position(|adjustment| adjustment.is_automatic(AdjustmentType::Shipping));
+    let place = adjustments.iter().position(|adjustment| adjustment.is_automatic(AdjustmentKind::Shipping));
     match (rate, place) {
         (Some(rate), Some(place)) => adjustments[place].given = *rate,
         (Some(rate), None) => {
-            adjustments.push(Adjustment::automatic(AdjustmentType::Shipping, "Shipping", *rate));
+            adjustments.push(Adjustment::automatic(AdjustmentKind::Shipping, "Shipping", *rate));
         }
         (None, Some(place)) => {
             adjustments.remove(place);
@@ -42,11 +41,11 @@ pub fn priced_for(
     lines: &[Line],
     mut adjustments: Vec<Adjustment>,
 ) -> Result<Option<(Vec<Adjustment>, Money)>, MoneyError> {
-    adjustments.retain(|adjustment| !adjustment.is_automatic(AdjustmentType::Fee));
+    adjustments.retain(|adjustment| !adjustment.is_automatic(AdjustmentKind::Fee));
     let Some(without_fee) = totals(lines, &adjustments)? else { return Ok(None) };
     let fee = kind.fee(without_fee.before_fee)?;
     if fee.minor > 0 {
-        adjustments.push(Adjustment::automatic(AdjustmentType::Fee, "Payment fee", fee));
+        adjustments.push(Adjustment::automatic(AdjustmentKind::Fee, "Payment fee", fee));
     }
     let total = totals(lines, &adjustments)?.map(|totals| totals.total);
     Ok(total.map(|total| (adjustments, total)))
@@ -54,7 +53,7 @@ pub fn priced_for(
 
 /// The payment type's fee among these adjustments.
 pub fn fee_in(adjustments: &[Adjustment]) -> Option<Money> {
-    let fee = adjustments.iter().find(|adjustment| adjustment.is_automatic(AdjustmentType::Fee));
+    let fee = adjustments.iter().find(|adjustment| adjustment.is_automatic(AdjustmentKind::Fee));
     fee.map(|adjustment| adjustment.amount)
 }
 

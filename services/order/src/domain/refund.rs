@@ -1,7 +1,8 @@
 //! What was given back of an order's payment.
 
-use contracts::payment::{Payment, PaymentState};
 use kit::{Currency, Fault, Money};
+
+use super::{Payment, PaymentState};
 
 /// How much of its payment an order has had given back. The numbers are the database's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, sea_orm::EnumIter, sea_orm::DeriveActiveEnum)]
@@ -50,18 +51,16 @@ impl GivenBack {
     pub const NOTHING: Self = Self { minor: 0, currency: None, refunds: Refunds::None, refunding: false };
 
     /// As the payment says.
-    pub fn of(payment: &Payment) -> Result<Self, Fault> {
-        let read = |wire: &Option<_>, field| wire.as_ref().map(|wire| Money::read(wire, field)).transpose();
+    pub fn of(payment: &Payment) -> Self {
         let minor = |money: Option<Money>| money.map_or(0, |money| money.minor);
-        let refunded = read(&payment.refunded, "refunded")?.filter(|refunded| refunded.minor != 0);
-        let (back, pending) = (minor(refunded), minor(read(&payment.refund_pending, "refund_pending")?));
-        Ok(Self {
+        let refunded = payment.refunded.filter(|refunded| refunded.minor != 0);
+        let (back, pending) = (minor(refunded), minor(payment.refund_pending));
+        Self {
             minor: back,
             currency: refunded.map(|refunded| refunded.currency),
-            refunds: Refunds::of(payment.state(), back),
-            refunding: pending > 0
-                && back.saturating_add(pending) >= minor(read(&payment.captured, "captured")?),
-        })
+            refunds: Refunds::of(payment.state, back),
+            refunding: pending > 0 && back.saturating_add(pending) >= minor(payment.captured),
+        }
     }
 
     /// Whether nothing is left that would pay for the order.
@@ -114,16 +113,14 @@ mod tests {
 
     #[test]
     fn what_is_under_way_counts_as_soon_as_it_takes_all_that_is_left() {
-        let eur = |minor| Some(Money::new(minor, "EUR".parse().unwrap()).into());
+        let eur = |minor| Some(Money::new(minor, "EUR".parse().unwrap()));
         let said = |state: PaymentState, refunded, pending| {
             GivenBack::of(&Payment {
-                state: state.into(),
                 captured: eur(1000),
                 refunded: eur(refunded),
                 refund_pending: eur(pending),
-                ..Default::default()
+                ..Payment::in_state(state)
             })
-            .unwrap()
         };
         use PaymentState::{Captured, PartiallyRefunded, Refunded};
         for (state, refunded, pending, refunding, is_all) in [
@@ -139,8 +136,8 @@ mod tests {
             assert_eq!(said.currency.is_some(), refunded > 0);
         }
         // An older process of the payment service does not say what is under way.
-        let silent = Payment { state: Captured.into(), captured: eur(0), ..Default::default() };
-        assert_eq!(GivenBack::of(&silent).unwrap(), GivenBack::NOTHING);
+        let silent = Payment { captured: eur(0), ..Payment::in_state(Captured) };
+        assert_eq!(GivenBack::of(&silent), GivenBack::NOTHING);
     }
 
     #[test]

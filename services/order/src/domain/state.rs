@@ -2,9 +2,6 @@
 
 use std::fmt;
 
-use contracts::order::OrderState;
-use kit::Fault;
-
 /// An order's state; stored as its number in the contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, sea_orm::EnumIter, sea_orm::DeriveActiveEnum)]
 #[sea_orm(rs_type = "i16", db_type = "SmallInteger")]
@@ -49,13 +46,6 @@ pub struct Illegal {
     pub state: State,
 }
 
-impl From<Illegal> for Fault {
-    fn from(illegal: Illegal) -> Fault {
-        let message = format!("not possible: {illegal}");
-        Fault::illegal_state(message, OrderState::from(illegal.state).as_str_name())
-    }
-}
-
 impl State {
     /// The transition table.
     pub fn next(self, event: Event) -> Result<State, Illegal> {
@@ -93,39 +83,6 @@ impl fmt::Display for State {
             State::Delivered => "delivered",
             State::Cancelled => "cancelled",
             State::Expired => "expired",
-        })
-    }
-}
-
-impl From<State> for OrderState {
-    fn from(state: State) -> OrderState {
-        match state {
-            State::Open => OrderState::Open,
-            State::CheckingOut => OrderState::CheckingOut,
-            State::AwaitingPayment => OrderState::AwaitingPayment,
-            State::Paid => OrderState::Paid,
-            State::Shipped => OrderState::Shipped,
-            State::Delivered => OrderState::Delivered,
-            State::Cancelled => OrderState::Cancelled,
-            State::Expired => OrderState::Expired,
-        }
-    }
-}
-
-impl TryFrom<OrderState> for State {
-    type Error = ();
-
-    fn try_from(state: OrderState) -> Result<State, ()> {
-        Ok(match state {
-            OrderState::Unspecified => return Err(()),
-            OrderState::Open => State::Open,
-            OrderState::CheckingOut => State::CheckingOut,
-            OrderState::AwaitingPayment => State::AwaitingPayment,
-            OrderState::Paid => State::Paid,
-            OrderState::Shipped => State::Shipped,
-            OrderState::Delivered => State::Delivered,
-            OrderState::Cancelled => State::Cancelled,
-            OrderState::Expired => State::Expired,
         })
     }
 }

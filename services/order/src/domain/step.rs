@@ -1,8 +1,6 @@
 //! What a checkout does next.
 
-use contracts::payment::{Payment, PaymentState};
-
-use super::State;
+use super::{Payment, PaymentState, State};
 
 /// The next step of an order's checkout, stored before it is taken. Whoever holds the order's lease takes it; taking it
 /// twice does no harm.
@@ -54,13 +52,13 @@ pub fn disqualifying_flag(payment: &Payment) -> Option<&str> {
 
 /// The step that follows from where a payment stands.
 pub fn follow_payment(payment: &Payment) -> Follow {
-    if disqualifying_flag(payment).is_some() { Follow::Failed } else { follow(payment.state()) }
+    if disqualifying_flag(payment).is_some() { Follow::Failed } else { follow(payment.state) }
 }
 
 /// The step that follows from a payment's state.
 fn follow(state: PaymentState) -> Follow {
     match state {
-        PaymentState::Unspecified
+        PaymentState::Unrecognized
         | PaymentState::Pending
         | PaymentState::Processing
         | PaymentState::Unknown => Follow::Wait,
@@ -70,9 +68,4 @@ fn follow(state: PaymentState) -> Follow {
         PaymentState::Captured | PaymentState::PartiallyRefunded => Follow::Go(Step::Commit),
         PaymentState::Refunded | PaymentState::Declined | PaymentState::Voided => Follow::Failed,
     }
-}
-
-/// Whether a payment in this state holds or may come to hold money.
-pub fn is_live(state: PaymentState) -> bool {
-    !matches!(state, PaymentState::Declined | PaymentState::Voided | PaymentState::Refunded)
 }

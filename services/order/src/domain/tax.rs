@@ -5,11 +5,10 @@
 
 use std::collections::BTreeMap;
 
-use contracts::order::AdjustmentType;
 use kit::{Currency, Money, money::MoneyError};
 
 use super::{
-    Adjustment, Line,
+    Adjustment, AdjustmentKind, Line,
     totals::{currency, discounts, divide, shares, spread},
 };
 
@@ -27,14 +26,14 @@ pub fn taxes(lines: &[Line], adjustments: &[Adjustment]) -> Result<Vec<Money>, M
     let reduced: Vec<i64> = adjustments
         .iter()
         .map(|adjustment| match adjustment.kind {
-            AdjustmentType::Discount => 0,
-            _ if adjustment.is_automatic(AdjustmentType::Fee) => 0,
+            AdjustmentKind::Discount => 0,
+            _ if adjustment.is_automatic(AdjustmentKind::Fee) => 0,
             _ => adjustment.amount.minor,
         })
         .collect();
     let reductions = spread(beyond, &reduced);
     for ((tax, adjustment), reduction) in taxes.iter_mut().zip(adjustments).zip(reductions) {
-        if adjustment.kind != AdjustmentType::Discount {
+        if adjustment.kind != AdjustmentKind::Discount {
             tax.minor = rates.tax_of(adjustment.amount.minor - reduction, tax.currency)?;
         }
     }

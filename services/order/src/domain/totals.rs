@@ -4,10 +4,9 @@
 //! they cost, exact to the last minor unit, and each line's tax is reckoned once from what is left of it.
 //! What a discount takes beyond the lines comes off shipping and fees.
 
-use contracts::order::AdjustmentType;
 use kit::{Currency, Money, money::MoneyError};
 
-use super::{Adjustment, Line, basket, tax::taxes};
+use super::{Adjustment, AdjustmentKind, Line, basket, tax::taxes};
 
 /// What an order costs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,7 +27,7 @@ pub fn totals(lines: &[Line], adjustments: &[Adjustment]) -> Result<Option<Total
     let (mut total, mut before_fee) = (subtotal, subtotal);
     for adjustment in adjustments {
         total = total.plus(adjustment.amount)?;
-        if !adjustment.is_automatic(AdjustmentType::Fee) {
+        if !adjustment.is_automatic(AdjustmentKind::Fee) {
             before_fee = before_fee.plus(adjustment.amount)?;
         }
     }
@@ -55,10 +54,10 @@ pub fn fit_adjustments(lines: &[Line], adjustments: &mut [Adjustment]) -> Result
     let zero = Money::zero(currency);
     let mut left = lines.iter().try_fold(zero, |sum, line| sum.plus(line.total()?))?;
     let (discounts, others): (Vec<_>, Vec<_>) =
-        adjustments.iter_mut().partition(|adjustment| adjustment.kind == AdjustmentType::Discount);
+        adjustments.iter_mut().partition(|adjustment| adjustment.kind == AdjustmentKind::Discount);
     for adjustment in others {
         adjustment.amount = if adjustment.given.currency == currency { adjustment.given } else { zero };
-        if !adjustment.is_automatic(AdjustmentType::Fee) {
+        if !adjustment.is_automatic(AdjustmentKind::Fee) {
             left = left.plus(adjustment.amount)?;
         }
     }
@@ -72,7 +71,7 @@ pub fn fit_adjustments(lines: &[Line], adjustments: &mut [Adjustment]) -> Result
 
 /// What discounts take in all, in minor units.
 pub(super) fn discounts(adjustments: &[Adjustment]) -> i128 {
-    let discounts = adjustments.iter().filter(|adjustment| adjustment.kind == AdjustmentType::Discount);
+    let discounts = adjustments.iter().filter(|adjustment| adjustment.kind == AdjustmentKind::Discount);
     discounts.fold(0i128, |sum, discount| sum - i128::from(discount.amount.minor))
 }
 

@@ -1,17 +1,21 @@
 //! The other services, as the order service needs them.
 
+mod wire;
+
+pub use wire::{payment as read_payment, refusing_state};
+
 use std::{collections::BTreeSet, time::Duration};
 
 use contracts::{
     article::{
-        Article, BatchGetArticlesRequest, CommitReservationRequest, GetArticleRequest,
-        ReleaseReservationRequest, RenewReservationRequest, ReservationLine, ReserveStockRequest,
-        RestockOrderRequest, article_service_client::ArticleServiceClient, get_article_request,
+        BatchGetArticlesRequest, CommitReservationRequest, GetArticleRequest, ReleaseReservationRequest,
+        RenewReservationRequest, ReservationLine, ReserveStockRequest, RestockOrderRequest,
+        article_service_client::ArticleServiceClient, get_article_request,
         stock_service_client::StockServiceClient,
     },
     payment::{
         CapturePaymentRequest, CheckPaymentMethodRequest, CreatePaymentRequest, GetPaymentRequest,
-        ListRefundsRequest, Payment, Refund, RefundPaymentRequest, VoidPaymentRequest,
+        ListRefundsRequest, Refund, RefundPaymentRequest, VoidPaymentRequest,
         payment_service_client::PaymentServiceClient,
     },
     user::{
@@ -26,7 +30,10 @@ use kit::{
 };
 use tonic::{Code, Request, Response};
 
-use crate::{domain::Line, store::order};
+use crate::{
+    domain::{Article, Line, Payment},
+    store::order,
+};
 
 /// The ways to the other services.
 #[derive(Clone)]
@@ -92,14 +99,14 @@ impl Remote {
         let key = Some(get_article_request::Key::Id(id.to_string()));
         let request = call.request(GetArticleRequest { key });
         let answer = ArticleServiceClient::new(self.article.clone()).get_article(request).await;
-        answer.map(tonic::Response::into_inner).map_err(fault(Role::Article))
+        wire::article(&answer.map_err(fault(Role::Article))?.into_inner())
     }
 
     /// Articles, for sale or not, in the order asked for.
     pub async fn articles(&self, call: &Call, ids: impl Iterator<Item = ArticleId>) -> Answer<Vec<Article>> {
         let request = call.request(BatchGetArticlesRequest { ids: ids.map(|id| id.to_string()).collect() });
         let answer = ArticleServiceClient::new(self.article.clone()).batch_get_articles(request).await;
-        answer.map(|answer| answer.into_inner().articles).map_err(fault(Role::Article))
+        answer.map_err(fault(Role::Article))?.into_inner().articles.iter().map(wire::article).collect()
     }
 
     /// Sets the stock of an order aside.
@@ -171,11 +178,8 @@ impl Remote {
     /// Reads a payment.
     pub async fn payment(&self, call: &Call, id: PaymentId) -> Answer<Payment> {
         let request = call.request(GetPaymentRequest { id: id.to_string() });
-        self.payments()
-            .get_payment(request)
-            .await
-            .map(tonic::Response::into_inner)
-            .map_err(fault(Role::Payment))
+        let answer = self.payments().get_payment(request).await.map_err(fault(Role::Payment))?;
+        wire::payment(answer.get_ref())
     }
 
     /// Has a payment made; the same id again answers with the payment as it is by then. With how long its provider
@@ -186,23 +190,21 @@ impl Remote {
         request: CreatePaymentRequest,
     ) -> Answer<(Payment, Option<Duration>)> {
         let answer = self.payments().create_payment(call.request(request)).await;
-        answer.map(with_waited).map_err(fault(Role::Payment))
+        with_waited(&answer.map_err(fault(Role::Payment))?)
     }
 
     /// Takes what is authorised. With how long its provider took, where that is known.
     pub async fn capture(&self, call: &Call, id: PaymentId) -> Answer<(Payment, Option<Duration>)> {
         let request = call.request(CapturePaymentRequest { id: id.to_string() });
-        self.payments().capture_payment(request).await.map(with_waited).map_err(fault(Role::Payment))
+        let answer = self.payments().capture_payment(request).await;
+        with_waited(&answer.map_err(fault(Role::Payment))?)
     }
 
     /// Gives a payment up.
     pub async fn void(&self, call: &Call, id: PaymentId, reason: &str) -> Answer<Payment> {
         let request = call.request(VoidPaymentRequest { id: id.to_string(), reason: reason.to_owned() });
-        self.payments()
-            .void_payment(request)
-            .await
-            .map(tonic::Response::into_inner)
-            .map_err(fault(Role::Payment))
+        let answer = self.payments().void_payment(request).await.map_err(fault(Role::Payment))?;
+        wire::payment(answer.get_ref())
     }
 
     /// Gives all of a payment's money back, once however often it is asked: the key is the same for all repeats, of
@@ -241,9 +243,9 @@ fn fault(role: Role) -> impl Fn(tonic::Status) -> Fault {
 }
 
 /// An answer of the payment service, and for how long of its time a provider was waited for.
-fn with_waited(answer: Response<Payment>) -> (Payment, Option<Duration>) {
+fn with_waited(answer: &Response<contracts::payment::Payment>) -> Answer<(Payment, Option<Duration>)> {
     let waited = answer.metadata().get(WAITED).and_then(|waited| waited.to_str().ok()?.parse().ok());
-    (answer.into_inner(), waited.map(Duration::from_micros))
+    Ok((wire::payment(answer.get_ref())?, waited.map(Duration::from_micros)))
 }
 
 /// Whether the same call may go better in a while. Only what the callee says on purpose is an answer;

@@ -8,9 +8,8 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect, sea_query::Exp
 use super::{
     entities::{payment, reservation},
     leases::BATCH,
-    payments::without_money,
 };
-use crate::error::Error;
+use crate::{domain::PaymentState, error::Error};
 
 /// How long the process that marked something gets before sweepers try. A matter of economy: two that compensate the
 /// same do no harm.
@@ -23,7 +22,7 @@ pub async fn mark_all(tx: &Tx, order_id: OrderId) -> Result<(), Error> {
         .col_expr(payment::Column::ToCompensate, Expr::value(true))
         .col_expr(payment::Column::NextTry, Expr::value(tx.now() + HEAD_START))
         .filter(payment::Column::OrderId.eq(order_id))
-        .filter(payment::Column::State.is_not_in(without_money()))
+        .filter(payment::Column::State.is_not_in(PaymentState::WITHOUT_MONEY))
         .exec(&**tx)
         .await?;
     reservation::Entity::update_many()

@@ -36,14 +36,15 @@ pub mod adjustment {
     use kit::id::{AdjustmentId, OrderId};
     use sea_orm::entity::prelude::*;
 
+    use crate::domain::AdjustmentKind;
+
     #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
     #[sea_orm(table_name = "order_adjustments")]
     pub struct Model {
         #[sea_orm(primary_key, auto_increment = false)]
         pub id: AdjustmentId,
         pub order_id: OrderId,
-        /// The contract's `AdjustmentType`.
-        pub kind: i16,
+        pub kind: AdjustmentKind,
         pub label: String,
         /// What it comes to, in the order's currency.
         pub amount_minor: i64,
@@ -126,14 +127,16 @@ pub mod payment {
     };
     use sea_orm::entity::prelude::*;
 
+    use crate::domain::PaymentState;
+
     #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
     #[sea_orm(table_name = "order_payments")]
     pub struct Model {
         #[sea_orm(primary_key, auto_increment = false)]
         pub payment_id: PaymentId,
         pub order_id: OrderId,
-        /// The contract's `PaymentState`, as last known.
-        pub state: i16,
+        /// As last known.
+        pub state: PaymentState,
         /// What was given back of it by then.
         pub refunded_minor: i64,
         /// The payment's update time at that: what is older is a stale update.

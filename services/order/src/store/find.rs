@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use contracts::order::AdjustmentType;
 use kit::{
     Currency, Money, Page, Scope,
     id::{OrderId, UserId},
@@ -103,7 +102,7 @@ fn read_line(row: line::Model) -> Result<Line, Error> {
 fn read_adjustment(row: adjustment::Model) -> Result<Adjustment, Error> {
     Ok(Adjustment {
         id: row.id,
-        kind: AdjustmentType::try_from(i32::from(row.kind)).unwrap_or(AdjustmentType::Unspecified),
+        kind: row.kind,
         label: row.label,
         amount: Money::new(row.amount_minor, stored_currency(&row.currency)?),
         given: Money::new(row.given_minor, stored_currency(&row.given_currency)?),

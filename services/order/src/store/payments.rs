@@ -1,6 +1,5 @@
 //! The payments that orders asked for: their last known state, and which of them are to be compensated.
 
-use contracts::payment::PaymentState;
 use kit::{
     Db, Time, Tx,
     id::{OrderId, PaymentId},
@@ -8,14 +7,14 @@ use kit::{
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr};
 
 use super::{compensation::HEAD_START, entities::payment};
-use crate::error::Error;
+use crate::{domain::PaymentState, error::Error};
 
 /// Stores a payment before it is asked for.
 pub async fn plan_payment(tx: &Tx, order_id: OrderId, payment_id: PaymentId) -> Result<(), Error> {
     let row = payment::ActiveModel {
         payment_id: Set(payment_id),
         order_id: Set(order_id),
-        state: Set(PaymentState::Pending as i16),
+        state: Set(PaymentState::Pending),
         refunded_minor: Set(0),
         seen_time: Set(Time(0)),
         to_compensate: Set(false),
@@ -38,7 +37,7 @@ pub async fn record_update(
 ) -> Result<Option<payment::Model>, Error> {
     let Some(known) = payment::Entity::find_by_id(id).one(&**tx).await? else { return Ok(None) };
     payment::Entity::update_many()
-        .col_expr(payment::Column::State, Expr::value(state as i16))
+        .col_expr(payment::Column::State, Expr::value(state))
         .col_expr(payment::Column::RefundedMinor, Expr::value(refunded_minor))
         .col_expr(payment::Column::SeenTime, Expr::value(seen))
         .filter(payment::Column::PaymentId.eq(id))
@@ -57,11 +56,6 @@ pub async fn mark_payment(tx: &Tx, id: PaymentId) -> Result<(), Error> {
         .exec(&**tx)
         .await?;
     Ok(())
-}
-
-/// Payments in these states hold no money and never will.
-pub(super) fn without_money() -> [i16; 3] {
-    [PaymentState::Declined as i16, PaymentState::Voided as i16, PaymentState::Refunded as i16]
 }
 
 /// An order's payments that are marked for compensation.

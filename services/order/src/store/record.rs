@@ -1,9 +1,8 @@
 //! An order being changed: loaded under lock, changed in memory by the domain, written back whole by
 //! [`Record::save`].
 
-use contracts::{order::AdjustmentType, payment::Payment};
 use kit::{
-    Fault, Money, Scope, Time, Tx,
+    Scope, Time, Tx,
     id::{OrderId, PaymentId, UserId},
 };
 
@@ -13,7 +12,9 @@ use super::{
     payments::record_update,
 };
 use crate::{
-    domain::{Adjustment, Event, GivenBack, Line, State, Step, Totals, refund, totals},
+    domain::{
+        Adjustment, AdjustmentKind, Event, GivenBack, Line, Payment, State, Step, Totals, refund, totals,
+    },
     error::Error,
 };
 
@@ -105,11 +106,9 @@ impl Record {
     /// Answers of the payment service and events of its feed arrive in any order and by any replica. All of them pass
     /// here, under the order's lock; the payment's update time, which each of its changes raises, decides.
     pub async fn record_payment(&mut self, payment: &Payment) -> Result<Option<payment::Model>, Error> {
-        let id: PaymentId = payment.id.parse().map_err(Fault::internal)?;
-        let seen = payment.update_time.map_or(Time(0), Time::from);
-        let refunded = payment.refunded.as_ref().map(|wire| Money::read(wire, "refunded")).transpose()?;
-        let given_back = GivenBack::of(payment)?;
-        let known = record_update(&self.tx, id, payment.state(), given_back.minor, seen).await?;
+        let (id, seen) = (payment.id, payment.update_time);
+        let given_back = GivenBack::of(payment);
+        let known = record_update(&self.tx, id, payment.state, given_back.minor, seen).await?;
         let Some(known) = known else { return Ok(None) };
         if known.seen_time > seen {
             return Err(Error::StaleUpdate);
@@ -118,7 +117,7 @@ impl Record {
             return Ok(Some(known));
         }
         let note = |now| refund::note(known.refunded_minor, now, given_back.refunds);
-        if let Some(note) = refunded.and_then(note) {
+        if let Some(note) = payment.refunded.and_then(note) {
             self.note(&note);
         }
         if self.order.payment_id == Some(id) {
@@ -162,7 +161,7 @@ impl Record {
     pub fn return_to_basket(&mut self) {
         self.await_payment(None);
         (self.order.place_time, self.order.expire_time) = (None, None);
-        self.adjustments.retain(|adjustment| !adjustment.is_automatic(AdjustmentType::Fee));
+        self.adjustments.retain(|adjustment| !adjustment.is_automatic(AdjustmentKind::Fee));
     }
 
     /// Its checkout has no step left, and nobody has its lease.

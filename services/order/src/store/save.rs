@@ -110,7 +110,7 @@ impl Record {
             let rows = self.adjustments.iter().map(|adjustment| adjustment::ActiveModel {
                 id: Set(adjustment.id),
                 order_id: Set(self.order.id),
-                kind: Set(adjustment.kind as i16),
+                kind: Set(adjustment.kind),
                 label: Set(adjustment.label.clone()),
                 amount_minor: Set(adjustment.amount.minor),
                 currency: Set(adjustment.amount.currency.to_string()),

@@ -9,14 +9,11 @@ use sea_orm::{
     sea_query::{Expr, ExprTrait, Query, UnionType},
 };
 
-use super::{
-    entities::{
-        order::{self, Column},
-        payment,
-    },
-    payments::without_money,
+use super::entities::{
+    order::{self, Column},
+    payment,
 };
-use crate::domain::number;
+use crate::domain::{PaymentState, number};
 
 /// Characters of a tracking code that find it.
 const LEAST: usize = 4;
@@ -79,7 +76,7 @@ pub fn plain(column: Column) -> Expr {
 
 /// Orders with a payment that is to be given back, or could not be.
 pub fn owing() -> Condition {
-    let over = without_money();
+    let over = PaymentState::WITHOUT_MONEY;
     let orders = |sign: payment::Column| {
         Query::select()
             .column(payment::Column::OrderId)
@@ -97,7 +94,7 @@ pub fn owing() -> Condition {
 
 /// The same for an order that is met on the way.
 pub fn is_owing() -> Condition {
-    let over = without_money();
+    let over = PaymentState::WITHOUT_MONEY;
     let found = Query::select()
         .expr(Expr::val(1))
         .from(payment::Entity)

@@ -2,22 +2,17 @@
 
 use std::time::Duration;
 
-use contracts::{
-    mesh::FeedEvent,
-    payment::{Payment, PaymentChanged, PaymentState},
-};
-use kit::{
-    Fault, Role, Scope, Tx, follow,
-    id::{OrderId, PaymentId},
-};
+use contracts::{mesh::FeedEvent, payment::PaymentChanged};
+use kit::{Role, Scope, Tx, follow, id::OrderId};
 use tokio::{sync::Mutex, time::Instant};
 
 use super::feeds::own;
 use crate::{
     checkout::{Checkout, LEASE, apply_payment_update},
-    domain::{GivenBack, State, Step, notes, step::is_live},
+    domain::{GivenBack, Payment, PaymentState, State, Step, notes},
     error::Error,
     orders::Orders,
+    remote::read_payment,
     store::{self, Record, View, order},
 };
 
@@ -40,6 +35,7 @@ impl Handler {
     pub async fn handle(&self, event: FeedEvent) -> Result<(), Error> {
         let position = event.position;
         let payment = follow::event::<PaymentChanged>(&event).and_then(|changed| changed.payment);
+        let payment = payment.as_ref().map(read_payment).transpose()?;
         if is_redundant(&self.orders, payment.as_ref()).await? {
             // It would be redundant after a restart, too: its position can wait.
             let mut written = self.written.lock().await;
@@ -90,19 +86,16 @@ impl Handler {
 /// itself (`Checkout::look_again`), after its commit and so after this event was published: it finds what is skipped
 /// here. Where that read gets no answer, the order's expiry finds it.
 async fn is_redundant(orders: &Orders, payment: Option<&Payment>) -> Result<bool, Error> {
-    let ids = payment.map(|payment| (payment.order_id.parse::<OrderId>(), payment.id.parse::<PaymentId>()));
-    let Some((Ok(order_id), Ok(payment_id))) = ids else { return Ok(true) };
-    let order = match store::by_id(orders.db.read(), order_id, Scope::All).await {
+    let Some(payment) = payment else { return Ok(true) };
+    let order = match store::by_id(orders.db.read(), payment.order_id, Scope::All).await {
         Ok(order) => order,
         Err(Error::NotFound(_)) => return Ok(true),
         Err(error) => return Err(error),
     };
-    let is_current = order.payment_id == Some(payment_id);
+    let is_current = order.payment_id == Some(payment.id);
     Ok(match order.state {
         State::AwaitingPayment => is_current && order.step != Step::Idle,
-        State::Paid | State::Shipped | State::Delivered => {
-            is_current && payment.is_some_and(|payment| is_known(&order, payment))
-        }
+        State::Paid | State::Shipped | State::Delivered => is_current && is_known(&order, payment),
         _ => false,
     })
 }
@@ -110,7 +103,8 @@ async fn is_redundant(orders: &Orders, payment: Option<&Payment>) -> Result<bool
 /// Whether an order knows what was given back of its payment, or is about to be.
 fn is_known(order: &order::Model, payment: &Payment) -> bool {
     let known = (order.refunded_minor, order.refunds, order.refunding);
-    GivenBack::of(payment).is_ok_and(|now| (now.minor, now.refunds, now.refunding) == known)
+    let now = GivenBack::of(payment);
+    (now.minor, now.refunds, now.refunding) == known
 }
 
 /// What an event changed.
@@ -125,8 +119,7 @@ enum Effect {
 pub type Changed = Option<(OrderId, i64)>;
 
 async fn apply(tx: &Tx, payment: &Payment) -> Result<(Changed, Effect), Error> {
-    let id: PaymentId = payment.id.parse().map_err(Fault::internal)?;
-    let order_id: OrderId = payment.order_id.parse().map_err(Fault::internal)?;
+    let (id, order_id) = (payment.id, payment.order_id);
     let mut record = match Record::lock(tx, order_id, Scope::All).await {
         Ok(record) => record,
         Err(Error::NotFound(_)) => return Ok((None, Effect::Nothing)),
@@ -175,9 +168,9 @@ async fn follow_up(
         State::Paid | State::Shipped | State::Delivered if is_current => Ok(Effect::Nothing),
         // Authorised or captured too late: after the order was cancelled, expired or paid by another payment. Nobody
         // else gives this money back.
-        _ if is_live(payment.state()) => {
-            if matches!(payment.state(), PaymentState::Captured | PaymentState::PartiallyRefunded) {
-                record.note(match known.state == PaymentState::Refunded as i16 {
+        _ if payment.state.is_live() => {
+            if matches!(payment.state, PaymentState::Captured | PaymentState::PartiallyRefunded) {
+                record.note(match known.state == PaymentState::Refunded {
                     true => notes::REFUND_AGAIN,
                     false => notes::NOT_WAITED_FOR,
                 });

@@ -23,11 +23,11 @@ fn line(price: i64, quantity: i32, rate: i32) -> Line {
 }
 
 fn discount(minor: i64) -> Adjustment {
-    Adjustment::by_staff(AdjustmentType::Discount, "", eur(-minor)).unwrap()
+    Adjustment::by_staff(AdjustmentKind::Discount, "", eur(-minor)).unwrap()
 }
 
 fn shipping(minor: i64) -> Adjustment {
-    Adjustment::automatic(AdjustmentType::Shipping, "", eur(minor))
+    Adjustment::automatic(AdjustmentKind::Shipping, "", eur(minor))
 }
 
 #[test]
@@ -53,8 +53,8 @@ fn what_a_discount_takes_beyond_the_lines_comes_off_shipping() {
 
 #[test]
 fn only_the_payment_fee_is_left_out_of_what_discounts_may_take() {
-    let fee = Adjustment::automatic(AdjustmentType::Fee, "", eur(50));
-    let by_staff = Adjustment::by_staff(AdjustmentType::Fee, "", eur(70)).unwrap();
+    let fee = Adjustment::automatic(AdjustmentKind::Fee, "", eur(50));
+    let by_staff = Adjustment::by_staff(AdjustmentKind::Fee, "", eur(70)).unwrap();
     let totals = totals(&[line(1_000, 1, 0)], &[fee, by_staff, discount(100)]).unwrap().unwrap();
     assert_eq!((totals.total, totals.before_fee), (eur(1_020), eur(970)));
 }
@@ -66,7 +66,7 @@ fn shipping_and_fees_have_the_lines_rates() {
     assert_eq!((one.total, one.tax_included), (eur(12_799), eur(2_393)));
     // 10.00 with what is half at 20 % and half without tax: 5.00 at 20 %.
     let lines = [line(12_000, 1, 2_000), line(12_000, 1, 0)];
-    let fee = Adjustment::by_staff(AdjustmentType::Fee, "", eur(1_000)).unwrap();
+    let fee = Adjustment::by_staff(AdjustmentKind::Fee, "", eur(1_000)).unwrap();
     assert_eq!(taxes(&lines, std::slice::from_ref(&fee)).unwrap(), [eur(83)]);
     // With what is given away the articles' own prices decide, with what costs nothing their number.
     let given_away = [discount(24_000), shipping(1_000)];
@@ -83,7 +83,7 @@ fn discounts_take_what_there_is_the_first_one_first() {
         fit_adjustments(lines, adjustments).unwrap();
         adjustments.iter().map(|adjustment| adjustment.amount.minor).collect::<Vec<_>>()
     };
-    let fee = Adjustment::automatic(AdjustmentType::Fee, "", eur(50));
+    let fee = Adjustment::automatic(AdjustmentKind::Fee, "", eur(50));
     let mut all = vec![discount(900), shipping(300), discount(i64::MAX), fee, discount(1)];
     assert_eq!(amounts(&lines, &mut all), [-900, 300, -400, 50, 0]);
     assert_eq!(totals(&lines, &all).unwrap().unwrap().total, eur(50));
@@ -110,7 +110,7 @@ fn what_was_given_in_another_currency_comes_to_nothing() {
 #[test]
 fn without_lines_there_is_what_staff_has_added() {
     assert_eq!(totals(&[], &[]), Ok(None));
-    let fee = Adjustment::by_staff(AdjustmentType::Fee, "", eur(70)).unwrap();
+    let fee = Adjustment::by_staff(AdjustmentKind::Fee, "", eur(70)).unwrap();
     assert_eq!(totals(&[], &[fee]).unwrap().unwrap().total, eur(70));
 }
 

@@ -1,6 +1,5 @@
 //! What shoppers read.
 
-use contracts::order::AdjustmentType;
 use kit::{
     Time,
     id::{ArticleId, Id, LineId, OrderId, PaymentId, UserId},
@@ -8,8 +7,7 @@ use kit::{
 
 use super::*;
 use crate::{
-    domain::MailKind,
-    domain::{Adjustment, Line},
+    domain::{Adjustment, AdjustmentKind, Line, MailKind},
     store::{mails::row, order},
 };
 
@@ -54,7 +52,7 @@ fn view(state: State) -> View {
         ..order::Model::new(id, "S2B4X9ZK".to_owned(), UserId::new(), Time(0))
     };
     let lines = vec![bought(2, "Chá verde", "12.99 EUR"), bought(10, "Copo", "104.00 EUR")];
-    let adjustments = vec![Adjustment::automatic(AdjustmentType::Shipping, "Shipping", money("4.99 EUR"))];
+    let adjustments = vec![Adjustment::automatic(AdjustmentKind::Shipping, "Shipping", money("4.99 EUR"))];
     View { order, lines, adjustments }
 }
 
