@@ -2,6 +2,7 @@
 
 mod key_ring;
 mod key_wrapping;
+mod memory;
 mod password;
 mod refresh_token;
 

@@ -1,14 +1,19 @@
 //! Passwords: argon2id, off the async threads.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use argon2::{
     Algorithm, Argon2, Params, Version,
-    password_hash::{PasswordHasher, phc},
+    password_hash::phc::{self, Output, ParamsString, Salt},
 };
 use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
 use kit::{Fault, StartError};
-use tokio::sync::Semaphore;
+
+use super::memory::{Turn, Turns};
+
+/// Bytes of a salt, and of a hash that is made here.
+const SALT: usize = 16;
+const OUTPUT: usize = 32;
 
 /// A password's hash, as a PHC string (<https://github.com/P-H-C/phc-string-format>).
 #[derive(Clone, PartialEq, Eq, sea_orm::DeriveValueType)]
@@ -24,7 +29,7 @@ impl fmt::Debug for PasswordHash {
 #[derive(Clone)]
 pub struct Hasher {
     argon2: Arc<Argon2<'static>>,
-    turns: Arc<Semaphore>,
+    turns: Turns,
     /// What a password is compared with where there is no user, so that both take as long.
     nobody: PasswordHash,
 }
@@ -37,22 +42,27 @@ impl Hasher {
         })?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let (salt, output) =
-            (STANDARD_NO_PAD.encode([0; 16]), STANDARD_NO_PAD.encode(rand::random::<[u8; 32]>()));
+            (STANDARD_NO_PAD.encode([0; SALT]), STANDARD_NO_PAD.encode(rand::random::<[u8; OUTPUT]>()));
         Ok(Self {
+            turns: Turns::new(cores, params.block_count()),
             argon2: Arc::new(Argon2::new(Algorithm::Argon2id, Version::V0x13, params)),
-            turns: Arc::new(Semaphore::new(cores)),
             nobody: PasswordHash(format!("$argon2id$v=19$m={memory},t={iterations},p=1${salt}${output}")),
         })
     }
 
     /// Hashes a password under a new salt.
     pub async fn hash(&self, password: &str) -> Result<PasswordHash, Fault> {
-        let password = password.to_owned();
-        self.in_turn(move |argon2| {
-            argon2
-                .hash_password(password.as_bytes())
-                .map(|hash| PasswordHash(hash.to_string()))
-                .map_err(Fault::internal)
+        let (argon2, password) = (self.argon2.clone(), password.to_owned());
+        self.in_turn(move |turn| {
+            let salt = Salt::new(&rand::random::<[u8; SALT]>()).map_err(Fault::internal)?;
+            let hash = phc::PasswordHash {
+                algorithm: Algorithm::Argon2id.ident(),
+                version: Some(Version::V0x13.into()),
+                params: ParamsString::try_from(argon2.params()).map_err(Fault::internal)?,
+                salt: Some(salt),
+                hash: Some(output(&argon2, password.as_bytes(), &salt, OUTPUT, turn)?),
+            };
+            Ok(PasswordHash(hash.to_string()))
         })
         .await
     }
@@ -62,32 +72,51 @@ impl Hasher {
         let known = hash.is_some();
         let hash = hash.unwrap_or(&self.nobody).clone();
         let password = password.to_owned();
-        self.in_turn(move |argon2| {
-            use argon2::password_hash::{Error, PasswordVerifier};
+        self.in_turn(move |turn| {
             let hash = phc::PasswordHash::new(&hash.0).map_err(Fault::internal)?;
-            match argon2.verify_password(password.as_bytes(), &hash) {
-                Ok(()) => Ok(known),
-                Err(Error::PasswordInvalid) => Ok(false),
-                Err(error) => Err(Fault::internal(error)),
-            }
+            let (Some(salt), Some(expected)) = (&hash.salt, &hash.hash) else {
+                return Err(Fault::internal("a password's hash is incomplete"));
+            };
+            // By the hash's own parameters: those of the settings may have changed since it was made.
+            let algorithm = Algorithm::try_from(hash.algorithm.as_str()).map_err(Fault::internal)?;
+            let version = hash.version.map(Version::try_from).transpose().map_err(Fault::internal)?;
+            let params = Params::try_from(&hash).map_err(Fault::internal)?;
+            let argon2 = Argon2::new(algorithm, version.unwrap_or_default(), params);
+            let found = output(&argon2, password.as_bytes(), salt, expected.len(), turn)?;
+            // `Output` compares in constant time.
+            Ok(found == *expected && known)
         })
         .await
     }
 
+    /// Gives back the memory in which nothing was hashed for so long.
+    pub fn release(&self, unused: Duration) {
+        self.turns.release(unused);
+    }
+
     async fn in_turn<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Argon2<'static>) -> Result<T, Fault> + Send + 'static,
+        work: impl FnOnce(&mut Turn) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, Fault> {
         // The turn is taken along: a caller that goes away must not make room while its hash goes on.
-        let turn = self.turns.clone().acquire_owned().await.map_err(Fault::internal)?;
-        let argon2 = self.argon2.clone();
-        tokio::task::spawn_blocking(move || {
-            let _turn = turn;
-            work(&argon2)
-        })
-        .await
-        .map_err(Fault::internal)?
+        let mut turn = self.turns.next().await?;
+        tokio::task::spawn_blocking(move || work(&mut turn)).await.map_err(Fault::internal)?
     }
+}
+
+/// What argon2 makes of a password, in the memory of a turn.
+fn output(
+    argon2: &Argon2<'_>,
+    password: &[u8],
+    salt: &[u8],
+    length: usize,
+    turn: &mut Turn,
+) -> Result<Output, Fault> {
+    let mut bytes = [0; Output::MAX_LENGTH];
+    let bytes = bytes.get_mut(..length).ok_or_else(|| Fault::internal("a hash is too long"))?;
+    let blocks = turn.blocks(argon2.params().block_count())?;
+    argon2.hash_password_into_with_memory(password, salt, bytes, blocks).map_err(Fault::internal)?;
+    Output::new(bytes).map_err(Fault::internal)
 }
 
 #[cfg(test)]
@@ -109,5 +138,44 @@ mod tests {
     fn parameters_that_are_none_are_refused() {
         assert!(Hasher::new(7, 1).is_err());
         assert!(Hasher::new(8, 0).is_err());
+    }
+
+    #[tokio::test]
+    async fn a_hash_that_the_crate_itself_made_is_verified_and_the_other_way_round() {
+        use argon2::password_hash::{PasswordHasher, PasswordVerifier};
+        // Of other parameters than the hasher's: more memory and iterations, a shorter output.
+        let params = Params::new(64, 3, 2, Some(16)).unwrap();
+        let theirs = Argon2::new(Algorithm::Argon2i, Version::V0x10, params);
+        let hash = PasswordHash(theirs.hash_password(b"correct horse").unwrap().to_string());
+        let hasher = Hasher::new(8, 1).unwrap();
+        assert!(hasher.verify("correct horse", Some(&hash)).await.unwrap());
+        assert!(!hasher.verify("correct", Some(&hash)).await.unwrap());
+        let ours = hasher.hash("correct horse").await.unwrap();
+        assert!(Argon2::default().verify_password(b"correct horse", ours.0.as_str()).is_ok());
+        let broken = PasswordHash("$argon2id$v=19$m=8,t=1,p=1$AAAAAAAAAAAAAAAAAAAAAA".to_owned());
+        assert!(hasher.verify("correct horse", Some(&broken)).await.is_err());
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 8)]
+    async fn four_hundred_at_once_have_one_piece_of_memory_a_core_and_then_none() {
+        let hasher = Hasher::new(64, 1).unwrap();
+        let hash = hasher.hash("correct horse").await.unwrap();
+        let mut all = tokio::task::JoinSet::new();
+        for number in 0..400 {
+            let (hasher, hash) = (hasher.clone(), hash.clone());
+            all.spawn(async move {
+                let right = number % 2 == 0;
+                let password = if right { "correct horse" } else { "wrong" };
+                assert_eq!(hasher.verify(password, Some(&hash)).await.unwrap(), right);
+            });
+        }
+        while let Some(done) = all.join_next().await {
+            done.unwrap();
+        }
+        // Nothing was given back meanwhile: what is kept is what there ever was at once.
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        assert!((1..=cores).contains(&hasher.turns.kept()), "{} pieces", hasher.turns.kept());
+        hasher.release(Duration::ZERO);
+        assert_eq!(hasher.turns.kept(), 0);
     }
 }

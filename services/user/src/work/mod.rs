@@ -1,4 +1,5 @@
-//! The background tasks. Every replica runs them: both may be done by several at once, or by none for a while.
+//! The background tasks. Every replica runs them: what they do in the database may be done by several at once, or by none
+//! for a while.
 
 use std::{sync::Arc, time::Duration};
 
@@ -15,6 +16,8 @@ use crate::{
 const RELOAD_KEYS: Duration = Duration::from_secs(60);
 /// How often old records are deleted.
 const PRUNE: Duration = Duration::from_secs(600);
+/// After how long the memory in which passwords were hashed is given back; looked after as often.
+const KEEP_MEMORY: Duration = Duration::from_secs(10);
 /// How long an ended or expired session is kept, for people to look at.
 const KEEP_SESSIONS: Duration = Duration::from_secs(7 * 24 * 3600);
 
@@ -24,6 +27,11 @@ pub fn start(shared: &Arc<Shared>, tasks: &Tasks) {
     tasks.every("user.keys", RELOAD_KEYS, move || {
         let shared = reloading.clone();
         async move { shared.keys.reload().await.map(|_| ()) }
+    });
+    let hashing = shared.hasher.clone();
+    tasks.every("user.password_memory", KEEP_MEMORY, move || {
+        hashing.release(KEEP_MEMORY);
+        std::future::ready(Ok::<_, std::convert::Infallible>(()))
     });
     let pruning = shared.clone();
     tasks.every("user.sessions", PRUNE, move || {
