@@ -86,6 +86,7 @@ pub async fn admin(admin: Admin) -> Result<(), Error> {
     match task {
         Task::Create { login, email, new } => {
             let email = email.unwrap_or_else(|| user::placeholder_email(&login));
+            // Before anything is opened or made: a password file that cannot be read must leave no database behind.
             let password = new.get(&password, &login)?;
             let desk = reach.open(true).await?;
             let shown = Shown::default();
@@ -128,6 +129,7 @@ impl NewPassword {
         let wrong = |error: StartError| Error::role(Role::User, error);
         let given = match &self.password_file {
             Some(file) => Some(user::password_in("--password-file", file).map_err(wrong)?),
+            // The setting is that of one user. For another it would be a password that two know.
             None if login.is_empty() || login.eq_ignore_ascii_case(user::USERNAME) => {
                 of_admin.given().map_err(wrong)?
             }

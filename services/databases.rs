@@ -32,6 +32,8 @@ pub async fn check(settings: &Databases, data: &DataDir, here: &[Role]) -> Resul
     }
     let connect = |options: DatabaseOptions| async move {
         patiently(&options, settings.database_wait, async || {
+            // Only connected: what it is to hold is judged when it is opened for use, after the secrets have been
+            // made.
             Db::open(options.clone()).await?.close().await;
             Ok(())
         })
@@ -52,6 +54,7 @@ pub async fn open(
     for role in here.iter().filter(|role| Role::SERVICES.contains(role)) {
         let options = options(settings, data, *role, here, Some(secret))?;
         data::make_folder_for(&options.url, data)?;
+        // All are claimed before the first is opened: where another process has one of them, nothing is migrated.
         match kit::db::claim(&options.url) {
             Ok(true) => all.push(options),
             Ok(false) => return Err(in_use(*role, &options.url, "another process uses it")),
@@ -114,6 +117,7 @@ pub async fn patiently<T>(
     let until = Instant::now() + wait;
     loop {
         match work().await {
+            // The end is checked before the pause, so that the last error is told, not that time is over.
             Err(error) if may_pass(options, &error) && Instant::now() + PAUSE < until => {
                 tracing::warn!(%error, role = %options.role, "database.waiting");
                 tokio::time::sleep(PAUSE).await;
@@ -129,5 +133,6 @@ fn may_pass(options: &DatabaseOptions, error: &OpenError) -> bool {
         OpenError::Unreachable { passes, .. } | OpenError::Migration { passes, .. } => *passes,
         OpenError::Url { .. } => false,
     };
+    // A file that cannot be opened stays so until somebody does something about it.
     passes && !options.url.starts_with("sqlite:")
 }

@@ -92,6 +92,7 @@ fn announce_to_mesh(context: &Context, instances: Instances, gateway: Instance) 
                 () = tokio::time::sleep(pace.0) => {}
             }
         }
+        // After the last heartbeat, never beside one: the mesh keeps what comes last.
         announce(true).await;
     });
 }

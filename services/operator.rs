@@ -85,6 +85,7 @@ impl Way {
         let identity = Identity::new(secret, Clock::system());
         let endpoint =
             Endpoint::from_shared(url.clone()).map_err(|error| Error::usage(format!("--url: {error}")))?;
+        // Connected at once, not by the first call: only so is "nothing answers" told from a refusal.
         let channel = endpoint.connect_timeout(CONNECT.min(timeout)).connect().await;
         let channel = channel.map_err(|_| Error::Unhealthy(format!("nothing answers at {url}")))?;
         Ok(Self { client: MeshServiceClient::new(channel.clone()), channel, url, identity, timeout })
@@ -92,8 +93,10 @@ impl Way {
 
     /// A call as the operator.
     pub fn request<M>(&self, message: M) -> Result<Request<M>, Error> {
+        // One for each call: tokens live for a minute, `status --watch` for days.
         let token = self.identity.service_token(Role::Mesh, None).map_err(Error::other)?;
         let mut value = MetadataValue::try_from(format!("Bearer {token}")).map_err(Error::other)?;
+        // Neither shown by debug output nor put into HPACK's table, from which sizes could tell it.
         value.set_sensitive(true);
         let mut request = Request::new(message);
         request.metadata_mut().insert(AUTHORIZATION, value);

@@ -35,6 +35,7 @@ impl From<Service> for Started {
 
 /// Finds what keeps roles from starting, before anything is made.
 pub fn check(settings: &Settings, payment_types: &PaymentTypes) -> Result<(), Error> {
+    // All before any: a role that cannot start must not leave another's database migrated behind.
     for role in settings.process.roles.get() {
         let checked = match role {
             Role::User => user::check(&settings.user),
@@ -61,6 +62,7 @@ pub async fn start(with: &mut Start<'_>, db: Db) -> Result<Started, StartError> 
         }
         Role::Article => Ok(article::start(&settings.article, db, context).await?.into()),
         Role::Payment => {
+            // Taken, not cloned: open ports have one owner.
             let (types, reach) = (with.payment_types.clone(), std::mem::take(&mut with.payment_reach));
             let payment::Started { service, pages } =
                 payment::start(&settings.payment, db, context, types, reach).await?;
@@ -114,6 +116,8 @@ async fn migrations_of<M: MigratorTrait>(db: &Db, schema: Schema) -> Result<Vec<
     if schema == Schema::Show {
         return db.migrations::<M>().await;
     }
+    // What migrating says it applied, rather than a look before it: another starter may apply some in between, and
+    // each must be told of once.
     let applied_now = db.migrate::<M>().await?;
     let before = |name: String| {
         let applied_before = !applied_now.contains(&name);

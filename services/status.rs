@@ -63,6 +63,8 @@ pub async fn status(status: Status) -> Result<(), Error> {
 /// Until SIGINT ends it. That nobody answers is shown, too: it may pass.
 async fn watch(status: &Status) -> Result<(), Error> {
     loop {
+        // Connected anew each time: a process that was restarted answers at once, and a broken connection is not
+        // waited for.
         let seen = async { instances(&mut status.operator.connect().await?).await }.await;
         let shown = match seen {
             Ok(instances) => shown(status, &instances),

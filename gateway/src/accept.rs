@@ -50,6 +50,7 @@ impl Media {
         let kind = |name: &str| name.split('/').next().unwrap_or_default().to_ascii_lowercase();
         match self.name.as_str() {
             _ if self.is(wanted) => 3,
+            // `*` alone is none of the RFC's, but what some clients send (Java's).
             "*/*" | "*" => 1,
             range if range.ends_with("/*") && kind(range) == kind(wanted) => 2,
             _ => 0,
@@ -71,6 +72,8 @@ pub fn ranges(headers: &HeaderMap) -> Vec<Media> {
 
 /// How much a type is wanted: what names it most precisely counts. `None` where it is not wanted.
 pub fn wish(ranges: &[Media], wanted: &str) -> Option<Wish> {
+    // The most precise range counts, not the first nor the best (RFC 9110, 12.5.1): `text/csv;q=0, */*` refuses
+    // CSV.
     let most = ranges.iter().map(|range| (range.precision(wanted), range.quality)).max()?;
     let (precision, quality) = most;
     (precision > 0 && quality > 0).then_some(Wish { quality, named: precision == 3 })

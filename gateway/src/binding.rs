@@ -64,6 +64,7 @@ impl Binding {
         let mut variables = Vec::new();
         for variable in &template.variables {
             let path = field_path(&rpc.input, &variable.field)?;
+            // A path is text: a message or a list has no place in it.
             if !path.last().is_some_and(is_scalar) {
                 return Err(format!("`{}` in the path is not a scalar field", variable.field));
             }
@@ -87,6 +88,8 @@ impl Binding {
                 None => return Err(format!("there is no field `{name}` for the response body")),
             },
         };
+        // An update has the etag in its resource (AIP-154); other methods, which take no resource, in the request
+        // itself.
         let etag_in_body = match &body {
             Body::Field(field) => field_path(&rpc.input, &format!("{}.etag", field.name())).ok(),
             _ => None,
@@ -132,6 +135,7 @@ impl Binding {
     /// edge's.
     pub fn answers_304(&self) -> bool {
         let tagged = self.rpc.etag.is_some() || self.rpc.response_headers.contains(&header::ETAG);
+        // A tag goes before the body, and that of a stream is known only at its end.
         tagged && !self.rpc.method.is_server_streaming() && !self.mutates()
     }
 
@@ -247,6 +251,7 @@ impl Rule {
                     kind => vec![
                         Method::from_bytes(kind.as_bytes())
                             .ok()
+                            // The edge answers these two for every path: a rule could only contradict it.
                             .filter(|method| !matches!(*method, Method::HEAD | Method::OPTIONS))
                             .ok_or_else(|| format!("`{kind}` is no method for a rule"))?,
                     ],

@@ -61,6 +61,7 @@ fn gunzip(body: Body) -> Body {
     let plain = ReaderStream::with_capacity(decoder, PIECE).map(move |piece| {
         let piece = piece?;
         made += piece.len() as u64;
+        // Against what has come so far, not the declared length: a sender may declare much and send little.
         if made > FREE + RATIO * come.load(Ordering::Relaxed) {
             return Err(io::Error::from(io::ErrorKind::FileTooLarge));
         }

@@ -66,6 +66,7 @@ impl Cookie {
 
     /// Fills the request's field, where the caller left it empty.
     pub fn fill(&self, headers: &HeaderMap, message: &mut DynamicMessage) {
+        // The body goes first: a program that sends a token means that one, whatever cookies come along.
         if let Some(field) = &self.taken
             && !message.has_field(field)
             && let Some(value) = self.sent(headers)
@@ -78,6 +79,7 @@ impl Cookie {
     pub fn keep(&self, request: &Parts, answer: &mut DynamicMessage) -> Option<HeaderValue> {
         let Some(field) = &self.given else { return self.end(request) };
         let value = answer.get_field(field).as_str().unwrap_or_default().to_owned();
+        // Out of the body whatever becomes of it: what a script can read there is no secret kept from scripts.
         answer.clear_field(field);
         let fits = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b',' | b';' | b'\\');
         (!value.is_empty() && value.bytes().all(fits)).then(|| self.header(&value, self.max_age, request))?
@@ -90,12 +92,14 @@ impl Cookie {
 
     /// The cookie's end after a refusal.
     pub fn refused(&self, code: Code, request: &Parts) -> Option<HeaderValue> {
+        // A sign-in that is refused says nothing of the session whose cookie came along, so it does not end that.
         let only_given = self.taken.is_none() && self.given.is_some();
         (code == Code::Unauthenticated && !only_given).then(|| self.header("", 0, request))?
     }
 
     /// What the browser sent.
     fn sent<'h>(&self, headers: &'h HeaderMap) -> Option<&'h str> {
+        // Of several by one name the first: browsers send that of the most specific path first (RFC 6265, 5.4).
         let lists = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
         lists
             .flat_map(|list| list.split(';'))
@@ -109,6 +113,8 @@ impl Cookie {
         let secure = if on_this_machine(request) { "" } else { "; Secure" };
         let path = Base::of(request).path(path);
         let text =
+            // Without `Domain`, for this host alone (RFC 6265, 5.3). Strict: no link or form of another site brings
+            // it along.
             format!("{name}={value}; Path={path}; Max-Age={max_age}; HttpOnly; SameSite=Strict{secure}");
         HeaderValue::try_from(text).ok()
     }

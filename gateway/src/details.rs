@@ -62,6 +62,7 @@ pub fn is_error_info(detail: &Any) -> bool {
 /// The reason in a detail that is an ErrorInfo of ours; none where it is another, or younger than this binary.
 pub fn reason(detail: &Any) -> Option<Reason> {
     let info = pb::ErrorInfo::decode(detail.value.as_slice()).ok().filter(|_| is_error_info(detail))?;
+    // Another domain's reason may bear one of our names and mean something else.
     Reason::read(&info.reason).filter(|_| info.domain == DOMAIN)
 }
 
@@ -72,6 +73,7 @@ pub fn has_reason(details: &[Any], wanted: Reason) -> bool {
 
 /// A detail's JSON, with its type under `@type`. One of a type that nobody here knows is its bytes in base64.
 pub fn json(detail: &Any, pool: &DescriptorPool) -> Option<Value> {
+    // Ours before the contract's: a contract may bring a copy of google.rpc that has fewer fields.
     let known = RPC.as_ref().and_then(|rpc| render(detail, rpc)).or_else(|| render(detail, pool));
     Some(
         known.unwrap_or_else(

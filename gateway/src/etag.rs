@@ -46,6 +46,7 @@ pub fn condition(headers: &HeaderMap, name: &HeaderName) -> Result<Option<Tags>,
     let wrong = |problem: &str| {
         format!("the header `{name}` must be `*` or a list of entity tags in quotes: {problem}")
     };
+    // Several lines of a list mean the same as one line (RFC 9110, 5.3).
     let mut text = String::new();
     for line in lines {
         if !text.is_empty() {
@@ -104,6 +105,8 @@ impl Tag {
         if self.weak || self.text.is_empty() {
             return vec![format!("W/\"{}\"", self.text)];
         }
+        // A service's own etag may end as ours do, so what is left without our endings is only the likeliest
+        // reading.
         let plain = self.text.strip_suffix(COMPRESSED);
         let version = version_in(plain.unwrap_or(&self.text));
         [version, plain, Some(&self.text)].into_iter().flatten().map(str::to_owned).collect()
@@ -113,6 +116,8 @@ impl Tag {
 /// The text of a tag for this version of a thing; where that does not distinguish all of them, with a digest of what is answered.
 pub fn text(version: &str, answer: Option<&[u8]>) -> String {
     let Some(answer) = answer else { return version.to_owned() };
+    // Its keys are fixed, so all replicas make the same digest. Another release of Rust may make another: then each
+    // reader fetches once more. It guards against no adversary, who would have to forge the service's own answer.
     let mut hasher = DefaultHasher::new();
     hasher.write(answer);
     format!("{version}.{:0DIGEST$x}", hasher.finish())

@@ -107,6 +107,8 @@ pub fn router(
     Extras { guard: edge.guard, mount: edge.mount } = extras;
     let edge = Arc::new(edge);
 
+    // A compressor holds back what does not fill a block: whoever watches would see events late. Images are
+    // compressed already, and of other bytes nobody knows.
     let compressed = SizeAbove::new(COMPRESS_ABOVE)
         .and(NotForContentType::IMAGES)
         .and(NotForContentType::SSE)
@@ -116,6 +118,8 @@ pub fn router(
         let pool = pool.clone();
         CatchPanicLayer::custom(move |_| error::Failure::internal().response(&pool))
     };
+    // Each layer wraps those before it. `access` is the outermost, so that what a panic or a preflight becomes has
+    // an id, a line in the log and our headers, too.
     let mut router = Router::new()
         .fallback(edge::handle)
         .with_state(edge.clone())

@@ -40,6 +40,7 @@ pub fn of(headers: &HeaderMap, rpc: &Rpc, timeout: Option<Duration>) -> Result<M
             out.append(name, value.clone());
         }
     }
+    // What is left of it by now, not the caller's own header.
     if let Some(timeout) = timeout {
         out.insert(names::GRPC_TIMEOUT, names::timeout_value(timeout));
     }

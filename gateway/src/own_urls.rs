@@ -47,6 +47,7 @@ impl OwnUrls {
 
     /// Makes paths what the client reaches.
     pub fn outward(&self, message: &mut DynamicMessage, base: &Base) {
+        // A service stores paths and nothing else: the shop may move to another host, and be reached by several.
         if !base.is_unknown() {
             self.each(message, &|url| {
                 // `//host` leads elsewhere.

@@ -63,6 +63,8 @@ pub fn make(
     parts: &Parts,
     body: &Bytes,
 ) -> Result<Request, Failure> {
+    // Body, then path, then query: what is set already is what the next is compared with. A field in body and path
+    // must be the same in both; one that the query would set again is refused.
     let (mut message, named) = of_body(binding, &parts.headers, body)?;
     for (variable, path) in binding.template.variables.iter().zip(&binding.variables) {
         set_variable(&mut message, path, &binding.template.value(variable, segments))?;
@@ -93,9 +95,11 @@ pub async fn read(body: HttpBody) -> Result<Bytes, Failure> {
     if body.is_end_stream() {
         return Ok(Bytes::new());
     }
+    // A length that is declared is judged before a byte is read; one that is not is counted as it comes.
     if body.size_hint().lower() > BODY_LIMIT as u64 {
         return Err(Failure::too_large());
     }
+    // The declared length is not reserved: whoever declares much and sends nothing would hold it.
     let mut pieces = body.into_data_stream();
     let mut whole = BytesMut::new();
     while let Some(piece) = pieces.next().await {

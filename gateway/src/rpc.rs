@@ -70,7 +70,11 @@ impl Rpc {
             "" => Ok(None),
             name => scalar_field(message, name).map(Some),
         };
+        // Kept apart from the etag itself: such an answer has one, which alone does not tell its representations
+        // apart.
         let unversioned = output.fields().any(|field| is_unversioned(&field));
+        // A stream of Empty has lines, one for each message, and so is no answer without content (RFC 9110,
+        // 15.3.5).
         let empty = output.full_name() == "google.protobuf.Empty" && !method.is_server_streaming();
         Ok(Self {
             service,

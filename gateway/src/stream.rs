@@ -84,6 +84,8 @@ pub async fn answer(
 
     let mut headers = HeaderMap::new();
     let first = match format {
+        // A raw body's type is in its first message, and headers go before it: there is nothing to send until it
+        // comes.
         Format::Raw => messages.next().await,
         _ => match timeout(FIRST_MESSAGE, messages.next()).await {
             Ok(None) if format == Format::Events && request_headers.contains_key(&LAST_EVENT_ID) => {
@@ -98,6 +100,7 @@ pub async fn answer(
         },
     };
     let first = first.transpose()?;
+    // Does not wait: a message, or a good end, comes after the metadata, and a failure has returned above.
     if let Ok(returned) = receive_meta.await {
         headers.extend(returned);
     }

@@ -86,6 +86,8 @@ impl Reach {
             return Err(in_use(Role::User, &options.url, problem));
         }
         data::make_folder_for(&options.url, &self.data)?;
+        // The claim decides between this command and a process that starts: whoever has it works on the file, and
+        // the other asks or is refused.
         match kit::db::claim(&options.url) {
             Ok(true) => self.look(options, make).await,
             Ok(false) => {
@@ -107,6 +109,8 @@ impl Reach {
             open_and_migrate(options, wait).await?.0
         } else {
             let db = patiently(&options, wait, async || Db::open(options.clone()).await).await?;
+            // Not migrated: on a database server older processes may be at work, and a new password is no reason to
+            // upgrade under them.
             let migrations = roles::migrations(&db, Schema::Show).await?;
             if migrations.iter().any(|(_, applied)| !applied) {
                 let problem = "its schema is not up to date: `feira migrate` brings it there";

@@ -112,6 +112,8 @@ impl Reach {
         };
         let stripped = request.uri().path().strip_prefix(base.prefix()).filter(|_| !base.prefix().is_empty());
         if let Some(path) = stripped.filter(|path| path.is_empty() || path.starts_with('/'))
+            // A contract may have paths of its own that begin as the prefix does, and a proxy may have taken it off
+            // before.
             && !known(request.uri().path())
             && let Some(uri) = without_prefix(request.uri(), path)
         {
@@ -132,6 +134,7 @@ impl Reach {
             return self.public.clone();
         }
         Arc::new(Base {
+            // The operator's word goes before the proxy's.
             origin: self.public.origin.clone().or(origin),
             prefix: prefix.unwrap_or_else(|| self.public.prefix.clone()),
         })

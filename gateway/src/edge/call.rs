@@ -34,6 +34,7 @@ impl Edge {
             let admitted = guard(parts.headers.clone(), binding.rpc.path.path()).await;
             admitted.map_err(|status| Failure::from_status(&status, &binding.rpc.service))?;
         }
+        // Whoever waits for 100 (RFC 9110, 10.1.1) can be spared the body. An upload judges its own type.
         if parts.headers.contains_key(header::EXPECT) && !binding.rpc.method.is_client_streaming() {
             request::check_type(binding, &parts.headers, false)?;
         }
@@ -59,6 +60,7 @@ impl Edge {
             (false, true) => {
                 let timeout = headers::caller_timeout(&parts.headers);
                 let deadline = timeout.map(|timeout| Instant::now() + timeout);
+                // The stream may last, its request may not: a byte a minute would hold the connection for ever.
                 let body = within(Instant::now() + self.timeout, request::read(body)).await??;
                 request::check_type(binding, &parts.headers, body.is_empty())?;
                 let request = request::make(binding, segments, parts, &body)?;
@@ -84,6 +86,7 @@ impl Edge {
         body: HttpBody,
     ) -> Result<Response, Failure> {
         let asked = headers::caller_timeout(&parts.headers).unwrap_or(Duration::MAX);
+        // One deadline for the body and all tries: what one used up the next does not have.
         let deadline = Instant::now() + self.timeout.min(asked);
         let body = within(deadline, request::read(body)).await??;
         request::check_type(binding, &parts.headers, body.is_empty())?;
@@ -148,9 +151,11 @@ fn refused(binding: &Binding, status: &Status, deadline: Instant, conditional: b
 
 /// The answer to a reader, but 412 where it is not the version that it wants, and 304 where it has it.
 fn only_if_wanted(binding: &Binding, headers: &HeaderMap, mut answer: Response) -> Result<Response, Failure> {
+    // The service judged a change's condition, in the transaction that made it. Here it would be too late.
     if binding.mutates() {
         return Ok(answer);
     }
+    // `If-Match` before `If-None-Match` (RFC 9110, 13.2.2).
     let tag = answer.headers().get(header::ETAG);
     let wanted = etag::condition(headers, &header::IF_MATCH).map_err(Failure::invalid)?;
     if wanted.is_some_and(|wanted| !etag::is_wanted(&wanted, tag)) {

@@ -70,6 +70,8 @@ impl Edge {
         if request.unless && etag::has_already(&parts.headers, &current.tag).is_some() {
             return Err(Failure::excluded());
         }
+        // Between this read and the change somebody else may change the thing. Bound to the version that was read,
+        // the change is refused then, and made anew of what is there.
         let bind = !parts.headers.contains_key(kit::headers::IDEMPOTENCY_KEY);
         if let Some(patch) = patch.filter(|patch| patch.resource() == current.kind) {
             let wanted = etag::condition(&parts.headers, &header::IF_MATCH).map_err(Failure::invalid)?;
@@ -123,6 +125,8 @@ impl Edge {
                 (metadata, message)
             }
             Err(status) => {
+                // Whether a caller who may not read may change is the service's to say, in the answer to the
+                // change.
                 let unseen =
                     [Code::InvalidArgument, Code::NotFound, Code::PermissionDenied, Code::Unauthenticated];
                 return if unseen.contains(&status.code()) {

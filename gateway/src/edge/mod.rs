@@ -69,6 +69,7 @@ pub async fn handle(State(edge): State<Arc<Edge>>, request: Request) -> Response
     if parts.uri.path() == "*" {
         return everywhere(&parts.method).unwrap_or_else(failed);
     }
+    // The contract's routes first: no page and no mounted component can take a path from it.
     match edge.routes.find(&parts.method, parts.uri.path()) {
         Found::Route(binding, segments) => {
             let answer = edge.call(binding, &segments, &parts, body).await;
@@ -145,6 +146,8 @@ impl Edge {
 
     /// Whether what a page is about is not there, for everybody: the API says so. Where it cannot say, the page may.
     async fn is_missing(&self, subject: &Subject, headers: &HeaderMap) -> bool {
+        // As nobody: the page is the same for all, and may be kept by caches. What only its owner may see shows
+        // itself after signing in, and must not tell strangers that it is there.
         let mut asking = http::Request::new(());
         if let Ok(path) = subject.0.parse() {
             *asking.uri_mut() = path;
