@@ -2,8 +2,9 @@
 
 import { keepLinks } from './base.js';
 import { start } from './router.js';
+import { routes } from './routes.js';
 import { startShell } from './shell.js';
 
 keepLinks(document.body);
 startShell();
-start(document.getElementById('main'));
+start(document.getElementById('main'), routes);

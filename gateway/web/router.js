@@ -6,29 +6,6 @@ import { currentUser, hasRole, onSession } from './session.js';
 import { render } from './vendor/lit-html.js';
 import { failure, notAllowed, nothingHere } from './states.js';
 
-/**
- * The routes: a path, its page's module, and who may see it (`user` or `staff`; everybody without).
- * A module's default export is `page(view)`; see View.
- */
-const ROUTES = [
-  ['/', () => import('./shop/browse.js')],
-  ['/articles', () => import('./shop/browse.js')],
-  ['/articles/:id', () => import('./shop/article.js')],
-  ['/basket', () => import('./shop/basket.js'), 'user'],
-  ['/checkout', () => import('./shop/checkout.js'), 'user'],
-  ['/orders', () => import('./shop/orders.js'), 'user'],
-  ['/orders/:id', () => import('./shop/order.js'), 'user'],
-  ['/orders/:id/pay', () => import('./shop/checkout.js'), 'user'],
-  ['/account', () => import('./shop/account.js'), 'user'],
-  ['/account/addresses', () => import('./shop/addresses.js'), 'user'],
-  ['/account/purchases', () => import('./shop/purchases.js'), 'user'],
-  ['/sign-in', () => import('./shop/sign-in.js')],
-  ['/register', () => import('./shop/register.js')],
-];
-
-/** What is behind `/staff` is loaded by staff alone. */
-const staffRoutes = async () => (await import('./staff/index.js')).ROUTES;
-
 function match(routes, path) {
   const given = path.replace(/\/+$/, '').split('/');
   for (const [pattern, load, who] of routes) {
@@ -114,6 +91,8 @@ class View {
 }
 
 let main;
+/** Gives the routes of what is below a path; see routes.js. */
+let routesOf;
 let current;
 let moves = 0;
 
@@ -176,7 +155,7 @@ async function open({ move = false, scroll = 0 }) {
       view.title('Not allowed');
       return view.show(notAllowed());
     }
-    const found = match(staff ? await staffRoutes() : ROUTES, url.pathname);
+    const found = match(await routesOf(staff), url.pathname);
     if (!found) {
       view.title('Not here');
       return view.show(nothingHere());
@@ -206,9 +185,13 @@ const isOurs = ({ origin, pathname, href }) =>
   isBelow(pathname) &&
   !/^\/(v1|docs|openapi|web|\.well-known)(\/|\.|$)/.test(inner(href).pathname);
 
-/** Begins: shows the page of the address in `element`, and follows links and the browser's buttons. */
-export function start(element) {
+/**
+ * Begins: shows the page of the address in `element`, and follows links and the browser's buttons. The pages are
+ * handed in: they import this module, to go from one to another, and so it must not import them.
+ */
+export function start(element, routes) {
   main = element;
+  routesOf = routes;
   history.scrollRestoration = 'manual';
   addEventListener('popstate', ({ state }) => open({ move: true, scroll: state?.scroll ?? 0 }));
   addEventListener('pagehide', rememberScroll);

@@ -1,4 +1,4 @@
-// The staff pages' routes, loaded by staff alone: a path, its page's module. See ../router.js.
+// The staff pages' routes, loaded by staff alone: a path, its page's module. See ../routes.js.
 
 export const ROUTES = [
   ['/staff', () => import('./home.js')],
