@@ -11,10 +11,10 @@ use contracts::mesh::{
     Violation, node_service_client::NodeServiceClient,
 };
 use futures::future::{try_join, try_join_all};
-use kit::{Call, Context, Fault, Mesh, Role, audit::MOST};
-use tonic::{Code, Status, Streaming};
+use kit::{Call, Context, Mesh, Role, audit::MOST};
+use tonic::{Status, Streaming};
 
-use crate::domain::judge;
+use crate::{domain::judge, error::Error};
 
 /// The roles that contribute to the audit.
 const AUDITED: [Role; 3] = [Role::Article, Role::Order, Role::Payment];
@@ -46,7 +46,7 @@ impl Auditor {
     }
 
     /// Checks everything once.
-    pub async fn verify(&self, call: &Call) -> Result<VerifyAuditResponse, Fault> {
+    pub async fn verify(&self, call: &Call) -> Result<VerifyAuditResponse, Error> {
         // An audit reads every row of every service: several at the same time would only slow each other down.
         let _turn = self.turn.lock().await;
         let mut suspects = Vec::new();
@@ -100,11 +100,11 @@ impl Auditor {
     }
 
     /// The equations that each service checks by itself.
-    async fn own(&self, call: &Call) -> Result<Own, Fault> {
+    async fn own(&self, call: &Call) -> Result<Own, Error> {
         let ask = |role: Role| async move {
             let request = call.request(CheckEquationsRequest { role: role.name().to_owned() });
             let mut client = self.client(role);
-            client.check_equations(request).await.map_err(|status| cannot_tell(role, &status))
+            client.check_equations(request).await.map_err(|status| cannot_tell(role, status))
         };
         let answers = try_join_all(AUDITED.map(ask)).await?;
         Ok(answers.into_iter().fold(Own::default(), |mut own, answer| {
@@ -120,7 +120,7 @@ impl Auditor {
         &self,
         call: &Call,
         suspects: Vec<OrderFigures>,
-    ) -> Result<Vec<(OrderFigures, OrderFigures)>, Fault> {
+    ) -> Result<Vec<(OrderFigures, OrderFigures)>, Error> {
         let ids: Vec<String> = suspects.iter().map(|order| order.order_id.clone()).collect();
         let mut now: HashMap<String, OrderFigures> = HashMap::new();
         for ids in ids.chunks(NAMED) {
@@ -142,13 +142,13 @@ impl Auditor {
         call: &Call,
         order_ids: &[String],
         mut each: impl FnMut(OrderFigures),
-    ) -> Result<(), Fault> {
+    ) -> Result<(), Error> {
         let open = AUDITED.map(|role| async move {
             let (role_name, order_ids) = (role.name().to_owned(), order_ids.to_vec());
             let request = call.request(ReadFiguresRequest { role: role_name, order_ids });
             let stream = self.client(role).read_figures(request).await;
-            let stream = stream.map_err(|status| cannot_tell(role, &status))?.into_inner();
-            Ok::<_, Fault>(Figures { role, stream, page: VecDeque::new() })
+            let stream = stream.map_err(|status| cannot_tell(role, status))?.into_inner();
+            Ok::<_, Error>(Figures { role, stream, page: VecDeque::new() })
         });
         let mut sources = try_join_all(open).await?;
         loop {
@@ -178,9 +178,9 @@ struct Figures {
 
 impl Figures {
     /// Has the next order at hand, if there is one.
-    async fn fill(&mut self) -> Result<(), Fault> {
+    async fn fill(&mut self) -> Result<(), Error> {
         while self.page.is_empty() {
-            match self.stream.message().await.map_err(|status| cannot_tell(self.role, &status))? {
+            match self.stream.message().await.map_err(|status| cannot_tell(self.role, status))? {
                 Some(page) => self.page.extend(page.orders),
                 None => break,
             }
@@ -206,11 +206,7 @@ fn key(violation: Violation) -> (String, Vec<String>) {
     (violation.equation, violation.ids)
 }
 
-/// Half an audit would prove nothing.
-fn cannot_tell(role: Role, status: &Status) -> Fault {
+fn cannot_tell(role: Role, status: Status) -> Error {
     tracing::warn!(%role, code = ?status.code(), message = status.message(), "a service cannot be audited");
-    match status.code() {
-        Code::DeadlineExceeded => Fault::of(status),
-        _ => Fault::unavailable(role.name()),
-    }
+    Error::CannotTell(role, Box::new(status))
 }

@@ -8,7 +8,7 @@ use kit::{Call, Db, Fault, Page, Time, instance};
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
-use crate::{audit::Auditor, directory::Directory, domain::place};
+use crate::{audit::Auditor, directory::Directory, domain::place, error::Error};
 
 /// The service.
 pub struct Api {
@@ -44,7 +44,7 @@ impl MeshService for Api {
     async fn announce(&self, request: Request<AnnounceRequest>) -> Result<Response<()>, Status> {
         let request = request.into_inner();
         let reported = request.instance.unwrap_or_default();
-        let id: Uuid = reported.id.parse().map_err(|_| Fault::invalid("instance.id", "must be a UUID"))?;
+        let id: Uuid = reported.id.parse().map_err(|_| Error::BadInstance)?;
         // Heartbeats of one instance come one after the other, and its farewell last: the row is the last of them. One
         // that arrives behind the farewell makes the instance unhealthy for a while, and then it is forgotten.
         let done = if request.leaving {

@@ -4,7 +4,7 @@ mod judge;
 #[cfg(test)]
 mod tests;
 
-pub use judge::{Judgement, judge};
+pub use judge::judge;
 
 use contracts::mesh::Instance;
 use kit::{Role, Time};

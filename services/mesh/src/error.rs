@@ -1,0 +1,34 @@
+//! Why a call is refused, and how its caller sees it.
+
+use kit::{Fault, Role};
+use tonic::{Code, Status};
+
+/// Every refusal and failure of this service.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Half an audit would prove nothing.
+    #[error("{0} cannot be audited: {1}")]
+    CannotTell(Role, Box<Status>),
+    #[error("the instance's id is not a UUID")]
+    BadInstance,
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+impl From<Error> for Fault {
+    fn from(error: Error) -> Fault {
+        match error {
+            // The caller's own time is over: that says nothing of the service.
+            Error::CannotTell(_, status) if status.code() == Code::DeadlineExceeded => Fault::of(&status),
+            Error::CannotTell(role, _) => Fault::unavailable(role.name()),
+            Error::BadInstance => Fault::invalid("instance.id", "must be a UUID"),
+            Error::Fault(fault) => fault,
+        }
+    }
+}
+
+impl From<Error> for Status {
+    fn from(error: Error) -> Status {
+        Fault::from(error).into()
+    }
+}
