@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use kit::{Role, identity::MeshSecret};
+use kit::{Role, Secret, identity::MeshSecret};
 
 use crate::{
     error::Error,
@@ -59,7 +59,8 @@ pub fn mesh_secret(given: &SharedSecret, folder: &Path) -> Result<MeshSecret, Er
         Some((setting, secret)) => (setting.to_owned(), secret.expose().to_owned()),
         None => {
             let file = folder.join(MESH_SECRET);
-            (file.display().to_string(), read("--data-dir", &file)?)
+            let secret = Secret::read("--data-dir", &file).map_err(Error::usage)?;
+            (file.display().to_string(), secret.expose().to_owned())
         }
     };
     let text = secret.trim();
@@ -80,16 +81,12 @@ fn wrapping_key(settings: &Settings) -> Result<[u8; 32], Error> {
 }
 
 fn key_in(source: &str, file: &Path) -> Result<[u8; 32], Error> {
-    let text = read(source, file)?;
-    if text.trim().chars().count() < SHORTEST_KEY {
+    let text = Secret::read_all(source, file).map_err(Error::usage)?;
+    if text.expose().trim().chars().count() < SHORTEST_KEY {
         let file = file.display();
         return Err(Error::usage(format!("{source}: {file}: a key has {SHORTEST_KEY} characters or more")));
     }
-    Ok(MeshSecret::new(&text).derive("signing keys"))
-}
-
-fn read(source: &str, file: &Path) -> Result<String, Error> {
-    fs::read_to_string(file).map_err(|error| Error::usage(format!("{source}: {}: {error}", file.display())))
+    Ok(MeshSecret::new(text.expose()).derive("signing keys"))
 }
 
 /// Makes the data folder, for its owner's eyes only, if there is none.

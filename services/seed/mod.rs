@@ -134,7 +134,7 @@ async fn fill(
 /// The password of the demo shoppers, and whether it has to be shown. Where none is given it follows from the
 /// mesh secret, so that a run that goes on gives the same; without that it is made up and shown at once.
 fn shopper_password(seed: &Seed, here: bool) -> Result<(Secret, bool), Error> {
-    if let Some(given) = seed.shopper_password() {
+    if let Some(given) = seed.shopper_password()? {
         return Ok((given, false));
     }
     let knows_secret = here || seed.settings.secrets.mesh.is_given();

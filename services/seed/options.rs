@@ -3,13 +3,20 @@
 use std::collections::HashMap;
 
 use clap::value_parser;
-use kit::{Currency, Role, Secret};
+use kit::{Currency, Role, Secret, SecretSource};
 
 use super::plan::Plan;
 use crate::{
     error::Error,
     settings::{self, ConfigFile, Settings},
 };
+
+kit::secret_setting! {
+    /// The password of all demo shoppers.
+    pub ShopperPassword: "shopper-password", "FEIRA_SHOPPER_PASSWORD", "PASSWORD",
+        "Password of all demo shoppers; without one it is made up and shown",
+        "File whose first line is the password of all demo shoppers";
+}
 
 /// Makes a demo shop.
 #[derive(clap::Args, Debug)]
@@ -54,9 +61,8 @@ pub struct Seed {
     #[arg(long, value_name = "NAME", default_value = "admin")]
     pub login: String,
 
-    /// Password of all demo shoppers; without one it is made up and shown
-    #[arg(long, env = "FEIRA_SHOPPER_PASSWORD", value_name = "PASSWORD", hide_env_values = true)]
-    shopper_password: Option<Secret>,
+    #[command(flatten)]
+    shopper_password: SecretSource<ShopperPassword>,
 
     /// Calls at once
     #[arg(long, value_name = "COUNT", default_value_t = 16, value_parser = |text: &str| at_once(text))]
@@ -84,6 +90,7 @@ impl Seed {
     /// Finds what is impossible, before anything is opened.
     pub fn check(&self) -> Result<(), Error> {
         self.plan()?;
+        self.shopper_password()?;
         if self.urls()?.is_none() {
             self.settings.check()?;
         }
@@ -100,11 +107,6 @@ impl Seed {
             return Err(Error::usage(
                 "--baskets: a user has one basket, so there are no more of them than --users",
             ));
-        }
-        if let Some(password) = &self.shopper_password
-            && !(8..=128).contains(&password.expose().chars().count())
-        {
-            return Err(Error::usage("--shopper-password: a password has 8 to 128 characters"));
         }
         Ok(Plan {
             seed: self.seed,
@@ -150,7 +152,13 @@ impl Seed {
     }
 
     /// The password of the demo shoppers, if it is given.
-    pub fn shopper_password(&self) -> Option<Secret> {
-        self.shopper_password.clone()
+    pub fn shopper_password(&self) -> Result<Option<Secret>, Error> {
+        let Some((setting, password)) = self.shopper_password.read().map_err(Error::usage)? else {
+            return Ok(None);
+        };
+        match password.expose().chars().count() {
+            8..=128 => Ok(Some(password)),
+            _ => Err(Error::usage(format!("{setting}: a password has 8 to 128 characters"))),
+        }
     }
 }

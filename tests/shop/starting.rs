@@ -45,6 +45,8 @@ async fn a_wrong_secret_or_a_missing_file_of_one_is_exit_code_2_and_makes_nothin
         ("FEIRA_STRIPE_WEBHOOK_SECRET_FILE", nowhere),
         ("FEIRA_STRIPE_WEBHOOK_SECRET_FILE", empty),
         ("FEIRA_SMTP_PASSWORD_FILE", nowhere),
+        ("FEIRA_SIMULATOR_WEBHOOK_SECRET_FILE", nowhere),
+        ("FEIRA_SIMULATOR_WEBHOOK_SECRET_FILE", empty),
     ] {
         let data = folder.path().join("data");
         let ended = serve(&data).env(variable, value).run(folder.path());
@@ -79,6 +81,8 @@ async fn operators_commands_refuse_wrong_settings_likewise(_: Setup) {
         ("seed --articles 1 --users 0 --orders 0", "FEIRA_ADMIN_PASSWORD", "short"),
         ("seed --articles 1 --users 0 --orders 0", "FEIRA_ADMIN_PASSWORD_FILE", "/nowhere"),
         ("seed --articles 1 --users 0 --orders 0", "FEIRA_KEY_FILE", "/nowhere"),
+        ("seed --articles 1 --users 0 --orders 0", "FEIRA_SHOPPER_PASSWORD", "short"),
+        ("seed --articles 1 --users 0 --orders 0", "FEIRA_SHOPPER_PASSWORD_FILE", "/nowhere"),
         ("status", "FEIRA_MESH_SECRET_FILE", "/nowhere"),
         ("verify", "FEIRA_MESH_SECRET", "short"),
     ] {

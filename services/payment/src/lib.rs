@@ -35,7 +35,7 @@ use crate::{
 
 /// Finds what keeps the service from starting, before anything is made.
 pub fn check(options: &Options, types: &PaymentTypes) -> Result<(), StartError> {
-    webhook_secret(options)?;
+    options.simulator_webhook_secret()?;
     let urls = [&options.simulator_url, &options.simulator_public_url];
     for url in urls.into_iter().flatten() {
         provider::url(SIMULATED, url)?;
@@ -89,7 +89,9 @@ fn build(
     derived_secret: [u8; 32],
     reach: Reach,
 ) -> Result<(Payments, Option<Router>), StartError> {
-    let webhook_key = signature::key(webhook_secret(options)?.unwrap_or(&derived_secret));
+    let given = options.simulator_webhook_secret()?;
+    let webhook_key =
+        signature::key(given.as_ref().map_or(&derived_secret[..], |secret| secret.expose().as_bytes()));
     let (simulated, actions) =
         simulated(options, &db, &tasks, webhook_key, reach.ports, reach.edge.as_deref())?;
     let mut all = vec![Arc::new(simulated) as Arc<dyn Provider>];
@@ -109,18 +111,6 @@ fn build(
     let announce = options.simulator_url.is_none() && options.simulator_public_url.is_none();
     work::start(&engine, announce);
     Ok((Payments::new(engine, types), actions))
-}
-
-/// The secret of the simulated provider's webhooks, where one is given.
-fn webhook_secret(options: &Options) -> Result<Option<&[u8]>, StartError> {
-    let given = options.simulator_webhook_secret.as_ref().map(|secret| secret.expose().as_bytes());
-    if given.is_some_and(<[u8]>::is_empty) {
-        return Err(StartError::setting(
-            "--simulator-webhook-secret",
-            "is empty: anybody could sign with it",
-        ));
-    }
-    Ok(given)
 }
 
 /// The providers beside the simulated one that the options say how to reach.

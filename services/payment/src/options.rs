@@ -2,9 +2,16 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use kit::Secret;
+use kit::{Secret, SecretSource, StartError};
 
 pub use crate::provider::stripe::{Pages, StripeOptions};
+
+kit::secret_setting! {
+    /// By what the simulated payment provider signs its webhooks.
+    pub SimulatorWebhookSecret: "simulator-webhook-secret", "FEIRA_SIMULATOR_WEBHOOK_SECRET", "SECRET",
+        "The secret by which the simulated payment provider signs its webhooks; derived from the mesh secret where none is given",
+        "File whose first line is the secret by which the simulated payment provider signs its webhooks";
+}
 
 /// The payment service's options.
 #[derive(Debug, Clone, clap::Args)]
@@ -35,10 +42,8 @@ pub struct Options {
     #[arg(long, env = "FEIRA_SIMULATOR_ACTIONS_LISTEN", value_name = "ADDRESS:PORT")]
     pub simulator_actions_listen: Option<SocketAddr>,
 
-    /// The secret by which the simulated payment provider signs its webhooks; derived from the mesh secret
-    /// where none is given.
-    #[arg(long, env = "FEIRA_SIMULATOR_WEBHOOK_SECRET", value_name = "SECRET")]
-    pub simulator_webhook_secret: Option<Secret>,
+    #[command(flatten)]
+    pub simulator_webhook_secret: SecretSource<SimulatorWebhookSecret>,
 
     /// How long the simulated payment provider takes for the payment method `sim_slow`.
     #[arg(long, env = "FEIRA_SIMULATOR_SLOW", default_value = "8s", value_parser = kit::some_time, value_name = "TIME")]
@@ -74,7 +79,7 @@ impl Default for Options {
             simulator_listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             simulator_url: None,
             simulator_public_url: None,
-            simulator_webhook_secret: None,
+            simulator_webhook_secret: SecretSource::default(),
             simulator_slow: Duration::from_secs(8),
             simulator_webhook_url: None,
             simulator_actions_listen: None,
@@ -82,6 +87,18 @@ impl Default for Options {
             provider_timeout: Duration::from_secs(10),
             provider_poll_interval: Duration::from_secs(1),
             stripe: StripeOptions::default(),
+        }
+    }
+}
+
+impl Options {
+    /// The secret of the simulated provider's webhooks, if one is given.
+    pub fn simulator_webhook_secret(&self) -> Result<Option<Secret>, StartError> {
+        match self.simulator_webhook_secret.read()? {
+            Some((setting, secret)) if secret.expose().is_empty() => {
+                Err(StartError::setting(setting, "is empty: anybody could sign with it"))
+            }
+            given => Ok(given.map(|(_, secret)| secret)),
         }
     }
 }

@@ -16,9 +16,16 @@ impl Secret {
 
     /// The first line of a file. `setting` is what names the file; the error of a file that cannot be read names it.
     pub fn read(setting: &str, path: &Path) -> Result<Self, StartError> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| StartError::setting(setting, format_args!("{}: {error}", path.display())))?;
+        let Self(text) = Self::read_all(setting, path)?;
         Ok(Self(text.lines().next().unwrap_or_default().to_owned()))
+    }
+
+    /// All of a file: of a key, every byte counts.
+    pub fn read_all(setting: &str, path: &Path) -> Result<Self, StartError> {
+        let text = std::fs::read_to_string(path);
+        let text =
+            text.map_err(|error| StartError::setting(setting, format_args!("{}: {error}", path.display())));
+        text.map(Self)
     }
 }
 
@@ -56,5 +63,6 @@ mod tests {
         assert!(error.to_string().starts_with("FEIRA_X_FILE: "), "{error}");
         std::fs::write(&path, "hunter22\n# mine\n").unwrap();
         assert_eq!(Secret::read("FEIRA_X_FILE", &path).unwrap().expose(), "hunter22");
+        assert_eq!(Secret::read_all("FEIRA_X_FILE", &path).unwrap().expose(), "hunter22\n# mine\n");
     }
 }

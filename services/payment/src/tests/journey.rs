@@ -5,7 +5,7 @@ use std::time::Duration;
 use contracts::payment::{
     CheckPaymentMethodRequest, PaymentChanged, PaymentState, payment_service_server::PaymentService,
 };
-use kit::{Exit, call::Arrival, outbox::event};
+use kit::{Exit, SecretSource, call::Arrival, outbox::event};
 use prost::Message;
 use sea_orm::{EntityTrait, QueryOrder};
 use tonic::Code;
@@ -212,8 +212,11 @@ async fn a_configuration_that_cannot_work_stops_the_start() {
         let wrong = crate::Options { simulator_url: Some(url.to_owned()), ..options() };
         assert_eq!(build(wrong, "1=simulated").await, Exit::Settings, "{url}");
     }
-    let forgeable = crate::Options { simulator_webhook_secret: "".parse().ok(), ..options() };
-    assert_eq!(build(forgeable, "1=simulated").await, Exit::Settings);
+    let nowhere = std::path::PathBuf::from("/nowhere/secret");
+    for secret in [SecretSource::text("".parse().unwrap()), SecretSource::file(nowhere)] {
+        let forgeable = crate::Options { simulator_webhook_secret: secret, ..options() };
+        assert_eq!(build(forgeable, "1=simulated").await, Exit::Settings);
+    }
     let taken = shop.provider.trim_start_matches("http://").parse().unwrap();
     assert_eq!(
         build(crate::Options { simulator_listen: taken, ..options() }, "1=simulated").await,
