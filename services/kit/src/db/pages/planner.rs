@@ -147,3 +147,6 @@ pub fn unindexed(column: impl ColumnTrait) -> Expr {
     let plain = || Expr::col((column.entity_name(), column));
     Func::coalesce([plain(), plain()]).into()
 }
+
+#[cfg(test)]
+mod tests;
