@@ -19,7 +19,7 @@ use kit::{
 };
 use tonic::{Request, Response, Status, Streaming};
 
-use super::{export, image, import, read, render};
+use super::{content, export, image, import, read};
 use crate::{
     domain::list::{Cursor, Order, Visibility},
     error::Error,
@@ -48,10 +48,10 @@ impl ArticleService for Articles {
         request: Request<CreateArticleRequest>,
     ) -> Result<Response<Article>, Status> {
         let call = Call::of(&request)?;
-        let content = read::content(&request.into_inner().article.unwrap_or_default())?;
+        let content = content::read(&request.into_inner().article.unwrap_or_default())?;
         content.check(None).map_err(Error::from)?;
         let written = self.db.write(&call, content, |tx, content| async move {
-            Ok(render::article(articles::insert(&tx, ArticleId::new(), &content).await?))
+            Ok(content::render(articles::insert(&tx, ArticleId::new(), &content).await?))
         });
         Ok(written.await?.into())
     }
@@ -65,7 +65,7 @@ impl ArticleService for Articles {
             Some(ArticleKey::Code(code)) => articles::by_code(self.db.read(), visibility, &code).await?,
             None => return Err(Fault::invalid("key", "is required").into()),
         };
-        Ok(Response::new(render::article(found)))
+        Ok(Response::new(content::render(found)))
     }
 
     async fn batch_get_articles(
@@ -78,7 +78,7 @@ impl ArticleService for Articles {
         let found = articles::by_ids(self.db.read(), visibility, ids.iter().copied().collect()).await?;
         let found: HashMap<ArticleId, _> = found.into_iter().map(|article| (article.id, article)).collect();
         let article =
-            |id: &ArticleId| found.get(id).cloned().map(render::article).ok_or(Error::NoArticle(Some(*id)));
+            |id: &ArticleId| found.get(id).cloned().map(content::render).ok_or(Error::NoArticle(Some(*id)));
         let articles = ids.iter().map(article).collect::<Result<_, _>>()?;
         Ok(Response::new(BatchGetArticlesResponse { articles }))
     }
@@ -98,7 +98,7 @@ impl ArticleService for Articles {
             return Err(Fault::invalid("page_token", "is not a page token").into());
         }
         let found = lists::page(self.db.read(), &filter, order, page.after.as_ref(), page.limit()).await?;
-        let render = |(_, article)| Ok::<_, Status>(render::article(article));
+        let render = |(_, article)| Ok::<_, Status>(content::render(article));
         let (articles, next_page_token) = page.make(found, |(cursor, _)| cursor.clone(), render)?;
         Ok(Response::new(ListArticlesResponse { articles, next_page_token }))
     }
@@ -112,16 +112,16 @@ impl ArticleService for Articles {
         let mask = request.mask();
         let article = request.article.unwrap_or_default();
         let id = read::article_id(&article.id, "article.id")?;
-        let price = if mask.has("price") { read::price(&article)? } else { None };
+        let price = if mask.has("price") { content::price(&article)? } else { None };
         let written = self.db.write(&call, (article, mask), move |tx, input| async move {
             let (article, mask) = &*input;
             let changed = articles::update(&tx, id, &article.etag, |content| {
                 let before = content.price;
-                read::change(content, article, price, mask);
+                content::change(content, article, price, mask);
                 content.check(before)?;
                 Ok(!mask.is_empty())
             });
-            Ok(render::article(changed.await?))
+            Ok(content::render(changed.await?))
         });
         Ok(written.await?.into())
     }

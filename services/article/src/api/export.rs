@@ -7,7 +7,7 @@ use futures::{StreamExt as _, TryStreamExt as _, stream, stream::BoxStream};
 use kit::{Call, Db, Fault, Reason, Tasks, id::ArticleId};
 use tonic::{Request, Status};
 
-use super::{read, render};
+use super::{content, read};
 use crate::{
     domain::list::{Filter, Visibility},
     store::lists,
@@ -46,7 +46,7 @@ pub fn export_articles(
                 Some(last) if page.len() as u64 == PAGE => Place::At(Some(last.id)),
                 _ => Place::End,
             };
-            let articles = page.into_iter().map(|article| Ok::<_, Status>(render::article(article)));
+            let articles = page.into_iter().map(|article| Ok::<_, Status>(content::render(article)));
             Ok::<_, Status>(Some((stream::iter(articles), next)))
         }
     });

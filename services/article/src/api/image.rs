@@ -8,7 +8,7 @@ use contracts::{
 use kit::{Call, Db, Fault, Writer};
 use tonic::{Request, Response, Status, metadata::MetadataValue};
 
-use super::{read, render};
+use super::{content, read};
 use crate::{
     domain::{image, list::Visibility},
     error::Error,
@@ -32,7 +32,7 @@ pub async fn upload_image(
     let input = (Upload { picture, digest, data }, request.etag);
     let written = db.write(&call, input, move |tx, input| async move {
         let (upload, etag) = &*input;
-        Ok(render::article(images::set(&tx, id, etag, upload).await?))
+        Ok(content::render(images::set(&tx, id, etag, upload).await?))
     });
     Ok(written.await?.into())
 }

@@ -1,10 +1,11 @@
 //! The contract: requests are read, answers are written here, and nothing else.
 
 mod article;
+pub mod content;
 pub mod export;
 mod image;
 pub mod import;
-pub mod read;
+mod read;
 mod render;
 mod row;
 pub mod states;

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use contracts::{Mask, article as wire};
+use contracts::article as wire;
 use kit::{
     Fault, Money, Time,
     id::{ArticleId, Malformed, OrderId},
@@ -11,7 +11,6 @@ use kit::{
 use prost_types::Timestamp;
 
 use crate::domain::{
-    article::Content,
     list::{Filter, Visibility},
     stock::{Attempt, LONGEST_HOLD, Line},
 };
@@ -19,61 +18,6 @@ use crate::domain::{
 /// An article's id; `field` is its proto path.
 pub fn article_id(text: &str, field: &str) -> Result<ArticleId, Fault> {
     text.parse().map_err(|problem: Malformed| Fault::invalid(field, problem.to_string()))
-}
-
-/// A new article's content.
-pub fn content(article: &wire::Article) -> Result<Content, Fault> {
-    Ok(Content {
-        code: article.code.clone(),
-        name: article.name.clone(),
-        description: unix_lines(&article.description),
-        category: article.category.clone(),
-        price: price(article)?,
-        tax_rate_basis_points: article.tax_rate_basis_points,
-        image_url: article.image_url.clone(),
-        active: article.active,
-        low_stock_threshold: article.low_stock_threshold,
-    })
-}
-
-/// Changes the fields that an update names, the price among them if it is in `price`.
-pub fn change(content: &mut Content, article: &wire::Article, price: Option<Money>, mask: &Mask) {
-    let texts = [
-        ("code", &mut content.code, &article.code),
-        ("name", &mut content.name, &article.name),
-        ("category", &mut content.category, &article.category),
-        ("image_url", &mut content.image_url, &article.image_url),
-    ];
-    for (field, old, new) in texts {
-        if mask.has(field) {
-            old.clone_from(new);
-        }
-    }
-    if mask.has("description") {
-        content.description = unix_lines(&article.description);
-    }
-    if mask.has("price") {
-        content.price = price;
-    }
-    if mask.has("tax_rate_basis_points") {
-        content.tax_rate_basis_points = article.tax_rate_basis_points;
-    }
-    if mask.has("active") {
-        content.active = article.active;
-    }
-    if mask.has("low_stock_threshold") {
-        content.low_stock_threshold = article.low_stock_threshold;
-    }
-}
-
-/// A text with line breaks as everything here has them: CR LF becomes LF.
-pub fn unix_lines(text: &str) -> String {
-    text.replace("\r\n", "\n")
-}
-
-/// An article's price.
-pub fn price(article: &wire::Article) -> Result<Option<Money>, Fault> {
-    article.price.as_ref().map(|price| Money::read(price, "article.price")).transpose()
 }
 
 /// A list's filters. Those that are staff's are refused to others.

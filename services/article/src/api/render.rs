@@ -3,30 +3,9 @@
 use contracts::article as wire;
 
 use crate::{
-    domain::{article::Article, stock::Reservation},
+    domain::stock::Reservation,
     store::stock::{Moved, Stock},
 };
-
-/// An article.
-pub fn article(article: Article) -> wire::Article {
-    let content = article.content;
-    wire::Article {
-        id: article.id.to_string(),
-        code: content.code,
-        name: content.name,
-        description: content.description,
-        category: content.category,
-        price: content.price.map(Into::into),
-        tax_rate_basis_points: content.tax_rate_basis_points,
-        image_url: content.image_url,
-        active: content.active,
-        available: article.free,
-        low_stock_threshold: content.low_stock_threshold,
-        etag: article.version.to_string(),
-        create_time: Some(article.create_time.into()),
-        update_time: Some(article.update_time.into()),
-    }
-}
 
 /// An article's stock.
 pub fn stock(stock: &Stock) -> wire::Stock {

@@ -12,7 +12,7 @@ use kit::{
     id::{ArticleId, Id},
 };
 
-use super::read::unix_lines;
+use super::content::unix_lines;
 use crate::domain::import::{Count, Row};
 
 /// The most units a row may receive or count: as many as stock can be adjusted by at once.

@@ -10,7 +10,7 @@ use kit::{
 use tonic::Code;
 
 use super::support::*;
-use crate::{api::read, store::articles};
+use crate::{api::content, store::articles};
 
 fn searching(query: &str) -> ListArticlesRequest {
     ListArticlesRequest { query: query.into(), ..Default::default() }
@@ -140,7 +140,7 @@ async fn a_search_with_more_hits_than_are_sorted_at_once_is_paged_like_any_list(
     let filled = shop.db.transact(&call, (), |tx, _| async move {
         for number in 0..2_010 {
             let name = format!("common {}", if number % 100 == 0 { "rare" } else { "plain" });
-            let content = read::content(&article(&format!("{number:04}"), &name))?;
+            let content = content::read(&article(&format!("{number:04}"), &name))?;
             articles::insert(&tx, ArticleId::new(), &content).await?;
         }
         Ok(())
