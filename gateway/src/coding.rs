@@ -16,7 +16,7 @@ use http::{HeaderMap, header};
 use http_body::Body as _;
 use tokio_util::io::{ReaderStream, StreamReader};
 
-use crate::{error::Failure, options::BODY_LIMIT};
+use crate::error::{BODY_LIMIT, Failure};
 
 /// What a body may become without regard to how much of it has come.
 const FREE: u64 = BODY_LIMIT as u64;

@@ -14,6 +14,8 @@ use tonic_types::pb;
 
 use crate::{details, json};
 
+/// The largest body that the edge reads into memory (4 MiB); streams and uploads have no such limit.
+pub const BODY_LIMIT: usize = 4 * 1024 * 1024;
 /// Characters at most of a field's name and of its description in an error: either may be the caller's own text.
 const MOST_SHOWN: usize = 500;
 
@@ -67,12 +69,10 @@ impl Failure {
 
     /// A body over the limit.
     pub fn too_large() -> Self {
-        let limit = crate::options::BODY_LIMIT;
-        let message = format!("the request's body is larger than {limit} bytes");
-        let mut failure = Self::new(Reason::RequestTooLarge, message);
-        failure.details =
-            vec![details::error_info(Reason::RequestTooLarge, [("limit", limit.to_string().as_str())])];
-        failure
+        let message = format!("the request's body is larger than {BODY_LIMIT} bytes");
+        let limit =
+            details::error_info(Reason::RequestTooLarge, [("limit", BODY_LIMIT.to_string().as_str())]);
+        Self { details: vec![limit], ..Self::new(Reason::RequestTooLarge, message) }
     }
 
     /// A body of another type than the route takes.

@@ -63,8 +63,9 @@ mod upload;
 mod web;
 
 pub use edge::Guard;
+pub use error::BODY_LIMIT;
 pub use mount::Mount;
-pub use options::{BODY_LIMIT, Options};
+pub use options::Options;
 
 /// Why a contract cannot be served.
 #[derive(Debug, thiserror::Error)]

@@ -4,7 +4,10 @@ use axum::body::Body;
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt as _;
 
-use crate::{coding, error::Failure, options::BODY_LIMIT};
+use crate::{
+    coding,
+    error::{BODY_LIMIT, Failure},
+};
 
 /// The parts of a body that become messages.
 pub struct Lines {

@@ -7,9 +7,6 @@ use ipnet::IpNet;
 use kit::StartError;
 use url::Url;
 
-/// The largest body that the edge reads into memory (4 MiB); streams and uploads have no such limit.
-pub const BODY_LIMIT: usize = 4 * 1024 * 1024;
-
 /// What a REST call may be given.
 const TIMEOUT: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(86_400);
 

@@ -13,12 +13,10 @@ use crate::{
     base::Base,
     binding::{Binding, Body},
     coding,
-    error::Failure,
+    error::{BODY_LIMIT, Failure},
     etag::{self, Tag, Tags},
     fields::dotted,
-    headers, json, merge,
-    options::BODY_LIMIT,
-    query, raw,
+    headers, json, merge, query, raw,
     slot::{excluded_by, get, slot},
 };
 

@@ -15,10 +15,7 @@ use ipnet::IpNet;
 use kit::listen::Peer;
 use url::Url;
 
-use crate::{
-    headers::{FORWARDED_HOST, FORWARDED_PREFIX, FORWARDED_PROTO},
-    options::Options,
-};
+use crate::headers::{FORWARDED_HOST, FORWARDED_PREFIX, FORWARDED_PROTO};
 
 /// The longest prefix that a proxy may name.
 const LONGEST: usize = 200;
@@ -97,10 +94,10 @@ pub struct Reach {
 }
 
 impl Reach {
-    /// As the options say.
-    pub fn new(options: &Options) -> Self {
-        let public = options.public_url.as_ref().map(Base::of_url).unwrap_or_default();
-        Self { public: Arc::new(public), trusted: options.trusted_proxies.clone() }
+    /// `public` is where the operator says that clients reach the edge, `trusted` are the proxies that may say
+    /// otherwise.
+    pub fn new(public: Option<&Url>, trusted: Vec<IpNet>) -> Self {
+        Self { public: Arc::new(public.map(Base::of_url).unwrap_or_default()), trusted }
     }
 
     /// Adds to a request where it was sent to, and takes the prefix off its path, where a proxy left it there. `known`

@@ -3,12 +3,8 @@
 use super::*;
 
 fn reach(public: Option<&str>, trusted: &[&str]) -> Reach {
-    let options = Options {
-        public_url: public.map(|url| public_url(url).unwrap()),
-        trusted_proxies: trusted.iter().map(|net| network(net).unwrap()).collect(),
-        ..Options::default()
-    };
-    Reach::new(&options)
+    let public = public.map(|url| public_url(url).unwrap());
+    Reach::new(public.as_ref(), trusted.iter().map(|net| network(net).unwrap()).collect())
 }
 
 /// Where a request from a peer with some headers was sent to, and what of its path is left.

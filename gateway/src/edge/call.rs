@@ -8,10 +8,10 @@ use contracts::errors::Reason;
 use http::{HeaderMap, StatusCode, header, request::Parts};
 use http_body::Body as _;
 use prost::Message as _;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 use tonic::{Code, Status};
 
-use super::{Edge, current};
+use super::{Edge, deadline::within};
 use crate::{
     answer,
     binding::{Binding, Body},
@@ -20,6 +20,8 @@ use crate::{
     etag, headers, merge, metadata, request, stream, upload,
 };
 
+/// How often a change is made anew of what is there, because somebody else changed that in between.
+const TRIES: u32 = 4;
 /// Bodies of so many bytes are not read before the guard was asked; nor are those of unknown length, and those that
 /// are sent only when they are asked for.
 const SMALL: u64 = 64 * 1024;
@@ -126,7 +128,7 @@ impl Edge {
                     if failure.is_about_version() && request.try_next_version() {
                         continue;
                     }
-                    if request.bound && failure.is_about_version() && tries < current::TRIES {
+                    if request.bound && failure.is_about_version() && tries < TRIES {
                         tries += 1;
                         self.fit(binding, segments, parts, patch.as_ref(), &mut request, deadline).await?;
                         continue;
@@ -169,9 +171,4 @@ fn only_if_wanted(binding: &Binding, headers: &HeaderMap, mut answer: Response) 
         answer.headers_mut().insert(header::ETAG, there);
     }
     Ok(answer)
-}
-
-/// Waits for something until a deadline.
-pub async fn within<T>(deadline: Instant, work: impl Future<Output = T>) -> Result<T, Failure> {
-    timeout_at(deadline, work).await.map_err(|_| Failure::deadline())
 }

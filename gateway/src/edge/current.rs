@@ -11,7 +11,7 @@ use prost_reflect::Value;
 use tokio::time::Instant;
 use tonic::Code;
 
-use super::{Edge, call::within};
+use super::{Edge, deadline::within};
 use crate::{
     answer,
     binding::Binding,
@@ -24,9 +24,6 @@ use crate::{
     routes::Found,
     slot::{get, slot},
 };
-
-/// How often a change is made anew of what is there, because somebody else changed that in between.
-pub const TRIES: u32 = 4;
 
 /// Headers of a change that say nothing of reading what it changes.
 const OF_CHANGES: [HeaderName; 8] = [

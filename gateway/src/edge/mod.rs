@@ -2,6 +2,7 @@
 
 mod call;
 mod current;
+mod deadline;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -16,7 +17,7 @@ use prost_reflect::DescriptorPool;
 use tokio::time::Instant;
 use tonic::Status;
 
-use self::call::within;
+use self::deadline::within;
 use crate::{
     base::{Base, Reach},
     binding::Binding,
@@ -175,7 +176,8 @@ impl Edge {
                 readers.entry(binding.rpc.output.full_name().to_owned()).or_insert_with(|| binding.clone());
             }
         }
-        let (timeout, reach) = (options.rest_timeout, Reach::new(options));
+        let timeout = options.rest_timeout;
+        let reach = Reach::new(options.public_url.as_ref(), options.trusted_proxies.clone());
         Self { routes, pool, pages, timeout, reach, guard: None, mount: None, readers }
     }
 

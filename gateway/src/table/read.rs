@@ -9,7 +9,7 @@ use futures::StreamExt as _;
 use prost_reflect::{DynamicMessage, MessageDescriptor};
 
 use super::{column::Column, first, money::Money};
-use crate::{error::Failure, options::BODY_LIMIT};
+use crate::error::{BODY_LIMIT, Failure};
 
 /// Most cells of a row.
 const MOST_CELLS: usize = 1_000;
