@@ -91,7 +91,7 @@ class View {
 }
 
 let main;
-/** Gives the routes of what is below a path; see routes.js. */
+/** Gives the routes of what is below a path; see app.js. */
 let routesOf;
 let current;
 let moves = 0;

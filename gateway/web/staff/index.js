@@ -1,4 +1,4 @@
-// The staff pages' routes, loaded by staff alone: a path, its page's module. See ../routes.js.
+// The staff pages' routes, loaded by staff alone: a path, its page's module. See ../app.js.
 
 export const ROUTES = [
   ['/staff', () => import('./home.js')],
