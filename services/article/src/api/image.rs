@@ -42,8 +42,9 @@ pub async fn get_image(db: &Db, request: Request<GetImageRequest>) -> Result<Res
     let visibility = Visibility::of(Call::of(&request)?.caller());
     let request = request.into_inner();
     let id = read::article_id(&request.article_id, "article_id")?;
-    let (image, public) = images::find(db.read(), visibility, id).await?.ok_or(Error::NoImage)?;
-    let cache = match (public, images::is_version(&image, &request.version)) {
+    let found = images::find(db.read(), visibility, id).await.map_err(Error::from)?;
+    let image = found.ok_or(Error::NoImage)?;
+    let cache = match (image.public, images::is_version(&image, &request.version)) {
         (false, _) => "private, no-cache",
         (true, true) => "public, max-age=86400, immutable",
         (true, false) => "public, no-cache",

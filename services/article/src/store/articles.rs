@@ -2,16 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use kit::{Time, Tx, fault, id::ArticleId};
+use kit::{Time, Tx, db::Rows, fault, id::ArticleId};
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QuerySelect, SelectTwo,
+    ColumnTrait, Condition, DbErr, EntityTrait, QueryFilter, QuerySelect, QueryTrait,
     sea_query::{Expr, ExprTrait},
 };
 
 use super::{
     entities::{
-        article::{self, columns, read},
+        article::{self, columns, decode, read, shown},
         stock, word,
     },
     images,
@@ -104,38 +104,28 @@ pub async fn delete(tx: &Tx, id: ArticleId, etag: &str) -> Result<(), Error> {
 }
 
 /// Finds an article by its id.
-pub async fn by_id(
-    db: &impl ConnectionTrait,
-    visibility: Visibility,
-    id: ArticleId,
-) -> Result<Article, Error> {
+pub async fn by_id(db: &impl Rows, visibility: Visibility, id: ArticleId) -> Result<Article, Error> {
     one(db, Condition::all().add(visible_by_id(visibility)).add(article::Column::Id.eq(id))).await
 }
 
 /// Finds an article by its code.
-pub async fn by_code(
-    db: &impl ConnectionTrait,
-    visibility: Visibility,
-    code: &str,
-) -> Result<Article, Error> {
+pub async fn by_code(db: &impl Rows, visibility: Visibility, code: &str) -> Result<Article, Error> {
     one(db, Condition::all().add(visible_to(visibility)).add(article::Column::CodeFolded.eq(fold_code(code))))
         .await
 }
 
 /// Finds those articles of a batch that there are, in no order.
 pub async fn by_ids(
-    db: &impl ConnectionTrait,
+    db: &impl Rows,
     visibility: Visibility,
     ids: BTreeSet<ArticleId>,
 ) -> Result<Vec<Article>, Error> {
-    let rows =
-        with_stock().filter(visible_by_id(visibility)).filter(article::Column::Id.is_in(ids)).all(db).await?;
-    rows.into_iter().map(joined).collect()
-}
-
-/// Articles together with their stock.
-pub(super) fn with_stock() -> SelectTwo<article::Entity, stock::Entity> {
-    article::Entity::find().inner_join(stock::Entity).select_also(stock::Entity)
+    let Some(last) = ids.last().copied() else { return Ok(Vec::new()) };
+    // The last one again and again, up to a power of two: each number of ids is a statement of its own to prepare.
+    let number = ids.len().next_power_of_two();
+    let asked = ids.into_iter().chain(std::iter::repeat(last)).take(number);
+    let query = shown().filter(visible_by_id(visibility)).filter(article::Column::Id.is_in(asked));
+    Ok(db.rows(query.as_query(), decode).await?)
 }
 
 /// What a caller can find.
@@ -154,14 +144,8 @@ fn visible_by_id(visibility: Visibility) -> Condition {
     }
 }
 
-/// A row of [`with_stock`] as an article.
-pub(super) fn joined((row, stock): (article::Model, Option<stock::Model>)) -> Result<Article, Error> {
-    read(row, stock.map_or(0, |stock| stock.free))
-}
-
-async fn one(db: &impl ConnectionTrait, condition: Condition) -> Result<Article, Error> {
-    let found = with_stock().filter(condition).one(db).await?;
-    found.map(joined).unwrap_or(Err(Error::NoArticle(None)))
+async fn one(db: &impl Rows, condition: Condition) -> Result<Article, Error> {
+    db.row(shown().filter(condition).as_query(), decode).await?.ok_or(Error::NoArticle(None))
 }
 
 /// Reads an article for change; nobody else changes it until the transaction ends. The etag is compared under the lock:

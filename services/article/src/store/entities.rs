@@ -162,7 +162,20 @@ pub mod image {
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-    pub enum Relation {}
+    pub enum Relation {
+        #[sea_orm(
+            belongs_to = "super::article::Entity",
+            from = "Column::ArticleId",
+            to = "super::article::Column::Id"
+        )]
+        Article,
+    }
+
+    impl Related<super::article::Entity> for Entity {
+        fn to() -> RelationDef {
+            Relation::Article.def()
+        }
+    }
 
     impl ActiveModelBehavior for ActiveModel {}
 }

@@ -16,8 +16,6 @@ use crate::{
     error::Error,
 };
 
-pub use image::Model as Image;
-
 /// A picture and its bytes.
 #[derive(Debug)]
 pub struct Upload {
@@ -74,16 +72,29 @@ pub async fn set(tx: &Tx, id: ArticleId, etag: &str, upload: &Upload) -> Result<
     Ok(article)
 }
 
-/// An article's image, and whether everybody may see it; `None` also where the caller may not see the article.
+/// An article's image as it is served.
+pub struct Image {
+    /// Whether everybody may see it.
+    pub public: bool,
+    pub digest: String,
+    pub media_type: String,
+    pub data: Vec<u8>,
+}
+
+/// An article's image; `None` also where the caller may not see the article.
 pub async fn find(
     db: &impl ConnectionTrait,
     visibility: Visibility,
     id: ArticleId,
-) -> Result<Option<(Image, bool)>, Error> {
-    let found = article::Entity::find_by_id(id).filter(visible_to(visibility)).select_only();
-    let active: Option<bool> = found.column(article::Column::Active).into_tuple().one(db).await?;
-    let Some(active) = active else { return Ok(None) };
-    Ok(image::Entity::find_by_id(id).one(db).await?.map(|image| (image, active)))
+) -> Result<Option<Image>, DbErr> {
+    let query = image::Entity::find_by_id(id)
+        .inner_join(article::Entity)
+        .filter(visible_to(visibility))
+        .select_only()
+        .column(article::Column::Active)
+        .columns([image::Column::Digest, image::Column::MediaType, image::Column::Data]);
+    let found: Option<(bool, String, String, Vec<u8>)> = query.into_tuple().one(db).await?;
+    Ok(found.map(|(public, digest, media_type, data)| Image { public, digest, media_type, data }))
 }
 
 /// Lets an uploaded image go that the article does not point at any more.

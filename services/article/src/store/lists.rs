@@ -8,18 +8,21 @@
 //! rare: those are selective filters.
 
 use kit::{
+    db::{Cells, Rows},
     id::ArticleId,
     planner::{Order as PageOrder, Plans, Selective, unindexed},
 };
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, DbErr, JoinType, QueryFilter, QueryOrder, QueryResult,
-    QuerySelect, SelectTwo,
+    ColumnTrait, Condition, DbErr, JoinType, QueryFilter, QueryOrder, QueryResult, QuerySelect, QueryTrait,
+    Select,
     sea_query::{Expr, ExprTrait, IntoIden, Query, SelectStatement, SubQueryStatement, UnionType},
 };
 
 use super::{
-    articles::{joined, with_stock},
-    entities::{article, stock, word},
+    entities::{
+        article::{self, SHOWN, decode, shown},
+        word,
+    },
     words::{Word, having},
 };
 use crate::{
@@ -35,7 +38,7 @@ mod filter;
 #[cfg(test)]
 mod tests;
 
-use filter::{column, cursor, have, in_category, key, prices, words};
+use filter::{column, have, in_category, key, prices, sort_key, words};
 
 /// As many articles of a range of prices as are sorted without an ordered scan first.
 const FEW_PRICES: u64 = 500;
@@ -45,7 +48,7 @@ const KEY: &str = "sort_key";
 
 /// A page of articles, each with its own cursor: up to `limit` after one.
 pub async fn page(
-    db: &impl ConnectionTrait,
+    db: &impl Rows,
     filter: &Filter,
     order: (Order, bool),
     after: Option<&Cursor>,
@@ -79,7 +82,7 @@ pub async fn page(
 /// Up to `limit` articles after one, by their ids: in the order in which they were created, which no change
 /// of them changes.
 pub async fn by_id(
-    db: &impl ConnectionTrait,
+    db: &impl Rows,
     filter: &Filter,
     after: Option<ArticleId>,
     limit: u64,
@@ -89,7 +92,7 @@ pub async fn by_id(
         Some(rarest) if rarest.is_rare(db).await? => Some(rarest),
         _ => None,
     };
-    let rows = with_stock()
+    let query = shown()
         .filter(prices(filter, unindexed))
         .filter(unindexed(article::Column::ListingStatus).is_in(statuses(filter)))
         .filter(Condition::all().add_option(in_category(filter)))
@@ -100,10 +103,8 @@ pub async fn by_id(
                 .add_option(after.map(|after| article::Column::Id.gt(after))),
         )
         .order_by_asc(article::Column::Id)
-        .limit(limit)
-        .all(db)
-        .await?;
-    rows.into_iter().map(joined).collect()
+        .limit(limit);
+    Ok(db.rows(query.as_query(), decode).await?)
 }
 
 /// A list that is asked for.
@@ -125,7 +126,7 @@ impl List<'_> {
     }
 
     /// Whether a selective filter fits few articles.
-    async fn is_few(&self, db: &impl ConnectionTrait) -> Result<bool, DbErr> {
+    async fn is_few(&self, db: &impl Rows) -> Result<bool, DbErr> {
         if let Some(rarest) = self.words.first() {
             return rarest.is_rare(db).await;
         }
@@ -243,26 +244,24 @@ impl List<'_> {
         Ok(self.page.before(place, [other, Expr::val(row.try_get_by_index::<ArticleId>(1)?)]))
     }
 
-    /// The articles of these ids, in no order.
-    fn articles(&self, ids: SelectStatement) -> SelectTwo<article::Entity, stock::Entity> {
+    /// The articles of these ids, each with its key, in no order.
+    fn articles(&self, ids: SelectStatement) -> Select<article::Entity> {
         const PAGE: &str = "page";
-        let mut rows = with_stock();
+        let mut rows = shown().expr_as(Expr::col((PAGE, KEY)), KEY);
         let found = Expr::col((PAGE, "id")).equals((article::Entity, article::Column::Id));
         QuerySelect::query(&mut rows).join_subquery(JoinType::InnerJoin, ids, PAGE, found);
         rows
     }
 
-    /// The articles of these ids, in order. Their cursors are made of the rows that are read here, by the same
-    /// statement as their ids: an article that moves in the order meanwhile has the place where it was found.
-    async fn read(
-        &self,
-        db: &impl ConnectionTrait,
-        ids: SelectStatement,
-    ) -> Result<Vec<(Cursor, Article)>, Error> {
-        let mut articles = Vec::new();
-        for row in self.articles(ids).all(db).await? {
-            articles.push((cursor(self.by, &row.0), joined(row)?));
-        }
+    /// The articles of these ids, in order. Their cursors have the keys that led to them, by the same statement: an article
+    /// that moves in the order meanwhile has the place where it was found.
+    async fn read(&self, db: &impl Rows, ids: SelectStatement) -> Result<Vec<(Cursor, Article)>, Error> {
+        let query = self.articles(ids);
+        let read = |row: &Cells<'_>| {
+            let article = decode(row)?;
+            Ok((Cursor { key: sort_key(self.by, row, SHOWN)?, id: article.id }, article))
+        };
+        let mut articles = db.rows(query.as_query(), read).await?;
         let descending = self.page.descending;
         articles.sort_by(|(one, _), (other, _)| if descending { other.cmp(one) } else { one.cmp(other) });
         Ok(articles)

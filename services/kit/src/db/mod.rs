@@ -1,8 +1,11 @@
 //! A service's database: SQLite, PostgreSQL or MySQL by URL, its pools, its migrations.
 
 pub mod audit;
+mod cells;
 mod clock;
+mod direct;
 mod error;
+mod held;
 pub mod insert;
 pub mod migration;
 mod mysql;
@@ -13,6 +16,7 @@ mod ready;
 mod sqlite;
 pub mod write;
 
+pub use cells::{Cells, Rows};
 pub(crate) use clock::COMPARE;
 pub use error::OpenError;
 pub use pool::Pool;
@@ -120,7 +124,8 @@ impl Db {
                 sqlite::make_private(&url).map_err(|error| unfit(error.to_string()))?;
                 let readers = max_connections.clamp(1, 4);
                 let writer = connect(&url, 1, WAIT_FOR_TURN, &trust).await.map_err(unreachable)?;
-                (pool(writer), pool(connect(&url, readers, WAIT, &trust).await.map_err(unreachable)?))
+                let reader = pool(connect(&url, readers, WAIT, &trust).await.map_err(unreachable)?);
+                (pool(writer), reader.reading(sqlite::direct(&url)))
             }
             Some("postgres" | "postgresql") => {
                 let both = pool(postgres::connect(&url, max_connections, &trust).await.map_err(unreachable)?);
@@ -139,7 +144,9 @@ impl Db {
                     return Err(unfit(problem));
                 }
                 if !mysql::is_tidb(&both).await.map_err(unreachable)? {
-                    (pool(both.clone()), pool(both))
+                    // One pool, so that what one half has at hand is given up when either closes.
+                    let both = pool(both);
+                    (both.clone(), both)
                 } else {
                     // There, each that waits for a row tries again whenever another is done with it.
                     let writers = max_connections.min(TIDB_WRITERS);
@@ -214,8 +221,8 @@ impl Db {
 
     /// Closes its connections.
     pub async fn close(&self) {
-        let _ = self.0.writer.connections().close_by_ref().await;
-        let _ = self.0.reader.connections().close_by_ref().await;
+        self.0.writer.close().await;
+        self.0.reader.close().await;
     }
 }
 

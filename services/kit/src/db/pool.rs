@@ -12,11 +12,16 @@ use sea_orm::{
 };
 use sqlx::{Connection, pool::PoolOptions};
 
-use super::immediate;
+use super::{
+    cells::{Cells, Rows},
+    direct::Direct,
+    held::Held,
+    immediate,
+};
 use crate::fault::Meaning;
 
 /// A connection that has lain idle for so long is asked whether it is still there.
-const IDLE: Duration = Duration::from_secs(5);
+pub(super) const IDLE: Duration = Duration::from_secs(5);
 /// How often a statement is sent in all whose connection turns out to be of no use.
 const TRIES: u32 = 3;
 
@@ -32,7 +37,7 @@ impl Trust {
     }
 
     /// Whether a connection of this age was made after trust was lost last.
-    fn covers(&self, age: Duration) -> bool {
+    pub(super) fn covers(&self, age: Duration) -> bool {
         let lost = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
         lost.is_none_or(|lost| age < lost.elapsed())
     }
@@ -62,21 +67,42 @@ impl Trust {
 pub struct Pool {
     connections: DatabaseConnection,
     trust: Trust,
+    held: Arc<Held>,
+    /// What reads in place, where the database is embedded.
+    direct: Option<Arc<Direct>>,
 }
 
 impl Pool {
     pub(super) fn new(connections: DatabaseConnection, trust: Trust) -> Self {
-        Self { connections, trust }
+        let held = Arc::new(Held::of(&connections));
+        Self { connections, trust, held, direct: None }
+    }
+
+    /// The same for an embedded database's reads.
+    pub(super) fn reading(self, direct: Option<Direct>) -> Self {
+        Self { direct: direct.map(Arc::new), ..self }
+    }
+
+    /// Closes all connections.
+    pub(super) async fn close(&self) {
+        if let Some(direct) = &self.direct {
+            direct.close();
+        }
+        self.held.close();
+        let _ = self.connections.close_by_ref().await;
     }
 
     /// Begins a transaction. One that cannot be begun because its connection is dead is begun on another.
     pub async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
-        self.again(|| self.connections.begin()).await
+        let begin = || self.held.beginning(&self.connections, self.connections.begin());
+        self.again(begin).await
     }
 
     /// The same, for one that will write.
     pub(crate) async fn begin_write(&self) -> Result<DatabaseTransaction, DbErr> {
-        self.again(|| self.connections.begin_with_options(immediate())).await
+        let begin =
+            || self.held.beginning(&self.connections, self.connections.begin_with_options(immediate()));
+        self.again(begin).await
     }
 
     /// Takes note of an error within a transaction: of what kind it is, and whether its connection's age can be
@@ -94,8 +120,19 @@ impl Pool {
         self.trust.lose();
     }
 
+    #[cfg(test)]
     pub(super) fn connections(&self) -> &DatabaseConnection {
         &self.connections
+    }
+
+    #[cfg(test)]
+    pub(super) fn held(&self) -> &Held {
+        &self.held
+    }
+
+    #[cfg(test)]
+    pub(super) fn direct(&self) -> Option<&Direct> {
+        self.direct.as_deref()
     }
 
     async fn again<T, F>(&self, work: impl Fn() -> F + Send + Sync) -> Result<T, DbErr>
@@ -119,7 +156,13 @@ impl ConnectionTrait for Pool {
     }
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
-        self.again(|| self.connections.execute_raw(statement.clone())).await
+        let execute = || async {
+            let mut lent = self.held.lend(&self.connections, &self.trust).await?;
+            let done = lent.connection.execute(&statement).await?;
+            self.held.keep(lent);
+            Ok(done)
+        };
+        self.again(execute).await
     }
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
@@ -127,15 +170,41 @@ impl ConnectionTrait for Pool {
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
-        self.again(|| self.connections.query_one_raw(statement.clone())).await
+        let query = || async {
+            let mut lent = self.held.lend(&self.connections, &self.trust).await?;
+            let found = lent.connection.first(&statement).await?;
+            self.held.keep(lent);
+            Ok(found)
+        };
+        self.again(query).await
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        self.again(|| self.connections.query_all_raw(statement.clone())).await
+        let query = || async {
+            let mut lent = self.held.lend(&self.connections, &self.trust).await?;
+            let found = lent.connection.all(&statement).await?;
+            self.held.keep(lent);
+            Ok(found)
+        };
+        self.again(query).await
     }
 
     fn support_returning(&self) -> bool {
         self.connections.support_returning()
+    }
+}
+
+impl Rows for Pool {
+    async fn rows_of<T: Send>(
+        &self,
+        statement: Statement,
+        read: &(dyn Fn(&Cells<'_>) -> Result<T, DbErr> + Send + Sync),
+    ) -> Result<Vec<T>, DbErr> {
+        if let Some(found) = self.direct.as_ref().and_then(|direct| direct.rows(&statement, read)) {
+            return Ok(found);
+        }
+        let rows = self.query_all_raw(statement).await?;
+        rows.iter().map(|row| read(&Cells::driver(row))).collect()
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use super::direct::Direct;
+
 /// Takes a SQLite file for this process alone, for as long as it lives; `false` where another process has
 /// it. What is woken and resumed within a process relies on there being one.
 pub fn claim(url: &str) -> std::io::Result<bool> {
@@ -29,6 +31,11 @@ pub fn exists(url: &str) -> bool {
 pub(super) fn path(url: &str) -> Option<&Path> {
     let path = url.strip_prefix("sqlite:")?.trim_start_matches("//").split('?').next()?;
     (!path.is_empty() && path != ":memory:").then(|| Path::new(path))
+}
+
+/// What reads such a database in place; none where the driver may have another idea of which file that is.
+pub(super) fn direct(url: &str) -> Option<Direct> {
+    path(url).filter(|_| !url.contains(['%', '?'])).map(Direct::new)
 }
 
 /// Makes a SQLite file that only its owner reads; SQLite gives the files beside it the same mode.

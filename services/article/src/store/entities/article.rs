@@ -1,11 +1,11 @@
 //! The table `articles`: what of an article is in which column.
 
-use kit::{Money, Time, id::ArticleId, words::fold_line};
-use sea_orm::{ActiveValue::Set, entity::prelude::*};
+use kit::{Money, Time, db::Cells, id::ArticleId, words::fold_line};
+use sea_orm::{ActiveValue::Set, QuerySelect, entity::prelude::*};
 
+use super::stock;
 use crate::{
     domain::article::{Article, Content},
-    error::Error,
     store::articles::fold_code,
 };
 
@@ -75,16 +75,57 @@ pub fn columns(content: &Content) -> ActiveModel {
     }
 }
 
-/// A row as an article.
-pub fn read(row: Model, free: i64) -> Result<Article, Error> {
-    let price = match (row.price_minor, &row.currency) {
-        (Some(minor), Some(code)) => {
-            let currency =
-                code.parse().map_err(|()| kit::Fault::internal(format!("stored currency {code:?}")))?;
-            Some(Money::new(minor, currency))
-        }
-        _ => None,
-    };
+/// The columns of which an article is read, in the order in which [`decode`] takes them, with what is free of it.
+pub fn shown() -> Select<Entity> {
+    Entity::find()
+        .inner_join(stock::Entity)
+        .select_only()
+        .columns([
+            Column::Id,
+            Column::Code,
+            Column::Name,
+            Column::Description,
+            Column::Category,
+            Column::PriceMinor,
+            Column::Currency,
+            Column::TaxRateBasisPoints,
+            Column::ImageUrl,
+            Column::Active,
+            Column::LowStockThreshold,
+            Column::Version,
+            Column::CreateTime,
+            Column::UpdateTime,
+        ])
+        .column(stock::Column::Free)
+}
+
+/// How many columns that are.
+pub const SHOWN: usize = 15;
+
+/// A row of [`shown`] as an article.
+pub fn decode(row: &Cells<'_>) -> Result<Article, DbErr> {
+    Ok(Article {
+        id: row.get(0)?,
+        content: Content {
+            code: row.get(1)?,
+            name: row.get(2)?,
+            description: row.get(3)?,
+            category: row.get(4)?,
+            price: price(row.get(5)?, row.get::<Option<String>>(6)?.as_deref())?,
+            tax_rate_basis_points: row.get(7)?,
+            image_url: row.get(8)?,
+            active: row.get(9)?,
+            low_stock_threshold: row.get(10)?,
+        },
+        version: row.get(11)?,
+        create_time: row.get(12)?,
+        update_time: row.get(13)?,
+        free: row.get(14)?,
+    })
+}
+
+/// A whole row as an article, of which so much is free.
+pub fn read(row: Model, free: i64) -> Result<Article, DbErr> {
     Ok(Article {
         id: row.id,
         content: Content {
@@ -92,7 +133,7 @@ pub fn read(row: Model, free: i64) -> Result<Article, Error> {
             name: row.name,
             description: row.description,
             category: row.category,
-            price,
+            price: price(row.price_minor, row.currency.as_deref())?,
             tax_rate_basis_points: row.tax_rate_basis_points,
             image_url: row.image_url,
             active: row.active,
@@ -103,4 +144,10 @@ pub fn read(row: Model, free: i64) -> Result<Article, Error> {
         update_time: row.update_time,
         free,
     })
+}
+
+fn price(minor: Option<i64>, currency: Option<&str>) -> Result<Option<Money>, DbErr> {
+    let (Some(minor), Some(code)) = (minor, currency) else { return Ok(None) };
+    let currency = code.parse().map_err(|()| DbErr::Type(format!("stored currency {code:?}")))?;
+    Ok(Some(Money::new(minor, currency)))
 }

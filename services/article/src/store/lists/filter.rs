@@ -1,5 +1,6 @@
 //! Filters and orders of lists as conditions and columns.
 
+use kit::db::Cells;
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, DbErr,
     sea_query::{Expr, ExprTrait},
@@ -8,7 +9,7 @@ use sea_orm::{
 use crate::{
     domain::{
         article::price_order,
-        list::{Cursor, Filter, Key, Order},
+        list::{Filter, Key, Order},
     },
     store::{
         entities::article,
@@ -29,14 +30,13 @@ pub fn column(column: article::Column) -> Expr {
     Expr::col((article::Entity, column))
 }
 
-/// Where a row stands in an order.
-pub fn cursor(order: Order, row: &article::Model) -> Cursor {
-    let key = match order {
-        Order::Name => Key::Name(row.name_folded.clone()),
-        Order::Price => Key::Price(row.price_order),
-        Order::CreateTime => Key::CreateTime(row.create_time.0),
-    };
-    Cursor { key, id: row.id }
+/// The key of a row by an order, which is in this place of it.
+pub fn sort_key(order: Order, row: &Cells<'_>, place: usize) -> Result<Key, DbErr> {
+    Ok(match order {
+        Order::Name => Key::Name(row.get(place)?),
+        Order::Price => Key::Price(row.get(place)?),
+        Order::CreateTime => Key::CreateTime(row.get(place)?),
+    })
 }
 
 /// The words that a filter asks for, the rarest first; `None` where nothing can be found.

@@ -1,7 +1,7 @@
 //! How SQLite goes about lists: by seeks, never through a whole table, and without sorting.
 
 use kit::{Role, id::Id, testing::Database, words::Asked};
-use sea_orm::{DatabaseBackend, QueryTrait as _, Statement};
+use sea_orm::{ConnectionTrait as _, DatabaseBackend, Statement};
 
 use super::*;
 use crate::domain::list::Visibility;
