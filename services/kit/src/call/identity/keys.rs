@@ -2,7 +2,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, PoisonError, RwLock},
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -22,6 +25,8 @@ pub trait Fetch: Send + Sync {
 #[derive(Default)]
 pub struct Keys {
     known: RwLock<HashMap<String, DecodingKey>>,
+    /// How often they changed.
+    generation: AtomicU64,
     source: RwLock<Option<Arc<dyn Fetch>>>,
     /// When they were asked for last, and whether they came.
     last: Mutex<Option<(Instant, Result<(), Fault>)>>,
@@ -33,12 +38,24 @@ impl Keys {
         let keys = jwks.keys.iter().filter(|key| key.crv == "Ed25519").filter_map(|key| {
             DecodingKey::from_ed_components(&key.x).ok().map(|decoding| (key.kid.clone(), decoding))
         });
-        *self.known.write().unwrap_or_else(PoisonError::into_inner) = keys.collect();
+        let keys = keys.collect();
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        *known = keys;
+        self.generation.fetch_add(1, Ordering::Release);
     }
 
-    /// Uses a key, if it is known.
-    pub fn with<T>(&self, kid: &str, use_it: impl FnOnce(&DecodingKey) -> T) -> Option<T> {
-        self.known.read().unwrap_or_else(PoisonError::into_inner).get(kid).map(use_it)
+    /// The generation of the keys that count now: what keys of another one have verified is to be verified again.
+    pub fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    /// Uses a key, if it is known; with the generation that it is of.
+    pub fn with<T>(&self, kid: &str, use_it: impl FnOnce(&DecodingKey) -> T) -> Option<(u64, T)> {
+        // Both under the lock: a generation read apart from it could be that of keys which came meanwhile, and what a
+        // withdrawn key has verified would count under it.
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let key = known.get(kid)?;
+        Some((self.generation(), use_it(key)))
     }
 
     /// Says where to ask for them.

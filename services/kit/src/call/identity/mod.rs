@@ -9,6 +9,7 @@ mod revocations;
 mod secret;
 mod service;
 mod tokens;
+mod verified;
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -61,8 +62,7 @@ struct Inner {
     leeway: i64,
     secret: MeshSecret,
     keys: keys::Keys,
-    /// Access tokens verified before, by their SHA-256: a signature costs 50 µs.
-    verified: quick_cache::sync::Cache<[u8; 32], AccessClaims>,
+    verified: verified::Verified,
     revocations: revocations::Revocations,
     services: service::ServiceTokens,
     /// When it was last logged that clocks are too far apart.
@@ -81,7 +81,7 @@ impl Identity {
             clock,
             leeway: i64::try_from(leeway.as_secs()).unwrap_or(i64::MAX / 4),
             keys: keys::Keys::default(),
-            verified: quick_cache::sync::Cache::new(20_000),
+            verified: verified::Verified::default(),
             revocations: revocations::Revocations::default(),
             services: service::ServiceTokens::new(&secret),
             skew_logged: Mutex::new(None),
@@ -102,6 +102,7 @@ impl Identity {
     /// Takes a key set. Keys that are gone from it stop counting.
     pub fn learn(&self, jwks: &Jwks) {
         self.0.keys.learn(jwks);
+        // They count no more in any case: those that other keys have verified are of no use to anybody.
         self.0.verified.clear();
     }
 
@@ -137,7 +138,7 @@ impl Identity {
         let mut revocations = self.0.revocations.subscribe();
         let Some(claims) = headers.get(http::header::AUTHORIZATION).and_then(bearer).and_then(|token| {
             let header = jsonwebtoken::decode_header(token).ok()?;
-            self.read_access(token, header).ok()
+            self.read_access(token, header).ok().map(|(_, claims)| claims)
         }) else {
             return self.until_refused(headers).await;
         };
@@ -194,42 +195,48 @@ impl Identity {
     }
 
     fn verify(&self, token: &str) -> Result<Caller, Refused> {
+        let (id, now) = (sha256(token), self.now());
+        if let Some(claims) = self.0.verified.get(&id, self.0.keys.generation()) {
+            return self.admit(&claims, now);
+        }
+        if let Some(known) = self.0.services.known(&id, now, self.0.leeway) {
+            return known;
+        }
         let header = jsonwebtoken::decode_header(token).map_err(|_| Refused::Invalid)?;
         match header.typ.as_deref() {
-            // That one expires is how it ends, whatever the clocks are.
-            Some(ACCESS_TOKEN) => self.verify_access(token, header).map_err(|refused| match refused {
-                Refused::Expired { .. } => Refused::Invalid,
-                other => other,
-            }),
-            Some(service::SERVICE_TOKEN) => self.0.services.verify(token, self.now(), self.0.leeway),
+            Some(ACCESS_TOKEN) => {
+                let (generation, claims) =
+                    self.read_access(token, header).map_err(|refused| match refused {
+                        // That one expires is how it ends, whatever the clocks are.
+                        Refused::Expired { .. } => Refused::Invalid,
+                        other => other,
+                    })?;
+                let claims = Arc::new(claims);
+                self.0.verified.insert(id, generation, claims.clone());
+                self.admit(&claims, now)
+            }
+            Some(service::SERVICE_TOKEN) => self.0.services.verify(token, id, now, self.0.leeway),
             _ => Err(Refused::Invalid),
         }
     }
 
-    fn verify_access(&self, token: &str, header: Header) -> Result<Caller, Refused> {
-        let id = sha256(token);
-        let claims = match self.0.verified.get(&id) {
-            Some(claims) if claims.exp + self.0.leeway > self.now() => claims,
-            Some(_) => return Err(Refused::Invalid),
-            None => {
-                let claims = self.read_access(token, header)?;
-                self.0.verified.insert(id, claims.clone());
-                claims
-            }
-        };
-        if self.0.revocations.concern(&claims) {
+    /// The caller whom a verified token names, as long as it counts: on every call, remembered or not.
+    fn admit(&self, claims: &AccessClaims, now: i64) -> Result<Caller, Refused> {
+        if claims.exp.saturating_add(self.0.leeway) <= now || self.0.revocations.concern(claims) {
             return Err(Refused::Invalid);
         }
         Ok(Caller::User { id: claims.sub, roles: claims.roles, session: claims.sid })
     }
 
-    fn read_access(&self, token: &str, header: Header) -> Result<AccessClaims, Refused> {
+    /// What an access token says, and the generation of the keys by which it was verified.
+    fn read_access(&self, token: &str, header: Header) -> Result<(u64, AccessClaims), Refused> {
         if header.alg != Algorithm::EdDSA || header.crit.is_some() {
             return Err(Refused::Invalid);
         }
         let kid = header.kid.ok_or(Refused::Invalid)?;
         let read = |key: &_| tokens::read(token, key, Algorithm::EdDSA, self.now(), self.0.leeway);
-        self.0.keys.with(&kid, read).unwrap_or(Err(Refused::UnknownKey))
+        let (generation, read) = self.0.keys.with(&kid, read).ok_or(Refused::UnknownKey)?;
+        Ok((generation, read?))
     }
 
     /// The service token with which `role` calls.

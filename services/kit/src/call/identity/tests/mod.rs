@@ -7,6 +7,8 @@ use crate::{
     id::{Id, SessionId},
 };
 
+mod remembered;
+
 fn identity() -> (Identity, Clock) {
     let clock = Clock::manual(Time(1_700_000_000_000_000));
     (Identity::new(MeshSecret::new("a secret"), clock.clone()), clock)
