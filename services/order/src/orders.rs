@@ -51,8 +51,7 @@ impl Orders {
 
     /// The order as it is now.
     pub async fn current(&self, id: OrderId) -> Result<Order, Error> {
-        let row = store::by_id(self.db.read(), id, Scope::All).await?;
-        render::order(&store::view(self.db.read(), row).await?)
+        render::order(&store::find_view(self.db.read(), id, Scope::All).await?)
     }
 
     /// One transaction on an order, after which its watchers are notified.

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::{
     address,
     begin::{Begun, Terms, offers, once, price_changed, store_first_step, unclaim},
-    find, named,
+    find_view, named,
     pay_again::pay_again,
 };
 use crate::{
@@ -18,7 +18,7 @@ use crate::{
     },
     error::Error,
     orders::Orders,
-    store::{self, Record, View},
+    store::{Record, View},
 };
 
 /// How often a checkout begins anew because the order changed while it was being prepared.
@@ -49,8 +49,7 @@ async fn try_to_check_out(
     // Prices, address and payment method are asked for without a lock, because no transaction waits for the network.
     // The first transaction then compares the order's version; where that changed meanwhile, all is asked for anew.
     for _ in 0..TRIES {
-        let row = find(orders, call, named).await?;
-        let view = store::view(orders.db.read(), row).await?;
+        let view = find_view(orders, call, named).await?;
         view.order.state.next(Event::CheckOut)?;
         if view.order.step != Step::Idle {
             return Err(Error::Busy { state: view.order.state });

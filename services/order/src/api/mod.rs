@@ -27,7 +27,7 @@ pub use orders::OrderApi;
 use crate::{
     error::Error,
     orders::Orders,
-    store::{self, Record, order},
+    store::{self, Record, View, order},
 };
 
 /// What an order's id names.
@@ -56,6 +56,14 @@ async fn find(orders: &Orders, call: &Call, named: Named) -> Result<order::Model
     match named {
         Named::Open(user) => store::open_order(orders.db.read(), user).await,
         Named::Id(id) => store::by_id(orders.db.read(), id, call.scope()?).await,
+    }
+}
+
+/// The same with its lines and adjustments.
+async fn find_view(orders: &Orders, call: &Call, named: Named) -> Result<View, Error> {
+    match named {
+        Named::Open(user) => store::find_basket_view(orders.db.read(), user).await,
+        Named::Id(id) => store::find_view(orders.db.read(), id, call.scope()?).await,
     }
 }
 

@@ -6,7 +6,7 @@ use contracts::order::{
 };
 use kit::{Call, Page, Time, id::ArticleId};
 
-use super::{Named, find, named, render, states};
+use super::{Named, find, find_view, named, render, states};
 use crate::{error::Error, orders::Orders, store};
 
 /// The caller's basket.
@@ -20,8 +20,7 @@ pub async fn get_order(orders: &Orders, call: &Call, request: GetOrderRequest) -
 }
 
 async fn read(orders: &Orders, call: &Call, named: Named) -> Result<Order, Error> {
-    let row = find(orders, call, named).await?;
-    render::order(&store::view(orders.db.read(), row).await?)
+    render::order(&find_view(orders, call, named).await?)
 }
 
 /// How many orders are in some states, or in any, or wait to be shipped.

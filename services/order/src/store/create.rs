@@ -10,8 +10,8 @@ use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
 use super::{
     Record,
     entities::{event, order},
-    find::View,
     save::{refused, write_event},
+    view::View,
 };
 use crate::{
     domain::{State, notes, number::number_of},

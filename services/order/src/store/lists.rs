@@ -6,12 +6,12 @@
 
 use kit::{
     Currency, Money, Scope, Time,
+    db::Rows,
     id::{OrderId, UserId},
     newest::{Newest, unindexed},
 };
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, IntoSimpleExpr as _, Iterable, QueryFilter, QueryOrder,
-    QuerySelect,
+    ColumnTrait, Condition, IntoSimpleExpr as _, Iterable, QueryFilter, QueryOrder, QuerySelect,
     sea_query::{Expr, ExprTrait},
 };
 
@@ -96,7 +96,7 @@ fn waits_to_be_shipped() -> Condition {
 
 /// A page of orders, the newest first.
 pub async fn list(
-    db: &impl ConnectionTrait,
+    db: &impl Rows,
     scope: Scope,
     filter: &Filter,
     after: Option<OrderId>,
@@ -129,12 +129,12 @@ pub async fn list(
     if found.seeks.is_empty() {
         return Ok(Vec::new());
     }
-    Ok(found.page(db, after.map(Into::into), limit).await?)
+    Ok(found.page_by(db, after.map(Into::into), limit, |row| order::decode(row, 0)).await?)
 }
 
 /// Everybody's orders after one and up to another (both: without a bound), the oldest first.
 pub async fn between(
-    db: &impl ConnectionTrait,
+    db: &impl Rows,
     filter: &Filter,
     after: Option<OrderId>,
     up_to: Option<OrderId>,
@@ -148,11 +148,7 @@ pub async fn between(
 }
 
 /// The id of the order that comes so many after another; `None` where there are fewer.
-pub async fn id_after(
-    db: &impl ConnectionTrait,
-    after: Option<OrderId>,
-    count: u64,
-) -> Result<Option<OrderId>, Error> {
+pub async fn id_after(db: &impl Rows, after: Option<OrderId>, count: u64) -> Result<Option<OrderId>, Error> {
     let ids = oldest_first(after).select_only().column(order::Column::Id);
     Ok(ids.offset(count.saturating_sub(1)).limit(1).into_tuple().one(db).await?)
 }

@@ -16,11 +16,12 @@ mod reservations;
 mod save;
 mod scan;
 pub(crate) mod search;
+mod view;
 
 pub use compensation::{due_compensations, mark_all};
 pub use create::{create_basket, create_direct};
 pub use entities::{event, line, order, payment, purchase, reservation};
-pub use find::{View, by_id, events_after, list_events, of_user, open_order, view, views};
+pub use find::{by_id, events_after, list_events, of_user, open_order};
 pub use leases::{due_checkouts, due_expiries, end_leases, take_over};
 #[cfg(test)]
 pub use lists::list;
@@ -34,3 +35,4 @@ pub use record::Record;
 pub use reservations::{finish_reservation, marked_reservations, plan_reservation, postpone_reservation};
 pub use scan::{Place, Scan, Scanned, Sort, place, rows};
 pub use search::Search;
+pub use view::{View, find_basket_view, find_view, view, views};

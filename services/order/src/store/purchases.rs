@@ -18,7 +18,7 @@ use sea_orm::{
 
 use super::{
     entities::{line, order, purchase},
-    find::View,
+    view::View,
 };
 use crate::{
     domain::{Line, Refunds, State},

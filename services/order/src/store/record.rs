@@ -8,8 +8,9 @@ use kit::{
 
 use super::{
     entities::{event, order, payment},
-    find::{View, lock, locked_basket, view},
+    find::{lock, locked_basket},
     payments::record_update,
+    view::{View, view},
 };
 use crate::{
     domain::{

@@ -10,8 +10,8 @@ use sea_orm::{
 use super::{
     Record,
     entities::{adjustment, event, line, order},
-    find::View,
     purchases,
+    view::View,
 };
 use crate::{
     api::render,

@@ -7,9 +7,9 @@ use std::collections::{BTreeSet, HashSet};
 
 use kit::{
     Scope, Time,
+    db::Rows,
     id::{OrderId, UserId},
 };
-use sea_orm::ConnectionTrait;
 
 use super::{
     entities::order,
@@ -38,7 +38,7 @@ pub fn place(order: &order::Model) -> Place {
 
 /// The orders of a list after a place.
 pub async fn rows(
-    db: &impl ConnectionTrait,
+    db: &impl Rows,
     scope: Scope,
     filter: &Filter,
     sort: Sort,
@@ -74,7 +74,7 @@ impl Scan {
     /// Up to `limit` of the orders after a place that the search finds, or whose customers `fit`.
     pub async fn run<F, Fut>(
         &self,
-        db: &impl ConnectionTrait,
+        db: &impl Rows,
         (filter, sort): (&Filter, Sort),
         search: &Search,
         mut after: Option<Place>,

@@ -8,6 +8,7 @@ mod refunds;
 mod returns;
 mod scan;
 mod search;
+mod views;
 
 use std::sync::Arc;
 

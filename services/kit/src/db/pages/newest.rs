@@ -2,12 +2,13 @@
 
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, JoinType, QueryOrder, QueryResult,
-    QuerySelect, Value,
+    QuerySelect, QueryTrait, Select, Value,
     sea_query::{Expr, ExprTrait, Query, SelectStatement},
 };
 
 pub use super::planner::unindexed;
 use super::planner::{Order, Plans, Selective};
+use crate::db::{Cells, Rows};
 
 /// As many rows as are sorted without an ordered scan first.
 const FEW: u64 = 500;
@@ -33,6 +34,33 @@ impl<E: EntityTrait> Newest<E> {
         after: Option<Value>,
         limit: u64,
     ) -> Result<Vec<E::Model>, DbErr> {
+        let plans = self.plans(db, after, limit).await?;
+        plans.page(db, limit, |row| self.above(row), |ids| self.of(ids).all(db)).await
+    }
+
+    /// The same, each row decoded by its columns, which are the entity's in their order.
+    pub async fn page_by<T: Send>(
+        &self,
+        db: &impl Rows,
+        after: Option<Value>,
+        limit: u64,
+        decode: impl Fn(&Cells<'_>) -> Result<T, DbErr> + Send + Sync,
+    ) -> Result<Vec<T>, DbErr> {
+        let plans = self.plans(db, after, limit).await?;
+        let read = |ids| {
+            let rows = self.of(ids);
+            let decode = &decode;
+            async move { db.rows(rows.as_query(), decode).await }
+        };
+        plans.page(db, limit, |row| self.above(row), read).await
+    }
+
+    async fn plans(
+        &self,
+        db: &impl ConnectionTrait,
+        after: Option<Value>,
+        limit: u64,
+    ) -> Result<Plans, DbErr> {
         let order = Order { backend: db.get_database_backend(), columns: &["id"], descending: true };
         let before_last = after.clone().map(|after| self.id.lt(after));
         let seek = |seek: &Condition| self.rows(seek.clone().add_option(before_last.clone()));
@@ -41,12 +69,13 @@ impl<E: EntityTrait> Newest<E> {
             None => None,
         };
         let seeks = self.seeks.iter().map(seek).collect();
-        let plans = Plans { order, seeks, filter: self.filter.clone(), selective };
-        let above = |row: &QueryResult| {
-            let id: sea_orm::prelude::Uuid = row.try_get_by_index(0)?;
-            Ok(Condition::all().add(self.id.gt(id)))
-        };
-        plans.page(db, limit, above, |ids| self.read(db, ids)).await
+        Ok(Plans { order, seeks, filter: self.filter.clone(), selective })
+    }
+
+    /// The condition of standing before a row in this order.
+    fn above(&self, row: &QueryResult) -> Result<Condition, DbErr> {
+        let id: sea_orm::prelude::Uuid = row.try_get_by_index(0)?;
+        Ok(Condition::all().add(self.id.gt(id)))
     }
 
     async fn selective(
@@ -68,11 +97,11 @@ impl<E: EntityTrait> Newest<E> {
     }
 
     /// The rows of these ids.
-    async fn read(&self, db: &impl ConnectionTrait, ids: SelectStatement) -> Result<Vec<E::Model>, DbErr> {
+    fn of(&self, ids: SelectStatement) -> Select<E> {
         const PAGE: &str = "page";
         let mut rows = E::find().order_by_desc(unindexed(self.id));
         let found = Expr::col((PAGE, "id")).equals(self.id.as_column_ref());
         QuerySelect::query(&mut rows).join_subquery(JoinType::InnerJoin, ids, PAGE, found);
-        rows.all(db).await
+        rows
     }
 }

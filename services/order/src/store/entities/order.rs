@@ -2,6 +2,7 @@
 
 use kit::{
     Time,
+    db::Cells,
     id::{OrderId, PaymentId, UserId},
 };
 use sea_orm::entity::prelude::*;
@@ -114,4 +115,49 @@ impl Model {
     pub fn shown_number(&self) -> String {
         self.number.clone().unwrap_or_else(|| number_of(self.id))
     }
+}
+
+/// The columns of a row from this place on, which are those of the entity in its order, as an order.
+pub fn decode(row: &Cells<'_>, first: usize) -> Result<Model, DbErr> {
+    let mut places = first..;
+    macro_rules! next {
+        () => {
+            row.get(places.next().unwrap_or_default())?
+        };
+    }
+    Ok(Model {
+        id: next!(),
+        number: next!(),
+        user_id: next!(),
+        state: next!(),
+        basket_of: next!(),
+        direct: next!(),
+        currency: next!(),
+        total_minor: next!(),
+        address: next!(),
+        user_erased: next!(),
+        payment_id: next!(),
+        refunded_minor: next!(),
+        refunded_currency: next!(),
+        refunds: next!(),
+        refunding: next!(),
+        payment_type: next!(),
+        payment_method: next!(),
+        payment_failure: next!(),
+        payment_action_url: next!(),
+        carrier: next!(),
+        tracking_code: next!(),
+        tracking_folded: next!(),
+        attempt: next!(),
+        step: next!(),
+        lease_until: next!(),
+        fence: next!(),
+        claim: next!(),
+        expire_time: next!(),
+        events: next!(),
+        version: next!(),
+        create_time: next!(),
+        place_time: next!(),
+        update_time: next!(),
+    })
 }
