@@ -49,6 +49,7 @@ mod seed;
 mod spacecash;
 mod standby;
 mod starting;
+mod statements;
 mod stripe;
 mod stripe_events;
 mod stripe_page;

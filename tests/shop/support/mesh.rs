@@ -14,6 +14,7 @@ use super::{
     rest::Rest,
     servers,
     setup::Setup,
+    tap::Tap,
 };
 
 /// The administrator's password in all tests.
@@ -28,6 +29,7 @@ pub struct Mesh {
     // Dropped in this order: first the processes, then what they stand on.
     processes: BTreeMap<String, Running>,
     databases: Option<Databases>,
+    tap: Option<Tap>,
     folder: TempDir,
     pub setup: Setup,
 }
@@ -52,7 +54,9 @@ impl Mesh {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join(KEY_FILE), "what wraps the signing keys of a test").unwrap();
         let databases = Databases::create(setup.backend);
-        let mut mesh = Self { processes: BTreeMap::new(), databases, folder, setup };
+        let server = Databases::server(setup.backend).filter(|_| setup.tapped);
+        let tap = server.map(|server| Tap::before(&server));
+        let mut mesh = Self { processes: BTreeMap::new(), databases, tap, folder, setup };
         if mesh.setup.split {
             for role in SPLIT {
                 let start = mesh.role(role, role);
@@ -103,8 +107,9 @@ impl Mesh {
             self.common(name).arg("--rest-listen", "127.0.0.1:0").arg("--grpc-listen", "127.0.0.1:0");
         if let Some(databases) = &self.databases {
             for role in ROLES {
-                start =
-                    start.env(&format!("FEIRA_{}_DATABASE_URL", role.to_uppercase()), &databases.url(role));
+                let url = databases.url(role);
+                let url = self.tap.as_ref().map_or(url.clone(), |tap| tap.url(&url));
+                start = start.env(&format!("FEIRA_{}_DATABASE_URL", role.to_uppercase()), &url);
             }
         }
         if self.setup.more > 0 {
@@ -208,6 +213,11 @@ impl Mesh {
     /// The first column of what a query finds in a role's database.
     pub async fn ask(&self, role: &str, query: &str) -> Vec<String> {
         self.databases.as_ref().expect("a database server").ask(role, query).await
+    }
+
+    /// What the processes have PostgreSQL execute.
+    pub fn tap(&self) -> &Tap {
+        self.tap.as_ref().expect("a tapped setup")
     }
 
     /// A command of the operator, who knows the mesh secret.

@@ -19,6 +19,7 @@ pub mod smtp;
 pub mod spacecash;
 pub mod standby;
 pub mod stripe;
+pub mod tap;
 pub mod transcode;
 pub mod wait;
 pub mod watch;

@@ -26,6 +26,8 @@ pub struct Setup {
     pub doubled: Option<&'static str>,
     /// Processes by name (a role, `feira-1`) whose clocks are so many seconds ahead of this machine's.
     pub clocks: Vec<(&'static str, i64)>,
+    /// Whether the statements that processes send to PostgreSQL are written down.
+    pub tapped: bool,
 }
 
 impl Setup {
@@ -73,6 +75,13 @@ impl Setup {
     pub fn clock(mut self, process: &'static str, seconds: i64) -> Self {
         self.clocks.push((process, seconds));
         self
+    }
+
+    /// Writes down the statements that PostgreSQL executes.
+    #[must_use]
+    pub fn tapped(mut self) -> Self {
+        self.tapped = true;
+        self.on(Backend::Postgres)
     }
 
     /// The setup, unless this machine lacks what it needs, which it then says.
