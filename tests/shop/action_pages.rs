@@ -54,7 +54,7 @@ async fn behind_a_public_url_the_action_pages_are_the_edges(setup: Setup) {
     form("outcome=maybe").await.expect(400);
     let answer = form("outcome=approve").await;
     answer.expect(200);
-    assert!(answer.text().contains("The payment is authorized."), "{}", answer.text());
+    assert!(answer.text().contains("The payment is captured."), "{}", answer.text());
     ada.until(&by_page.id, OrderState::Paid).await;
     let again = form("outcome=decline").await;
     assert!(again.text().contains("Refused"), "{}", again.text());

@@ -255,14 +255,14 @@ async fn what_the_simulated_provider_takes_is_compared(setup: Setup) {
         assert_eq!(payment.flags, [flag]);
         audited(&staff).await;
     }
-    // What is held is compared before it is taken.
+    // What is held and taken in one call, too.
     faults(&ada, &action_url, json!({"authorize": {"amount_minor": 2_000}})).await;
     let order = ada.order(&article, 1, "sim_approve").await.unwrap();
     let payment = ada.payments(&order.id).await.remove(0);
-    assert_eq!((payment.state(), payment.authorized), (PaymentState::Authorized, Some(eur(2000))));
+    assert_eq!((payment.state(), payment.captured), (PaymentState::Captured, Some(eur(2000))));
     assert_eq!(payment.flags, ["AMOUNT_MISMATCH"]);
     ada.cancel(&order.id).await.unwrap();
-    let payment = ada.until_payment(&payment.id, PaymentState::Voided).await;
-    assert_eq!(cents(&payment.captured), 0);
+    let payment = ada.until_payment(&payment.id, PaymentState::Refunded).await;
+    assert_eq!(cents(&payment.refunded), 2000);
     audited(&staff).await;
 }

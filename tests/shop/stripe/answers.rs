@@ -67,7 +67,7 @@ async fn money_is_taken_once_whatever_becomes_of_the_captures_answer(setup: Setu
     let shop = Shop::open(setup).await;
     for fault in [FailsBefore, FailsAfter, LosesAnswer, Hangs, Garbage, InUse, RateLimited, Unauthorized] {
         shop.stripe.fault(Operation::Capture, fault);
-        let order = shop.ada.order(&shop.article, 1, VISA).await.unwrap();
+        let order = shop.paid_on_page().await;
         let order = shop.ada.until(&order.id, OrderState::Paid).await;
         assert_eq!(shop.stripe.faults(), 0, "{fault:?} came about");
         assert_eq!(shop.charge(&order.payment_id), ("succeeded".to_owned(), 1000), "{fault:?}");
@@ -108,7 +108,17 @@ async fn a_process_that_dies_in_the_middle_charges_once(setup: Setup) {
         let before = stripe.requests(operation);
         let ada = mesh.client().sign_in_as(&name, PASSWORD).await.unwrap();
         let article = article.clone();
-        let asked = tokio::spawn(async move { drop(ada.order(&article, 1, VISA).await) });
+        let method = if operation == Operation::Create { VISA } else { "" };
+        let asked = tokio::spawn({
+            let stripe = stripe.clone();
+            async move {
+                if let Ok(order) = ada.order(&article, 1, method).await
+                    && !order.payment_action_url.is_empty()
+                {
+                    stripe.pay_on_page(&order.payment_action_url, VISA);
+                }
+            }
+        });
         until("Stripe was asked", || async { (stripe.requests(operation) > before).then_some(()) }).await;
         mesh.kill("feira-0");
         asked.await.unwrap();

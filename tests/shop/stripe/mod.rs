@@ -145,7 +145,7 @@ async fn a_hold_that_expired_is_not_captured_and_the_customer_pays_again(setup: 
     let shop = Shop::open(setup).await;
     // For long enough no capture gets through.
     (0..500).for_each(|_| shop.stripe.fault(Operation::Capture, Fault::RateLimited));
-    let order = shop.ada.order(&shop.article, 1, VISA).await.unwrap();
+    let order = shop.paid_on_page().await;
     let payment = shop.ada.payments(&order.id).await.remove(0);
     shop.ada.until_payment(&payment.id, PaymentState::Authorized).await;
     shop.stripe.expire(&payment.id);

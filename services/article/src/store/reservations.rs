@@ -173,7 +173,7 @@ pub async fn take_back(tx: &Tx, back: Return, note: &str) -> Result<stock::Stock
         order_id: back.order_id.to_string(),
         quantity: back.units,
     };
-    tx.publish(back.article_id, &event).await?;
+    tx.publish(back.article_id, &event);
     Ok(stock)
 }
 

@@ -3,7 +3,7 @@
 //! | the order is | it may hold stock | it may have sold stock | it may keep money |
 //! |---|---|---|---|
 //! | OPEN | no | no | no |
-//! | CHECKING_OUT | its current reservation | no | no |
+//! | CHECKING_OUT | its current reservation | while its checkout goes on | of its payment, while its checkout goes on |
 //! | AWAITING_PAYMENT | its current reservation | while its checkout goes on | of the payment that it waits for |
 //! | PAID, SHIPPED, DELIVERED | no | its current reservation, always | of the payment that paid it |
 //! | CANCELLED, EXPIRED | no | no | no |
@@ -127,8 +127,7 @@ fn misplaced(order: &OrderFacts, reservation: &ReservationFacts) -> Option<(&'st
     let (equation, allowed) = match reservation.state() {
         ReservationState::Held => ("order_reserved", waits_for_stock(order)),
         ReservationState::Committed => {
-            let committing = order.state() == OrderState::AwaitingPayment && order.under_way;
-            ("order_sold", is_settled(order) || committing)
+            ("order_sold", is_settled(order) || (waits_for_stock(order) && order.under_way))
         }
         _ => return None,
     };
@@ -185,7 +184,8 @@ fn pays(order: &OrderFacts, payment: &PaymentFacts) -> bool {
 }
 
 fn may_keep(order: &OrderFacts, payment: &PaymentFacts) -> bool {
-    (is_settled(order) || order.state() == OrderState::AwaitingPayment)
+    let paying = order.state() == OrderState::CheckingOut && order.under_way;
+    (is_settled(order) || order.state() == OrderState::AwaitingPayment || paying)
         && payment.payment_id == order.payment_id
 }
 

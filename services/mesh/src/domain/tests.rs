@@ -233,6 +233,21 @@ fn money_that_has_come_for_an_order_that_waits_is_in_flight() {
 }
 
 #[test]
+fn a_checkout_that_goes_on_may_have_paid_and_sold_before_it_says_so() {
+    for state in [OrderState::CheckingOut, OrderState::AwaitingPayment] {
+        let mut figures = sound(state);
+        figures.payments.push(payment("pay_1", 500, 0, 0));
+        figures.reservations = vec![reservation(1, ReservationState::Committed)];
+        order(&mut figures).under_way = true;
+        let judgement = judge(&figures);
+        assert_eq!((judgement.violations, judgement.in_flight), (vec![], true), "{state:?}");
+        // Another payment's money is not this order's, whatever goes on.
+        figures.payments[0].payment_id = "pay_2".to_owned();
+        assert_eq!(broken(&figures), one("order_refunded", &["pay_2"]), "{state:?}");
+    }
+}
+
+#[test]
 fn an_order_is_charged_once() {
     let mut figures = sound(OrderState::Paid);
     figures.payments.push(payment("pay_2", 500, 0, 0));

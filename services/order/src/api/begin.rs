@@ -8,7 +8,7 @@ use kit::{
 };
 
 use crate::{
-    checkout::LEASE,
+    checkout::{LEASE, plan_payment},
     domain::{Article, Offer, Step},
     error::Error,
     orders::Orders,
@@ -81,13 +81,18 @@ pub(super) async fn once(
     }
 }
 
-/// Stores the first step of a checkout: the reservation, by order and attempt.
+/// Stores a checkout that is about to begin: its first step, and by which ids it reserves its stock and pays. So no
+/// step after it needs a transaction of its own before it is taken: whoever goes on after a crash asks the other
+/// services for the same reservation and the same payment.
 pub(super) async fn store_first_step(
     tx: &Tx,
     record: &mut Record,
     claim: Option<String>,
     terms: &Terms,
+    total: Money,
 ) -> Result<(), Error> {
+    let payment_id = plan_payment(tx, record.order.id, total).await?;
+    record.await_payment(payment_id);
     let order = &mut record.order;
     // A number of its own for each try: what is left of the one before is released under the old number, however
     // late, and never takes this one's stock away.

@@ -118,23 +118,22 @@ async fn begin(
         }
         return Err(price_changed(total).into());
     }
-    let (id, version, window) = (view.order.id, view.order.version, orders.options.payment_window);
-    let input = (lines, adjustments, address, terms.clone());
+    let window = orders.options.payment_window;
+    let input = (view.clone(), lines, adjustments, address, terms.clone());
     let opened = orders.db.open(call, input, move |tx, input, claim| async move {
-        let (lines, adjustments, address, terms) = &*input;
-        let mut record = Record::lock(&tx, id, Scope::All).await?;
+        let (view, lines, adjustments, address, terms) = &*input;
         // The version that was priced, under the lock: a line that came in meanwhile is not sold at no price, and of
         // two checkouts of one basket the second finds it changed.
-        if record.order.version != version {
+        let Some(mut record) = Record::lock_unchanged(&tx, view).await? else {
             unclaim(&tx, claim).await?;
             return Ok(None);
-        }
+        };
         (record.lines, record.adjustments) = (lines.clone(), adjustments.clone());
         if address.is_some() {
             record.order.address.clone_from(address);
         }
         record.apply(Event::CheckOut, notes::ORDERED)?;
-        store_first_step(&tx, &mut record, claim, terms).await?;
+        store_first_step(&tx, &mut record, claim, terms, total).await?;
         record.order.expire_time = Some(tx.now() + window);
         record.save().await.map(Some)
     });

@@ -23,6 +23,9 @@ use crate::{
     store,
 };
 
+/// How many numbers are tried. One in a million million is taken, for each order that there is.
+const NUMBERS: usize = 4;
+
 /// Places an order in one call.
 pub async fn create_order(
     orders: &Orders,
@@ -67,17 +70,26 @@ async fn try_to_create(
         return Err(price_changed(total).into());
     }
     let window = orders.options.payment_window;
-    let input = (lines, adjustments, address, terms);
-    let opened = orders.db.open(call, input, move |tx, input, claim| async move {
-        let (lines, adjustments, address, terms) = &*input;
-        let mut record = store::create_direct(&tx, user).await?;
-        (record.lines, record.adjustments) = (lines.clone(), adjustments.clone());
-        record.order.address = Some(address.clone());
-        store_first_step(&tx, &mut record, claim, terms).await?;
-        record.order.expire_time = Some(tx.now() + window);
-        record.save().await.map(Some)
-    });
-    match Begun::from(opened.await?) {
+    let input = std::sync::Arc::new((lines, adjustments, address, terms));
+    let mut tries = 0;
+    let opened = loop {
+        tries += 1;
+        let opened = orders.db.open(call, input.clone(), move |tx, input, claim| async move {
+            let (lines, adjustments, address, terms) = &**input;
+            let mut record = store::direct(&tx, user);
+            (record.lines, record.adjustments) = (lines.clone(), adjustments.clone());
+            record.order.address = Some(address.clone());
+            store_first_step(&tx, &mut record, claim, terms, total).await?;
+            record.order.expire_time = Some(tx.now() + window);
+            record.save().await.map(Some)
+        });
+        match opened.await {
+            // Another order has the number: the next id has another one.
+            Err(Error::NumberTaken) if tries < NUMBERS => {}
+            opened => break opened?,
+        }
+    };
+    match Begun::from(opened) {
         Begun::Changed => Err(Error::LeaseLost),
         Begun::Replayed(written) => Ok(*written),
         Begun::Over(message) => Ok(Written { message: *message, replayed: false }),

@@ -5,7 +5,7 @@ use kit::{Currency, Money};
 use prost::Message;
 
 use crate::{
-    domain::{Adjustment, Line, tax::taxes, totals, totals::shares},
+    domain::{Adjustment, Line, State, tax::taxes, totals, totals::shares},
     error::Error,
     store::{View, event, order as row, purchase},
 };
@@ -28,7 +28,12 @@ pub fn order(view: &View) -> Result<order::Order, Error> {
         total: totals.map(|totals| totals.total.into()),
         tax_included: totals.map(|totals| totals.tax_included.into()),
         address,
-        payment_id: row.payment_id.map(|id| id.to_string()).unwrap_or_default(),
+        // Until the stock is set aside, no payment is asked for.
+        payment_id: row
+            .payment_id
+            .filter(|_| row.state != State::CheckingOut)
+            .map(|id| id.to_string())
+            .unwrap_or_default(),
         payment_type: row.payment_type,
         payment_action_url: row.payment_action_url.clone(),
         payment_failure: row.payment_failure.clone(),

@@ -1,17 +1,21 @@
-//! The checkout: a saga whose every step is stored before it is taken.
+//! The checkout: a saga whose every step is known to the database before it is taken.
 //!
 //! Whoever holds an order's lease takes its steps, one after the other, until the checkout is settled: the order is
 //! paid, refused, or waits for its customer. A step that is taken twice does no harm: what it asks of another service
-//! has an id that was stored first. When a process dies, the lease runs out and the sweeper of any replica goes on.
+//! has an id that was stored first. So the transaction that begins a checkout stores the ids of its reservation and of
+//! its payment, and the next transaction is the one that settles it: reserve, pay and commit go through without one.
+//! When a process dies, the lease runs out and the sweeper of any replica goes on from the step that is stored.
 
 pub mod admission;
 mod compensate;
+mod driven;
 mod expire;
 mod reopen;
 mod settle;
 mod steps;
 mod update;
 
+pub use driven::Driven;
 pub use settle::{ClaimEnd, Settled, settle};
 pub use update::{apply_payment_update, pays_for_nothing, plan_payment};
 
@@ -28,6 +32,7 @@ use crate::{
     orders::Orders,
     remote::pause,
     store::{Record, View},
+    work::payment_feed,
 };
 use admission::Place;
 
@@ -49,6 +54,9 @@ pub const RESERVATION_MARGIN: Duration = Duration::from_secs(900);
 pub struct Checkout {
     orders: Orders,
     call: Call,
+    /// No other driver has been at this checkout before.
+    is_first: bool,
+    asked_for_payment: bool,
     /// Time that was not this mesh's own: that of providers, and of services that are away.
     elsewhere: Duration,
 }
@@ -70,10 +78,11 @@ impl Outcome {
 impl Checkout {
     /// A driver that asks the other services in the name of this caller.
     pub fn new(orders: &Orders, call: Call) -> Self {
-        Self { orders: orders.clone(), call, elsewhere: Duration::ZERO }
+        let elsewhere = Duration::ZERO;
+        Self { orders: orders.clone(), call, is_first: false, asked_for_payment: false, elsewhere }
     }
 
-    /// Drives an order's checkout in a task of its own and answers when it is settled, or after `limit` with the
+    /// Drives an order's checkout, which this call has begun, in a task of its own and answers when it is settled, or after `limit` with the
     /// order as it is by then. The guard keeps the call's idempotency key for as long, and an admitted checkout its
     /// place.
     pub async fn run(
@@ -85,6 +94,7 @@ impl Checkout {
         limit: Instant,
     ) -> Result<Order, Error> {
         let (mut checkout, id) = (Self::new(orders, call.detached()), view.order.id);
+        checkout.is_first = true;
         let (send, receive) = oneshot::channel();
         // A caller who leaves does not stop it: the order has been begun, and somebody would have to go on with it.
         orders.tasks.spawn(async move {
@@ -107,8 +117,20 @@ impl Checkout {
         }
     }
 
+    /// Drives the checkout until it is settled.
+    pub async fn drive(&mut self, view: View) -> Result<Settled, Error> {
+        let driver = self.orders.driven.begin(view.order.id);
+        let settled = self.take_steps(view).await;
+        // What the payment's feed brought meanwhile, and this driver has not stored: it lost its lease, or gave up.
+        if let Some(payment) = driver.end() {
+            let orders = self.orders.clone();
+            self.orders.tasks.spawn(payment_feed::catch_up(orders, payment));
+        }
+        settled
+    }
+
     /// Takes step after step until the checkout is settled.
-    pub async fn drive(&mut self, mut view: View) -> Result<Settled, Error> {
+    async fn take_steps(&mut self, mut view: View) -> Result<Settled, Error> {
         let mut since = Instant::now();
         let mut tries = 0;
         loop {
@@ -117,7 +139,7 @@ impl Checkout {
                 Step::Reserve => self.reserve(view).await?,
                 Step::Pay => self.pay(view).await?,
                 Step::Capture => self.capture(view).await?,
-                Step::Commit => self.commit(view).await?,
+                Step::Commit => self.commit(view, None).await?,
                 Step::Expire => self.expire(view).await?,
                 Step::Reopen => self.reopen(view).await?,
             };

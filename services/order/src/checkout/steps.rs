@@ -5,10 +5,11 @@ use kit::{Fault, Money, Reason};
 use tokio::time::{Duration, Instant};
 
 use super::{
-    CALL, Checkout, ClaimEnd, Outcome, RESERVATION_MARGIN, Settled, plan_payment, settle, update::payment_of,
+    CALL, Checkout, ClaimEnd, LEASE, Outcome, RESERVATION_MARGIN, Settled, plan_payment, settle,
+    update::payment_of,
 };
 use crate::{
-    domain::{Event, notes, pricing::fee_in, totals},
+    domain::{Event, Payment, notes, pricing::fee_in, totals},
     error::Error,
     remote::{Answer, is_passing},
     store::{self, View},
@@ -24,8 +25,9 @@ fn waited<T>(answer: &Answer<(T, Option<Duration>)>, asked: Instant) -> Duration
 }
 
 impl Checkout {
-    /// CHECKING_OUT: sets the stock aside; then the payment is stored.
-    pub(super) async fn reserve(&self, view: View) -> Result<Outcome, Error> {
+    /// CHECKING_OUT: sets the stock aside, and goes on to pay. Nothing is stored in between: both are known by ids that
+    /// were stored before, so whoever resumes here asks for the same once more.
+    pub(super) async fn reserve(&mut self, view: View) -> Result<Outcome, Error> {
         let window = self.orders.options.payment_window;
         let until = view.order.expire_time.unwrap_or_else(|| self.orders.clock().now() + window);
         // It outlives the order's own window, so that the article service never ends it while this service may still
@@ -33,10 +35,17 @@ impl Checkout {
         let until = until + RESERVATION_MARGIN;
         let call = self.call.within(CALL);
         match self.orders.remote.reserve(&call, &view.order, &view.lines, until).await {
+            Ok(()) if view.order.payment_id.is_some() => self.pay(view).await,
+            Ok(()) if total(&view)?.minor == 0 => self.commit(view, None).await,
+            // Begun by a version of this service that stores the payment only now.
             Ok(()) => {
-                let reserved = self.fenced(view, window, |tx, mut record, window| async move {
-                    record.apply(Event::Reserve, notes::RESERVED)?;
-                    plan_payment(&tx, &mut record, tx.now() + *window).await?;
+                let input = (total(&view)?, window);
+                let reserved = self.fenced(view, input, |tx, mut record, input| async move {
+                    let (total, window) = *input;
+                    let payment_id = plan_payment(&tx, record.order.id, total).await?;
+                    record.set_aside(tx.now() + window)?;
+                    record.pay_by(payment_id, tx.now() + window);
+                    record.order.lease_until = tx.now() + LEASE;
                     record.save().await
                 });
                 Ok(Outcome::Next(reserved.await?))
@@ -52,9 +61,18 @@ impl Checkout {
     async fn refuse(&self, view: View, fault: Fault) -> Result<Outcome, Error> {
         let (id, direct) = (view.order.id, view.order.direct);
         let fault = if direct { fault.with_all("order_id", id) } else { fault };
+        // A driver before this one may have asked for the payment, and been refused nothing: then it has to be sure
+        // that no money is kept. The first driver knows that it has not asked.
+        let asked = !self.is_first || self.asked_for_payment;
         // An order placed in one call stays behind as CANCELLED, so its key keeps the refusal: a repeat must not make
         // another order. A basket is as it was, so its key is free for the next try.
         let refused = self.fenced(view, fault.clone(), move |tx, mut record, fault| async move {
+            match record.order.payment_id {
+                Some(payment_id) if asked => store::mark_payment(&tx, payment_id).await?,
+                Some(payment_id) => store::forget_payment(&tx, payment_id).await?,
+                None => {}
+            }
+            record.await_payment(None);
             let end = if direct {
                 record.apply(Event::Reject, &notes::refused(&fault, true))?;
                 ClaimEnd::Refuse((*fault).clone())
@@ -69,21 +87,24 @@ impl Checkout {
         Ok(Outcome::Settled(Settled::Refused(fault)))
     }
 
-    /// AWAITING_PAYMENT: has the payment made that is stored.
+    /// The stock is set aside: has the payment made that is stored.
     pub(super) async fn pay(&mut self, view: View) -> Result<Outcome, Error> {
         let payment_id = payment_of(&view)?;
-        let totals = totals(&view.lines, &view.adjustments)?.ok_or(Error::Empty)?;
-        let fee = fee_in(&view.adjustments).unwrap_or(Money::zero(totals.total.currency));
+        let total = total(&view)?;
+        let fee = fee_in(&view.adjustments).unwrap_or(Money::zero(total.currency));
         let request = CreatePaymentRequest {
             // Stored by the commit before: whoever repeats this step asks for the same payment.
             id: payment_id.to_string(),
             order_id: view.order.id.to_string(),
             user_id: view.order.user_id.to_string(),
-            amount: Some(totals.total.into()),
+            amount: Some(total.into()),
             fee: Some(fee.into()),
             payment_type: view.order.payment_type,
             payment_method: view.order.payment_method.clone(),
+            // The stock is set aside: nothing else has to happen before the money may be taken.
+            capture: true,
         };
+        self.asked_for_payment = true;
         let asked = Instant::now();
         let answer = self.orders.remote.pay(&self.call.within(CALL), request).await;
         self.elsewhere += waited(&answer, asked);
@@ -96,7 +117,10 @@ impl Checkout {
 
     /// The payment service refused to make the payment at all: as good as declined.
     async fn not_made(&self, view: View, fault: Fault) -> Result<Outcome, Error> {
-        let failed = self.fenced(view, fault, |tx, mut record, fault| async move {
+        let input = (fault, self.orders.options.payment_window);
+        let failed = self.fenced(view, input, |tx, mut record, input| async move {
+            let (fault, window) = &*input;
+            record.set_aside(tx.now() + *window)?;
             fault.reason_name().clone_into(&mut record.order.payment_failure);
             record.note(notes::NOT_MADE);
             settle(&tx, record, ClaimEnd::Answer).await
@@ -120,8 +144,9 @@ impl Checkout {
         }
     }
 
-    /// AWAITING_PAYMENT: it is captured, or there is nothing to pay; the reserved stock is sold.
-    pub(super) async fn commit(&self, view: View) -> Result<Outcome, Error> {
+    /// It is captured, or there is nothing to pay: the reserved stock is sold, and the order is paid. `payment`: the
+    /// answer that says so, where that is not stored yet.
+    pub(super) async fn commit(&self, view: View, payment: Option<Payment>) -> Result<Outcome, Error> {
         let id = view.order.id;
         let refused = match self.orders.remote.commit(&self.call.within(CALL), &view.order).await {
             Ok(()) => None,
@@ -131,8 +156,15 @@ impl Checkout {
             Err(fault) => Some(fault.message),
         };
         let is_gone = refused.is_some();
-        let committed = self.fenced(view, refused, move |tx, mut record, refused| async move {
-            match &*refused {
+        let answered = payment.as_ref().map(|payment| (payment.id, payment.update_time));
+        let input = (refused, payment, self.orders.options.payment_window);
+        let committed = self.fenced(view, input, move |tx, mut record, input| async move {
+            let (refused, payment, window) = &*input;
+            record.set_aside(tx.now() + *window)?;
+            if let Some(payment) = payment {
+                record.record_answer(payment).await?;
+            }
+            match refused {
                 None if record.order.payment_id.is_none() => {
                     record.apply(Event::Pay, notes::NOTHING_TO_PAY)?;
                 }
@@ -144,13 +176,22 @@ impl Checkout {
                     store::mark_all(&tx, id).await?;
                 }
             }
+            record.order.payment_failure.clear();
             record.order.payment_action_url.clear();
             settle(&tx, record, ClaimEnd::Answer).await
         });
         let view = committed.await?;
+        if let Some((id, update_time)) = answered {
+            self.orders.driven.stored(id, update_time);
+        }
         if is_gone {
             self.orders.compensate(&self.call, id).await;
         }
         Ok(Outcome::settled(view))
     }
+}
+
+/// What an order that is being checked out comes to.
+fn total(view: &View) -> Result<Money, Error> {
+    Ok(totals(&view.lines, &view.adjustments)?.ok_or(Error::Empty)?.total)
 }

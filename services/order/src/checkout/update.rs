@@ -1,8 +1,8 @@
 //! What a payment's state means for the order that awaits it.
 
 use kit::{
-    Fault, Scope, Time, Tx,
-    id::{Id, PaymentId},
+    Fault, Money, Scope, Time, Tx,
+    id::{Id, OrderId, PaymentId},
 };
 
 use super::{CALL, Checkout, ClaimEnd, LEASE, Outcome, settle};
@@ -28,14 +28,25 @@ impl Checkout {
 
     /// The payment service answered where the order's payment stands.
     pub(super) async fn follow_payment(&self, view: View, payment: Payment) -> Result<Outcome, Error> {
+        // Stored with what comes of it: a crash before that has the next driver ask again, and get the same answer.
+        if follow_payment(&payment) == Follow::Go(Step::Commit) {
+            return self.commit(view, Some(payment)).await;
+        }
         let payment_id = payment_of(&view)?;
         let known = payment.update_time;
         let before = view.clone();
-        let applied = self.fenced(view, payment, |tx, record, payment| async move {
-            apply_payment_update(&tx, record, &payment).await
+        let input = (payment, self.orders.options.payment_window);
+        let applied = self.fenced(view, input, |tx, mut record, input| async move {
+            let (payment, window) = &*input;
+            // No payment is asked for before the stock is set aside.
+            record.set_aside(tx.now() + *window)?;
+            apply_payment_update(&tx, record, payment).await
         });
         let view = match applied.await {
-            Ok(view) => view,
+            Ok(view) => {
+                self.orders.driven.stored(payment_id, known);
+                view
+            }
             // The payment's feed was quicker than this answer, and has stored a newer state without acting on it,
             // because a step is under way. So nobody else acts on it: this driver reads it.
             Err(Error::StaleUpdate) => return Box::pin(self.read_payment(before, payment_id)).await,
@@ -73,24 +84,16 @@ impl Checkout {
     }
 }
 
-/// Stores a new payment and makes it the next step to have it made. What costs nothing needs no payment.
+/// Stores a new payment of an order that comes to `total`, to be made by a later step. What costs nothing needs none.
 ///
 /// The id is chosen and committed before the payment service hears of it: a driver that dies in between has its
 /// successor ask for the same payment, never for a second one.
-pub async fn plan_payment(tx: &Tx, record: &mut Record, expire_time: Time) -> Result<(), Error> {
-    let free = record.totals()?.is_some_and(|totals| totals.total.minor == 0);
-    let payment_id = (!free).then(PaymentId::new);
+pub async fn plan_payment(tx: &Tx, order_id: OrderId, total: Money) -> Result<Option<PaymentId>, Error> {
+    let payment_id = (total.minor != 0).then(PaymentId::new);
     if let Some(payment_id) = payment_id {
-        store::plan_payment(tx, record.order.id, payment_id).await?;
+        store::plan_payment(tx, order_id, payment_id).await?;
     }
-    record.await_payment(payment_id);
-    let order = &mut record.order;
-    order.payment_failure.clear();
-    order.payment_action_url.clear();
-    order.expire_time = Some(expire_time);
-    order.step = if free { Step::Commit } else { Step::Pay };
-    order.lease_until = tx.now() + LEASE;
-    Ok(())
+    Ok(payment_id)
 }
 
 /// Stores the state of the payment that an order awaits, and decides what the order does next. What is older than

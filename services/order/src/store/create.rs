@@ -10,8 +10,7 @@ use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
 use super::{
     Record,
     entities::{event, order},
-    save::{refused, write_event},
-    view::View,
+    save::{refused, write_events},
 };
 use crate::{
     domain::{State, notes, number::number_of},
@@ -25,24 +24,25 @@ pub async fn create_basket(tx: &Tx, user: UserId) -> Result<Record, Error> {
         Err(Error::NotFound(_)) => {}
         basket => return basket,
     }
-    let model = blank(tx, user, false).await?;
+    let (id, number) = numbered(tx).await?;
+    let model = order::Model::new(id, number, user, tx.now());
+    let model = order::Model { basket_of: Some(user), direct: false, ..model };
     let first = first_event(tx, &model, notes::BASKET_BEGUN);
     let made = insert_new(&**tx, model.into_active_model(), [order::Column::BasketOf]).await;
     if made.map_err(refused)? {
-        write_event(tx, first).await?;
+        write_events(tx, vec![first]).await?;
     }
     Record::lock_basket(tx, user).await
 }
 
-/// An order that is placed in one call: it begins where a basket's checkout begins.
-pub async fn create_direct(tx: &Tx, user: UserId) -> Result<Record, Error> {
-    let mut model = blank(tx, user, true).await?;
-    model.state = State::CheckingOut;
-    let first = first_event(tx, &model, notes::ORDERED);
-    let row = order::Entity::insert(model.clone().into_active_model());
-    row.exec_without_returning(&**tx).await.map_err(refused)?;
-    write_event(tx, first).await?;
-    Ok(Record::from(tx, View { order: model, lines: Vec::new(), adjustments: Vec::new() }))
+/// A new order that is placed in one call, to be inserted as it is saved: it begins where a basket's checkout begins.
+/// Where another order has its number, saving it is refused ([`Error::NumberTaken`]).
+pub fn direct(tx: &Tx, user: UserId) -> Record {
+    let id = OrderId::new();
+    let order = order::Model::new(id, number_of(id), user, tx.now());
+    let order = order::Model { state: State::CheckingOut, ..order };
+    let first = first_event(tx, &order, notes::ORDERED);
+    Record::new(tx, order, first)
 }
 
 /// A new id, and the number that comes with it: one that no order has. Two transactions may find the same number free;
@@ -56,12 +56,6 @@ async fn numbered(tx: &Tx) -> Result<(OrderId, String), Error> {
             return Ok((id, number));
         }
     }
-}
-
-async fn blank(tx: &Tx, user: UserId, direct: bool) -> Result<order::Model, Error> {
-    let (id, number) = numbered(tx).await?;
-    let basket_of = (!direct).then_some(user);
-    Ok(order::Model { basket_of, direct, ..order::Model::new(id, number, user, tx.now()) })
 }
 
 fn first_event(tx: &Tx, order: &order::Model, note: &str) -> event::Model {

@@ -19,14 +19,16 @@ pub(crate) mod search;
 mod view;
 
 pub use compensation::{due_compensations, mark_all};
-pub use create::{create_basket, create_direct};
+pub use create::{create_basket, direct};
 pub use entities::{event, line, order, payment, purchase, reservation};
 pub use find::{by_id, events_after, list_events, of_user, open_order};
 pub use leases::{due_checkouts, due_expiries, end_leases, take_over};
 #[cfg(test)]
 pub use lists::list;
 pub use lists::{Filter, between, id_after};
-pub use payments::{finish_payment, mark_payment, marked_payments, plan_payment, postpone_payment};
+pub use payments::{
+    finish_payment, forget_payment, mark_payment, marked_payments, plan_payment, postpone_payment,
+};
 pub use placed::count;
 #[cfg(test)]
 pub use placed::placed;

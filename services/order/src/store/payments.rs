@@ -26,6 +26,12 @@ pub async fn plan_payment(tx: &Tx, order_id: OrderId, payment_id: PaymentId) -> 
     Ok(())
 }
 
+/// Forgets a payment that was never asked for.
+pub async fn forget_payment(tx: &Tx, id: PaymentId) -> Result<(), Error> {
+    payment::Entity::delete_by_id(id).exec(&**tx).await?;
+    Ok(())
+}
+
 /// Stores a payment's state, unless a newer one is known; answers with what was known before. `None`: no order had it
 /// made. The condition on the update time stands in the UPDATE, so that an older state never replaces a newer one.
 pub async fn record_update(
@@ -45,6 +51,23 @@ pub async fn record_update(
         .exec(&**tx)
         .await?;
     Ok(Some(known))
+}
+
+/// Stores the first state that is known of a payment; `false` where one is known already, or where no order had it made.
+pub async fn record_first_update(
+    tx: &Tx,
+    id: PaymentId,
+    state: PaymentState,
+    seen: Time,
+) -> Result<bool, Error> {
+    let done = payment::Entity::update_many()
+        .col_expr(payment::Column::State, Expr::value(state))
+        .col_expr(payment::Column::SeenTime, Expr::value(seen))
+        .filter(payment::Column::PaymentId.eq(id))
+        .filter(payment::Column::SeenTime.eq(Time(0)))
+        .exec(&**tx)
+        .await?;
+    Ok(done.rows_affected == 1)
 }
 
 /// Marks a payment for compensation.

@@ -9,12 +9,13 @@ use kit::{
 use super::{
     entities::{event, order, payment},
     find::{lock, locked_basket},
-    payments::record_update,
+    payments::{record_first_update, record_update},
     view::{View, view},
 };
 use crate::{
     domain::{
-        Adjustment, AdjustmentKind, Event, GivenBack, Line, Payment, State, Step, Totals, refund, totals,
+        Adjustment, AdjustmentKind, Event, GivenBack, Line, Payment, State, Step, Totals, notes, refund,
+        totals,
     },
     error::Error,
 };
@@ -23,6 +24,8 @@ use crate::{
 pub struct Record {
     pub(super) tx: Tx,
     pub(super) before: View,
+    /// It has no row yet.
+    pub(super) is_new: bool,
     pub order: order::Model,
     pub lines: Vec<Line>,
     pub adjustments: Vec<Adjustment>,
@@ -55,9 +58,23 @@ impl Record {
         Ok(Self::from(tx, View { order, ..view.clone() }))
     }
 
+    /// Loads an order for change that was read as `view`; `None` where it has changed since.
+    pub async fn lock_unchanged(tx: &Tx, view: &View) -> Result<Option<Self>, Error> {
+        let order = lock(&**tx, view.order.id, Scope::All).await?;
+        // Whatever changes lines or adjustments raises the version: those that were read are those of this version.
+        let same = order.version == view.order.version;
+        Ok(same.then(|| Self::from(tx, View { order, ..view.clone() })))
+    }
+
     pub(super) fn from(tx: &Tx, before: View) -> Self {
         let View { order, lines, adjustments } = before.clone();
-        Self { tx: tx.clone(), before, order, lines, adjustments, events: Vec::new() }
+        Self { tx: tx.clone(), before, is_new: false, order, lines, adjustments, events: Vec::new() }
+    }
+
+    /// One that is inserted as it is saved, with the first event of its history.
+    pub(super) fn new(tx: &Tx, order: order::Model, first: event::Model) -> Self {
+        let before = View { order, lines: Vec::new(), adjustments: Vec::new() };
+        Self { is_new: true, events: vec![first], ..Self::from(tx, before) }
     }
 
     // The lines are read after the order's row is locked, so they are those of the version that is locked.
@@ -125,6 +142,40 @@ impl Record {
             self.set_given_back(given_back);
         }
         Ok(Some(known))
+    }
+
+    /// The same for the answer that a checkout got. Mostly it is the first that is known of the payment, and then
+    /// nothing has to be read for it; nothing was given back yet.
+    pub async fn record_answer(&mut self, payment: &Payment) -> Result<(), Error> {
+        let is_whole = GivenBack::of(payment) == GivenBack::NOTHING;
+        if is_whole && record_first_update(&self.tx, payment.id, payment.state, payment.update_time).await? {
+            return Ok(());
+        }
+        match self.record_payment(payment).await {
+            // What the payment's feed has stored meanwhile is newer.
+            Ok(_) | Err(Error::StaleUpdate) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Its stock is set aside: from CHECKING_OUT on it awaits its payment, until then. Where it awaits it already,
+    /// nothing changes.
+    pub fn set_aside(&mut self, until: Time) -> Result<(), Error> {
+        if self.order.state == State::CheckingOut {
+            self.apply(Event::Reserve, notes::RESERVED)?;
+            self.order.expire_time = Some(until);
+        }
+        Ok(())
+    }
+
+    /// The payment that is stored for it, or nothing, is what is left to be done, until then.
+    pub fn pay_by(&mut self, payment: Option<PaymentId>, until: Time) {
+        self.await_payment(payment);
+        let order = &mut self.order;
+        order.payment_failure.clear();
+        order.payment_action_url.clear();
+        order.expire_time = Some(until);
+        order.step = if payment.is_some() { Step::Pay } else { Step::Commit };
     }
 
     /// It awaits another payment, or none.

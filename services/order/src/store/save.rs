@@ -36,20 +36,28 @@ impl Record {
         let order = &mut self.order;
         // Set here alone, so that no path forgets it: the unique index on it decides between two baskets of a user.
         order.basket_of = has_basket_place(order.state, order.step, order.direct).then_some(order.user_id);
-        if self.is_visible_change() {
-            self.order.version += 1;
-            self.order.update_time = self.tx.now();
-        }
         let tx = &*self.tx;
-        // By id alone: the row is locked since it was read.
-        changed(&self.before.order, &self.order).update(tx).await.map_err(refused)?;
+        if self.is_new {
+            let row = order::Entity::insert(self.order.clone().into_active_model());
+            row.exec_without_returning(tx).await.map_err(refused)?;
+        } else {
+            if self.is_visible_change() {
+                self.order.version += 1;
+                self.order.update_time = self.tx.now();
+            }
+            let changed = changed(&self.before.order, &self.order);
+            if changed.is_changed() {
+                // By id alone: the row is locked since it was read.
+                let update = order::Entity::update_many().set(changed);
+                let update = update.filter(order::Column::Id.eq(self.order.id));
+                update.exec(tx).await.map_err(refused)?;
+            }
+        }
         // The stored answer goes when this user is erased, whoever called.
         self.tx.belongs_to(self.order.user_id).await?;
         self.save_lines().await?;
         self.save_adjustments().await?;
-        for event in std::mem::take(&mut self.events) {
-            write_event(&self.tx, event).await?;
-        }
+        write_events(&self.tx, std::mem::take(&mut self.events)).await?;
         let after = View { order: self.order, lines: self.lines, adjustments: self.adjustments };
         purchases::update(&self.tx, &self.before, &after).await?;
         Ok(after)
@@ -138,7 +146,9 @@ pub(super) fn refused(error: DbErr) -> Error {
 fn changed(before: &order::Model, after: &order::Model) -> order::ActiveModel {
     let (old, mut new) = (before.clone().into_active_model(), after.clone().into_active_model());
     for column in order::Column::iter() {
-        if old.get(column).into_value() != new.get(column).into_value() {
+        if old.get(column).into_value() == new.get(column).into_value() {
+            new.not_set(column);
+        } else {
             new.reset(column);
         }
     }
@@ -160,9 +170,15 @@ fn line_row(order_id: OrderId, line: &Line) -> line::ActiveModel {
     }
 }
 
-/// A row of history, and the same for those who follow.
-pub(super) async fn write_event(tx: &Tx, event: event::Model) -> Result<(), Error> {
-    let published = render::event(&event);
-    event::Entity::insert(event.into_active_model()).exec_without_returning(&**tx).await?;
-    Ok(tx.publish(&published.order_id, &published).await?)
+/// Rows of history, and the same for those who follow.
+pub(super) async fn write_events(tx: &Tx, events: Vec<event::Model>) -> Result<(), Error> {
+    if events.is_empty() {
+        return Ok(());
+    }
+    for event in &events {
+        tx.publish(event.order_id, &render::event(event));
+    }
+    let rows = events.into_iter().map(IntoActiveModel::into_active_model);
+    event::Entity::insert_many(rows).exec_without_returning(&**tx).await?;
+    Ok(())
 }

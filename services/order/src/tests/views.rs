@@ -55,7 +55,7 @@ fn lines() -> Vec<Line> {
 /// An order of whose columns no two have the same value, as far as that can be.
 async fn order(shop: &Shop, user: UserId) -> View {
     shop.transact((lines(), adjustments()), move |tx, input| async move {
-        let mut record = store::create_direct(&tx, user).await?;
+        let mut record = store::direct(&tx, user);
         (record.lines, record.adjustments) = (*input).clone();
         let order = &mut record.order;
         order.address = Some(vec![1, 2, 3, 0, 255]);

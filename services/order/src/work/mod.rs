@@ -3,7 +3,7 @@
 
 pub(crate) mod article_feed;
 mod feeds;
-mod payment_feed;
+pub(crate) mod payment_feed;
 mod queue_mails;
 mod send_mails;
 mod sweep;

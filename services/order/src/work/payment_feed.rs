@@ -1,8 +1,9 @@
 //! `order.feed.payment`: payments that change after their checkout was settled, and refunds.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use contracts::{mesh::FeedEvent, payment::PaymentChanged};
+use futures::future::BoxFuture;
 use kit::{Role, Scope, Tx, follow, id::OrderId};
 use tokio::{sync::Mutex, time::Instant};
 
@@ -43,8 +44,12 @@ impl Handler {
                 return Ok(());
             }
             *written = Instant::now();
+            let work = move |tx: Tx, _| async move {
+                Ok(follow::advance(&tx, Role::Payment.name(), position).await.map(|_| ())?)
+            };
+            return self.orders.db.transact(&own(), (), work).await;
         }
-        let work = move |tx: Tx, payment: std::sync::Arc<Option<Payment>>| async move {
+        let work = move |tx: Tx, payment: Arc<Option<Payment>>| async move {
             follow::advance(&tx, Role::Payment.name(), position).await?;
             match &*payment {
                 Some(payment) => apply(&tx, payment).await,
@@ -52,30 +57,58 @@ impl Handler {
             }
         };
         let (changed, effect) = self.orders.db.transact(&own(), payment, work).await?;
-        if let Some((id, events)) = changed {
-            self.orders.watchers.notify(id, events);
-        }
-        match effect {
-            Effect::Nothing => {}
-            Effect::Advanced(view) => {
-                let id = view.order.id;
-                self.orders.watchers.notify(id, view.order.events);
-                if view.order.step != Step::Idle {
-                    let mut checkout = Checkout::new(&self.orders, own());
-                    // The lease was taken with the step: if this process dies before, the sweeper goes on.
-                    self.orders.tasks.spawn(async move {
-                        if let Err(error) = checkout.drive(*view).await {
-                            tracing::debug!(order = %id, %error, "a checkout is interrupted");
-                        }
-                    });
-                }
-            }
-            Effect::Compensate(id) => {
-                let orders = self.orders.clone();
-                self.orders.tasks.spawn(async move { orders.compensate(&own(), id).await });
-            }
-        }
+        go_on(&self.orders, changed, effect);
         Ok(())
+    }
+}
+
+/// An update that came while this process drove the payment's order, and that the driver has not stored. The feed's
+/// position has moved past it. Should this fail, too, then the order's step or its marks are still stored, and the
+/// sweeper finds them.
+///
+/// Boxed, because it may drive the order on, which ends here again.
+pub fn catch_up(orders: Orders, payment: Payment) -> BoxFuture<'static, ()> {
+    Box::pin(async move {
+        let (id, order) = (payment.id, payment.order_id);
+        let work = |tx: Tx, payment: Arc<Payment>| async move { apply(&tx, &payment).await };
+        let caught_up = match is_redundant(&orders, Some(&payment)).await {
+            Ok(true) => return,
+            Ok(false) => orders.db.transact(&own(), payment, work).await,
+            Err(error) => Err(error),
+        };
+        match caught_up {
+            Ok((changed, effect)) => go_on(&orders, changed, effect),
+            Err(error) => {
+                tracing::warn!(%order, payment = %id, %error, "an update of a payment is not applied")
+            }
+        }
+    })
+}
+
+/// What follows once an event's effect is committed.
+fn go_on(orders: &Orders, changed: Changed, effect: Effect) {
+    if let Some((id, events)) = changed {
+        orders.watchers.notify(id, events);
+    }
+    match effect {
+        Effect::Nothing => {}
+        Effect::Advanced(view) => {
+            let id = view.order.id;
+            orders.watchers.notify(id, view.order.events);
+            if view.order.step != Step::Idle {
+                let mut checkout = Checkout::new(orders, own());
+                // The lease was taken with the step: if this process dies before, the sweeper goes on.
+                orders.tasks.spawn(async move {
+                    if let Err(error) = checkout.drive(*view).await {
+                        tracing::debug!(order = %id, %error, "a checkout is interrupted");
+                    }
+                });
+            }
+        }
+        Effect::Compensate(id) => {
+            let of_task = orders.clone();
+            orders.tasks.spawn(async move { of_task.compensate(&own(), id).await });
+        }
     }
 }
 
@@ -87,6 +120,9 @@ impl Handler {
 /// here. Where that read gets no answer, the order's expiry finds it.
 async fn is_redundant(orders: &Orders, payment: Option<&Payment>) -> Result<bool, Error> {
     let Some(payment) = payment else { return Ok(true) };
+    if orders.driven.takes(payment) {
+        return Ok(true);
+    }
     let order = match store::by_id(orders.db.read(), payment.order_id, Scope::All).await {
         Ok(order) => order,
         Err(Error::NotFound(_)) => return Ok(true),
@@ -94,7 +130,7 @@ async fn is_redundant(orders: &Orders, payment: Option<&Payment>) -> Result<bool
     };
     let is_current = order.payment_id == Some(payment.id);
     Ok(match order.state {
-        State::AwaitingPayment => is_current && order.step != Step::Idle,
+        State::CheckingOut | State::AwaitingPayment => is_current && order.step != Step::Idle,
         State::Paid | State::Shipped | State::Delivered => is_current && is_known(&order, payment),
         _ => false,
     })
@@ -164,7 +200,7 @@ async fn follow_up(
     let is_current = record.order.payment_id == Some(id);
     match record.order.state {
         // The checkout's own driver finds what was just stored: its next write is a stale update, or it looks again.
-        State::AwaitingPayment if is_current => Ok(Effect::Nothing),
+        State::CheckingOut | State::AwaitingPayment if is_current => Ok(Effect::Nothing),
         State::Paid | State::Shipped | State::Delivered if is_current => Ok(Effect::Nothing),
         // Authorised or captured too late: after the order was cancelled, expired or paid by another payment. Nobody
         // else gives this money back.

@@ -72,6 +72,7 @@ impl Payments {
             payment_type: request.payment_type,
             provider,
             method: request.payment_method.clone(),
+            capture: request.capture,
             currency: amount.currency.to_string(),
             amount_minor: amount.minor,
             fee_minor: fee.minor,

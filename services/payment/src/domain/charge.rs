@@ -35,6 +35,8 @@ pub struct Charge {
     pub fee: Money,
     /// One that the provider accepts.
     pub method: String,
+    /// Whether the money is taken in the call that authorises it, where the provider can.
+    pub capture: bool,
     /// When the payment was made.
     pub create_time: Time,
 }

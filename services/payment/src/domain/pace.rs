@@ -16,8 +16,6 @@ pub struct Pace {
     pub interval: Duration,
     /// How long the owner of an operation may go without renewing its lease before another takes it over.
     pub lease: Duration,
-    /// How long a stored payment may stay PENDING before the poller begins it.
-    pub orphaned: Duration,
     /// How long creating a payment waits for its provider.
     pub answer_within: Duration,
     /// How long an operation waits for another one to end.
@@ -29,7 +27,6 @@ impl Pace {
         Self {
             interval,
             lease: Duration::from_secs(5),
-            orphaned: Duration::from_secs(3),
             answer_within: Duration::from_secs(3),
             busy: Duration::from_secs(2),
         }

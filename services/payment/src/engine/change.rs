@@ -62,16 +62,17 @@ impl Engine {
             journal::book(tx, &after, after.id.uuid(), captured, With::Provider).await?;
         }
         if visible {
-            self.publish(tx, &after).await?;
+            self.publish(tx, &after)?;
         }
         Ok(after)
     }
 
     /// Publishes the payment as it is now. Written while the transaction holds the payment's row, so that followers get
     /// its changes in the order in which they were made.
-    pub async fn publish(&self, tx: &Tx, payment: &Payment) -> Result<(), Error> {
+    pub fn publish(&self, tx: &Tx, payment: &Payment) -> Result<(), Error> {
         let event = wire::PaymentChanged { payment: Some(self.render(payment)?) };
-        Ok(tx.publish(payment.id, &event).await?)
+        tx.publish(payment.id, &event);
+        Ok(())
     }
 
     /// What a conclusion makes of a payment. `operation` is the one it ends; none, where the provider was only queried or

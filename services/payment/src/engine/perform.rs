@@ -47,28 +47,26 @@ impl Engine {
         outcome: Outcome,
     ) -> Result<Payment, Error> {
         let (id, version) = (payment.id, payment.version);
-        let record = self.0.db.transact(call, (self.clone(), outcome), move |tx, input| async move {
-            let (engine, outcome) = &*input;
+        let input = (self.clone(), payment.clone(), outcome);
+        let record = self.0.db.transact(call, input, move |tx, input| async move {
+            let (engine, begun, outcome) = &*input;
+            // Nearly always the payment is as this operation left it. The version is the fencing number, and stands in
+            // the UPDATE, which is the first statement: it waits for whoever has the row, and then fits or does not.
+            match engine.end(&tx, begun.clone(), operation, resumed, outcome).await {
+                Err(Error::Changed) => {}
+                ended => return ended,
+            }
             let before = payments::lock(&tx, Scope::All, id).await?;
-            // The fencing number: at another version our lease ran out and somebody else took over, and what they record
-            // decides. A good answer counts even then, while they still know nothing (UNKNOWN): not every provider can
-            // be queried for it later.
+            // At another version our lease ran out and somebody else took over, and what they record decides. A good
+            // answer counts even then, while they still know nothing (UNKNOWN): not every provider can be queried for
+            // it later.
             let first_to_know =
                 before.state == State::Unknown && before.operation == Some(operation) && outcome.is_ok();
             if before.version != version && !first_to_know {
                 let failed = before.is_under_way().then_some(Error::Busy);
                 return Ok((before, failed));
             }
-            let conclusion = conclude(before.state, operation, resumed, outcome);
-            let after = engine.concluded(&tx, &before, Some(operation), conclusion)?;
-            let failure = outcome.as_ref().err();
-            let after = engine.change(&tx, &before, after, failure.map_or("", note)).await?;
-            let refusal = refusal(&after, verdict(operation, after.state, failure));
-            // In the same transaction: no repeat of the call finds the payment changed and its key without an answer.
-            if let Some(claim) = &before.operation_claim {
-                engine.settle_claim(&tx, claim, &before, &after, refusal.as_ref()).await?;
-            }
-            Ok((after, refusal))
+            engine.end(&tx, before, operation, resumed, outcome).await
         });
         let recorded = record.await;
         self.notify();
@@ -76,6 +74,27 @@ impl Engine {
             (payment, None) => Ok(payment),
             (_, Some(refusal)) => Err(refusal),
         }
+    }
+
+    /// Writes what an operation came to, and what its caller is answered with.
+    async fn end(
+        &self,
+        tx: &Tx,
+        before: Payment,
+        operation: Operation,
+        resumed: bool,
+        outcome: &Outcome,
+    ) -> Result<(Payment, Option<Error>), Error> {
+        let conclusion = conclude(before.state, operation, resumed, outcome);
+        let after = self.concluded(tx, &before, Some(operation), conclusion)?;
+        let failure = outcome.as_ref().err();
+        let after = self.change(tx, &before, after, failure.map_or("", note)).await?;
+        let refusal = refusal(&after, verdict(operation, after.state, failure));
+        // In the same transaction: no repeat of the call finds the payment changed and its key without an answer.
+        if let Some(claim) = &before.operation_claim {
+            self.settle_claim(tx, claim, &before, &after, refusal.as_ref()).await?;
+        }
+        Ok((after, refusal))
     }
 
     /// Ends an idempotency claim. A refusal that left a trace is kept: trying the key again must not do more.

@@ -8,6 +8,7 @@ mod m000006_returns;
 mod m000007_filters;
 mod m000008_figures;
 mod m000009_dispute_fees;
+mod m000010_capture;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -28,6 +29,7 @@ impl MigratorTrait for Migrator {
             Box::new(m000007_filters::Filters),
             Box::new(m000008_figures::Figures),
             Box::new(m000009_dispute_fees::DisputeFees),
+            Box::new(m000010_capture::Capture),
         ]
     }
 }

@@ -52,7 +52,7 @@ pub trait Provider: Send + Sync {
         action.to_owned()
     }
 
-    /// Holds the money.
+    /// Holds the money; takes it at once where the charge says so and the provider can.
     async fn authorize(&self, key: &str, charge: &Charge) -> Outcome;
 
     /// Takes all of the money held.

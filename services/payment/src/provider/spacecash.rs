@@ -175,6 +175,7 @@ mod tests {
             reference: String::new(),
             amount: amount.parse().unwrap(),
             fee: fee.parse().unwrap(),
+            capture: false,
             method: String::new(),
         }
     }

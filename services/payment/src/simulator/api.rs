@@ -143,14 +143,18 @@ async fn create(
         if let Some(problem) = new.problem() {
             return refusal(StatusCode::BAD_REQUEST, problem, None);
         }
-        let name = new.id.clone();
-        match store::create(&simulator, key, new).await {
-            Ok(Done::Charge(charge)) if charge.status == Status::Processing => {
-                tokio::time::sleep(charge.ready_time.since(simulator.db.clock().now())).await;
-                show_charge(&simulator, &name).await
+        let (name, captures) = (new.id.clone(), new.capture);
+        let work = async {
+            match store::create(&simulator, key, new).await {
+                Ok(Done::Charge(charge)) if charge.status == Status::Processing => {
+                    tokio::time::sleep(charge.ready_time.since(simulator.db.clock().now())).await;
+                    show_charge(&simulator, &name).await
+                }
+                done => answer(done),
             }
-            done => answer(done),
-        }
+        };
+        // A call that takes the money, too, goes wrong as a capture does.
+        if captures { simulator.unless_faulty(Operation::Capture, work).await } else { work.await }
     };
     simulator.unless_faulty(Operation::Authorize, work).await
 }

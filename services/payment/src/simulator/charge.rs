@@ -19,6 +19,8 @@ pub struct Model {
     pub amount_minor: i64,
     pub currency: String,
     pub method: String,
+    /// Whether it is captured as soon as it is authorized.
+    pub capture: bool,
     pub status: Status,
     pub decline_reason: String,
     pub captured_minor: i64,
@@ -107,6 +109,9 @@ pub struct NewCharge {
     pub currency: String,
     #[serde(default)]
     pub method: String,
+    /// Takes the money as soon as it is held.
+    #[serde(default)]
+    pub capture: bool,
 }
 
 impl NewCharge {
@@ -133,12 +138,13 @@ impl NewCharge {
             "sim_action" => (Status::Waiting, ""),
             _ => (Status::Authorized, ""),
         };
-        Model {
+        let charge = Model {
             reference,
             merchant_id: self.id.clone(),
             amount_minor: self.amount_minor,
             currency: self.currency.clone(),
             method: method.to_owned(),
+            capture: self.capture,
             status,
             decline_reason: decline_reason.to_owned(),
             captured_minor: 0,
@@ -147,17 +153,33 @@ impl NewCharge {
             action_outcome: String::new(),
             ready_time: if status == Status::Processing { now + slow } else { now },
             create_time: now,
-        }
+        };
+        if status == Status::Authorized { charge.authorized() } else { charge }
     }
 }
 
 impl Model {
     /// The charge as it is at a time: what was slow is ready in the end.
-    pub fn at(mut self, now: Time) -> Self {
-        if self.status == Status::Processing && self.ready_time <= now {
-            self.status = Status::Authorized;
+    pub fn at(self, now: Time) -> Self {
+        if self.status == Status::Processing && self.ready_time <= now { self.authorized() } else { self }
+    }
+
+    /// The money is held, or taken at once.
+    fn authorized(mut self) -> Self {
+        self.status = Status::Authorized;
+        if self.capture {
+            (self.status, self.captured_minor) = (Status::Captured, self.amount_minor);
         }
         self
+    }
+
+    /// A new charge that is captured at once, in another size than was asked for where that is commanded.
+    pub fn captured_faultily(&mut self, figure: Figure) {
+        let minor = figure.amount_minor.unwrap_or(self.captured_minor);
+        self.captured_minor = minor.clamp(0, self.amount_minor);
+        if let Some(currency) = figure.currency {
+            self.currency = currency.code().to_owned();
+        }
     }
 
     /// Does something with it, in another size than was asked for where that is commanded. What it said of a refund's
@@ -207,7 +229,7 @@ impl Model {
             (Act::Approve, _) if self.action_outcome == "approve" => {}
             (Act::Decline, _) if self.action_outcome == "decline" => {}
             (Act::Approve, Status::Waiting) => {
-                self.status = Status::Authorized;
+                *self = self.clone().authorized();
                 self.action_outcome = "approve".to_owned();
             }
             (Act::Decline, Status::Waiting) => {
@@ -222,69 +244,4 @@ impl Model {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-
-    fn charge(method: &str) -> Model {
-        let new = NewCharge {
-            id: "pay_1".to_owned(),
-            amount_minor: 100,
-            currency: "EUR".to_owned(),
-            method: method.to_owned(),
-        };
-        assert_eq!(new.problem(), None);
-        new.charge("sim_1".to_owned(), "token".to_owned(), Time(0), Duration::from_secs(8))
-    }
-
-    #[test]
-    fn each_method_plays_its_part() {
-        assert_eq!(charge("").status, Status::Authorized);
-        assert_eq!(charge("sim_decline").decline_reason, "DECLINED");
-        assert_eq!(charge("sim_insufficient").decline_reason, "INSUFFICIENT_FUNDS");
-        let slow = charge("sim_slow");
-        assert_eq!(slow.clone().at(Time(7_999_999)).status, Status::Processing);
-        assert_eq!(slow.at(Time(8_000_000)).status, Status::Authorized);
-    }
-
-    #[test]
-    fn an_action_has_one_outcome_which_may_be_repeated() {
-        let mut waiting = charge("sim_action");
-        assert_eq!(waiting.act(Act::Capture), Err(Illegal));
-        assert_eq!(waiting.act(Act::Approve), Ok(()));
-        assert_eq!(waiting.act(Act::Approve), Ok(()));
-        assert_eq!(waiting.act(Act::Decline), Err(Illegal));
-        assert_eq!(waiting.status, Status::Authorized);
-    }
-
-    #[test]
-    fn a_commanded_figure_never_takes_or_gives_more_than_there_is() {
-        let commanded = |minor| Figure { amount_minor: Some(minor), currency: "USD".parse().ok() };
-        let usd = |minor| Ok((minor, "USD".to_owned()));
-        let mut taken = charge("");
-        assert_eq!(taken.act_faultily(Act::Capture, commanded(60)), usd(60));
-        assert_eq!((taken.captured_minor, taken.currency.as_str()), (60, "USD"));
-        assert_eq!(taken.act_faultily(Act::Refund(61), commanded(1)), Err(Illegal));
-        assert_eq!(taken.act_faultily(Act::Refund(10), commanded(500)), usd(500));
-        assert_eq!(taken.refunded_minor, 60);
-        let mut more = charge("");
-        assert_eq!(more.act_faultily(Act::Capture, commanded(500)), usd(100));
-        let mut nothing = charge("");
-        nothing.act(Act::Capture).unwrap();
-        assert_eq!(nothing.act_faultily(Act::Refund(10), commanded(0)), usd(0));
-        assert_eq!(nothing.act_faultily(Act::Refund(10), Figure::default()), Ok((10, "EUR".to_owned())));
-        assert_eq!(nothing.refunded_minor, 10);
-    }
-
-    #[test]
-    fn a_captured_charge_is_not_voided_and_never_gives_back_more_than_it_has() {
-        let mut charge = charge("");
-        assert_eq!(charge.act(Act::Capture), Ok(()));
-        assert_eq!(charge.act(Act::Void), Err(Illegal));
-        assert_eq!(charge.act(Act::Refund(60)), Ok(()));
-        assert_eq!(charge.act(Act::Refund(60)), Err(Illegal));
-        assert_eq!(charge.act(Act::Refund(40)), Ok(()));
-        assert_eq!(charge.refunded_minor, 100);
-    }
-}
+mod tests;

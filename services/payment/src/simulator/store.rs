@@ -85,9 +85,11 @@ pub async fn of_token(db: &impl ConnectionTrait, token: &str) -> Result<Option<M
 
 /// Makes a charge.
 pub async fn create(simulator: &Simulator, key: String, new: NewCharge) -> Result<Done, Error> {
-    let request = format!("authorize {} {} {} {}", new.id, new.amount_minor, new.currency, new.method);
+    let verb = if new.capture { "authorize and capture" } else { "authorize" };
+    let request = format!("{verb} {} {} {} {}", new.id, new.amount_minor, new.currency, new.method);
     let figure = simulator.faults.figure(Operation::Authorize);
-    let (held, currency) = (figure.amount_minor.unwrap_or(new.amount_minor), figure.currency);
+    let (held, currency) = (figure.amount_minor, figure.currency);
+    let captured = if new.capture { simulator.faults.figure(Operation::Capture) } else { Figure::default() };
     let call = call();
     let input = (simulator.clone(), key, request, new);
     let create = simulator.db.transact(&call, input, move |tx, input| async move {
@@ -97,9 +99,15 @@ pub async fn create(simulator: &Simulator, key: String, new: NewCharge) -> Resul
         }
         let reference = format!("sim_{}", String::from_utf8_lossy(&id::encode(Uuid::now_v7())));
         let token = format!("{:032x}", rand::random::<u128>());
+        let new = match held {
+            Some(held) => &NewCharge { amount_minor: held.max(0), ..new.clone() },
+            None => new,
+        };
         let mut charge = new.charge(reference, token, tx.now(), this.slow);
-        charge.amount_minor = held.max(0);
         charge.currency = currency.map_or(charge.currency, |currency| currency.code().to_owned());
+        if charge.status == Status::Captured {
+            charge.captured_faultily(captured);
+        }
         let row: ActiveModel = charge.clone().into();
         if !insert_new(&*tx, row.reset_all(), [Column::MerchantId]).await? {
             key::Entity::delete_by_id(key.clone()).exec(&*tx).await?;
@@ -115,6 +123,9 @@ pub async fn create(simulator: &Simulator, key: String, new: NewCharge) -> Resul
     let done = create.await;
     if !matches!(done, Ok(Done::Charge(_))) {
         simulator.faults.keep(Operation::Authorize, figure);
+    }
+    if !matches!(&done, Ok(Done::Charge(charge)) if charge.status == Status::Captured) {
+        simulator.faults.keep(Operation::Capture, captured);
     }
     done
 }

@@ -24,6 +24,9 @@ pub mod payment {
         pub payment_type: i32,
         pub provider: String,
         pub method: String,
+        /// Whether the call that authorises it takes the money. Stored, because whoever sends that call again under
+        /// its key must send the same.
+        pub capture: bool,
         pub currency: String,
         pub amount_minor: i64,
         pub fee_minor: i64,

@@ -15,7 +15,7 @@ use super::{
     entities::{ledger_entry, payment_event},
 };
 use crate::{
-    domain::{Account, Movement},
+    domain::{Account, Movement, State},
     error::Error,
 };
 
@@ -151,13 +151,28 @@ pub async fn events(
 
 /// Notes that a payment came to the state it is in, under its `last_sequence`.
 pub async fn note(tx: &Tx, payment: &Payment, note: &str) -> Result<(), DbErr> {
-    let row = payment_event::ActiveModel {
+    let row = event(tx, payment, note);
+    payment_event::Entity::insert(row).exec_without_returning(&**tx).await.map(|_| ())
+}
+
+/// Notes that a payment was made and begun, by one transaction.
+pub async fn begin(tx: &Tx, payment: &Payment) -> Result<(), DbErr> {
+    let begun = event(tx, payment, "");
+    let made = payment_event::ActiveModel {
+        sequence: Set(payment.last_sequence - 1),
+        state: Set(State::Pending),
+        ..begun.clone()
+    };
+    payment_event::Entity::insert_many([made, begun]).exec_without_returning(&**tx).await.map(|_| ())
+}
+
+fn event(tx: &Tx, payment: &Payment, note: &str) -> payment_event::ActiveModel {
+    payment_event::ActiveModel {
         payment_id: Set(payment.id),
         sequence: Set(payment.last_sequence),
         state: Set(payment.state),
         actor: Set(tx.actor()),
         note: Set(note.chars().take(200).collect()),
         create_time: Set(tx.now()),
-    };
-    payment_event::Entity::insert(row).exec_without_returning(&**tx).await.map(|_| ())
+    }
 }

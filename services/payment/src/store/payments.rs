@@ -81,6 +81,7 @@ impl Payment {
             amount: self.money(self.amount_minor)?,
             fee: self.money(self.fee_minor)?,
             method: self.method.clone(),
+            capture: self.capture,
             create_time: self.create_time,
         })
     }

@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use contracts::payment::{
-    CheckPaymentMethodRequest, PaymentChanged, PaymentState, payment_service_server::PaymentService,
+    CheckPaymentMethodRequest, CreatePaymentRequest, PaymentChanged, PaymentState,
+    payment_service_server::PaymentService,
 };
 use kit::{Exit, SecretSource, call::Arrival, outbox::event};
 use prost::Message;
 use sea_orm::{EntityTrait, QueryOrder};
+use serde_json::json;
 use tonic::Code;
 
 use super::support::*;
@@ -31,7 +33,38 @@ async fn a_payment_is_authorised_then_captured_and_every_step_is_on_record() {
         .map(|event| PaymentChanged::decode(event.data.as_slice()).unwrap().payment.unwrap().state())
         .collect();
     use PaymentState::*;
-    assert_eq!(states, [Pending, Processing, Authorized, Captured]);
+    assert_eq!(states, [Processing, Authorized, Captured]);
+}
+
+#[tokio::test]
+async fn a_payment_may_be_captured_by_the_call_that_authorises_it() {
+    let shop = Shop::open().await;
+    let at_once = |method: &str| CreatePaymentRequest { capture: true, ..new(method) };
+    let captured = shop.create(at_once("")).await.unwrap();
+    assert_eq!((captured.state(), captured.captured.clone()), (PaymentState::Captured, Some(eur(1299))));
+    assert_eq!(shop.history(&captured.id).await, ["PENDING", "PROCESSING", "CAPTURED"]);
+    assert_eq!(shop.ledger(&captured.id).await, 1299);
+    assert_eq!(shop.capture(&captured.id).await.unwrap(), captured);
+    // What waits for its customer is captured as soon as the customer has paid.
+    let waiting = shop.create(at_once("sim_action")).await.unwrap();
+    assert_eq!(waiting.state(), PaymentState::Processing);
+    assert_eq!(shop.act(&waiting.action_url, "approve").await, 200);
+    shop.becomes(&waiting.id, PaymentState::Captured).await;
+    assert_eq!(shop.ledger(&waiting.id).await, 1299);
+    let declined = shop.create(at_once("sim_decline")).await.unwrap();
+    assert_eq!((declined.state(), shop.ledger(&declined.id).await), (PaymentState::Declined, 0));
+}
+
+#[tokio::test]
+async fn a_capture_at_once_whose_answer_is_lost_is_found_and_booked_once() {
+    let shop = Shop::open().await;
+    for fault in [json!({ "fail_after": 1 }), json!({ "lose_answer": 1 }), json!({ "fail_before": 1 })] {
+        shop.faults(json!({ "capture": fault })).await;
+        let payment = shop.create(CreatePaymentRequest { capture: true, ..new("") }).await.unwrap();
+        let payment = shop.becomes(&payment.id, PaymentState::Captured).await;
+        assert_eq!(shop.ledger(&payment.id).await, 1299, "{fault}");
+        assert_eq!(shop.charge(&payment.id).await["captured_minor"], 1299, "{fault}");
+    }
 }
 
 #[tokio::test]

@@ -72,6 +72,7 @@ pub fn new(method: &str) -> CreatePaymentRequest {
         fee: Some(eur(99)),
         payment_type: 1,
         payment_method: method.to_owned(),
+        capture: false,
     }
 }
 

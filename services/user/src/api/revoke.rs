@@ -46,7 +46,7 @@ impl Revocations {
     }
 
     async fn add(&self, tx: &Tx, revoked: AccessRevoked) -> Result<(), DbErr> {
-        tx.publish(&revoked.user_id, &revoked).await?;
+        tx.publish(&revoked.user_id, &revoked);
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(revoked);
         Ok(())
     }

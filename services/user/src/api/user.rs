@@ -154,7 +154,7 @@ impl UserService for Users {
             roles::without(id, &administrators)?;
             store::users::erase(&tx, id).await?;
             revocations.all_of(&tx, id).await?;
-            tx.publish(id, &UserErased { user_id: id.to_string() }).await?;
+            tx.publish(id, &UserErased { user_id: id.to_string() });
             Ok(())
         });
         Ok(written.await?.into())

@@ -156,7 +156,7 @@ async fn make(db: &Writer<Error>, wrapper: &Wrapper) -> Result<(), StartError> {
             let key =
                 signing_key::Model { kid, slot, public_key, wrapped_key, create_time, retire_time: None };
             keys::insert(&tx, key).await?;
-            tx.publish(&input.0, &KeysChanged {}).await?;
+            tx.publish(&input.0, &KeysChanged {});
         }
         Ok(())
     });

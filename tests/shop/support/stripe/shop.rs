@@ -38,6 +38,13 @@ impl Shop {
         self.ada.until_payment(&order.payment_id, PaymentState::Captured).await
     }
 
+    /// An order that its customer has paid on Stripe's page, where the money is only held at first.
+    pub async fn paid_on_page(&self) -> contracts::order::Order {
+        let order = self.ada.order(&self.article, 1, "").await.unwrap().body;
+        self.stripe.pay_on_page(&order.payment_action_url, VISA);
+        order
+    }
+
     pub async fn refund(&self, id: &str, cents: i64) -> Refund {
         let request =
             RefundPaymentRequest { id: id.into(), amount: Some(eur(cents)), reason: "scratched".into() };

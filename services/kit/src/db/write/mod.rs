@@ -174,16 +174,21 @@ where
         },
         None => work(tx.clone(), None).await.map(Found::Fresh),
     };
-    let Some((tx, published)) = tx.into_inner() else {
+    let Some((tx, events)) = tx.into_inner() else {
         // Committing now would be a race with whoever holds the other handle.
         return Err(failed(Fault::internal("a write kept its transaction").into()));
     };
+    let published = !events.is_empty();
+    let result = match result {
+        Ok(found) => outbox::append(&tx, events).await.map(|numbered| (found, numbered)).map_err(E::from),
+        Err(error) => Err(error),
+    };
     match result {
-        Ok(found) => {
+        Ok((found, numbered)) => {
             tx.commit().await.map_err(|error| Failed::new(db, error.into(), true))?;
             // Behind the commit: woken before, the publisher would look, find nothing, and sleep. Where the events
             // have their numbers, it is woken only if one before them is missing in the feed.
-            if published.any && (published.numbered.is_empty() || !db.0.feed.offer(published.numbered)) {
+            if published && (numbered.is_empty() || !db.0.feed.offer(numbered)) {
                 db.0.committed.notify_one();
             }
             Ok(found)

@@ -7,11 +7,11 @@
 
 use prost::{Message, Name};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, DatabaseBackend, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-    Statement,
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseBackend, DatabaseTransaction, DbErr, EntityTrait,
+    QueryFilter, QueryOrder, QuerySelect, Statement,
 };
 
-use crate::{Db, Time, write::Tx};
+use crate::{Db, Time};
 
 /// The table of events.
 pub mod event {
@@ -74,33 +74,70 @@ pub mod cursor {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
-/// Writes an event. On SQLite, which numbers it at once, answers with the event.
-pub(crate) async fn append<M: Message + Name>(
-    tx: &Tx,
-    aggregate: &str,
-    message: &M,
-) -> Result<Option<event::Model>, DbErr> {
-    let (data, now) = (message.encode_to_vec(), tx.now());
-    // SQLite has one writer at a time (BEGIN IMMEDIATE), so the order of numbers is the order of commits. Elsewhere
-    // transactions commit in any order, and a number given here could appear after a higher one.
-    if tx.db().backend() == DatabaseBackend::Sqlite {
-        let insert = Statement::from_sql_and_values(
-            DatabaseBackend::Sqlite,
-            "INSERT INTO outbox (position, aggregate_id, kind, data, create_time) \
-             VALUES ((SELECT COALESCE(MAX(position), 0) + 1 FROM outbox), ?, ?, ?, ?) RETURNING *",
-            [aggregate.into(), M::full_name().into(), data.into(), now.0.into()],
-        );
-        return event::Entity::find().from_raw_sql(insert).one(&**tx).await;
+/// An event that its transaction is about to write.
+pub(super) struct NewEvent {
+    aggregate: String,
+    kind: String,
+    data: Vec<u8>,
+    create_time: i64,
+}
+
+impl NewEvent {
+    pub fn new<M: Message + Name>(now: Time, aggregate: String, message: &M) -> Self {
+        Self { aggregate, kind: M::full_name(), data: message.encode_to_vec(), create_time: now.0 }
     }
-    let row = event::ActiveModel {
-        position: Set(None),
-        aggregate_id: Set(aggregate.to_owned()),
-        kind: Set(M::full_name()),
-        data: Set(data),
-        create_time: Set(now.0),
-        ..Default::default()
-    };
-    event::Entity::insert(row).exec_without_returning(&**tx).await.map(|_| None)
+}
+
+/// How many events one statement writes: five parameters each stay below the limit of every database.
+const AT_ONCE: usize = 500;
+
+/// Writes events, in their order. On SQLite, which numbers them at once, answers with them.
+pub(super) async fn append(
+    tx: &DatabaseTransaction,
+    mut events: Vec<NewEvent>,
+) -> Result<Vec<event::Model>, DbErr> {
+    let mut numbered = Vec::new();
+    while !events.is_empty() {
+        let rest = events.split_off(events.len().min(AT_ONCE));
+        // SQLite has one writer at a time (BEGIN IMMEDIATE), so the order of numbers is the order of commits.
+        // Elsewhere transactions commit in any order, and a number given here could appear after a higher one.
+        if tx.get_database_backend() == DatabaseBackend::Sqlite {
+            numbered.extend(append_numbered(tx, events).await?);
+        } else {
+            let rows = events.into_iter().map(|new| event::ActiveModel {
+                position: Set(None),
+                aggregate_id: Set(new.aggregate),
+                kind: Set(new.kind),
+                data: Set(new.data),
+                create_time: Set(new.create_time),
+                ..Default::default()
+            });
+            event::Entity::insert_many(rows).exec_without_returning(tx).await?;
+        }
+        events = rest;
+    }
+    Ok(numbered)
+}
+
+async fn append_numbered(
+    tx: &DatabaseTransaction,
+    events: Vec<NewEvent>,
+) -> Result<Vec<event::Model>, DbErr> {
+    // The subquery is evaluated once for the statement, before its first row.
+    let row = |place| format!("((SELECT COALESCE(MAX(position), 0) FROM outbox) + {place}, ?, ?, ?, ?)");
+    let rows: Vec<String> = (1..=events.len()).map(row).collect();
+    let sql = format!(
+        "INSERT INTO outbox (position, aggregate_id, kind, data, create_time) VALUES {} RETURNING *",
+        rows.join(", ")
+    );
+    let values = events.into_iter().flat_map(|new| -> [sea_orm::Value; 4] {
+        [new.aggregate.into(), new.kind.into(), new.data.into(), new.create_time.into()]
+    });
+    let insert = Statement::from_sql_and_values(DatabaseBackend::Sqlite, sql, values);
+    let mut written = event::Entity::find().from_raw_sql(insert).all(tx).await?;
+    // RETURNING promises no order.
+    written.sort_by_key(|event| event.position);
+    Ok(written)
 }
 
 /// The events after a position, the oldest first.

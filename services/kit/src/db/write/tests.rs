@@ -43,7 +43,7 @@ fn call(caller: &Caller, key: Option<&str>, body: &str) -> Call {
 async fn publish(db: &Writer<Fault>, call: &Call) -> Result<Written<User>, Fault> {
     db.write(call, (), |tx, _| async move {
         let id = UserId::new();
-        tx.publish(id, &UserErased { user_id: id.to_string() }).await?;
+        tx.publish(id, &UserErased { user_id: id.to_string() });
         Ok(User { id: id.to_string(), ..Default::default() })
     })
     .await
@@ -80,7 +80,7 @@ async fn a_refusal_is_not_stored_and_changes_nothing() {
     let call = call(&caller(), Some("k"), "x");
     let refused = db
         .write::<_, User, _, _>(&call, (), |tx, _| async move {
-            tx.publish("x", &UserErased::default()).await?;
+            tx.publish("x", &UserErased::default());
             Err(Fault::not_found("user"))
         })
         .await;
@@ -131,7 +131,7 @@ async fn a_client_that_goes_away_leaves_no_half_change() {
     let (db, _database) = fresh().await;
     let call = call(&caller(), Some("k"), "x");
     let work = db.write(&call, (), |tx, _| async move {
-        tx.publish("x", &UserErased::default()).await?;
+        tx.publish("x", &UserErased::default());
         tokio::time::sleep(Duration::from_millis(50)).await;
         Ok(User::default())
     });

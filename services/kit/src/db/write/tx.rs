@@ -20,15 +20,8 @@ struct TxInner {
     db: Db,
     call: Call,
     now: Time,
-    published: Mutex<Published>,
-}
-
-/// The events of a write.
-#[derive(Default)]
-pub(super) struct Published {
-    pub any: bool,
-    /// Those that have their numbers already.
-    pub numbered: Vec<outbox::event::Model>,
+    /// The events of this write so far.
+    published: Mutex<Vec<outbox::NewEvent>>,
 }
 
 impl Deref for Tx {
@@ -48,9 +41,9 @@ impl Tx {
         Ok(Self(Arc::new(TxInner { tx, db: db.clone(), call: call.clone(), now, published })))
     }
 
-    /// The transaction itself, to be ended, and its events. None where the work kept a copy of the handle, which
-    /// could still send statements through it.
-    pub(super) fn into_inner(self) -> Option<(DatabaseTransaction, Published)> {
+    /// The transaction itself, to be ended, and its events, to be written first. None where the work kept a copy of
+    /// the handle, which could still send statements through it.
+    pub(super) fn into_inner(self) -> Option<(DatabaseTransaction, Vec<outbox::NewEvent>)> {
         let inner = Arc::into_inner(self.0)?;
         Some((inner.tx, inner.published.into_inner().unwrap_or_else(PoisonError::into_inner)))
     }
@@ -75,25 +68,22 @@ impl Tx {
         &self.0.db
     }
 
-    /// Writes an event for the role's followers, who get it once this commits. Call it after the statement that
-    /// locks the aggregate: the lock makes writers of one aggregate take turns, so that the ids of its events, by
-    /// which they are numbered, are in the order of its changes.
-    pub async fn publish<M: Message + prost::Name>(
-        &self,
-        aggregate: impl ToString,
-        event: &M,
-    ) -> Result<(), DbErr> {
-        let numbered = outbox::append(self, &aggregate.to_string(), event).await?;
-        let mut published = self.0.published.lock().unwrap_or_else(PoisonError::into_inner);
-        published.any = true;
-        published.numbered.extend(numbered);
-        Ok(())
+    /// Publishes an event: the role's followers get it once this commits.
+    ///
+    /// The events of a transaction are written in one statement, its last: so behind the statement that locks the
+    /// aggregate. That lock makes writers of one aggregate take turns, so that the ids of its events, by which they
+    /// are numbered, are in the order of its changes.
+    pub fn publish<M: Message + prost::Name>(&self, aggregate: impl ToString, event: &M) {
+        let event = outbox::NewEvent::new(self.now(), aggregate.to_string(), event);
+        self.0.published.lock().unwrap_or_else(PoisonError::into_inner).push(event);
     }
 
     /// Says whose data the call's stored answer will hold, where that is not the caller: it goes when that
     /// user is erased.
     pub async fn belongs_to(&self, owner: UserId) -> Result<(), DbErr> {
         match self.0.call.key() {
+            // The claim is the caller's own from the start.
+            Some(_) if self.0.call.caller().user() == Some(owner) => Ok(()),
             Some(key) => {
                 idempotency::belongs_to(self, &idempotency::claim_id(self.db(), self.call(), key), owner)
                     .await

@@ -105,6 +105,7 @@ impl Provider for Simulated {
             "amount_minor": charge.amount.minor,
             "currency": charge.amount.currency.code(),
             "method": charge.method,
+            "capture": charge.capture,
         });
         self.post(key, format!("{}/charges", self.url), body).await
     }

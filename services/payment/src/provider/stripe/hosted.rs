@@ -61,6 +61,8 @@ impl Stripe {
             ("line_items[0][price_data][currency]", charge.amount.currency.code().to_lowercase()),
             ("line_items[0][price_data][unit_amount]", amount.to_string()),
             ("line_items[0][price_data][product_data][name]", format!("Order {number}")),
+            // Also where the money was to be taken at once: the customer may pay long after, when the order has ended.
+            // What is only held then is let go of; what is taken would have to be refunded.
             ("payment_intent_data[capture_method]", "manual".to_owned()),
             ("payment_intent_data[metadata][payment_id]", payment.clone()),
             ("payment_intent_data[metadata][order_id]", order.clone()),

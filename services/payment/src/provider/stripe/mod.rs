@@ -1,5 +1,5 @@
-//! Stripe: PaymentIntents that are confirmed as they are made and captured later, or that come to be on Stripe's own
-//! page ([`hosted`]).
+//! Stripe: PaymentIntents that are confirmed as they are made, and captured with that or later, or that come to be on
+//! Stripe's own page ([`hosted`]).
 //!
 //! **Keys.** Every POST carries our key, and Stripe answers a key that it knows with what it answered then.
 //! It forgets keys after 24 hours (<https://docs.stripe.com/api/idempotent_requests>): sent again after that,
@@ -92,7 +92,7 @@ impl Stripe {
         let mut form = vec![
             ("amount", amount.to_string()),
             ("currency", charge.amount.currency.code().to_lowercase()),
-            ("capture_method", "manual".to_owned()),
+            ("capture_method", if charge.capture { "automatic" } else { "manual" }.to_owned()),
             ("confirm", "true".to_owned()),
             ("payment_method", charge.method.clone()),
             ("automatic_payment_methods[enabled]", "true".to_owned()),
@@ -172,7 +172,7 @@ impl Provider for Stripe {
 
     async fn authorize(&self, key: &str, charge: &Charge) -> Outcome {
         if is_free(charge) {
-            return Ok(free(ChargeStatus::Authorized));
+            return Ok(free(if charge.capture { ChargeStatus::Captured } else { ChargeStatus::Authorized }));
         }
         let Some(amount) = amount::minor_units(charge.amount) else { return Err(not_exact()) };
         if is_hosted(&charge.method) {

@@ -49,6 +49,7 @@ fn charge(amount: i64, currency: &str) -> Charge {
         amount: Money::new(amount, currency.parse().unwrap()),
         fee: Money::zero(currency.parse().unwrap()),
         method: "pm_card_visa".to_owned(),
+        capture: false,
         create_time: NOW,
     }
 }

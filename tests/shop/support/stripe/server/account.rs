@@ -98,7 +98,9 @@ impl Account {
         let field = |name: &str| form.get(name).cloned().unwrap_or_default();
         let amount: i64 = field("amount").parse().unwrap_or(0);
         let currency = field("currency");
-        if currency.len() != 3 || currency.to_lowercase() != currency || field("capture_method") != "manual" {
+        let method = field("capture_method");
+        let known = method == "manual" || method == "automatic";
+        if currency.len() != 3 || currency.to_lowercase() != currency || !known {
             return error(400, "invalid_request_error", "parameter_invalid_string");
         }
         if amount < 50 {
@@ -106,8 +108,9 @@ impl Account {
         }
         let place = self.new_intent(amount, &currency, &metadata(form, "metadata"));
         let id = self.intents[place]["id"].as_str().unwrap().to_owned();
+        self.intents[place]["capture_method"] = method.into();
         match field("payment_method").as_str() {
-            "pm_card_visa" => (200, self.move_to(place, "requires_capture")),
+            "pm_card_visa" => (200, self.authorize(place)),
             "pm_card_visa_chargeDeclined" => self.decline(place, "generic_decline"),
             "pm_card_visa_chargeDeclinedInsufficientFunds" => self.decline(place, "insufficient_funds"),
             "pm_card_visa_chargeDeclinedLostCard" => self.decline(place, "lost_card"),
@@ -123,6 +126,12 @@ impl Account {
                 error(400, "invalid_request_error", "resource_missing")
             }
         }
+    }
+
+    /// The money is held, or taken at once where the PaymentIntent says so.
+    pub fn authorize(&mut self, place: usize) -> Value {
+        let automatic = self.intents[place]["capture_method"] == "automatic";
+        self.move_to(place, if automatic { "succeeded" } else { "requires_capture" })
     }
 
     /// A PaymentIntent that is not confirmed yet.
@@ -235,7 +244,7 @@ impl Account {
         let place = self.position(id).expect("the page is a PaymentIntent's");
         assert_eq!(self.intents[place]["status"], "requires_action");
         if approve {
-            self.move_to(place, "requires_capture");
+            self.authorize(place);
         } else {
             self.intents[place]["last_payment_error"] =
                 json!({"type": "invalid_request_error", "code": "payment_intent_authentication_failure"});

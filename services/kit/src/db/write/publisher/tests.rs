@@ -2,6 +2,7 @@
 
 use contracts::user::UserErased;
 use futures::StreamExt;
+use prost::Message;
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
 use super::*;
@@ -29,7 +30,8 @@ async fn write(db: &Writer<Fault>, writer: usize, number: usize) {
     let call = Call::of_service(Role::User, "test");
     let event = UserErased { user_id: format!("{writer} {number}") };
     let work = |tx: crate::Tx, event: std::sync::Arc<UserErased>| async move {
-        Ok(tx.publish("all", &*event).await?)
+        tx.publish("all", &*event);
+        Ok(())
     };
     db.transact(&call, event, work).await.unwrap();
 }
@@ -69,6 +71,30 @@ async fn followers_of_every_replica_get_every_event_once_and_in_one_order() {
         // One that comes late, and one that is in the middle.
         assert_eq!(follow(&other, 0, all).await, here);
         assert_eq!(follow(&one, 100, 10).await, here[100..110]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_of_one_transaction_are_followed_in_their_order() {
+    for database in Database::of_each_kind(Role::User).await {
+        database.migrated::<Migrator>(Clock::system()).await;
+        let db = replica(&database).await;
+        write(&db, 0, 0).await;
+        // More than one statement writes.
+        let many = 1_203;
+        let call = Call::of_service(Role::User, "test");
+        let work = move |tx: crate::Tx, _| async move {
+            for number in 1..=many {
+                tx.publish("all", &UserErased { user_id: format!("0 {number}") });
+            }
+            Ok(())
+        };
+        db.transact(&call, (), work).await.unwrap();
+        write(&db, 0, many + 1).await;
+        let expected: Vec<_> = (0..=many + 1)
+            .map(|number| (number as i64 + 1, UserErased { user_id: format!("0 {number}") }.encode_to_vec()))
+            .collect();
+        assert!(follow(&db, 0, expected.len()).await == expected, "{:?}", db.backend());
     }
 }
 
