@@ -217,6 +217,17 @@ impl Held {
     }
 }
 
+impl Drop for Held {
+    fn drop(&mut self) {
+        // The driver gives a connection back in a task, and panics where there is no runtime for it: at the very end of a
+        // process, which closes its connections anyway.
+        if tokio::runtime::Handle::try_current().is_err() {
+            let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+            state.free.drain(..).for_each(std::mem::forget);
+        }
+    }
+}
+
 /// Somebody who begins a transaction, until it has begun or is given up.
 struct Beginning<'h> {
     held: &'h Held,

@@ -121,3 +121,18 @@ async fn a_read_that_is_given_up_leaves_no_answer_behind() {
         }
     }
 }
+
+#[test]
+fn a_database_may_outlive_the_runtime() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let all = runtime.block_on(async {
+        let all = each().await;
+        for (_database, db) in &all {
+            one(db).await;
+            assert_eq!(at_hand(db), 1);
+        }
+        all
+    });
+    drop(runtime);
+    drop(all);
+}
