@@ -15,7 +15,7 @@ use std::{
     time::Duration,
 };
 
-use rusqlite::{Connection, OpenFlags, config::DbConfig, types::ValueRef};
+use rusqlite::{Connection, OpenFlags, types::ValueRef};
 use sea_orm::{DbErr, Statement, Value};
 
 use super::cells::Cells;
@@ -128,8 +128,6 @@ impl Reader {
         // Whoever has to wait for a lock does not do it here.
         connection.busy_timeout(Duration::ZERO)?;
         connection.set_prepared_statement_cache_capacity(PREPARED);
-        // Plans do not depend on parameters. Otherwise SQLite prepares a statement with `LIMIT ?` anew on every run.
-        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         let left = Arc::new(AtomicU32::new(0));
         let counted = left.clone();
         let is_long = move || {

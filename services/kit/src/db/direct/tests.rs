@@ -121,6 +121,10 @@ async fn a_statement_is_prepared_once_whatever_its_parameters() {
         prepared.clear_bindings();
     }
     assert_eq!(prepared.get_status(rusqlite::StatementStatus::RePrepare), 0);
+    // The driver has the same SQLite, and does not tell.
+    let built = "SELECT COUNT(*) FROM pragma_compile_options WHERE compile_options = 'ENABLE_QPSG'";
+    let number = |row: &Cells<'_>| row.get::<i64>(0);
+    assert_eq!(db.read().connections().rows_of(statement(built, []), &number).await.unwrap(), [1]);
 }
 
 #[tokio::test]
