@@ -62,7 +62,8 @@ def files(file, text, known):
         if not FILE.fullmatch(code) or STANDS_FOR.search(code) or code.startswith("/"):
             continue
         for name in spelled_out(code):
-            ending = "/" + os.path.normpath(name).lstrip("./")
+            # Without `../`, but with the dot of `.cargo`.
+            ending = "/" + re.sub(r"^(\.\.?/)+", "", os.path.normpath(name))
             if not any(("/" + path).endswith(ending) for path in known):
                 yield f"{file}: there is no file {name}"
 
