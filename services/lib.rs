@@ -36,6 +36,9 @@ const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// Runs the program with these arguments, the program's name first.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    // Programs that are built together with tests have fail points, and `FAILPOINTS` says what happens there. Others have
+    // none, and do not read it.
+    let _fail_points = fail::has_failpoints().then(fail::FailScenario::setup);
     let done = match cli::parse(arguments.into_iter().collect()) {
         Ok(Parsed::Shown(text)) => banner::print(&text),
         Ok(Parsed::Command(command)) => execute(command),

@@ -1,16 +1,18 @@
 //! Killed in the middle of checkouts and started again: every order comes to rest, no stock and no money is
 //! lost or counted twice.
 
-use std::time::Duration;
+use std::{os::unix::process::ExitStatusExt, time::Duration};
 
 use contracts::{
-    order::{ListOrdersRequest, Order, OrderState},
+    order::{ListOrdersRequest, Order, OrderState, ReopenOrderRequest},
     payment::{Payment, PaymentState},
 };
+use rustix::process::Signal;
 
-use crate::support::{Mesh, Setup, Shopper, eur, money::cents, until};
+use crate::support::{Mesh, Setup, Shopper, eur, money::cents, until, wait::within};
 
 on_every_database!(a_mesh_killed_in_the_middle_of_checkouts_comes_to_rest);
+tests!(an_order_survives_a_crash_at_every_fail_point);
 
 const ROUNDS: u64 = 3;
 const SHOPPERS: usize = 12;
@@ -61,20 +63,19 @@ async fn a_mesh_killed_in_the_middle_of_checkouts_comes_to_rest(setup: Setup) {
     }
 
     let staff = again(&mesh, &staff);
-    let orders =
-        crate::support::wait::within(Duration::from_secs(60), "every order comes to rest", || async {
-            let orders = staff.list_orders(all()).await.unwrap().body.orders;
-            let mut rest = Vec::new();
-            for order in orders {
-                let payments = staff.payments(&order.id).await;
-                if !at_rest(&order, &payments) {
-                    return None;
-                }
-                rest.push((order, payments));
+    let orders = within(Duration::from_secs(60), "every order comes to rest", || async {
+        let orders = staff.list_orders(all()).await.unwrap().body.orders;
+        let mut rest = Vec::new();
+        for order in orders {
+            let payments = staff.payments(&order.id).await;
+            if !at_rest(&order, &payments) {
+                return None;
             }
-            Some(rest)
-        })
-        .await;
+            rest.push((order, payments));
+        }
+        Some(rest)
+    })
+    .await;
     println!("{backend:?}: {} orders in {ROUNDS} rounds", orders.len());
     let units = |states: &[OrderState]| {
         let those = orders.iter().filter(|(order, _)| states.contains(&order.state()));
@@ -89,6 +90,85 @@ async fn a_mesh_killed_in_the_middle_of_checkouts_comes_to_rest(setup: Setup) {
         let sequences = history.iter().map(|event| event.sequence).collect::<Vec<_>>();
         assert_eq!(sequences, (1..=history.len() as i64).collect::<Vec<_>>(), "without a gap");
         assert_eq!(history.last().unwrap().state(), order.state());
+    }
+}
+
+/// Covers: mesh.crash, order.checkout.
+async fn an_order_survives_a_crash_at_every_fail_point(setup: Setup) {
+    let setup = setup.env("FEIRA_PROVIDER_POLL_INTERVAL", "100ms");
+    // The simulated provider takes the money at once: captures of their own are left to the order service's own tests.
+    let points = order::fail_points().filter(|point| !point.starts_with("order.capture."));
+    let (expiring, others): (Vec<_>, Vec<_>) = points.partition(|point| point.starts_with("order.expire."));
+    die_at(setup.clone(), &others).await;
+    die_at(setup.env("FEIRA_PAYMENT_WINDOW", "1s"), &expiring).await;
+}
+
+/// A shop that dies at each of these fail points, once, and is started again.
+async fn die_at(setup: Setup, points: &[&str]) {
+    const FAIL_POINTS: &str = "FAILPOINTS";
+    let mut mesh = setup.start().await;
+    let staff = mesh.admin().await;
+    let article = staff.stocked(eur(1000), 500).await;
+    let (mut held, mut sold) = (0, 0);
+    for point in points {
+        mesh.stop("feira-0");
+        mesh.restart_with("feira-0", FAIL_POINTS, &format!("{point}=1*return(die)"));
+        let ada = mesh.shopper().await;
+        let end = come_to(&ada, &article.id, point).await;
+        let status = mesh.process("feira-0").ended();
+        let signal = status.and_then(|status| status.signal());
+        assert_eq!(signal, Some(Signal::ABORT.as_raw()), "{point} was not reached: {status:?}");
+
+        mesh.restart_with("feira-0", FAIL_POINTS, "");
+        let (staff, ada) = (again(&mesh, &staff), again(&mesh, &ada));
+        let order = within(Duration::from_secs(60), "its order comes to rest", || async {
+            let orders = ada.list_orders(all()).await.unwrap().body.orders;
+            assert_eq!(orders.len(), 1, "{point}: one order was placed");
+            let order = orders.into_iter().next()?;
+            let payments = staff.payments(&order.id).await;
+            (order.state() == end && at_rest(&order, &payments)).then_some(order)
+        })
+        .await;
+        held += i64::from(end == OrderState::AwaitingPayment);
+        sold += i64::from(end == OrderState::Paid);
+        staff.until_stock(&article.id, (500 - held - sold, held, sold)).await;
+        let sequences: Vec<_> = staff.history(&order.id).await.iter().map(|event| event.sequence).collect();
+        assert_eq!(sequences, (1..=sequences.len() as i64).collect::<Vec<_>>(), "{point}: without a gap");
+        println!("{point}: died there; the order is {}", end.as_str_name());
+    }
+}
+
+/// Does what leads to a fail point; how the order ends then. The process dies, so nobody is answered at the end.
+async fn come_to(ada: &Shopper, article: &str, point: &str) -> OrderState {
+    let order = async |quantity, method| ada.order(article, quantity, method).await;
+    let mut parts = point.split('.').skip(1);
+    match (parts.next().unwrap(), parts.next().unwrap()) {
+        ("reserve", "committed") => {
+            let _ = order(501, "sim_approve").await;
+            OrderState::Cancelled
+        }
+        ("pay", "committed") => {
+            let _ = order(1, "sim_decline").await;
+            OrderState::AwaitingPayment
+        }
+        ("expire", _) => {
+            let _ = order(1, "sim_action").await;
+            OrderState::Expired
+        }
+        ("reopen", _) => {
+            let id = order(1, "sim_action").await.unwrap().id.clone();
+            let _ = ada.reopen_order(ReopenOrderRequest { id, ..Default::default() }).await;
+            OrderState::Open
+        }
+        ("unreserve" | "unpay", _) => {
+            let id = order(1, "sim_approve").await.unwrap().id.clone();
+            let _ = ada.cancel(&id).await;
+            OrderState::Cancelled
+        }
+        _ => {
+            let _ = order(1, "sim_approve").await;
+            OrderState::Paid
+        }
     }
 }
 

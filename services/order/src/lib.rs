@@ -20,6 +20,7 @@ use std::sync::Arc;
 use contracts::order::order_service_server::{OrderServiceServer, SERVICE_NAME};
 use kit::{Context, Db, Role, Service, StartError, payment_types::PaymentTypes};
 
+pub use checkout::failpoints::names as fail_points;
 pub use error::Error;
 pub use migration::Migrator;
 pub use options::Options;

@@ -13,7 +13,10 @@ use kit::{
 };
 use tonic::Code;
 
-use super::CALL;
+use super::{
+    CALL,
+    failpoints::{self, Asked, Place},
+};
 use crate::{
     domain::{PaymentState, notes},
     error::Error,
@@ -63,6 +66,7 @@ impl Orders {
 
     async fn compensate_reservation(&self, call: &Call, row: reservation::Model) -> Result<(), Error> {
         let (id, attempt) = (row.order_id, row.attempt);
+        failpoints::reach(Asked::Unreserve, Place::Before).await?;
         // A release that overtakes the reservation it is for leaves a released one behind, which refuses it.
         let released = match self.remote.release(&call.within(CALL), id, attempt).await {
             Err(fault) if fault.value("state") == Some(ReservationState::Committed.as_str_name()) => {
@@ -81,6 +85,7 @@ impl Orders {
                 false
             }
         };
+        failpoints::reach(Asked::Unreserve, Place::Answered).await?;
         let work = move |tx: kit::Tx, _| async move {
             if done {
                 store::finish_reservation(&tx, id, attempt).await
@@ -88,12 +93,15 @@ impl Orders {
                 store::postpone_reservation(&tx, id, attempt, tx.now() + LATER).await
             }
         };
-        self.db.transact(call, (), work).await
+        self.db.transact(call, (), work).await?;
+        failpoints::reach(Asked::Unreserve, Place::Committed).await
     }
 
     async fn compensate_payment(&self, call: &Call, row: payment::Model) -> Result<(), Error> {
         let (order_id, id, changed) = (row.order_id, row.payment_id, row.seen_time.max(row.create_time));
+        failpoints::reach(Asked::Unpay, Place::Before).await?;
         let compensated = self.void_or_refund(call, &row).await;
+        failpoints::reach(Asked::Unpay, Place::Answered).await?;
         let work = move |tx: kit::Tx, compensated: std::sync::Arc<Compensated>| async move {
             match &*compensated {
                 Compensated::Later => {
@@ -110,7 +118,8 @@ impl Orders {
                 }
             }
         };
-        self.db.transact(call, compensated, work).await
+        self.db.transact(call, compensated, work).await?;
+        failpoints::reach(Asked::Unpay, Place::Committed).await
     }
 
     async fn void_or_refund(&self, call: &Call, row: &payment::Model) -> Compensated {

@@ -3,7 +3,9 @@
 use tonic::Code;
 
 use super::{
-    CALL, Checkout, ClaimEnd, LEASE, Outcome, RESERVATION_MARGIN, pays_for_nothing, settle,
+    CALL, Checkout, ClaimEnd, LEASE, Outcome, RESERVATION_MARGIN,
+    failpoints::{Asked, Place},
+    pays_for_nothing, settle,
     update::payment_of,
 };
 use crate::{
@@ -19,13 +21,16 @@ impl Checkout {
     /// The race is with the customer who pays in the last moment. The payment service decides it: what it voids can
     /// be captured no more, and what is captured or held cannot be given up by an order; then that order goes on to
     /// be paid.
-    pub(super) async fn expire(&self, view: View) -> Result<Outcome, Error> {
+    pub(super) async fn expire(&mut self, view: View) -> Result<Outcome, Error> {
         let id = view.order.id;
         let payment_id = payment_of(&view)?;
         let waits = !view.order.payment_action_url.is_empty();
         let failure = if waits { "ACTION_EXPIRED" } else { "" };
-        let remote = &self.orders.remote;
-        let stays_marked = match remote.void(&self.call.within(CALL), payment_id, failure).await {
+        self.ask(Asked::Expire).await?;
+        let remote = self.orders.remote.clone();
+        let voided = remote.void(&self.call.within(CALL), payment_id, failure).await;
+        self.at(Place::Answered).await?;
+        let stays_marked = match voided {
             Ok(_) => false,
             // Not made yet; the call that makes it may still be under way. It stays marked, and compensation voids it
             // until it is sure that it never comes.

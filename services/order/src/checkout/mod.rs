@@ -10,6 +10,7 @@ pub mod admission;
 mod compensate;
 mod driven;
 mod expire;
+pub mod failpoints;
 mod reopen;
 mod settle;
 mod steps;
@@ -34,7 +35,8 @@ use crate::{
     store::{Record, View},
     work::payment_feed,
 };
-use admission::Place;
+use admission::Place as Admitted;
+use failpoints::{Asked, Place};
 
 /// How long an owner may go without writing before another takes over.
 pub const LEASE: Duration = Duration::from_secs(15);
@@ -57,6 +59,8 @@ pub struct Checkout {
     /// No other driver has been at this checkout before.
     is_first: bool,
     asked_for_payment: bool,
+    /// What it asked another service for last.
+    asked: Option<Asked>,
     /// Time that was not this mesh's own: that of providers, and of services that are away.
     elsewhere: Duration,
 }
@@ -79,7 +83,14 @@ impl Checkout {
     /// A driver that asks the other services in the name of this caller.
     pub fn new(orders: &Orders, call: Call) -> Self {
         let elsewhere = Duration::ZERO;
-        Self { orders: orders.clone(), call, is_first: false, asked_for_payment: false, elsewhere }
+        Self {
+            orders: orders.clone(),
+            call,
+            is_first: false,
+            asked_for_payment: false,
+            asked: None,
+            elsewhere,
+        }
     }
 
     /// Drives an order's checkout, which this call has begun, in a task of its own and answers when it is settled, or after `limit` with the
@@ -90,7 +101,7 @@ impl Checkout {
         call: &Call,
         view: View,
         guard: Guard,
-        place: Option<Place>,
+        place: Option<Admitted>,
         limit: Instant,
     ) -> Result<Order, Error> {
         let (mut checkout, id) = (Self::new(orders, call.detached()), view.order.id);
@@ -170,6 +181,20 @@ impl Checkout {
         }
     }
 
+    /// Another service is about to be asked for something.
+    async fn ask(&mut self, asked: Asked) -> Result<(), Error> {
+        self.asked = Some(asked);
+        self.at(Place::Before).await
+    }
+
+    /// A fail point of what was asked for last.
+    async fn at(&self, place: Place) -> Result<(), Error> {
+        match self.asked {
+            Some(asked) => failpoints::reach(asked, place).await,
+            None => Ok(()),
+        }
+    }
+
     /// Gives the lease back, so that the sweeper goes on without waiting for its end. Only the time is changed: the
     /// next owner raises the fencing number when it takes over.
     async fn release_lease(&self, view: View) -> Result<(), Error> {
@@ -190,7 +215,8 @@ impl Checkout {
         Fut: Future<Output = Result<View, Error>> + Send + 'static,
     {
         let shared = Arc::new((work, Arc::new(input)));
-        self.orders
+        let view = self
+            .orders
             .transact(&self.call, view, move |tx, view| {
                 let shared = shared.clone();
                 async move {
@@ -199,6 +225,8 @@ impl Checkout {
                     work(tx, record, input.clone()).await
                 }
             })
-            .await
+            .await?;
+        self.at(Place::Committed).await?;
+        Ok(view)
     }
 }

@@ -4,7 +4,12 @@ use futures::future::BoxFuture;
 use kit::{Call, Fault, Role, Time, id::PaymentId};
 use tonic::Code;
 
-use super::{CALL, Checkout, ClaimEnd, Outcome, Settled, pays_for_nothing, settle, update::payment_of};
+use super::{
+    CALL, Checkout, ClaimEnd, Outcome, Settled,
+    failpoints::{Asked, Place},
+    pays_for_nothing, settle,
+    update::payment_of,
+};
 use crate::{
     api::states,
     domain::{Event, PaymentState, State, notes},
@@ -16,10 +21,13 @@ use crate::{
 
 impl Checkout {
     /// AWAITING_PAYMENT, to be opened again: voids, then opens; what is to be released is marked with it.
-    pub(super) async fn reopen(&self, view: View) -> Result<Outcome, Error> {
+    pub(super) async fn reopen(&mut self, view: View) -> Result<Outcome, Error> {
         let (id, payment_id) = (view.order.id, payment_of(&view)?);
-        let remote = &self.orders.remote;
-        let stays_marked = match remote.void(&self.call.within(CALL), payment_id, "").await {
+        self.ask(Asked::Reopen).await?;
+        let remote = self.orders.remote.clone();
+        let voided = remote.void(&self.call.within(CALL), payment_id, "").await;
+        self.at(Place::Answered).await?;
+        let stays_marked = match voided {
             Ok(_) => false,
             Err(fault) if fault.code == Code::NotFound => true,
             Err(fault) if is_passing(&fault) => return Ok(Outcome::Retry(view, fault)),

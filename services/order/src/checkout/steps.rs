@@ -5,7 +5,9 @@ use kit::{Fault, Money, Reason};
 use tokio::time::{Duration, Instant};
 
 use super::{
-    CALL, Checkout, ClaimEnd, LEASE, Outcome, RESERVATION_MARGIN, Settled, plan_payment, settle,
+    CALL, Checkout, ClaimEnd, LEASE, Outcome, RESERVATION_MARGIN, Settled,
+    failpoints::{Asked, Place},
+    plan_payment, settle,
     update::payment_of,
 };
 use crate::{
@@ -34,7 +36,10 @@ impl Checkout {
         // commit it: an order that expires releases it itself.
         let until = until + RESERVATION_MARGIN;
         let call = self.call.within(CALL);
-        match self.orders.remote.reserve(&call, &view.order, &view.lines, until).await {
+        self.ask(Asked::Reserve).await?;
+        let answer = self.orders.remote.reserve(&call, &view.order, &view.lines, until).await;
+        self.at(Place::Answered).await?;
+        match answer {
             Ok(()) if view.order.payment_id.is_some() => self.pay(view).await,
             Ok(()) if total(&view)?.minor == 0 => self.commit(view, None).await,
             // Begun by a version of this service that stores the payment only now.
@@ -105,8 +110,10 @@ impl Checkout {
             capture: true,
         };
         self.asked_for_payment = true;
+        self.ask(Asked::Pay).await?;
         let asked = Instant::now();
         let answer = self.orders.remote.pay(&self.call.within(CALL), request).await;
+        self.at(Place::Answered).await?;
         self.elsewhere += waited(&answer, asked);
         match answer {
             Ok((payment, _)) => self.follow_payment(view, payment).await,
@@ -131,8 +138,10 @@ impl Checkout {
     /// AWAITING_PAYMENT: takes the money that is authorised.
     pub(super) async fn capture(&mut self, view: View) -> Result<Outcome, Error> {
         let payment_id = payment_of(&view)?;
+        self.ask(Asked::Capture).await?;
         let asked = Instant::now();
         let answer = self.orders.remote.capture(&self.call.within(CALL), payment_id).await;
+        self.at(Place::Answered).await?;
         self.elsewhere += waited(&answer, asked);
         match answer {
             Ok((payment, _)) => self.follow_payment(view, payment).await,
@@ -146,9 +155,12 @@ impl Checkout {
 
     /// It is captured, or there is nothing to pay: the reserved stock is sold, and the order is paid. `payment`: the
     /// answer that says so, where that is not stored yet.
-    pub(super) async fn commit(&self, view: View, payment: Option<Payment>) -> Result<Outcome, Error> {
+    pub(super) async fn commit(&mut self, view: View, payment: Option<Payment>) -> Result<Outcome, Error> {
         let id = view.order.id;
-        let refused = match self.orders.remote.commit(&self.call.within(CALL), &view.order).await {
+        self.ask(Asked::Commit).await?;
+        let answer = self.orders.remote.commit(&self.call.within(CALL), &view.order).await;
+        self.at(Place::Answered).await?;
+        let refused = match answer {
             Ok(()) => None,
             Err(fault) if is_passing(&fault) => return Ok(Outcome::Retry(view, fault)),
             // The reservation had ended (this service was away for longer than RESERVATION_MARGIN) and others have

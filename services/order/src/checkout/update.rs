@@ -18,7 +18,7 @@ use crate::{
 
 impl Checkout {
     /// Asks where the payment stands and goes by that.
-    pub(super) async fn read_payment(&self, view: View, payment_id: PaymentId) -> Result<Outcome, Error> {
+    pub(super) async fn read_payment(&mut self, view: View, payment_id: PaymentId) -> Result<Outcome, Error> {
         match self.orders.remote.payment(&self.call.within(CALL), payment_id).await {
             Ok(payment) => self.follow_payment(view, payment).await,
             Err(fault) if is_passing(&fault) => Ok(Outcome::Retry(view, fault)),
@@ -27,7 +27,7 @@ impl Checkout {
     }
 
     /// The payment service answered where the order's payment stands.
-    pub(super) async fn follow_payment(&self, view: View, payment: Payment) -> Result<Outcome, Error> {
+    pub(super) async fn follow_payment(&mut self, view: View, payment: Payment) -> Result<Outcome, Error> {
         // Stored with what comes of it: a crash before that has the next driver ask again, and get the same answer.
         if follow_payment(&payment) == Follow::Go(Step::Commit) {
             return self.commit(view, Some(payment)).await;

@@ -53,6 +53,12 @@ impl Remote {
         Self { user: to(Role::User), article: to(Role::Article), payment: to(Role::Payment) }
     }
 
+    /// Over these ways.
+    #[cfg(test)]
+    pub fn over(user: Conn, article: Conn, payment: Conn) -> Self {
+        Self { user, article, payment }
+    }
+
     /// One of a user's addresses.
     pub async fn address(&self, call: &Call, user: UserId, id: &str) -> Answer<Address> {
         let request = call.request(GetAddressRequest { user_id: user.to_string(), id: id.to_owned() });

@@ -6,6 +6,7 @@ mod migrations;
 mod purchases;
 mod refunds;
 mod returns;
+mod saga;
 mod scan;
 mod search;
 mod views;

@@ -6,7 +6,7 @@ mod feeds;
 pub(crate) mod payment_feed;
 mod queue_mails;
 mod send_mails;
-mod sweep;
+pub(crate) mod sweep;
 mod user_feed;
 pub mod watch;
 

@@ -26,7 +26,7 @@ pub fn start(orders: &Orders) {
     });
 }
 
-async fn sweep(orders: &Orders, slots: &Arc<Semaphore>) -> Result<(), Error> {
+pub(crate) async fn sweep(orders: &Orders, slots: &Arc<Semaphore>) -> Result<(), Error> {
     // The database server's clock, as for the leases: no replica takes an order over because its own clock is ahead.
     let now = orders.clock().now();
     // One that fails keeps none of the others waiting.
