@@ -12,8 +12,8 @@ tables of the same shape with the same indexes, in the seven commits that an ord
     order    paid; history, purchases
 
 each with the events that the shop publishes. On PostgreSQL by pgbench, with prepared statements; on SQLite by a loop over
-Python's `sqlite3`, which is SQLite's C library with its cache of prepared statements: one thread, one connection a file,
-the journal and `synchronous` as the shop has them. Nothing is read, but what an UPDATE finds.
+Python's `sqlite3`, which is SQLite's C library with its cache of prepared statements: a thread a client, one connection a
+file that they take in turns, the journal and `synchronous` as the shop has them. Nothing is read, but what an UPDATE finds.
 """
 
 # Of which tables an order has rows, and how they are found.

@@ -1,6 +1,6 @@
 """A shop under load: processes, callers, what they got, and what it cost."""
 
-import asyncio, json, os, pathlib, signal, subprocess, time, uuid
+import asyncio, hashlib, json, os, pathlib, signal, subprocess, time, uuid
 
 PASSWORD = "correct horse battery"
 SECRET = "a secret that the processes of a benchmark share"
@@ -153,7 +153,7 @@ def reads(shop, path):
 
 
 async def load(shop, call, callers, seconds):
-    """Calls without a pause: calls a second, p50 and p99 in ms, CPU of the shop per call in ms."""
+    """Calls without a pause: how long each took, how long all of them, and the CPU of the shop, in seconds."""
     await shop.fresh()
     times, until = [], time.monotonic() + seconds
     before, began = shop.cpu(), time.monotonic()
@@ -166,7 +166,20 @@ async def load(shop, call, callers, seconds):
         caller.close()
 
     await asyncio.gather(*(one(number) for number in range(callers)))
-    took, spent = time.monotonic() - began, shop.cpu() - before
-    times.sort()
+    return times, time.monotonic() - began, shop.cpu() - before
+
+
+def figures(slices):
+    """Calls a second, p50 and p99 in ms, CPU of the shop for a call in ms."""
+    times = sorted(time for times, _, _ in slices for time in times)
+    took, spent = sum(took for _, took, _ in slices), sum(spent for _, _, spent in slices)
     at = lambda share: times[int(len(times) * share)] * 1000
     return {"rate": len(times) / took, "p50": at(0.5), "p99": at(0.99), "cpu": spent / len(times) * 1000}
+
+
+def reference():
+    """CPU that this machine takes to hash 32 MiB now, in ms: what CPU is measured by."""
+    block, began = bytes(1 << 20), time.process_time()
+    for _ in range(32):
+        hashlib.sha256(block).digest()
+    return (time.process_time() - began) * 1000
