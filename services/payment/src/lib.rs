@@ -21,6 +21,7 @@ use contracts::payment::payment_service_server::PaymentServiceServer;
 use kit::{Clock, Context, Db, Role, Service, StartError, Tasks, payment_types::PaymentTypes};
 use tonic::{server::NamedService, service::Routes};
 
+pub use engine::failpoints::names as fail_points;
 pub use migration::Migrator;
 pub use options::{Options, Pages, StripeOptions};
 pub use simulator::{PAGES_BELOW, Ports, Reach};

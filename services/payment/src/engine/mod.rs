@@ -9,6 +9,7 @@ mod begin;
 mod change;
 mod create;
 mod dispute;
+pub mod failpoints;
 mod lease;
 mod perform;
 mod reconcile;

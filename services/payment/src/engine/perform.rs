@@ -4,7 +4,10 @@ use std::time::{Duration, Instant};
 
 use kit::{Call, Fault, Scope, Tx};
 
-use super::Engine;
+use super::{
+    Engine,
+    failpoints::{self, Place},
+};
 use crate::{
     domain::{Failure, Operation, Outcome, State, Verdict, conclude, verdict},
     error::Error,
@@ -28,13 +31,21 @@ impl Engine {
     ) -> Result<Payment, Error> {
         let provider = self.provider(payment)?;
         let asked = Instant::now();
-        let outcome = self.holding(payment, send(provider.as_ref(), payment, operation)).await?;
+        let lost = failpoints::reach(operation.into(), Place::Before, payment.id).await?;
+        let outcome = match lost {
+            None => self.holding(payment, send(provider.as_ref(), payment, operation)).await?,
+            Some(failure) => Err(failure),
+        };
+        let lost = failpoints::reach(operation.into(), Place::Answered, payment.id).await?;
+        let outcome = lost.map_or(outcome, Err);
         self.0.waited.insert(payment.id, asked.elapsed());
         if let Err(failure) = &outcome {
             let problem = note(failure);
             tracing::info!(payment = %payment.id, ?operation, problem, "a provider did not do what it was asked to");
         }
-        self.record(call, payment, operation, resumed, outcome).await
+        let recorded = self.record(call, payment, operation, resumed, outcome).await?;
+        failpoints::reach(operation.into(), Place::Recorded, payment.id).await?;
+        Ok(recorded)
     }
 
     /// Records what an operation came to, and answers its caller's key.

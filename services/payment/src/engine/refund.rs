@@ -8,7 +8,12 @@ use kit::{
 use tokio::sync::oneshot;
 use tracing::Instrument;
 
-use super::{Engine, background, note, refund_end::End};
+use super::{
+    Engine, background,
+    failpoints::{self, Asked, Place},
+    note,
+    refund_end::End,
+};
 use crate::{
     api::render,
     domain::{Failure, Outcome, RefundState},
@@ -129,11 +134,19 @@ impl Engine {
         let provider = self.provider(payment)?;
         let (key, charge, amount) =
             (refund.id.to_string(), payment.charge()?, payment.money(refund.amount_minor)?);
-        let outcome = self.holding_refund(refund, provider.refund(&key, &charge, amount)).await;
+        let outcome = match failpoints::reach(Asked::Refund, Place::Before, payment.id).await? {
+            None => self.holding_refund(refund, provider.refund(&key, &charge, amount)).await,
+            Some(failure) => Err(failure),
+        };
+        let lost = failpoints::reach(Asked::Refund, Place::Answered, payment.id).await?;
+        let outcome = lost.map_or(outcome, Err);
         if let Err(failure) = &outcome {
             tracing::info!(refund = %refund.id, problem = note(failure), "a provider did not give money back");
         }
-        self.record_refund(call, refund, outcome, provider.capabilities().idempotent).await
+        let able = provider.capabilities();
+        let recorded = self.record_refund(call, refund, outcome, able.idempotent).await?;
+        failpoints::reach(Asked::Refund, Place::Recorded, payment.id).await?;
+        Ok(recorded)
     }
 
     async fn record_refund(

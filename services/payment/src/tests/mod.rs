@@ -1,6 +1,7 @@
 //! Calls against the whole service on a fresh database.
 
 mod chaos;
+mod crash;
 mod faults;
 mod journey;
 mod ledger;

@@ -86,7 +86,11 @@ impl Shop {
     }
 
     pub async fn set(pace: Pace, options: Options) -> Self {
-        let database = Database::new(Role::Payment).await;
+        Self::at(Database::new(Role::Payment).await, pace, options).await
+    }
+
+    /// On a database that is new.
+    pub async fn at(database: Database, pace: Pace, options: Options) -> Self {
         let db = database.migrated::<Migrator>(Clock::system()).await;
         Self::on(db, database, pace, options).await
     }
@@ -112,7 +116,8 @@ impl Shop {
 
     /// Another replica on the same database.
     pub async fn replica(&self) -> Self {
-        Self::on(self.db.clone(), self._database.clone(), pace(), self.options.clone()).await
+        let pace = self.payments.engine.pace();
+        Self::on(self.db.clone(), self._database.clone(), pace, self.options.clone()).await
     }
 
     pub async fn create(&self, new: CreatePaymentRequest) -> Result<Payment, Status> {
