@@ -172,10 +172,10 @@ class Postgres:
             self.ask(f"{prefix}_{role}", "VACUUM ANALYZE")
 
     def measure(self, clients, seconds):
-        """Orders a second."""
+        """Orders a second. For three seconds at least: each client first has its statements prepared."""
         self.begun += 1
         base = self.begun * 1_000_000
-        words = [self.programs / "pgbench", "-n", "-M", "prepared", "-c", str(clients), "-j", "1", "-T", str(max(1, round(seconds)))]
+        words = [self.programs / "pgbench", "-n", "-M", "prepared", "-c", str(clients), "-j", "1", "-T", str(max(3, round(seconds)))]
         words += ["-f", self.script, "-D", f"n={base}", self.url(f"{self.prefix}_floor")]
         done = subprocess.run(words, capture_output=True, text=True)
         if done.returncode:
