@@ -119,7 +119,7 @@ pub(super) struct Held {
     /// How many at the most.
     most: usize,
     state: Mutex<State>,
-    /// How many wait to begin a transaction.
+    /// How many wait for a connection of the pool, to begin a transaction or to read.
     beginning: AtomicUsize,
 }
 
@@ -156,14 +156,27 @@ impl Held {
 
     /// A connection: one that is at hand, else one from the pool.
     pub async fn lend(&self, connections: &DatabaseConnection, trust: &Trust) -> Result<Lent, DbErr> {
+        if let Some(lent) = self.at_hand(trust) {
+            return Ok(lent);
+        }
+        // From here on none is put aside: where the pool has none left, the next that ends its work goes there, to
+        // whoever waits. One that was put aside just before is found by this second look.
+        let _waiting = Beginning::of(self);
+        if let Some(lent) = self.at_hand(trust) {
+            return Ok(lent);
+        }
+        Ok(Lent { connection: Connection::acquire(connections).await?, since: Instant::now() })
+    }
+
+    fn at_hand(&self, trust: &Trust) -> Option<Lent> {
         while let Some(free) = self.take() {
             // Out of the pool came only what was made after trust was lost: so the time since then will do for its age.
             let since = free.lent.since.elapsed();
             if since < LONGEST && free.used.elapsed() < IDLE && trust.covers(since) {
-                return Ok(free.lent);
+                return Some(free.lent);
             }
         }
-        Ok(Lent { connection: Connection::acquire(connections).await?, since: Instant::now() })
+        None
     }
 
     /// Puts a connection aside whose statement succeeded.

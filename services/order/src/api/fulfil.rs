@@ -30,6 +30,7 @@ pub async fn cancel_order(
         let mut record = lock(&tx, named, scope).await?;
         record.check_etag(&request.etag)?;
         let note = if request.reason.is_empty() { notes::CANCELLED } else { request.reason.as_str() };
+        record.forget_unpaid();
         record.apply(Event::Cancel, note)?;
         record.order.payment_action_url.clear();
         // A checkout may be under way. Its driver loses the lease here, and its next write changes nothing; what it has

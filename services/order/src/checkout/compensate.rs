@@ -133,11 +133,8 @@ impl Orders {
         match refusing_state(&fault) {
             Some(PaymentState::Captured | PaymentState::PartiallyRefunded) => {}
             Some(PaymentState::Refunded) => return Compensated::Done,
-            // The CreatePayment of a driver that was overtaken may arrive after this void. None is under way for
-            // longer than CALL, so a payment that is not there after NEVER_MADE never comes.
-            _ if fault.code == Code::NotFound && self.clock().now().since(row.create_time) > NEVER_MADE => {
-                return Compensated::Done;
-            }
+            // The CreatePayment of a driver that was overtaken may arrive after this void.
+            _ if fault.code == Code::NotFound && self.is_never_made(row).await => return Compensated::Done,
             // Unknown yet, not made yet, or nobody answers.
             _ => return Compensated::Later,
         }
@@ -153,6 +150,16 @@ impl Orders {
             }
             Err(fault) if is_passing(&fault) || fault.reason == Reason::IllegalState => Compensated::Later,
             Err(fault) => Compensated::Failed(fault.message),
+        }
+    }
+
+    /// Whether a payment that is not there never comes. Who was overtaken by the transaction that marked the payment
+    /// asks for it no later than within its lease, and no such call is under way for longer than CALL. That transaction
+    /// changed the order.
+    async fn is_never_made(&self, row: &payment::Model) -> bool {
+        match store::by_id(self.db.read(), row.order_id, Scope::All).await {
+            Ok(order) => self.clock().now().since(order.update_time.max(row.create_time)) > NEVER_MADE,
+            Err(_) => false,
         }
     }
 

@@ -16,7 +16,7 @@ mod settle;
 mod steps;
 mod update;
 
-pub use driven::Driven;
+pub use driven::{Driven, Driver, Held};
 pub use settle::{ClaimEnd, Settled, settle};
 pub use update::{apply_payment_update, pays_for_nothing, plan_payment};
 
@@ -28,7 +28,7 @@ use tokio::{sync::oneshot, time::Instant};
 
 use crate::{
     api::render,
-    domain::Step,
+    domain::{State, Step},
     error::Error,
     orders::Orders,
     remote::pause,
@@ -58,9 +58,13 @@ pub struct Checkout {
     call: Call,
     /// No other driver has been at this checkout before.
     is_first: bool,
-    asked_for_payment: bool,
     /// What it asked another service for last.
     asked: Option<Asked>,
+    reserve_calls: usize,
+    /// The stock is set aside, though the order does not say so yet.
+    has_reserved: bool,
+    /// When the lease was taken or renewed last.
+    fenced_at: Instant,
     /// Time that was not this mesh's own: that of providers, and of services that are away.
     elsewhere: Duration,
 }
@@ -74,6 +78,11 @@ enum Outcome {
 }
 
 impl Outcome {
+    /// Somebody else goes on, with a lease of its own.
+    fn late(view: View) -> Self {
+        Outcome::Retry(view, Fault::unavailable("order"))
+    }
+
     fn settled(view: View) -> Self {
         Outcome::Settled(Settled::Order(Box::new(view)))
     }
@@ -83,12 +92,15 @@ impl Checkout {
     /// A driver that asks the other services in the name of this caller.
     pub fn new(orders: &Orders, call: Call) -> Self {
         let elsewhere = Duration::ZERO;
+        let fenced_at = Instant::now();
         Self {
             orders: orders.clone(),
             call,
             is_first: false,
-            asked_for_payment: false,
             asked: None,
+            reserve_calls: 0,
+            has_reserved: false,
+            fenced_at,
             elsewhere,
         }
     }
@@ -130,20 +142,20 @@ impl Checkout {
 
     /// Drives the checkout until it is settled.
     pub async fn drive(&mut self, view: View) -> Result<Settled, Error> {
-        let driver = self.orders.driven.begin(view.order.id);
+        let driver = view.order.payment_id.map(|payment| self.orders.driven.begin(payment));
         let settled = self.take_steps(view).await;
         // What the payment's feed brought meanwhile, and this driver has not stored: it lost its lease, or gave up.
-        if let Some(payment) = driver.end() {
+        if let Some(held) = driver.and_then(Driver::end) {
             let orders = self.orders.clone();
-            self.orders.tasks.spawn(payment_feed::catch_up(orders, payment));
+            self.orders.tasks.spawn(payment_feed::catch_up(orders, held));
         }
         settled
     }
 
     /// Takes step after step until the checkout is settled.
     async fn take_steps(&mut self, mut view: View) -> Result<Settled, Error> {
-        let mut since = Instant::now();
         let mut tries = 0;
+        self.fenced_at = Instant::now();
         loop {
             let outcome = match view.order.step {
                 Step::Idle => return Ok(Settled::Order(Box::new(view))),
@@ -157,13 +169,13 @@ impl Checkout {
             view = match outcome {
                 Outcome::Settled(settled) => return Ok(settled),
                 Outcome::Next(next) => {
-                    (since, tries) = (Instant::now(), 0);
+                    (self.fenced_at, tries) = (Instant::now(), 0);
                     next
                 }
-                // PATIENCE and one more call end well before the lease that the last commit took: while this owner
-                // tries, no sweeper takes the order over.
+                // PATIENCE and the calls of one more pass (`is_late`) end before the lease that the last commit took:
+                // while this owner tries, no sweeper takes the order over.
                 Outcome::Retry(view, fault)
-                    if since.elapsed() > PATIENCE || self.orders.tasks.is_draining() =>
+                    if self.fenced_at.elapsed() > PATIENCE || self.orders.tasks.is_draining() =>
                 {
                     let id = view.order.id;
                     tracing::warn!(order = %id, reason = fault.reason_name(), problem = fault.message, "a checkout waits for another service");
@@ -195,10 +207,23 @@ impl Checkout {
         }
     }
 
-    /// Gives the lease back, so that the sweeper goes on without waiting for its end. Only the time is changed: the
-    /// next owner raises the fencing number when it takes over.
+    /// Whether too little of the lease is left for another call. Ids make a call of an owner who has lost its lease
+    /// harmless; but two at a time ask twice.
+    fn is_late(&self) -> bool {
+        self.fenced_at.elapsed() > LEASE - CALL - CALL / 4
+    }
+
+    /// Gives the lease back, so that the sweeper goes on without waiting for its end: the next owner raises the fencing
+    /// number when it takes over. An order whose stock is set aside says so now: its user may fill another basket.
     async fn release_lease(&self, view: View) -> Result<(), Error> {
-        let released = self.fenced(view, (), |tx, mut record, _| async move {
+        let input = (self.has_reserved, self.orders.options.payment_window);
+        let released = self.fenced(view, input, |tx, mut record, input| async move {
+            let (has_reserved, window) = *input;
+            if has_reserved && record.order.state == State::CheckingOut {
+                let payment_id = record.order.payment_id;
+                record.set_aside(update::pay_until(&record, tx.now() + window))?;
+                record.order.step = if payment_id.is_some() { Step::Pay } else { Step::Commit };
+            }
             record.order.lease_until = tx.now();
             record.save().await
         });

@@ -8,7 +8,7 @@ use super::{
     CALL, Checkout, ClaimEnd, LEASE, Outcome, RESERVATION_MARGIN, Settled,
     failpoints::{Asked, Place},
     plan_payment, settle,
-    update::payment_of,
+    update::{pay_until, payment_of},
 };
 use crate::{
     domain::{Event, Payment, notes, pricing::fee_in, totals},
@@ -36,19 +36,26 @@ impl Checkout {
         // commit it: an order that expires releases it itself.
         let until = until + RESERVATION_MARGIN;
         let call = self.call.within(CALL);
+        self.reserve_calls += 1;
         self.ask(Asked::Reserve).await?;
         let answer = self.orders.remote.reserve(&call, &view.order, &view.lines, until).await;
         self.at(Place::Answered).await?;
         match answer {
-            Ok(()) if view.order.payment_id.is_some() => self.pay(view).await,
-            Ok(()) if total(&view)?.minor == 0 => self.commit(view, None).await,
+            Ok(()) if view.order.payment_id.is_some() => {
+                self.has_reserved = true;
+                self.pay(view).await
+            }
+            Ok(()) if total(&view)?.minor == 0 => {
+                self.has_reserved = true;
+                self.commit(view, None).await
+            }
             // Begun by a version of this service that stores the payment only now.
             Ok(()) => {
                 let input = (total(&view)?, window);
                 let reserved = self.fenced(view, input, |tx, mut record, input| async move {
                     let (total, window) = *input;
                     let payment_id = plan_payment(&tx, record.order.id, total).await?;
-                    record.set_aside(tx.now() + window)?;
+                    record.set_aside(pay_until(&record, tx.now() + window))?;
                     record.pay_by(payment_id, tx.now() + window);
                     record.order.lease_until = tx.now() + LEASE;
                     record.save().await
@@ -66,14 +73,18 @@ impl Checkout {
     async fn refuse(&self, view: View, fault: Fault) -> Result<Outcome, Error> {
         let (id, direct) = (view.order.id, view.order.direct);
         let fault = if direct { fault.with_all("order_id", id) } else { fault };
-        // A driver before this one may have asked for the payment, and been refused nothing: then it has to be sure
-        // that no money is kept. The first driver knows that it has not asked.
-        let asked = !self.is_first || self.asked_for_payment;
+        // A driver before this one may have gone further, or still be on its way without knowing that it lost its lease;
+        // so may a call of this one that got no answer. Then what they ask for has to be compensated, whenever it
+        // comes. A first driver that was refused at once knows that nothing else was asked.
+        let uncertain = !self.is_first || self.reserve_calls > 1;
         // An order placed in one call stays behind as CANCELLED, so its key keeps the refusal: a repeat must not make
         // another order. A basket is as it was, so its key is free for the next try.
         let refused = self.fenced(view, fault.clone(), move |tx, mut record, fault| async move {
+            if uncertain {
+                store::mark_reservation(&tx, id, record.order.attempt).await?;
+            }
             match record.order.payment_id {
-                Some(payment_id) if asked => store::mark_payment(&tx, payment_id).await?,
+                Some(payment_id) if uncertain => store::mark_payment(&tx, payment_id).await?,
                 Some(payment_id) => store::forget_payment(&tx, payment_id).await?,
                 None => {}
             }
@@ -94,6 +105,9 @@ impl Checkout {
 
     /// The stock is set aside: has the payment made that is stored.
     pub(super) async fn pay(&mut self, view: View) -> Result<Outcome, Error> {
+        if self.is_late() {
+            return Ok(Outcome::late(view));
+        }
         let payment_id = payment_of(&view)?;
         let total = total(&view)?;
         let fee = fee_in(&view.adjustments).unwrap_or(Money::zero(total.currency));
@@ -109,7 +123,6 @@ impl Checkout {
             // The stock is set aside: nothing else has to happen before the money may be taken.
             capture: true,
         };
-        self.asked_for_payment = true;
         self.ask(Asked::Pay).await?;
         let asked = Instant::now();
         let answer = self.orders.remote.pay(&self.call.within(CALL), request).await;
@@ -127,7 +140,7 @@ impl Checkout {
         let input = (fault, self.orders.options.payment_window);
         let failed = self.fenced(view, input, |tx, mut record, input| async move {
             let (fault, window) = &*input;
-            record.set_aside(tx.now() + *window)?;
+            record.set_aside(pay_until(&record, tx.now() + *window))?;
             fault.reason_name().clone_into(&mut record.order.payment_failure);
             record.note(notes::NOT_MADE);
             settle(&tx, record, ClaimEnd::Answer).await
@@ -137,6 +150,9 @@ impl Checkout {
 
     /// AWAITING_PAYMENT: takes the money that is authorised.
     pub(super) async fn capture(&mut self, view: View) -> Result<Outcome, Error> {
+        if self.is_late() {
+            return Ok(Outcome::late(view));
+        }
         let payment_id = payment_of(&view)?;
         self.ask(Asked::Capture).await?;
         let asked = Instant::now();
@@ -156,6 +172,9 @@ impl Checkout {
     /// It is captured, or there is nothing to pay: the reserved stock is sold, and the order is paid. `payment`: the
     /// answer that says so, where that is not stored yet.
     pub(super) async fn commit(&mut self, view: View, payment: Option<Payment>) -> Result<Outcome, Error> {
+        if self.is_late() {
+            return Ok(Outcome::late(view));
+        }
         let id = view.order.id;
         self.ask(Asked::Commit).await?;
         let answer = self.orders.remote.commit(&self.call.within(CALL), &view.order).await;
@@ -172,7 +191,7 @@ impl Checkout {
         let input = (refused, payment, self.orders.options.payment_window);
         let committed = self.fenced(view, input, move |tx, mut record, input| async move {
             let (refused, payment, window) = &*input;
-            record.set_aside(tx.now() + *window)?;
+            record.set_aside(pay_until(&record, tx.now() + *window))?;
             if let Some(payment) = payment {
                 record.record_answer(payment).await?;
             }

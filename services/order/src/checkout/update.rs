@@ -5,7 +5,7 @@ use kit::{
     id::{Id, OrderId, PaymentId},
 };
 
-use super::{CALL, Checkout, ClaimEnd, LEASE, Outcome, settle};
+use super::{CALL, Checkout, ClaimEnd, LEASE, Outcome, RESERVATION_MARGIN, settle};
 use crate::{
     domain::{
         Payment, PaymentState, State, Step, notes,
@@ -39,7 +39,7 @@ impl Checkout {
         let applied = self.fenced(view, input, |tx, mut record, input| async move {
             let (payment, window) = &*input;
             // No payment is asked for before the stock is set aside.
-            record.set_aside(tx.now() + *window)?;
+            record.set_aside(pay_until(&record, tx.now() + *window))?;
             apply_payment_update(&tx, record, payment).await
         });
         let view = match applied.await {
@@ -131,6 +131,13 @@ pub async fn apply_payment_update(tx: &Tx, mut record: Record, payment: &Payment
             settle(tx, record, ClaimEnd::Answer).await
         }
     }
+}
+
+/// Until when an order may be paid whose stock was set aside: mostly for the whole window from now. Where the payment
+/// service was away for long after that, its reservation is older, and must not end before the order does.
+pub(super) fn pay_until(record: &Record, until: Time) -> Time {
+    let planned = record.order.expire_time.map(|planned| planned + RESERVATION_MARGIN / 2);
+    planned.map_or(until, |latest| latest.min(until))
 }
 
 /// Whether an order that ends leaves its payment to be compensated: it has money that pays for nothing, or gave it

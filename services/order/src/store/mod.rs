@@ -34,7 +34,9 @@ pub use placed::count;
 pub use placed::placed;
 pub use purchases::purchases;
 pub use record::Record;
-pub use reservations::{finish_reservation, marked_reservations, plan_reservation, postpone_reservation};
+pub use reservations::{
+    finish_reservation, mark_reservation, marked_reservations, plan_reservation, postpone_reservation,
+};
 pub use scan::{Place, Scan, Scanned, Sort, place, rows};
 pub use search::Search;
 pub use view::{View, find_basket_view, find_view, view, views};

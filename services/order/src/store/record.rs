@@ -178,6 +178,14 @@ impl Record {
         order.step = if payment.is_some() { Step::Pay } else { Step::Commit };
     }
 
+    /// It is about to end. While it is checked out, nobody can say whether its payment was made: it shows none, and
+    /// what comes of it is compensated.
+    pub fn forget_unpaid(&mut self) {
+        if self.order.state == State::CheckingOut {
+            self.await_payment(None);
+        }
+    }
+
     /// It awaits another payment, or none.
     pub fn await_payment(&mut self, payment: Option<PaymentId>) {
         self.order.payment_id = payment;

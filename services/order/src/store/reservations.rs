@@ -3,7 +3,7 @@
 use kit::{Db, Time, Tx, id::OrderId};
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr};
 
-use super::entities::reservation;
+use super::{compensation::HEAD_START, entities::reservation};
 use crate::error::Error;
 
 /// Stores a reservation before it is asked for: whatever becomes of the answer, it is known to release.
@@ -22,6 +22,18 @@ pub async fn plan_reservation(tx: &Tx, order_id: OrderId, attempt: i32) -> Resul
 pub async fn marked_reservations(db: &Db, order_id: OrderId) -> Result<Vec<reservation::Model>, Error> {
     let query = reservation::Entity::find().filter(reservation::Column::OrderId.eq(order_id));
     Ok(query.filter(reservation::Column::ToCompensate.eq(true)).all(db.read()).await?)
+}
+
+/// Marks a reservation for compensation.
+pub async fn mark_reservation(tx: &Tx, order_id: OrderId, attempt: i32) -> Result<(), Error> {
+    reservation::Entity::update_many()
+        .col_expr(reservation::Column::ToCompensate, Expr::value(true))
+        .col_expr(reservation::Column::NextTry, Expr::value(tx.now() + HEAD_START))
+        .filter(reservation::Column::OrderId.eq(order_id))
+        .filter(reservation::Column::Attempt.eq(attempt))
+        .exec(&**tx)
+        .await?;
+    Ok(())
 }
 
 /// A reservation is compensated.

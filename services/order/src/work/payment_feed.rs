@@ -9,7 +9,7 @@ use tokio::{sync::Mutex, time::Instant};
 
 use super::feeds::own;
 use crate::{
-    checkout::{Checkout, LEASE, apply_payment_update},
+    checkout::{Checkout, Held, LEASE, apply_payment_update},
     domain::{GivenBack, Payment, PaymentState, State, Step, notes},
     error::Error,
     orders::Orders,
@@ -19,6 +19,10 @@ use crate::{
 
 /// How long a position may stay unwritten while events change nothing.
 const KEEP_POSITION: Duration = Duration::from_secs(1);
+
+/// The first and the longest pause before an update that was held is tried again.
+const CATCH_UP: Duration = Duration::from_millis(200);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// Handles the feed's events.
 pub struct Handler {
@@ -37,20 +41,25 @@ impl Handler {
         let position = event.position;
         let payment = follow::event::<PaymentChanged>(&event).and_then(|changed| changed.payment);
         let payment = payment.as_ref().map(read_payment).transpose()?;
-        if is_redundant(&self.orders, payment.as_ref()).await? {
+        let driven = &self.orders.driven;
+        if payment.as_ref().is_some_and(|payment| driven.takes(payment, position))
+            || is_redundant(&self.orders, payment.as_ref()).await?
+        {
             // It would be redundant after a restart, too: its position can wait.
             let mut written = self.written.lock().await;
             if written.elapsed() < KEEP_POSITION {
                 return Ok(());
             }
             *written = Instant::now();
+            let followed = driven.followed(position);
             let work = move |tx: Tx, _| async move {
-                Ok(follow::advance(&tx, Role::Payment.name(), position).await.map(|_| ())?)
+                Ok(follow::advance(&tx, Role::Payment.name(), followed).await.map(|_| ())?)
             };
             return self.orders.db.transact(&own(), (), work).await;
         }
+        let followed = driven.followed(position);
         let work = move |tx: Tx, payment: Arc<Option<Payment>>| async move {
-            follow::advance(&tx, Role::Payment.name(), position).await?;
+            follow::advance(&tx, Role::Payment.name(), followed).await?;
             match &*payment {
                 Some(payment) => apply(&tx, payment).await,
                 None => Ok((None, Effect::Nothing)),
@@ -62,27 +71,38 @@ impl Handler {
     }
 }
 
-/// An update that came while this process drove the payment's order, and that the driver has not stored. The feed's
-/// position has moved past it. Should this fail, too, then the order's step or its marks are still stored, and the
-/// sweeper finds them.
+/// Applies an update that came while this process drove its payment's checkout, and that the driver has not stored.
+/// Until it is applied, the feed's position stays before it.
 ///
 /// Boxed, because it may drive the order on, which ends here again.
-pub fn catch_up(orders: Orders, payment: Payment) -> BoxFuture<'static, ()> {
+pub fn catch_up(orders: Orders, held: Held) -> BoxFuture<'static, ()> {
     Box::pin(async move {
-        let (id, order) = (payment.id, payment.order_id);
-        let work = |tx: Tx, payment: Arc<Payment>| async move { apply(&tx, &payment).await };
-        let caught_up = match is_redundant(&orders, Some(&payment)).await {
-            Ok(true) => return,
-            Ok(false) => orders.db.transact(&own(), payment, work).await,
-            Err(error) => Err(error),
-        };
-        match caught_up {
-            Ok((changed, effect)) => go_on(&orders, changed, effect),
-            Err(error) => {
-                tracing::warn!(%order, payment = %id, %error, "an update of a payment is not applied")
+        let payment = Arc::new(held.payment.clone());
+        let mut pause = CATCH_UP;
+        loop {
+            match try_to_catch_up(&orders, payment.clone()).await {
+                Ok(()) => return,
+                Err(error) => {
+                    tracing::warn!(payment = %payment.id, %error, "an update of a payment cannot be applied yet");
+                }
+            }
+            tokio::select! {
+                // What is not applied is read again after the restart.
+                () = orders.tasks.draining() => return std::mem::forget(held),
+                () = tokio::time::sleep(pause) => pause = (pause * 2).min(LONGEST_PAUSE),
             }
         }
     })
+}
+
+async fn try_to_catch_up(orders: &Orders, payment: Arc<Payment>) -> Result<(), Error> {
+    if is_redundant(orders, Some(&payment)).await? {
+        return Ok(());
+    }
+    let work = |tx: Tx, payment: Arc<Arc<Payment>>| async move { apply(&tx, &payment).await };
+    let (changed, effect) = orders.db.transact(&own(), payment, work).await?;
+    go_on(orders, changed, effect);
+    Ok(())
 }
 
 /// What follows once an event's effect is committed.
@@ -120,9 +140,6 @@ fn go_on(orders: &Orders, changed: Changed, effect: Effect) {
 /// here. Where that read gets no answer, the order's expiry finds it.
 async fn is_redundant(orders: &Orders, payment: Option<&Payment>) -> Result<bool, Error> {
     let Some(payment) = payment else { return Ok(true) };
-    if orders.driven.takes(payment) {
-        return Ok(true);
-    }
     let order = match store::by_id(orders.db.read(), payment.order_id, Scope::All).await {
         Ok(order) => order,
         Err(Error::NotFound(_)) => return Ok(true),

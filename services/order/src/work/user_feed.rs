@@ -43,6 +43,7 @@ async fn erase(tx: &Tx, user: UserId) -> Result<Vec<(OrderId, i64)>, Error> {
         record.order.user_erased = true;
         match record.order.state {
             State::Open | State::CheckingOut | State::AwaitingPayment => {
+                record.forget_unpaid();
                 record.apply(Event::Cancel, notes::ACCOUNT_CLOSED)?;
                 // As a cancellation does: a driver that is at work loses its lease.
                 record.lease(tx.now());

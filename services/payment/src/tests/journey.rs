@@ -56,6 +56,21 @@ async fn a_payment_may_be_captured_by_the_call_that_authorises_it() {
 }
 
 #[tokio::test]
+async fn a_caller_who_leaves_at_once_leaves_a_payment_that_is_made() {
+    let shop = Shop::open().await;
+    let new = CreatePaymentRequest { capture: true, ..new("") };
+    let created = shop.create(new.clone());
+    assert!(tokio::time::timeout(Duration::ZERO, created).await.is_err());
+    let begun = tokio::time::Instant::now();
+    while shop.count().await == 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    shop.becomes(&new.id, PaymentState::Captured).await;
+    assert!(begun.elapsed() < pace().lease, "nobody had to take it over");
+    assert_eq!(shop.row(&new.id).await.version, 2);
+}
+
+#[tokio::test]
 async fn a_capture_at_once_whose_answer_is_lost_is_found_and_booked_once() {
     let shop = Shop::open().await;
     for fault in [json!({ "fail_after": 1 }), json!({ "lose_answer": 1 }), json!({ "fail_before": 1 })] {

@@ -21,10 +21,17 @@ pub trait Fetch: Send + Sync {
     async fn keys(&self) -> Result<Jwks, Fault>;
 }
 
+#[derive(Default)]
+struct Known {
+    keys: HashMap<String, DecodingKey>,
+    /// As they were published: name and public key.
+    published: Vec<(String, String)>,
+}
+
 /// The keys known.
 #[derive(Default)]
 pub struct Keys {
-    known: RwLock<HashMap<String, DecodingKey>>,
+    known: RwLock<Known>,
     /// How often they changed.
     generation: AtomicU64,
     source: RwLock<Option<Arc<dyn Fetch>>>,
@@ -35,12 +42,17 @@ pub struct Keys {
 impl Keys {
     /// Takes a key set. Keys that are gone from it stop counting.
     pub fn learn(&self, jwks: &Jwks) {
-        let keys = jwks.keys.iter().filter(|key| key.crv == "Ed25519").filter_map(|key| {
+        let ours = || jwks.keys.iter().filter(|key| key.crv == "Ed25519");
+        let published: Vec<_> = ours().map(|key| (key.kid.clone(), key.x.clone())).collect();
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        // Anybody can have them asked for, by a token that names none of them: what they have verified still counts.
+        if known.published == published {
+            return;
+        }
+        let keys = ours().filter_map(|key| {
             DecodingKey::from_ed_components(&key.x).ok().map(|decoding| (key.kid.clone(), decoding))
         });
-        let keys = keys.collect();
-        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        *known = keys;
+        *known = Known { keys: keys.collect(), published };
         self.generation.fetch_add(1, Ordering::Release);
     }
 
@@ -54,7 +66,7 @@ impl Keys {
         // Both under the lock: a generation read apart from it could be that of keys which came meanwhile, and what a
         // withdrawn key has verified would count under it.
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        let key = known.get(kid)?;
+        let key = known.keys.get(kid)?;
         Some((self.generation(), use_it(key)))
     }
 

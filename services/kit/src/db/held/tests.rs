@@ -136,3 +136,25 @@ fn a_database_may_outlive_the_runtime() {
     drop(runtime);
     drop(all);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_read_that_waits_goes_on_when_another_one_ends() {
+    for (_database, db) in each().await {
+        if db.backend() != DatabaseBackend::Postgres {
+            continue;
+        }
+        let mut transactions = Vec::new();
+        for _ in 0..most(&db) / 2 {
+            transactions.push(db.0.writer.begin().await.unwrap());
+        }
+        // One more than there are connections left: it waits for the end of another one, and no longer.
+        let reads = (0..most(&db).div_ceil(2) + 1).map(|_| async {
+            let begun = Instant::now();
+            number(&db, "SELECT 1::bigint FROM pg_sleep(0.2)").await;
+            begun.elapsed()
+        });
+        let took = futures::future::join_all(reads).await;
+        assert!(took.iter().all(|took| *took < Duration::from_millis(1_500)), "{took:?}");
+        drop(transactions);
+    }
+}

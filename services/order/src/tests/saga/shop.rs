@@ -102,6 +102,12 @@ impl Process {
                 .col_expr(reservation::Column::NextTry, Expr::value(Time(0)))
                 .exec(&*tx)
                 .await?;
+            // Of those that are under way nothing is judged by it.
+            order::Entity::update_many()
+                .col_expr(order::Column::UpdateTime, Expr::value(Time(0)))
+                .filter(order::Column::Step.eq(Step::Idle))
+                .exec(&*tx)
+                .await?;
             Ok(())
         });
         due.await.unwrap();

@@ -113,6 +113,18 @@ async fn what_a_withdrawn_key_has_verified_counts_no_more_even_if_it_is_remember
 }
 
 #[tokio::test]
+async fn keys_that_are_learned_again_forget_nothing() {
+    let (identity, ..) = signed_in().await;
+    let signer = Signer::new("k2");
+    identity.learn(&signer.jwks());
+    let before = identity.0.keys.generation();
+    identity.learn(&signer.jwks());
+    assert_eq!(identity.0.keys.generation(), before);
+    identity.learn(&Signer::new("k2").jwks());
+    assert_ne!(identity.0.keys.generation(), before, "another key by the same name");
+}
+
+#[tokio::test]
 async fn a_token_that_differs_in_one_character_is_not_the_remembered_one() {
     let (identity, _, _, token, _) = signed_in().await;
     for place in 0..token.len() {
