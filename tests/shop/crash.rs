@@ -4,6 +4,7 @@
 use std::{os::unix::process::ExitStatusExt, time::Duration};
 
 use contracts::{
+    mesh::VerifyAuditRequest,
     order::{ListOrdersRequest, Order, OrderState, ReopenOrderRequest},
     payment::{Payment, PaymentState},
 };
@@ -132,6 +133,12 @@ async fn die_at(setup: Setup, points: &[&str]) {
         held += i64::from(end == OrderState::AwaitingPayment);
         sold += i64::from(end == OrderState::Paid);
         staff.until_stock(&article.id, (500 - held - sold, held, sold)).await;
+        // What is still to be compensated would meet the next fail point.
+        within(Duration::from_secs(60), "nothing is in flight", || async {
+            let found = staff.verify_audit(VerifyAuditRequest {}).await.unwrap().body;
+            (found.in_flight == 0).then_some(())
+        })
+        .await;
         let sequences: Vec<_> = staff.history(&order.id).await.iter().map(|event| event.sequence).collect();
         assert_eq!(sequences, (1..=sequences.len() as i64).collect::<Vec<_>>(), "{point}: without a gap");
         println!("{point}: died there; the order is {}", end.as_str_name());
