@@ -3,6 +3,7 @@
 
 mod calls;
 mod database;
+pub mod fail_points;
 
 pub use calls::{anonymous, customer, keyed, request, service, staff};
 pub use database::{Database, Server};

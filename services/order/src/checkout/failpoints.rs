@@ -4,6 +4,9 @@
 //! process of such a build takes what happens at them from the environment, for example
 //! `FAILPOINTS=order.pay.answered=1*return(die)`.
 
+#[cfg(test)]
+pub use kit::testing::fail_points as probe;
+
 use crate::error::Error;
 
 /// What is asked of another service.
@@ -110,43 +113,4 @@ fn action(_name: &str) -> Option<Action> {
         _ => Some(Action::Stop),
     });
     None
-}
-
-/// How tests see what happens at fail points.
-#[cfg(test)]
-pub mod probe {
-    use std::{
-        collections::BTreeMap,
-        sync::{Mutex, PoisonError},
-    };
-
-    use tokio::sync::Semaphore;
-
-    static HITS: Mutex<BTreeMap<&'static str, u64>> = Mutex::new(BTreeMap::new());
-    static ARRIVED: Semaphore = Semaphore::const_new(0);
-    static GO_ON: Semaphore = Semaphore::const_new(0);
-
-    /// How often one was reached.
-    pub fn hits(name: &str) -> u64 {
-        HITS.lock().unwrap_or_else(PoisonError::into_inner).get(name).copied().unwrap_or(0)
-    }
-
-    pub(super) fn count(name: &'static str) {
-        *HITS.lock().unwrap_or_else(PoisonError::into_inner).entry(name).or_default() += 1;
-    }
-
-    pub(super) async fn wait() {
-        ARRIVED.add_permits(1);
-        GO_ON.acquire().await.unwrap().forget();
-    }
-
-    /// Until somebody waits at a fail point.
-    pub async fn arrived() {
-        ARRIVED.acquire().await.unwrap().forget();
-    }
-
-    /// Whoever waits at a fail point goes on.
-    pub fn go_on() {
-        GO_ON.add_permits(1);
-    }
 }

@@ -130,18 +130,12 @@ fn action(_name: &str, _payment: PaymentId) -> Option<Action> {
 /// How tests see what happens at fail points.
 #[cfg(test)]
 pub mod probe {
-    use std::{
-        collections::BTreeMap,
-        sync::{Mutex, PoisonError},
-    };
+    use std::sync::{Mutex, PoisonError};
 
     use kit::id::PaymentId;
-    use tokio::sync::Semaphore;
+    pub use kit::testing::fail_points::*;
 
-    static HITS: Mutex<BTreeMap<&'static str, u64>> = Mutex::new(BTreeMap::new());
     static CONCERNED: Mutex<Option<PaymentId>> = Mutex::new(None);
-    static ARRIVED: Semaphore = Semaphore::const_new(0);
-    static GO_ON: Semaphore = Semaphore::const_new(0);
 
     /// From now on fail points are those of this payment alone.
     pub fn concern(payment: PaymentId) {
@@ -150,29 +144,5 @@ pub mod probe {
 
     pub(super) fn concerns(payment: PaymentId) -> bool {
         *CONCERNED.lock().unwrap_or_else(PoisonError::into_inner) == Some(payment)
-    }
-
-    /// How often one was reached.
-    pub fn hits(name: &str) -> u64 {
-        HITS.lock().unwrap_or_else(PoisonError::into_inner).get(name).copied().unwrap_or(0)
-    }
-
-    pub(super) fn count(name: &'static str) {
-        *HITS.lock().unwrap_or_else(PoisonError::into_inner).entry(name).or_default() += 1;
-    }
-
-    pub(super) async fn wait() {
-        ARRIVED.add_permits(1);
-        GO_ON.acquire().await.unwrap().forget();
-    }
-
-    /// Until somebody waits at a fail point.
-    pub async fn arrived() {
-        ARRIVED.acquire().await.unwrap().forget();
-    }
-
-    /// Whoever waits at a fail point goes on.
-    pub fn go_on() {
-        GO_ON.add_permits(1);
     }
 }
