@@ -18,7 +18,7 @@ use tracing::Instrument;
 use crate::{
     Caller, Fault, Identity, Reason,
     access::Methods,
-    call::Arrival,
+    call::{Arrival, Client},
     drain,
     headers::{self, GRPC_TIMEOUT, REQUEST_ID},
     listen::Crowded,
@@ -110,6 +110,7 @@ where
     let method = methods.get(request.uri().path());
     let longest = if method.is_some_and(|method| method.takes_stream) { LONGEST_UPLOAD } else { LONGEST };
     let deadline = deadline(request.headers(), longest)?;
+    let client = Client::of(&request);
     let (mut token, mut upload) = (None, None);
     if let Some(method) = method {
         let caller = identity.caller(request.headers()).await?;
@@ -124,6 +125,7 @@ where
             caller,
             method: method.path.clone(),
             request_id,
+            client,
             deadline,
         });
     }

@@ -6,7 +6,7 @@ use tonic::Request;
 
 use crate::{
     Caller, Role,
-    call::{Arrival, Roles},
+    call::{Arrival, Client, Roles},
     headers::IDEMPOTENCY_KEY,
     id::{Id, SessionId, UserId},
 };
@@ -39,6 +39,7 @@ pub fn request<M>(caller: &Caller, message: M) -> Request<M> {
         caller: caller.clone(),
         method: Arc::from(std::any::type_name::<M>()),
         request_id: Arc::from("test"),
+        client: Client::default(),
         deadline: None,
     });
     request
