@@ -14,7 +14,6 @@ use contracts::errors::Reason;
 use futures::stream;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header, uri::Authority};
 use http_body::Body as _;
-use kit::listen::Peer;
 use tracing::{Instrument as _, field::Empty, info_span};
 
 use crate::{
@@ -25,15 +24,6 @@ use crate::{
     marks::{MatchedRoute, SignsIn},
 };
 
-/// Says where the client is: for the services, whatever the client itself says of it.
-fn name_client(request: &mut Request) {
-    request.headers_mut().remove(kit::headers::CLIENT_ADDRESS);
-    let Some(peer) = request.extensions().get::<Peer>() else { return };
-    if let Ok(value) = HeaderValue::try_from(peer.0.ip().to_canonical().to_string()) {
-        request.headers_mut().insert(kit::headers::CLIENT_ADDRESS, value);
-    }
-}
-
 /// Carries a request through.
 pub async fn access(State(edge): State<Arc<Edge>>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
@@ -41,7 +31,6 @@ pub async fn access(State(edge): State<Arc<Edge>>, mut request: Request, next: N
     // From here on there is exactly one, also in the call upstream.
     request.headers_mut().insert(&headers::REQUEST_ID, id.clone());
     edge.reach.resolve(&mut request, |path| !edge.routes.methods(path).is_empty());
-    name_client(&mut request);
     accept::ignore_refusal_of_identity(request.headers_mut());
     let method = request.method().clone();
     let path = (method == Method::OPTIONS).then(|| request.uri().path().to_owned());

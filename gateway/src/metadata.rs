@@ -15,8 +15,7 @@ use crate::{
 /// Headers that must not be ambiguous.
 static ONCE: [&HeaderName; 2] = [&header::AUTHORIZATION, &IDEMPOTENCY_KEY];
 /// Headers that go upstream as they are, beside those.
-static HANDED_ON: [HeaderName; 4] = [
-    HeaderName::from_static(names::CLIENT_ADDRESS),
+static HANDED_ON: [HeaderName; 3] = [
     HeaderName::from_static(names::REQUEST_ID),
     HeaderName::from_static(names::TRACEPARENT),
     HeaderName::from_static(names::TRACESTATE),
@@ -40,9 +39,6 @@ pub fn of(headers: &HeaderMap, rpc: &Rpc, timeout: Option<Duration>) -> Result<M
         for value in headers.get_all(name) {
             out.append(name, value.clone());
         }
-    }
-    if let Some(agent) = headers.get(header::USER_AGENT) {
-        out.insert(names::CLIENT_AGENT, agent.clone());
     }
     // What is left of it by now, not the caller's own header.
     if let Some(timeout) = timeout {

@@ -3,9 +3,6 @@
 use std::{sync::Arc, time::Duration};
 
 use http::{HeaderMap, HeaderValue};
-use tonic::metadata::MetadataMap;
-
-use crate::Fault;
 
 /// The key that makes a mutation safe to repeat.
 pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
@@ -23,10 +20,6 @@ pub const TRACESTATE: &str = "tracestate";
 pub const DETAILS: &str = "x-feira-details";
 /// With an answer: for how many microseconds of it somebody outside the mesh was waited for.
 pub const WAITED: &str = "x-feira-waited-us";
-/// Where the client is, from the edge to the services.
-pub const CLIENT_ADDRESS: &str = "x-feira-client-address";
-/// What the client says it is, from the edge to the services.
-pub const CLIENT_AGENT: &str = "x-feira-client-agent";
 /// Who calls.
 pub const AUTHORIZATION: &str = "authorization";
 
@@ -86,20 +79,6 @@ pub(crate) fn is_visible(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-/// The caller's idempotency key; an error where it is none: 1 to 255 visible ASCII characters, given once.
-pub fn idempotency_key(metadata: &MetadataMap) -> Result<Option<Arc<str>>, Fault> {
-    let bad = |problem| Err(Fault::invalid(IDEMPOTENCY_KEY, problem));
-    let mut keys = metadata.get_all(IDEMPOTENCY_KEY).iter();
-    let Some(key) = keys.next() else { return Ok(None) };
-    if keys.next().is_some() {
-        return bad("must be given once");
-    }
-    match key.to_str() {
-        Ok(text) if (1..=255).contains(&text.len()) && is_visible(text) => Ok(Some(Arc::from(text))),
-        _ => bad("must be 1 to 255 visible ASCII characters"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -142,19 +121,5 @@ mod tests {
             assert_ne!(&*request_id(&of(REQUEST_ID, wrong.as_bytes())), wrong, "{wrong}");
         }
         assert_eq!(request_id(&HeaderMap::new()).len(), 36);
-    }
-
-    #[test]
-    fn an_idempotency_key_is_given_once_and_visible() {
-        let mut metadata = MetadataMap::new();
-        assert_eq!(idempotency_key(&metadata).unwrap(), None);
-        metadata.insert(IDEMPOTENCY_KEY, "a-1".parse().unwrap());
-        assert_eq!(idempotency_key(&metadata).unwrap().as_deref(), Some("a-1"));
-        metadata.append(IDEMPOTENCY_KEY, "a-2".parse().unwrap());
-        assert!(idempotency_key(&metadata).is_err());
-        for bad in ["", "a b", &"x".repeat(256)] {
-            metadata.insert(IDEMPOTENCY_KEY, bad.parse().unwrap());
-            assert!(idempotency_key(&metadata).is_err(), "{bad}");
-        }
     }
 }

@@ -18,7 +18,7 @@ use tracing::Instrument;
 use crate::{
     Caller, Fault, Identity, Reason,
     access::Methods,
-    call::{Arrival, Client},
+    call::Arrival,
     drain,
     headers::{self, GRPC_TIMEOUT, REQUEST_ID},
     listen::Crowded,
@@ -110,7 +110,6 @@ where
     let method = methods.get(request.uri().path());
     let longest = if method.is_some_and(|method| method.takes_stream) { LONGEST_UPLOAD } else { LONGEST };
     let deadline = deadline(request.headers(), longest)?;
-    let client = Client::of(&request);
     let (mut token, mut upload) = (None, None);
     if let Some(method) = method {
         let caller = identity.caller(request.headers()).await?;
@@ -125,7 +124,6 @@ where
             caller,
             method: method.path.clone(),
             request_id,
-            client,
             deadline,
         });
     }

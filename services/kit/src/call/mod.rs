@@ -1,7 +1,6 @@
 //! One call as a handler sees it: who calls, what they may see, and what is sent on to the next service.
 
 pub mod access;
-pub mod client;
 pub mod compressed;
 pub mod headers;
 pub mod identity;
@@ -14,12 +13,11 @@ use std::{sync::Arc, time::Duration};
 use aws_lc_rs::digest;
 use prost::Message;
 use tokio::time::Instant;
-use tonic::Request;
-
-pub use client::Client;
+use tonic::{Request, metadata::MetadataMap};
 
 use crate::{
     Fault, Reason, Role,
+    headers::IDEMPOTENCY_KEY,
     id::{SessionId, UserId},
     telemetry::Trace,
 };
@@ -104,7 +102,6 @@ pub struct Arrival {
     /// The method's path, `/package.Service/Method`.
     pub method: Arc<str>,
     pub request_id: Arc<str>,
-    pub client: Client,
     /// When the caller stops waiting.
     pub deadline: Option<Instant>,
 }
@@ -127,7 +124,7 @@ impl Call {
             .get::<Arrival>()
             .cloned()
             .ok_or_else(|| Fault::internal("a call arrived without passing the layers"))?;
-        let key = headers::idempotency_key(request.metadata())?;
+        let key = idempotency_key(request.metadata())?;
         let digest = match key {
             Some(_) => {
                 Arc::from(digest::digest(&digest::SHA256, &request.get_ref().encode_to_vec()).as_ref())
@@ -158,7 +155,6 @@ impl Call {
             caller: Caller::Service { role, on_behalf_of: None },
             method: Arc::from(method),
             request_id: Arc::from(uuid::Uuid::now_v7().to_string()),
-            client: Client::default(),
             deadline: None,
         };
         Self { arrival, key: None, digest: Arc::from([]), trace: Trace::default() }
@@ -210,11 +206,6 @@ impl Call {
     /// The id under which this request is found in every log.
     pub fn request_id(&self) -> &Arc<str> {
         &self.arrival.request_id
-    }
-
-    /// Where the call came from.
-    pub fn client(&self) -> &Client {
-        &self.arrival.client
     }
 
     /// How long the caller still waits.
@@ -271,4 +262,36 @@ pub(crate) struct Outgoing {
     pub request_id: Arc<str>,
     pub deadline: Option<Instant>,
     pub trace: Trace,
+}
+
+fn idempotency_key(metadata: &MetadataMap) -> Result<Option<Arc<str>>, Fault> {
+    let bad = |problem| Err(Fault::invalid(IDEMPOTENCY_KEY, problem));
+    let mut keys = metadata.get_all(IDEMPOTENCY_KEY).iter();
+    let Some(key) = keys.next() else { return Ok(None) };
+    if keys.next().is_some() {
+        return bad("must be given once");
+    }
+    match key.to_str() {
+        Ok(text) if (1..=255).contains(&text.len()) && headers::is_visible(text) => Ok(Some(Arc::from(text))),
+        _ => bad("must be 1 to 255 visible ASCII characters"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_idempotency_key_is_given_once_and_visible() {
+        let mut metadata = MetadataMap::new();
+        assert_eq!(idempotency_key(&metadata).unwrap(), None);
+        metadata.insert(IDEMPOTENCY_KEY, "a-1".parse().unwrap());
+        assert_eq!(idempotency_key(&metadata).unwrap().as_deref(), Some("a-1"));
+        metadata.append(IDEMPOTENCY_KEY, "a-2".parse().unwrap());
+        assert!(idempotency_key(&metadata).is_err());
+        for bad in ["", "a b", &"x".repeat(256)] {
+            metadata.insert(IDEMPOTENCY_KEY, bad.parse().unwrap());
+            assert!(idempotency_key(&metadata).is_err(), "{bad}");
+        }
+    }
 }

@@ -6,7 +6,7 @@ use tonic::Request;
 
 use crate::{
     Caller, Role,
-    call::{Arrival, Client, Roles},
+    call::{Arrival, Roles},
     headers::IDEMPOTENCY_KEY,
     id::{Id, SessionId, UserId},
 };
@@ -39,7 +39,6 @@ pub fn request<M>(caller: &Caller, message: M) -> Request<M> {
         caller: caller.clone(),
         method: Arc::from(std::any::type_name::<M>()),
         request_id: Arc::from("test"),
-        client: Client::default(),
         deadline: None,
     });
     request
