@@ -30,6 +30,7 @@ pub async fn access(State(edge): State<Arc<Edge>>, mut request: Request, next: N
     let id = headers::request_id(request.headers());
     // From here on there is exactly one, also in the call upstream.
     request.headers_mut().insert(&headers::REQUEST_ID, id.clone());
+    edge.reach.note_client(&mut request);
     edge.reach.resolve(&mut request, |path| !edge.routes.methods(path).is_empty());
     accept::ignore_refusal_of_identity(request.headers_mut());
     let method = request.method().clone();
@@ -45,6 +46,8 @@ pub async fn access(State(edge): State<Arc<Edge>>, mut request: Request, next: N
         http.route = Empty,
         http.response.status_code = Empty,
         request_id = id.to_str().unwrap_or_default(),
+        client.address =
+            request.headers().get(&headers::CLIENT_ADDRESS).and_then(|value| value.to_str().ok()),
         otel.kind = Empty,
     );
     kit::telemetry::child_of(&span, request.headers());

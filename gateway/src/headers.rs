@@ -9,6 +9,8 @@ use crate::error::Failure;
 
 /// The id of a request, in both directions.
 pub static REQUEST_ID: HeaderName = HeaderName::from_static(names::REQUEST_ID);
+/// The address of a request's client, as the edge found it.
+pub static CLIENT_ADDRESS: HeaderName = HeaderName::from_static(names::CLIENT_ADDRESS);
 /// The key that makes a mutation safe to repeat.
 pub static IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static(names::IDEMPOTENCY_KEY);
 /// Says that an answer is a stored one.

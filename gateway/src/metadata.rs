@@ -15,10 +15,12 @@ use crate::{
 /// Headers that must not be ambiguous.
 static ONCE: [&HeaderName; 2] = [&header::AUTHORIZATION, &IDEMPOTENCY_KEY];
 /// Headers that go upstream as they are, beside those.
-static HANDED_ON: [HeaderName; 3] = [
+static HANDED_ON: [HeaderName; 5] = [
     HeaderName::from_static(names::REQUEST_ID),
     HeaderName::from_static(names::TRACEPARENT),
     HeaderName::from_static(names::TRACESTATE),
+    HeaderName::from_static(names::CLIENT_ADDRESS),
+    HeaderName::from_static(names::CLIENT_AGENT),
 ];
 
 /// The metadata of a call: what every method gets, and what this one asks for. `timeout` becomes the

@@ -4,7 +4,7 @@ use std::{ops::RangeInclusive, path::PathBuf, time::Duration};
 
 use http::{HeaderValue, Uri};
 use ipnet::IpNet;
-use kit::StartError;
+use kit::{StartError, client::Proxies};
 use url::Url;
 
 /// What a REST call may be given.
@@ -35,8 +35,8 @@ pub struct Options {
     #[arg(long, env = "FEIRA_PUBLIC_URL", value_name = "URL", value_parser = crate::base::public_url)]
     pub public_url: Option<Url>,
 
-    /// A network or address whose reverse proxies are believed where clients reach them (X-Forwarded-Prefix,
-    /// -Proto and -Host). Can be repeated, or separated by commas. None by default.
+    /// A network or address whose reverse proxies are believed: from where a client comes (X-Forwarded-For or
+    /// Forwarded, also at the gRPC port), and where clients reach them (X-Forwarded-Prefix, -Proto and -Host). Can be repeated, or separated by commas. None by default.
     #[arg(
         id = "trusted_proxies",
         long = "trusted-proxies",
@@ -78,6 +78,11 @@ impl Default for Options {
 }
 
 impl Options {
+    /// The reverse proxies that are believed.
+    pub fn proxies(&self) -> Proxies {
+        Proxies::new(self.trusted_proxies.clone())
+    }
+
     /// Finds what is wrong with the settings, before anything is made.
     pub fn check(&self) -> Result<(), StartError> {
         match &self.web_dir {

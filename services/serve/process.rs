@@ -97,7 +97,7 @@ impl Process {
         let routes = routes(&started, &common, &health, instances.clone(), settings.process.reflection)?;
         let routes = EndStreams::new(routes, contracts::pool(), tasks.clone());
         let edge_methods = methods.clone();
-        let services = Front::new(routes, methods, identity);
+        let services = Front::new(routes, methods, identity).behind(settings.gateway.proxies());
         local.set(Conn::new(services.clone()));
         if let Some(role) = here.first() {
             context.start_identity(*role);

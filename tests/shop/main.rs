@@ -11,6 +11,7 @@ mod articles;
 mod audit;
 mod auth;
 mod bad_input;
+mod client_address;
 mod clocks;
 mod crash;
 mod descriptors;

@@ -12,7 +12,10 @@ use std::{net::IpAddr, sync::Arc};
 
 use http::{HeaderMap, Request, Uri, request::Parts, uri::Authority};
 use ipnet::IpNet;
-use kit::listen::Peer;
+use kit::{
+    client::{Client, Proxies},
+    listen::Peer,
+};
 use url::Url;
 
 use crate::headers::{FORWARDED_HOST, FORWARDED_PREFIX, FORWARDED_PROTO};
@@ -90,21 +93,28 @@ impl Base {
 #[derive(Debug)]
 pub struct Reach {
     public: Arc<Base>,
-    trusted: Vec<IpNet>,
+    proxies: Proxies,
 }
 
 impl Reach {
-    /// `public` is where the operator says that clients reach the edge, `trusted` are the proxies that may say
+    /// `public` is where the operator says that clients reach the edge, `proxies` are those that may say
     /// otherwise.
-    pub fn new(public: Option<&Url>, trusted: Vec<IpNet>) -> Self {
-        Self { public: Arc::new(public.map(Base::of_url).unwrap_or_default()), trusted }
+    pub fn new(public: Option<&Url>, proxies: Proxies) -> Self {
+        Self { public: Arc::new(public.map(Base::of_url).unwrap_or_default()), proxies }
+    }
+
+    /// Notes in a request's headers, which go to the services, whose it is.
+    pub fn note_client<B>(&self, request: &mut Request<B>) {
+        let peer = request.extensions().get::<Peer>().map(|peer| peer.0.ip());
+        let client = peer.map(|peer| Client::at(peer, request.headers(), &self.proxies));
+        client.unwrap_or_default().write(request.headers_mut());
     }
 
     /// Adds to a request where it was sent to, and takes the prefix off its path, where a proxy left it there. `known`
     /// are the paths that need none taken off.
     pub fn resolve<B>(&self, request: &mut Request<B>, known: impl Fn(&str) -> bool) {
         let base = match request.extensions().get::<Peer>() {
-            Some(peer) if self.trusts(peer.0.ip()) => self.forwarded(request.headers()),
+            Some(peer) if self.proxies.trust(peer.0.ip()) => self.forwarded(request.headers()),
             _ => self.public.clone(),
         };
         let stripped = request.uri().path().strip_prefix(base.prefix()).filter(|_| !base.prefix().is_empty());
@@ -117,12 +127,6 @@ impl Reach {
             *request.uri_mut() = uri;
         }
         request.extensions_mut().insert(base);
-    }
-
-    fn trusts(&self, peer: IpAddr) -> bool {
-        // A dual-stack socket sees IPv4 clients as IPv6 ones.
-        let peer = peer.to_canonical();
-        self.trusted.iter().any(|net| net.contains(&peer))
     }
 
     fn forwarded(&self, headers: &HeaderMap) -> Arc<Base> {

@@ -4,7 +4,7 @@ use super::*;
 
 fn reach(public: Option<&str>, trusted: &[&str]) -> Reach {
     let public = public.map(|url| public_url(url).unwrap());
-    Reach::new(public.as_ref(), trusted.iter().map(|net| network(net).unwrap()).collect())
+    Reach::new(public.as_ref(), Proxies::new(trusted.iter().map(|net| network(net).unwrap()).collect()))
 }
 
 /// Where a request from a peer with some headers was sent to, and what of its path is left.

@@ -153,8 +153,10 @@ impl Edge {
         if let Ok(path) = subject.0.parse() {
             *asking.uri_mut() = path;
         }
-        if let Some(id) = headers.get(&headers::REQUEST_ID) {
-            asking.headers_mut().insert(&headers::REQUEST_ID, id.clone());
+        for name in [&headers::REQUEST_ID, &headers::CLIENT_ADDRESS] {
+            if let Some(value) = headers.get(name) {
+                asking.headers_mut().insert(name, value.clone());
+            }
         }
         let (parts, ()) = asking.into_parts();
         match self.routes.find(&Method::GET, parts.uri.path()) {
@@ -177,7 +179,7 @@ impl Edge {
             }
         }
         let timeout = options.rest_timeout;
-        let reach = Reach::new(options.public_url.as_ref(), options.trusted_proxies.clone());
+        let reach = Reach::new(options.public_url.as_ref(), options.proxies());
         Self { routes, pool, pages, timeout, reach, guard: None, mount: None, readers }
     }
 

@@ -22,7 +22,9 @@ pub mod words;
 
 #[doc(hidden)]
 pub use call::compressed::CompressionEncoding;
-pub use call::{Call, Caller, Scope, access, headers, identity, identity::Identity, layer, reflection, wire};
+pub use call::{
+    Call, Caller, Scope, access, client, headers, identity, identity::Identity, layer, reflection, wire,
+};
 pub use contracts::errors::Reason;
 pub use db::{
     Db, audit,

@@ -20,6 +20,12 @@ pub const TRACESTATE: &str = "tracestate";
 pub const DETAILS: &str = "x-feira-details";
 /// With an answer: for how many microseconds of it somebody outside the mesh was waited for.
 pub const WAITED: &str = "x-feira-waited-us";
+/// From the edge and between services: the address of the client for whom a call is.
+pub const CLIENT_ADDRESS: &str = "x-feira-client-address";
+/// The same: the `user-agent` of that client.
+pub const CLIENT_AGENT: &str = "x-feira-client-agent";
+/// The edge's service token, beside its client's own credentials: what proves that it is the edge that says so.
+pub const EDGE: &str = "x-feira-edge";
 /// Who calls.
 pub const AUTHORIZATION: &str = "authorization";
 

@@ -19,9 +19,10 @@ use crate::{
     Caller, Fault, Identity, Reason,
     access::Methods,
     call::Arrival,
+    client::{Client, Proxies},
     drain,
     headers::{self, GRPC_TIMEOUT, REQUEST_ID},
-    listen::Crowded,
+    listen::{Crowded, Peer},
     telemetry,
 };
 
@@ -37,12 +38,18 @@ pub struct Front<S> {
     inner: S,
     methods: Methods,
     identity: Identity,
+    proxies: Proxies,
 }
 
 impl<S> Front<S> {
     /// Layers around `inner`.
     pub fn new(inner: S, methods: Methods, identity: Identity) -> Self {
-        Self { inner, methods, identity }
+        Self { inner, methods, identity, proxies: Proxies::default() }
+    }
+
+    /// The same behind reverse proxies.
+    pub fn behind(self, proxies: Proxies) -> Self {
+        Self { proxies, ..self }
     }
 }
 
@@ -62,8 +69,8 @@ where
     }
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
-        let (mut inner, methods, identity) =
-            (self.inner.clone(), self.methods.clone(), self.identity.clone());
+        let (mut inner, methods, identity, proxies) =
+            (self.inner.clone(), self.methods.clone(), self.identity.clone(), self.proxies.clone());
         let request_id = headers::request_id(request.headers());
         let span = telemetry::server_span(request.uri().path(), &request_id, request.headers());
         let trace = telemetry::Trace::of(&span, request.headers());
@@ -72,9 +79,10 @@ where
         let work = async move {
             let started = std::time::Instant::now();
             let path: Arc<str> = Arc::from(request.uri().path());
-            let done = AssertUnwindSafe(handle(&mut inner, &methods, &identity, request, request_id))
-                .catch_unwind()
-                .await;
+            let done =
+                AssertUnwindSafe(handle(&mut inner, &methods, &identity, &proxies, request, request_id))
+                    .catch_unwind()
+                    .await;
             let mut response = match done {
                 Ok(Ok(response)) => response,
                 Ok(Err(fault)) => Status::from(fault).into_http(),
@@ -97,6 +105,7 @@ async fn handle<S>(
     inner: &mut S,
     methods: &Methods,
     identity: &Identity,
+    proxies: &Proxies,
     mut request: Request<Body>,
     request_id: Arc<str>,
 ) -> Result<Response<Body>, Fault>
@@ -112,7 +121,11 @@ where
     let deadline = deadline(request.headers(), longest)?;
     let (mut token, mut upload) = (None, None);
     if let Some(method) = method {
-        let caller = identity.caller(request.headers()).await?;
+        let caller = identity.caller(request.headers()).await;
+        let client = client(&request, identity, caller.as_ref().ok(), proxies);
+        Client::remove(request.headers_mut());
+        telemetry::from_client(client.address);
+        let caller = caller?;
         method.admit(&caller)?;
         if method.streams && matches!(caller, Caller::User { .. }) {
             token = Some(request.headers().clone());
@@ -125,6 +138,7 @@ where
             method: method.path.clone(),
             request_id,
             deadline,
+            client,
         });
     }
     let limit = deadline.unwrap_or_else(|| Instant::now() + longest);
@@ -149,6 +163,23 @@ where
         }),
         Ok(Err(error)) => Err(Fault::internal(error)),
         Err(_) => Err(Fault::new(Reason::DeadlineExceeded, "the deadline has passed")),
+    }
+}
+
+/// Where a call comes from. What its headers say of that counts from other parts of the mesh alone: from within this
+/// process, from a service, and from the edge, which calls with its client's credentials and proves itself beside them.
+fn client<B>(
+    request: &Request<B>,
+    identity: &Identity,
+    caller: Option<&Caller>,
+    proxies: &Proxies,
+) -> Client {
+    let headers = request.headers();
+    match request.extensions().get::<Peer>() {
+        Some(peer) if !caller.is_some_and(Caller::is_service) && !identity.is_edge(headers) => {
+            Client::at(peer.0.ip(), headers, proxies)
+        }
+        _ => Client::handed_on(headers),
     }
 }
 

@@ -1,6 +1,7 @@
 //! One call as a handler sees it: who calls, what they may see, and what is sent on to the next service.
 
 pub mod access;
+pub mod client;
 pub mod compressed;
 pub mod headers;
 pub mod identity;
@@ -8,7 +9,7 @@ pub mod layer;
 pub mod reflection;
 pub mod wire;
 
-use std::{sync::Arc, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use aws_lc_rs::digest;
 use prost::Message;
@@ -17,6 +18,7 @@ use tonic::{Request, metadata::MetadataMap};
 
 use crate::{
     Fault, Reason, Role,
+    client::Client,
     headers::IDEMPOTENCY_KEY,
     id::{SessionId, UserId},
     telemetry::Trace,
@@ -104,6 +106,8 @@ pub struct Arrival {
     pub request_id: Arc<str>,
     /// When the caller stops waiting.
     pub deadline: Option<Instant>,
+    /// Where the call comes from.
+    pub client: Client,
 }
 
 /// One call.
@@ -156,6 +160,7 @@ impl Call {
             method: Arc::from(method),
             request_id: Arc::from(uuid::Uuid::now_v7().to_string()),
             deadline: None,
+            client: Client::default(),
         };
         Self { arrival, key: None, digest: Arc::from([]), trace: Trace::default() }
     }
@@ -208,6 +213,17 @@ impl Call {
         &self.arrival.request_id
     }
 
+    /// The address of the client: as the edge saw it, also in calls that one service makes of another for it; none in
+    /// what a service does for itself.
+    pub fn client_address(&self) -> Option<IpAddr> {
+        self.arrival.client.address
+    }
+
+    /// What the client says of its program: its `user-agent`, of printable ASCII, 256 bytes at most.
+    pub fn client_agent(&self) -> Option<&str> {
+        self.arrival.client.agent.as_deref()
+    }
+
     /// How long the caller still waits.
     pub fn time_left(&self) -> Option<Duration> {
         self.arrival.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()))
@@ -241,7 +257,7 @@ impl Call {
         &self.digest
     }
 
-    /// A request to another service on behalf of this call: request id, trace, caller and the time left
+    /// A request to another service on behalf of this call: request id, trace, caller, client and the time left
     /// travel with it.
     pub fn request<M>(&self, message: M) -> Request<M> {
         let mut request = Request::new(message);
@@ -250,6 +266,7 @@ impl Call {
             request_id: self.arrival.request_id.clone(),
             deadline: self.arrival.deadline,
             trace: self.trace.clone(),
+            client: self.arrival.client.clone(),
         });
         request
     }
@@ -262,6 +279,7 @@ pub(crate) struct Outgoing {
     pub request_id: Arc<str>,
     pub deadline: Option<Instant>,
     pub trace: Trace,
+    pub client: Client,
 }
 
 fn idempotency_key(metadata: &MetadataMap) -> Result<Option<Arc<str>>, Fault> {

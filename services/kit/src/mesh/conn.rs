@@ -148,6 +148,13 @@ impl Hop {
         // What is left out for a client of another language would be missing over REST too.
         request.headers_mut().insert(headers::DETAILS, HeaderValue::from_static(wire::ALL));
         if self.hands_on {
+            // Within the process its word is enough; elsewhere anybody could say whom a call is for.
+            if matches!(self.target, Target::Remote(_)) {
+                let token = self.identity.service_token(self.from, None)?;
+                let mut value = HeaderValue::from_str(&token).map_err(Fault::internal)?;
+                value.set_sensitive(true);
+                request.headers_mut().insert(headers::EDGE, value);
+            }
             return Ok(());
         }
         let on_behalf_of = outgoing.and_then(|outgoing| outgoing.on_behalf_of);
@@ -157,6 +164,9 @@ impl Hop {
         request.headers_mut().insert(AUTHORIZATION, value);
         if let Some(id) = outgoing.and_then(|outgoing| HeaderValue::from_str(&outgoing.request_id).ok()) {
             request.headers_mut().insert(REQUEST_ID, id);
+        }
+        if let Some(outgoing) = outgoing {
+            outgoing.client.write(request.headers_mut());
         }
         Ok(())
     }

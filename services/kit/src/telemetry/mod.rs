@@ -11,6 +11,7 @@ mod writer;
 
 use std::{
     backtrace::{Backtrace, BacktraceStatus},
+    net::IpAddr,
     panic::PanicHookInfo,
     time::Duration,
 };
@@ -135,6 +136,7 @@ pub fn server_span(path: &str, request_id: &str, headers: &HeaderMap) -> Span {
             "grpc",
             path,
             request_id,
+            client.address = Empty,
             trace_id = Empty,
             otel.name = path.trim_start_matches('/'),
             otel.kind = Empty,
@@ -150,11 +152,18 @@ pub fn server_span(path: &str, request_id: &str, headers: &HeaderMap) -> Span {
         }
         return span;
     }
-    let span = tracing::info_span!("grpc", path, request_id, trace_id = Empty);
+    let span = tracing::info_span!("grpc", path, request_id, client.address = Empty, trace_id = Empty);
     if let Some(id) = headers.get(TRACEPARENT).and_then(trace_id) {
         span.record("trace_id", id);
     }
     span
+}
+
+/// Says in the span of [`server_span`], or in one with such a field, where its call comes from.
+pub fn from_client(address: Option<IpAddr>) {
+    if let Some(address) = address {
+        Span::current().record("client.address", tracing::field::display(address));
+    }
 }
 
 /// Makes the span of a call that came in a child of the one that its headers name, if they do. To be done

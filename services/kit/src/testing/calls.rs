@@ -7,6 +7,7 @@ use tonic::Request;
 use crate::{
     Caller, Role,
     call::{Arrival, Roles},
+    client::Client,
     headers::IDEMPOTENCY_KEY,
     id::{Id, SessionId, UserId},
 };
@@ -40,6 +41,7 @@ pub fn request<M>(caller: &Caller, message: M) -> Request<M> {
         method: Arc::from(std::any::type_name::<M>()),
         request_id: Arc::from("test"),
         deadline: None,
+        client: Client::default(),
     });
     request
 }

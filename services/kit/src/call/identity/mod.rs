@@ -20,7 +20,7 @@ use aws_lc_rs::digest;
 use contracts::user::{AccessRevoked, Jwks};
 use jsonwebtoken::{Algorithm, Header};
 
-use crate::{Caller, Clock, Fault, Reason, Role, id::UserId};
+use crate::{Caller, Clock, Fault, Reason, Role, headers::EDGE, id::UserId};
 
 pub use keys::Fetch;
 pub use secret::MeshSecret;
@@ -38,6 +38,9 @@ const LOOK_AGAIN: Duration = Duration::from_secs(15);
 const LOG_AGAIN: Duration = Duration::from_secs(60);
 /// How far two machines' clocks may be apart, unless the operator says otherwise.
 pub const CLOCK_LEEWAY: Duration = Duration::from_secs(60);
+
+/// The longest token that is looked at, in bytes.
+const LONGEST: usize = 4096;
 
 /// Why a token does not count.
 #[derive(Debug, PartialEq, Eq)]
@@ -161,7 +164,7 @@ impl Identity {
         }
         let token =
             bearer(value).ok_or_else(|| Fault::unauthenticated("authorization must be a bearer token"))?;
-        if token.len() > 4096 {
+        if token.len() > LONGEST {
             return Err(invalid());
         }
         let verified = match self.verify(token) {
@@ -176,6 +179,13 @@ impl Identity {
             Refused::Expired { since } => self.clock_skew(since, format!("ended {since} s ago")),
             Refused::UnknownKey | Refused::Invalid => invalid(),
         })
+    }
+
+    /// Whether these headers are from the gateway of this mesh, whoever its client is.
+    pub fn is_edge(&self, headers: &http::HeaderMap) -> bool {
+        let token = headers.get(EDGE).and_then(|value| value.to_str().ok());
+        let caller = token.filter(|token| token.len() <= LONGEST).map(|token| self.verify(token));
+        matches!(caller, Some(Ok(Caller::Service { role: Role::Gateway, .. })))
     }
 
     /// Nothing is wrong with the token, so signing in again would not help: the clock of this machine, or of the
