@@ -154,8 +154,8 @@ async fn whatever_is_tampered_with_is_found_with_its_ids_and_nothing_else(setup:
         ),
         (
             "payment",
-            format!("UPDATE payments SET state = 'VOIDED' WHERE id = {p_paid}"),
-            format!("UPDATE payments SET state = 'CAPTURED' WHERE id = {p_paid}"),
+            format!("UPDATE payments SET state = 8 WHERE id = {p_paid}"),
+            format!("UPDATE payments SET state = 4 WHERE id = {p_paid}"),
             vec![("payment_balance", vec![pay]), ("payment_history", vec![pay])],
         ),
         (

@@ -58,10 +58,10 @@ mod tests {
     #[test]
     fn stored_numbers_are_those_of_the_contract() {
         for state in State::iter() {
-            assert_eq!(state.to_value(), wire::ReservationState::from(state) as i32);
+            assert_eq!(i32::from(state.to_value()), wire::ReservationState::from(state) as i32);
         }
         for reason in Reason::iter() {
-            assert_eq!(reason.to_value(), wire::StockReason::from(reason) as i32);
+            assert_eq!(i32::from(reason.to_value()), wire::StockReason::from(reason) as i32);
         }
     }
 }

@@ -4,7 +4,7 @@ use sea_orm::{DeriveActiveEnum, EnumIter};
 
 /// Where a reservation stands. The numbers are the contract's and the database's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
-#[sea_orm(rs_type = "i32", db_type = "Integer")]
+#[sea_orm(rs_type = "i16", db_type = "SmallInteger")]
 pub enum State {
     /// Nothing was reserved, and nothing says that it must not be. Never stored.
     Unmade = 0,

@@ -12,7 +12,7 @@ pub const LONGEST_HOLD: std::time::Duration = std::time::Duration::from_secs(31 
 
 /// Why stock moves. The numbers are the contract's and the database's; the first four are staff's to give.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
-#[sea_orm(rs_type = "i32", db_type = "Integer")]
+#[sea_orm(rs_type = "i16", db_type = "SmallInteger")]
 pub enum Reason {
     Received = 1,
     Returned = 2,

@@ -9,6 +9,7 @@ mod m000007_words;
 mod m000008_folding;
 mod m000009_returned;
 mod m000010_words;
+mod m000011_numbers;
 
 use sea_orm::DatabaseBackend;
 use sea_orm_migration::prelude::*;
@@ -32,6 +33,7 @@ impl MigratorTrait for Migrator {
             Box::new(m000008_folding::Folding),
             Box::new(m000009_returned::Returned),
             Box::new(m000010_words::Words),
+            Box::new(m000011_numbers::Numbers),
         ]
     }
 }

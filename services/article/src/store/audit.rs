@@ -111,7 +111,7 @@ impl kit::audit::Audit for Audit {
             let facts = ReservationFacts {
                 attempt: row.attempt,
                 version: row.version,
-                state: row.state.to_value(),
+                state: row.state.to_value().into(),
                 lines: lines.remove(&(row.order_id, row.attempt)).unwrap_or_default(),
             };
             match orders.last_mut() {

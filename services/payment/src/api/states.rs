@@ -64,9 +64,22 @@ impl From<DisputeState> for wire::DisputeState {
 
 #[cfg(test)]
 mod tests {
-    use sea_orm::Iterable;
+    use sea_orm::{ActiveEnum, Iterable};
 
     use super::*;
+
+    #[test]
+    fn stored_numbers_are_those_of_the_contract() {
+        for state in State::iter() {
+            assert_eq!(i32::from(state.to_value()), wire::PaymentState::from(state) as i32);
+        }
+        for state in RefundState::iter() {
+            assert_eq!(i32::from(state.to_value()), wire::RefundState::from(state) as i32);
+        }
+        for state in DisputeState::iter() {
+            assert_eq!(i32::from(state.to_value()), wire::DisputeState::from(state) as i32);
+        }
+    }
 
     #[test]
     fn states_survive_the_way_through_the_contract() {

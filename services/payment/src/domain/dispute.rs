@@ -3,18 +3,15 @@
 use std::collections::HashSet;
 
 use kit::Money;
-use sea_orm::{DeriveActiveEnum, EnumIter, prelude::StringLen};
+use sea_orm::{DeriveActiveEnum, EnumIter};
 
-/// The state of a dispute.
+/// The state of a dispute. The numbers are the contract's and the database's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
-#[sea_orm(rs_type = "String", db_type = "String(StringLen::N(20))")]
+#[sea_orm(rs_type = "i16", db_type = "SmallInteger")]
 pub enum DisputeState {
-    #[sea_orm(string_value = "OPEN")]
-    Open,
-    #[sea_orm(string_value = "WON")]
-    Won,
-    #[sea_orm(string_value = "LOST")]
-    Lost,
+    Open = 1,
+    Won = 2,
+    Lost = 3,
 }
 
 /// Which way a dispute's money went.

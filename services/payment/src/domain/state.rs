@@ -1,6 +1,6 @@
 //! The transition table of payments.
 
-use sea_orm::{DeriveActiveEnum, EnumIter, prelude::StringLen};
+use sea_orm::{DeriveActiveEnum, EnumIter};
 
 impl State {
     /// What follows from an event. What is not in the table is illegal.
@@ -24,28 +24,19 @@ impl State {
     }
 }
 
-/// The state of a payment; see the contract.
+/// The state of a payment; see the contract, whose numbers are the database's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
-#[sea_orm(rs_type = "String", db_type = "String(StringLen::N(20))")]
+#[sea_orm(rs_type = "i16", db_type = "SmallInteger")]
 pub enum State {
-    #[sea_orm(string_value = "PENDING")]
-    Pending,
-    #[sea_orm(string_value = "PROCESSING")]
-    Processing,
-    #[sea_orm(string_value = "AUTHORIZED")]
-    Authorized,
-    #[sea_orm(string_value = "CAPTURED")]
-    Captured,
-    #[sea_orm(string_value = "PARTIALLY_REFUNDED")]
-    PartiallyRefunded,
-    #[sea_orm(string_value = "REFUNDED")]
-    Refunded,
-    #[sea_orm(string_value = "DECLINED")]
-    Declined,
-    #[sea_orm(string_value = "VOIDED")]
-    Voided,
-    #[sea_orm(string_value = "UNKNOWN")]
-    Unknown,
+    Pending = 1,
+    Processing = 2,
+    Authorized = 3,
+    Captured = 4,
+    PartiallyRefunded = 5,
+    Refunded = 6,
+    Declined = 7,
+    Voided = 8,
+    Unknown = 9,
 }
 
 /// What can happen to a payment.
@@ -77,30 +68,23 @@ pub struct Illegal {
     pub event: Event,
 }
 
-/// What a provider is asked to do with a payment.
+/// What a provider is asked to do with a payment; stored as its number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
-#[sea_orm(rs_type = "String", db_type = "String(StringLen::N(20))")]
+#[sea_orm(rs_type = "i16", db_type = "SmallInteger")]
 pub enum Operation {
-    #[sea_orm(string_value = "AUTHORIZE")]
-    Authorize,
-    #[sea_orm(string_value = "CAPTURE")]
-    Capture,
-    #[sea_orm(string_value = "VOID")]
-    Void,
-    #[sea_orm(string_value = "ACKNOWLEDGE")]
-    Acknowledge,
+    Authorize = 1,
+    Capture = 2,
+    Void = 3,
+    Acknowledge = 4,
 }
 
-/// The state of a refund.
+/// The state of a refund. The numbers are the contract's and the database's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
-#[sea_orm(rs_type = "String", db_type = "String(StringLen::N(20))")]
+#[sea_orm(rs_type = "i16", db_type = "SmallInteger")]
 pub enum RefundState {
-    #[sea_orm(string_value = "PENDING")]
-    Pending,
-    #[sea_orm(string_value = "SUCCEEDED")]
-    Succeeded,
-    #[sea_orm(string_value = "FAILED")]
-    Failed,
+    Pending = 1,
+    Succeeded = 2,
+    Failed = 3,
 }
 
 impl State {
@@ -115,79 +99,61 @@ impl State {
 
 #[cfg(test)]
 mod tests {
-    use sea_orm::{ActiveEnum as _, Iterable};
+    use sea_orm::Iterable;
 
     use super::*;
 
-    /// A row per state, in the order of [`Event`]; `-` is illegal.
-    const TABLE: [(State, [&str; 11]); 9] = {
+    /// What each state takes and what it becomes; what is not here is illegal.
+    const TABLE: [(State, &[(Event, State)]); 9] = {
         use State::*;
         [
-            (Pending, ["PROCESSING", "-", "-", "-", "-", "VOIDED", "-", "-", "-", "-", "-"]),
+            (Pending, &[(Event::Begun, Processing), (Event::Voided, Voided)]),
+            (Processing, UNDER_WAY),
             (
-                Processing,
-                [
-                    "-",
-                    "PROCESSING",
-                    "AUTHORIZED",
-                    "CAPTURED",
-                    "DECLINED",
-                    "VOIDED",
-                    "UNKNOWN",
-                    "-",
-                    "-",
-                    "-",
-                    "-",
+                Authorized,
+                &[
+                    (Event::Authorized, Authorized),
+                    (Event::Captured, Captured),
+                    (Event::Voided, Voided),
+                    (Event::AnswerLost, Unknown),
                 ],
             ),
-            (Authorized, ["-", "-", "AUTHORIZED", "CAPTURED", "-", "VOIDED", "UNKNOWN", "-", "-", "-", "-"]),
-            (Captured, ["-", "-", "-", "-", "-", "-", "-", "PARTIALLY_REFUNDED", "REFUNDED", "-", "-"]),
+            (Captured, &[(Event::RefundedInPart, PartiallyRefunded), (Event::RefundedInFull, Refunded)]),
             (
                 PartiallyRefunded,
-                [
-                    "-",
-                    "-",
-                    "-",
-                    "-",
-                    "-",
-                    "-",
-                    "-",
-                    "PARTIALLY_REFUNDED",
-                    "REFUNDED",
-                    "PARTIALLY_REFUNDED",
-                    "CAPTURED",
+                &[
+                    (Event::RefundedInPart, PartiallyRefunded),
+                    (Event::RefundedInFull, Refunded),
+                    (Event::RefundReturnedInPart, PartiallyRefunded),
+                    (Event::RefundReturnedInFull, Captured),
                 ],
             ),
-            (Refunded, ["-", "-", "-", "-", "-", "-", "-", "-", "-", "PARTIALLY_REFUNDED", "CAPTURED"]),
-            (Declined, ["-", "-", "-", "CAPTURED", "-", "-", "-", "-", "-", "-", "-"]),
-            (Voided, ["-", "-", "-", "CAPTURED", "-", "-", "-", "-", "-", "-", "-"]),
             (
-                Unknown,
-                [
-                    "-",
-                    "PROCESSING",
-                    "AUTHORIZED",
-                    "CAPTURED",
-                    "DECLINED",
-                    "VOIDED",
-                    "UNKNOWN",
-                    "-",
-                    "-",
-                    "-",
-                    "-",
-                ],
+                Refunded,
+                &[(Event::RefundReturnedInPart, PartiallyRefunded), (Event::RefundReturnedInFull, Captured)],
             ),
+            (Declined, &[(Event::Captured, Captured)]),
+            (Voided, &[(Event::Captured, Captured)]),
+            (Unknown, UNDER_WAY),
         ]
     };
+    /// Of a payment whose provider is at work, or whose answer was lost: anything may come of it.
+    const UNDER_WAY: &[(Event, State)] = &[
+        (Event::Waiting, State::Processing),
+        (Event::Authorized, State::Authorized),
+        (Event::Captured, State::Captured),
+        (Event::Declined, State::Declined),
+        (Event::Voided, State::Voided),
+        (Event::AnswerLost, State::Unknown),
+    ];
 
     #[test]
     fn every_state_takes_the_events_of_the_table_and_no_others() {
         assert!(State::iter().eq(TABLE.iter().map(|row| row.0)));
         for (state, row) in TABLE {
-            for (event, expected) in Event::iter().zip(row) {
-                let expected =
-                    State::iter().find(|to| to.to_value() == expected).ok_or(Illegal { state, event });
-                assert_eq!(state.next(event), expected, "{state:?} {event:?}");
+            for event in Event::iter() {
+                let becomes = row.iter().find(|(taken, _)| *taken == event).map(|(_, becomes)| *becomes);
+                assert_eq!(state.next(event), becomes.ok_or(Illegal { state, event }), "{state:?} {event:?}");
             }
         }
     }

@@ -9,6 +9,7 @@ mod m000007_filters;
 mod m000008_figures;
 mod m000009_dispute_fees;
 mod m000010_capture;
+mod m000011_numbers;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -30,6 +31,7 @@ impl MigratorTrait for Migrator {
             Box::new(m000008_figures::Figures),
             Box::new(m000009_dispute_fees::DisputeFees),
             Box::new(m000010_capture::Capture),
+            Box::new(m000011_numbers::Numbers),
         ]
     }
 }

@@ -10,12 +10,14 @@ use sea_orm::{Condition, EntityTrait, QueryFilter, QueryOrder};
 
 use super::entities::payment::{Column, Entity};
 
-/// Every payment, with its refunds, its ledger entries and its history.
+/// Every payment, with its refunds, its ledger entries and its history. States stand as the contract's numbers: of a
+/// payment 1 PENDING, 2 PROCESSING, 3 AUTHORIZED, 4 CAPTURED, 5 PARTIALLY_REFUNDED, 6 REFUNDED, 9 UNKNOWN; of a refund
+/// 1 PENDING, 2 SUCCEEDED.
 const PAYMENTS: Books = Books {
     rows: "payments p \
         LEFT JOIN (SELECT payment_id, \
-            SUM(CASE WHEN state = 'SUCCEEDED' THEN amount_minor ELSE 0 END) AS succeeded, \
-            SUM(CASE WHEN state = 'PENDING' THEN amount_minor ELSE 0 END) AS pending \
+            SUM(CASE WHEN state = 2 THEN amount_minor ELSE 0 END) AS succeeded, \
+            SUM(CASE WHEN state = 1 THEN amount_minor ELSE 0 END) AS pending \
             FROM refunds GROUP BY payment_id) r ON r.payment_id = p.id \
         LEFT JOIN (SELECT payment_id, SUM(CASE WHEN account = 'customer' THEN amount_minor ELSE 0 END) AS customer, \
             SUM(CASE WHEN account = 'disputed' THEN amount_minor ELSE 0 END) AS disputed, \
@@ -53,17 +55,17 @@ const PAYMENTS: Books = Books {
             "payment_balance",
             "p.captured_minor >= 0 AND p.voided_minor >= 0 AND p.authorized_minor <= p.amount_minor \
              AND p.captured_minor + p.voided_minor <= p.authorized_minor \
-             AND (p.state IN ('PENDING', 'PROCESSING', 'AUTHORIZED', 'UNKNOWN') \
+             AND (p.state IN (1, 2, 3, 9) \
                  OR p.captured_minor + p.voided_minor = p.authorized_minor) \
-             AND (p.captured_minor = 0 OR p.state IN ('CAPTURED', 'PARTIALLY_REFUNDED', 'REFUNDED'))",
+             AND (p.captured_minor = 0 OR p.state IN (4, 5, 6))",
         ),
         (
             "payment_refunds",
             "p.refunded_minor >= 0 AND p.refund_pending_minor >= 0 \
              AND p.refunded_minor + p.refund_pending_minor <= p.captured_minor \
              AND p.refunded_minor = COALESCE(r.succeeded, 0) AND p.refund_pending_minor = COALESCE(r.pending, 0) \
-             AND CASE p.state WHEN 'REFUNDED' THEN p.refunded_minor = p.captured_minor \
-                 WHEN 'PARTIALLY_REFUNDED' THEN p.refunded_minor > 0 AND p.refunded_minor < p.captured_minor \
+             AND CASE p.state WHEN 6 THEN p.refunded_minor = p.captured_minor \
+                 WHEN 5 THEN p.refunded_minor > 0 AND p.refunded_minor < p.captured_minor \
                  ELSE p.refunded_minor = 0 END",
         ),
         (

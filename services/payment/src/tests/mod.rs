@@ -6,6 +6,7 @@ mod faults;
 mod journey;
 mod ledger;
 mod lists;
+mod migrations;
 mod races;
 mod refunds;
 mod resume;

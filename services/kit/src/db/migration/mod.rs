@@ -2,6 +2,7 @@
 //! instances.
 
 mod apply;
+mod numbers;
 mod rows;
 
 use std::ops::Deref;
@@ -10,6 +11,7 @@ use sea_orm::DatabaseBackend;
 use sea_orm_migration::{prelude::*, schema::*};
 
 use crate::fault::{is_done_already, unique_violation};
+pub use numbers::StateColumn;
 pub use rows::{Rows, kept_words};
 
 /// A manager whose steps can be taken again. On MySQL every DDL statement commits by itself, so a migration
