@@ -65,8 +65,10 @@ pub fn edge(
     let guard: gateway::Guard = Arc::new(move |headers, path| {
         let (identity, method) = (identity.clone(), methods.get(path).cloned());
         Box::pin(async move {
-            let caller = identity.caller(&headers).await?;
-            Ok(method.map_or(Ok(()), |method| method.admit(&caller))?)
+            match method {
+                Some(method) => Ok(method.admit(&method.caller(&identity, &headers).await?)?),
+                None => Ok(identity.caller(&headers).await.map(|_| ())?),
+            }
         })
     });
     let upstream = |service: &str| Role::serving(service).map(|role| context.mesh.conn(Role::Gateway, role));

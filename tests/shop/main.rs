@@ -47,6 +47,7 @@ mod reopening;
 mod runtime;
 mod searching;
 mod seed;
+mod sessions;
 mod spacecash;
 mod standby;
 mod starting;

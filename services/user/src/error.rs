@@ -17,6 +17,8 @@ pub enum Error {
     UserNotFound,
     #[error("address not found")]
     AddressNotFound,
+    #[error("session not found")]
+    SessionNotFound,
     #[error("another user has this username")]
     UsernameTaken,
     #[error("another user has this e-mail")]
@@ -54,6 +56,7 @@ impl From<Error> for Fault {
         match error {
             Error::UserNotFound => Fault::not_found("user"),
             Error::AddressNotFound => Fault::not_found("address"),
+            Error::SessionNotFound => Fault::not_found("session"),
             Error::UsernameTaken => Fault::already_exists("user", "username"),
             Error::EmailTaken => Fault::already_exists("user", "email"),
             Error::Stale => Fault::etag_mismatch(),

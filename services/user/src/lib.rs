@@ -24,7 +24,7 @@ use kit::{Role, StartError};
 
 use crate::{
     api::Shared,
-    credentials::KeyRing,
+    credentials::{KeyRing, Successor},
     domain::{bucket::Bucket, throttle::Limit},
 };
 
@@ -68,6 +68,8 @@ pub async fn start(
         identity: context.identity.clone(),
         hasher,
         keys,
+        successor: Successor::new(&wrapping_key),
+        sessions_per_user: options.sessions_per_user,
         limit: Limit { attempts: options.sign_in_attempts, window: options.sign_in_window },
         username_checks: Bucket::new(options.username_checks_per_second),
     });

@@ -18,6 +18,10 @@ pub struct Options {
     /// How long failed sign-ins count, from the first of them on
     #[arg(long, env = "FEIRA_SIGN_IN_WINDOW", default_value = "15m", value_parser = kit::duration, value_name = "TIME")]
     pub sign_in_window: Duration,
+    /// Sessions that a user may have at a time; one more ends the oldest
+    #[arg(long, env = "FEIRA_SESSIONS_PER_USER", default_value_t = 50, value_name = "COUNT",
+        value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub sessions_per_user: u32,
     /// Checks of usernames a second and process, with five seconds' worth at once; 0 is without limit
     #[arg(long, env = "FEIRA_USERNAME_CHECKS_PER_SECOND", default_value_t = 0, value_name = "COUNT")]
     pub username_checks_per_second: u32,

@@ -3,9 +3,10 @@
 use std::{collections::HashMap, sync::Arc};
 
 use contracts::access::Who;
+use http::HeaderMap;
 use prost_reflect::{DescriptorPool, DynamicMessage, Value};
 
-use crate::{Caller, Fault};
+use crate::{Caller, Fault, Identity};
 
 /// What the contract says about one method.
 #[derive(Debug, Clone)]
@@ -14,6 +15,8 @@ pub struct Method {
     pub path: Arc<str>,
     pub who: Who,
     pub mesh: bool,
+    /// Takes access tokens that count no more.
+    pub takes_expired: bool,
     /// Changes nothing.
     pub read: bool,
     /// Answers with a stream.
@@ -33,6 +36,11 @@ impl Method {
     /// where answers are secrets.
     pub fn keeps_answers(&self) -> bool {
         !self.path.starts_with("/feira.user.v1.AuthService/")
+    }
+
+    /// Who sends these headers to this method.
+    pub async fn caller(&self, identity: &Identity, headers: &HeaderMap) -> Result<Caller, Fault> {
+        if self.takes_expired { identity.late_caller(headers).await } else { identity.caller(headers).await }
     }
 
     /// Lets a caller in, or says why not.
@@ -76,9 +84,11 @@ impl Methods {
                     .as_ref()
                     .filter(|rule| options.has_extension(rule))
                     .map(|rule| options.get_extension(rule));
-                let (who, mesh) = match found.as_deref() {
-                    Some(Value::Message(rule)) => (number(rule, "who"), flag(rule, "mesh")),
-                    _ => (0, false),
+                let (who, mesh, takes_expired) = match found.as_deref() {
+                    Some(Value::Message(rule)) => {
+                        (number(rule, "who"), flag(rule, "mesh"), flag(rule, "expired"))
+                    }
+                    _ => (0, false, false),
                 };
                 let who = Who::try_from(who).unwrap_or(Who::Unspecified);
                 if who == Who::Unspecified {
@@ -88,7 +98,8 @@ impl Methods {
                     matches!(&*options.get_extension(http), Value::Message(rule) if rule.has_field_by_name("get"))
                 });
                 let (streams, takes_stream) = (method.is_server_streaming(), method.is_client_streaming());
-                methods.insert(path.clone(), Method { path, who, mesh, read, streams, takes_stream });
+                let method = Method { path, who, mesh, takes_expired, read, streams, takes_stream };
+                methods.insert(method.path.clone(), method);
             }
         }
         Ok(Self(Arc::new(methods)))
@@ -140,8 +151,9 @@ mod tests {
             (Who::Mesh, false, [false, false, false, false, true]),
             (Who::Unspecified, false, [false, false, false, false, false]),
         ] {
-            let (read, streams, takes_stream) = (false, false, false);
-            let method = Method { path: Arc::from("/x"), who, mesh, read, streams, takes_stream };
+            let (takes_expired, read, streams, takes_stream) = (false, false, false, false);
+            let path = Arc::from("/x");
+            let method = Method { path, who, mesh, takes_expired, read, streams, takes_stream };
             assert_eq!(callers.each_ref().map(|caller| method.admit(caller).is_ok()), expected, "{who:?}");
         }
     }

@@ -121,7 +121,7 @@ where
     let deadline = deadline(request.headers(), longest)?;
     let (mut token, mut upload) = (None, None);
     if let Some(method) = method {
-        let caller = identity.caller(request.headers()).await;
+        let caller = method.caller(identity, request.headers()).await;
         let client = client(&request, identity, caller.as_ref().ok(), proxies);
         Client::remove(request.headers_mut());
         telemetry::from_client(client.address);

@@ -3,19 +3,16 @@
 use std::time::Duration;
 
 use contracts::user::{
-    GetJwksRequest, Jwks, RefreshRequest, SignInRequest, SignOutRequest, Tokens,
-    auth_service_server::AuthService,
+    GetJwksRequest, Jwks, ListSessionsRequest, ListSessionsResponse, RefreshRequest, RevokeSessionRequest,
+    RevokeSessionsRequest, SignInRequest, SignOutRequest, Tokens, auth_service_server::AuthService,
 };
 use kit::{Call, Caller, Fault, Scope, id::SessionId, identity::ACCESS_TOKEN_SECONDS};
 use tonic::{Request, Response, Status};
 
 use crate::{
-    api::{Auth, Shared, render, revoke::Revocations},
+    api::{Auth, Shared, refresh, render, revoke::Revocations, sessions as listed},
     credentials::RefreshToken,
-    domain::{
-        names,
-        session::{self, Verdict},
-    },
+    domain::names,
     error::Error,
     store::{
         entities::user,
@@ -29,12 +26,6 @@ enum SignedIn {
     As(Box<user::Model>, SessionId),
     Refused,
     Throttled(Duration),
-}
-
-/// What became of a refresh; one that ends the session is committed.
-enum Refreshed {
-    As(Box<user::Model>, SessionId),
-    Refused,
 }
 
 #[tonic::async_trait]
@@ -63,13 +54,7 @@ impl AuthService for Auth {
 
     async fn refresh(&self, request: Request<RefreshRequest>) -> Result<Response<Tokens>, Status> {
         let call = Call::of(&request)?;
-        let shared = &self.0;
-        let used = RefreshToken::read(request.into_inner().refresh_token).ok_or(Error::RefreshRefused)?;
-        let token = RefreshToken::generate();
-        match rotate(shared, &call, &used, &token).await? {
-            Refreshed::As(user, session) => Ok(Response::new(tokens(shared, *user, session, token)?)),
-            Refreshed::Refused => Err(Error::RefreshRefused.into()),
-        }
+        Ok(Response::new(refresh::refresh(&self.0, &call, request.into_inner()).await?))
     }
 
     async fn sign_out(&self, request: Request<SignOutRequest>) -> Result<Response<()>, Status> {
@@ -79,12 +64,32 @@ impl AuthService for Auth {
         };
         let written = self.0.write_revoking(&call, (id, session), |tx, input, revocations| async move {
             let (id, session) = *input;
-            // The UPDATE locks the session's row, so that its events are in the order of its changes.
-            sessions::end(&tx, session).await?;
-            revocations.session(&tx, id, session).await?;
+            // The UPDATE locks the session's row, so that its events are in the order of its changes. Whoever signs out
+            // again, or late, has signed out.
+            if sessions::end(&tx, id, session).await? {
+                revocations.session(&tx, id, session).await?;
+            }
             Ok(())
         });
         Ok(written.await?.into())
+    }
+
+    async fn list_sessions(
+        &self,
+        request: Request<ListSessionsRequest>,
+    ) -> Result<Response<ListSessionsResponse>, Status> {
+        let call = Call::of(&request)?;
+        Ok(Response::new(listed::list_sessions(&self.0, &call, request.into_inner()).await?))
+    }
+
+    async fn revoke_session(&self, request: Request<RevokeSessionRequest>) -> Result<Response<()>, Status> {
+        let call = Call::of(&request)?;
+        Ok(listed::revoke_session(&self.0, &call, request.into_inner()).await?.into())
+    }
+
+    async fn revoke_sessions(&self, request: Request<RevokeSessionsRequest>) -> Result<Response<()>, Status> {
+        let call = Call::of(&request)?;
+        Ok(listed::revoke_sessions(&self.0, &call, request.into_inner()).await?.into())
     }
 
     async fn get_jwks(&self, _: Request<GetJwksRequest>) -> Result<Response<Jwks>, Status> {
@@ -104,32 +109,44 @@ async fn begin_session(
     found: Option<user::Model>,
     token: &RefreshToken,
 ) -> Result<SignedIn, Error> {
-    let limit = shared.limit;
+    let (limit, most) = (shared.limit, shared.sessions_per_user);
     let signed_in = shared.db.transact(call, (login, found, token.hash()), move |tx, input| async move {
-        let (login, found, hash) = &*input;
+        let ((login, found, hash), revocations) = (&*input, Revocations::default());
         let failures = failures::find(&*tx, login).await?;
         if let Some(wait) = limit.wait(failures, tx.now()) {
             // Also with the right password: a guess that was right must not be told from a wrong one.
-            return Ok(SignedIn::Throttled(wait));
+            return Ok((SignedIn::Throttled(wait), revocations));
         }
         let user = match found {
             Some(found) => still(users::lock(&tx, Scope::Owner(found.id), found.id).await, found)?,
             None => None,
         };
-        let Some(user) = user else {
+        let Some(mut user) = user else {
             // An answer, not an error: it must be committed.
-            return Ok(match failures::count(&tx, login, limit).await? {
+            let refused = match failures::count(&tx, login, limit).await? {
                 Ok(()) => SignedIn::Refused,
                 Err(wait) => SignedIn::Throttled(wait),
-            });
+            };
+            return Ok((refused, revocations));
         };
         if failures.is_some() {
             failures::clear(&tx, login).await?;
         }
         let session = sessions::begin(&tx, user.id, hash.clone()).await?;
-        Ok(SignedIn::As(Box::new(user), session))
+        match sessions::end_oldest(&tx, user.id, most).await? {
+            sessions::Crowded::No => {}
+            sessions::Crowded::Ended(oldest) => revocations.session(&tx, user.id, oldest).await?,
+            // One event for however many: those that are left must refresh.
+            sessions::Crowded::EndedSeveral => {
+                revocations.tokens_of(&tx, &mut user).await?;
+                users::change_token_version(&tx, &user).await?;
+            }
+        }
+        Ok((SignedIn::As(Box::new(user), session), revocations))
     });
-    signed_in.await
+    let (signed_in, revocations) = signed_in.await?;
+    revocations.apply(shared);
+    Ok(signed_in)
 }
 
 /// The user as the transaction has locked the row, if the password that was verified is still the user's and the user
@@ -144,52 +161,8 @@ fn still(locked: Result<user::Model, Error>, verified: &user::Model) -> Result<O
     }
 }
 
-/// Uses a refresh token up and gives its session the next one, or ends the session of a token that was used before.
-async fn rotate(
-    shared: &Shared,
-    call: &Call,
-    used: &RefreshToken,
-    next: &RefreshToken,
-) -> Result<Refreshed, Error> {
-    let refreshed = shared.db.transact(call, (used.hash(), next.hash()), |tx, input| async move {
-        let ((used, next), revocations) = (&*input, Revocations::default());
-        let refused = || Ok((Refreshed::Refused, Revocations::default()));
-        // Read without a lock, only to learn whose rows to lock: what counts is read again under the locks.
-        let Some(known) = sessions::of_token(&*tx, used).await? else { return refused() };
-        let user = match users::lock(&tx, Scope::Owner(known.user_id), known.user_id).await {
-            // Erased in between, which takes the session along.
-            Err(Error::UserNotFound) => return refused(),
-            user => user?,
-        };
-        // The user's row first, as wherever sessions end: a refresh and the end of all sessions take turns, and no
-        // session is refreshed that has just ended.
-        let Some(session) = sessions::lock(&tx, known.id).await?.filter(|_| !user.disabled) else {
-            return refused();
-        };
-        let state = session::State::of(session.expire_time, session.ended_time, tx.now());
-        // Of two uses at once the conditional UPDATE lets one be the first. The other finds it used, which ends the
-        // session: whether a thief or the user was first cannot be told.
-        let used_before = !sessions::use_token(&tx, used).await?;
-        match state.refresh(used_before) {
-            Verdict::Rotate => {
-                sessions::rotate(&tx, &session, next.clone()).await?;
-                Ok((Refreshed::As(Box::new(user), session.id), revocations))
-            }
-            Verdict::End => {
-                sessions::end(&tx, session.id).await?;
-                revocations.session(&tx, user.id, session.id).await?;
-                Ok((Refreshed::Refused, revocations))
-            }
-            Verdict::Refuse => refused(),
-        }
-    });
-    let (refreshed, revocations) = refreshed.await?;
-    // After the commit: a revocation that was rolled back must not lock anybody out of this process.
-    revocations.apply(shared);
-    Ok(refreshed)
-}
-
-fn tokens(
+/// What a session's holder is given.
+pub fn tokens(
     shared: &Shared,
     user: user::Model,
     session: SessionId,

@@ -5,8 +5,10 @@ mod administrator;
 mod auth;
 mod passwords;
 mod read;
+mod refresh;
 pub mod render;
 mod revoke;
+mod sessions;
 mod user;
 
 use std::sync::Arc;
@@ -16,7 +18,7 @@ use kit::{Identity, Writer};
 pub use self::revoke::Revocations;
 
 use crate::{
-    credentials::{Hasher, KeyRing},
+    credentials::{Hasher, KeyRing, Successor},
     domain::{bucket::Bucket, throttle::Limit},
     error::Error,
 };
@@ -27,6 +29,10 @@ pub struct Shared {
     pub identity: Identity,
     pub hasher: Hasher,
     pub keys: KeyRing,
+    /// Makes refresh tokens.
+    pub successor: Successor,
+    /// The most sessions that a user has at a time.
+    pub sessions_per_user: u32,
     pub limit: Limit,
     pub username_checks: Bucket,
 }

@@ -67,14 +67,8 @@ pub async fn change_password(
             Old::Throttled(wait) => return Err(Error::Throttled(*wait)),
         }
         user.password_hash = new.clone();
-        let ended = sessions::end_all(&tx, id, keep).await?;
-        if keep.is_some() {
-            for session in ended {
-                revocations.session(&tx, id, session).await?;
-            }
-        } else {
-            revocations.tokens_of(&tx, &mut user).await?;
-        }
+        sessions::end_all(&tx, id, keep).await?;
+        revocations.tokens_but(&tx, &mut user, keep).await?;
         users::change(&tx, user).await?;
         Ok(())
     });

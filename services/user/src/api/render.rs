@@ -1,11 +1,12 @@
 //! Rows as the contract's messages.
 
-use contracts::user::{Address, Role, User};
+use contracts::user::{Address, Role, Session, User};
+use kit::id::SessionId;
 
 use crate::{
     domain::{address::Fields, roles::RoleSet},
     error::Error,
-    store::entities::{address, user},
+    store::entities::{address, session, user},
 };
 
 /// A user; never the password's hash.
@@ -21,6 +22,20 @@ pub fn user(row: user::Model) -> User {
         etag: row.version.to_string(),
         create_time: Some(row.create_time.into()),
         update_time: Some(row.update_time.into()),
+    }
+}
+
+/// A session; `current` is the caller's own.
+pub fn session(row: session::Model, current: Option<SessionId>) -> Session {
+    Session {
+        id: row.id.to_string(),
+        user_id: row.user_id.to_string(),
+        current: current == Some(row.id),
+        user_agent: row.user_agent,
+        ip_address: row.ip_address,
+        create_time: Some(row.create_time.into()),
+        last_used_time: Some(row.last_time.into()),
+        expire_time: Some(row.expire_time.into()),
     }
 }
 

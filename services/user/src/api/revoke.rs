@@ -23,26 +23,43 @@ pub struct Revocations(Arc<Mutex<Vec<AccessRevoked>>>);
 impl Revocations {
     /// Access tokens of one session count no more.
     pub async fn session(&self, tx: &Tx, user: UserId, session: SessionId) -> Result<(), DbErr> {
-        let revoked =
-            AccessRevoked { user_id: user.to_string(), session_id: session.to_string(), minimum_version: 0 };
-        self.add(tx, revoked).await
+        let (user_id, session_id) = (user.to_string(), session.to_string());
+        self.add(tx, AccessRevoked { user_id, session_id, ..AccessRevoked::default() }).await
     }
 
     /// Access tokens that a user was given before now count no more: raises the version that the user's tokens must
     /// have. The row is locked, so that two such writes raise it twice.
     pub async fn tokens_of(&self, tx: &Tx, user: &mut user::Model) -> Result<(), DbErr> {
+        self.tokens_but(tx, user, None).await
+    }
+
+    /// The same, but for those of one session. One event, however many sessions there are.
+    pub async fn tokens_but(
+        &self,
+        tx: &Tx,
+        user: &mut user::Model,
+        kept: Option<SessionId>,
+    ) -> Result<(), DbErr> {
         user.token_version += 1;
-        self.older_than(tx, user.id, user.token_version).await
+        self.older_than(tx, user.id, user.token_version, kept).await
     }
 
     /// Every access token of a user counts no more, nor ever will.
     pub async fn all_of(&self, tx: &Tx, user: UserId) -> Result<(), DbErr> {
-        self.older_than(tx, user, i64::MAX).await
+        self.older_than(tx, user, i64::MAX, None).await
     }
 
-    async fn older_than(&self, tx: &Tx, user: UserId, minimum_version: i64) -> Result<(), DbErr> {
-        self.add(tx, AccessRevoked { user_id: user.to_string(), session_id: String::new(), minimum_version })
-            .await
+    async fn older_than(
+        &self,
+        tx: &Tx,
+        user: UserId,
+        minimum_version: i64,
+        kept: Option<SessionId>,
+    ) -> Result<(), DbErr> {
+        let (user_id, kept_session_id) =
+            (user.to_string(), kept.map(|id| id.to_string()).unwrap_or_default());
+        let revoked = AccessRevoked { user_id, minimum_version, kept_session_id, ..AccessRevoked::default() };
+        self.add(tx, revoked).await
     }
 
     async fn add(&self, tx: &Tx, revoked: AccessRevoked) -> Result<(), DbErr> {

@@ -8,4 +8,4 @@ mod refresh_token;
 
 pub use key_ring::KeyRing;
 pub use password::{Hasher, PasswordHash};
-pub use refresh_token::{RefreshToken, TokenHash, sha256};
+pub use refresh_token::{RefreshToken, Successor, TokenHash, sha256};

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use aws_lc_rs::digest;
+use aws_lc_rs::{digest, hmac};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 
 /// What every refresh token begins with.
@@ -10,6 +10,31 @@ const PREFIX: &str = "frt_";
 
 /// A refresh token, as its holder has it.
 pub struct RefreshToken(String);
+
+/// Makes the token that follows another one: the same for the same one, in every replica, so that a refresh can be
+/// repeated whose answer was lost. Whoever has a token but not this key cannot tell the next one.
+#[derive(Clone)]
+pub struct Successor(hmac::Key);
+
+impl fmt::Debug for Successor {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("Successor(…)")
+    }
+}
+
+impl Successor {
+    /// By the content of the key file.
+    pub fn new(wrapping_key: &[u8; 32]) -> Self {
+        let root = hmac::Key::new(hmac::HMAC_SHA256, wrapping_key);
+        Self(hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&root, b"the next refresh token").as_ref()))
+    }
+
+    /// The token that is given for this one.
+    pub fn of(&self, token: &RefreshToken) -> RefreshToken {
+        let next = hmac::sign(&self.0, token.0.as_bytes());
+        RefreshToken(format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(next)))
+    }
+}
 
 /// A refresh token's SHA-256 in hexadecimal, as the database has it.
 #[derive(Clone, PartialEq, Eq, sea_orm::DeriveValueType)]
@@ -63,5 +88,15 @@ mod tests {
         for bad in ["", "frt_", "frt_AAAA", &text[1..], &text[..text.len() - 1], &format!("{text}A")] {
             assert!(RefreshToken::read(bad.to_owned()).is_none(), "{bad}");
         }
+    }
+
+    #[test]
+    fn the_next_token_is_the_same_by_the_same_key_alone() {
+        let token = RefreshToken::generate();
+        let next = |key: u8| Successor::new(&[key; 32]).of(&token).into_text();
+        assert_eq!(next(1), next(1));
+        assert_ne!(next(1), next(2));
+        assert!(RefreshToken::read(next(1)).is_some());
+        assert_ne!(Successor::new(&[1; 32]).of(&RefreshToken::generate()).into_text(), next(1));
     }
 }

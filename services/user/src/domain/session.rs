@@ -1,10 +1,10 @@
 //! Sessions and their refresh tokens.
 //!
-//! | session | token not used yet | token used before |
-//! |---|---|---|
-//! | live | rotate | end the session: somebody has a copy |
-//! | expired | refuse | refuse |
-//! | ended | refuse | refuse |
+//! | session | token not used yet | its answer was lost | token used before |
+//! |---|---|---|---|
+//! | live | rotate | repeat the answer | end the session: somebody has a copy |
+//! | expired | refuse | refuse | refuse |
+//! | ended | refuse | refuse | refuse |
 
 use std::time::Duration;
 
@@ -15,6 +15,9 @@ pub const IDLE: Duration = Duration::from_secs(30 * 24 * 3600);
 /// So does one as old as this, however often it is refreshed.
 pub const OLDEST: Duration = Duration::from_secs(90 * 24 * 3600);
 
+/// For how long a refresh can be repeated whose answer was lost.
+pub const REPEAT: Duration = Duration::from_secs(10);
+
 /// What a session is at a moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
@@ -23,10 +26,33 @@ pub enum State {
     Ended,
 }
 
+/// What was done with a refresh token before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Use {
+    First,
+    /// The same client has used it just now, and not what it was to get for it: the answer may not have come.
+    Again,
+    Reuse,
+}
+
+impl Use {
+    /// Of a token that was used at `used_time`, by the client that sends it now or by another one; `next_used` says
+    /// whether the token that was given for it has been used.
+    pub fn of(used_time: Option<Time>, same_client: bool, next_used: bool, now: Time) -> Self {
+        match used_time {
+            None => Use::First,
+            Some(used) if same_client && !next_used && now < used + REPEAT => Use::Again,
+            Some(_) => Use::Reuse,
+        }
+    }
+}
+
 /// What becomes of a refresh.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     Rotate,
+    /// The same next token again.
+    Repeat,
     End,
     Refuse,
 }
@@ -42,10 +68,11 @@ impl State {
     }
 
     /// The transition table of a refresh.
-    pub fn refresh(self, used_before: bool) -> Verdict {
-        match (self, used_before) {
-            (State::Live, false) => Verdict::Rotate,
-            (State::Live, true) => Verdict::End,
+    pub fn refresh(self, used: Use) -> Verdict {
+        match (self, used) {
+            (State::Live, Use::First) => Verdict::Rotate,
+            (State::Live, Use::Again) => Verdict::Repeat,
+            (State::Live, Use::Reuse) => Verdict::End,
             (State::Expired | State::Ended, _) => Verdict::Refuse,
         }
     }
@@ -62,15 +89,24 @@ mod tests {
 
     #[test]
     fn every_refresh_has_its_verdict() {
-        for (state, used_before, verdict) in [
-            (State::Live, false, Verdict::Rotate),
-            (State::Live, true, Verdict::End),
-            (State::Expired, false, Verdict::Refuse),
-            (State::Expired, true, Verdict::Refuse),
-            (State::Ended, false, Verdict::Refuse),
-            (State::Ended, true, Verdict::Refuse),
-        ] {
-            assert_eq!(state.refresh(used_before), verdict, "{state:?} {used_before}");
+        for (used, of_live) in
+            [(Use::First, Verdict::Rotate), (Use::Again, Verdict::Repeat), (Use::Reuse, Verdict::End)]
+        {
+            assert_eq!(State::Live.refresh(used), of_live, "{used:?}");
+            for over in [State::Expired, State::Ended] {
+                assert_eq!(over.refresh(used), Verdict::Refuse, "{over:?} {used:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn only_the_same_client_repeats_a_refresh_and_only_at_once() {
+        let (used, second) = (Time(0), Duration::from_secs(1));
+        let of = |same, next_used, seconds| Use::of(Some(used), same, next_used, used + seconds * second);
+        assert_eq!(Use::of(None, false, false, used), Use::First);
+        assert_eq!((of(true, false, 0), of(true, false, 9)), (Use::Again, Use::Again));
+        for other in [of(true, false, 10), of(true, true, 1), of(false, false, 1)] {
+            assert_eq!(other, Use::Reuse);
         }
     }
 

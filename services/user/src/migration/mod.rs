@@ -6,6 +6,7 @@ mod m000004_keys;
 mod m000005_words;
 mod m000006_phones;
 mod m000007_names;
+mod m000008_clients;
 
 use sea_orm_migration::prelude::*;
 
@@ -26,6 +27,7 @@ impl MigratorTrait for Migrator {
             Box::new(m000005_words::Words),
             Box::new(m000006_phones::Phones),
             Box::new(m000007_names::Names),
+            Box::new(m000008_clients::Clients),
         ]
     }
 }

@@ -112,6 +112,9 @@ pub mod session {
         pub last_time: Time,
         pub expire_time: Time,
         pub ended_time: Option<Time>,
+        /// Of the client that signed in or refreshed last.
+        pub user_agent: String,
+        pub ip_address: String,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

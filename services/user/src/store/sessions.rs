@@ -1,7 +1,7 @@
 //! Sessions and the hashes of their refresh tokens, used ones included.
 
 use kit::{
-    Time, Tx,
+    Call, Time, Tx,
     id::{Id, SessionId, UserId},
 };
 use sea_orm::{
@@ -15,12 +15,48 @@ use sea_orm::{
 use super::entities::{refresh_token as token, session};
 use crate::{credentials::TokenHash, domain::session::expiry};
 
+/// The client of a session: its program and its address, each empty where it is not known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Client {
+    pub user_agent: String,
+    pub ip_address: String,
+}
+
+impl Client {
+    /// The one that calls.
+    pub fn of(call: &Call) -> Self {
+        let address = call.client_address().map(|address| address.to_string());
+        let user_agent = call.client_agent().unwrap_or_default().to_owned();
+        Self { user_agent, ip_address: address.unwrap_or_default() }
+    }
+}
+
+impl session::Model {
+    /// The client that signed in or refreshed last.
+    pub fn client(&self) -> Client {
+        Client { user_agent: self.user_agent.clone(), ip_address: self.ip_address.clone() }
+    }
+}
+
+/// What became of the sessions that were too many.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Crowded {
+    No,
+    /// The oldest has ended.
+    Ended(SessionId),
+    /// Several have: there were more before there was a limit, or before it was lowered.
+    EndedSeveral,
+}
+
 /// Begins a session of a user whom the transaction has locked.
 pub async fn begin(tx: &Tx, user_id: UserId, hash: TokenHash) -> Result<SessionId, DbErr> {
     let (id, now) = (SessionId::new(), tx.now());
+    let Client { user_agent, ip_address } = Client::of(tx.call());
     let session = session::Model {
         id,
         user_id,
+        user_agent,
+        ip_address,
         create_time: now,
         last_time: now,
         expire_time: expiry(now, now),
@@ -42,6 +78,34 @@ pub async fn lock(tx: &Tx, id: SessionId) -> Result<Option<session::Model>, DbEr
     session::Entity::find_by_id(id).lock(LockType::Update).one(&**tx).await
 }
 
+/// Ends the oldest sessions of a user whom the transaction has locked, so that the newest `most` are left. By two
+/// statements of one size, however many there are.
+pub async fn end_oldest(tx: &Tx, user: UserId, most: u32) -> Result<Crowded, DbErr> {
+    let live = || {
+        session::Entity::find()
+            .filter(session::Column::UserId.eq(user))
+            .filter(session::Column::EndedTime.is_null())
+            .filter(session::Column::ExpireTime.gt(tx.now()))
+    };
+    // Ids are in the order in which sessions began.
+    let first_too_old = live().order_by_desc(session::Column::Id).offset(u64::from(most)).one(&**tx).await?;
+    let Some(session::Model { id, .. }) = first_too_old else { return Ok(Crowded::No) };
+    let ended = session::Entity::update_many()
+        .col_expr(session::Column::EndedTime, Expr::value(tx.now()))
+        .filter(session::Column::UserId.eq(user))
+        .filter(session::Column::EndedTime.is_null())
+        .filter(session::Column::Id.lte(id))
+        .exec(&**tx)
+        .await?;
+    Ok(if ended.rows_affected == 1 { Crowded::Ended(id) } else { Crowded::EndedSeveral })
+}
+
+/// When a token was used; none where there is no such token.
+pub async fn used_time(tx: &Tx, hash: &TokenHash) -> Result<Option<Option<Time>>, DbErr> {
+    let token = token::Entity::find_by_id(hash.0.clone()).one(&**tx).await?;
+    Ok(token.map(|token| token.used_time))
+}
+
 /// Uses a token up. False: it was used before. A conditional UPDATE and not a read first: of two at once, one matches.
 pub async fn use_token(tx: &Tx, hash: &TokenHash) -> Result<bool, DbErr> {
     let done = token::Entity::update_many()
@@ -53,10 +117,12 @@ pub async fn use_token(tx: &Tx, hash: &TokenHash) -> Result<bool, DbErr> {
     Ok(done.rows_affected == 1)
 }
 
-/// Gives a locked session its next token.
+/// Gives a locked session its next token, and notes the client.
 pub async fn rotate(tx: &Tx, session: &session::Model, hash: TokenHash) -> Result<(), DbErr> {
-    let now = tx.now();
+    let (now, client) = (tx.now(), Client::of(tx.call()));
     session::Entity::update_many()
+        .col_expr(session::Column::UserAgent, Expr::value(client.user_agent))
+        .col_expr(session::Column::IpAddress, Expr::value(client.ip_address))
         .col_expr(session::Column::LastTime, Expr::value(now))
         .col_expr(session::Column::ExpireTime, Expr::value(expiry(session.create_time, now)))
         .filter(session::Column::Id.eq(session.id))
@@ -65,36 +131,47 @@ pub async fn rotate(tx: &Tx, session: &session::Model, hash: TokenHash) -> Resul
     add_token(tx, session.id, hash).await
 }
 
-/// Ends a session, if it has not ended yet.
-pub async fn end(tx: &Tx, id: SessionId) -> Result<(), DbErr> {
-    session::Entity::update_many()
+/// Ends a session of a user; whether it had not ended yet.
+pub async fn end(tx: &Tx, user: UserId, id: SessionId) -> Result<bool, DbErr> {
+    let ended = session::Entity::update_many()
         .col_expr(session::Column::EndedTime, Expr::value(tx.now()))
         .filter(session::Column::Id.eq(id))
-        .filter(session::Column::EndedTime.is_null())
-        .exec(&**tx)
-        .await
-        .map(|_| ())
-}
-
-/// Ends all sessions of a user whom the transaction has locked, but for one; returns those that it ended. None begins
-/// meanwhile, because that takes the user's lock.
-pub async fn end_all(tx: &Tx, user: UserId, but: Option<SessionId>) -> Result<Vec<SessionId>, DbErr> {
-    let live = session::Entity::find()
         .filter(session::Column::UserId.eq(user))
         .filter(session::Column::EndedTime.is_null())
-        .order_by_asc(session::Column::Id)
-        .lock(LockType::Update)
-        .all(&**tx)
+        .exec(&**tx)
         .await?;
-    let ids: Vec<SessionId> = live.iter().map(|session| session.id).filter(|id| Some(*id) != but).collect();
-    if !ids.is_empty() {
-        session::Entity::update_many()
-            .col_expr(session::Column::EndedTime, Expr::value(tx.now()))
-            .filter(session::Column::Id.is_in(ids.iter().copied()))
-            .exec(&**tx)
-            .await?;
+    Ok(ended.rows_affected == 1)
+}
+
+/// Ends all sessions of a user whom the transaction has locked, but for one, by one statement, however many there are.
+/// None begins meanwhile, because that takes the user's lock.
+pub async fn end_all(tx: &Tx, user: UserId, but: Option<SessionId>) -> Result<(), DbErr> {
+    let mut ending = session::Entity::update_many()
+        .col_expr(session::Column::EndedTime, Expr::value(tx.now()))
+        .filter(session::Column::UserId.eq(user))
+        .filter(session::Column::EndedTime.is_null());
+    if let Some(kept) = but {
+        ending = ending.filter(session::Column::Id.ne(kept));
     }
-    Ok(ids)
+    ending.exec(&**tx).await.map(|_| ())
+}
+
+/// A page of a user's sessions that have not ended at a time: those that began before `after`, the newest first.
+pub async fn list(
+    db: &impl ConnectionTrait,
+    user: UserId,
+    now: Time,
+    after: Option<SessionId>,
+    limit: u64,
+) -> Result<Vec<session::Model>, DbErr> {
+    let mut live = session::Entity::find()
+        .filter(session::Column::UserId.eq(user))
+        .filter(session::Column::EndedTime.is_null())
+        .filter(session::Column::ExpireTime.gt(now));
+    if let Some(after) = after {
+        live = live.filter(session::Column::Id.lt(after));
+    }
+    live.order_by_desc(session::Column::Id).limit(limit).all(db).await
 }
 
 /// Forgets sessions that expired or ended before a time, and tokens that were used before it.

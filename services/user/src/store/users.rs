@@ -7,7 +7,8 @@ use kit::{
 };
 use sea_orm::{
     ActiveModelTrait, ActiveValue, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel,
-    PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, sea_query::LockType,
+    PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::{Expr, LockType},
 };
 
 use crate::{
@@ -147,6 +148,17 @@ pub async fn change(tx: &Tx, after: Model) -> Result<Model, Error> {
     }
     words::change(tx, &after).await?;
     Ok(after)
+}
+
+/// Writes the token version of a user whom the transaction has locked. It is no change of the user that others see, so
+/// the etag stays.
+pub async fn change_token_version(tx: &Tx, user: &Model) -> Result<(), DbErr> {
+    Entity::update_many()
+        .col_expr(Column::TokenVersion, Expr::value(user.token_version))
+        .filter(Column::Id.eq(user.id))
+        .exec(&**tx)
+        .await
+        .map(|_| ())
 }
 
 /// Removes a user and what refers to it: addresses, sessions, stored answers.

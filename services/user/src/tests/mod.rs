@@ -5,6 +5,7 @@ mod accounts;
 mod address_books;
 mod administrators;
 mod keys;
+mod many_sessions;
 mod migrations;
 mod passwords;
 mod privacy;
@@ -58,6 +59,7 @@ impl House {
             sign_in_attempts: 10,
             sign_in_window: std::time::Duration::from_secs(900),
             username_checks_per_second: 0,
+            sessions_per_user: 50,
             hashing: Hashing { password_memory_kib: 8, password_iterations: 1 },
         }
     }

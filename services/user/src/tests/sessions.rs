@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
-use contracts::user::{GetUserRequest, RefreshRequest, SignOutRequest, Tokens};
+use contracts::user::{
+    GetUserRequest, ListSessionsRequest, RefreshRequest, RevokeSessionRequest, RevokeSessionsRequest,
+    Session, SignOutRequest, Tokens,
+};
 use kit::Fault;
-use tonic::Code;
+use tonic::{Code, Request};
 
 use super::{House, Replica, by, events, keyed, outcome};
 
@@ -12,6 +15,18 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 
 async fn refresh(replica: &Replica, tokens: &Tokens) -> Result<Tokens, Fault> {
     outcome(replica.auth().refresh(RefreshRequest { refresh_token: tokens.refresh_token.clone() }).await)
+}
+
+/// The same from another address.
+async fn refresh_from(address: &str, replica: &Replica, tokens: &Tokens) -> Result<Tokens, Fault> {
+    let mut request = Request::new(RefreshRequest { refresh_token: tokens.refresh_token.clone() });
+    request.metadata_mut().insert("x-feira-client-address", address.parse().unwrap());
+    outcome(replica.auth().refresh(request).await)
+}
+
+async fn sessions(replica: &Replica, tokens: &Tokens) -> Vec<Session> {
+    let request = ListSessionsRequest { user_id: "me".to_owned(), ..Default::default() };
+    outcome(replica.auth().list_sessions(by(tokens, request)).await).unwrap().sessions
 }
 
 async fn works(replica: &Replica, tokens: &Tokens) -> bool {
@@ -26,6 +41,7 @@ async fn a_refresh_token_works_once_and_its_reuse_ends_the_session() {
     let second = refresh(&replica, &first).await.unwrap();
     assert_ne!(second.refresh_token, first.refresh_token);
     assert!(works(&replica, &first).await && works(&replica, &second).await);
+    replica.clock.advance(Duration::from_secs(11));
     assert_eq!(refresh(&replica, &first).await.unwrap_err().code, Code::Unauthenticated);
     assert_eq!(events(&replica.db).await, ["KeysChanged", "AccessRevoked"]);
     assert!(!works(&replica, &second).await);
@@ -33,8 +49,36 @@ async fn a_refresh_token_works_once_and_its_reuse_ends_the_session() {
     assert!(works(&replica, &other).await);
 }
 
+#[tokio::test]
+async fn a_refresh_whose_answer_was_lost_is_answered_alike_for_some_seconds() {
+    let replica = House::new().await.replica().await;
+    replica.register("ana").await;
+    let first = replica.sign_in("ana").await;
+    let second = refresh(&replica, &first).await.unwrap();
+    replica.clock.advance(Duration::from_secs(9));
+    let again = refresh(&replica, &first).await.unwrap();
+    assert_eq!(again.refresh_token, second.refresh_token);
+    assert!(works(&replica, &again).await);
+    let third = refresh(&replica, &again).await.unwrap();
+    assert_ne!(third.refresh_token, second.refresh_token);
+    // The next one was used, so its answer did come: this is a copy.
+    assert!(refresh(&replica, &first).await.is_err());
+    assert!(!works(&replica, &third).await && refresh(&replica, &third).await.is_err());
+}
+
+#[tokio::test]
+async fn a_refresh_is_not_repeated_for_another_client() {
+    let replica = House::new().await.replica().await;
+    replica.register("ana").await;
+    let first = replica.sign_in("ana").await;
+    let second = refresh_from("192.0.2.1", &replica, &first).await.unwrap();
+    assert!(refresh_from("192.0.2.1", &replica, &first).await.is_ok());
+    assert!(refresh_from("192.0.2.2", &replica, &first).await.is_err());
+    assert!(refresh_from("192.0.2.1", &replica, &second).await.is_err(), "the session has ended");
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn of_refreshes_at_once_at_most_one_wins_and_the_session_ends() {
+async fn refreshes_at_once_give_the_same_token_and_its_reuse_ends_the_session() {
     let house = House::new().await;
     let replicas = [house.replica().await, house.replica().await];
     replicas[0].register("ana").await;
@@ -50,8 +94,11 @@ async fn of_refreshes_at_once_at_most_one_wins_and_the_session_ends() {
         for one in tries {
             won.extend(one.await.unwrap());
         }
-        assert_eq!(won.len(), 1);
-        assert!(refresh(&replicas[0], &won[0]).await.is_err());
+        assert_eq!(won.len(), 8);
+        assert!(won.iter().all(|tokens| tokens.refresh_token == won[0].refresh_token));
+        let next = refresh(&replicas[0], &won[0]).await.unwrap();
+        assert!(refresh(&replicas[1], &tokens).await.is_err());
+        assert!(refresh(&replicas[0], &next).await.is_err(), "the session has ended");
     }
 }
 
@@ -90,7 +137,68 @@ async fn signing_out_ends_this_session_at_once_and_no_other() {
     outcome(replica.auth().sign_out(keyed("k", by(&here, SignOutRequest {}))).await).unwrap();
     assert!(!works(&replica, &here).await && works(&replica, &there).await);
     assert!(refresh(&replica, &here).await.is_err());
-    assert!(outcome(replica.auth().sign_out(by(&here, SignOutRequest {})).await).is_err());
+    outcome(replica.auth().sign_out(by(&here, SignOutRequest {})).await).unwrap();
+}
+
+#[tokio::test]
+async fn signing_out_late_ends_the_session_too_and_a_forged_token_ends_none() {
+    let replica = House::new().await.replica().await;
+    replica.register("ana").await;
+    let tokens = replica.sign_in("ana").await;
+    replica.clock.advance(DAY);
+    let mut forged = tokens.clone();
+    forged.access_token.replace_range(forged.access_token.len() - 8.., "AAAAAAAA");
+    let refused = outcome(replica.auth().sign_out(by(&forged, SignOutRequest {})).await).unwrap_err();
+    assert_eq!(refused.code, Code::Unauthenticated);
+    assert!(!works(&replica, &tokens).await, "it lets nobody in any more");
+    outcome(replica.auth().sign_out(by(&tokens, SignOutRequest {})).await).unwrap();
+    assert!(refresh(&replica, &tokens).await.is_err());
+}
+
+#[tokio::test]
+async fn sessions_are_listed_with_their_clients_and_ended_one_by_one_or_all_but_ones_own() {
+    let replica = House::new().await.replica().await;
+    replica.register("ana").await;
+    let (old, tokens) = (replica.sign_in("ana").await, replica.sign_in("ana").await);
+    replica.clock.advance(Duration::from_secs(60));
+    let old = refresh_from("192.0.2.7", &replica, &old).await.unwrap();
+    let listed = sessions(&replica, &tokens).await;
+    assert_eq!(listed.iter().map(|it| it.current).collect::<Vec<_>>(), [true, false], "the newest first");
+    assert_eq!(listed[1].ip_address, "192.0.2.7");
+    assert!(listed[1].last_used_time.unwrap().seconds == listed[1].create_time.unwrap().seconds + 60);
+
+    let end = |id: &str| RevokeSessionRequest { user_id: "me".to_owned(), id: id.to_owned() };
+    outcome(replica.auth().revoke_session(by(&tokens, end(&listed[1].id))).await).unwrap();
+    assert!(!works(&replica, &old).await && works(&replica, &tokens).await);
+    let again = outcome(replica.auth().revoke_session(by(&tokens, end(&listed[1].id))).await);
+    assert_eq!(again.unwrap_err().code, Code::NotFound);
+
+    let other = replica.sign_in("ana").await;
+    let all = RevokeSessionsRequest { user_id: "me".to_owned(), keep_current: true };
+    outcome(replica.auth().revoke_sessions(by(&tokens, all)).await).unwrap();
+    assert!(!works(&replica, &other).await && refresh(&replica, &other).await.is_err());
+    assert!(works(&replica, &tokens).await, "not even refreshed");
+    assert_eq!(sessions(&replica, &tokens).await.len(), 1);
+    let all = RevokeSessionsRequest { user_id: "me".to_owned(), keep_current: false };
+    outcome(replica.auth().revoke_sessions(by(&tokens, all)).await).unwrap();
+    assert!(!works(&replica, &tokens).await && refresh(&replica, &tokens).await.is_err());
+}
+
+#[tokio::test]
+async fn one_session_more_than_a_user_may_have_ends_the_oldest() {
+    let house = House::new().await;
+    let options = crate::Options { sessions_per_user: 2, ..House::options() };
+    let replica = house.replica_with(&options, [7; 32]).await.unwrap();
+    replica.register("ana").await;
+    replica.register("bob").await;
+    let bob = replica.sign_in("bob").await;
+    let mut all = Vec::new();
+    for _ in 0..3 {
+        all.push(replica.sign_in("ana").await);
+    }
+    assert!(!works(&replica, &all[0]).await && refresh(&replica, &all[0]).await.is_err());
+    assert!(works(&replica, &all[1]).await && works(&replica, &all[2]).await && works(&replica, &bob).await);
+    assert_eq!(sessions(&replica, &all[2]).await.len(), 2);
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@
 //! Access tokens are JWTs as RFC 9068 has them. What a token says can be taken back before it expires:
 //! every process follows the user service's feed and knows the revocations.
 
+mod callers;
 mod keys;
 mod revocations;
 mod secret;
@@ -12,16 +13,15 @@ mod tokens;
 mod verified;
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
-use aws_lc_rs::digest;
 use contracts::user::{AccessRevoked, Jwks};
-use jsonwebtoken::{Algorithm, Header};
 
-use crate::{Caller, Clock, Fault, Reason, Role, headers::EDGE, id::UserId};
+use crate::{Clock, Fault, Role, id::UserId};
 
+use callers::bearer;
 pub use keys::Fetch;
 pub use secret::MeshSecret;
 pub use tokens::AccessClaims;
@@ -154,101 +154,6 @@ impl Identity {
         }
     }
 
-    /// Tells who sent these headers. None sent is nobody; what is sent must be valid.
-    pub async fn caller(&self, headers: &http::HeaderMap) -> Result<Caller, Fault> {
-        let mut values = headers.get_all(http::header::AUTHORIZATION).iter();
-        let Some(value) = values.next() else { return Ok(Caller::Anonymous) };
-        let invalid = || Fault::unauthenticated("the access token is not valid (any more): sign in again");
-        if values.next().is_some() {
-            return Err(Fault::unauthenticated("authorization must be given once"));
-        }
-        let token =
-            bearer(value).ok_or_else(|| Fault::unauthenticated("authorization must be a bearer token"))?;
-        if token.len() > LONGEST {
-            return Err(invalid());
-        }
-        let verified = match self.verify(token) {
-            Err(Refused::UnknownKey) => {
-                self.0.keys.at_most_once_a_second(self.fetch_keys()).await?;
-                self.verify(token)
-            }
-            verified => verified,
-        };
-        verified.map_err(|refused| match refused {
-            Refused::NotYet { ahead } => self.clock_skew(ahead, format!("begins {ahead} s from now")),
-            Refused::Expired { since } => self.clock_skew(since, format!("ended {since} s ago")),
-            Refused::UnknownKey | Refused::Invalid => invalid(),
-        })
-    }
-
-    /// Whether these headers are from the gateway of this mesh, whoever its client is.
-    pub fn is_edge(&self, headers: &http::HeaderMap) -> bool {
-        let token = headers.get(EDGE).and_then(|value| value.to_str().ok());
-        let caller = token.filter(|token| token.len() <= LONGEST).map(|token| self.verify(token));
-        matches!(caller, Some(Ok(Caller::Service { role: Role::Gateway, .. })))
-    }
-
-    /// Nothing is wrong with the token, so signing in again would not help: the clock of this machine, or of the
-    /// one that made the token, is wrong. It is logged for the operator, and not once for every call.
-    fn clock_skew(&self, seconds: i64, how: String) -> Fault {
-        let leeway = self.0.leeway;
-        let message = format!(
-            "the clocks of two processes are too far apart: a token that was just made {how} by this one's; \
-             {leeway} s are allowed (FEIRA_CLOCK_LEEWAY)"
-        );
-        let mut logged = self.0.skew_logged.lock().unwrap_or_else(PoisonError::into_inner);
-        if logged.is_none_or(|when| when.elapsed() >= LOG_AGAIN) {
-            *logged = Some(Instant::now());
-            tracing::warn!(seconds, leeway_seconds = leeway, problem = message, "clock.skew");
-        }
-        Fault::new(Reason::ClockSkew, message).with("seconds", seconds).with("leeway_seconds", leeway)
-    }
-
-    fn verify(&self, token: &str) -> Result<Caller, Refused> {
-        let (id, now) = (sha256(token), self.now());
-        if let Some(claims) = self.0.verified.get(&id, self.0.keys.generation()) {
-            return self.admit(&claims, now);
-        }
-        if let Some(known) = self.0.services.known(&id, now, self.0.leeway) {
-            return known;
-        }
-        let header = jsonwebtoken::decode_header(token).map_err(|_| Refused::Invalid)?;
-        match header.typ.as_deref() {
-            Some(ACCESS_TOKEN) => {
-                let (generation, claims) =
-                    self.read_access(token, header).map_err(|refused| match refused {
-                        // That one expires is how it ends, whatever the clocks are.
-                        Refused::Expired { .. } => Refused::Invalid,
-                        other => other,
-                    })?;
-                let claims = Arc::new(claims);
-                self.0.verified.insert(id, generation, claims.clone());
-                self.admit(&claims, now)
-            }
-            Some(service::SERVICE_TOKEN) => self.0.services.verify(token, id, now, self.0.leeway),
-            _ => Err(Refused::Invalid),
-        }
-    }
-
-    /// The caller whom a verified token names, as long as it counts: on every call, remembered or not.
-    fn admit(&self, claims: &AccessClaims, now: i64) -> Result<Caller, Refused> {
-        if claims.exp.saturating_add(self.0.leeway) <= now || self.0.revocations.concern(claims) {
-            return Err(Refused::Invalid);
-        }
-        Ok(Caller::User { id: claims.sub, roles: claims.roles, session: claims.sid })
-    }
-
-    /// What an access token says, and the generation of the keys by which it was verified.
-    fn read_access(&self, token: &str, header: Header) -> Result<(u64, AccessClaims), Refused> {
-        if header.alg != Algorithm::EdDSA || header.crit.is_some() {
-            return Err(Refused::Invalid);
-        }
-        let kid = header.kid.ok_or(Refused::Invalid)?;
-        let read = |key: &_| tokens::read(token, key, Algorithm::EdDSA, self.now(), self.0.leeway);
-        let (generation, read) = self.0.keys.with(&kid, read).ok_or(Refused::UnknownKey)?;
-        Ok((generation, read?))
-    }
-
     /// The service token with which `role` calls.
     pub fn service_token(&self, role: Role, on_behalf_of: Option<UserId>) -> Result<Arc<str>, Fault> {
         self.0.services.make(role, on_behalf_of, self.now())
@@ -257,18 +162,6 @@ impl Identity {
     fn now(&self) -> i64 {
         self.0.clock.now().seconds()
     }
-}
-
-/// The token of an `authorization` of that kind.
-fn bearer(value: &http::HeaderValue) -> Option<&str> {
-    let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
-}
-
-fn sha256(token: &str) -> [u8; 32] {
-    let mut id = [0; 32];
-    id.copy_from_slice(digest::digest(&digest::SHA256, token.as_bytes()).as_ref());
-    id
 }
 
 #[cfg(test)]

@@ -1,8 +1,10 @@
 //! Tokens: what is accepted and what is refused.
 
+use jsonwebtoken::{Algorithm, Header};
+
 use super::*;
 use crate::{
-    Time,
+    Caller, Reason, Time,
     call::Roles,
     id::{Id, SessionId},
 };

@@ -9,6 +9,7 @@ use contracts::user::Jwk;
 use jsonwebtoken::EncodingKey;
 
 use super::*;
+use crate::call::identity::callers::sha256;
 
 /// A signing key as the user service has it.
 struct Signer {

@@ -1,0 +1,86 @@
+//! Refreshing a session: one token for the next.
+
+use contracts::user::{RefreshRequest, Tokens};
+use kit::{Call, Scope, id::SessionId};
+
+use crate::{
+    api::{Shared, auth, revoke::Revocations},
+    credentials::RefreshToken,
+    domain::session::{self, Use, Verdict},
+    error::Error,
+    store::{
+        entities::user,
+        sessions::{self, Client},
+        users,
+    },
+};
+
+/// What became of a refresh; one that ends the session is committed.
+enum Refreshed {
+    As(Box<user::Model>, SessionId),
+    Refused,
+}
+
+pub async fn refresh(shared: &Shared, call: &Call, request: RefreshRequest) -> Result<Tokens, Error> {
+    let used = RefreshToken::read(request.refresh_token).ok_or(Error::RefreshRefused)?;
+    let next = shared.successor.of(&used);
+    match rotate(shared, call, &used, &next).await? {
+        Refreshed::As(user, session) => Ok(auth::tokens(shared, *user, session, next)?),
+        Refreshed::Refused => Err(Error::RefreshRefused),
+    }
+}
+
+/// Uses a refresh token up and gives its session the next one, or ends the session of a token that was used before.
+async fn rotate(
+    shared: &Shared,
+    call: &Call,
+    used: &RefreshToken,
+    next: &RefreshToken,
+) -> Result<Refreshed, Error> {
+    let refreshed = shared.db.transact(call, (used.hash(), next.hash()), |tx, input| async move {
+        let ((used, next), revocations) = (&*input, Revocations::default());
+        let refused = || Ok((Refreshed::Refused, Revocations::default()));
+        // Read without a lock, only to learn whose rows to lock: what counts is read again under the locks.
+        let Some(known) = sessions::of_token(&*tx, used).await? else { return refused() };
+        let user = match users::lock(&tx, Scope::Owner(known.user_id), known.user_id).await {
+            // Erased in between, which takes the session along.
+            Err(Error::UserNotFound) => return refused(),
+            user => user?,
+        };
+        // The user's row first, as wherever sessions end: a refresh and the end of all sessions take turns, and no
+        // session is refreshed that has just ended.
+        let Some(session) = sessions::lock(&tx, known.id).await?.filter(|_| !user.disabled) else {
+            return refused();
+        };
+        let state = session::State::of(session.expire_time, session.ended_time, tx.now());
+        // Of two uses at once the conditional UPDATE lets one be the first. What the other is, is read under the locks
+        // that the first has let go.
+        let how = match sessions::use_token(&tx, used).await? {
+            true => Use::First,
+            false => {
+                let used_time = sessions::used_time(&tx, used).await?.flatten();
+                // One that is not there was forgotten long after it was used.
+                let next_used = sessions::used_time(&tx, next).await?.is_none_or(|used| used.is_some());
+                let same_client = session.client() == Client::of(tx.call());
+                Use::of(used_time, same_client, next_used, tx.now())
+            }
+        };
+        match state.refresh(how) {
+            Verdict::Rotate => {
+                sessions::rotate(&tx, &session, next.clone()).await?;
+                Ok((Refreshed::As(Box::new(user), session.id), revocations))
+            }
+            Verdict::Repeat => Ok((Refreshed::As(Box::new(user), session.id), revocations)),
+            Verdict::End => {
+                sessions::end(&tx, user.id, session.id).await?;
+                revocations.session(&tx, user.id, session.id).await?;
+                Ok((Refreshed::Refused, revocations))
+            }
+            Verdict::Refuse => refused(),
+        }
+    });
+    let (refreshed, revocations) = refreshed.await?;
+    // After the commit: a revocation that was rolled back must not lock anybody out of this process.
+    revocations.apply(shared);
+    Ok(refreshed)
+}
