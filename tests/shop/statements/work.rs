@@ -20,7 +20,7 @@ pub enum Account {
     Call,
     /// The simulated provider's, which would be somebody else's server.
     Provider,
-    /// The feed's: numbering events, keeping cursors, mails.
+    /// The feed's: numbering events, keeping cursors; and that of mails that are sent.
     Feed,
     /// Somebody's who waits for a payment, and looks once more or not, as it happens.
     Wait,
@@ -52,8 +52,8 @@ const TIMED: [&str; 13] = [
 /// How a call that waits for a payment looks.
 const WAITING: &str = r#"FROM "payments" WHERE "payments"."id" = $1 LIMIT $2"#;
 
-/// What the feed is made of, and the mails that follow it.
-const FOLLOWING: [&str; 3] = ["feed_head", "feed_cursor", r#""order_mails""#];
+/// What the feed is made of, and the sending of mails.
+const FOLLOWING: [&str; 3] = ["feed_head", "feed_cursor", r#"UPDATE "order_mails""#];
 
 impl Work {
     pub fn is_transaction(&self) -> bool {

@@ -84,14 +84,14 @@ pub(super) async fn once(
 /// Stores a checkout that is about to begin: its first step, and by which ids it reserves its stock and pays. So no
 /// step after it needs a transaction of its own before it is taken: whoever goes on after a crash asks the other
 /// services for the same reservation and the same payment.
-pub(super) async fn store_first_step(
+pub(super) fn store_first_step(
     tx: &Tx,
     record: &mut Record,
     claim: Option<String>,
     terms: &Terms,
     total: Money,
-) -> Result<(), Error> {
-    let payment_id = plan_payment(tx, record.order.id, total).await?;
+) {
+    let payment_id = plan_payment(tx, record.order.id, total);
     record.await_payment(payment_id);
     let order = &mut record.order;
     // A number of its own for each try: what is left of the one before is released under the old number, however
@@ -104,7 +104,7 @@ pub(super) async fn store_first_step(
     order.step = Step::Reserve;
     let (id, attempt) = (order.id, order.attempt);
     record.lease(tx.now() + LEASE);
-    store::plan_reservation(tx, id, attempt).await
+    store::plan_reservation(tx, id, attempt);
 }
 
 /// Frees the call's key: nothing was begun.

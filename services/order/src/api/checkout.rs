@@ -133,7 +133,7 @@ async fn begin(
             record.order.address.clone_from(address);
         }
         record.apply(Event::CheckOut, notes::ORDERED)?;
-        store_first_step(&tx, &mut record, claim, terms, total).await?;
+        store_first_step(&tx, &mut record, claim, terms, total);
         record.order.expire_time = Some(tx.now() + window);
         record.save().await.map(Some)
     });

@@ -79,7 +79,7 @@ async fn try_to_create(
             let mut record = store::direct(&tx, user);
             (record.lines, record.adjustments) = (lines.clone(), adjustments.clone());
             record.order.address = Some(address.clone());
-            store_first_step(&tx, &mut record, claim, terms, total).await?;
+            store_first_step(&tx, &mut record, claim, terms, total);
             record.order.expire_time = Some(tx.now() + window);
             record.save().await.map(Some)
         });

@@ -72,7 +72,7 @@ pub(super) async fn pay_again(
             (terms.payment_type, terms.payment_method.clone());
         record.lease(tx.now() + LEASE);
         let until = record.order.place_time.map_or(tx.now(), |placed| placed + window * LONGEST);
-        let payment_id = plan_payment(&tx, id, total).await?;
+        let payment_id = plan_payment(&tx, id, total);
         record.pay_by(payment_id, until.min(tx.now() + window));
         record.save().await.map(Some)
     });

@@ -36,7 +36,7 @@ pub async fn settle(tx: &Tx, mut record: Record, end: ClaimEnd) -> Result<View, 
     let view = record.save().await?;
     if let Some(claim) = claim {
         match end {
-            ClaimEnd::Answer => tx.answer(&claim, &render::order(&view)?).await?,
+            ClaimEnd::Answer => tx.answer(&claim, &render::order(&view)?),
             ClaimEnd::Refuse(fault) => tx.refuse(&claim, &fault).await?,
             ClaimEnd::Release => tx.unclaim(&claim).await?,
         }

@@ -54,7 +54,7 @@ impl Checkout {
                 let input = (total(&view)?, window);
                 let reserved = self.fenced(view, input, |tx, mut record, input| async move {
                     let (total, window) = *input;
-                    let payment_id = plan_payment(&tx, record.order.id, total).await?;
+                    let payment_id = plan_payment(&tx, record.order.id, total);
                     record.set_aside(pay_until(&record, tx.now() + window))?;
                     record.pay_by(payment_id, tx.now() + window);
                     record.order.lease_until = tx.now() + LEASE;

@@ -88,12 +88,12 @@ impl Checkout {
 ///
 /// The id is chosen and committed before the payment service hears of it: a driver that dies in between has its
 /// successor ask for the same payment, never for a second one.
-pub async fn plan_payment(tx: &Tx, order_id: OrderId, total: Money) -> Result<Option<PaymentId>, Error> {
+pub fn plan_payment(tx: &Tx, order_id: OrderId, total: Money) -> Option<PaymentId> {
     let payment_id = (total.minor != 0).then(PaymentId::new);
     if let Some(payment_id) = payment_id {
-        store::plan_payment(tx, order_id, payment_id).await?;
+        store::plan_payment(tx, order_id, payment_id);
     }
-    Ok(payment_id)
+    payment_id
 }
 
 /// Stores the state of the payment that an order awaits, and decides what the order does next. What is older than

@@ -11,6 +11,7 @@ mod m000006_filters;
 mod m000007_refunds;
 mod m000008_search;
 mod m000009_refunding;
+mod m000010_mails_with_events;
 
 /// All migrations, in order.
 pub struct Migrator;
@@ -29,6 +30,7 @@ impl MigratorTrait for Migrator {
             Box::new(m000007_refunds::Migration),
             Box::new(m000008_search::Migration),
             Box::new(m000009_refunding::Migration),
+            Box::new(m000010_mails_with_events::Migration),
         ]
     }
 }

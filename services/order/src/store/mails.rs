@@ -5,22 +5,24 @@ use std::time::Duration;
 use kit::{
     Call, Fault, Money, Role, StartError, Time, Tx, Writer,
     id::{OrderId, PaymentId},
-    insert_new,
 };
 use sea_orm::{
-    ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
+    ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
     sea_query::{Expr, ExprTrait},
 };
 
 use crate::{
-    domain::{MailKind, MailState},
+    domain::{MailKind, MailState, State},
     error::Error,
 };
 
+/// How long a checkout gets to find its payment's outcome before the mail that it was placed is due.
+const SETTLE: Duration = Duration::from_millis(500);
 /// How long a claim keeps others away: longer than sending may take, so that no two replicas send a mail at the same
 /// time. A process that dies with a claim delays its mails by as much.
 const CLAIM: Duration = Duration::from_secs(120);
 
+use super::entities::event;
 pub use super::entities::mail::{self, Model as Row};
 
 /// A mail that is to be sent from `due` on.
@@ -52,15 +54,63 @@ impl Row {
     }
 }
 
-/// Stores a mail, unless it is there: an event that is handled twice (after a restart, or by another replica) has one
-/// row, because its name is the key.
-pub async fn add(tx: &Tx, row: Row) -> Result<(), Error> {
-    insert_new(&**tx, row.into_active_model(), [mail::Column::Id]).await?;
+/// Stores the mails that an order's new events ask for, in the transaction that stores the events: there is no event
+/// without its mail, and no mail without its event, whenever the process dies. The order is locked, and an event has one
+/// number: no two transactions store the same mail, and the key would refuse the second.
+pub(super) async fn store_of_events(tx: &Tx, before: State, events: &[event::Model]) -> Result<(), Error> {
+    let (mut rows, mut state, mut paid) = (Vec::new(), before, None);
+    for event in events {
+        if let Some(kind) = MailKind::of_step(state, event.state) {
+            let name = format!("{}.{}.{}", kind.word(), event.order_id, event.sequence);
+            let happened = event.create_time;
+            let due = if kind == MailKind::Placed { happened + SETTLE } else { happened };
+            rows.push(row(name, event.order_id, kind, happened, due));
+        }
+        if state != State::Paid && event.state == State::Paid {
+            paid = Some(event);
+        }
+        state = event.state;
+    }
+    // Once it is paid, the mail that it was placed need wait no longer.
+    if let Some(paid) = paid {
+        match rows.iter_mut().find(|row| row.kind == MailKind::Placed) {
+            Some(placed) => placed.next_try = paid.create_time,
+            None => hasten(tx, paid.order_id).await?,
+        }
+    }
+    if !rows.is_empty() {
+        tx.write_last(mail::Entity::insert_many(rows.into_iter().map(Row::into_active_model)).into_query());
+    }
+    Ok(())
+}
+
+/// Stores the mail about a refund: a payment says how much of it went back in all, and what is more than mails have said
+/// is this refund. Under the lock of its order, so that no two transactions take one refund for what was not said yet.
+pub(super) async fn store_of_refund(
+    tx: &Tx,
+    order: OrderId,
+    payment: PaymentId,
+    refunded: Money,
+    happened: Time,
+) -> Result<(), Error> {
+    let told = refunds_told(tx, payment).await?;
+    if told >= refunded.minor {
+        return Ok(());
+    }
+    let name = format!("{}.{payment}.{}", MailKind::Refunded.word(), refunded.minor);
+    let row = Row {
+        payment_id: Some(payment),
+        refunded_minor: refunded.minor,
+        amount_minor: refunded.minor - told,
+        currency: Some(refunded.currency.to_string()),
+        ..row(name, order, MailKind::Refunded, happened, happened)
+    };
+    tx.write_last(mail::Entity::insert(row.into_active_model()).into_query());
     Ok(())
 }
 
 /// What mails say in all of a payment's refunds, those to be sent included, in minor units.
-pub async fn refunds_told(tx: &Tx, payment: PaymentId) -> Result<i64, Error> {
+async fn refunds_told(tx: &Tx, payment: PaymentId) -> Result<i64, Error> {
     let last = mail::Entity::find()
         .filter(mail::Column::PaymentId.eq(payment))
         .order_by_desc(mail::Column::RefundedMinor)
@@ -70,29 +120,17 @@ pub async fn refunds_told(tx: &Tx, payment: PaymentId) -> Result<i64, Error> {
     Ok(last.map_or(0, |row| row.refunded_minor))
 }
 
-/// An order is paid: the mail that it was placed need wait no longer.
-pub async fn hasten(db: &Writer<Error>, order: OrderId) -> Result<(), Error> {
-    let waits = |now: Time| {
-        mail::Entity::find()
-            .filter(mail::Column::OrderId.eq(order))
-            .filter(mail::Column::State.eq(MailState::Waiting))
-            .filter(mail::Column::Kind.eq(MailKind::Placed))
-            .filter(mail::Column::NextTry.gt(now))
-            .filter(mail::Column::Claim.eq(""))
-    };
-    let Some(row) = waits(db.clock().now()).one(db.read()).await? else { return Ok(()) };
-    db.transact(&own(), row.id, |tx, id| async move {
-        // Still so, and not claimed by a sender since it was read: that one has the row as it needs it.
-        mail::Entity::update_many()
-            .col_expr(mail::Column::NextTry, Expr::value(tx.now()))
-            .filter(mail::Column::Id.eq(id.as_str()))
-            .filter(mail::Column::State.eq(MailState::Waiting))
-            .filter(mail::Column::Claim.eq(""))
-            .exec(&*tx)
-            .await?;
-        Ok(())
-    })
-    .await
+/// Has the mail that an order was placed sent at once, unless a sender is at it: that one has the row as it needs it.
+async fn hasten(tx: &Tx, order: OrderId) -> Result<(), Error> {
+    mail::Entity::update_many()
+        .col_expr(mail::Column::NextTry, Expr::value(tx.now()))
+        .filter(mail::Column::OrderId.eq(order))
+        .filter(mail::Column::State.eq(MailState::Waiting))
+        .filter(mail::Column::Kind.eq(MailKind::Placed))
+        .filter(mail::Column::Claim.eq(""))
+        .exec(&**tx)
+        .await?;
+    Ok(())
 }
 
 /// An embedded database has one process at a time: what another one had claimed when it died is due at once.

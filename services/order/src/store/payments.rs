@@ -4,13 +4,13 @@ use kit::{
     Db, Time, Tx,
     id::{OrderId, PaymentId},
 };
-use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr};
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryTrait, sea_query::Expr};
 
 use super::{compensation::HEAD_START, entities::payment};
 use crate::{domain::PaymentState, error::Error};
 
 /// Stores a payment before it is asked for.
-pub async fn plan_payment(tx: &Tx, order_id: OrderId, payment_id: PaymentId) -> Result<(), Error> {
+pub fn plan_payment(tx: &Tx, order_id: OrderId, payment_id: PaymentId) {
     let row = payment::ActiveModel {
         payment_id: Set(payment_id),
         order_id: Set(order_id),
@@ -22,8 +22,7 @@ pub async fn plan_payment(tx: &Tx, order_id: OrderId, payment_id: PaymentId) -> 
         next_try: Set(Time(0)),
         create_time: Set(tx.now()),
     };
-    payment::Entity::insert(row).exec_without_returning(&**tx).await?;
-    Ok(())
+    tx.write_last(payment::Entity::insert(row).into_query());
 }
 
 /// Forgets a payment that was never asked for.

@@ -9,6 +9,7 @@ use kit::{
 use super::{
     entities::{event, order, payment},
     find::{lock, locked_basket},
+    mails,
     payments::{record_first_update, record_update},
     view::{View, view},
 };
@@ -133,6 +134,12 @@ impl Record {
         }
         if known.seen_time == seen {
             return Ok(Some(known));
+        }
+        match payment.refunded {
+            Some(refunded) if refunded.minor > known.refunded_minor => {
+                mails::store_of_refund(&self.tx, self.order.id, id, refunded, seen).await?;
+            }
+            _ => {}
         }
         let note = |now| refund::note(known.refunded_minor, now, given_back.refunds);
         if let Some(note) = payment.refunded.and_then(note) {

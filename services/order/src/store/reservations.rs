@@ -1,21 +1,20 @@
 //! The reservations that orders asked for, and which of them are to be compensated.
 
 use kit::{Db, Time, Tx, id::OrderId};
-use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr};
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryTrait, sea_query::Expr};
 
 use super::{compensation::HEAD_START, entities::reservation};
 use crate::error::Error;
 
 /// Stores a reservation before it is asked for: whatever becomes of the answer, it is known to release.
-pub async fn plan_reservation(tx: &Tx, order_id: OrderId, attempt: i32) -> Result<(), Error> {
+pub fn plan_reservation(tx: &Tx, order_id: OrderId, attempt: i32) {
     let row = reservation::ActiveModel {
         order_id: Set(order_id),
         attempt: Set(attempt),
         to_compensate: Set(false),
         next_try: Set(Time(0)),
     };
-    reservation::Entity::insert(row).exec_without_returning(&**tx).await?;
-    Ok(())
+    tx.write_last(reservation::Entity::insert(row).into_query());
 }
 
 /// An order's reservations that are marked for compensation.

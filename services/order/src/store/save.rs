@@ -4,13 +4,13 @@ use kit::id::OrderId;
 use kit::{Tx, fault::unique_violation, words::fold_code};
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, DbErr, EntityTrait, IntoActiveModel, Iterable,
-    QueryFilter,
+    QueryFilter, QueryTrait,
 };
 
 use super::{
     Record,
     entities::{adjustment, event, line, order},
-    purchases,
+    mails, purchases,
     view::View,
 };
 use crate::{
@@ -23,7 +23,7 @@ impl Record {
     /// Writes everything back and answers with the order as it is now. What adjustments come to follows the
     /// lines: no discount that staff gave ever stands in the way of a change.
     ///
-    /// History, feed, purchases and the order itself are one commit. A follower of the feed that reads the order after
+    /// History, feed, mails, purchases and the order itself are one commit. A follower of the feed that reads the order after
     /// an event finds it at least as new as the event.
     pub async fn save(mut self) -> Result<View, Error> {
         self.order.tracking_folded = fold_code(&self.order.tracking_code, 100);
@@ -57,7 +57,9 @@ impl Record {
         self.tx.belongs_to(self.order.user_id).await?;
         self.save_lines().await?;
         self.save_adjustments().await?;
-        write_events(&self.tx, std::mem::take(&mut self.events)).await?;
+        let events = std::mem::take(&mut self.events);
+        mails::store_of_events(&self.tx, self.before.order.state, &events).await?;
+        write_events(&self.tx, events);
         let after = View { order: self.order, lines: self.lines, adjustments: self.adjustments };
         purchases::update(&self.tx, &self.before, &after).await?;
         Ok(after)
@@ -171,14 +173,13 @@ fn line_row(order_id: OrderId, line: &Line) -> line::ActiveModel {
 }
 
 /// Rows of history, and the same for those who follow.
-pub(super) async fn write_events(tx: &Tx, events: Vec<event::Model>) -> Result<(), Error> {
+pub(super) fn write_events(tx: &Tx, events: Vec<event::Model>) {
     if events.is_empty() {
-        return Ok(());
+        return;
     }
     for event in &events {
         tx.publish(event.order_id, &render::event(event));
     }
     let rows = events.into_iter().map(IntoActiveModel::into_active_model);
-    event::Entity::insert_many(rows).exec_without_returning(&**tx).await?;
-    Ok(())
+    tx.write_last(event::Entity::insert_many(rows).into_query());
 }

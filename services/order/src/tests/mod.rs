@@ -2,6 +2,7 @@
 
 mod exports;
 mod lists;
+mod mails;
 mod migrations;
 mod purchases;
 mod refunds;

@@ -4,7 +4,6 @@
 pub(crate) mod article_feed;
 mod feeds;
 pub(crate) mod payment_feed;
-mod queue_mails;
 mod send_mails;
 pub(crate) mod sweep;
 mod user_feed;
@@ -21,12 +20,11 @@ use crate::orders::Orders;
 /// | `order.watch` | finds what other replicas commit to orders that are watched here |
 /// | `order.sweep` | goes on with checkouts, expiries and compensation that nobody is at |
 /// | `order.feed.payment`, `.article`, `.user` | follows the other services |
-/// | `order.mail.order`, `.payment` | stores the mails that events ask for |
-/// | `order.mail` | sends them |
+/// | `order.mail` | sends mails that are due |
 pub async fn start(orders: &Orders, context: &Context) -> Result<(), StartError> {
     watch::start(orders);
     feeds::start(orders, context);
-    queue_mails::start(orders, context, send_mails::start(orders).await?);
+    send_mails::start(orders).await?;
     sweep::start(orders);
     Ok(())
 }

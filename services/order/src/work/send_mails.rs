@@ -6,7 +6,6 @@ use std::{sync::Arc, time::Duration};
 use contracts::user::User;
 use futures::future::join_all;
 use kit::{Fault, Scope, StartError, Time};
-use tokio::sync::Notify;
 use tonic::Code;
 
 use crate::{
@@ -19,13 +18,12 @@ use crate::{
     },
     orders::Orders,
     store::{
-        Record, View, by_id,
+        Record, View, find_view,
         mails::{self, Row},
-        view,
     },
 };
 
-/// How often one looks for what other replicas left, and for what is due again.
+/// How often one looks for what is due. What became due meanwhile is sent together.
 const LOOK: Duration = Duration::from_millis(500);
 /// How long asking for a user may take.
 const ASK: Duration = Duration::from_secs(4);
@@ -35,9 +33,9 @@ const LONGEST: Duration = Duration::from_secs(15 * 60);
 /// Names under which nobody can have an address (RFC 2606): those of demo shops.
 const NOWHERE: [&str; 2] = ["example", "invalid"];
 
-/// Starts it; what is returned wakes it.
-pub async fn start(orders: &Orders) -> Result<Arc<Notify>, StartError> {
-    let (options, due) = (&orders.options.mail, Arc::new(Notify::new()));
+/// Starts it.
+pub async fn start(orders: &Orders) -> Result<(), StartError> {
+    let options = &orders.options.mail;
     let notifier = options.notifier()?;
     mails::release(&orders.db).await?;
     let sender = Sender {
@@ -45,10 +43,9 @@ pub async fn start(orders: &Orders) -> Result<Arc<Notify>, StartError> {
         signature: options.signature(),
         give_up: options.mail_give_up,
         notifier,
-        due: due.clone(),
     };
     orders.tasks.keep("order.mail", sender.run());
-    Ok(due)
+    Ok(())
 }
 
 /// The sender, one in each process.
@@ -57,7 +54,6 @@ struct Sender {
     notifier: Arc<dyn Notifier>,
     signature: String,
     give_up: Duration,
-    due: Arc<Notify>,
 }
 
 /// What a try comes to.
@@ -91,7 +87,6 @@ impl Sender {
             }
             tokio::select! {
                 () = self.orders.tasks.draining() => return,
-                () = self.due.notified() => {}
                 () = tokio::time::sleep(LOOK) => {}
             }
         }
@@ -120,12 +115,11 @@ impl Sender {
     }
 
     async fn attempt(&self, row: &Row) -> Result<End, Error> {
-        let order = match by_id(self.orders.db.read(), row.order_id, Scope::All).await {
-            Ok(order) => order,
+        let view = match find_view(self.orders.db.read(), row.order_id, Scope::All).await {
+            Ok(view) => view,
             Err(Error::NotFound(_)) => return Ok(End::Dropped("the order is gone")),
             Err(error) => return Err(error),
         };
-        let view = view(self.orders.db.read(), order).await?;
         if let Some(end) = premature(row.kind, &view) {
             return Ok(end);
         }
@@ -194,12 +188,13 @@ impl Sender {
         let own = mails::own();
         let noted = self.orders.db.transact(&own, settled, |tx, settled| async move {
             for Settled { row, state, due, problem } in &*settled {
-                mails::settle(&tx, row, *state, *due, problem).await?;
                 if *state == MailState::GivenUp {
+                    // The order before its mail, as whoever pays for it locks them.
                     let mut record = Record::lock(&tx, row.order_id, Scope::All).await?;
                     record.note(notes::NO_MAIL);
                     record.save().await?;
                 }
+                mails::settle(&tx, row, *state, *due, problem).await?;
             }
             Ok(())
         });

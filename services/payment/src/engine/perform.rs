@@ -118,7 +118,7 @@ impl Engine {
         refusal: Option<&Error>,
     ) -> Result<(), Error> {
         match refusal {
-            None => tx.answer(claim, &self.render(after)?).await?,
+            None => tx.answer(claim, &self.render(after)?),
             Some(_) if before.state == after.state => tx.unclaim(claim).await?,
             Some(_) => tx.refuse(claim, &Fault::from(Error::Illegal(after.state))).await?,
         }

@@ -94,7 +94,7 @@ impl Engine {
         refund.update_time = tx.now();
         refunds::update(tx, &refund).await?;
         if let Some(claim) = claim {
-            tx.answer(&claim, &render::refund(&refund)?).await?;
+            tx.answer(&claim, &render::refund(&refund)?);
         }
         Ok(refund)
     }

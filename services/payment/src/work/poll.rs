@@ -116,7 +116,7 @@ async fn take(engine: &Engine, tx: &Tx, before: Payment) -> Result<Option<Due>, 
             let after = engine.concluded(tx, &before, Some(operation), lost)?;
             let after = engine.change(tx, &before, after, "its owner was lost").await?;
             if let Some(claim) = &before.operation_claim {
-                tx.answer(claim, &engine.render(&after)?).await?;
+                tx.answer(claim, &engine.render(&after)?);
             }
             Ok(None)
         }

@@ -1,7 +1,7 @@
 //! The records behind idempotency keys: a key, its call's fingerprint, and its answer.
 
 use aws_lc_rs::hmac;
-use sea_orm::{ActiveValue::Set, Condition, entity::prelude::*};
+use sea_orm::{ActiveValue::Set, Condition, QueryTrait, entity::prelude::*, sea_query::UpdateStatement};
 use tonic::{Code, Status};
 
 use crate::{
@@ -139,14 +139,12 @@ fn read(found: record::Model, fingerprint: &str) -> Result<Found<()>, Fault> {
     }
 }
 
-/// Stores a claim's answer.
-pub async fn answer(tx: &Tx, claim: &str, answer: Vec<u8>) -> Result<(), DbErr> {
+/// What stores a claim's answer.
+pub(super) fn answer(claim: &str, answer: Vec<u8>) -> UpdateStatement {
     record::Entity::update_many()
         .col_expr(record::Column::Answer, Expr::value(answer))
         .filter(record::Column::Claim.eq(claim))
-        .exec(&**tx)
-        .await
-        .map(|_| ())
+        .into_query()
 }
 
 /// Stores a claim's refusal.

@@ -8,6 +8,7 @@
 pub(crate) mod feed;
 mod guard;
 pub mod idempotency;
+mod last;
 pub mod outbox;
 pub(crate) mod publisher;
 mod tx;
@@ -15,6 +16,7 @@ mod writer;
 
 pub use guard::Guard;
 pub(crate) use guard::Running;
+pub use last::Last;
 pub use tx::Tx;
 pub use writer::Writer;
 
@@ -174,13 +176,15 @@ where
         },
         None => work(tx.clone(), None).await.map(Found::Fresh),
     };
-    let Some((tx, events)) = tx.into_inner() else {
+    let Some((tx, last, events)) = tx.into_inner() else {
         // Committing now would be a race with whoever holds the other handle.
         return Err(failed(Fault::internal("a write kept its transaction").into()));
     };
     let published = !events.is_empty();
     let result = match result {
-        Ok(found) => outbox::append(&tx, events).await.map(|numbered| (found, numbered)).map_err(E::from),
+        Ok(found) => {
+            outbox::append(&tx, last, events).await.map(|numbered| (found, numbered)).map_err(E::from)
+        }
         Err(error) => Err(error),
     };
     match result {

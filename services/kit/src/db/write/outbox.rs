@@ -8,9 +8,10 @@
 use prost::{Message, Name};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseBackend, DatabaseTransaction, DbErr, EntityTrait,
-    QueryFilter, QueryOrder, QuerySelect, Statement,
+    QueryFilter, QueryOrder, QuerySelect, QueryTrait, Statement, sea_query::InsertStatement,
 };
 
+use super::last::{self, Last};
 use crate::{Db, Time};
 
 /// The table of events.
@@ -91,32 +92,42 @@ impl NewEvent {
 /// How many events one statement writes: five parameters each stay below the limit of every database.
 const AT_ONCE: usize = 500;
 
-/// Writes events, in their order. On SQLite, which numbers them at once, answers with them.
+/// Writes a transaction's last rows, and its events, in their order. On SQLite, which numbers these at once, answers with
+/// them.
 pub(super) async fn append(
     tx: &DatabaseTransaction,
+    mut last: Vec<Last>,
     mut events: Vec<NewEvent>,
 ) -> Result<Vec<event::Model>, DbErr> {
+    // SQLite has one writer at a time (BEGIN IMMEDIATE), so the order of numbers is the order of commits. Elsewhere
+    // transactions commit in any order, and a number given here could appear after a higher one.
+    let numbers = tx.get_database_backend() == DatabaseBackend::Sqlite;
     let mut numbered = Vec::new();
     while !events.is_empty() {
         let rest = events.split_off(events.len().min(AT_ONCE));
-        // SQLite has one writer at a time (BEGIN IMMEDIATE), so the order of numbers is the order of commits.
-        // Elsewhere transactions commit in any order, and a number given here could appear after a higher one.
-        if tx.get_database_backend() == DatabaseBackend::Sqlite {
+        if numbers {
             numbered.extend(append_numbered(tx, events).await?);
         } else {
-            let rows = events.into_iter().map(|new| event::ActiveModel {
-                position: Set(None),
-                aggregate_id: Set(new.aggregate),
-                kind: Set(new.kind),
-                data: Set(new.data),
-                create_time: Set(new.create_time),
-                ..Default::default()
-            });
-            event::Entity::insert_many(rows).exec_without_returning(tx).await?;
+            // With the other rows, but not with other events: the parts of one statement have no order.
+            last.push(unnumbered(events).into());
+            last::write(tx, std::mem::take(&mut last)).await?;
         }
         events = rest;
     }
+    last::write(tx, last).await?;
     Ok(numbered)
+}
+
+fn unnumbered(events: Vec<NewEvent>) -> InsertStatement {
+    let rows = events.into_iter().map(|new| event::ActiveModel {
+        position: Set(None),
+        aggregate_id: Set(new.aggregate),
+        kind: Set(new.kind),
+        data: Set(new.data),
+        create_time: Set(new.create_time),
+        ..Default::default()
+    });
+    event::Entity::insert_many(rows).into_query()
 }
 
 async fn append_numbered(

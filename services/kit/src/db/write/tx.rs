@@ -2,13 +2,13 @@
 
 use std::{
     ops::Deref,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use prost::Message;
 use sea_orm::{DatabaseTransaction, DbErr};
 
-use super::{idempotency, outbox};
+use super::{Last, idempotency, outbox};
 use crate::{Call, Db, Fault, Time, id::UserId};
 
 /// The transaction of one write: everything that SeaORM takes, and the call it belongs to.
@@ -20,8 +20,15 @@ struct TxInner {
     db: Db,
     call: Call,
     now: Time,
+    ending: Mutex<Ending>,
+}
+
+/// What its last statements write.
+#[derive(Default)]
+struct Ending {
+    rows: Vec<Last>,
     /// The events of this write so far.
-    published: Mutex<Vec<outbox::NewEvent>>,
+    events: Vec<outbox::NewEvent>,
 }
 
 impl Deref for Tx {
@@ -37,15 +44,20 @@ impl Tx {
     /// times of rows are in the order of their commits there.
     pub(super) async fn begin(db: &Db, call: &Call) -> Result<Self, DbErr> {
         let tx = db.0.writer.begin_write().await?;
-        let (now, published) = (db.clock().now(), Mutex::default());
-        Ok(Self(Arc::new(TxInner { tx, db: db.clone(), call: call.clone(), now, published })))
+        let (now, ending) = (db.clock().now(), Mutex::default());
+        Ok(Self(Arc::new(TxInner { tx, db: db.clone(), call: call.clone(), now, ending })))
     }
 
-    /// The transaction itself, to be ended, and its events, to be written first. None where the work kept a copy of
-    /// the handle, which could still send statements through it.
-    pub(super) fn into_inner(self) -> Option<(DatabaseTransaction, Vec<outbox::NewEvent>)> {
+    /// The transaction itself, to be ended, and what is to be written first. None where the work kept a copy of the
+    /// handle, which could still send statements through it.
+    pub(super) fn into_inner(self) -> Option<(DatabaseTransaction, Vec<Last>, Vec<outbox::NewEvent>)> {
         let inner = Arc::into_inner(self.0)?;
-        Some((inner.tx, inner.published.into_inner().unwrap_or_else(PoisonError::into_inner)))
+        let Ending { rows, events } = inner.ending.into_inner().unwrap_or_else(PoisonError::into_inner);
+        Some((inner.tx, rows, events))
+    }
+
+    fn ending(&self) -> MutexGuard<'_, Ending> {
+        self.0.ending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The time of this write: one for all its rows.
@@ -75,7 +87,14 @@ impl Tx {
     /// are numbered, are in the order of its changes.
     pub fn publish<M: Message + prost::Name>(&self, aggregate: impl ToString, event: &M) {
         let event = outbox::NewEvent::new(self.now(), aggregate.to_string(), event);
-        self.0.published.lock().unwrap_or_else(PoisonError::into_inner).push(event);
+        self.ending().events.push(event);
+    }
+
+    /// Writes rows with the transaction's last statement, which on PostgreSQL is one for all of them and the events. For
+    /// those alone that nothing in this transaction reads or changes after this, and that no constraint is expected to
+    /// refuse: what does is an error of the transaction, not of the work.
+    pub fn write_last(&self, rows: impl Into<Last>) {
+        self.ending().rows.push(rows.into());
     }
 
     /// Says whose data the call's stored answer will hold, where that is not the caller: it goes when that
@@ -98,8 +117,8 @@ impl Tx {
     }
 
     /// Gives a claim that [`Writer::open`](super::Writer::open) made its answer.
-    pub async fn answer<M: Message>(&self, claim: &str, answer: &M) -> Result<(), DbErr> {
-        idempotency::answer(self, claim, answer.encode_to_vec()).await
+    pub fn answer<M: Message>(&self, claim: &str, answer: &M) {
+        self.write_last(idempotency::answer(claim, answer.encode_to_vec()));
     }
 
     /// Gives a claim that [`Writer::open`](super::Writer::open) made a refusal for an answer: for the few that

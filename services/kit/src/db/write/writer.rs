@@ -4,7 +4,7 @@ use std::{future::Future, marker::PhantomData, ops::Deref, sync::Arc};
 
 use prost::Message;
 
-use super::{Failure, Opened, Tx, Written, idempotency, run};
+use super::{Failure, Opened, Tx, Written, run};
 use crate::{Call, Db, Fault};
 
 /// A service's database with its write path; cheap to clone. `E` is the service's error.
@@ -83,7 +83,7 @@ impl<E: Failure> Writer<E> {
                 // In the same transaction as the change: there is no change without its answer, and no answer
                 // without its change, whenever the process dies.
                 if let Some(claim) = claim {
-                    idempotency::answer(&tx, &claim, message.encode_to_vec()).await?;
+                    tx.answer(&claim, &message);
                 }
                 Ok((message, extra))
             }
