@@ -13,7 +13,7 @@ use rustix::process::Signal;
 use crate::support::{Mesh, Setup, Shopper, eur, money::cents, until, wait::within};
 
 on_every_database!(a_mesh_killed_in_the_middle_of_checkouts_comes_to_rest);
-tests!(an_order_survives_a_crash_at_every_fail_point);
+tests!(an_order_survives_a_crash_at_every_fail_point, an_order_survives_a_crash_of_what_it_asks);
 
 const ROUNDS: u64 = 3;
 const SHOPPERS: usize = 12;
@@ -104,6 +104,17 @@ async fn an_order_survives_a_crash_at_every_fail_point(setup: Setup) {
     die_at(setup.env("FEIRA_PAYMENT_WINDOW", "1s"), &expiring).await;
 }
 
+/// Covers: mesh.crash, order.checkout.
+async fn an_order_survives_a_crash_of_what_it_asks(setup: Setup) {
+    let setup = setup.env("FEIRA_PROVIDER_POLL_INTERVAL", "100ms");
+    // Left to the services' own tests: captures of their own (see above), and what happens to reservations of orders that
+    // wait for long or are lost.
+    let left = ["payment.capture.", "article.renew.", "article.expire."];
+    let points = article::fail_points().chain(payment::fail_points());
+    let points: Vec<_> = points.filter(|point| !left.iter().any(|left| point.starts_with(left))).collect();
+    die_at(setup, &points).await;
+}
+
 /// A shop that dies at each of these fail points, once, and is started again.
 async fn die_at(setup: Setup, points: &[&str]) {
     const FAIL_POINTS: &str = "FAILPOINTS";
@@ -148,9 +159,9 @@ async fn die_at(setup: Setup, points: &[&str]) {
 /// Does what leads to a fail point; how the order ends then. The process dies, so nobody is answered at the end.
 async fn come_to(ada: &Shopper, article: &str, point: &str) -> OrderState {
     let order = async |quantity, method| ada.order(article, quantity, method).await;
-    let mut parts = point.split('.').skip(1);
-    match (parts.next().unwrap(), parts.next().unwrap()) {
-        ("reserve", "committed") => {
+    let parts: Vec<_> = point.split('.').collect();
+    match (parts[1], parts[2]) {
+        ("reserve", "committed") if parts[0] == "order" => {
             let _ = order(501, "sim_approve").await;
             OrderState::Cancelled
         }
@@ -162,12 +173,12 @@ async fn come_to(ada: &Shopper, article: &str, point: &str) -> OrderState {
             let _ = order(1, "sim_action").await;
             OrderState::Expired
         }
-        ("reopen", _) => {
+        ("reopen" | "release" | "void", _) => {
             let id = order(1, "sim_action").await.unwrap().id.clone();
             let _ = ada.reopen_order(ReopenOrderRequest { id, ..Default::default() }).await;
             OrderState::Open
         }
-        ("unreserve" | "unpay", _) => {
+        ("unreserve" | "unpay" | "restock" | "refund", _) => {
             let id = order(1, "sim_approve").await.unwrap().id.clone();
             let _ = ada.cancel(&id).await;
             OrderState::Cancelled

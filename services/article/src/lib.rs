@@ -16,6 +16,7 @@ use contracts::article::{article_service_server, stock_service_server};
 
 pub use migration::Migrator;
 pub use options::Options;
+pub use store::failpoints::names as fail_points;
 
 /// Starts the service on an opened and migrated database.
 pub async fn start(

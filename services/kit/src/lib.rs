@@ -38,7 +38,7 @@ pub use mesh::{Mesh, conn, conn::Conn, follow, node, role, role::Role};
 pub use process::{
     boot,
     boot::{Context, Service},
-    drain, health, instance, listen,
+    drain, fail_point, health, instance, listen,
     start::{Exit, StartError},
     tasks,
     tasks::Tasks,

@@ -12,9 +12,12 @@ use tonic::{Request, Response, Status};
 
 use super::{read, render, states};
 use crate::{
-    domain::stock::{self as domain, Reason, Return},
+    domain::stock::{self as domain, Attempt, Reason, Return},
     error::Error,
-    store::{reservations, stock},
+    store::{
+        failpoints::{self, Asked, Place},
+        reservations, stock,
+    },
 };
 
 /// The handlers.
@@ -29,7 +32,13 @@ impl Stocks {
     }
 
     /// Takes a reservation one step on.
-    async fn step<I, F, Fut>(&self, call: &Call, input: I, step: F) -> Result<Response<Reservation>, Status>
+    async fn step<I, F, Fut>(
+        &self,
+        call: &Call,
+        (asked, key): (Asked, Attempt),
+        input: I,
+        step: F,
+    ) -> Result<Response<Reservation>, Status>
     where
         I: Send + Sync + 'static,
         F: Fn(Tx, Arc<I>) -> Fut + Send + Sync + 'static,
@@ -37,9 +46,16 @@ impl Stocks {
     {
         let written = self.db.write(call, input, move |tx, input| {
             let step = step(tx, input);
-            async move { step.await.map(render::reservation) }
+            async move {
+                failpoints::reach(asked, Place::Before, key).await?;
+                let reservation = step.await?;
+                failpoints::reach(asked, Place::Changed, key).await?;
+                Ok(render::reservation(reservation))
+            }
         });
-        Ok(written.await?.into())
+        let written = written.await?;
+        failpoints::reach(asked, Place::Committed, key).await?;
+        Ok(written.into())
     }
 }
 
@@ -97,7 +113,8 @@ impl StockService for Stocks {
         let request = request.into_inner();
         let key = read::attempt(&request.order_id, request.attempt)?;
         let expire_time = read::expire_time(request.expire_time, self.db.clock().now())?;
-        self.step(&call, read::lines(&request.lines)?, move |tx, lines| async move {
+        let lines = read::lines(&request.lines)?;
+        self.step(&call, (Asked::Reserve, key), lines, move |tx, lines| async move {
             reservations::reserve(&tx, key, &lines, expire_time).await
         })
         .await
@@ -111,8 +128,10 @@ impl StockService for Stocks {
         let request = request.into_inner();
         let key = read::attempt(&request.order_id, request.attempt)?;
         let expire_time = read::expire_time(request.expire_time, self.db.clock().now())?;
-        self.step(&call, key, move |tx, key| async move { reservations::renew(&tx, *key, expire_time).await })
-            .await
+        self.step(&call, (Asked::Renew, key), (), move |tx, _| async move {
+            reservations::renew(&tx, key, expire_time).await
+        })
+        .await
     }
 
     async fn commit_reservation(
@@ -121,7 +140,8 @@ impl StockService for Stocks {
     ) -> Result<Response<Reservation>, Status> {
         let call = Call::of(&request)?;
         let key = read::attempt(&request.get_ref().order_id, request.get_ref().attempt)?;
-        self.step(&call, key, |tx, key| async move { reservations::commit(&tx, *key).await }).await
+        let asked = (Asked::Commit, key);
+        self.step(&call, asked, (), move |tx, _| async move { reservations::commit(&tx, key).await }).await
     }
 
     async fn release_reservation(
@@ -130,7 +150,8 @@ impl StockService for Stocks {
     ) -> Result<Response<Reservation>, Status> {
         let call = Call::of(&request)?;
         let key = read::attempt(&request.get_ref().order_id, request.get_ref().attempt)?;
-        self.step(&call, key, |tx, key| async move { reservations::release(&tx, *key).await }).await
+        let asked = (Asked::Release, key);
+        self.step(&call, asked, (), move |tx, _| async move { reservations::release(&tx, key).await }).await
     }
 
     async fn restock_order(
@@ -139,6 +160,7 @@ impl StockService for Stocks {
     ) -> Result<Response<Reservation>, Status> {
         let call = Call::of(&request)?;
         let key = read::attempt(&request.get_ref().order_id, request.get_ref().attempt)?;
-        self.step(&call, key, |tx, key| async move { reservations::restock(&tx, *key).await }).await
+        let asked = (Asked::Restock, key);
+        self.step(&call, asked, (), move |tx, _| async move { reservations::restock(&tx, key).await }).await
     }
 }

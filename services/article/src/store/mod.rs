@@ -3,6 +3,7 @@
 pub mod articles;
 pub mod audit;
 pub mod entities;
+pub mod failpoints;
 pub mod images;
 pub mod import;
 pub mod lists;

@@ -1,6 +1,7 @@
 //! The service's handlers on a fresh database each.
 
 mod articles;
+mod crash;
 mod filters;
 mod images;
 mod import;

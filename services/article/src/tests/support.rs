@@ -96,11 +96,15 @@ impl Shop {
 
     /// On a database without tables.
     pub async fn on(database: Database) -> Self {
-        let clock = Clock::manual(Time(1_800_000_000_000_000));
+        Self::replica(&database, &Clock::manual(Time(1_800_000_000_000_000))).await
+    }
+
+    /// Another process of the same shop.
+    pub async fn replica(database: &Database, clock: &Clock) -> Self {
         let db = database.open(clock.clone()).await;
         let (articles, stock) =
             (Articles::new(db.clone(), Tasks::default(), IMAGE_LIMIT), Stocks::new(db.clone()));
-        Self { db: db.into(), clock, articles, stock, _database: database }
+        Self { db: db.into(), clock: clock.clone(), articles, stock, _database: database.clone() }
     }
 
     pub async fn create(&self, article: Article) -> Result<Article, Fault> {

@@ -5,7 +5,14 @@ use std::time::Duration;
 
 use kit::{Call, Db, Role, Tasks, Writer};
 
-use crate::{domain::stock::Attempt, error::Error, store::reservations};
+use crate::{
+    domain::stock::Attempt,
+    error::Error,
+    store::{
+        failpoints::{self, Asked, Place},
+        reservations,
+    },
+};
 
 const BATCH: u64 = 100;
 
@@ -46,5 +53,13 @@ pub async fn sweep(db: &Writer<Error>) -> Result<usize, Error> {
 
 async fn expire(db: &Writer<Error>, key: Attempt) -> Result<bool, Error> {
     let call = Call::of_service(Role::Article, "expire reservations");
-    db.transact(&call, key, |tx, key| async move { reservations::expire(&tx, *key).await }).await
+    let expired = db.transact(&call, (), move |tx, _| async move {
+        failpoints::reach(Asked::Expire, Place::Before, key).await?;
+        let expired = reservations::expire(&tx, key).await?;
+        failpoints::reach(Asked::Expire, Place::Changed, key).await?;
+        Ok(expired)
+    });
+    let expired = expired.await?;
+    failpoints::reach(Asked::Expire, Place::Committed, key).await?;
+    Ok(expired)
 }

@@ -2,6 +2,7 @@
 
 pub mod boot;
 pub mod drain;
+pub mod fail_point;
 pub mod health;
 pub mod instance;
 pub mod listen;

@@ -1,9 +1,7 @@
-//! Fail points: the places in a checkout and in its compensation at which tests let it fail, stop or wait.
-//!
-//! They are nothing at all unless the crate `fail` is built with its feature `failpoints`, as builds of tests are. A
-//! process of such a build takes what happens at them from the environment, for example
-//! `FAILPOINTS=order.pay.answered=1*return(die)`.
+//! Fail points: the places in a checkout and in its compensation at which tests let it fail, stop or wait
+//! (`kit::fail_point`).
 
+use kit::fail_point;
 #[cfg(test)]
 pub use kit::testing::fail_points as probe;
 
@@ -72,45 +70,14 @@ pub fn name(asked: Asked, place: Place) -> Option<&'static str> {
     POINTS.iter().find(|point| (point.0, point.1) == (asked, place)).map(|(_, _, name)| *name)
 }
 
-/// What happens at a fail point.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(dead_code, reason = "only builds of tests have fail points at which something happens")]
-enum Action {
-    /// The process ends, as by SIGKILL.
-    Die,
-    /// Whoever is at work ends here, and nobody notices.
-    Stop,
-    /// Whoever is at work waits until a test lets it go on.
-    #[cfg(test)]
-    Wait,
-}
-
 /// Here is a fail point. Where a test wants it so, it ends the process, or the work, or has it wait.
 pub async fn reach(asked: Asked, place: Place) -> Result<(), Error> {
-    if !fail::has_failpoints() {
+    if !fail_point::compiled_in() {
         return Ok(());
     }
     let Some(name) = name(asked, place) else { return Ok(()) };
-    #[cfg(test)]
-    probe::count(name);
-    match action(name) {
+    match fail_point::reach(name, &name).await {
         None => Ok(()),
-        Some(Action::Die) => std::process::abort(),
-        Some(Action::Stop) => Err(Error::LeaseLost),
-        #[cfg(test)]
-        Some(Action::Wait) => {
-            probe::wait().await;
-            Ok(())
-        }
+        Some(_) => Err(Error::LeaseLost),
     }
-}
-
-fn action(_name: &str) -> Option<Action> {
-    fail::fail_point!(_name, |what| match what.as_deref() {
-        Some("die") => Some(Action::Die),
-        #[cfg(test)]
-        Some("wait") => Some(Action::Wait),
-        _ => Some(Action::Stop),
-    });
-    None
 }

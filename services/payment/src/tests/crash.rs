@@ -178,7 +178,7 @@ async fn happen(shop: &Shop, (asked, at_once): (Asked, bool), place: Place, mish
     let first = shop.replica().await;
     let caller = Caller::begin(asked, at_once, &first).await;
     let point = name(asked, place).unwrap();
-    probe::concern(caller.new.id.parse().unwrap());
+    probe::concern(&caller.new.id);
     let before = probe::hits(point);
     let action = match mishap {
         Mishap::Fails => "1*return(lose)->off",
