@@ -24,7 +24,22 @@ impl Settings {
                 )));
             }
         }
-        self.payment_types.types().map_err(|problem| Error::usage(format!("--payment-type: {problem}")))?;
+        let types = self
+            .payment_types
+            .types()
+            .map_err(|problem| Error::usage(format!("--payment-type: {problem}")))?;
+        if here.contains(&Role::Payment) {
+            let url = self.databases.url(Role::Payment, &here, &self.process.data)?;
+            let allowed = self.payment.allow_simulated_payments.unwrap_or_else(|| url.starts_with("sqlite:"));
+            let simulated = types.iter().find(|(_, kind)| kind.provider == payment::SIMULATED_TYPE);
+            if let Some((number, _)) = simulated.filter(|_| !allowed) {
+                return Err(Error::usage(format!(
+                    "payment type {number} is of the simulated provider, which takes no money and lets everybody pay: \
+                     name another by --payment-type (FEIRA_PAYMENT_TYPES), or, where that is meant, set \
+                     --allow-simulated-payments (FEIRA_ALLOW_SIMULATED_PAYMENTS=true)"
+                )));
+            }
+        }
         if !self.secrets.mesh.is_given() && here.len() != Role::ALL.len() {
             return Err(Error::usage(
                 "processes that run some of the roles share a secret: set FEIRA_MESH_SECRET or FEIRA_MESH_SECRET_FILE",

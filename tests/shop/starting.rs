@@ -21,6 +21,7 @@ use crate::support::{
 tests!(
     a_wrong_secret_or_a_missing_file_of_one_is_exit_code_2_and_makes_nothing,
     operators_commands_refuse_wrong_settings_likewise,
+    simulated_payments_on_a_server_are_refused_unless_they_are_meant,
     every_duration_is_written_alike,
     a_server_that_refuses_the_password_is_not_asked_again_in_whatever_language,
 );
@@ -69,6 +70,31 @@ async fn a_wrong_secret_or_a_missing_file_of_one_is_exit_code_2_and_makes_nothin
     let ended = alone.run(folder.path());
     assert_eq!(ended.code, Some(2), "{ended:?}");
     assert!(ended.stderr.contains("FEIRA_DATABASE_URL_FILE"), "{}", ended.stderr);
+}
+
+/// Covers: mesh.program.
+async fn simulated_payments_on_a_server_are_refused_unless_they_are_meant(_: Setup) {
+    let folder = tempdir().unwrap();
+    let data = folder.path().join("data");
+    // Nobody is there: what starts does not get far.
+    let nobody = "postgres://nobody@127.0.0.1:1/payment";
+    let server = || {
+        let start = Start::of("serve --rest-listen 127.0.0.1:0 --grpc-listen 127.0.0.1:0")
+            .env("FEIRA_DATA_DIR", data.to_str().unwrap())
+            .env("FEIRA_DATABASE_WAIT", "100ms");
+        start.env("FEIRA_PAYMENT_DATABASE_URL", nobody)
+    };
+    let refused = server().run(folder.path());
+    assert_eq!((refused.code, refused.stdout.as_str()), (Some(2), ""), "{refused:?}");
+    assert!(refused.stderr.contains("--allow-simulated-payments"), "{}", refused.stderr);
+    assert!(!data.exists(), "nothing was made");
+    let meant = server().env("FEIRA_ALLOW_SIMULATED_PAYMENTS", "true").run(folder.path());
+    assert_eq!(meant.code, Some(4), "{meant:?}");
+    let other =
+        server().env("FEIRA_PAYMENT_TYPES", "1=spacecash").env("FEIRA_SPACECASH_URL", "http://127.0.0.1:1");
+    assert_eq!(other.run(folder.path()).code, Some(4));
+    let not_even_embedded = serve(&data).env("FEIRA_ALLOW_SIMULATED_PAYMENTS", "false").run(folder.path());
+    assert_eq!(not_even_embedded.code, Some(2), "{not_even_embedded:?}");
 }
 
 /// Covers: mesh.program.

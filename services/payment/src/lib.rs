@@ -45,7 +45,7 @@ pub fn check(options: &Options, types: &PaymentTypes) -> Result<(), StartError> 
         provider::url("the webhooks' receiver", url)?;
     }
     let elsewhere = elsewhere(options, &Pages::default(), Clock::system())?;
-    known(types, |name| name == "simulated" || elsewhere.iter().any(|provider| provider.name() == name))
+    known(types, |name| name == SIMULATED_TYPE || elsewhere.iter().any(|provider| provider.name() == name))
 }
 
 /// The service, running.
@@ -139,6 +139,9 @@ fn known(types: &PaymentTypes, is_there: impl Fn(&str) -> bool) -> Result<(), St
 }
 
 /// What errors call it.
+/// The provider of payment types that the simulated one carries out.
+pub const SIMULATED_TYPE: &str = "simulated";
+
 const SIMULATED: &str = "the simulated payment provider";
 
 /// The simulated provider's client; its server too, unless that runs elsewhere; and its pages, where the edge is to

@@ -17,6 +17,11 @@ kit::secret_setting! {
 #[derive(Debug, Clone, clap::Args)]
 #[group(skip)]
 pub struct Options {
+    /// Whether payment types may be of the simulated provider, by which everybody pays who says so. By default true with
+    /// an embedded database, and false with one on a server
+    #[arg(long, env = "FEIRA_ALLOW_SIMULATED_PAYMENTS", value_name = "true|false", num_args = 0..=1, default_missing_value = "true")]
+    pub allow_simulated_payments: Option<bool>,
+
     /// Where the simulated payment provider listens. It is a test tool: whoever reaches it can make and
     /// approve charges. Port 0 takes any free one.
     #[arg(long, env = "FEIRA_SIMULATOR_LISTEN", default_value = "127.0.0.1:0", value_name = "ADDRESS:PORT")]
@@ -76,6 +81,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
+            allow_simulated_payments: None,
             simulator_listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             simulator_url: None,
             simulator_public_url: None,

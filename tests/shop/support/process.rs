@@ -70,6 +70,7 @@ pub fn serve(data: &Path) -> Start {
         .env("FEIRA_DATA_DIR", data.to_str().unwrap())
         .env("FEIRA_PASSWORD_MEMORY_KIB", "8")
         .env("FEIRA_PASSWORD_ITERATIONS", "1")
+        .env("FEIRA_ALLOW_SIMULATED_PAYMENTS", "true")
 }
 
 /// How a command ended.
