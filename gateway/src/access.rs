@@ -18,6 +18,7 @@ use tracing::{Instrument as _, field::Empty, info_span};
 
 use crate::{
     accept,
+    base::Base,
     edge::{ALL, Edge},
     error::{Failure, allow},
     etag, headers,
@@ -33,6 +34,7 @@ pub async fn access(State(edge): State<Arc<Edge>>, mut request: Request, next: N
     edge.reach.note_client(&mut request);
     edge.reach.resolve(&mut request, |path| !edge.routes.methods(path).is_empty());
     accept::ignore_refusal_of_identity(request.headers_mut());
+    let https = request.extensions().get::<Arc<Base>>().is_some_and(|base| base.is_https());
     let method = request.method().clone();
     let path = (method == Method::OPTIONS).then(|| request.uri().path().to_owned());
     let credentials = Credentials::of(request.headers());
@@ -74,6 +76,9 @@ pub async fn access(State(edge): State<Arc<Edge>>, mut request: Request, next: N
             // Without a word of ours, some caches keep what they see for a while.
             let keep = if credentials == Credentials::None { "no-cache" } else { "private, no-cache" };
             headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(keep));
+        }
+        if let Some(hsts) = edge.hsts.as_ref().filter(|_| https) {
+            headers.insert(header::STRICT_TRANSPORT_SECURITY, hsts.clone());
         }
         headers.insert(&headers::REQUEST_ID, id);
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));

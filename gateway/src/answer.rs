@@ -46,8 +46,8 @@ pub fn make(
     if let Some(next) = next_page(binding, request, &message) {
         insert(&mut out, header::LINK, format!("<{}>; rel=\"next\"", base.url(&next)));
     }
-    if rpc.access_token.is_some() || rpc.cookie.is_some() {
-        // RFC 6749, 5.1.
+    if rpc.private || rpc.access_token.is_some() || rpc.cookie.is_some() {
+        // RFC 6749, 5.1; and what is somebody's own is to be kept by nobody else, not even the disk of their browser.
         out.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
     if let Some(own) = &rpc.own_urls {

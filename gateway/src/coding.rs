@@ -15,6 +15,7 @@ use futures::StreamExt as _;
 use http::{HeaderMap, header};
 use http_body::Body as _;
 use tokio_util::io::{ReaderStream, StreamReader};
+use tonic::Status;
 
 use crate::error::{BODY_LIMIT, Failure};
 
@@ -74,9 +75,13 @@ fn gunzip(body: Body) -> Body {
 pub fn broken(error: &axum::Error) -> Failure {
     let mut source = error.source();
     while let Some(error) = source {
+        // What the port itself says of a body: that there is no room for it, or that it came too slowly.
+        if let Some(status) = error.downcast_ref::<Status>().filter(|status| !status.details().is_empty()) {
+            return Failure::from_status(status, "");
+        }
         if error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::FileTooLarge)
         {
-            return Failure::too_large();
+            return Failure::too_large(BODY_LIMIT);
         }
         source = error.source();
     }

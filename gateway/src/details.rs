@@ -66,6 +66,23 @@ pub fn reason(detail: &Any) -> Option<Reason> {
     Reason::read(&info.reason).filter(|_| info.domain == DOMAIN)
 }
 
+/// What the ErrorInfo of a limit on rates tells: its name, and how many calls it lets come in how many seconds.
+pub fn rate_limit(detail: &Any) -> Option<(String, Option<(u64, u64)>)> {
+    let info = pb::ErrorInfo::decode(detail.value.as_slice()).ok().filter(|_| is_error_info(detail))?;
+    if info.reason != Reason::RateLimited.as_str() || info.domain != DOMAIN {
+        return None;
+    }
+    let number = |key: &str| info.metadata.get(key)?.parse().ok();
+    let name = info
+        .metadata
+        .get("limit")
+        .filter(|name| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')));
+    Some((
+        name.cloned().unwrap_or_else(|| "default".to_owned()),
+        number("quota").zip(number("window_seconds")),
+    ))
+}
+
 /// Whether one of some details is an ErrorInfo with a reason.
 pub fn has_reason(details: &[Any], wanted: Reason) -> bool {
     details.iter().any(|detail| reason(detail) == Some(wanted))

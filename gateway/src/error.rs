@@ -6,13 +6,11 @@ use std::time::Duration;
 use axum::response::{IntoResponse, Response};
 use contracts::errors::{Reason, code_name, http_status};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
-use prost::Message as _;
 use prost_reflect::DescriptorPool;
 use prost_types::Any;
 use tonic::{Code, Status, TimeoutExpired};
-use tonic_types::pb;
 
-use crate::{details, json};
+use crate::{details, json, limited};
 
 /// The largest body that the edge reads into memory (4 MiB); streams and uploads have no such limit.
 pub const BODY_LIMIT: usize = 4 * 1024 * 1024;
@@ -67,11 +65,10 @@ impl Failure {
             .with(header::ALLOW, allow(allowed))
     }
 
-    /// A body over the limit.
-    pub fn too_large() -> Self {
-        let message = format!("the request's body is larger than {BODY_LIMIT} bytes");
-        let limit =
-            details::error_info(Reason::RequestTooLarge, [("limit", BODY_LIMIT.to_string().as_str())]);
+    /// A body over a limit of so many bytes.
+    pub fn too_large(limit: usize) -> Self {
+        let message = format!("the request's body is larger than {limit} bytes");
+        let limit = details::error_info(Reason::RequestTooLarge, [("limit", limit.to_string().as_str())]);
         Self { details: vec![limit], ..Self::new(Reason::RequestTooLarge, message) }
     }
 
@@ -228,10 +225,7 @@ impl Failure {
         let body = self.json(pool);
         let mut headers = self.headers.map(|headers| *headers).unwrap_or_default();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        if let Some(delay) = self.details.iter().find_map(retry_delay) {
-            let seconds = delay.as_secs() + u64::from(delay.subsec_nanos() > 0);
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)));
-        }
+        limited::tell(&self.details, &mut headers);
         (self.http, headers, body).into_response()
     }
 }
@@ -285,11 +279,4 @@ fn timed_out(status: &Status) -> bool {
         source = error.source();
     }
     false
-}
-
-fn retry_delay(detail: &Any) -> Option<Duration> {
-    if !detail.type_url.ends_with("/google.rpc.RetryInfo") {
-        return None;
-    }
-    pb::RetryInfo::decode(detail.value.as_slice()).ok()?.retry_delay?.try_into().ok()
 }

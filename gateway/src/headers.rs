@@ -11,6 +11,10 @@ use crate::error::Failure;
 pub static REQUEST_ID: HeaderName = HeaderName::from_static(names::REQUEST_ID);
 /// The address of a request's client, as the edge found it.
 pub static CLIENT_ADDRESS: HeaderName = HeaderName::from_static(names::CLIENT_ADDRESS);
+/// Why a request is refused that comes too often: what is left of the limit, and the limit itself
+/// (draft-ietf-httpapi-ratelimit-headers-10).
+pub const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
+pub const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 /// The key that makes a mutation safe to repeat.
 pub static IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static(names::IDEMPOTENCY_KEY);
 /// Says that an answer is a stored one.

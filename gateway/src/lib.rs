@@ -24,6 +24,7 @@ use tower_http::{
 
 mod accept;
 mod access;
+mod access_rule;
 mod annotation;
 mod answer;
 mod base;
@@ -38,6 +39,7 @@ mod etag;
 mod fields;
 mod headers;
 mod json;
+mod limited;
 mod lines;
 mod linger;
 mod marks;
@@ -87,7 +89,7 @@ const COMPRESS_ABOVE: u64 = 1024;
 #[derive(Default)]
 pub struct Extras {
     /// Refuses callers by their headers, before their bodies are asked for.
-    pub guard: Option<Guard>,
+    pub guard: Option<Arc<dyn Guard>>,
     /// Pages of another component's.
     pub mount: Option<Mount>,
 }
@@ -147,12 +149,14 @@ fn cors(origins: &[HeaderValue]) -> CorsLayer {
         HeaderName::from_static(kit::headers::TRACESTATE),
         HeaderName::from_static(kit::headers::REQUEST_ID),
     ];
-    const SEEN: [HeaderName; 9] = [
+    const SEEN: [HeaderName; 11] = [
         header::ACCEPT_ENCODING,
         header::ALLOW,
         header::ETAG,
         header::LINK,
         header::LOCATION,
+        headers::RATE_LIMIT,
+        headers::RATE_LIMIT_POLICY,
         header::RETRY_AFTER,
         header::WWW_AUTHENTICATE,
         HeaderName::from_static(kit::headers::IDEMPOTENCY_REPLAYED),

@@ -59,7 +59,7 @@ impl Lines {
                 return Ok(self.trimmed(last));
             }
             if self.searched > BODY_LIMIT {
-                return Err(Failure::too_large());
+                return Err(Failure::too_large(BODY_LIMIT));
             }
             match self.body.next().await {
                 None => self.ended = true,

@@ -47,6 +47,16 @@ pub struct Options {
     )]
     pub trusted_proxies: Vec<IpNet>,
 
+    /// For how long browsers are told to come by TLS alone (Strict-Transport-Security), such as 365d; only those that have
+    /// come by TLS are told. None by default
+    #[arg(long, env = "FEIRA_HSTS", value_name = "TIME", value_parser = kit::duration)]
+    pub hsts: Option<Duration>,
+
+    /// Whether clients come by TLS whatever requests look like, so that cookies are `Secure`: behind a proxy that ends TLS,
+    /// says so by no header, and where there is no --public-url
+    #[arg(long, env = "FEIRA_SECURE_COOKIES", value_name = "BOOL", default_value_t = false, num_args = 0..=1, default_missing_value = "true", action = clap::ArgAction::Set)]
+    pub secure_cookies: bool,
+
     /// Whether the shop's page is served at `/`.
     #[arg(
         id = "web",
@@ -71,6 +81,8 @@ impl Default for Options {
             cors_origins: Vec::new(),
             public_url: None,
             trusted_proxies: Vec::new(),
+            hsts: None,
+            secure_cookies: false,
             web: true,
             web_dir: None,
         }
@@ -81,6 +93,12 @@ impl Options {
     /// The reverse proxies that are believed.
     pub fn proxies(&self) -> Proxies {
         Proxies::new(self.trusted_proxies.clone())
+    }
+
+    /// The value of `Strict-Transport-Security`, if there is to be one.
+    pub fn hsts_header(&self) -> Option<HeaderValue> {
+        let seconds = self.hsts?.as_secs();
+        HeaderValue::try_from(format!("max-age={seconds}; includeSubDomains")).ok()
     }
 
     /// Finds what is wrong with the settings, before anything is made.

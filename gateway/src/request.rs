@@ -13,7 +13,7 @@ use crate::{
     base::Base,
     binding::{Binding, Body},
     coding,
-    error::{BODY_LIMIT, Failure},
+    error::Failure,
     etag::{self, Tag, Tags},
     fields::dotted,
     headers, json, merge, query, raw,
@@ -88,22 +88,22 @@ pub fn make(
     Ok(request)
 }
 
-/// Reads a body of at most [`BODY_LIMIT`] bytes.
-pub async fn read(body: HttpBody) -> Result<Bytes, Failure> {
+/// Reads a body of at most so many bytes.
+pub async fn read(body: HttpBody, limit: usize) -> Result<Bytes, Failure> {
     if body.is_end_stream() {
         return Ok(Bytes::new());
     }
     // A length that is declared is judged before a byte is read; one that is not is counted as it comes.
-    if body.size_hint().lower() > BODY_LIMIT as u64 {
-        return Err(Failure::too_large());
+    if body.size_hint().lower() > limit as u64 {
+        return Err(Failure::too_large(limit));
     }
     // The declared length is not reserved: whoever declares much and sends nothing would hold it.
     let mut pieces = body.into_data_stream();
     let mut whole = BytesMut::new();
     while let Some(piece) = pieces.next().await {
         let piece = piece.map_err(|error| coding::broken(&error))?;
-        if whole.len() + piece.len() > BODY_LIMIT {
-            return Err(Failure::too_large());
+        if whole.len() + piece.len() > limit {
+            return Err(Failure::too_large(limit));
         }
         // Copied, not collected: of a body in pieces of a byte each, every piece would keep what it was read into.
         whole.extend_from_slice(&piece);

@@ -6,6 +6,7 @@ use prost_reflect::{DescriptorPool, DynamicMessage, FieldDescriptor, MessageDesc
 use serde_json::Value as Json;
 
 use crate::{
+    access_rule::{Access, access},
     annotation,
     cookie::Cookie,
     fields::{is_message, is_text, scalar_field},
@@ -28,6 +29,8 @@ pub struct Rpc {
     pub input: MessageDescriptor,
     /// The answer's type.
     pub output: MessageDescriptor,
+    /// Bytes that a body may have that is read as a whole.
+    pub body_limit: usize,
     /// The transport to its service.
     pub upstream: kit::Conn,
     /// The status of a good answer.
@@ -48,6 +51,8 @@ pub struct Rpc {
     pub unversioned: bool,
     /// Of bodies that are not JSON: the types that they can have.
     pub media_types: Vec<String>,
+    /// Whether only some may see the answer, by an access rule.
+    pub private: bool,
     /// What of the answer is an access token.
     pub access_token: Option<FieldDescriptor>,
     /// For the documentation: what is merged into the example of the answer.
@@ -78,6 +83,8 @@ impl Rpc {
         let empty = output.full_name() == "google.protobuf.Empty" && !method.is_server_streaming();
         Ok(Self {
             service,
+            body_limit: kit::sizes::of(&input),
+            private: access(&method).is_some_and(|access| access != Access::Public),
             path: path.parse().map_err(|_| format!("`{path}` is no path"))?,
             upstream,
             success: match rest.success {

@@ -6,14 +6,13 @@
 //! It is answered at `/`, and, to those who ask for HTML, at the paths that the folder's file `paths.txt` lists: the page
 //! routes these itself. At every other path it says that there is nothing, with status 404.
 
+mod folder;
 mod paths;
 
 use std::{
     collections::HashMap,
-    fs,
     hash::{DefaultHasher, Hasher as _},
     io::{self, Read as _, Write as _},
-    path::{Path, PathBuf},
     sync::LazyLock,
 };
 
@@ -22,8 +21,8 @@ use bytes::Bytes;
 use flate2::{Compression, read::GzDecoder, write::GzEncoder};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
-use self::paths::Paths;
 pub use self::paths::Subject;
+use self::{folder::Folder, paths::Paths};
 use crate::{accept, etag, options::Options, swagger::reads_gzip};
 
 /// Names and compressed bytes of all files.
@@ -57,7 +56,7 @@ pub enum Web {
     /// What is embedded.
     Embedded,
     /// A folder, read anew for each request.
-    Folder(PathBuf),
+    Folder(Folder),
 }
 
 impl Web {
@@ -65,7 +64,7 @@ impl Web {
     pub fn new(options: &Options) -> Self {
         match &options.web_dir {
             _ if !options.web => Self::None,
-            Some(folder) => Self::Folder(folder.clone()),
+            Some(folder) => Self::Folder(Folder::new(folder.clone())),
             None => Self::Embedded,
         }
     }
@@ -104,7 +103,7 @@ impl Web {
             Self::Folder(folder) => match Site::read(folder) {
                 Ok(site) => look(&site, false),
                 Err(error) => {
-                    tracing::warn!(%error, folder = %folder.display(), "web.unreadable");
+                    tracing::warn!(%error, folder = %folder.path().display(), "web.unreadable");
                     None
                 }
             },
@@ -117,11 +116,16 @@ struct Site {
     version: String,
     /// The page itself, its files' folder still to be filled in.
     text: String,
-    /// The page where there is no prefix, compressed.
-    page: Bytes,
     paths: Paths,
-    /// The others by their names, compressed.
-    files: HashMap<String, Bytes>,
+    others: Others,
+}
+
+/// Its other files.
+enum Others {
+    /// Those that are embedded, by their names and compressed, and the page where there is no prefix.
+    Embedded { files: HashMap<String, Bytes>, page: Bytes },
+    /// In a folder.
+    In(Folder),
 }
 
 impl Site {
@@ -136,32 +140,31 @@ impl Site {
         };
         let (text, paths) = (text("index.html")?, text("paths.txt")?);
         let page = compressed(text.replace(BASE, &format!("/web/{version}")).as_bytes())?;
-        Ok(Self { version, text, page, paths: Paths::read(&paths), files })
+        Ok(Self { version, text, paths: Paths::read(&paths), others: Others::Embedded { files, page } })
     }
 
-    fn read(folder: &Path) -> io::Result<Self> {
-        let mut files = HashMap::new();
-        let mut folders = vec![folder.to_owned()];
-        while let Some(inner) = folders.pop() {
-            for entry in fs::read_dir(inner)? {
-                let path = entry?.path();
-                if path.is_dir() {
-                    folders.push(path);
-                } else if let Some(name) = path.strip_prefix(folder).ok().and_then(Path::to_str) {
-                    files.insert(name.to_owned(), compressed(&fs::read(&path)?)?);
-                }
-            }
+    fn read(folder: &Folder) -> io::Result<Self> {
+        let text = |name| String::from_utf8(folder.read(name)?).map_err(io::Error::other);
+        let (page, paths) = (text("index.html")?, text("paths.txt")?);
+        // Nothing of it is kept, so that there are no versions.
+        let (version, others) = ("now".to_owned(), Others::In(folder.clone()));
+        Ok(Self { version, text: page, paths: Paths::read(&paths), others })
+    }
+
+    /// A file by its name, compressed; none of another version, which would not fit to the others.
+    fn file(&self, version: &str, name: &str) -> Option<Bytes> {
+        match &self.others {
+            Others::Embedded { files, .. } => files.get(name).filter(|_| version == self.version).cloned(),
+            Others::In(folder) => compressed(&folder.read(name).ok()?).ok(),
         }
-        Self::new(files)
     }
 
     fn get(&self, path: &str, headers: &HeaderMap, prefix: &str, lasting: bool) -> Option<Response> {
         if let Some(path) = path.strip_prefix("/web/") {
             let (version, name) = path.split_once('/')?;
-            // Those of another version would not fit together.
-            let file = self.files.get(name).filter(|_| !lasting || version == self.version)?;
+            let file = self.file(version, name)?;
             let keep = if lasting { "public, max-age=31536000, immutable" } else { "no-cache" };
-            return Some(answer(content_type(name), file, keep, headers));
+            return Some(answer(content_type(name), &file, keep, headers));
         }
         if path == "/" {
             return wants_page(headers).then(|| self.page(headers, prefix));
@@ -175,8 +178,8 @@ impl Site {
     }
 
     fn page(&self, headers: &HeaderMap, prefix: &str) -> Response {
-        let page = match prefix {
-            "" => Ok(self.page.clone()),
+        let page = match (&self.others, prefix) {
+            (Others::Embedded { page, .. }, "") => Ok(page.clone()),
             // Few, and small: not worth being kept for each prefix that a proxy may name.
             _ => compressed(self.text.replace(BASE, &format!("{prefix}/web/{}", self.version)).as_bytes()),
         };

@@ -45,6 +45,23 @@ pub fn print(command: &Command, matches: &ArgMatches, file: Option<&File>) -> St
 }
 
 const MASK: &str = "********";
+/// Parameters of URLs that are no secrets; of others nobody knows.
+const SHOWN: [&str; 14] = [
+    "application_name",
+    "charset",
+    "collation",
+    "connect_timeout",
+    "host",
+    "mode",
+    "options",
+    "port",
+    "socket",
+    "ssl-ca",
+    "ssl-mode",
+    "sslmode",
+    "sslrootcert",
+    "statement-cache-capacity",
+];
 
 /// A value without what must not be shown.
 pub fn masked(key: &str, value: &OsStr) -> String {
@@ -52,19 +69,26 @@ pub fn masked(key: &str, value: &OsStr) -> String {
     if ["secret", "secret-key", "password"].iter().any(|end| key.ends_with(end)) {
         return MASK.to_owned();
     }
-    if !key.ends_with("-url") || text.starts_with("sqlite:") {
+    if (!key.ends_with("-url") && !text.contains("://")) || text.starts_with("sqlite:") {
+        return text;
+    }
+    // Several, one for each replica.
+    if text.contains(',') && !text.contains(['@', '?']) {
         return text;
     }
     let Ok(mut url) = Url::parse(&text) else { return MASK.to_owned() };
-    if url.password().is_none() && url.query().is_none() {
+    if url.password().is_none() && url.username().is_empty() && url.query().is_none() {
         return text;
     }
     if url.password().is_some() {
         let _ = url.set_password(Some(MASK));
+    } else if !url.username().is_empty() {
+        // A name alone may be a token.
+        let _ = url.set_username(MASK);
     }
     let hide = |(name, value): (std::borrow::Cow<'_, str>, std::borrow::Cow<'_, str>)| {
-        let hidden = name.contains("password") || name.contains("key");
-        (name.into_owned(), if hidden { MASK.to_owned() } else { value.into_owned() })
+        let shown = SHOWN.contains(&name.to_ascii_lowercase().as_str());
+        (name.into_owned(), if shown { value.into_owned() } else { MASK.to_owned() })
     };
     let pairs: Vec<(String, String)> = url.query_pairs().map(hide).collect();
     if !pairs.is_empty() {

@@ -57,6 +57,23 @@ fn secrets_are_masked() {
         &[],
     );
     assert!(!text.contains("hunter22") && text.contains("postgres://u:********@db/user"), "{text}");
+    let url = |url: &str| super::print::masked("order-database-url", std::ffi::OsStr::new(url));
+    for secret in [
+        "postgres://hunter22@db/order",
+        "postgres://db/order?password=hunter22",
+        "postgres://u:x@db/order?sslmode=require&access_token=hunter22",
+        "mysql://u@db/order?whatever=hunter22",
+    ] {
+        let shown = url(secret);
+        assert!(!shown.contains("hunter22") && shown.contains("db/order"), "{shown}");
+    }
+    for open in ["postgres://db/order", "postgres://db/order?sslmode=require", "sqlite:./data/order.db"] {
+        assert_eq!(url(open), open);
+    }
+    let anywhere = super::print::masked("collector", std::ffi::OsStr::new("https://u:hunter22@host/x"));
+    assert!(!anywhere.contains("hunter22"), "{anywhere}");
+    let replicas = "http://a:7002,http://b:7002";
+    assert_eq!(super::print::masked("article-url", std::ffi::OsStr::new(replicas)), replicas);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::{
 
 use contracts::user::{SignInRequest, auth_service_client::AuthServiceClient};
 use kit::{
-    Conn, Role, Secret,
+    Conn, Fault, Role, Secret,
     headers::{AUTHORIZATION, IDEMPOTENCY_KEY},
 };
 use tokio::sync::Mutex;
@@ -23,6 +23,8 @@ const CALL: Duration = Duration::from_secs(30);
 const FIRST: Duration = Duration::from_secs(5);
 /// How long a call that could not be answered is repeated.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a shop that limits its callers is left alone at most.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
 /// Access tokens live for ten minutes; after this one gets another.
 const RENEW: Duration = Duration::from_secs(240);
 
@@ -133,6 +135,11 @@ impl Shop {
         loop {
             match make().await {
                 Ok(answer) => return Ok(answer.into_inner()),
+                // The shop is there, and says when it takes more.
+                Err(status) if status.code() == Code::ResourceExhausted => {
+                    let Some(wait) = Fault::of(&status).retry_after else { return Err(status) };
+                    tokio::time::sleep(wait.min(LONGEST_WAIT)).await;
+                }
                 Err(status) if may_pass(&status) && Instant::now() < until => {
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(Duration::from_secs(2));

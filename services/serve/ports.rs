@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use kit::{
     Role,
-    listen::{Ends, Limits, Listener, Protocol},
+    listen::{Ends, Limits, Listener, Protocol, raise_open_files},
     wire::Wire,
 };
 
@@ -22,13 +22,18 @@ impl Ports {
     /// Opens them.
     pub async fn open(settings: &Settings) -> Result<Self, Error> {
         let process = &settings.process;
+        raise_open_files();
         let rest = match process.roles.get().contains(&Role::Gateway) {
             true => Some(open(&process.rest_listen, "--rest-listen", Protocol::Rest).await?),
             false => None,
         };
         let grpc = open(&process.grpc_listen, "--grpc-listen", Protocol::Grpc).await?;
         let memory = process.answer_memory as usize * (1 << 20);
-        Ok(Self { rest, grpc, limits: Limits::new(process.send_timeout, process.idle_timeout, memory) })
+        let requests = process.request_memory as usize * (1 << 20);
+        let mut limits = Limits::new(process.send_timeout, process.idle_timeout, memory, requests);
+        limits.connections = process.connections_per_address as usize;
+        limits.proxies = settings.gateway.proxies();
+        Ok(Self { rest, grpc, limits })
     }
 
     /// Where they are: that of REST, and that of gRPC.

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, sync::Arc};
 use axum::Router;
 use kit::{
     Clock, Conn, Context, Db, Fault, Identity, Mesh, Role, Secret, Tasks, access::Methods, conn::Local,
-    drain::EndStreams, health::Health, layer::Front, listen::Ends, telemetry::Format,
+    drain::EndStreams, health::Health, layer::Front, limits::Limiter, listen::Ends, telemetry::Format,
 };
 use tokio::time::timeout;
 use tonic::service::Routes;
@@ -97,7 +97,10 @@ impl Process {
         let routes = routes(&started, &common, &health, instances.clone(), settings.process.reflection)?;
         let routes = EndStreams::new(routes, contracts::pool(), tasks.clone());
         let edge_methods = methods.clone();
-        let services = Front::new(routes, methods, identity).behind(settings.gateway.proxies());
+        // The same buckets for both ports.
+        let limits = Limiter::new(&settings.limits);
+        let services =
+            Front::new(routes, methods, identity).open_to(settings.gateway.proxies(), limits.clone());
         local.set(Conn::new(services.clone()));
         if let Some(role) = here.first() {
             context.start_identity(*role);
@@ -108,7 +111,7 @@ impl Process {
         instances::announce(&instances, &context, &databases);
         let edge = here
             .contains(&Role::Gateway)
-            .then(|| edge(settings, &context, &edge_methods, pages))
+            .then(|| edge(settings, &context, &edge_methods, limits, pages))
             .transpose()?;
         Ok(Self { services, edge, databases, health, tasks, first_administrator })
     }

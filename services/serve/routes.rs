@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use axum::Router;
+use axum::{Router, http::HeaderMap};
+use futures::future::BoxFuture;
+
 use kit::{
-    Context, Role, Service, access::Methods, health::Health, instance::Instances, node::Node,
-    reflection::Reflection,
+    Caller, Context, Identity, Role, Service, access::Methods, client::Client, health::Health,
+    instance::Instances, limits::Limiter, node::Node, reflection::Reflection,
 };
-use tonic::service::Routes;
+use tonic::{Code, Status, service::Routes};
 
 use crate::{descriptors, error::Error, settings::Settings};
 
@@ -54,23 +56,45 @@ pub fn routes(
     Ok(Routes::from(all).prepare())
 }
 
+/// Judges requests at the edge by what their headers say.
+struct Guard {
+    identity: Identity,
+    methods: Methods,
+    limits: Limiter,
+}
+
+impl gateway::Guard for Guard {
+    fn arrives(&self, headers: &HeaderMap) -> Result<(), Status> {
+        Ok(self.limits.arrives(Client::handed_on(headers).address)?)
+    }
+
+    fn admit<'a>(&'a self, headers: &'a HeaderMap, path: &'a str) -> BoxFuture<'a, Result<(), Status>> {
+        Box::pin(async move {
+            let Some(method) = self.methods.get(path) else { return Ok(()) };
+            let caller = match method.caller(&self.identity, headers).await {
+                // This process knows no keys and the user service cannot be asked; the method's own service may.
+                Err(fault) if fault.code == Code::Unavailable => {
+                    let address = Client::handed_on(headers).address;
+                    return Ok(self.limits.admit(method, &Caller::Anonymous, address)?);
+                }
+                caller => caller?,
+            };
+            method.admit(&caller)?;
+            Ok(self.limits.admit(method, &caller, Client::handed_on(headers).address)?)
+        })
+    }
+}
+
 /// The REST interface. `pages` are the simulated payment provider's, where it has them.
 pub fn edge(
     settings: &Settings,
     context: &Context,
     methods: &Methods,
+    limits: Limiter,
     pages: Option<Router>,
 ) -> Result<Router, Error> {
-    let (identity, methods) = (context.identity.clone(), methods.clone());
-    let guard: gateway::Guard = Arc::new(move |headers, path| {
-        let (identity, method) = (identity.clone(), methods.get(path).cloned());
-        Box::pin(async move {
-            match method {
-                Some(method) => Ok(method.admit(&method.caller(&identity, &headers).await?)?),
-                None => Ok(identity.caller(&headers).await.map(|_| ())?),
-            }
-        })
-    });
+    let guard: Arc<dyn gateway::Guard> =
+        Arc::new(Guard { identity: context.identity.clone(), methods: methods.clone(), limits });
     let upstream = |service: &str| Role::serving(service).map(|role| context.mesh.conn(Role::Gateway, role));
     let mount = pages.map(|pages| gateway::Mount::new(payment::PAGES_BELOW, pages));
     let extras = gateway::Extras { guard: Some(guard), mount };

@@ -9,7 +9,7 @@ mod urls;
 use std::{ops::RangeInclusive, path::PathBuf, time::Duration};
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use kit::{Role, payment_types::PaymentTypesOptions, telemetry::LogOptions};
+use kit::{Role, limits::RateLimits, payment_types::PaymentTypesOptions, telemetry::LogOptions};
 
 pub use self::{
     databases::Databases,
@@ -53,6 +53,8 @@ pub struct Settings {
     pub mesh: mesh::Options,
     #[command(flatten, next_help_heading = "Gateway")]
     pub gateway: gateway::Options,
+    #[command(flatten, next_help_heading = "Limits")]
+    pub limits: RateLimits,
 }
 
 /// What runs, and where it can be reached.
@@ -100,6 +102,15 @@ pub struct Process {
     /// have a quarter
     #[arg(long, env = "FEIRA_ANSWER_MEMORY", value_name = "MIB", default_value_t = 64, value_parser = clap::value_parser!(u32).range(16..=16384))]
     pub answer_memory: u32,
+
+    /// How many MiB of memory requests' bodies may take that are on their way in, of all clients together; one client may
+    /// have a quarter
+    #[arg(long, env = "FEIRA_REQUEST_MEMORY", value_name = "MIB", default_value_t = 64, value_parser = clap::value_parser!(u32).range(16..=16384))]
+    pub request_memory: u32,
+
+    /// Connections that one address may have to a port at the same time; those of --trusted-proxies are not counted
+    #[arg(long, env = "FEIRA_CONNECTIONS_PER_ADDRESS", value_name = "COUNT", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
+    pub connections_per_address: u32,
 
     /// How far the clocks of two machines may be apart: tokens are taken so long before they begin and after they
     /// end. Further apart is refused: UNAVAILABLE, reason CLOCK_SKEW

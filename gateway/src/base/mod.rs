@@ -14,7 +14,7 @@ use http::{HeaderMap, Request, Uri, request::Parts, uri::Authority};
 use ipnet::IpNet;
 use kit::{
     client::{Client, Proxies},
-    listen::Peer,
+    listen::{Held, Peer},
 };
 use url::Url;
 
@@ -30,18 +30,20 @@ pub struct Base {
     origin: Option<String>,
     /// What all paths begin with: `/api`, or nothing.
     prefix: String,
+    /// Whether clients come by TLS, whatever is known of the origin.
+    secure: bool,
 }
 
 impl Base {
     /// What `--public-url` says.
     fn of_url(url: &Url) -> Self {
         let prefix = url.path().trim_end_matches('/').to_owned();
-        Self { origin: Some(url.origin().ascii_serialization()), prefix }
+        Self { origin: Some(url.origin().ascii_serialization()), prefix, secure: false }
     }
 
     /// That of a request, as [`Reach::resolve`] found it.
     pub fn of(request: &Parts) -> &Self {
-        static NONE: Base = Base { origin: None, prefix: String::new() };
+        static NONE: Base = Base { origin: None, prefix: String::new(), secure: false };
         request.extensions.get::<Arc<Base>>().map_or(&NONE, |base| base)
     }
 
@@ -85,7 +87,7 @@ impl Base {
 
     /// Whether clients come by TLS.
     pub fn is_https(&self) -> bool {
-        self.origin.as_ref().is_some_and(|origin| origin.starts_with("https:"))
+        self.secure || self.origin.as_ref().is_some_and(|origin| origin.starts_with("https:"))
     }
 }
 
@@ -103,11 +105,22 @@ impl Reach {
         Self { public: Arc::new(public.map(Base::of_url).unwrap_or_default()), proxies }
     }
 
+    /// The same where all clients come by TLS, or not.
+    pub fn always_secure(mut self, secure: bool) -> Self {
+        let public = Base { secure, ..Base::clone(&self.public) };
+        self.public = Arc::new(public);
+        self
+    }
+
     /// Notes in a request's headers, which go to the services, whose it is.
     pub fn note_client<B>(&self, request: &mut Request<B>) {
         let peer = request.extensions().get::<Peer>().map(|peer| peer.0.ip());
         let client = peer.map(|peer| Client::at(peer, request.headers(), &self.proxies));
-        client.unwrap_or_default().write(request.headers_mut());
+        let client = client.unwrap_or_default();
+        if let Some(held) = request.extensions().get::<Held>() {
+            held.is_of(client.address);
+        }
+        client.write(request.headers_mut());
     }
 
     /// Adds to a request where it was sent to, and takes the prefix off its path, where a proxy left it there. `known`
@@ -138,6 +151,7 @@ impl Reach {
             // The operator's word goes before the proxy's.
             origin: self.public.origin.clone().or(origin),
             prefix: prefix.unwrap_or_else(|| self.public.prefix.clone()),
+            secure: self.public.secure,
         })
     }
 }

@@ -76,7 +76,7 @@ fn proxies_are_believed_only_where_they_are_trusted() {
 
 #[test]
 fn urls_of_the_edge_are_told_from_others() {
-    let base = Base { origin: Some("https://shop.example".into()), prefix: "/api".into() };
+    let base = Base { origin: Some("https://shop.example".into()), prefix: "/api".into(), secure: false };
     assert_eq!(base.inside(&base.url("/v1/x")), Some("/v1/x"));
     assert_eq!(base.inside(&base.path("/v1/x")), Some("/v1/x"));
     for other in ["https://cdn.example/api/v1/x", "/v1/x", "/apiv1", "https://shop.example/v1/x", ""] {

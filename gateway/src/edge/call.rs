@@ -22,22 +22,16 @@ use crate::{
 
 /// How often a change is made anew of what is there, because somebody else changed that in between.
 const TRIES: u32 = 4;
-/// Bodies of so many bytes are not read before the guard was asked; nor are those of unknown length, and those that
-/// are sent only when they are asked for.
-const SMALL: u64 = 64 * 1024;
 
 impl Edge {
     /// Refuses what can be refused before the body has come.
-    async fn admit(&self, binding: &Binding, parts: &Parts, early: bool) -> Result<(), Failure> {
-        if !early {
-            return Ok(());
-        }
+    async fn admit(&self, binding: &Binding, parts: &Parts, asks: bool) -> Result<(), Failure> {
         if let Some(guard) = &self.guard {
-            let admitted = guard(parts.headers.clone(), binding.rpc.path.path()).await;
+            let admitted = guard.admit(&parts.headers, binding.rpc.path.path()).await;
             admitted.map_err(|status| Failure::from_status(&status, &binding.rpc.service))?;
         }
         // Whoever waits for 100 (RFC 9110, 10.1.1) can be spared the body. An upload judges its own type.
-        if parts.headers.contains_key(header::EXPECT) && !binding.rpc.method.is_client_streaming() {
+        if asks && !binding.rpc.method.is_client_streaming() {
             request::check_type(binding, &parts.headers, false)?;
         }
         Ok(())
@@ -52,10 +46,8 @@ impl Edge {
         body: HttpBody,
     ) -> Result<Response, Failure> {
         let method = &binding.rpc.method;
-        let expected = parts.headers.contains_key(header::EXPECT);
-        let long = body.size_hint().exact().is_none_or(|length| length > SMALL);
-        self.admit(binding, parts, !body.is_end_stream() && (expected || long && self.guard.is_some()))
-            .await?;
+        let asks = parts.headers.contains_key(header::EXPECT) && !body.is_end_stream();
+        self.admit(binding, parts, asks).await?;
         let body = coding::decoded(&parts.headers, body)?;
         match (method.is_client_streaming(), method.is_server_streaming()) {
             (false, false) => self.unary(binding, segments, parts, body).await,
@@ -63,7 +55,8 @@ impl Edge {
                 let timeout = headers::caller_timeout(&parts.headers);
                 let deadline = timeout.map(|timeout| Instant::now() + timeout);
                 // The stream may last, its request may not: a byte a minute would hold the connection for ever.
-                let body = within(Instant::now() + self.timeout, request::read(body)).await??;
+                let body = within(Instant::now() + self.timeout, request::read(body, binding.rpc.body_limit))
+                    .await??;
                 request::check_type(binding, &parts.headers, body.is_empty())?;
                 let request = request::make(binding, segments, parts, &body)?;
                 let metadata = metadata::of(&parts.headers, &binding.rpc, timeout)?;
@@ -90,7 +83,7 @@ impl Edge {
         let asked = headers::caller_timeout(&parts.headers).unwrap_or(Duration::MAX);
         // One deadline for the body and all tries: what one used up the next does not have.
         let deadline = Instant::now() + self.timeout.min(asked);
-        let body = within(deadline, request::read(body)).await??;
+        let body = within(deadline, request::read(body, binding.rpc.body_limit)).await??;
         request::check_type(binding, &parts.headers, body.is_empty())?;
         let mut request = request::make(binding, segments, parts, &body)?;
         let cookie = match &binding.rpc.cookie {

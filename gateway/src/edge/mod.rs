@@ -12,7 +12,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use futures::future::BoxFuture;
-use http::{HeaderMap, Method, StatusCode, header, request::Parts};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts};
 use prost_reflect::DescriptorPool;
 use tokio::time::Instant;
 use tonic::Status;
@@ -21,7 +21,7 @@ use self::deadline::within;
 use crate::{
     base::{Base, Reach},
     binding::Binding,
-    error::{Failure, allow},
+    error::{BODY_LIMIT, Failure, allow},
     headers, linger,
     marks::{MatchedRoute, SignsIn},
     mount::Mount,
@@ -44,17 +44,25 @@ pub struct Edge {
     pub timeout: Duration,
     /// Where clients reach the edge.
     pub reach: Reach,
+    /// Tells browsers to come by TLS alone (RFC 6797).
+    pub hsts: Option<HeaderValue>,
     /// Who may call what, as far as headers show.
-    pub guard: Option<Guard>,
+    pub guard: Option<Arc<dyn Guard>>,
     /// Pages of another component's.
     pub mount: Option<Mount>,
     /// What reads the things of a type one by one, by the type's name.
     readers: HashMap<String, Arc<Binding>>,
 }
 
-/// Says of a call's headers and the path of its gRPC method whether it is let in. The services decide that, whatever is
-/// said here: this spares refused callers sending their body.
-pub type Guard = Arc<dyn Fn(HeaderMap, &str) -> BoxFuture<'static, Result<(), Status>> + Send + Sync>;
+/// Says whether requests are let in, before their bodies are read.
+pub trait Guard: Send + Sync {
+    /// Counts a request with these headers.
+    fn arrives(&self, headers: &HeaderMap) -> Result<(), Status>;
+
+    /// Judges a call with these headers by the path of its gRPC method. Who may call it is decided by the services,
+    /// whatever is said here.
+    fn admit<'a>(&'a self, headers: &'a HeaderMap, path: &'a str) -> BoxFuture<'a, Result<(), Status>>;
+}
 
 /// Answers a request.
 pub async fn handle(State(edge): State<Arc<Edge>>, request: Request) -> Response {
@@ -63,6 +71,9 @@ pub async fn handle(State(edge): State<Arc<Edge>>, request: Request) -> Response
     let failed = |failure: Failure| failure.response(&edge.pool);
     if parts.extensions.get::<kit::listen::Crowded>().is_some() {
         return failed(Failure::overloaded());
+    }
+    if let Some(Err(status)) = edge.guard.as_ref().map(|guard| guard.arrives(&parts.headers)) {
+        return failed(Failure::from_status(&status, ""));
     }
     if parts.method == Method::CONNECT {
         return failed(Failure::invalid("this is no proxy: it opens no tunnels"));
@@ -132,7 +143,7 @@ impl Edge {
     /// What a mounted component answers: its body has the bounds of every other, and both have the edge's time.
     async fn mounted(&self, mount: &Mount, parts: &Parts, body: HttpBody) -> Result<Response, Failure> {
         let deadline = Instant::now() + self.timeout;
-        let body = within(deadline, request::read(body)).await??;
+        let body = within(deadline, request::read(body, BODY_LIMIT)).await??;
         let answer = within(deadline, mount.answer(parts, body.into())).await?;
         Ok(answer.unwrap_or_else(|| self.missing(parts)))
     }
@@ -179,8 +190,19 @@ impl Edge {
             }
         }
         let timeout = options.rest_timeout;
-        let reach = Reach::new(options.public_url.as_ref(), options.proxies());
-        Self { routes, pool, pages, timeout, reach, guard: None, mount: None, readers }
+        let reach =
+            Reach::new(options.public_url.as_ref(), options.proxies()).always_secure(options.secure_cookies);
+        Self {
+            routes,
+            pool,
+            pages,
+            timeout,
+            reach,
+            hsts: options.hsts_header(),
+            guard: None,
+            mount: None,
+            readers,
+        }
     }
 
     /// The route to what a call makes.

@@ -1,7 +1,6 @@
 //! The OpenAPI 3.1 document of a contract, from its descriptors alone: comments become descriptions,
 //! `buf.validate` rules become constraints, access rules become security requirements.
 
-mod access;
 mod choices;
 mod comments;
 mod content;
@@ -49,7 +48,7 @@ pub fn document(bindings: &[Arc<Binding>]) -> Value {
     schemas.name_all(&requests, &answers);
 
     let tags = tags(bindings, &mut schemas);
-    let secured = bindings.iter().any(|binding| access::access(&binding.rpc.method).is_some());
+    let secured = bindings.iter().any(|binding| crate::access_rule::access(&binding.rpc.method).is_some());
     let pool = bindings.first().map(|binding| binding.rpc.method.parent_pool().clone());
     let examples = Examples::new(&pool.unwrap_or_default(), &mut schemas.comments);
     let mut describer = Describer { schemas, examples, secured, ids: BTreeSet::new() };

@@ -5,13 +5,17 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 
 use super::{
-    access::{Access, access},
     comments::{paragraphs, summary},
     examples::Examples,
     paths::Path,
     schema::{Schemas, insert_text},
 };
-use crate::{annotation, binding::Binding, template::Segment};
+use crate::{
+    access_rule::{Access, access},
+    annotation,
+    binding::Binding,
+    template::Segment,
+};
 
 /// Says of an operation which field of its answer is an access token.
 const ACCESS_TOKEN: &str = "x-access-token-field";

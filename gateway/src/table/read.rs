@@ -136,7 +136,7 @@ impl Reader {
                 break;
             }
             if begun.len() > BODY_LIMIT {
-                return Err(Failure::too_large());
+                return Err(Failure::too_large(BODY_LIMIT));
             }
         }
         let mut begun = Bytes::from(begun);
@@ -176,7 +176,7 @@ impl Reader {
             match result {
                 ReadRecordResult::InputEmpty => {}
                 ReadRecordResult::OutputFull if self.cells.len() > BODY_LIMIT => {
-                    return Err(Failure::too_large());
+                    return Err(Failure::too_large(BODY_LIMIT));
                 }
                 ReadRecordResult::OutputFull => self.cells.resize(self.cells.len() * 2, 0),
                 ReadRecordResult::OutputEndsFull => {

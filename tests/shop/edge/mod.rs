@@ -3,6 +3,7 @@
 mod caching;
 mod documents;
 mod pages;
+mod secrecy;
 
 use http::Method;
 use serde_json::json;

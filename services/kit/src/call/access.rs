@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use contracts::access::Who;
+use contracts::access::{Limit, Who};
 use http::HeaderMap;
 use prost_reflect::{DescriptorPool, DynamicMessage, Value};
 
@@ -23,6 +23,8 @@ pub struct Method {
     pub streams: bool,
     /// Takes a stream.
     pub takes_stream: bool,
+    /// Which limit on the rate of calls it counts against.
+    pub limit: Limit,
 }
 
 impl Method {
@@ -75,6 +77,7 @@ impl Methods {
     pub fn read(pool: &DescriptorPool) -> Result<Self, NoRule> {
         let rule = pool.get_extension_by_name("feira.access.v1.rule");
         let http = pool.get_extension_by_name("google.api.http");
+        let limit = pool.get_extension_by_name("feira.access.v1.limit");
         let mut methods = HashMap::new();
         for service in pool.services().filter(|service| service.full_name().starts_with("feira.")) {
             for method in service.methods() {
@@ -98,7 +101,9 @@ impl Methods {
                     matches!(&*options.get_extension(http), Value::Message(rule) if rule.has_field_by_name("get"))
                 });
                 let (streams, takes_stream) = (method.is_server_streaming(), method.is_client_streaming());
-                let method = Method { path, who, mesh, takes_expired, read, streams, takes_stream };
+                let limit = limit.as_ref().and_then(|limit| options.get_extension(limit).as_enum_number());
+                let limit = limit.and_then(|limit| Limit::try_from(limit).ok()).unwrap_or_default();
+                let method = Method { path, who, mesh, takes_expired, read, streams, takes_stream, limit };
                 methods.insert(method.path.clone(), method);
             }
         }
@@ -152,8 +157,8 @@ mod tests {
             (Who::Unspecified, false, [false, false, false, false, false]),
         ] {
             let (takes_expired, read, streams, takes_stream) = (false, false, false, false);
-            let path = Arc::from("/x");
-            let method = Method { path, who, mesh, takes_expired, read, streams, takes_stream };
+            let (path, limit) = (Arc::from("/x"), Limit::Unspecified);
+            let method = Method { path, who, mesh, takes_expired, read, streams, takes_stream, limit };
             assert_eq!(callers.each_ref().map(|caller| method.admit(caller).is_ok()), expected, "{who:?}");
         }
     }

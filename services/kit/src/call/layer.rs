@@ -22,7 +22,8 @@ use crate::{
     client::{Client, Proxies},
     drain,
     headers::{self, GRPC_TIMEOUT, REQUEST_ID},
-    listen::{Crowded, Peer},
+    limits::Limiter,
+    listen::{Crowded, Held, Lane, Peer},
     telemetry,
 };
 
@@ -32,24 +33,36 @@ const LONGEST: Duration = Duration::from_secs(60);
 /// The same for a stream of requests, which is answered after the last of them.
 const LONGEST_UPLOAD: Duration = Duration::from_secs(24 * 3600);
 
+/// How long a call waits for others of its connection.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// Puts the layers in front of a process's services.
 #[derive(Clone)]
 pub struct Front<S> {
     inner: S,
+    checks: Checks,
+}
+
+/// What calls are judged by.
+#[derive(Clone)]
+struct Checks {
     methods: Methods,
     identity: Identity,
     proxies: Proxies,
+    limits: Limiter,
 }
 
 impl<S> Front<S> {
     /// Layers around `inner`.
     pub fn new(inner: S, methods: Methods, identity: Identity) -> Self {
-        Self { inner, methods, identity, proxies: Proxies::default() }
+        let (proxies, limits) = (Proxies::default(), Limiter::default());
+        Self { inner, checks: Checks { methods, identity, proxies, limits } }
     }
 
-    /// The same behind reverse proxies.
-    pub fn behind(self, proxies: Proxies) -> Self {
-        Self { proxies, ..self }
+    /// The same behind reverse proxies, and with limits for those who are not of the mesh.
+    pub fn open_to(mut self, proxies: Proxies, limits: Limiter) -> Self {
+        (self.checks.proxies, self.checks.limits) = (proxies, limits);
+        self
     }
 }
 
@@ -69,8 +82,7 @@ where
     }
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
-        let (mut inner, methods, identity, proxies) =
-            (self.inner.clone(), self.methods.clone(), self.identity.clone(), self.proxies.clone());
+        let (mut inner, checks) = (self.inner.clone(), self.checks.clone());
         let request_id = headers::request_id(request.headers());
         let span = telemetry::server_span(request.uri().path(), &request_id, request.headers());
         let trace = telemetry::Trace::of(&span, request.headers());
@@ -80,9 +92,7 @@ where
             let started = std::time::Instant::now();
             let path: Arc<str> = Arc::from(request.uri().path());
             let done =
-                AssertUnwindSafe(handle(&mut inner, &methods, &identity, &proxies, request, request_id))
-                    .catch_unwind()
-                    .await;
+                AssertUnwindSafe(handle(&mut inner, &checks, request, request_id)).catch_unwind().await;
             let mut response = match done {
                 Ok(Ok(response)) => response,
                 Ok(Err(fault)) => Status::from(fault).into_http(),
@@ -90,7 +100,7 @@ where
             };
             let code = code(&response);
             // Only paths of the contract are distinguished: callers must not be able to create time series.
-            let known = methods.get(&path).map_or("_OTHER", |method| &*method.path);
+            let known = checks.methods.get(&path).map_or("_OTHER", |method| &*method.path);
             telemetry::served(known, code, started.elapsed());
             if let Ok(value) = HeaderValue::from_str(&answered_id) {
                 response.headers_mut().insert(REQUEST_ID, value);
@@ -103,9 +113,7 @@ where
 
 async fn handle<S>(
     inner: &mut S,
-    methods: &Methods,
-    identity: &Identity,
-    proxies: &Proxies,
+    Checks { methods, identity, proxies, limits }: &Checks,
     mut request: Request<Body>,
     request_id: Arc<str>,
 ) -> Result<Response<Body>, Fault>
@@ -119,14 +127,30 @@ where
     let method = methods.get(request.uri().path());
     let longest = if method.is_some_and(|method| method.takes_stream) { LONGEST_UPLOAD } else { LONGEST };
     let deadline = deadline(request.headers(), longest)?;
-    let (mut token, mut upload) = (None, None);
+    let (mut token, mut upload, mut open, mut lane) = (None, None, None, None);
     if let Some(method) = method {
         let caller = method.caller(identity, request.headers()).await;
-        let client = client(&request, identity, caller.as_ref().ok(), proxies);
+        let (client, stranger) = client(&request, identity, caller.as_ref().ok(), proxies);
         Client::remove(request.headers_mut());
         telemetry::from_client(client.address);
+        if stranger {
+            if let Some(held) = request.extensions().get::<Held>() {
+                held.is_of(client.address);
+            }
+            limits.arrives(client.address)?;
+        }
         let caller = caller?;
         method.admit(&caller)?;
+        if stranger {
+            limits.admit(method, &caller, client.address)?;
+            if let Some(Lane(calls)) = request.extensions().get::<Lane>().cloned() {
+                let turn = tokio::time::timeout(PATIENCE, calls.acquire_owned()).await;
+                lane = turn.map_err(|_| Fault::overloaded("too many calls on one connection"))?.ok();
+            }
+        }
+        if let (true, Caller::User { id, .. }) = (method.streams, &caller) {
+            open = Some(limits.open(*id)?);
+        }
         if method.streams && matches!(caller, Caller::User { .. }) {
             token = Some(request.headers().clone());
         }
@@ -152,11 +176,16 @@ where
         answer = tokio::time::timeout_at(limit, inner.call(request)) => answer,
         fault = revoked => return Err(fault),
     };
+    drop(lane);
     match answer {
         Ok(Ok(response)) => Ok(match token {
             Some(headers) => {
                 let identity = identity.clone();
-                let refused = async move { identity.until_refused(headers).await };
+                let refused = async move {
+                    // For as long as the stream lives.
+                    let _open = open;
+                    identity.until_refused(headers).await
+                };
                 response.map(|body| drain::until(body, refused))
             }
             None => response,
@@ -168,18 +197,19 @@ where
 
 /// Where a call comes from. What its headers say of that counts from other parts of the mesh alone: from within this
 /// process, from a service, and from the edge, which calls with its client's credentials and proves itself beside them.
+/// Says also whether it comes from none of these.
 fn client<B>(
     request: &Request<B>,
     identity: &Identity,
     caller: Option<&Caller>,
     proxies: &Proxies,
-) -> Client {
+) -> (Client, bool) {
     let headers = request.headers();
     match request.extensions().get::<Peer>() {
         Some(peer) if !caller.is_some_and(Caller::is_service) && !identity.is_edge(headers) => {
-            Client::at(peer.0.ip(), headers, proxies)
+            (Client::at(peer.0.ip(), headers, proxies), true)
         }
-        _ => Client::handed_on(headers),
+        _ => (Client::handed_on(headers), false),
     }
 }
 

@@ -6,8 +6,11 @@ pub mod client;
 pub mod compressed;
 pub mod headers;
 pub mod identity;
+mod key;
 pub mod layer;
+pub mod limits;
 pub mod reflection;
+pub mod sizes;
 pub mod wire;
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
@@ -15,11 +18,11 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 use aws_lc_rs::digest;
 use prost::Message;
 use tokio::time::Instant;
-use tonic::{Request, metadata::MetadataMap};
+use tonic::Request;
 
 pub use caller::{Caller, Roles, Scope};
 
-use crate::{Fault, Reason, Role, client::Client, headers::IDEMPOTENCY_KEY, id::UserId, telemetry::Trace};
+use crate::{Fault, Reason, Role, client::Client, id::UserId, telemetry::Trace};
 
 /// What the layers in front of a handler learn about a call; they leave it in the request's extensions.
 #[derive(Debug, Clone)]
@@ -52,7 +55,7 @@ impl Call {
             .get::<Arrival>()
             .cloned()
             .ok_or_else(|| Fault::internal("a call arrived without passing the layers"))?;
-        let key = idempotency_key(request.metadata())?;
+        let key = key::idempotency_key(request.metadata())?;
         let digest = match key {
             Some(_) => {
                 Arc::from(digest::digest(&digest::SHA256, &request.get_ref().encode_to_vec()).as_ref())
@@ -204,36 +207,4 @@ pub(crate) struct Outgoing {
     pub deadline: Option<Instant>,
     pub trace: Trace,
     pub client: Client,
-}
-
-fn idempotency_key(metadata: &MetadataMap) -> Result<Option<Arc<str>>, Fault> {
-    let bad = |problem| Err(Fault::invalid(IDEMPOTENCY_KEY, problem));
-    let mut keys = metadata.get_all(IDEMPOTENCY_KEY).iter();
-    let Some(key) = keys.next() else { return Ok(None) };
-    if keys.next().is_some() {
-        return bad("must be given once");
-    }
-    match key.to_str() {
-        Ok(text) if (1..=255).contains(&text.len()) && headers::is_visible(text) => Ok(Some(Arc::from(text))),
-        _ => bad("must be 1 to 255 visible ASCII characters"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_idempotency_key_is_given_once_and_visible() {
-        let mut metadata = MetadataMap::new();
-        assert_eq!(idempotency_key(&metadata).unwrap(), None);
-        metadata.insert(IDEMPOTENCY_KEY, "a-1".parse().unwrap());
-        assert_eq!(idempotency_key(&metadata).unwrap().as_deref(), Some("a-1"));
-        metadata.append(IDEMPOTENCY_KEY, "a-2".parse().unwrap());
-        assert!(idempotency_key(&metadata).is_err());
-        for bad in ["", "a b", &"x".repeat(256)] {
-            metadata.insert(IDEMPOTENCY_KEY, bad.parse().unwrap());
-            assert!(idempotency_key(&metadata).is_err(), "{bad}");
-        }
-    }
 }

@@ -6,7 +6,7 @@ use std::{sync::OnceLock, time::Duration};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use opentelemetry::{
     Context, KeyValue, Value,
-    metrics::{Histogram, MeterProvider},
+    metrics::{Counter, Histogram, MeterProvider},
     propagation::{Extractor, Injector, TextMapPropagator},
     trace::{TraceContextExt, TracerProvider},
 };
@@ -24,6 +24,7 @@ use super::log::OURS;
 static SPANS: OnceLock<()> = OnceLock::new();
 static CALLS: OnceLock<Histogram<f64>> = OnceLock::new();
 static TASKS: OnceLock<Histogram<f64>> = OnceLock::new();
+static LIMITED: OnceLock<Counter<u64>> = OnceLock::new();
 
 /// What exports.
 #[derive(Clone)]
@@ -141,6 +142,12 @@ fn metrics(resource: Resource) -> Result<SdkMeterProvider, String> {
         .with_description("How long runs of background tasks took, by task and whether they failed")
         .build();
     let _ = TASKS.set(tasks);
+    let limited = provider
+        .meter("feira")
+        .u64_counter("feira.calls.limited")
+        .with_description("Calls refused by a limit on their rate, by limit")
+        .build();
+    let _ = LIMITED.set(limited);
     Ok(provider)
 }
 
@@ -210,6 +217,13 @@ pub(super) fn task(name: &str, well: bool, took: Duration) {
     let Some(tasks) = TASKS.get() else { return };
     let attributes = [KeyValue::new("task", name.to_owned()), KeyValue::new("failed", !well)];
     tasks.record(took.as_secs_f64() * 1e3, &attributes);
+}
+
+/// Counts a call that a limit refused.
+pub(super) fn limited(limit: &'static str) {
+    if let Some(limited) = LIMITED.get() {
+        limited.add(1, &[KeyValue::new("limit", limit)]);
+    }
 }
 
 struct Headers<'a>(&'a HeaderMap);

@@ -172,6 +172,11 @@ pub fn child_of(span: &Span, headers: &HeaderMap) {
     export::child_of(span, headers);
 }
 
+/// A call was refused, as there were too many of its kind.
+pub fn limited(limit: &'static str) {
+    export::limited(limit);
+}
+
 /// A call was answered, in the span of [`server_span`]. Only our own failures deserve attention.
 pub fn served(path: &str, code: Code, took: Duration) {
     export::served(path, code, took);

@@ -98,6 +98,10 @@ impl Identity {
             return known;
         }
         let header = jsonwebtoken::decode_header(token).map_err(|_| Refused::Invalid)?;
+        // What must be understood is not understood here (RFC 7515, 4.1.11).
+        if header.crit.is_some() {
+            return Err(Refused::Invalid);
+        }
         match header.typ.as_deref() {
             Some(ACCESS_TOKEN) => {
                 let (generation, claims) =

@@ -22,6 +22,8 @@ pub struct Frames {
     body: Body,
     /// Whether there must be exactly one message.
     single: bool,
+    /// Bytes that a message may have.
+    largest: u32,
     head: [u8; HEAD],
     /// How much of the head is there.
     begun: usize,
@@ -33,8 +35,8 @@ pub struct Frames {
 
 impl Frames {
     /// Around a request's body.
-    pub fn new(body: Body, single: bool) -> Self {
-        Self { body, single, head: [0; HEAD], begun: 0, left: 0, messages: 0, over: false }
+    pub fn new(body: Body, single: bool, largest: u32) -> Self {
+        Self { body, single, largest, head: [0; HEAD], begun: 0, left: 0, messages: 0, over: false }
     }
 
     fn pass(&mut self, mut data: &[u8]) -> Result<(), Fault> {
@@ -64,8 +66,8 @@ impl Frames {
         if flag > 1 {
             return Err(malformed("a message begins with a flag that is neither 0 nor 1"));
         }
-        if self.left > LARGEST {
-            return Err(too_large(self.left));
+        if self.left > self.largest {
+            return Err(too_large(self.left, self.largest));
         }
         if self.single && self.messages > 1 {
             return Err(malformed("this method takes one message, and more were sent"));
@@ -88,9 +90,9 @@ fn malformed(message: &str) -> Fault {
     Fault::new(Reason::Validation, message)
 }
 
-fn too_large(length: u32) -> Fault {
-    let message = format!("a message of {length} bytes is larger than {LARGEST}");
-    Fault::new(Reason::RequestTooLarge, message).with("limit", LARGEST)
+fn too_large(length: u32, largest: u32) -> Fault {
+    let message = format!("a message of {length} bytes is larger than {largest}");
+    Fault::new(Reason::RequestTooLarge, message).with("limit", largest)
 }
 
 impl http_body::Body for Frames {
@@ -159,7 +161,7 @@ mod tests {
             .chunks(piece.max(1))
             .map(|piece| Ok::<_, Status>(Frame::data(Bytes::copy_from_slice(piece))));
         let body = Body::new(StreamBody::new(futures::stream::iter(pieces.collect::<Vec<_>>())));
-        Frames::new(body, single).collect().await.map(|all| all.to_bytes())
+        Frames::new(body, single, LARGEST).collect().await.map(|all| all.to_bytes())
     }
 
     proptest! {

@@ -2,14 +2,14 @@
 //! otherwise than clients of other languages expect.
 //!
 //! - Only POST, only `application/grpc` (protobuf): else 405 and 415, which every client maps.
-//! - A method that takes one message takes exactly one; none is larger than 4 MiB (`frames`).
+//! - A method that takes one message takes exactly one; none is larger than its rules let it be, or 4 MiB (`frames`).
 //! - Every refusal has an ErrorInfo, and its details fit into the headers that clients take (`details`).
 
 mod details;
 mod frames;
 
 use std::{
-    collections::HashSet,
+    collections::HashMap,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -25,7 +25,7 @@ use tower::Service;
 
 use frames::Frames;
 
-use crate::headers::DETAILS;
+use crate::{headers::DETAILS, sizes};
 
 /// The value of [`DETAILS`] that asks for all of them.
 pub const ALL: &str = "all";
@@ -34,18 +34,20 @@ pub const ALL: &str = "all";
 #[derive(Clone)]
 pub struct Wire<S> {
     inner: S,
-    /// The methods that take one message.
-    single: Arc<HashSet<String>>,
+    /// Of each method whether it takes one message, and how large one may be.
+    methods: Arc<HashMap<String, (bool, u32)>>,
 }
 
 impl<S> Wire<S> {
     /// Around services whose contracts are in `pool`.
     pub fn new(inner: S, pool: &DescriptorPool) -> Self {
         let methods = pool.services().flat_map(|service| service.methods().collect::<Vec<_>>());
-        let single = methods
-            .filter(|method| !method.is_client_streaming())
-            .map(|method| format!("/{}/{}", method.parent_service().full_name(), method.name()));
-        Self { inner, single: Arc::new(single.collect()) }
+        let methods = methods.map(|method| {
+            let path = format!("/{}/{}", method.parent_service().full_name(), method.name());
+            let largest = u32::try_from(sizes::of(&method.input())).unwrap_or(frames::LARGEST);
+            (path, (!method.is_client_streaming(), largest))
+        });
+        Self { inner, methods: Arc::new(methods.collect()) }
     }
 }
 
@@ -81,8 +83,9 @@ where
             Some(value) if value == ALL => details::WHOLE,
             _ => details::MOST,
         };
-        let single = self.single.contains(request.uri().path());
-        let answer = self.inner.call(request.map(|body| Body::new(Frames::new(body, single))));
+        let method = self.methods.get(request.uri().path()).copied();
+        let (single, largest) = method.unwrap_or((false, frames::LARGEST));
+        let answer = self.inner.call(request.map(|body| Body::new(Frames::new(body, single, largest))));
         Box::pin(async move {
             let (mut parts, body) = answer.await?.into_parts();
             details::fit(&mut parts.headers, most);

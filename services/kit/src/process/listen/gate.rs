@@ -8,10 +8,11 @@ use std::{
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use http::{Method, Request, Response};
+use tokio::sync::Semaphore;
 use tower::{Service, ServiceExt};
 
 use super::{
-    BoxError,
+    BoxError, Held, STRANGERS_STREAMS,
     answer::{Answer, Holds},
     line::Line,
 };
@@ -20,6 +21,11 @@ use super::{
 /// reason OVERLOADED, as that is said where it comes in.
 #[derive(Debug, Clone, Copy)]
 pub struct Crowded;
+
+/// In the extensions of a request: calls of its connection that may be under way at the same time where nobody of the
+/// mesh is at the other end.
+#[derive(Debug, Clone)]
+pub struct Lane(pub Arc<Semaphore>);
 
 /// What an answer takes about which nothing is known; a list; what each item of a large page takes while it is made: as
 /// a row, a message, its bytes, and JSON.
@@ -34,11 +40,13 @@ const ITEMS: usize = 1_000;
 pub(super) struct Gate<S> {
     inner: S,
     line: Arc<Line>,
+    lane: Lane,
 }
 
 impl<S> Gate<S> {
     pub(super) fn new(inner: S, line: Arc<Line>) -> Self {
-        Self { inner, line }
+        let lane = Lane(Arc::new(Semaphore::new(STRANGERS_STREAMS as usize)));
+        Self { inner, line, lane }
     }
 }
 
@@ -62,6 +70,7 @@ where
     fn call(&mut self, mut request: Request<Q>) -> Self::Future {
         let (inner, line) = (self.inner.clone(), self.line.clone());
         let begun = Begun::new(line.clone());
+        request.extensions_mut().insert(self.lane.clone());
         Box::pin(async move {
             let bytes = estimate(&request);
             let room = match line.admit(bytes).await {
@@ -71,6 +80,8 @@ where
                     line.spare()
                 }
             };
+            // What has come of the body may be in use until there is an answer.
+            let _held = request.extensions().get::<Held>().cloned();
             let response = inner.oneshot(request).await.map_err(Into::into)?;
             begun.handed_on();
             let holds = response.extensions().get().map_or(0, |Holds(bytes)| *bytes);

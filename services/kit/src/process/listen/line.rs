@@ -12,12 +12,9 @@ use std::{
     time::Duration,
 };
 
-use tokio::{
-    sync::Notify,
-    time::{Instant, sleep, timeout_at},
-};
+use tokio::time::{Instant, sleep, timeout_at};
 
-use super::{HEAD, waiting::Waiting};
+use super::{HEAD, Limits, waiting::Waiting};
 
 /// How long a reader may take nothing while others wait for the memory that its answers hold.
 const UNDER_PRESSURE: Duration = Duration::from_secs(3);
@@ -29,40 +26,6 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const SMALL: usize = 64 << 10;
 /// A connection may have this part of what all may have.
 const PART: usize = 4;
-
-/// What clients may cost; one for all ports of a process, cheap to clone.
-#[derive(Debug, Clone)]
-pub struct Limits {
-    /// How long a reader may take nothing of an answer.
-    pub send_timeout: Duration,
-    /// How long an HTTP/1.1 connection without a request is kept.
-    pub idle_timeout: Duration,
-    all: Arc<Total>,
-}
-
-#[derive(Debug)]
-struct Total {
-    most: usize,
-    bytes: AtomicUsize,
-    /// Calls that wait for room.
-    waiting: AtomicUsize,
-    room: Notify,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self::new(Duration::from_secs(30), Duration::from_secs(90), 64 << 20)
-    }
-}
-
-impl Limits {
-    /// Of answers under way there may be so many bytes in all.
-    pub fn new(send_timeout: Duration, idle_timeout: Duration, bytes: usize) -> Self {
-        let (waiting, room) = (AtomicUsize::new(0), Notify::new());
-        let all = Arc::new(Total { most: bytes, bytes: AtomicUsize::new(0), waiting, room });
-        Self { send_timeout, idle_timeout, all }
-    }
-}
 
 /// One connection.
 pub(super) struct Line {
@@ -82,8 +45,10 @@ struct State {
     blocked: Option<Instant>,
     /// Since when a head is on its way.
     head: Option<Instant>,
-    /// Requests that are not answered to the end.
+    /// Requests that are not answered to the end, and when there was the last.
     calls: usize,
+    last_call: Instant,
+    called: bool,
     /// Whether something of an answer may still be on its way to the socket.
     unflushed: bool,
 }
@@ -104,6 +69,8 @@ impl Line {
             blocked: None,
             head: None,
             calls: 0,
+            last_call: Instant::now(),
+            called: false,
             unflushed: false,
         };
         Arc::new(Self {
@@ -159,6 +126,7 @@ impl Line {
         let mut state = self.state();
         state.head = None;
         state.calls += 1;
+        state.called = true;
         state.unflushed = true;
     }
 
@@ -166,6 +134,7 @@ impl Line {
     pub(super) fn end(&self) {
         let mut state = self.state();
         state.calls = state.calls.saturating_sub(1);
+        state.last_call = Instant::now();
     }
 
     /// All that was to be written is.
@@ -213,6 +182,17 @@ impl Line {
         } else {
             state.blocked.get_or_insert_with(Instant::now);
         }
+    }
+
+    /// Whether there was any call.
+    pub(super) fn has_called(&self) -> bool {
+        self.state().called
+    }
+
+    /// Since when there is no call, if there is none.
+    pub(super) fn idle(&self) -> Option<Duration> {
+        let state = self.state();
+        (state.calls == 0).then(|| state.last_call.elapsed())
     }
 
     /// Ends when the client is to be let go; says why.

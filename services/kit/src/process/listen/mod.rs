@@ -2,9 +2,13 @@
 //! lack.
 
 mod answer;
+mod connection;
 mod gate;
+mod intake;
 mod io;
+mod limits;
 mod line;
+mod places;
 mod preface;
 mod refusal;
 mod waiting;
@@ -12,27 +16,22 @@ mod waiting;
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, header::CONNECTION};
-use hyper::body::Incoming;
-use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::graceful::GracefulConnection,
-    service::TowerToHyperService,
-};
+use http::{Request, Response};
 use tokio::{
-    net::{TcpListener, TcpSocket, TcpStream, ToSocketAddrs},
+    net::{TcpListener, TcpSocket, ToSocketAddrs},
     sync::Semaphore,
-    time::{sleep, timeout},
+    time::sleep,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tonic::body::Body;
-use tower::{Service, ServiceExt};
+use tower::Service;
 
 pub use answer::Holds;
-pub use gate::Crowded;
-pub use line::Limits;
+pub use gate::{Crowded, Lane};
+pub use intake::Held;
+pub use limits::Limits;
 
-use self::{gate::Gate, io::Watched, line::Line};
+use self::{connection::connection, places::Places};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -45,12 +44,15 @@ const KEEP_ALIVE_ANSWER: Duration = Duration::from_secs(10);
 const QUEUE: u32 = 4_096;
 /// Connections at the same time; more wait in the kernel's queue.
 const CONNECTIONS: usize = 10_000;
-/// Calls at the same time on one connection.
+/// File descriptors that are kept for everything else: databases, files, calls to other roles.
+const OTHER_FILES: u64 = 512;
+/// Calls at the same time on one connection: a gateway's, which carries the calls of all its clients, and of anybody.
 const STREAMS: u32 = 1_000;
+const STRANGERS_STREAMS: u32 = 100;
 /// Resets that one connection may have waiting. Our own gateway shares a connection among its clients, and
 /// at the default (20) a few dozen of them that leave at once would end it for all.
 const PENDING_RESETS: usize = 2_000;
-/// A gRPC connection is asked to end after five minutes and up to five more, so that clients find new
+/// A connection of HTTP/2 is asked to end after five minutes and up to five more, so that clients find new
 /// replicas.
 const AGE: Duration = Duration::from_secs(300);
 const AGE_SPREAD_SECONDS: u64 = 300;
@@ -128,7 +130,7 @@ impl Listener {
         B::Error: Into<BoxError>,
     {
         let connections = TaskTracker::new();
-        let free = Arc::new(Semaphore::new(CONNECTIONS));
+        let (free, places) = (Arc::new(Semaphore::new(most_connections())), Arc::new(Places::default()));
         loop {
             let accepted = async {
                 let place = free.clone().acquire_owned().await;
@@ -140,13 +142,18 @@ impl Listener {
             };
             match accepted {
                 Ok((stream, peer)) => {
+                    let most = if limits.proxies.trust(peer.ip()) { usize::MAX } else { limits.connections };
+                    let Some(of_address) = places.enter(peer.ip(), most) else {
+                        tracing::debug!(%peer, protocol = ?self.protocol, "connection.too_many");
+                        continue;
+                    };
                     let (service, ends, limits) = (service.clone(), ends.clone(), limits.clone());
                     let protocol = self.protocol;
                     connections.spawn(async move {
                         if let Err(error) = connection(stream, peer, protocol, service, ends, &limits).await {
                             tracing::debug!(%peer, ?protocol, error, "connection.ended");
                         }
-                        drop(place);
+                        drop((place, of_address));
                     });
                 }
                 // The client left before it was let in.
@@ -164,6 +171,25 @@ impl Listener {
         drop(self.socket);
         connections.close();
         connections.wait().await;
+    }
+}
+
+/// As many connections as there are file descriptors for.
+fn most_connections() -> usize {
+    let files = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    let most = files.map_or(u64::MAX, |files| files.saturating_sub(OTHER_FILES).max(files / 2) / 2);
+    CONNECTIONS.min(usize::try_from(most).unwrap_or(CONNECTIONS)).max(1)
+}
+
+/// Lets the process have as many open files as it may: each connection is one.
+pub fn raise_open_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    if limit.current != limit.maximum
+        && let Err(error) = setrlimit(Resource::Nofile, raised)
+    {
+        tracing::warn!(%error, "connection.open_files_not_raised");
     }
 }
 
@@ -185,103 +211,6 @@ pub async fn open(address: impl ToSocketAddrs) -> std::io::Result<TcpListener> {
         }
     }
     Err(failed)
-}
-
-/// Serves one connection to its end.
-async fn connection<S, B>(
-    stream: TcpStream,
-    peer: SocketAddr,
-    protocol: Protocol,
-    service: S,
-    ends: Ends,
-    limits: &Limits,
-) -> Result<(), BoxError>
-where
-    S: Service<Request<Body>, Response = Response<B>> + Clone + Send + 'static,
-    S::Error: Into<BoxError>,
-    S::Future: Send,
-    B: http_body::Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<BoxError>,
-{
-    stream.set_nodelay(true)?;
-    let speaks_http2 = tokio::select! {
-        () = ends.close.cancelled() => return Ok(()),
-        spoken = timeout(HEAD, preface::speaks_http2(&stream)) => spoken??,
-    };
-    let service = service.map_request(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(Peer(peer));
-        request.map(Body::new)
-    });
-    let line = Line::new(limits, protocol == Protocol::Grpc);
-    let service = Gate::new(service, line.clone());
-    let io = TokioIo::new(Watched::new(stream, line.clone()));
-    if !speaks_http2 {
-        if protocol == Protocol::Grpc {
-            return Err("not HTTP/2".into());
-        }
-        let mut http1 = hyper::server::conn::http1::Builder::new();
-        http1.timer(TokioTimer::new()).header_read_timeout(limits.idle_timeout);
-        // Who has said all of its request may say so (RFC 9112, 9.6) and still wants the answer.
-        http1.half_close(true);
-        // Closing it while a request is on its way would lose that: so the next answer asks the client to close it.
-        let leave = ends.leave.clone();
-        let service = ServiceExt::map_response(service, move |mut response: Response<_>| {
-            if leave.is_cancelled() {
-                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-            }
-            response
-        });
-        let service = TowerToHyperService::new(service);
-        let served = until_end(http1.serve_connection(io, service), None, ends.close);
-        return tokio::select! {
-            served = served => served,
-            why = line.hopeless(true) => Err(why.into()),
-        };
-    }
-    let mut http2 = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
-    http2
-        .timer(TokioTimer::new())
-        .keep_alive_interval(KEEP_ALIVE)
-        .keep_alive_timeout(KEEP_ALIVE_ANSWER)
-        .max_concurrent_streams(STREAMS)
-        .max_send_buf_size(SEND_BUFFER)
-        .max_header_list_size(HEADERS);
-    let age = match protocol {
-        Protocol::Rest => None,
-        Protocol::Grpc => {
-            http2.max_pending_accept_reset_streams(PENDING_RESETS);
-            Some(AGE + Duration::from_secs(rand::random_range(0..=AGE_SPREAD_SECONDS)))
-        }
-    };
-    // Who comes when all are asked to leave knows no other place yet.
-    let end = if ends.leave.is_cancelled() { ends.close } else { ends.leave };
-    let served = until_end(http2.serve_connection(io, TowerToHyperService::new(service)), age, end);
-    tokio::select! {
-        served = served => served,
-        why = line.hopeless(false) => Err(why.into()),
-    }
-}
-
-/// Serves a connection until it ends; asks it to end when it is old, or when the process drains.
-async fn until_end<C>(connection: C, age: Option<Duration>, end: CancellationToken) -> Result<(), BoxError>
-where
-    C: GracefulConnection,
-    C::Error: Into<BoxError>,
-{
-    let mut connection = std::pin::pin!(connection);
-    let old = async {
-        match age {
-            Some(age) => sleep(age).await,
-            None => std::future::pending().await,
-        }
-    };
-    tokio::select! {
-        ended = connection.as_mut() => return ended.map_err(Into::into),
-        () = end.cancelled() => {}
-        () = old => {}
-    }
-    connection.as_mut().graceful_shutdown();
-    connection.await.map_err(Into::into)
 }
 
 #[cfg(test)]

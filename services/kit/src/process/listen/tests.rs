@@ -3,13 +3,17 @@
 use std::convert::Infallible;
 
 use http_body_util::Full;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::timeout,
+};
 use tower::service_fn;
 
 use super::*;
 
 fn limits() -> Limits {
-    Limits::new(Duration::from_millis(600), HEAD, 8 << 20)
+    Limits::new(Duration::from_millis(600), HEAD, 8 << 20, 8 << 20)
 }
 
 /// A port that answers `hello` after a while.

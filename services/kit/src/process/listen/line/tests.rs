@@ -4,7 +4,7 @@ use super::*;
 
 #[tokio::test(start_paused = true)]
 async fn calls_wait_for_room_and_not_for_ever() {
-    let limits = Limits::new(Duration::from_secs(30), Duration::from_secs(90), 400 << 20);
+    let limits = Limits::new(Duration::from_secs(30), Duration::from_secs(90), 400 << 20, 64 << 20);
     let (one, other) = (Line::new(&limits, false), Line::new(&limits, false));
     let first = one.admit(80 << 20).await.unwrap();
     assert!(one.try_admit(80 << 20).is_none(), "a connection has a quarter");

@@ -1,4 +1,4 @@
-//! Access rules in the document.
+//! Access rules of a contract, where it has any.
 
 use prost_reflect::MethodDescriptor;
 

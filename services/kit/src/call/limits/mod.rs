@@ -1,0 +1,170 @@
+//! How many calls clients may make: token buckets by class of method and by whose they are, for what comes from outside
+//! the mesh, at the edge and at the gRPC port alike.
+//!
+//! Every request counts against its address. A call also counts against its class: by the caller's user, or, for
+//! nobody known and for whatever tests a password, by address. Addresses of IPv6 count as the networks of 64 bits that
+//! a client has whole.
+
+mod buckets;
+mod quota;
+mod streams;
+
+use std::{
+    net::{IpAddr, Ipv6Addr},
+    sync::Arc,
+    time::Duration,
+};
+
+use contracts::access::Limit as OfContract;
+
+use self::{
+    buckets::{Buckets, Seldom},
+    streams::OpenStreams,
+};
+use crate::{Caller, Fault, access::Method, id::UserId, telemetry};
+
+pub use self::{
+    quota::{Quota, Rate},
+    streams::OpenStream,
+};
+
+/// Buckets of a class at most: some 2 MiB.
+const MOST: usize = 20_000;
+/// How often it is logged that a limit was reached.
+const LOG_EVERY: Duration = Duration::from_secs(10);
+
+/// The limits, each a number of calls and a time: so many at once, and as many again in each such time.
+#[derive(Debug, Clone, clap::Args)]
+#[group(skip)]
+pub struct RateLimits {
+    /// Requests of one client address, of all kinds and callers together: `COUNT/TIME`, or `off`. Behind a reverse proxy
+    /// name that by --trusted-proxies, or all its clients are one
+    #[arg(long, env = "FEIRA_RATE_LIMIT_ADDRESS", value_name = "COUNT/TIME", default_value = "30000/1m")]
+    pub rate_limit_address: Rate,
+
+    /// Sign-ins, registrations and whatever else tests a password or sends a mail, of one client address
+    #[arg(long, env = "FEIRA_RATE_LIMIT_SIGN_IN", value_name = "COUNT/TIME", default_value = "300/1m")]
+    pub rate_limit_sign_in: Rate,
+
+    /// Calls that change nothing, of one user, or of one address where nobody is signed in
+    #[arg(long, env = "FEIRA_RATE_LIMIT_READS", value_name = "COUNT/TIME", default_value = "6000/1m")]
+    pub rate_limit_reads: Rate,
+
+    /// Calls that change something, likewise
+    #[arg(long, env = "FEIRA_RATE_LIMIT_WRITES", value_name = "COUNT/TIME", default_value = "3000/1m")]
+    pub rate_limit_writes: Rate,
+
+    /// Streams: imports, exports, watched orders, likewise
+    #[arg(long, env = "FEIRA_RATE_LIMIT_STREAMS", value_name = "COUNT/TIME", default_value = "300/1m")]
+    pub rate_limit_streams: Rate,
+
+    /// Streams that one user may have open at the same time in one process
+    #[arg(long, env = "FEIRA_STREAMS_PER_USER", value_name = "COUNT", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
+    pub streams_per_user: u32,
+}
+
+/// Who a bucket is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Whose {
+    Address(IpAddr),
+    User(UserId),
+}
+
+struct Limit {
+    name: &'static str,
+    buckets: Buckets<Whose>,
+    logged: Seldom,
+}
+
+/// The limits of a process; cheap to clone.
+#[derive(Clone, Default)]
+pub struct Limiter(Arc<Limits>);
+
+#[derive(Default)]
+struct Limits {
+    address: Option<Limit>,
+    sign_in: Option<Limit>,
+    reads: Option<Limit>,
+    writes: Option<Limit>,
+    streams: Option<Limit>,
+    open: OpenStreams,
+    most_open: Option<u32>,
+}
+
+impl Limiter {
+    /// With full buckets.
+    pub fn new(rates: &RateLimits) -> Self {
+        let limit = |name, rate: Rate| {
+            let buckets = Buckets::new(rate.0?, MOST)?;
+            Some(Limit { name, buckets, logged: Seldom::default() })
+        };
+        Self(Arc::new(Limits {
+            address: limit("address", rates.rate_limit_address),
+            sign_in: limit("sign-in", rates.rate_limit_sign_in),
+            reads: limit("reads", rates.rate_limit_reads),
+            writes: limit("writes", rates.rate_limit_writes),
+            streams: limit("streams", rates.rate_limit_streams),
+            open: OpenStreams::default(),
+            most_open: Some(rates.streams_per_user),
+        }))
+    }
+
+    /// Counts a request, whatever it is.
+    pub fn arrives(&self, address: Option<IpAddr>) -> Result<(), Fault> {
+        take(self.0.address.as_ref(), address.map(|address| Whose::Address(network(address))))
+    }
+
+    /// Counts a stream of a user's, for as long as what is answered lives.
+    pub fn open(&self, user: UserId) -> Result<OpenStream, Fault> {
+        self.0.open.open(user, self.0.most_open.unwrap_or(u32::MAX))
+    }
+
+    /// Counts a call of a method.
+    pub fn admit(&self, method: &Method, caller: &Caller, address: Option<IpAddr>) -> Result<(), Fault> {
+        let limits = &*self.0;
+        let class = match method.limit {
+            OfContract::SignIn => &limits.sign_in,
+            OfContract::Address => return Ok(()),
+            _ if method.streams || method.takes_stream => &limits.streams,
+            _ if method.read => &limits.reads,
+            _ => &limits.writes,
+        };
+        let of_address = || address.map(|address| Whose::Address(network(address)));
+        let whose = match caller {
+            Caller::Service { .. } => return Ok(()),
+            // Whoever tries passwords must not get more tries by signing in.
+            _ if method.limit == OfContract::SignIn => of_address(),
+            caller => caller.user().map(Whose::User).or_else(of_address),
+        };
+        take(class.as_ref(), whose)
+    }
+}
+
+fn take(limit: Option<&Limit>, whose: Option<Whose>) -> Result<(), Fault> {
+    let (Some(limit), Some(whose)) = (limit, whose) else { return Ok(()) };
+    let Err(wait) = limit.buckets.take(&whose) else { return Ok(()) };
+    let quota = limit.buckets.quota;
+    telemetry::limited(limit.name);
+    if limit.logged.now(LOG_EVERY) {
+        tracing::warn!(limit = limit.name, %quota, "limit.reached");
+    }
+    let message = format!("too many requests: at most {quota} of this kind ({})", limit.name);
+    Err(Fault::rate_limited(message, wait)
+        .with("limit", limit.name)
+        .with("quota", quota.count)
+        .with("window_seconds", quota.window.as_secs()))
+}
+
+/// What one client has of the address space.
+pub(crate) fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => {
+            let network = u128::from(address) & !u128::from(u64::MAX);
+            Ipv6Addr::from(network).into()
+        }
+        address @ IpAddr::V4(_) => address,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,75 @@
+//! Whose calls count against what.
+
+use clap::Parser;
+use contracts::access::Who;
+
+use super::*;
+use crate::{
+    Reason, Role,
+    id::Id,
+    testing::{anonymous, customer, service},
+};
+
+#[derive(Parser)]
+struct Program {
+    #[command(flatten)]
+    limits: RateLimits,
+}
+
+fn limiter(settings: &[&str]) -> Limiter {
+    let all = ["x"].into_iter().chain(settings.iter().copied());
+    Limiter::new(&Program::parse_from(all).limits)
+}
+
+fn method(read: bool, streams: bool, limit: OfContract) -> Method {
+    let who = Who::Public;
+    let (mesh, takes_expired, takes_stream) = (false, false, false);
+    Method { path: "/x".into(), who, mesh, takes_expired, read, streams, takes_stream, limit }
+}
+
+fn at(address: &str) -> Option<IpAddr> {
+    Some(address.parse().unwrap())
+}
+
+#[test]
+fn users_count_by_themselves_and_strangers_by_address() {
+    let limiter = limiter(&["--rate-limit-reads", "2/1h"]);
+    let read = method(true, false, OfContract::Unspecified);
+    let (ada, bob) = (customer(UserId::new()), customer(UserId::new()));
+    let take = |caller: &Caller, address: &str| limiter.admit(&read, caller, at(address));
+    for caller in [&ada, &bob, &anonymous()] {
+        assert!(take(caller, "192.0.2.1").is_ok() && take(caller, "192.0.2.2").is_ok());
+    }
+    let fault = take(&ada, "192.0.2.3").unwrap_err();
+    assert_eq!(fault.reason, Reason::RateLimited);
+    assert_eq!((fault.value("limit"), fault.value("quota")), (Some("reads"), Some("2")));
+    assert_eq!(fault.value("window_seconds"), Some("3600"));
+    assert!(fault.retry_after.is_some_and(|wait| wait > Duration::from_secs(1_000)));
+    assert!(take(&anonymous(), "192.0.2.1").is_ok());
+    assert!(take(&anonymous(), "192.0.2.1").is_err() && take(&anonymous(), "192.0.2.9").is_ok());
+    // Another service's calls are those of the shop itself.
+    assert!((0..9).all(|_| take(&service(Role::Order), "192.0.2.1").is_ok()));
+}
+
+#[test]
+fn passwords_are_tried_by_address_whoever_is_signed_in() {
+    let limiter = limiter(&["--rate-limit-sign-in", "2/1h", "--rate-limit-writes", "off"]);
+    let sign_in = method(false, false, OfContract::SignIn);
+    let take = |address: &str| limiter.admit(&sign_in, &customer(UserId::new()), at(address)).is_ok();
+    assert_eq!([take("192.0.2.1"), take("192.0.2.1"), take("192.0.2.1")], [true, true, false]);
+    // A client has 64 bits of IPv6 to choose from.
+    assert_eq!([take("2001:db8::1"), take("2001:db8::2"), take("2001:db8::ffff:3")], [true, true, false]);
+    assert!(take("2001:db8:0:1::1"));
+    let write = method(false, false, OfContract::Unspecified);
+    assert!((0..9_000).all(|_| limiter.admit(&write, &anonymous(), at("192.0.2.1")).is_ok()));
+}
+
+#[test]
+fn every_request_counts_against_its_address() {
+    let limiter = limiter(&["--rate-limit-address", "2/1h"]);
+    let taken = [0; 3].map(|_| limiter.arrives(at("192.0.2.1")).is_ok());
+    assert_eq!(taken, [true, true, false]);
+    assert!(limiter.arrives(at("192.0.2.2")).is_ok() && limiter.arrives(None).is_ok());
+    let webhook = method(false, false, OfContract::Address);
+    assert!((0..9_000).all(|_| limiter.admit(&webhook, &anonymous(), at("192.0.2.2")).is_ok()));
+}
