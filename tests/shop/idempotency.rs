@@ -166,7 +166,12 @@ async fn tokens_are_never_given_again(setup: Setup) {
     assert!(!again.replayed());
     assert_ne!(first.refresh_token, again.refresh_token);
     let refresh = |token: &str| keyed.refresh(RefreshRequest { refresh_token: token.into() });
-    refresh(&again.refresh_token).await.unwrap();
+    let next = refresh(&again.refresh_token).await.unwrap();
+    // A refresh is repeated as such, not as a stored answer: for some seconds, and until its answer is used.
+    let repeated = refresh(&again.refresh_token).await.unwrap();
+    assert!(!repeated.replayed());
+    assert_eq!(repeated.refresh_token, next.refresh_token);
+    refresh(&next.refresh_token).await.unwrap();
     refresh(&again.refresh_token).await.refused(Code::Unauthenticated, "UNAUTHENTICATED");
 }
 

@@ -9,6 +9,7 @@ use crate::{
     api::states,
     domain::{
         article::BadPrice,
+        caps::OverCap,
         image::BadImage,
         reservation::{Illegal, State},
         stock::{BadDelta, MOST_FREE, Return, Short},
@@ -47,6 +48,8 @@ pub enum Error {
     Illegal(State),
     #[error("reserved with other lines")]
     OtherLines,
+    #[error("too much is reserved by unpaid orders")]
+    OverCap(OverCap),
     #[error("the end of the reservation has passed")]
     Past,
     #[error(transparent)]
@@ -100,6 +103,15 @@ impl From<Error> for Fault {
             }
             Error::OtherLines => {
                 Fault::invalid("lines", "differ from those that this try of the order has reserved already")
+            }
+            Error::OverCap(OverCap::Orders(most)) => {
+                let message =
+                    format!("at most {most} orders may wait for their payment: pay or cancel one first");
+                Fault::limit_exceeded("unpaid_orders", most, message)
+            }
+            Error::OverCap(OverCap::Units { article_id, most }) => {
+                let message = format!("unpaid orders may have at most {most} units of an article reserved");
+                Fault::limit_exceeded("unpaid_units", most, message).with("article_id", article_id)
             }
             Error::Past => Fault::invalid("expire_time", "must be in the future"),
             Error::Fault(fault) => fault,

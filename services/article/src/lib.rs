@@ -25,7 +25,7 @@ pub async fn start(
     context: kit::Context,
 ) -> Result<kit::Service, kit::StartError> {
     let articles = api::articles(db.clone(), context.tasks.clone(), options.image_limit as usize);
-    let routes = tonic::service::Routes::new(articles).add_service(api::stock(db.clone()));
+    let routes = tonic::service::Routes::new(articles).add_service(api::stock(db.clone(), options.caps()));
     work::start(options, db.clone(), &context.tasks);
     Ok(kit::Service {
         role: kit::Role::Article,

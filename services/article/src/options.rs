@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::domain::caps::Caps;
+
 /// What can be set.
 #[derive(clap::Args, Debug, Clone)]
 #[group(skip)]
@@ -25,4 +27,19 @@ pub struct Options {
         value_parser = clap::value_parser!(u32).range(1_000..=4_190_000)
     )]
     pub image_limit: u32,
+
+    /// The most orders of one user that may have stock reserved without being paid
+    #[arg(long, env = "FEIRA_MAX_UNPAID_ORDERS", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    pub max_unpaid_orders: u32,
+
+    /// The most units of one article that one user's unpaid orders may have reserved together
+    #[arg(long, env = "FEIRA_MAX_UNPAID_UNITS", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000_000))]
+    pub max_unpaid_units: u32,
+}
+
+impl Options {
+    /// How much the unpaid orders of one user may reserve.
+    pub(crate) fn caps(&self) -> Caps {
+        Caps { orders: self.max_unpaid_orders, units: self.max_unpaid_units }
+    }
 }

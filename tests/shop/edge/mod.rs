@@ -164,7 +164,13 @@ async fn only_mesh_services_call_mesh_methods(setup: Setup) {
     let lines =
         vec![article::ReservationLine { article_id: "art_01h455vb4pex5vsknk084sn02q".into(), quantity: 1 }];
     let order_id = "ord_01h455vb4pex5vsknk084sn02q".to_owned();
-    let reserve = article::ReserveStockRequest { order_id: order_id.clone(), attempt: 1, lines, expire_time };
+    let reserve = article::ReserveStockRequest {
+        order_id: order_id.clone(),
+        attempt: 1,
+        lines,
+        expire_time,
+        ..Default::default()
+    };
     let create = payment::CreatePaymentRequest {
         id: "pay_01h455vb4pex5vsknk084sn02q".into(),
         order_id,

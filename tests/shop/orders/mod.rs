@@ -1,6 +1,7 @@
 //! OrderService.
 
 mod ends;
+mod limits;
 mod placing;
 
 use contracts::order::{

@@ -19,12 +19,14 @@ use kit::{Db, Tasks};
 pub use article::Articles;
 pub use stock::Stocks;
 
+use crate::domain::caps::Caps;
+
 /// ArticleService on a database, for images of at most so many bytes.
 pub fn articles(db: Db, tasks: Tasks, image_limit: usize) -> ArticleServiceServer<Articles> {
     kit::compressed!(ArticleServiceServer::new(Articles::new(db, tasks, image_limit)))
 }
 
-/// StockService on a database.
-pub fn stock(db: Db) -> StockServiceServer<Stocks> {
-    kit::compressed!(StockServiceServer::new(Stocks::new(db)))
+/// StockService on a database, within these limits.
+pub fn stock(db: Db, caps: Caps) -> StockServiceServer<Stocks> {
+    kit::compressed!(StockServiceServer::new(Stocks::new(db, caps)))
 }

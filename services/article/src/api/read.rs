@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use contracts::article as wire;
 use kit::{
     Fault, Money, Time,
-    id::{ArticleId, Malformed, OrderId},
+    id::{ArticleId, Malformed, OrderId, UserId},
     words,
 };
 use prost_types::Timestamp;
@@ -52,6 +52,12 @@ pub fn filter(request: &wire::ListArticlesRequest, visibility: Visibility) -> Re
 /// One try of an order.
 pub fn attempt(order_id: &str, attempt: i32) -> Result<Attempt, Fault> {
     Ok(Attempt { order_id: self::order_id(order_id)?, attempt })
+}
+
+/// Whose order it is, where that is said.
+pub fn owner(text: &str) -> Result<Option<UserId>, Fault> {
+    let user = Some(text).filter(|text| !text.is_empty()).map(str::parse).transpose();
+    user.map_err(|problem: Malformed| Fault::invalid("user_id", problem.to_string()))
 }
 
 /// An order's id.

@@ -12,7 +12,10 @@ use tonic::{Request, Response, Status};
 
 use super::{read, render, states};
 use crate::{
-    domain::stock::{self as domain, Attempt, Reason, Return},
+    domain::{
+        caps::Caps,
+        stock::{self as domain, Attempt, Reason, Return},
+    },
     error::Error,
     store::{
         failpoints::{self, Asked, Place},
@@ -23,12 +26,13 @@ use crate::{
 /// The handlers.
 pub struct Stocks {
     db: Writer<Error>,
+    caps: Caps,
 }
 
 impl Stocks {
     /// Handlers on a database.
-    pub fn new(db: Db) -> Self {
-        Self { db: db.into() }
+    pub fn new(db: Db, caps: Caps) -> Self {
+        Self { db: db.into(), caps }
     }
 
     /// Takes a reservation one step on.
@@ -113,9 +117,10 @@ impl StockService for Stocks {
         let request = request.into_inner();
         let key = read::attempt(&request.order_id, request.attempt)?;
         let expire_time = read::expire_time(request.expire_time, self.db.clock().now())?;
+        let owned = (read::owner(&request.user_id)?, self.caps);
         let lines = read::lines(&request.lines)?;
         self.step(&call, (Asked::Reserve, key), lines, move |tx, lines| async move {
-            reservations::reserve(&tx, key, &lines, expire_time).await
+            reservations::reserve(&tx, key, owned, &lines, expire_time).await
         })
         .await
     }

@@ -1,6 +1,7 @@
 //! The rules, without a database and without a clock.
 
 pub mod article;
+pub mod caps;
 pub mod image;
 pub mod import;
 pub mod list;

@@ -10,6 +10,7 @@ mod m000008_folding;
 mod m000009_returned;
 mod m000010_words;
 mod m000011_numbers;
+mod m000012_owners;
 
 use sea_orm::DatabaseBackend;
 use sea_orm_migration::prelude::*;
@@ -34,6 +35,7 @@ impl MigratorTrait for Migrator {
             Box::new(m000009_returned::Returned),
             Box::new(m000010_words::Words),
             Box::new(m000011_numbers::Numbers),
+            Box::new(m000012_owners::Owners),
         ]
     }
 }

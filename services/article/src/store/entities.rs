@@ -93,7 +93,10 @@ pub mod movement {
 }
 
 pub mod reservation {
-    use kit::{Time, id::OrderId};
+    use kit::{
+        Time,
+        id::{OrderId, UserId},
+    };
     use sea_orm::entity::prelude::*;
 
     use crate::domain::reservation::State;
@@ -110,6 +113,8 @@ pub mod reservation {
         pub version: i64,
         pub create_time: Time,
         pub update_time: Time,
+        /// Whose order it is; none before that was known, and where nobody said so.
+        pub user_id: Option<UserId>,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -4,6 +4,7 @@ pub mod articles;
 pub mod audit;
 pub mod entities;
 pub mod failpoints;
+pub mod held;
 pub mod images;
 pub mod import;
 pub mod lists;

@@ -5,7 +5,7 @@
 //! decides between them. It is inserted or locked before anything else, so they take turns; the transition table says
 //! what the later one may still do. Then articles and stock are locked, in the order of their ids.
 
-use kit::{Db, Time, Tx, insert_new};
+use kit::{Time, Tx, id::UserId, insert_new};
 use sea_orm::{
     ActiveValue::Set,
     ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
@@ -14,10 +14,11 @@ use sea_orm::{
 
 use super::{
     entities::{line, reservation},
-    movements, stock,
+    held, movements, stock,
 };
 use crate::{
     domain::{
+        caps::Caps,
         reservation::{Event, Illegal, State},
         stock::{
             Attempt, Line, Movement, RELEASE, RESERVE, RESTOCK, Reservation, Return, SELL, shortages,
@@ -27,12 +28,18 @@ use crate::{
     error::Error,
 };
 
-/// Sets stock aside for all lines or none. A repeat answers what there is.
-pub async fn reserve(tx: &Tx, key: Attempt, lines: &[Line], expire_time: Time) -> Result<Reservation, Error> {
+/// Sets stock aside for all lines or none, within the limits of whose order it is. A repeat answers what there is.
+pub async fn reserve(
+    tx: &Tx,
+    key: Attempt,
+    (owner, caps): (Option<UserId>, Caps),
+    lines: &[Line],
+    expire_time: Time,
+) -> Result<Reservation, Error> {
     // The row comes first. Of a Reserve and its repeat, or the Release of an order that has given up, the primary key
     // lets one make it; the other waits for that one's end, and goes by the state that it finds. A refusal below takes
     // the row back with it, so that the next try is the first again.
-    if !insert(tx, key, State::Held, expire_time).await? {
+    if !insert(tx, key, State::Held, (expire_time, owner)).await? {
         let (row, state) = lock(tx, key).await?;
         state.next(Event::Reserve)?;
         return if same(lines, &lines_of(tx, key).await?) {
@@ -54,6 +61,12 @@ pub async fn reserve(tx: &Tx, key: Attempt, lines: &[Line], expire_time: Time) -
     let short = shortages(lines, &found);
     if !short.is_empty() {
         return Err(Error::OutOfStock(short));
+    }
+    if let Some(owner) = owner {
+        // Behind the lock of the articles: two orders of one user for the same article take turns, so the units are exact.
+        // Orders at once for different articles may be one or the other more than the limit.
+        let held = held::held_by(tx, owner, key.order_id, caps.most_lines()).await?;
+        caps.check(&held, lines).map_err(Error::OverCap)?;
     }
     let rows = lines.iter().map(|line| line::ActiveModel {
         order_id: Set(key.order_id),
@@ -110,7 +123,7 @@ pub async fn release(tx: &Tx, key: Attempt) -> Result<Reservation, Error> {
     // its row before the mark is inserted, that row is released instead.
     if state == State::Unmade {
         let next = state.next(Event::Release)?;
-        if insert(tx, key, next, tx.now()).await? {
+        if insert(tx, key, next, (tx.now(), None)).await? {
             return Ok(Reservation { key, state: next, expire_time: tx.now() });
         }
         (row, state) = lock(tx, key).await?;
@@ -177,21 +190,6 @@ pub async fn take_back(tx: &Tx, back: Return, note: &str) -> Result<stock::Stock
     Ok(stock)
 }
 
-/// Reservations whose time is over, the longest overdue first. Read without locks: [`expire`] decides.
-pub async fn overdue(db: &Db, now: Time, limit: u64) -> Result<Vec<Attempt>, DbErr> {
-    let rows: Vec<(kit::id::OrderId, i32)> = reservation::Entity::find()
-        .select_only()
-        .columns([reservation::Column::OrderId, reservation::Column::Attempt])
-        .filter(reservation::Column::State.eq(State::Held))
-        .filter(reservation::Column::ExpireTime.lte(now))
-        .order_by_asc(reservation::Column::ExpireTime)
-        .limit(limit)
-        .into_tuple()
-        .all(db.read())
-        .await?;
-    Ok(rows.into_iter().map(|(order_id, attempt)| Attempt { order_id, attempt }).collect())
-}
-
 /// Ends a reservation whose time is over. `false` where it was renewed, or ended, meanwhile.
 pub async fn expire(tx: &Tx, key: Attempt) -> Result<bool, Error> {
     let (row, state) = lock(tx, key).await?;
@@ -222,7 +220,12 @@ async fn lock(tx: &Tx, key: Attempt) -> Result<(Option<Reservation>, State), DbE
 }
 
 /// Makes a reservation's row, unless there is one: the database decides who is first.
-async fn insert(tx: &Tx, key: Attempt, state: State, expire_time: Time) -> Result<bool, DbErr> {
+async fn insert(
+    tx: &Tx,
+    key: Attempt,
+    state: State,
+    (expire_time, user_id): (Time, Option<UserId>),
+) -> Result<bool, DbErr> {
     let row = reservation::ActiveModel {
         order_id: Set(key.order_id),
         attempt: Set(key.attempt),
@@ -231,6 +234,7 @@ async fn insert(tx: &Tx, key: Attempt, state: State, expire_time: Time) -> Resul
         version: Set(1),
         create_time: Set(tx.now()),
         update_time: Set(tx.now()),
+        user_id: Set(user_id),
     };
     insert_new(&**tx, row, [reservation::Column::OrderId, reservation::Column::Attempt]).await
 }

@@ -5,6 +5,7 @@ mod crash;
 mod filters;
 mod images;
 mod import;
+mod limits;
 mod lists;
 mod migrations;
 mod races;

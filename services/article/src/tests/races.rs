@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// Free, reserved and sold are what the movements say and what the reservations say, for every article.
-async fn check_books(shop: &Shop) {
+pub async fn check_books(shop: &Shop) {
     let (_, violations) = Audit { db: Db::clone(&shop.db) }.check().await.unwrap();
     assert_eq!(violations, []);
     let whole = shop.db.bigint();
@@ -58,7 +58,7 @@ async fn check_books(shop: &Shop) {
 }
 
 /// How many went well; the rest must have failed for this reason.
-fn won<T>(results: Vec<Result<T, Fault>>, reason: &str) -> usize {
+pub fn won<T>(results: Vec<Result<T, Fault>>, reason: &str) -> usize {
     let all = results.len();
     let lost: Vec<Fault> = results.into_iter().filter_map(Result::err).collect();
     assert!(lost.iter().all(|fault| fault.reason.as_str() == reason), "{lost:?}");
@@ -66,7 +66,7 @@ fn won<T>(results: Vec<Result<T, Fault>>, reason: &str) -> usize {
 }
 
 /// Does the same so many times at once.
-async fn at_once<T, Fut>(times: usize, work: impl Fn(usize) -> Fut) -> Vec<T>
+pub async fn at_once<T, Fut>(times: usize, work: impl Fn(usize) -> Fut) -> Vec<T>
 where
     T: Send + 'static,
     Fut: Future<Output = T> + Send + 'static,

@@ -24,7 +24,12 @@ async fn a_started_service_names_what_it_serves_and_ends_what_is_overdue() {
     let methods = Methods::read(contracts::pool()).unwrap();
     let mesh = Mesh::new(&[], &Local::default(), &HashMap::new(), identity.clone(), methods).unwrap();
     let context = Context { clock: shop.clock.clone(), mesh, identity, tasks: Tasks::default() };
-    let options = crate::Options { reservation_sweep: Duration::from_secs(1), image_limit: 4_000_000 };
+    let options = crate::Options {
+        max_unpaid_orders: 20,
+        max_unpaid_units: 1_000,
+        reservation_sweep: Duration::from_secs(1),
+        image_limit: 4_000_000,
+    };
     let service = crate::start(&options, Db::clone(&shop.db), context.clone()).await.unwrap();
     assert_eq!(service.names, ["feira.article.v1.ArticleService", "feira.article.v1.StockService"]);
 

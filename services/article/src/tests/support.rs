@@ -20,6 +20,7 @@ use tonic::{Request, Response, Status};
 use crate::{
     Migrator,
     api::{Articles, Stocks},
+    domain::caps::Caps,
     error::Error,
 };
 
@@ -59,6 +60,9 @@ pub fn outcome<T>(answer: Result<Response<T>, Status>) -> Result<T, Fault> {
 pub fn price(text: &str) -> Option<contracts::Money> {
     Some(text.parse::<Money>().unwrap().into())
 }
+
+/// So few that tests reach them.
+pub const CAPS: Caps = Caps { orders: 3, units: 10 };
 
 /// An active article with this code, at 9.99 EUR.
 pub fn article(code: &str, name: &str) -> Article {
@@ -103,7 +107,7 @@ impl Shop {
     pub async fn replica(database: &Database, clock: &Clock) -> Self {
         let db = database.open(clock.clone()).await;
         let (articles, stock) =
-            (Articles::new(db.clone(), Tasks::default(), IMAGE_LIMIT), Stocks::new(db.clone()));
+            (Articles::new(db.clone(), Tasks::default(), IMAGE_LIMIT), Stocks::new(db.clone(), CAPS));
         Self { db: db.into(), clock: clock.clone(), articles, stock, _database: database.clone() }
     }
 
@@ -179,9 +183,25 @@ impl Shop {
         attempt: i32,
         wanted: &[(&Article, i64)],
     ) -> Result<Reservation, Fault> {
-        let expire_time = Some(self.ahead(600).into());
-        let request =
-            ReserveStockRequest { order_id: order.to_string(), attempt, lines: lines(wanted), expire_time };
+        self.reserve_for("", order, attempt, wanted).await
+    }
+
+    /// Reserves for ten minutes, for an order of this user.
+    pub async fn reserve_for(
+        &self,
+        user: &str,
+        order: OrderId,
+        attempt: i32,
+        wanted: &[(&Article, i64)],
+    ) -> Result<Reservation, Fault> {
+        let (expire_time, user_id) = (Some(self.ahead(600).into()), user.to_owned());
+        let request = ReserveStockRequest {
+            order_id: order.to_string(),
+            attempt,
+            lines: lines(wanted),
+            expire_time,
+            user_id,
+        };
         outcome(self.stock.reserve_stock(from(order_service(), request)).await)
     }
 

@@ -10,7 +10,7 @@ use crate::{
     error::Error,
     store::{
         failpoints::{self, Asked, Place},
-        reservations,
+        held, reservations,
     },
 };
 
@@ -39,7 +39,7 @@ pub fn start(tasks: &Tasks, db: Db, pause: Duration) {
 /// from it; returns how many it ended.
 pub async fn sweep(db: &Writer<Error>) -> Result<usize, Error> {
     let mut ended = 0;
-    for key in reservations::overdue(db, db.clock().now(), BATCH).await? {
+    for key in held::overdue(db, db.clock().now(), BATCH).await? {
         match expire(db, key).await {
             Ok(true) => ended += 1,
             Ok(false) => {}

@@ -134,6 +134,7 @@ impl Remote {
                 })
                 .collect(),
             expire_time: Some(until.into()),
+            user_id: order.user_id.to_string(),
         };
         self.stock().reserve_stock(call.request(request)).await.map(|_| ()).map_err(fault(Role::Article))
     }
