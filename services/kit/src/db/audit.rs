@@ -5,12 +5,11 @@
 
 use contracts::mesh::{OrderFigures, Violation};
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, DatabaseBackend, DatabaseTransaction, DbErr, EntityTrait,
-    IntoSimpleExpr, QueryFilter, QueryOrder, QueryResult, QuerySelect, Statement, prelude::Uuid,
-    sea_query::ExprTrait,
+    ColumnTrait, Condition, ConnectionTrait, DatabaseBackend, DbErr, EntityTrait, IntoSimpleExpr,
+    QueryFilter, QueryOrder, QueryResult, QuerySelect, Statement, prelude::Uuid, sea_query::ExprTrait,
 };
 
-use crate::{Db, Fault, id::OrderId};
+use crate::{Db, Fault, db::Transaction, id::OrderId};
 
 /// The most violations of one kind that are reported.
 pub const MOST: usize = 1_000;
@@ -148,7 +147,7 @@ fn text(row: &QueryResult, column: &str) -> Result<Option<String>, DbErr> {
 }
 
 /// A transaction that only reads, and may take its time.
-pub struct Snapshot(DatabaseTransaction);
+pub struct Snapshot(Transaction);
 
 impl Snapshot {
     /// Begins one.

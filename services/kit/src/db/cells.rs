@@ -1,8 +1,8 @@
 //! Rows that are decoded where they are read, each once, by the places of their columns.
 
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, QueryResult, Statement,
-    StatementBuilder, TryGetable, sea_query::ValueType,
+    ConnectionTrait, DatabaseConnection, DbErr, QueryResult, Statement, StatementBuilder, TryGetable,
+    sea_query::ValueType,
 };
 
 use super::direct;
@@ -75,4 +75,3 @@ pub trait Rows: ConnectionTrait {
 }
 
 impl Rows for DatabaseConnection {}
-impl Rows for DatabaseTransaction {}

@@ -2,7 +2,7 @@
 //!
 //! The driver's pool asks a connection whether it still lives before it takes it back: a round trip for every statement
 //! outside a transaction, in a task of its own, which takes three times the statement's own time. Here a connection whose
-//! statement succeeded is put aside instead, for the next one. Up to half of the pool's connections are; whoever begins a
+//! statement succeeded, or whose transaction has ended, is put aside instead, for the next one. Up to half of the pool's connections are; whoever begins a
 //! transaction and finds the pool empty gets them first. One that was not used for a while, or is not to be trusted,
 //! goes back to the pool, which knows what to do with it.
 
@@ -89,6 +89,13 @@ impl Connection {
         done.map_err(|error| DbErr::Exec(RuntimeErr::SqlxError(error.into())))
     }
 
+    /// Executes words without parameters, one statement or several, and prepares nothing.
+    pub async fn execute_text(&mut self, words: &str) -> Result<ExecResult, DbErr> {
+        let words = sqlx::raw_sql(AssertSqlSafe(words));
+        let done = with!(self, it => words.execute(&mut **it).await.map(Into::into));
+        done.map_err(|error| DbErr::Exec(RuntimeErr::SqlxError(error.into())))
+    }
+
     /// The first row of a query.
     pub async fn first(&mut self, statement: &Statement) -> Result<Option<QueryResult>, DbErr> {
         let (sql, values) = (AssertSqlSafe(statement.sql.as_str()), values(statement));
@@ -119,7 +126,7 @@ pub(super) struct Held {
     /// How many at the most.
     most: usize,
     state: Mutex<State>,
-    /// How many wait for a connection of the pool, to begin a transaction or to read.
+    /// How many wait for a connection of the pool.
     beginning: AtomicUsize,
 }
 
@@ -147,11 +154,19 @@ pub(super) struct Lent {
     since: Instant,
 }
 
+impl Lent {
+    /// Has it closed: nobody knows what it is at.
+    pub fn close(mut self) {
+        with!(&mut self.connection, it => it.close_on_drop());
+    }
+}
+
 impl Held {
     /// For a pool.
     pub fn of(connections: &DatabaseConnection) -> Self {
         let most = with_pool!(connections, pool => pool.options().get_max_connections());
-        Self { most: most as usize / 2, state: Mutex::default(), beginning: AtomicUsize::new(0) }
+        // The one writer of an embedded database, too.
+        Self { most: (most as usize / 2).max(1), state: Mutex::default(), beginning: AtomicUsize::new(0) }
     }
 
     /// A connection: one that is at hand, else one from the pool.
@@ -182,7 +197,7 @@ impl Held {
     /// Puts a connection aside whose statement succeeded.
     pub fn keep(&self, lent: Lent) {
         let mut state = self.state();
-        // Under the lock: who begins a transaction says so first and looks here afterwards, so that a connection which is
+        // Under the lock: who waits for a connection says so first and looks here afterwards, so that a connection which is
         // put aside is seen, or is not put aside.
         let wanted = state.closed || self.beginning.load(Ordering::SeqCst) > 0;
         if !wanted && state.free.len() < self.most {
@@ -190,7 +205,7 @@ impl Held {
         }
     }
 
-    /// Begins a transaction on a connection from the pool, which is not kept from those at hand.
+    /// Begins a transaction of the driver's own on a connection from the pool, which is not kept from those at hand.
     pub async fn beginning<T>(
         &self,
         connections: &DatabaseConnection,
@@ -241,7 +256,7 @@ impl Drop for Held {
     }
 }
 
-/// Somebody who begins a transaction, until it has begun or is given up.
+/// Somebody who waits for a connection of the pool, until it is there or is given up.
 struct Beginning<'h> {
     held: &'h Held,
     /// How many do.

@@ -14,6 +14,8 @@ mod pool;
 mod postgres;
 mod ready;
 mod sqlite;
+mod transaction;
+mod turns;
 pub mod write;
 
 pub use cells::{Cells, Rows};
@@ -22,6 +24,8 @@ pub use error::OpenError;
 pub use pool::Pool;
 pub use ready::NotReady;
 pub use sqlite::{claim, exists};
+pub(crate) use transaction::NotCommitted;
+pub use transaction::Transaction;
 
 use std::{path::Path, sync::Arc, time::Duration};
 

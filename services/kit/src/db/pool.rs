@@ -13,10 +13,13 @@ use sea_orm::{
 use sqlx::{Connection, pool::PoolOptions};
 
 use super::{
+    WAIT_FOR_TURN,
     cells::{Cells, Rows},
     direct::Direct,
     held::Held,
     immediate,
+    transaction::{Open, Transaction},
+    turns::{self, Share, Turn, Turns},
 };
 use crate::fault::Meaning;
 
@@ -70,12 +73,16 @@ pub struct Pool {
     held: Arc<Held>,
     /// What reads in place, where the database is embedded.
     direct: Option<Arc<Direct>>,
+    /// Whose turn it is to write, where the database is embedded.
+    turns: Option<Arc<Turns>>,
 }
 
 impl Pool {
     pub(super) fn new(connections: DatabaseConnection, trust: Trust) -> Self {
         let held = Arc::new(Held::of(&connections));
-        Self { connections, trust, held, direct: None }
+        let embedded = connections.get_database_backend() == DatabaseBackend::Sqlite;
+        let turns = embedded.then(Arc::default);
+        Self { connections, trust, held, direct: None, turns }
     }
 
     /// The same for an embedded database's reads.
@@ -93,13 +100,32 @@ impl Pool {
     }
 
     /// Begins a transaction. One that cannot be begun because its connection is dead is begun on another.
-    pub async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
-        let begin = || self.held.beginning(&self.connections, self.connections.begin());
-        self.again(begin).await
+    pub async fn begin(&self) -> Result<Transaction, DbErr> {
+        let open = self.again(|| self.open("BEGIN")).await?;
+        Ok(Transaction::new(self.get_database_backend(), open))
     }
 
-    /// The same, for one that will write.
-    pub(crate) async fn begin_write(&self) -> Result<DatabaseTransaction, DbErr> {
+    /// The same, for one that will write. On an embedded database it may share its commit with those after it.
+    pub(crate) async fn begin_write(&self) -> Result<Transaction, DbErr> {
+        let Some(turns) = &self.turns else { return self.begin().await };
+        let open = match turns.turn(WAIT_FOR_TURN).await? {
+            Turn::Joined(open) => open,
+            Turn::Fresh(token) => {
+                let mut open = self.again(|| self.open(turns::BEGIN)).await?;
+                open.share = Some(Share::new(token));
+                open
+            }
+        };
+        Ok(Transaction::new(self.get_database_backend(), open))
+    }
+
+    async fn open(&self, begin: &'static str) -> Result<Open, DbErr> {
+        let lent = self.held.lend(&self.connections, &self.trust).await?;
+        Open::begin(lent, self.held.clone(), begin).await
+    }
+
+    /// Begins one of the driver's own, as migrations need it.
+    pub(super) async fn begin_migration(&self) -> Result<DatabaseTransaction, DbErr> {
         let begin =
             || self.held.beginning(&self.connections, self.connections.begin_with_options(immediate()));
         self.again(begin).await
@@ -123,6 +149,11 @@ impl Pool {
     #[cfg(test)]
     pub(super) fn connections(&self) -> &DatabaseConnection {
         &self.connections
+    }
+
+    #[cfg(test)]
+    pub(super) fn turns(&self) -> Option<&Turns> {
+        self.turns.as_deref()
     }
 
     #[cfg(test)]
@@ -166,7 +197,13 @@ impl ConnectionTrait for Pool {
     }
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
-        self.again(|| self.connections.execute_unprepared(sql)).await
+        let execute = || async {
+            let mut lent = self.held.lend(&self.connections, &self.trust).await?;
+            let done = lent.connection.execute_text(sql).await?;
+            self.held.keep(lent);
+            Ok(done)
+        };
+        self.again(execute).await
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {

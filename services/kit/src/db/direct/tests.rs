@@ -1,14 +1,10 @@
 //! Reads in place: what they find is what the driver finds.
 
-use sea_orm::{ConnectionTrait, DatabaseBackend, TransactionTrait};
+use sea_orm::{ConnectionTrait, DatabaseBackend};
 use uuid::Uuid;
 
 use super::*;
-use crate::{
-    Clock, Db, Role,
-    db::{Rows, immediate},
-    testing::Database,
-};
+use crate::{Clock, Db, Role, db::Rows, testing::Database};
 
 /// A table with a column of each kind, and a row; one of nothing where there may be nothing.
 const TABLE: &str = "CREATE TABLE t (id uuid_text PRIMARY KEY, a boolean, b smallint, c integer, d bigint, \
@@ -89,7 +85,7 @@ async fn a_read_in_place_sees_what_was_just_committed_and_nothing_else() {
     };
     for number in 0..50_u128 {
         assert_eq!(count(), 2 + number as i64);
-        let tx = db.0.writer.connections().begin_with_options(immediate()).await.unwrap();
+        let tx = db.0.writer.begin_write().await.unwrap();
         let insert = "INSERT INTO t (id) VALUES (?)";
         tx.execute_raw(statement(insert, [Uuid::from_u128(number).into()])).await.unwrap();
         assert_eq!(count(), 2 + number as i64, "not committed yet");

@@ -31,7 +31,7 @@ impl Db {
         if self.0.backend == DatabaseBackend::MySql {
             return mysql::migrate::<M>(&self.0.url, steps).await.map_err(failed);
         }
-        let tx = self.0.writer.begin_write().await.map_err(failed)?;
+        let tx = self.0.writer.begin_migration().await.map_err(failed)?;
         if self.0.backend == DatabaseBackend::Postgres {
             // Replicas that start together take turns here; the second one finds nothing pending. SQLite's write lock
             // does the same, and on MySQL a named lock (`mysql::migrate`).
@@ -55,8 +55,10 @@ impl Db {
     /// The names of all migrations, with whether they are applied.
     pub async fn migrations<M: MigratorTrait>(&self) -> Result<Vec<(String, bool)>, OpenError> {
         let failed = |error: DbErr| OpenError::migration(self.0.role, &error);
-        M::install(&self.0.writer).await.map_err(failed)?;
-        let steps = M::get_migration_with_status(&self.0.writer).await.map_err(failed)?;
+        let tx = self.0.writer.begin_migration().await.map_err(failed)?;
+        M::install(&tx).await.map_err(failed)?;
+        let steps = M::get_migration_with_status(&tx).await.map_err(failed)?;
+        tx.commit().await.map_err(failed)?;
         Ok(steps
             .iter()
             .map(|step| {

@@ -28,7 +28,7 @@ use tokio::time::Instant;
 use tonic::Response;
 use tracing::Instrument;
 
-use crate::{Call, Db, Fault, Reason, fault::Meaning, headers::IDEMPOTENCY_REPLAYED};
+use crate::{Call, Db, Fault, Reason, db::NotCommitted, fault::Meaning, headers::IDEMPOTENCY_REPLAYED};
 use idempotency::Found;
 
 /// How often work is run in all after serialization failures and deadlocks.
@@ -139,6 +139,12 @@ impl<E: Failure> Failed<E> {
         Self { error, meaning, committing }
     }
 
+    /// One whose changes are undone because they were to be committed with those of others.
+    fn undone(db: &Db) -> Self {
+        let error = Fault::unavailable(db.role().name()).into();
+        Self { error, meaning: Some(Meaning::Conflict), committing: false }
+    }
+
     /// Whether the same work may succeed when it is run again, after so many tries.
     fn passes(&self, tries: u32, since: Instant) -> bool {
         match self.meaning {
@@ -189,20 +195,29 @@ where
     };
     match result {
         Ok((found, numbered)) => {
-            tx.commit().await.map_err(|error| Failed::new(db, error.into(), true))?;
+            let feed = db.clone();
             // Behind the commit: woken before, the publisher would look, find nothing, and sleep. Where the events
             // have their numbers, it is woken only if one before them is missing in the feed.
-            if published && (numbered.is_empty() || !db.0.feed.offer(numbered)) {
-                db.0.committed.notify_one();
+            let publish = move || {
+                if published && (numbered.is_empty() || !feed.0.feed.offer(numbered)) {
+                    feed.0.committed.notify_one();
+                }
+            };
+            match tx.commit_then(Box::new(publish)).await {
+                Ok(()) => Ok(found),
+                Err(NotCommitted::Failed(error)) => Err(Failed::new(db, error.into(), true)),
+                Err(NotCommitted::Undone) => Err(Failed::undone(db)),
             }
-            Ok(found)
         }
         Err(error) => {
             // Judged before the rollback gives the connection back: where it has ended, or leads to a standby, the
             // pool must not hand it to the next write.
             let failed = failed(error);
-            let _ = tx.rollback().await;
-            Err(failed)
+            match tx.undo().await {
+                Ok(()) => Err(failed),
+                // What it found was written by another that came to nothing: it is to look again.
+                Err(_) => Err(Failed::undone(db)),
+            }
         }
     }
 }

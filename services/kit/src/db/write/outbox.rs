@@ -7,12 +7,12 @@
 
 use prost::{Message, Name};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseBackend, DatabaseTransaction, DbErr, EntityTrait,
-    QueryFilter, QueryOrder, QuerySelect, QueryTrait, Statement, sea_query::InsertStatement,
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseBackend, DbErr, EntityTrait, QueryFilter,
+    QueryOrder, QuerySelect, QueryTrait, Statement, sea_query::InsertStatement,
 };
 
 use super::last::{self, Last};
-use crate::{Db, Time};
+use crate::{Db, Time, db::Transaction};
 
 /// The table of events.
 pub mod event {
@@ -95,7 +95,7 @@ const AT_ONCE: usize = 500;
 /// Writes a transaction's last rows, and its events, in their order. On SQLite, which numbers these at once, answers with
 /// them.
 pub(super) async fn append(
-    tx: &DatabaseTransaction,
+    tx: &Transaction,
     mut last: Vec<Last>,
     mut events: Vec<NewEvent>,
 ) -> Result<Vec<event::Model>, DbErr> {
@@ -130,10 +130,7 @@ fn unnumbered(events: Vec<NewEvent>) -> InsertStatement {
     event::Entity::insert_many(rows).into_query()
 }
 
-async fn append_numbered(
-    tx: &DatabaseTransaction,
-    events: Vec<NewEvent>,
-) -> Result<Vec<event::Model>, DbErr> {
+async fn append_numbered(tx: &Transaction, events: Vec<NewEvent>) -> Result<Vec<event::Model>, DbErr> {
     // The subquery is evaluated once for the statement, before its first row.
     let row = |place| format!("((SELECT COALESCE(MAX(position), 0) FROM outbox) + {place}, ?, ?, ?, ?)");
     let rows: Vec<String> = (1..=events.len()).map(row).collect();

@@ -6,17 +6,17 @@ use std::{
 };
 
 use prost::Message;
-use sea_orm::{DatabaseTransaction, DbErr};
+use sea_orm::DbErr;
 
 use super::{Last, idempotency, outbox};
-use crate::{Call, Db, Fault, Time, id::UserId};
+use crate::{Call, Db, Fault, Time, db::Transaction, id::UserId};
 
 /// The transaction of one write: everything that SeaORM takes, and the call it belongs to.
 #[derive(Clone)]
 pub struct Tx(Arc<TxInner>);
 
 struct TxInner {
-    tx: DatabaseTransaction,
+    tx: Transaction,
     db: Db,
     call: Call,
     now: Time,
@@ -32,9 +32,9 @@ struct Ending {
 }
 
 impl Deref for Tx {
-    type Target = DatabaseTransaction;
+    type Target = Transaction;
 
-    fn deref(&self) -> &DatabaseTransaction {
+    fn deref(&self) -> &Transaction {
         &self.0.tx
     }
 }
@@ -50,7 +50,7 @@ impl Tx {
 
     /// The transaction itself, to be ended, and what is to be written first. None where the work kept a copy of the
     /// handle, which could still send statements through it.
-    pub(super) fn into_inner(self) -> Option<(DatabaseTransaction, Vec<Last>, Vec<outbox::NewEvent>)> {
+    pub(super) fn into_inner(self) -> Option<(Transaction, Vec<Last>, Vec<outbox::NewEvent>)> {
         let inner = Arc::into_inner(self.0)?;
         let Ending { rows, events } = inner.ending.into_inner().unwrap_or_else(PoisonError::into_inner);
         Some((inner.tx, rows, events))
