@@ -79,6 +79,8 @@ pub fn show_password(format: Format, password: &str) -> io::Result<()> {
 pub struct Ready<'a> {
     pub rest: Option<SocketAddr>,
     pub grpc: Option<SocketAddr>,
+    /// Whether REST is by TLS.
+    pub tls: bool,
     /// Where the world reaches the REST interface and the pages, if that is said.
     pub public: Option<&'a str>,
     /// Whether the shop's pages are served.
@@ -109,10 +111,13 @@ impl Ready<'_> {
 
     /// The line that scripts wait for.
     fn line(&self) -> String {
-        let ports = [("rest", self.rest), ("grpc", self.grpc)];
-        let ports =
-            ports.into_iter().filter_map(|(name, port)| Some(format!("\"{name}\":\"{}\"", url(port?))));
+        let ports = [("rest", self.rest_url()), ("grpc", self.grpc.map(url))];
+        let ports = ports.into_iter().filter_map(|(name, port)| Some(format!("\"{name}\":\"{}\"", port?)));
         format!("{{\"ready\":{{{}}}}}\n", ports.collect::<Vec<_>>().join(","))
+    }
+
+    fn rest_url(&self) -> Option<String> {
+        self.rest.map(|address| url_of(address, self.tls))
     }
 
     fn banner(&self) -> String {
@@ -120,14 +125,14 @@ impl Ready<'_> {
         if let Some(public) = self.public.filter(|_| self.rest.is_some()) {
             let _ = writeln!(text, "  public {public}");
         }
-        if let Some(rest) = self.rest.map(url).filter(|_| self.web) {
+        if let Some(rest) = self.rest_url().filter(|_| self.web) {
             let _ = writeln!(text, "  shop   {rest}/");
             let _ = writeln!(
                 text,
                 "  staff  {rest}/staff  (for the administrator, and for users with the role STAFF)"
             );
         }
-        if let Some(rest) = self.rest.map(url) {
+        if let Some(rest) = self.rest_url() {
             let _ = writeln!(text, "  REST   {rest}  (described at {rest}/docs)");
         }
         if let Some(grpc) = self.grpc.map(url) {
@@ -137,7 +142,7 @@ impl Ready<'_> {
             let _ = writeln!(text, "  data   {}", folder.display());
         }
         text.push('\n');
-        if let Some(rest) = self.rest.map(url) {
+        if let Some(rest) = self.rest_url() {
             let _ = match self.admin_password {
                 Some(password) => writeln!(
                     text,
@@ -155,15 +160,21 @@ impl Ready<'_> {
             "level": "INFO",
             "message": "process.ready",
             "version": env!("CARGO_PKG_VERSION"),
-            "rest": self.rest.map(url),
+            "rest": self.rest_url(),
             "grpc": self.grpc.map(url),
             "public": self.public.filter(|_| self.rest.is_some()),
-            "shop": self.rest.map(url).filter(|_| self.web).map(|rest| format!("{rest}/")),
-            "staff": self.rest.map(url).filter(|_| self.web).map(|rest| format!("{rest}/staff")),
+            "shop": self.rest_url().filter(|_| self.web).map(|rest| format!("{rest}/")),
+            "staff": self.rest_url().filter(|_| self.web).map(|rest| format!("{rest}/staff")),
             "data_dir": self.data_dir.map(|folder| folder.display().to_string()),
         });
         format!("{record}\n")
     }
+}
+
+/// A port as it is reached from this machine, by TLS or without.
+pub fn url_of(address: SocketAddr, tls: bool) -> String {
+    let url = url(address);
+    if tls { url.replacen("http:", "https:", 1) } else { url }
 }
 
 /// A port as it is reached from this machine.
@@ -185,6 +196,7 @@ mod tests {
         let ready = Ready {
             rest: None,
             grpc: "0.0.0.0:5".parse().ok(),
+            tls: false,
             public: Some("https://shop.example/"),
             web: true,
             data_dir: None,
@@ -196,6 +208,9 @@ mod tests {
             ready.line(),
             "{\"ready\":{\"rest\":\"http://127.0.0.1:8080\",\"grpc\":\"http://[::1]:5\"}}\n"
         );
+        let by_tls = Ready { tls: true, ..ready };
+        assert!(by_tls.line().contains("\"rest\":\"https://127.0.0.1:8080\""));
+        let ready = Ready { tls: false, ..by_tls };
         assert!(!ready.banner().contains("password"));
         assert!(ready.banner().contains("https://shop.example/"));
         assert!(ready.banner().contains("http://127.0.0.1:8080/staff"));

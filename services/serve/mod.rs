@@ -63,7 +63,8 @@ pub async fn serve(settings: Settings, reread: Reread) -> Result<(), Error> {
     let web = settings.gateway.web;
     let public = settings.gateway.public_url.as_ref().map(ToString::to_string);
     let public = public.as_deref();
-    Ready { rest, grpc, public, web, data_dir, admin_password }.announce(settings.log.log_format);
+    let tls = settings.process.tls_cert.is_some();
+    Ready { rest, grpc, tls, public, web, data_dir, admin_password }.announce(settings.log.log_format);
 
     signals.next().await;
     tracing::info!("process.draining");

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use kit::{
     Role,
-    listen::{Ends, Limits, Listener, Protocol, raise_open_files},
+    listen::{Ends, Limits, Listener, Protocol, Tls, raise_open_files},
     wire::Wire,
 };
 
@@ -23,8 +23,15 @@ impl Ports {
     pub async fn open(settings: &Settings) -> Result<Self, Error> {
         let process = &settings.process;
         raise_open_files();
+        let tls = match (&process.tls_cert, &process.tls_key) {
+            (Some(certificate), Some(key)) => Some(
+                Tls::open(certificate, key)
+                    .map_err(|problem| Error::usage(format!("--tls-cert, --tls-key: {problem}")))?,
+            ),
+            _ => None,
+        };
         let rest = match process.roles.get().contains(&Role::Gateway) {
-            true => Some(open(&process.rest_listen, "--rest-listen", Protocol::Rest).await?),
+            true => Some(open(&process.rest_listen, "--rest-listen", Protocol::Rest).await?.by_tls(tls)),
             false => None,
         };
         let grpc = open(&process.grpc_listen, "--grpc-listen", Protocol::Grpc).await?;

@@ -13,7 +13,7 @@ use user::AdminOutcome;
 
 use super::routes::{common_services, edge, routes};
 use crate::{
-    banner::{self, url},
+    banner::{self, url_of},
     budget::Budget,
     data::{self, Secrets},
     databases,
@@ -73,7 +73,7 @@ impl Process {
 
         let pages = payment::Pages {
             public: settings.gateway.public_url.as_ref().map(ToString::to_string),
-            own: rest.map(url),
+            own: rest.map(|rest| url_of(rest, settings.process.tls_cert.is_some())),
         };
         // Whoever has the shop's public URL before it has the simulated provider's pages behind it, too.
         let edge_url = pages.public.clone().filter(|_| here.contains(&Role::Gateway));

@@ -112,6 +112,15 @@ pub struct Process {
     #[arg(long, env = "FEIRA_CONNECTIONS_PER_ADDRESS", value_name = "COUNT", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
     pub connections_per_address: u32,
 
+    /// The certificate of the REST interface, and of those above it, in PEM: it is served by TLS then. Both files are read
+    /// again when they change
+    #[arg(long, env = "FEIRA_TLS_CERT", value_name = "FILE", requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+
+    /// The key of that certificate, in PEM
+    #[arg(long, env = "FEIRA_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
+
     /// How far the clocks of two machines may be apart: tokens are taken so long before they begin and after they
     /// end. Further apart is refused: UNAVAILABLE, reason CLOCK_SKEW
     #[arg(long, env = "FEIRA_CLOCK_LEEWAY", value_name = "TIME", default_value = "60s", value_parser = kit::duration_within(Duration::ZERO..=Duration::from_secs(600)))]

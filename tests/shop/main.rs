@@ -60,6 +60,7 @@ mod stripe_page;
 mod stripe_record;
 mod tables;
 mod telemetry;
+mod tls;
 mod users;
 mod watching;
 mod webhooks;

@@ -14,7 +14,7 @@ use http::{HeaderMap, Request, Uri, request::Parts, uri::Authority};
 use ipnet::IpNet;
 use kit::{
     client::{Client, Proxies},
-    listen::{Held, Peer},
+    listen::{Encrypted, Held, Peer},
 };
 use url::Url;
 
@@ -95,6 +95,8 @@ impl Base {
 #[derive(Debug)]
 pub struct Reach {
     public: Arc<Base>,
+    /// The same for who comes by TLS to this very port.
+    encrypted: Arc<Base>,
     proxies: Proxies,
 }
 
@@ -102,7 +104,9 @@ impl Reach {
     /// `public` is where the operator says that clients reach the edge, `proxies` are those that may say
     /// otherwise.
     pub fn new(public: Option<&Url>, proxies: Proxies) -> Self {
-        Self { public: Arc::new(public.map(Base::of_url).unwrap_or_default()), proxies }
+        let public = public.map(Base::of_url).unwrap_or_default();
+        let encrypted = Arc::new(Base { secure: true, ..public.clone() });
+        Self { public: Arc::new(public), encrypted, proxies }
     }
 
     /// The same where all clients come by TLS, or not.
@@ -126,9 +130,13 @@ impl Reach {
     /// Adds to a request where it was sent to, and takes the prefix off its path, where a proxy left it there. `known`
     /// are the paths that need none taken off.
     pub fn resolve<B>(&self, request: &mut Request<B>, known: impl Fn(&str) -> bool) {
+        let public = match request.extensions().get::<Encrypted>() {
+            Some(Encrypted) => &self.encrypted,
+            None => &self.public,
+        };
         let base = match request.extensions().get::<Peer>() {
-            Some(peer) if self.proxies.trust(peer.0.ip()) => self.forwarded(request.headers()),
-            _ => self.public.clone(),
+            Some(peer) if self.proxies.trust(peer.0.ip()) => forwarded(public, request.headers()),
+            _ => public.clone(),
         };
         let stripped = request.uri().path().strip_prefix(base.prefix()).filter(|_| !base.prefix().is_empty());
         if let Some(path) = stripped.filter(|path| path.is_empty() || path.starts_with('/'))
@@ -141,19 +149,20 @@ impl Reach {
         }
         request.extensions_mut().insert(base);
     }
+}
 
-    fn forwarded(&self, headers: &HeaderMap) -> Arc<Base> {
-        let (prefix, origin) = (prefix(headers), origin(headers));
-        if prefix.is_none() && (origin.is_none() || self.public.origin.is_some()) {
-            return self.public.clone();
-        }
-        Arc::new(Base {
-            // The operator's word goes before the proxy's.
-            origin: self.public.origin.clone().or(origin),
-            prefix: prefix.unwrap_or_else(|| self.public.prefix.clone()),
-            secure: self.public.secure,
-        })
+/// Where a trusted proxy says that its client reaches it.
+fn forwarded(public: &Arc<Base>, headers: &HeaderMap) -> Arc<Base> {
+    let (prefix, origin) = (prefix(headers), origin(headers));
+    if prefix.is_none() && (origin.is_none() || public.origin.is_some()) {
+        return public.clone();
     }
+    Arc::new(Base {
+        // The operator's word goes before the proxy's.
+        origin: public.origin.clone().or(origin),
+        prefix: prefix.unwrap_or_else(|| public.prefix.clone()),
+        secure: public.secure,
+    })
 }
 
 fn without_prefix(uri: &Uri, path: &str) -> Option<Uri> {

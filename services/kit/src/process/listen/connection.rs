@@ -1,6 +1,6 @@
 //! One connection, from its first byte to its end.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, header::CONNECTION};
@@ -12,6 +12,7 @@ use hyper_util::{
     service::TowerToHyperService,
 };
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::TcpStream,
     time::{sleep, timeout},
 };
@@ -20,16 +21,16 @@ use tonic::body::Body;
 use tower::{Service, ServiceExt};
 
 use super::{
-    AGE, AGE_SPREAD_SECONDS, BoxError, Ends, HEAD, HEADERS, Held, KEEP_ALIVE, KEEP_ALIVE_ANSWER, Limits,
-    PENDING_RESETS, Peer, Protocol, SEND_BUFFER, STRANGERS_STREAMS, STREAMS, gate::Gate, intake::Received,
-    io::Watched, line::Line, preface,
+    AGE, AGE_SPREAD_SECONDS, BoxError, Encrypted, Ends, HEAD, HEADERS, Held, KEEP_ALIVE, KEEP_ALIVE_ANSWER,
+    Limits, PENDING_RESETS, Peer, Protocol, SEND_BUFFER, STRANGERS_STREAMS, STREAMS, gate::Gate,
+    intake::Received, io::Watched, line::Line, preface, tls::Tls,
 };
 
 /// Serves one connection to its end.
 pub(super) async fn connection<S, B>(
     stream: TcpStream,
     peer: SocketAddr,
-    protocol: Protocol,
+    (protocol, tls): (Protocol, Option<Arc<Tls>>),
     service: S,
     ends: Ends,
     limits: &Limits,
@@ -42,10 +43,42 @@ where
     B::Error: Into<BoxError>,
 {
     stream.set_nodelay(true)?;
-    let speaks_http2 = tokio::select! {
-        () = ends.close.cancelled() => return Ok(()),
-        spoken = timeout(HEAD, preface::speaks_http2(&stream)) => spoken??,
+    let Some(tls) = tls else {
+        let speaks_http2 = tokio::select! {
+            () = ends.close.cancelled() => return Ok(()),
+            spoken = timeout(HEAD, preface::speaks_http2(&stream)) => spoken??,
+        };
+        return serve(stream, peer, (protocol, speaks_http2), service, ends, limits).await;
     };
+    let stream = tokio::select! {
+        () = ends.close.cancelled() => return Ok(()),
+        greeted = timeout(HEAD, tls.acceptor().accept(stream)) => greeted??,
+    };
+    let speaks_http2 = stream.get_ref().1.alpn_protocol() == Some(&b"h2"[..]);
+    let service = service.map_request(|mut request: Request<Body>| {
+        request.extensions_mut().insert(Encrypted);
+        request
+    });
+    serve(stream, peer, (protocol, speaks_http2), service, ends, limits).await
+}
+
+/// Serves HTTP on a connection to its end.
+async fn serve<T, S, B>(
+    stream: T,
+    peer: SocketAddr,
+    (protocol, speaks_http2): (Protocol, bool),
+    service: S,
+    ends: Ends,
+    limits: &Limits,
+) -> Result<(), BoxError>
+where
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    S: Service<Request<Body>, Response = Response<B>> + Clone + Send + 'static,
+    S::Error: Into<BoxError>,
+    S::Future: Send,
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
     // Over gRPC, streams of requests may pause; a message that is begun and not ended is held only until memory is short.
     let patience = (protocol == Protocol::Rest).then_some(limits.send_timeout);
     let intake = limits.intake.clone();

@@ -9,10 +9,7 @@ use std::{
 };
 
 use bytes::{Buf, Bytes};
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
-};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::{line::Line, refusal};
 
@@ -20,8 +17,8 @@ use super::{line::Line, refusal};
 /// closed with something unread resets the connection.
 const LINGER: usize = 1 << 20;
 
-pub(super) struct Watched {
-    stream: TcpStream,
+pub(super) struct Watched<T> {
+    stream: T,
     line: Arc<Line>,
     refused: Refused,
 }
@@ -35,12 +32,12 @@ enum Refused {
     Ending(usize),
 }
 
-impl Watched {
-    pub(super) fn new(stream: TcpStream, line: Arc<Line>) -> Self {
+impl<T: AsyncRead + AsyncWrite + Unpin> Watched<T> {
+    pub(super) fn new(stream: T, line: Arc<Line>) -> Self {
         Self { stream, line, refused: Refused::No }
     }
 
-    fn wrote<T>(&self, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+    fn wrote<R>(&self, written: Poll<io::Result<R>>) -> Poll<io::Result<R>> {
         self.line.wrote(written.is_ready());
         written
     }
@@ -89,7 +86,7 @@ impl Watched {
     }
 }
 
-impl AsyncRead for Watched {
+impl<T: AsyncRead + AsyncWrite + Unpin> AsyncRead for Watched<T> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -104,7 +101,7 @@ impl AsyncRead for Watched {
     }
 }
 
-impl AsyncWrite for Watched {
+impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<T> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         if let Some(refused) = self.refuse(cx, bytes, bytes.len()) {
             return refused;

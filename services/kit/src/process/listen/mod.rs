@@ -11,6 +11,7 @@ mod line;
 mod places;
 mod preface;
 mod refusal;
+mod tls;
 mod waiting;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
@@ -30,6 +31,7 @@ pub use answer::Holds;
 pub use gate::{Crowded, Lane};
 pub use intake::Held;
 pub use limits::Limits;
+pub use tls::{Encrypted, Tls};
 
 use self::{connection::connection, places::Places};
 
@@ -106,12 +108,19 @@ impl Ends {
 pub struct Listener {
     socket: TcpListener,
     protocol: Protocol,
+    tls: Option<Arc<Tls>>,
 }
 
 impl Listener {
     /// Opens a port; `address` is a host and a port. Clients are not let in yet.
     pub async fn bind(address: &str, protocol: Protocol) -> std::io::Result<Self> {
-        Ok(Self { socket: open(address).await?, protocol })
+        Ok(Self { socket: open(address).await?, protocol, tls: None })
+    }
+
+    /// The same by TLS.
+    pub fn by_tls(mut self, tls: Option<Tls>) -> Self {
+        self.tls = tls.map(Arc::new);
+        self
     }
 
     /// Where it listens.
@@ -148,9 +157,11 @@ impl Listener {
                         continue;
                     };
                     let (service, ends, limits) = (service.clone(), ends.clone(), limits.clone());
-                    let protocol = self.protocol;
+                    let (protocol, tls) = (self.protocol, self.tls.clone());
                     connections.spawn(async move {
-                        if let Err(error) = connection(stream, peer, protocol, service, ends, &limits).await {
+                        if let Err(error) =
+                            connection(stream, peer, (protocol, tls), service, ends, &limits).await
+                        {
                             tracing::debug!(%peer, ?protocol, error, "connection.ended");
                         }
                         drop((place, of_address));
