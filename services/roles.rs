@@ -38,7 +38,7 @@ pub fn check(settings: &Settings, payment_types: &PaymentTypes) -> Result<(), Er
     // All before any: a role that cannot start must not leave another's database migrated behind.
     for role in settings.process.roles.get() {
         let checked = match role {
-            Role::User => user::check(&settings.user),
+            Role::User => user::check(&settings.user, &settings.order.mail),
             Role::Payment => payment::check(&settings.payment, payment_types),
             Role::Order => order::check(&settings.order),
             Role::Gateway => settings.gateway.check(),
@@ -56,8 +56,10 @@ pub async fn start(with: &mut Start<'_>, db: Db) -> Result<Started, StartError> 
         Role::User => {
             let key =
                 with.wrapping_key.ok_or_else(|| Fault::internal("the user service has no wrapping key"))?;
+            let public_url = settings.gateway.public_url.as_ref().map(ToString::to_string);
+            let around = user::Around { mail: settings.order.mail.clone(), public_url };
             let user::Started { service, first_administrator } =
-                user::start(&settings.user, db, context, key).await?;
+                user::start(&settings.user, around, db, context, key).await?;
             Ok(Started { service, first_administrator: Some(first_administrator), pages: None })
         }
         Role::Article => Ok(article::start(&settings.article, db, context).await?.into()),

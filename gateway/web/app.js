@@ -22,6 +22,9 @@ const ROUTES = [
   ['/account/purchases', () => import('./shop/purchases.js'), 'user'],
   ['/sign-in', () => import('./shop/sign-in.js')],
   ['/register', () => import('./shop/register.js')],
+  ['/confirm-email', () => import('./shop/confirm-email.js')],
+  ['/forgot-password', () => import('./shop/forgot-password.js')],
+  ['/reset-password', () => import('./shop/reset-password.js')],
 ];
 
 /** The routes of the shop; of what is behind `/staff` those that staff alone loads. */

@@ -79,8 +79,9 @@ async function take(response, why) {
 }
 
 /** Signs in. Throws ApiError. */
-export async function signIn(login, password) {
-  await take(await send('POST', '/v1/auth:signIn', { body: { login, password }, headers: COOKIES }), 'in');
+export async function signIn(login, password, code) {
+  const body = code ? { login, password, code } : { login, password };
+  await take(await send('POST', '/v1/auth:signIn', { body, headers: COOKIES }), 'in');
 }
 
 /** Signs out here and in all other tabs. Throws ApiError where the server could not be told: she still is signed in. */

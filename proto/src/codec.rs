@@ -156,7 +156,10 @@ mod tests {
     fn secrets_are_not_shown_by_debug() {
         let secret = "s3cret";
         let shown = [
-            format!("{:?}", user::SignInRequest { login: "ada".into(), password: secret.into() }),
+            format!(
+                "{:?}",
+                user::SignInRequest { login: "ada".into(), password: secret.into(), ..Default::default() }
+            ),
             format!("{:?}", user::RefreshRequest { refresh_token: secret.into() }),
             format!("{:?}", user::CreateUserRequest { password: secret.into(), ..Default::default() }),
             format!(
@@ -179,7 +182,10 @@ mod tests {
         for shown in shown {
             assert!(!shown.contains(secret) && shown.contains("[redacted]"), "{shown}");
         }
-        let shown = format!("{:?}", user::SignInRequest { login: "ada".into(), password: String::new() });
-        assert_eq!(shown, r#"SignInRequest { login: "ada", password: [redacted] }"#);
+        let shown = format!(
+            "{:?}",
+            user::SignInRequest { login: "ada".into(), password: String::new(), ..Default::default() }
+        );
+        assert_eq!(shown, r#"SignInRequest { login: "ada", password: [redacted], code: [redacted] }"#);
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use contracts::user::{
-    CreateAdministratorRequest, ListAdministratorsRequest, ResetPasswordRequest, User,
+    CreateAdministratorRequest, ListAdministratorsRequest, SetPasswordRequest, User,
     administrator_service_client::AdministratorServiceClient,
 };
 use kit::{Db, Fault, Role, Secret, db::DatabaseOptions};
@@ -170,9 +170,9 @@ impl Desk {
             Self::Running(way) => way,
         };
         let (login, new_password) = (login.to_owned(), password.expose().to_owned());
-        let request = way.request(ResetPasswordRequest { login, new_password })?;
+        let request = way.request(SetPasswordRequest { login, new_password })?;
         shown(show, password)?;
-        let answer = client(way).reset_password(request).await;
+        let answer = client(way).set_password(request).await;
         Ok(answer.map_err(|status| refused(way, &status))?.into_inner())
     }
 

@@ -83,7 +83,8 @@ impl Shop {
 
     /// Signs somebody in.
     pub async fn sign_in(&self, login: &str, password: &str) -> Result<String, Status> {
-        let message = SignInRequest { login: login.to_owned(), password: password.to_owned() };
+        let message =
+            SignInRequest { login: login.to_owned(), password: password.to_owned(), ..Default::default() };
         let answer = self
             .repeat(|| async {
                 let mut client = AuthServiceClient::new(self.conn(Role::User)?);

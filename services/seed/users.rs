@@ -59,7 +59,7 @@ async fn register(work: &Work, index: u64, password: &str) -> Result<String, Sta
     let key = format!("seed:{}:user:{index}", work.plan.seed);
     let made = work
         .shop
-        .call_as("", &key, request, |request| async {
+        .call(&key, request, |request| async {
             UserServiceClient::new(work.shop.conn(Role::User)?).create_user(request).await
         })
         .await;

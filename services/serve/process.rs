@@ -99,11 +99,14 @@ impl Process {
         let edge_methods = methods.clone();
         // The same buckets for both ports.
         let limits = Limiter::new(&settings.limits);
-        let services =
-            Front::new(routes, methods, identity).open_to(settings.gateway.proxies(), limits.clone());
+        let refusals = kit::refusals::Refusals::default();
+        let services = Front::new(routes, methods, identity)
+            .open_to(settings.gateway.proxies(), limits.clone())
+            .noting(refusals.clone());
         local.set(Conn::new(services.clone()));
         if let Some(role) = here.first() {
             context.start_identity(*role);
+            refusals.tell(&context, *role);
         }
         for db in &databases {
             context.start_database(db);
@@ -111,7 +114,7 @@ impl Process {
         instances::announce(&instances, &context, &databases);
         let edge = here
             .contains(&Role::Gateway)
-            .then(|| edge(settings, &context, &edge_methods, limits, pages))
+            .then(|| edge(settings, &context, &edge_methods, (limits, refusals), pages))
             .transpose()?;
         Ok(Self { services, edge, databases, health, tasks, first_administrator })
     }

@@ -7,7 +7,7 @@ use futures::future::BoxFuture;
 
 use kit::{
     Caller, Context, Identity, Role, Service, access::Methods, client::Client, health::Health,
-    instance::Instances, limits::Limiter, node::Node, reflection::Reflection,
+    instance::Instances, limits::Limiter, node::Node, reflection::Reflection, refusals::Refusals,
 };
 use tonic::{Code, Status, service::Routes};
 
@@ -61,6 +61,7 @@ struct Guard {
     identity: Identity,
     methods: Methods,
     limits: Limiter,
+    refusals: Refusals,
 }
 
 impl gateway::Guard for Guard {
@@ -79,7 +80,10 @@ impl gateway::Guard for Guard {
                 }
                 caller => caller?,
             };
-            method.admit(&caller)?;
+            method.admit(&caller).inspect_err(|_| {
+                let (client, id) = (Client::handed_on(headers), kit::headers::request_id(headers));
+                self.refusals.note(method, &caller, &client, &id, self.identity.time());
+            })?;
             Ok(self.limits.admit(method, &caller, Client::handed_on(headers).address)?)
         })
     }
@@ -90,11 +94,11 @@ pub fn edge(
     settings: &Settings,
     context: &Context,
     methods: &Methods,
-    limits: Limiter,
+    (limits, refusals): (Limiter, Refusals),
     pages: Option<Router>,
 ) -> Result<Router, Error> {
     let guard: Arc<dyn gateway::Guard> =
-        Arc::new(Guard { identity: context.identity.clone(), methods: methods.clone(), limits });
+        Arc::new(Guard { identity: context.identity.clone(), methods: methods.clone(), limits, refusals });
     let upstream = |service: &str| Role::serving(service).map(|role| context.mesh.conn(Role::Gateway, role));
     let mount = pages.map(|pages| gateway::Mount::new(payment::PAGES_BELOW, pages));
     let extras = gateway::Extras { guard: Some(guard), mount };

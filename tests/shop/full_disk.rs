@@ -44,7 +44,11 @@ async fn a_full_disk_refuses_what_writes_and_breaks_nothing(setup: Setup) {
         staff.create_article(create).await.refused(Code::Unavailable, "UPSTREAM_UNAVAILABLE");
         let order = ada.keyed("k-1").order(&ball.id, 1, "sim_approve").await;
         order.refused(Code::Unavailable, "UPSTREAM_UNAVAILABLE");
-        let sign_in = SignInRequest { login: "admin".to_owned(), password: ADMIN_PASSWORD.to_owned() };
+        let sign_in = SignInRequest {
+            login: "admin".to_owned(),
+            password: ADMIN_PASSWORD.to_owned(),
+            ..Default::default()
+        };
         mesh.client().sign_in(sign_in).await.refused(Code::Unavailable, "UPSTREAM_UNAVAILABLE");
     }
     assert_eq!(ada.see(&basket.id).await.lines, basket.lines, "reads go on, and nothing has changed");

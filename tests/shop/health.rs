@@ -19,9 +19,10 @@ tests!(
     in_six_processes_each_answers_for_its_own,
 );
 
-const SERVICES: [&str; 8] = [
+const SERVICES: [&str; 9] = [
     "feira.user.v1.UserService",
     "feira.user.v1.AuthService",
+    "feira.user.v1.AuditService",
     "feira.article.v1.ArticleService",
     "feira.article.v1.StockService",
     "feira.order.v1.OrderService",

@@ -160,7 +160,8 @@ async fn tokens_are_never_given_again(setup: Setup) {
     let mesh = setup.start().await;
     let ada = mesh.shopper().await;
     let keyed = mesh.client().with_key("sign-in");
-    let request = SignInRequest { login: ada.user.username.clone(), password: PASSWORD.into() };
+    let request =
+        SignInRequest { login: ada.user.username.clone(), password: PASSWORD.into(), ..Default::default() };
     let first = keyed.sign_in(request.clone()).await.unwrap();
     let again = keyed.sign_in(request).await.unwrap();
     assert!(!again.replayed());

@@ -56,7 +56,11 @@ async fn grpc_clients_have_the_same_limits(setup: Setup) {
     let setup = setup.split().env("FEIRA_RATE_LIMIT_SIGN_IN", "5/1h");
     let mesh = setup.start().await;
     let client = mesh.client();
-    let sign_in = || SignInRequest { login: "nobody".to_owned(), password: "not right".to_owned() };
+    let sign_in = || SignInRequest {
+        login: "nobody".to_owned(),
+        password: "not right".to_owned(),
+        ..Default::default()
+    };
     for _ in 0..5 {
         client.sign_in(sign_in()).await.refused(Code::Unauthenticated, "UNAUTHENTICATED");
     }
@@ -121,7 +125,7 @@ async fn who_is_limited_costs_nobody_else_anything(setup: Setup) {
 /// Covers: mesh.limits, user.sign-in.
 async fn wrong_passwords_by_the_hundred_are_refused_before_they_queue_up(setup: Setup) {
     let setup = setup.env("FEIRA_PASSWORD_MEMORY_KIB", "19456").env("FEIRA_PASSWORD_ITERATIONS", "8");
-    let setup = setup.env("FEIRA_SIGN_IN_ATTEMPTS", "0").env("FEIRA_RATE_LIMIT_SIGN_IN", "off");
+    let setup = setup.env("FEIRA_SIGN_IN_ATTEMPTS_PER_SOURCE", "0").env("FEIRA_RATE_LIMIT_SIGN_IN", "off");
     let mesh = setup.start().await;
     // Without the patience of the tests' own client.
     let client = AuthServiceClient::new(channel(&mesh.grpc_url("feira-0")));
@@ -130,7 +134,9 @@ async fn wrong_passwords_by_the_hundred_are_refused_before_they_queue_up(setup: 
         async move {
             let began = Instant::now();
             let login = format!("nobody{number}");
-            let refused = client.sign_in(SignInRequest { login, password: "not right".to_owned() }).await;
+            let refused = client
+                .sign_in(SignInRequest { login, password: "not right".to_owned(), ..Default::default() })
+                .await;
             (refused.expect_err("no such user").code(), began.elapsed())
         }
     })

@@ -28,7 +28,8 @@ async fn sessions_are_listed_and_ended_by_their_owner(setup: Setup) {
     let mesh = setup.start().await;
     let (ada, bob) = (mesh.shopper().await, mesh.shopper().await);
     let browser = mesh.client().with("user-agent", "a browser/1");
-    let request = SignInRequest { login: ada.user.username.clone(), password: PASSWORD.into() };
+    let request =
+        SignInRequest { login: ada.user.username.clone(), password: PASSWORD.into(), ..Default::default() };
     let tokens = browser.sign_in(request).await.unwrap();
     let phone = mesh.client().signed_in(&tokens.access_token);
     let listed = sessions(&ada).await;

@@ -33,6 +33,10 @@ export default async function page(view) {
       toast('Your password is changed; all other devices are signed out.');
     },
   );
+  const resend = press(async () => {
+    await call('POST', '/v1/users/me:requestEmailConfirmation', { body: {} });
+    toast('The mail is on its way.');
+  });
   const erase = press(async () => {
     const asked = await confirm({
       title: 'Delete your account?',
@@ -55,6 +59,7 @@ export default async function page(view) {
           <form @submit=${save}>
             ${field({ name: 'username', label: 'Username', value: user.username, autocomplete: 'username', required: true, pattern: '[0-9A-Za-z._\\-]{3,32}', title: '3 to 32 letters, digits and . _ -', autocapitalize: 'none', spellcheck: 'false' })}
             ${field({ name: 'email', label: 'E-mail', type: 'email', value: user.email, autocomplete: 'email', required: true, maxlength: 254 })}
+            ${user.emailVerified ? '' : html`<p class="notice">This e-mail is not confirmed: nothing is sent there. <button type="button" class="link" @click=${resend}>Send the confirmation again</button> <a href="/confirm-email">Paste its token</a></p>`}
             <div class="pair">
               ${field({ name: 'firstName', label: 'First name', value: user.firstName, autocomplete: 'given-name', maxlength: 100 })}
               ${field({ name: 'lastName', label: 'Last name', value: user.lastName, autocomplete: 'family-name', maxlength: 100 })}

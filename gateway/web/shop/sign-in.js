@@ -11,8 +11,15 @@ export default function page(view) {
   if (currentUser()) return go(next, { replace: true });
   // Once somebody is signed in, here or in another tab, this page is opened again and goes on.
   const send = submit(
-    ({ login, password }) => signIn(login, password),
+    ({ login, password, code }) => signIn(login, password, code),
     (error) => {
+      if (error.reason === 'CODE_REQUIRED') {
+        view.code = true;
+        view.wrong = false;
+        draw();
+        document.getElementById('f-code').focus();
+        return true;
+      }
       if (error.code !== 'UNAUTHENTICATED') return false;
       // The API does not say which of the two it was.
       view.wrong = true;
@@ -34,8 +41,12 @@ export default function page(view) {
           </div>
           ${field({ name: 'login', label: 'Username or e-mail', autocomplete: 'username', required: true, autocapitalize: 'none', spellcheck: 'false', maxlength: 254 })}
           ${field({ name: 'password', label: 'Password', type: 'password', autocomplete: 'current-password', required: true, maxlength: 128 })}
+          ${view.code
+            ? field({ name: 'code', label: 'Code', hint: 'Of your authenticator, or one for recovery', autocomplete: 'one-time-code', required: true, maxlength: 64, autocapitalize: 'none', spellcheck: 'false' })
+            : nothing}
           <div class="actions"><button>Sign in</button></div>
         </form>
+        <p><a href="/forgot-password">Forgotten your password?</a></p>
         <p>New here? <a href="/register?next=${encodeURIComponent(next)}">Make an account</a></p>
       </section>
     `);

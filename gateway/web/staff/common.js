@@ -3,6 +3,7 @@
 import { ApiError, advice, call, callRaw } from '../api.js';
 import { parseMoney } from '../money.js';
 import { go } from '../router.js';
+import { hasRole } from '../session.js';
 import { submit, toast } from '../ui.js';
 import { html, nothing, render } from '../vendor/lit-html.js';
 
@@ -17,6 +18,8 @@ const PLACES = [
   ['/staff/instances', 'Instances'],
   ['/staff/audit', 'Audit'],
 ];
+/** What administrators alone read. */
+const OF_ADMINISTRATORS = [['/staff/audit-log', 'Audit log']];
 
 const currentOf = (path, href) => {
   if (path.replace(/\/$/, '') === href) return 'page';
@@ -46,7 +49,7 @@ export function frame(view, content) {
   view.show(html`
     <nav class="staff-nav" aria-label="Staff">
       <ul>
-        ${PLACES.map(([href, name]) => html`<li><a href=${href} aria-current=${currentOf(pathname, href)}>${name}</a></li>`)}
+        ${[...PLACES, ...(hasRole('ROLE_ADMIN') ? OF_ADMINISTRATORS : [])].map(([href, name]) => html`<li><a href=${href} aria-current=${currentOf(pathname, href)}>${name}</a></li>`)}
       </ul>
     </nav>
     <div class="staff">${finder(pathname)} ${content}</div>

@@ -16,6 +16,7 @@ export const ROUTES = [
   ['/staff/users/:id', () => import('./user.js')],
   ['/staff/instances', () => import('./instances.js')],
   ['/staff/audit', () => import('./audit.js')],
+  ['/staff/audit-log', () => import('./audit-log.js')],
 ];
 
 // Their looks, before the first of them is drawn.

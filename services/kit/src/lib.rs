@@ -3,6 +3,7 @@
 //! - [`process`]: what a process does once: start, listen, run tasks, report health, drain
 //! - [`call`]: one call on its way to a handler: who calls, whether they may, the gRPC protocol
 //! - [`mesh`]: the other roles: connections, replicas, feeds
+//! - [`mail`]: what carries mails
 //! - [`db`]: the database: pools, migrations, the one write path, pages of lists
 //! - [`values`]: types of values: ids, money, time, secrets, durations, addresses
 //! - [`fault`], [`telemetry`], [`words`]: errors; logs, traces and metrics; search
@@ -13,6 +14,7 @@
 pub mod call;
 pub mod db;
 pub mod fault;
+pub mod mail;
 pub mod mesh;
 pub mod process;
 pub mod telemetry;
@@ -35,7 +37,7 @@ pub use db::{
     write::{self, Opened, Tx, Writer, Written, idempotency, idempotency::replayed, outbox},
 };
 pub use fault::Fault;
-pub use mesh::{Mesh, conn, conn::Conn, follow, node, role, role::Role};
+pub use mesh::{Mesh, audit_log, conn, conn::Conn, follow, node, refusals, role, role::Role};
 pub use process::{
     boot,
     boot::{Context, Service},

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kit::Fault;
+use kit::{Fault, Reason};
 use sea_orm::DbErr;
 
 use crate::domain::{
@@ -43,6 +43,20 @@ pub enum Error {
     Throttled(Duration),
     #[error("refresh token refused")]
     RefreshRefused,
+    #[error("no token from a mail that counts")]
+    TokenExpired,
+    #[error("the last sign-in was too long ago")]
+    ReauthenticationRequired,
+    #[error("a code is needed")]
+    CodeRequired,
+    #[error("wrong code")]
+    WrongCode,
+    #[error("there is a second factor")]
+    SecondFactorThere,
+    #[error("there is no second factor")]
+    NoSecondFactor,
+    #[error("too common a password")]
+    TooCommon(&'static str),
     #[error("too many requests")]
     TooManyRequests(Duration),
     #[error(transparent)]
@@ -81,6 +95,27 @@ impl From<Error> for Fault {
             }
             Error::RefreshRefused => {
                 Fault::unauthenticated("the refresh token does not count (any more): sign in again")
+            }
+            Error::TokenExpired => Fault::new(
+                Reason::TokenExpired,
+                "the token was used before, has expired, or is none: ask for another mail",
+            ),
+            Error::ReauthenticationRequired => {
+                Fault::new(Reason::ReauthenticationRequired, "sign in again to do this")
+            }
+            Error::CodeRequired => {
+                Fault::new(Reason::CodeRequired, "signing in takes a code of the second factor")
+            }
+            Error::WrongCode => Fault::invalid("code", "is wrong, or was used before"),
+            Error::SecondFactorThere => {
+                Fault::illegal_state("there is a second factor: remove it first", "CONFIRMED")
+            }
+            Error::NoSecondFactor => Fault::illegal_state("there is no second factor to do this to", "NONE"),
+            Error::TooCommon(field) => {
+                let message = "the password is among those that are tried first: choose another one";
+                let mut fault = Fault::invalid(field, message);
+                fault.reason = Reason::PasswordTooCommon;
+                fault
             }
             Error::TooManyRequests(wait) => Fault::rate_limited("too many requests", wait),
             Error::Fault(fault) => fault,

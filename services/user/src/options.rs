@@ -12,9 +12,25 @@ use crate::{Secret, credentials::Hasher};
 pub struct Options {
     #[command(flatten)]
     pub admin: AdminPassword,
-    /// Failed sign-ins of one login within the window before more are refused; 0 is without limit
+    /// Failed sign-ins of one account from one source (an IPv4 address, a /64 of IPv6) within the window before more are
+    /// refused; 0 is without limit
     #[arg(long, env = "FEIRA_SIGN_IN_ATTEMPTS", default_value_t = 10, value_name = "COUNT")]
     pub sign_in_attempts: u32,
+    /// The same from one source over all accounts, but for those that have had a session there
+    #[arg(long, env = "FEIRA_SIGN_IN_ATTEMPTS_PER_SOURCE", default_value_t = 100, value_name = "COUNT")]
+    pub sign_in_attempts_per_source: u32,
+    /// The same of one account over all sources at which it has had no session
+    #[arg(long, env = "FEIRA_SIGN_IN_ATTEMPTS_PER_ACCOUNT", default_value_t = 100, value_name = "COUNT")]
+    pub sign_in_attempts_per_account: u32,
+    /// Accounts made from one source within an hour; 0 is without limit
+    #[arg(long, env = "FEIRA_REGISTRATIONS_PER_HOUR", default_value_t = 60, value_name = "COUNT")]
+    pub registrations_per_hour: u32,
+    /// Who has no rights but a customer's until they have a second factor
+    #[arg(long, env = "FEIRA_REQUIRE_SECOND_FACTOR", value_enum, default_value_t = SecondFactor::None, value_name = "staff|none")]
+    pub require_second_factor: SecondFactor,
+    /// What the shop is called: in authenticators, and no password may be that
+    #[arg(long, env = "FEIRA_SHOP_NAME", default_value = "Feira", value_name = "NAME")]
+    pub shop_name: String,
     /// How long failed sign-ins count, from the first of them on
     #[arg(long, env = "FEIRA_SIGN_IN_WINDOW", default_value = "15m", value_parser = kit::duration, value_name = "TIME")]
     pub sign_in_window: Duration,
@@ -22,11 +38,24 @@ pub struct Options {
     #[arg(long, env = "FEIRA_SESSIONS_PER_USER", default_value_t = 50, value_name = "COUNT",
         value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub sessions_per_user: u32,
-    /// Checks of usernames a second and process, with five seconds' worth at once; 0 is without limit
-    #[arg(long, env = "FEIRA_USERNAME_CHECKS_PER_SECOND", default_value_t = 0, value_name = "COUNT")]
+    /// Checks of usernames a second, source and process, with five seconds' worth at once; 0 is without limit
+    #[arg(long, env = "FEIRA_USERNAME_CHECKS_PER_SECOND", default_value_t = 5, value_name = "COUNT")]
     pub username_checks_per_second: u32,
+    /// How long ago somebody may have signed in who changes the own e-mail, adds an API key or erases the account
+    #[arg(long, env = "FEIRA_REAUTHENTICATION_WINDOW", default_value = "10m", value_parser = kit::some_time, value_name = "TIME")]
+    pub reauthentication_window: Duration,
+    /// How long the audit log keeps what happened
+    #[arg(long, env = "FEIRA_AUDIT_RETENTION", default_value = "365d", value_parser = kit::some_time, value_name = "TIME")]
+    pub audit_retention: Duration,
     #[command(flatten)]
     pub hashing: Hashing,
+}
+
+/// Who must have a second factor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum SecondFactor {
+    Staff,
+    None,
 }
 
 /// What hashing a password costs.

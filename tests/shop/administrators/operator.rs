@@ -2,7 +2,7 @@
 
 use contracts::user::{
     CreateAdministratorRequest, GetUserRequest, ListAdministratorsRequest, RefreshRequest,
-    ResetPasswordRequest, administrator_service_client::AdministratorServiceClient,
+    SetPasswordRequest, administrator_service_client::AdministratorServiceClient,
 };
 use serde_json::Value;
 use tempfile::tempdir;
@@ -137,10 +137,10 @@ async fn nobody_but_the_operator_makes_administrators(setup: Setup) {
             email: "eve@example.com".into(),
             password: "let me in 1".into(),
         };
-        let reset = ResetPasswordRequest { login: "admin".into(), new_password: "let me in 1".into() };
+        let reset = SetPasswordRequest { login: "admin".into(), new_password: "let me in 1".into() };
         let statuses = [
             client.create_administrator(caller.sign(made)).await.unwrap_err(),
-            client.reset_password(caller.sign(reset)).await.unwrap_err(),
+            client.set_password(caller.sign(reset)).await.unwrap_err(),
             client.list_administrators(caller.sign(ListAdministratorsRequest::default())).await.unwrap_err(),
         ];
         for status in statuses {

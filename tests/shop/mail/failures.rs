@@ -23,7 +23,7 @@ each!(on_postgres: Setup::default().on(Backend::Postgres).replicas(2); several_r
 async fn what_the_server_puts_off_is_tried_again_and_what_it_refuses_is_given_up(setup: Setup) {
     let server = MailServer::start().await;
     let mesh = by(&server, setup).start().await;
-    let (staff, ada) = (mesh.admin().await, customer(&mesh.client(), "Ada").await);
+    let (staff, ada) = (mesh.admin().await, customer(&mesh.client(), &server, "Ada").await);
     let article = staff.stocked(eur(500), 10).await;
     server.next(&[Answer::Refused("451 later"), Answer::Refused("421 later")]);
     let order = ada.order(&article.id, 1, "sim_approve").await.unwrap().body;
@@ -52,7 +52,7 @@ async fn what_the_server_puts_off_is_tried_again_and_what_it_refuses_is_given_up
 async fn a_lost_answer_repeats_the_same_mail(setup: Setup) {
     let server = MailServer::start().await;
     let mesh = by(&server, setup).start().await;
-    let (staff, ada) = (mesh.admin().await, customer(&mesh.client(), "Ada").await);
+    let (staff, ada) = (mesh.admin().await, customer(&mesh.client(), &server, "Ada").await);
     let article = staff.stocked(eur(500), 10).await;
     server.next(&[Answer::Lost]);
     ada.order(&article.id, 1, "sim_approve").await.unwrap();
@@ -66,7 +66,7 @@ async fn a_lost_answer_repeats_the_same_mail(setup: Setup) {
 async fn a_mail_server_that_is_down_blocks_no_orders_and_gets_everything_later(setup: Setup) {
     let mut server = MailServer::start().await;
     let mesh = by(&server, setup).start().await;
-    let (staff, ada) = (mesh.admin().await, customer(&mesh.client(), "Ada").await);
+    let (staff, ada) = (mesh.admin().await, customer(&mesh.client(), &server, "Ada").await);
     let article = staff.stocked(eur(500), 100).await;
     server.down().await;
     let mut orders = Vec::new();
@@ -88,7 +88,7 @@ async fn a_mail_server_that_is_down_blocks_no_orders_and_gets_everything_later(s
 async fn what_cannot_be_sent_for_too_long_is_given_up(setup: Setup) {
     let mut server = MailServer::start().await;
     let mesh = by(&server, setup).env("FEIRA_MAIL_GIVE_UP", "2s").start().await;
-    let (staff, ada) = (mesh.admin().await, customer(&mesh.client(), "Ada").await);
+    let (staff, ada) = (mesh.admin().await, customer(&mesh.client(), &server, "Ada").await);
     let article = staff.stocked(eur(500), 100).await;
     server.down().await;
     let order = ada.order(&article.id, 1, "sim_approve").await.unwrap().body;
@@ -104,7 +104,7 @@ async fn what_cannot_be_sent_for_too_long_is_given_up(setup: Setup) {
 async fn a_shop_killed_while_it_sends_loses_no_mail(setup: Setup) {
     let server = MailServer::start().await;
     let mut mesh = by(&server, setup).start().await;
-    let (staff, ada) = (mesh.admin().await, customer(&mesh.client(), "Ada").await);
+    let (staff, ada) = (mesh.admin().await, customer(&mesh.client(), &server, "Ada").await);
     let article = staff.stocked(eur(500), 100).await;
     // Some are sent, some are being sent, some have not been looked at.
     let mut orders = vec![ada.order(&article.id, 1, "sim_approve").await.unwrap().body];
@@ -135,7 +135,7 @@ async fn several_replicas_send_each_mail_once(setup: Setup) {
     const ORDERS: usize = 12;
     let server = MailServer::start().await;
     let mesh: Mesh = by(&server, setup).start().await;
-    let (staff, ada) = (mesh.admin().await, customer(&mesh.client(), "Ada").await);
+    let (staff, ada) = (mesh.admin().await, customer(&mesh.client(), &server, "Ada").await);
     let mut articles = Vec::new();
     for _ in 0..ORDERS {
         articles.push(staff.stocked(eur(500), 10).await);

@@ -6,7 +6,7 @@ use contracts::{
     Money,
     order::{CheckoutRequest, Order, OrderState, ShipOrderRequest},
     payment::RefundPaymentRequest,
-    user::{CreateUserRequest, DeleteUserRequest},
+    user::{ConfirmEmailRequest, CreateUserRequest, DeleteUserRequest},
 };
 
 use crate::support::{
@@ -28,12 +28,20 @@ tests!(
 );
 
 /// A setup that sends by this server.
-fn by(server: &MailServer, setup: Setup) -> Setup {
+pub fn by(server: &MailServer, setup: Setup) -> Setup {
     setup.env("FEIRA_SMTP_URL", &server.url()).env("FEIRA_MAIL_FROM", "Loja da Inês <loja@shop.test>")
 }
 
-/// A shopper whose address could be real.
-async fn customer(client: &Client, first_name: &str) -> Shopper {
+/// A shopper whose address could be real, and is confirmed.
+async fn customer(client: &Client, server: &MailServer, first_name: &str) -> Shopper {
+    let ada = unconfirmed(client, first_name).await;
+    let token = server.take("confirm", &ada.user.email).await.token("fec_");
+    client.confirm_email(ConfirmEmailRequest { token }).await.expect("confirmation");
+    ada
+}
+
+/// A shopper whose address could be anybody's.
+pub async fn unconfirmed(client: &Client, first_name: &str) -> Shopper {
     let username = format!("customer-{}", unique());
     let request = CreateUserRequest {
         email: format!("{username}@home.test"),
@@ -58,7 +66,7 @@ fn words(order: &Order, mails: &[Received]) -> Vec<String> {
 async fn a_shopper_hears_of_each_step_once(setup: Setup) {
     let server = MailServer::start().await;
     let mesh = by(&server, setup).start().await;
-    let (staff, ada) = (mesh.admin().await, customer(&mesh.client(), "Ada").await);
+    let (staff, ada) = (mesh.admin().await, customer(&mesh.client(), &server, "Ada").await);
     let article = staff.stocked(eur(1299), 10).await;
 
     let basket = ada.add(&article.id, 2).await.unwrap().body;
@@ -104,7 +112,7 @@ async fn a_shopper_hears_of_each_step_once(setup: Setup) {
 async fn an_order_that_waits_for_its_payment_is_told_how_to_pay(setup: Setup) {
     let server = MailServer::start().await;
     let mesh = by(&server, setup).start().await;
-    let (staff, ada) = (mesh.admin().await, customer(&mesh.client(), "Ada").await);
+    let (staff, ada) = (mesh.admin().await, customer(&mesh.client(), &server, "Ada").await);
     let article = staff.stocked(eur(500), 10).await;
     let order = ada.order(&article.id, 1, "sim_action").await.unwrap().body;
     let text = server.until(1).await[0].text();
@@ -119,7 +127,7 @@ async fn an_order_that_waits_for_its_payment_is_told_how_to_pay(setup: Setup) {
 async fn a_declined_payment_is_not_told_but_the_one_after_it_is(setup: Setup) {
     let server = MailServer::start().await;
     let mesh = by(&server, setup).start().await;
-    let (staff, ada) = (mesh.admin().await, customer(&mesh.client(), "Ada").await);
+    let (staff, ada) = (mesh.admin().await, customer(&mesh.client(), &server, "Ada").await);
     let article = staff.stocked(eur(500), 10).await;
     let declined = ada.order(&article.id, 1, "sim_decline").await.unwrap().body;
     assert_eq!(declined.payment_failure, "DECLINED");
@@ -141,7 +149,7 @@ async fn a_declined_payment_is_not_told_but_the_one_after_it_is(setup: Setup) {
 async fn every_refund_is_told_with_its_amount(setup: Setup) {
     let server = MailServer::start().await;
     let mesh = by(&server, setup).start().await;
-    let (staff, ada) = (mesh.admin().await, customer(&mesh.client(), "Ada").await);
+    let (staff, ada) = (mesh.admin().await, customer(&mesh.client(), &server, "Ada").await);
     let article = staff.stocked(eur(1000), 10).await;
     let order = ada.order(&article.id, 1, "sim_approve").await.unwrap().body;
     server.until(1).await;
@@ -179,7 +187,7 @@ async fn a_name_cannot_write_headers_or_recipients(setup: Setup) {
     .into_iter()
     .enumerate()
     {
-        let ada = customer(&mesh.client(), name).await;
+        let ada = customer(&mesh.client(), &server, name).await;
         ada.order(&article.id, 1, "sim_approve").await.unwrap();
         let mails = server.until(count + 1).await;
         let mail = &mails[count];
@@ -197,7 +205,7 @@ async fn a_name_cannot_write_headers_or_recipients(setup: Setup) {
 async fn erased_users_and_demo_addresses_get_none(setup: Setup) {
     let mut server = MailServer::start().await;
     let mesh = by(&server, setup).start().await;
-    let (staff, ada) = (mesh.admin().await, customer(&mesh.client(), "Ada").await);
+    let (staff, ada) = (mesh.admin().await, customer(&mesh.client(), &server, "Ada").await);
     let article = staff.stocked(eur(500), 100).await;
     server.down().await;
     let erased = ada.order(&article.id, 1, "sim_approve").await.unwrap().body;
@@ -215,7 +223,7 @@ async fn erased_users_and_demo_addresses_get_none(setup: Setup) {
     };
     let nowhere = demo.order(&article.id, 1, "sim_approve").await.unwrap().body;
     server.up().await;
-    let bob = customer(&mesh.client(), "Bob").await;
+    let bob = customer(&mesh.client(), &server, "Bob").await;
     let last = bob.order(&article.id, 1, "sim_approve").await.unwrap().body;
     until("the last one hears", || async { (!about(&last, &server.received()).is_empty()).then_some(()) })
         .await;
@@ -228,7 +236,7 @@ async fn erased_users_and_demo_addresses_get_none(setup: Setup) {
 /// Covers: order.mail.
 async fn without_a_server_the_log_says_what_would_be_sent(setup: Setup) {
     let mesh = setup.start().await;
-    let (staff, ada) = (mesh.admin().await, customer(&mesh.client(), "Ada").await);
+    let (staff, ada) = (mesh.admin().await, unconfirmed(&mesh.client(), "Ada").await);
     let article = staff.stocked(eur(500), 100).await;
     let order = ada.order(&article.id, 1, "sim_approve").await.unwrap().body;
     until("the log says so", || async {

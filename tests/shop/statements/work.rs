@@ -29,7 +29,7 @@ pub enum Account {
 }
 
 /// What is asked again and again, by a part of its text that no other statement has.
-const TIMED: [&str; 13] = [
+const TIMED: [&str; 15] = [
     // kit: is there anything to number, is the database one that can be written, what o'clock is it.
     r#"SELECT EXISTS(SELECT "outbox"."id" FROM "outbox" WHERE "outbox"."position" IS NULL"#,
     "current_setting('transaction_read_only')",
@@ -45,8 +45,10 @@ const TIMED: [&str; 13] = [
     r#""reservations"."expire_time" <= "#,
     r#""next_poll_time" <= "#,
     r#""order_mails"."state" = $1 AND "order_mails"."next_try" <= $2 ORDER BY"#,
+    r#""user_mails"."state" = $1 AND "user_mails"."next_try" <= $2 ORDER BY"#,
     // user: keys.
     r#"FROM "signing_keys""#,
+    r#""audit_events"."id" < "#,
 ];
 
 /// How a call that waits for a payment looks.

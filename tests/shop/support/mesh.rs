@@ -85,6 +85,7 @@ impl Mesh {
             .env("FEIRA_ADMIN_PASSWORD", ADMIN_PASSWORD)
             .env("FEIRA_PASSWORD_MEMORY_KIB", "8")
             .env("FEIRA_PASSWORD_ITERATIONS", "1")
+            .env("FEIRA_REGISTRATIONS_PER_HOUR", "0")
             .env("FEIRA_SIMULATOR_SLOW", "300ms")
             .env("FEIRA_ALLOW_SIMULATED_PAYMENTS", "true");
         for (name, value) in &self.setup.env {

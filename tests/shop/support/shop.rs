@@ -122,7 +122,7 @@ impl Client {
     /// Signs in.
     pub async fn sign_in_as(&self, login: &str, password: &str) -> Result<Shopper, super::Refusal> {
         let anonymous = self.anonymous();
-        let request = SignInRequest { login: login.into(), password: password.into() };
+        let request = SignInRequest { login: login.into(), password: password.into(), ..Default::default() };
         let tokens = anonymous.sign_in(request).await?.body;
         let user = tokens.user.clone().expect("the user comes with the tokens");
         Ok(Shopper { client: anonymous.signed_in(&tokens.access_token), user, tokens })

@@ -48,6 +48,13 @@ impl Received {
         self.parsed().body_text(0).expect("a text").into_owned()
     }
 
+    /// The token in its text that begins so.
+    pub fn token(&self, prefix: &str) -> String {
+        let text = self.text();
+        let mut lines = text.lines().map(str::trim);
+        lines.find(|line| line.starts_with(prefix)).expect("a token on a line of its own").to_owned()
+    }
+
     /// What tells a mail from every other.
     pub fn id(&self) -> String {
         self.parsed().message_id().expect("an id").to_owned()
@@ -125,6 +132,17 @@ impl MailServer {
     /// How many answers are still to be given of those that a test named.
     pub fn answers_left(&self) -> usize {
         self.shared.answers.lock().unwrap().len()
+    }
+
+    /// Waits for the mail to an address whose id begins with a word, and takes it away.
+    pub async fn take(&self, word: &str, address: &str) -> Received {
+        let (word, address) = (format!("{word}."), format!("<{address}>"));
+        until(&format!("a mail {word} to {address} has arrived"), || async {
+            let mut received = self.shared.received.lock().unwrap();
+            let fits = |mail: &Received| mail.id().starts_with(&word) && mail.to[0].contains(&address);
+            received.iter().position(fits).map(|place| received.remove(place))
+        })
+        .await
     }
 
     /// Waits until so many mails have arrived.

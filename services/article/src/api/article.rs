@@ -21,7 +21,10 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::{content, export, image, import, read};
 use crate::{
-    domain::list::{Cursor, Order, Visibility},
+    domain::{
+        acts,
+        list::{Cursor, Order, Visibility},
+    },
     error::Error,
     store::{articles, lists},
 };
@@ -120,13 +123,19 @@ impl ArticleService for Articles {
         let price = if mask.has("price") { content::price(&article)? } else { None };
         let written = self.db.write(&call, (article, mask), move |tx, input| async move {
             let (article, mask) = &*input;
+            let mut repriced = None;
             let changed = articles::update(&tx, id, &article.etag, |content| {
                 let before = content.price;
                 content::change(content, article, price, mask);
                 content.check(before)?;
+                repriced = (content.price != before).then_some((before, content.price));
                 Ok(!mask.is_empty())
             });
-            Ok(content::render(changed.await?))
+            let changed = changed.await?;
+            if let Some((before, after)) = repriced {
+                tx.audit(&acts::repriced(id, before, after));
+            }
+            Ok(content::render(changed))
         });
         Ok(written.await?.into())
     }

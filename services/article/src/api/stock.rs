@@ -13,6 +13,7 @@ use tonic::{Request, Response, Status};
 use super::{read, render, states};
 use crate::{
     domain::{
+        acts,
         caps::Caps,
         stock::{self as domain, Attempt, Reason, Return},
     },
@@ -91,6 +92,9 @@ impl StockService for Stocks {
                 Some(back) => reservations::take_back(&tx, back, &note).await?,
                 None => stock::adjust(&tx, id, delta, reason, &note).await?,
             };
+            if reason == Reason::Correction {
+                tx.audit(&acts::corrected(id, delta));
+            }
             Ok(render::stock(&stock))
         });
         Ok(written.await?.into())

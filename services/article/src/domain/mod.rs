@@ -1,5 +1,6 @@
 //! The rules, without a database and without a clock.
 
+pub mod acts;
 pub mod article;
 pub mod caps;
 pub mod image;

@@ -19,6 +19,7 @@ use super::{
 };
 use crate::{
     domain::{
+        acts,
         article::Content,
         import::{Done, Row, Unfit},
         listing_status::listing_status,
@@ -65,9 +66,13 @@ pub async fn apply(tx: &Tx, rows: &[Row]) -> Result<Vec<Result<Done, Unfit>>, Er
                     Ok((content, correction)) => {
                         if content != before.content {
                             rewrite(tx, &before, &content).await?;
+                            if content.price != before.content.price {
+                                tx.audit(&acts::repriced(before.id, before.content.price, content.price));
+                            }
                         }
                         if let Some(count) = row.count.as_ref().filter(|_| correction != 0) {
                             stock::adjust(tx, before.id, correction, Reason::Correction, &count.note).await?;
+                            tx.audit(&acts::corrected(before.id, correction));
                         }
                         Ok(Done::Updated)
                     }

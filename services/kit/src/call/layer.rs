@@ -24,6 +24,7 @@ use crate::{
     headers::{self, GRPC_TIMEOUT, REQUEST_ID},
     limits::Limiter,
     listen::{Crowded, Held, Lane, Peer},
+    refusals::Refusals,
     telemetry,
 };
 
@@ -50,18 +51,25 @@ struct Checks {
     identity: Identity,
     proxies: Proxies,
     limits: Limiter,
+    refusals: Refusals,
 }
 
 impl<S> Front<S> {
     /// Layers around `inner`.
     pub fn new(inner: S, methods: Methods, identity: Identity) -> Self {
-        let (proxies, limits) = (Proxies::default(), Limiter::default());
-        Self { inner, checks: Checks { methods, identity, proxies, limits } }
+        let (proxies, limits, refusals) = (Proxies::default(), Limiter::default(), Refusals::default());
+        Self { inner, checks: Checks { methods, identity, proxies, limits, refusals } }
     }
 
     /// The same behind reverse proxies, and with limits for those who are not of the mesh.
     pub fn open_to(mut self, proxies: Proxies, limits: Limiter) -> Self {
         (self.checks.proxies, self.checks.limits) = (proxies, limits);
+        self
+    }
+
+    /// The same, noting there what is refused.
+    pub fn noting(mut self, refusals: Refusals) -> Self {
+        self.checks.refusals = refusals;
         self
     }
 }
@@ -113,7 +121,7 @@ where
 
 async fn handle<S>(
     inner: &mut S,
-    Checks { methods, identity, proxies, limits }: &Checks,
+    Checks { methods, identity, proxies, limits, refusals }: &Checks,
     mut request: Request<Body>,
     request_id: Arc<str>,
 ) -> Result<Response<Body>, Fault>
@@ -140,7 +148,9 @@ where
             limits.arrives(client.address)?;
         }
         let caller = caller?;
-        method.admit(&caller)?;
+        method.admit(&caller).inspect_err(|_| {
+            refusals.note(method, &caller, &client, &request_id, identity.time());
+        })?;
         if stranger {
             limits.admit(method, &caller, client.address)?;
             if let Some(Lane(calls)) = request.extensions().get::<Lane>().cloned() {

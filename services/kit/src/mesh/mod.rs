@@ -1,8 +1,10 @@
 //! How the roles of a mesh find each other.
 
+pub mod audit_log;
 pub mod conn;
 pub mod follow;
 pub mod node;
+pub mod refusals;
 pub(crate) mod replicas;
 pub mod role;
 

@@ -8,7 +8,7 @@ use contracts::user::{
 use sea_orm::DatabaseBackend;
 
 use crate::{
-    Call, Clock, Conn, Db, Fault, Identity, Mesh, Role, Tasks, audit::Audit, db::COMPARE,
+    Call, Clock, Conn, Db, Fault, Identity, Mesh, Role, Tasks, audit::Audit, audit_log, db::COMPARE,
     db::write::publisher, follow, idempotency, identity::Fetch, instance, outbox,
 };
 
@@ -100,6 +100,7 @@ impl Context {
                 async move { db.compare_clocks(false).await.map(|_| ()) }
             });
         }
+        audit_log::deliver(self, db);
         let db = db.clone();
         self.tasks.every(format!("{}.prune", db.role()), PRUNE, move || {
             let db = db.clone();

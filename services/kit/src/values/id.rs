@@ -32,6 +32,24 @@ impl UserId {
     pub const LAST: UserId = UserId(Uuid::max());
 }
 
+impl AuditId {
+    /// A new one whose time is `now` of our own clock, so that ids are in the order of the times.
+    pub fn at(now: crate::Time) -> Self {
+        Self(Uuid::new_v7(Self::timestamp(now)))
+    }
+
+    /// The first that a time of that millisecond can have: bounds of times become bounds of ids.
+    pub fn first_at(time: crate::Time) -> Self {
+        let millis = u128::try_from(time.0.div_euclid(1_000)).unwrap_or(0).min((1 << 48) - 1);
+        Self(Uuid::from_u128(millis << 80))
+    }
+
+    fn timestamp(now: crate::Time) -> uuid::Timestamp {
+        let micros = u64::try_from(now.0).unwrap_or(0);
+        uuid::Timestamp::from_unix(uuid::NoContext, micros / 1_000_000, (micros % 1_000_000 * 1_000) as u32)
+    }
+}
+
 /// Writes the 26 characters.
 pub fn encode(uuid: Uuid) -> [u8; 26] {
     let bits = uuid.as_u128();
@@ -121,6 +139,8 @@ typed_id!(/// An entry of an address book.
     AddressId, "adr");
 typed_id!(/// A signed-in session.
     SessionId, "ses");
+typed_id!(/// An event of the audit log.
+    AuditId, "aud");
 typed_id!(/// An article.
     ArticleId, "art");
 typed_id!(/// An order or a basket.

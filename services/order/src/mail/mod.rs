@@ -5,13 +5,6 @@
 //! not forgotten when the process dies. Any replica claims rows that are due, writes the mail ([`text`]) from the order as
 //! it is then, and hands it to the [`notifier`] (`work::send_mails`).
 
-pub mod notifier;
-mod options;
-mod plain;
-mod smtp;
 pub mod text;
 
-pub use options::MailOptions;
-
-/// How many mails are under way at once, in a process.
-pub const AT_ONCE: usize = 8;
+pub use kit::mail::{AT_ONCE, MailOptions, notifier};

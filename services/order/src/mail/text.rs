@@ -3,10 +3,12 @@
 use std::fmt::Write;
 
 use contracts::user::{Address, User};
-use kit::{Fault, Money};
+use kit::{
+    Fault, Money,
+    mail::plain::{line, plain},
+};
 use prost::Message;
 
-use super::plain::{line, plain};
 use crate::{
     domain::{MailKind, State, totals},
     error::Error,

@@ -7,6 +7,7 @@ mod entities;
 mod find;
 mod leases;
 mod lists;
+pub(crate) mod mail_counts;
 pub(crate) mod mails;
 mod payments;
 mod placed;

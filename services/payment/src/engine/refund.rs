@@ -3,6 +3,7 @@
 use contracts::payment as wire;
 use kit::{
     Call, Fault, Money, Opened, Scope, Written,
+    audit_log::Act,
     id::{Id, PaymentId, RefundId},
 };
 use tokio::sync::oneshot;
@@ -60,6 +61,11 @@ impl Engine {
             after.set_balance(before.balance().reserve(minor).map_err(Fault::internal)?);
             let payment = engine.change(&tx, &before, after, "").await?;
             refunds::insert(&tx, refund.clone()).await?;
+            // Refunds that order asks for by itself are compensation; those are in the order's history.
+            if tx.call().caller().user().is_some() {
+                let act = Act::new("refund.requested").of(before.user_id).on(id);
+                tx.audit(&act.saying(format!("refund={} amount={}", refund.id, payment.money(minor)?)));
+            }
             let refund = match refund.by_hand {
                 true => engine.end_refund(&tx, &payment, refund, End::Refunded(None)).await?,
                 false => refund,

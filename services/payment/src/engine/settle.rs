@@ -1,7 +1,7 @@
 //! What staff decides about an UNKNOWN payment whose provider cannot be queried.
 
 use contracts::payment as wire;
-use kit::{Call, Written, id::PaymentId};
+use kit::{Call, Written, audit_log::Act, id::PaymentId};
 
 use super::Engine;
 use crate::{
@@ -39,6 +39,12 @@ impl Engine {
             let conclusion = Conclusion::Event { event, snapshot: None, failure_reason };
             let after = engine.concluded(&tx, &before, None, conclusion)?;
             let after = engine.change(&tx, &before, after, "settled by staff").await?;
+            let outcome = match settlement {
+                Settlement::Captured => "captured",
+                Settlement::Failed => "failed",
+            };
+            let act = Act::new("payment.settled").of(before.user_id).on(id);
+            tx.audit(&act.saying(format!("outcome={outcome}")));
             engine.render(&after)
         });
         let written = settle.await;

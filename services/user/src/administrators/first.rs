@@ -1,6 +1,6 @@
 //! The first administrator, without whom nobody could let anybody in.
 
-use kit::{Call, Db, Fault, Reason, Role, StartError, Writer};
+use kit::{Call, Db, Fault, Reason, Role, StartError, Writer, audit_log::Act};
 use rand::{Rng, distr::Alphanumeric};
 
 use super::show::{Show, Showing};
@@ -9,7 +9,10 @@ use crate::{
     credentials::{Hasher, PasswordHash},
     domain::roles::RoleSet,
     error::Error,
-    store::users::{self, NewUser},
+    store::{
+        audit,
+        users::{self, NewUser},
+    },
 };
 
 /// The first administrator's username.
@@ -77,7 +80,9 @@ impl FirstAdministrator {
         let made = db.transact(&call, (password_hash, showing), |tx, input| async move {
             let (password_hash, showing) = &*input;
             let email = placeholder_email(USERNAME);
-            users::insert(&tx, new_administrator(USERNAME, &email, password_hash.clone())).await?;
+            let new = new_administrator(USERNAME, &email, password_hash.clone());
+            let user = users::insert(&tx, new).await?;
+            audit::record(&tx, &Act::new("administrator.created").of(user.id)).await?;
             Ok(showing.once().await?)
         });
         match made.await {
@@ -115,6 +120,7 @@ pub fn new_administrator(username: &str, email: &str, password_hash: PasswordHas
     NewUser {
         username: username.to_owned(),
         email: email.to_owned(),
+        email_verified: true,
         password_hash,
         first_name: String::new(),
         last_name: String::new(),

@@ -2,7 +2,7 @@
 //! `AdministratorService` while it runs.
 
 use contracts::user::User;
-use kit::{Call, Db, Fault, Role, Scope, StartError, Tx, Writer, id::UserId};
+use kit::{Call, Db, Fault, Role, Scope, StartError, Tx, Writer, audit_log::Act, id::UserId};
 use sea_orm::ConnectionTrait;
 
 use super::{
@@ -13,13 +13,14 @@ use crate::{
     Hashing, Secret,
     api::{Revocations, render},
     credentials::{Hasher, PasswordHash},
-    domain::{names, roles},
+    domain::{mail::Purpose, names, roles},
     error::Error,
     store::{
+        audit,
         entities::user,
         failures::{self, Login},
         lists::{self, Filter},
-        sessions, users,
+        sessions, tokens, users,
     },
 };
 
@@ -111,7 +112,9 @@ pub fn check(username: &str, email: &str) -> Result<(), Error> {
 
 /// Makes an administrator.
 pub async fn create(tx: &Tx, username: &str, email: &str, hash: PasswordHash) -> Result<User, Error> {
-    Ok(render::user(users::insert(tx, new_administrator(username, email, hash)).await?))
+    let user = users::insert(tx, new_administrator(username, email, hash)).await?;
+    audit::record(tx, &Act::new("administrator.created").of(user.id)).await?;
+    Ok(render::user(user))
 }
 
 /// The user of a login; without one, the administrator `admin`, or the only administrator.
@@ -138,11 +141,12 @@ pub async fn reset_password(
 ) -> Result<User, Error> {
     let mut user = users::lock(tx, Scope::All, id).await?;
     user.password_hash = hash.clone();
+    tokens::drop_all(tx, id, Purpose::ResetPassword).await?;
+    audit::record(tx, &Act::new("password.reset").of(id)).await?;
     sessions::end_all(tx, id, None).await?;
     revocations.tokens_of(tx, &mut user).await?;
-    for login in [&user.username_folded, &user.email_folded] {
-        failures::clear(tx, &Login::sign_in(login)).await?;
-    }
+    failures::clear(tx, &Login::of_account(&id.to_string())).await?;
+    failures::clear(tx, &Login::code(id)).await?;
     failures::clear(tx, &Login::old_password(id)).await?;
     Ok(render::user(users::change(tx, user).await?))
 }

@@ -1,7 +1,7 @@
 //! `AdministratorService`: the operator, who is known by the mesh secret.
 
 use contracts::user::{
-    CreateAdministratorRequest, ListAdministratorsRequest, ListAdministratorsResponse, ResetPasswordRequest,
+    CreateAdministratorRequest, ListAdministratorsRequest, ListAdministratorsResponse, SetPasswordRequest,
     User, administrator_service_server::AdministratorService,
 };
 use kit::{Call, Page, id::UserId};
@@ -40,9 +40,9 @@ impl AdministratorService for Administrators {
         Ok(Response::new(ListAdministratorsResponse { users, next_page_token }))
     }
 
-    async fn reset_password(&self, request: Request<ResetPasswordRequest>) -> Result<Response<User>, Status> {
+    async fn set_password(&self, request: Request<SetPasswordRequest>) -> Result<Response<User>, Status> {
         let call = Call::of(&request)?;
-        let ResetPasswordRequest { login, new_password } = request.into_inner();
+        let SetPasswordRequest { login, new_password } = request.into_inner();
         let id = operator::find(self.0.db.read(), &login).await?;
         let hash = self.0.hasher.hash(&new_password).await?;
         let written = self.0.write_revoking(&call, hash, move |tx, hash, revocations| async move {

@@ -2,24 +2,38 @@
 
 mod addresses;
 mod administrator;
+mod audit;
 mod auth;
+mod notices;
 mod passwords;
 mod read;
+mod recovery;
 mod refresh;
+mod register;
 pub mod render;
 mod revoke;
+mod second_factor;
 mod sessions;
+mod sign_in;
 mod user;
 
-use std::sync::Arc;
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use kit::{Identity, Writer};
+use tokio::sync::Notify;
 
-pub use self::revoke::Revocations;
+pub use self::{notices::PerDay, revoke::Revocations};
 
 use crate::{
-    credentials::{Hasher, KeyRing, Successor},
-    domain::{bucket::Bucket, throttle::Limit},
+    credentials::{Hasher, KeyRing, OneTimeTokens, SecondFactors, Successor},
+    domain::{
+        bucket::Buckets,
+        flood::Minute,
+        throttle::{Limit, SignInLimits},
+    },
     error::Error,
 };
 
@@ -34,7 +48,25 @@ pub struct Shared {
     /// The most sessions that a user has at a time.
     pub sessions_per_user: u32,
     pub limit: Limit,
-    pub username_checks: Bucket,
+    pub username_checks: Buckets,
+    /// What anybody can add to the audit log.
+    pub flood: Mutex<Minute>,
+    pub audit_retention: Duration,
+    /// Tokens that are sent by mail.
+    pub one_time: OneTimeTokens,
+    pub mails_per_day: PerDay,
+    /// Wakes the sender of mails.
+    pub mail_due: Notify,
+    pub second_factors: SecondFactors,
+    /// Whether staff without a second factor has no rights of staff.
+    pub require_second_factor: bool,
+    pub sign_in_limits: SignInLimits,
+    /// Accounts that one source makes.
+    pub registrations: Limit,
+    /// As the passwords of users must not be called.
+    pub shop_name: String,
+    /// How long a sign-in counts for what changes who can get in.
+    pub reauthentication_window: Duration,
 }
 
 /// `UserService`.
@@ -44,6 +76,10 @@ pub struct Users(pub Arc<Shared>);
 /// `AdministratorService`.
 #[derive(Clone)]
 pub struct Administrators(pub Arc<Shared>);
+
+/// `AuditService`.
+#[derive(Clone)]
+pub struct AuditLog(pub Arc<Shared>);
 
 /// `AuthService`.
 #[derive(Clone)]

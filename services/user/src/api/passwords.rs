@@ -1,16 +1,21 @@
 //! Changing a password.
 
 use contracts::user::ChangePasswordRequest;
-use kit::{Call, Caller, Scope, Written, id::UserId};
+use kit::{Call, Caller, Scope, Written, audit_log::Act, id::UserId};
 
 use crate::{
     api::Shared,
-    credentials::PasswordHash,
-    domain::{Invalid, roles},
+    credentials::{PasswordHash, sha256_bytes},
+    domain::{
+        Invalid,
+        mail::{MailKind, Purpose},
+        password, roles,
+    },
     error::Error,
     store::{
+        audit,
         failures::{self, Login},
-        sessions, users,
+        sessions, tokens, users,
     },
 };
 
@@ -36,6 +41,8 @@ pub async fn change_password(
     if asked && request.old_password.is_empty() {
         return Err(Invalid::new("old_password", "must be given").into());
     }
+    let known = users::find(shared.db.read(), scope, id).await?;
+    shared.check_password("new_password", &request.new_password, &known.username, &known.email)?;
     let old =
         if asked { check_old(shared, call, scope, id, &request.old_password).await? } else { Old::NotAsked };
     let new = match old {
@@ -43,7 +50,7 @@ pub async fn change_password(
         // The write refuses, unless it was done before.
         Old::Wrong | Old::Throttled(_) => PasswordHash(String::new()),
     };
-    let limit = shared.limit;
+    let (limit, per_day) = (shared.limit, shared.mails_per_day);
     let keep = match call.caller() {
         Caller::User { session, .. } if by_owner => Some(*session),
         _ => None,
@@ -67,14 +74,33 @@ pub async fn change_password(
             Old::Throttled(wait) => return Err(Error::Throttled(*wait)),
         }
         user.password_hash = new.clone();
+        audit::record(&tx, &Act::new("password.changed").of(id)).await?;
+        per_day.tell(&tx, &user, MailKind::PasswordChanged).await?;
+        tokens::drop_all(&tx, id, Purpose::ResetPassword).await?;
         sessions::end_all(&tx, id, keep).await?;
         revocations.tokens_but(&tx, &mut user, keep).await?;
         users::change(&tx, user).await?;
         Ok(())
     });
-    match written.await {
+    let written = written.await;
+    shared.mail_due.notify_one();
+    match written {
         Err(Error::WrongOldPassword) => Err(count_failure(shared, call, id).await?),
         written => written,
+    }
+}
+
+impl Shared {
+    /// Refuses a password that is among those that are tried first. `field` is its proto path.
+    pub fn check_password(
+        &self,
+        field: &'static str,
+        password: &str,
+        username: &str,
+        email: &str,
+    ) -> Result<(), Error> {
+        let names = [username, email, &self.shop_name];
+        password::check(password, &names, sha256_bytes).map_err(|_| Error::TooCommon(field))
     }
 }
 
@@ -98,7 +124,7 @@ async fn count_failure(shared: &Shared, call: &Call, id: UserId) -> Result<Error
         Ok(failures::count(&tx, &Login::old_password(*id), limit).await?)
     });
     Ok(match counted.await? {
-        Ok(()) => Error::WrongOldPassword,
+        Ok(_) => Error::WrongOldPassword,
         Err(wait) => Error::Throttled(wait),
     })
 }

@@ -1,7 +1,7 @@
 //! Refreshing a session: one token for the next.
 
 use contracts::user::{RefreshRequest, Tokens};
-use kit::{Call, Scope, id::SessionId};
+use kit::{Call, Scope, audit_log::Act, id::SessionId};
 
 use crate::{
     api::{Shared, auth, revoke::Revocations},
@@ -9,6 +9,7 @@ use crate::{
     domain::session::{self, Use, Verdict},
     error::Error,
     store::{
+        audit,
         entities::user,
         sessions::{self, Client},
         users,
@@ -73,6 +74,7 @@ async fn rotate(
             Verdict::Repeat => Ok((Refreshed::As(Box::new(user), session.id), revocations)),
             Verdict::End => {
                 sessions::end(&tx, user.id, session.id).await?;
+                audit::record(&tx, &Act::new("refresh_token.reused").of(user.id).on(session.id)).await?;
                 revocations.session(&tx, user.id, session.id).await?;
                 Ok((Refreshed::Refused, revocations))
             }

@@ -1,12 +1,12 @@
 //! Rows as the contract's messages.
 
-use contracts::user::{Address, Role, Session, User};
+use contracts::user::{Address, AuditEvent, Role, Session, User};
 use kit::id::SessionId;
 
 use crate::{
     domain::{address::Fields, roles::RoleSet},
     error::Error,
-    store::entities::{address, session, user},
+    store::entities::{address, audit_event, session, user},
 };
 
 /// A user; never the password's hash.
@@ -16,6 +16,7 @@ pub fn user(row: user::Model) -> User {
         roles: roles(row.roles()),
         username: row.username,
         email: row.email,
+        email_verified: row.email_verified,
         first_name: row.first_name,
         last_name: row.last_name,
         disabled: row.disabled,
@@ -47,6 +48,15 @@ pub fn roles(roles: RoleSet) -> Vec<i32> {
         .collect()
 }
 
+/// Roles by their names in the contract, for the audit log.
+pub fn role_names(set: RoleSet) -> Vec<&'static str> {
+    roles(set)
+        .into_iter()
+        .filter_map(|role| Role::try_from(role).ok())
+        .map(|role| role.as_str_name())
+        .collect()
+}
+
 /// An address.
 pub fn address(row: address::Model) -> Address {
     let Fields { recipient, lines, postal_code, city, region, country_code, phone } = row.fields();
@@ -61,6 +71,22 @@ pub fn address(row: address::Model) -> Address {
         country_code,
         phone,
         etag: row.version.to_string(),
+    }
+}
+
+/// An event of the audit log.
+pub fn audit_event(row: audit_event::Model) -> AuditEvent {
+    AuditEvent {
+        id: row.id.to_string(),
+        kind: row.kind,
+        actor: row.actor,
+        user_id: row.user_id.map(|id| id.to_string()).unwrap_or_default(),
+        ip_address: row.ip_address,
+        user_agent: row.user_agent,
+        request_id: row.request_id,
+        target: row.target,
+        detail: row.detail,
+        create_time: Some(row.create_time.into()),
     }
 }
 

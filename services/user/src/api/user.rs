@@ -12,19 +12,22 @@ use contracts::{
         UpdateUserRequest, User, UserErased, user_service_server::UserService,
     },
 };
-use kit::{Call, Fault, Page, Scope, id::UserId};
+use kit::{Call, Fault, Page, Scope, audit_log::Act, id::UserId};
 use tonic::{Request, Response, Status};
 
 use crate::{
-    api::{Users, addresses, passwords, read, render},
-    domain::{address::Fields, names, roles},
+    api::{Users, addresses, audit::source, passwords, read, recovery, register, render},
+    domain::{
+        mail::{EMAILS, MailKind},
+        names, roles,
+    },
     error::Error,
     store::{
-        self,
+        self, audit,
         entities::user::Model,
+        failures::Login,
         lists::{self, Filter},
         sessions,
-        users::NewUser,
     },
 };
 
@@ -35,28 +38,7 @@ const MOST_FOUND: u64 = 2_000;
 impl UserService for Users {
     async fn create_user(&self, request: Request<CreateUserRequest>) -> Result<Response<User>, Status> {
         let call = Call::of(&request)?;
-        let CreateUserRequest { username, email, password, first_name, last_name, address } =
-            request.into_inner();
-        names::check_username(&username, "username").map_err(Error::from)?;
-        names::check_email(&email, "email").map_err(Error::from)?;
-        let address = address.map(Fields::from);
-        if let Some(address) = &address {
-            address.check("address").map_err(Error::from)?;
-        }
-        let password_hash = self.0.hasher.hash(&password).await?;
-        let roles = roles::RoleSet::CUSTOMER;
-        let new = NewUser { username, email, password_hash, first_name, last_name, roles };
-        let written = self.0.db.write(&call, (new, address), |tx, input| async move {
-            let (new, address) = &*input;
-            // The unique indexes decide between two who want the same name; CheckUsername is a hint only.
-            let user = store::users::insert(&tx, new.clone()).await?;
-            tx.belongs_to(user.id).await?;
-            if let Some(address) = address {
-                store::addresses::insert(&tx, user.id, address.clone()).await?;
-            }
-            Ok(render::user(user))
-        });
-        Ok(written.await?.into())
+        Ok(register::create_user(&self.0, &call, request.into_inner()).await?.into())
     }
 
     async fn get_user(&self, request: Request<GetUserRequest>) -> Result<Response<User>, Status> {
@@ -117,7 +99,13 @@ impl UserService for Users {
         }
         if mask.has("email") {
             names::check_email(&sent.email, "user.email").map_err(Error::from)?;
+            let known = store::users::find(self.0.db.read(), scope, id).await?;
+            if known.email != sent.email {
+                recovery::signed_in_lately(&self.0, &call, id).await?;
+                self.0.count(&call, Login::emails_of(id), EMAILS).await?;
+            }
         }
+        let per_day = self.0.mails_per_day;
         let written = self.0.db.write(&call, (sent, mask), move |tx, input| async move {
             let (sent, mask) = &*input;
             let mut user = store::users::lock(&tx, scope, id).await?;
@@ -125,6 +113,20 @@ impl UserService for Users {
             render::check_etag(&sent.etag, user.version)?;
             if mask.is_empty() {
                 return Ok(render::user(user));
+            }
+            for (field, kind, old, new) in [
+                ("username", "username.changed", &user.username, &sent.username),
+                ("email", "email.changed", &user.email, &sent.email),
+            ] {
+                if mask.has(field) && old != new {
+                    audit::record(&tx, &Act::new(kind).of(id)).await?;
+                }
+            }
+            let moved = mask.has("email") && user.email != sent.email;
+            if moved {
+                // The old address hears of it: who took the account over is not the only one who knows.
+                per_day.tell(&tx, &user, MailKind::EmailChanged).await?;
+                user.email_verified = false;
             }
             for (field, own, new) in [
                 ("username", &mut user.username, &sent.username),
@@ -136,15 +138,22 @@ impl UserService for Users {
                     own.clone_from(new);
                 }
             }
-            Ok(render::user(store::users::change(&tx, user).await?))
+            let user = store::users::change(&tx, user).await?;
+            if moved {
+                let _ = per_day.ask_to_confirm(&tx, &user).await?;
+            }
+            Ok(render::user(user))
         });
-        Ok(written.await?.into())
+        let written = written.await?;
+        self.0.mail_due.notify_one();
+        Ok(written.into())
     }
 
     async fn delete_user(&self, request: Request<DeleteUserRequest>) -> Result<Response<()>, Status> {
         let call = Call::of(&request)?;
         let DeleteUserRequest { id, etag } = request.into_inner();
         let id = call.user_id(&id, "id")?;
+        recovery::signed_in_lately(&self.0, &call, id).await?;
         let written = self.0.write_revoking(&call, etag, move |tx, etag, revocations| async move {
             let (user, administrators) = store::users::lock_with_administrators(&tx, id).await?;
             roles::may_act(tx.call().caller(), user.id, user.roles())?;
@@ -154,6 +163,7 @@ impl UserService for Users {
             roles::without(id, &administrators)?;
             store::users::erase(&tx, id).await?;
             revocations.all_of(&tx, id).await?;
+            audit::record(&tx, &Act::new("user.erased").of(id)).await?;
             tx.publish(id, &UserErased { user_id: id.to_string() });
             Ok(())
         });
@@ -164,9 +174,10 @@ impl UserService for Users {
         &self,
         request: Request<CheckUsernameRequest>,
     ) -> Result<Response<CheckUsernameResponse>, Status> {
+        let call = Call::of(&request)?;
         let username = request.into_inner().username;
         names::check_username(&username, "username").map_err(Error::from)?;
-        self.0.username_checks.take(Instant::now()).map_err(Error::TooManyRequests)?;
+        self.0.username_checks.take(&source(&call), Instant::now()).map_err(Error::TooManyRequests)?;
         let taken = store::users::is_taken(self.0.db.read(), &username).await.map_err(Fault::from)?;
         Ok(Response::new(CheckUsernameResponse { available: !taken }))
     }
@@ -189,6 +200,9 @@ impl UserService for Users {
             if !wanted.admin {
                 roles::without(id, &administrators)?;
             }
+            let names = |roles| render::role_names(roles).join(",");
+            let detail = format!("from={} to={}", names(user.roles()), names(wanted));
+            audit::record(&tx, &Act::new("roles.changed").of(id).saying(detail)).await?;
             user.set_roles(wanted);
             revocations.tokens_of(&tx, &mut user).await?;
             Ok(render::user(store::users::change(&tx, user).await?))
@@ -207,6 +221,7 @@ impl UserService for Users {
             }
             roles::without(id, &administrators)?;
             user.disabled = true;
+            audit::record(&tx, &Act::new("user.disabled").of(id)).await?;
             // With the user's row held, no sign-in and no refresh begins in between.
             revocations.tokens_of(&tx, &mut user).await?;
             sessions::end_all(&tx, id, None).await?;
@@ -222,6 +237,7 @@ impl UserService for Users {
             let mut user = store::users::lock(&tx, Scope::All, *id).await?;
             if user.disabled {
                 user.disabled = false;
+                audit::record(&tx, &Act::new("user.enabled").of(*id)).await?;
                 user = store::users::change(&tx, user).await?;
             }
             Ok(render::user(user))

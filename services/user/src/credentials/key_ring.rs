@@ -92,8 +92,13 @@ impl KeyRing {
         self.loaded().jwks.clone()
     }
 
-    /// A user's access token for a session.
-    pub fn access_token(&self, user: &user::Model, session: kit::id::SessionId) -> Result<String, Fault> {
+    /// A user's access token for a session; with the user's rights of staff, or without them.
+    pub fn access_token(
+        &self,
+        user: &user::Model,
+        session: kit::id::SessionId,
+        as_staff: bool,
+    ) -> Result<String, Fault> {
         let now = self.db.machine_clock().now().seconds();
         let claims = AccessClaims {
             iss: ISSUER.to_owned(),
@@ -101,7 +106,7 @@ impl KeyRing {
             sub: user.id,
             sid: session,
             ver: user.token_version,
-            roles: kit::call::Roles { staff: user.staff, admin: user.admin },
+            roles: kit::call::Roles { staff: user.staff && as_staff, admin: user.admin && as_staff },
             iat: now,
             nbf: now,
             exp: now + ACCESS_TOKEN_SECONDS,

@@ -3,9 +3,13 @@
 mod key_ring;
 mod key_wrapping;
 mod memory;
+mod one_time;
 mod password;
 mod refresh_token;
+mod totp;
 
 pub use key_ring::KeyRing;
+pub use one_time::OneTimeTokens;
 pub use password::{Hasher, PasswordHash};
-pub use refresh_token::{RefreshToken, Successor, TokenHash, sha256};
+pub use refresh_token::{RefreshToken, Successor, TokenHash, sha256, sha256_bytes};
+pub use totp::{SecondFactors, recovery_codes, recovery_hash};

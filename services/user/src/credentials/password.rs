@@ -89,6 +89,19 @@ impl Hasher {
         .await
     }
 
+    /// Whether a hash is by today's algorithm and parameters.
+    pub fn is_current(&self, hash: &PasswordHash) -> bool {
+        let Ok(hash) = phc::PasswordHash::new(&hash.0) else { return false };
+        let own = self.argon2.params();
+        let params = Params::try_from(&hash).is_ok_and(|params| {
+            (params.m_cost(), params.t_cost(), params.p_cost()) == (own.m_cost(), own.t_cost(), own.p_cost())
+        });
+        params
+            && hash.algorithm == Algorithm::Argon2id.ident()
+            && hash.version == Some(Version::V0x13.into())
+            && hash.hash.is_some_and(|output| output.len() == OUTPUT)
+    }
+
     /// Gives back the memory in which nothing was hashed for so long.
     pub fn release(&self, unused: Duration) {
         self.turns.release(unused);
@@ -151,6 +164,8 @@ mod tests {
         assert!(hasher.verify("correct horse", Some(&hash)).await.unwrap());
         assert!(!hasher.verify("correct", Some(&hash)).await.unwrap());
         let ours = hasher.hash("correct horse").await.unwrap();
+        assert!(hasher.is_current(&ours) && !hasher.is_current(&hash));
+        assert!(!Hasher::new(16, 1).unwrap().is_current(&ours));
         assert!(Argon2::default().verify_password(b"correct horse", ours.0.as_str()).is_ok());
         let broken = PasswordHash("$argon2id$v=19$m=8,t=1,p=1$AAAAAAAAAAAAAAAAAAAAAA".to_owned());
         assert!(hasher.verify("correct horse", Some(&broken)).await.is_err());

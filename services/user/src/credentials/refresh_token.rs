@@ -72,7 +72,14 @@ impl RefreshToken {
 
 /// SHA-256 in hexadecimal.
 pub fn sha256(bytes: &[u8]) -> String {
-    hex::encode(digest::digest(&digest::SHA256, bytes))
+    hex::encode(sha256_bytes(bytes))
+}
+
+/// SHA-256.
+pub fn sha256_bytes(bytes: &[u8]) -> [u8; 32] {
+    let mut hash = [0; 32];
+    hash.copy_from_slice(digest::digest(&digest::SHA256, bytes).as_ref());
+    hash
 }
 
 #[cfg(test)]

@@ -1,40 +1,53 @@
-//! A limit on how often this process does something: so many a second, with some to spare.
+//! A limit on how often something is done from one source: so many a second, with some to spare.
 
 use std::{
+    collections::HashMap,
     sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
 /// How many seconds' worth may come at once.
 const BURST: f64 = 5.0;
+/// Sources that are told apart; the others share a bucket.
+const SOURCES: usize = 10_000;
 
-/// A token bucket.
+/// A token bucket for each source.
 #[derive(Debug)]
-pub struct Bucket {
+pub struct Buckets {
     /// A second; 0 is without limit.
     rate: u32,
-    state: Mutex<(f64, Instant)>,
+    /// What each has left, and when that was.
+    sources: Mutex<HashMap<String, (f64, Instant)>>,
 }
 
-impl Bucket {
-    /// A full bucket.
+impl Buckets {
+    /// Full ones.
     pub fn new(rate: u32) -> Self {
-        Self { rate, state: Mutex::new((f64::from(rate) * BURST, Instant::now())) }
+        Self { rate, sources: Mutex::default() }
     }
 
-    /// Takes one, or says how long to wait for it.
-    pub fn take(&self, now: Instant) -> Result<(), Duration> {
+    /// Takes one of a source's, or says how long to wait for it.
+    pub fn take(&self, source: &str, now: Instant) -> Result<(), Duration> {
         if self.rate == 0 {
             return Ok(());
         }
-        let rate = f64::from(self.rate);
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let held = (state.0 + now.duration_since(state.1).as_secs_f64() * rate).min(rate * BURST);
-        if held < 1.0 {
-            *state = (held, now);
-            return Err(Duration::from_secs_f64((1.0 - held) / rate));
+        let (rate, full) = (f64::from(self.rate), f64::from(self.rate) * BURST);
+        let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
+        let held = |(left, since): (f64, Instant)| {
+            (left + now.saturating_duration_since(since).as_secs_f64() * rate).min(full)
+        };
+        if sources.len() >= SOURCES && !sources.contains_key(source) {
+            // Those that are full again are as good as new ones.
+            sources.retain(|_, bucket| held(*bucket) < full);
         }
-        *state = (held - 1.0, now);
+        let apart = sources.len() < SOURCES || sources.contains_key(source);
+        let bucket = sources.entry(if apart { source } else { "" }.to_owned()).or_insert((full, now));
+        let left = held(*bucket);
+        if left < 1.0 {
+            *bucket = (left, now);
+            return Err(Duration::from_secs_f64((1.0 - left) / rate));
+        }
+        *bucket = (left - 1.0, now);
         Ok(())
     }
 }
@@ -44,20 +57,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_bucket_empties_and_fills_again() {
-        let (bucket, now) = (Bucket::new(2), Instant::now());
+    fn a_bucket_empties_and_fills_again_and_others_are_not_touched() {
+        let (buckets, now) = (Buckets::new(2), Instant::now());
         for _ in 0..10 {
-            bucket.take(now).unwrap();
+            buckets.take("a", now).unwrap();
         }
-        assert!(bucket.take(now).unwrap_err() <= Duration::from_millis(500));
+        assert!(buckets.take("a", now).unwrap_err() <= Duration::from_millis(500));
+        assert_eq!(buckets.take("b", now), Ok(()));
         let later = now + Duration::from_millis(500);
-        assert_eq!(bucket.take(later), Ok(()));
-        assert!(bucket.take(later).is_err());
+        assert_eq!(buckets.take("a", later), Ok(()));
+        assert!(buckets.take("a", later).is_err());
     }
 
     #[test]
-    fn no_limit_is_none() {
-        let bucket = Bucket::new(0);
-        assert!((0..1_000).all(|_| bucket.take(Instant::now()).is_ok()));
+    fn no_limit_is_none_and_memory_is_bounded() {
+        let (none, some) = (Buckets::new(0), Buckets::new(1));
+        let now = Instant::now();
+        for number in 0..2 * SOURCES {
+            none.take("a", now).unwrap();
+            let _ = some.take(&number.to_string(), now);
+        }
+        assert!(some.sources.lock().unwrap().len() <= SOURCES + 1);
     }
 }

@@ -2,7 +2,10 @@
 
 pub mod address;
 pub mod bucket;
+pub mod flood;
+pub mod mail;
 pub mod names;
+pub mod password;
 pub mod roles;
 pub mod session;
 pub mod throttle;

@@ -1,8 +1,8 @@
 //! How many wrong passwords are too many.
 //!
-//! Only failures count, each against its login. A window begins with a login's first failure and ends by
-//! itself, whatever comes in between, so that nobody can lock somebody else out for longer than that.
-//! While a login is throttled even its right password is refused: otherwise guessing would go on.
+//! Only failures count, each against an account with a source, and more generously against the source and the account
+//! alone ([`SignInLimits`]). A window begins with the first failure and ends by itself, whatever comes in between. While a
+//! count is full even the right password is refused: otherwise guessing would go on.
 
 use std::time::Duration;
 
@@ -14,6 +14,17 @@ pub struct Limit {
     /// Failures within a window; 0 is without limit.
     pub attempts: u32,
     pub window: Duration,
+}
+
+/// What is allowed of signing in.
+#[derive(Debug, Clone, Copy)]
+pub struct SignInLimits {
+    /// Of one account from one source.
+    pub account_and_source: Limit,
+    /// From one source, over all accounts.
+    pub source: Limit,
+    /// Of one account, over all sources that it is not known at.
+    pub account: Limit,
 }
 
 /// A login's failures.

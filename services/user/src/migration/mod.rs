@@ -7,6 +7,9 @@ mod m000005_words;
 mod m000006_phones;
 mod m000007_names;
 mod m000008_clients;
+mod m000009_audit;
+mod m000010_confirmation;
+mod m000011_second_factors;
 
 use sea_orm_migration::prelude::*;
 
@@ -28,6 +31,9 @@ impl MigratorTrait for Migrator {
             Box::new(m000006_phones::Phones),
             Box::new(m000007_names::Names),
             Box::new(m000008_clients::Clients),
+            Box::new(m000009_audit::Audit),
+            Box::new(m000010_confirmation::Confirmation),
+            Box::new(m000011_second_factors::SecondFactors),
         ]
     }
 }

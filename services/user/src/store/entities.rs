@@ -1,5 +1,11 @@
 //! The tables.
 
+pub mod audit_event;
+pub mod one_time_token;
+pub mod recovery_code;
+pub mod second_factor;
+pub mod user_mail;
+
 /// Users. Folded columns are what is unique or searched without regard to case.
 pub mod user {
     use kit::{Time, id::UserId};
@@ -16,6 +22,10 @@ pub mod user {
         pub username_folded: String,
         pub email: String,
         pub email_folded: String,
+        /// Whether mail to the address is known to arrive.
+        pub email_verified: bool,
+        /// Whether signing in takes a code.
+        pub second_factor: bool,
         pub password_hash: PasswordHash,
         pub first_name: String,
         pub first_name_folded: String,

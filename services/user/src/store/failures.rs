@@ -1,6 +1,8 @@
 //! Failed sign-ins, by login. A login is kept as its SHA-256: what people type into such fields is not for
 //! keeping.
 
+use std::time::Duration;
+
 use kit::{Time, Tx, insert_new};
 use sea_orm::{
     ActiveValue::Set,
@@ -15,18 +17,81 @@ use crate::{
 };
 
 /// What failures are counted against.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Login(String);
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Login {
+    key: String,
+    /// Whether a success forgets it.
+    ends_by_success: bool,
+}
 
 impl Login {
-    /// A folded username or e-mail that somebody signs in by.
-    pub fn sign_in(folded: &str) -> Self {
-        Self(sha256(format!("login {folded}").as_bytes()))
+    fn of(what: &str) -> Self {
+        Self { key: sha256(what.as_bytes()), ends_by_success: false }
+    }
+
+    /// Whether a success forgets it.
+    pub fn ends_by_success(&self) -> bool {
+        self.ends_by_success
+    }
+
+    /// An account (a user's id, or the folded login of nobody) that somebody signs in to from a source.
+    pub fn of_account_and_source(account: &str, source: &str) -> Self {
+        Self { ends_by_success: true, ..Self::of(&format!("account {account} at {source}")) }
+    }
+
+    /// An account, over all sources.
+    pub fn of_account(account: &str) -> Self {
+        Self::of(&format!("account {account}"))
+    }
+
+    /// A source, over all accounts.
+    pub fn of_source(source: &str) -> Self {
+        Self::of(&format!("source {source}"))
+    }
+
+    /// Somebody who signs in again within a session.
+    pub fn of_session(session: kit::id::SessionId) -> Self {
+        Self { ends_by_success: true, ..Self::of(&format!("session {session}")) }
+    }
+
+    /// Codes of a user's second factor, over all sources.
+    pub fn code(user: kit::id::UserId) -> Self {
+        Self::of(&format!("code of {user}"))
+    }
+
+    /// Accounts that a source makes.
+    pub fn registrations_of(source: &str) -> Self {
+        Self::of(&format!("registrations of {source}"))
+    }
+
+    /// Other e-mails that a user gives.
+    pub fn emails_of(user: kit::id::UserId) -> Self {
+        Self::of(&format!("emails of {user}"))
     }
 
     /// A user who is asked for the old password.
     pub fn old_password(user: kit::id::UserId) -> Self {
-        Self(sha256(format!("user {user}").as_bytes()))
+        Self::of(&format!("user {user}"))
+    }
+
+    /// Mails that confirm the address of an account.
+    pub fn confirmation_of(user: kit::id::UserId) -> Self {
+        Self::of(&format!("confirmation of {user}"))
+    }
+
+    /// Mails that confirm an address, of whatever account.
+    pub fn confirmation_to(folded: &str) -> Self {
+        Self::of(&format!("confirmation to {folded}"))
+    }
+
+    /// Password resets that a source asks for.
+    pub fn resets_of(source: &str) -> Self {
+        Self::of(&format!("resets of {source}"))
+    }
+
+    /// Password resets of an address.
+    pub fn resets_to(folded: &str) -> Self {
+        Self::of(&format!("resets to {folded}"))
     }
 }
 
@@ -38,18 +103,30 @@ impl From<Model> for Failures {
 
 /// A login's failures so far.
 pub async fn find(db: &impl ConnectionTrait, login: &Login) -> Result<Option<Failures>, DbErr> {
-    Ok(Entity::find_by_id(login.0.clone()).one(db).await?.map(Failures::from))
+    Ok(Entity::find_by_id(login.key.clone()).one(db).await?.map(Failures::from))
 }
 
-/// Counts a failure, unless the limit is reached already: then says how long it holds. The login's row is locked before
+/// How long the fullest of some counts holds, if one is full.
+pub async fn wait(
+    db: &impl ConnectionTrait,
+    counters: &[(Login, Limit)],
+    now: Time,
+) -> Result<Option<Duration>, DbErr> {
+    let keys = counters.iter().map(|(login, _)| login.key.as_str());
+    let found = Entity::find().filter(Column::Login.is_in(keys)).all(db).await?;
+    let of = |login: &Login| found.iter().find(|row| row.login == login.key).cloned().map(Failures::from);
+    Ok(counters.iter().filter_map(|(login, limit)| limit.wait(of(login), now)).max())
+}
+
+/// Counts a failure, and answers with those of its window, unless the limit is reached already: then says how long it holds. The login's row is locked before
 /// the limit is checked, so that tries at once are counted one after the other.
-pub async fn count(tx: &Tx, login: &Login, limit: Limit) -> Result<Result<(), std::time::Duration>, DbErr> {
+pub async fn count(tx: &Tx, login: &Login, limit: Limit) -> Result<Result<Failures, Duration>, DbErr> {
     let now = tx.now();
-    let locked = || Entity::find_by_id(login.0.clone()).lock(LockType::Update);
+    let locked = || Entity::find_by_id(login.key.clone()).lock(LockType::Update);
     let mut found = locked().one(&**tx).await?;
     // Of two first failures at once the primary key lets one make the row; the other waits for it, and counts on.
     if found.is_none() {
-        let row = ActiveModel { login: Set(login.0.clone()), window_start: Set(now), failures: Set(0) };
+        let row = ActiveModel { login: Set(login.key.clone()), window_start: Set(now), failures: Set(0) };
         insert_new(&**tx, row, [Column::Login]).await?;
         found = locked().one(&**tx).await?;
     }
@@ -57,19 +134,19 @@ pub async fn count(tx: &Tx, login: &Login, limit: Limit) -> Result<Result<(), st
     if let Some(wait) = limit.wait(found, now) {
         return Ok(Err(wait));
     }
-    let Failures { start, count } = limit.count(found, now);
+    let counted @ Failures { start, count } = limit.count(found, now);
     Entity::update_many()
         .col_expr(Column::WindowStart, Expr::value(start))
         .col_expr(Column::Failures, Expr::value(count))
-        .filter(Column::Login.eq(login.0.as_str()))
+        .filter(Column::Login.eq(login.key.as_str()))
         .exec(&**tx)
         .await?;
-    Ok(Ok(()))
+    Ok(Ok(counted))
 }
 
 /// Forgets a login's failures.
 pub async fn clear(tx: &Tx, login: &Login) -> Result<(), DbErr> {
-    Entity::delete_by_id(login.0.clone()).exec(&**tx).await.map(|_| ())
+    Entity::delete_by_id(login.key.clone()).exec(&**tx).await.map(|_| ())
 }
 
 /// Forgets the windows that began before a time.

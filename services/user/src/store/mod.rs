@@ -5,10 +5,14 @@
 //! else.
 
 pub mod addresses;
+pub mod audit;
 pub mod entities;
 pub mod failures;
 pub mod keys;
 pub mod lists;
+pub mod mails;
+pub mod second_factors;
 pub mod sessions;
+pub mod tokens;
 pub mod users;
 pub mod words;

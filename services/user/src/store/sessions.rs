@@ -73,6 +73,22 @@ pub async fn of_token(db: &impl ConnectionTrait, hash: &TokenHash) -> Result<Opt
     session::Entity::find_by_id(token.session_id).one(db).await
 }
 
+/// Whether a user has had a session at an address; those that are over are remembered for a week.
+pub async fn has_been_at(db: &impl ConnectionTrait, user: UserId, address: &str) -> Result<bool, DbErr> {
+    let found = session::Entity::find()
+        .filter(session::Column::UserId.eq(user))
+        .filter(session::Column::IpAddress.eq(address))
+        .limit(1)
+        .one(db)
+        .await?;
+    Ok(found.is_some())
+}
+
+/// When a session's user signed in.
+pub async fn create_time(db: &impl ConnectionTrait, id: SessionId) -> Result<Option<Time>, DbErr> {
+    Ok(session::Entity::find_by_id(id).one(db).await?.map(|session| session.create_time))
+}
+
 /// Reads a session and keeps others from changing it until the transaction ends.
 pub async fn lock(tx: &Tx, id: SessionId) -> Result<Option<session::Model>, DbErr> {
     session::Entity::find_by_id(id).lock(LockType::Update).one(&**tx).await

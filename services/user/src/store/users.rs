@@ -29,6 +29,7 @@ use crate::{
 pub struct NewUser {
     pub username: String,
     pub email: String,
+    pub email_verified: bool,
     pub password_hash: PasswordHash,
     pub first_name: String,
     pub last_name: String,
@@ -56,6 +57,8 @@ pub async fn insert(tx: &Tx, new: NewUser) -> Result<Model, Error> {
         username: new.username,
         email_folded: fold(&new.email),
         email: new.email,
+        email_verified: new.email_verified,
+        second_factor: false,
         password_hash: new.password_hash,
         first_name_folded: fold(&new.first_name),
         first_name: new.first_name,
@@ -155,6 +158,16 @@ pub async fn change(tx: &Tx, after: Model) -> Result<Model, Error> {
 pub async fn change_token_version(tx: &Tx, user: &Model) -> Result<(), DbErr> {
     Entity::update_many()
         .col_expr(Column::TokenVersion, Expr::value(user.token_version))
+        .filter(Column::Id.eq(user.id))
+        .exec(&**tx)
+        .await
+        .map(|_| ())
+}
+
+/// Stores the hash of the same password by other parameters. The user is locked; nothing that shows changes.
+pub async fn renew_hash(tx: &Tx, user: &Model, hash: &PasswordHash) -> Result<(), DbErr> {
+    Entity::update_many()
+        .col_expr(Column::PasswordHash, Expr::value(hash.0.as_str()))
         .filter(Column::Id.eq(user.id))
         .exec(&**tx)
         .await

@@ -24,7 +24,7 @@ use kit::{
 };
 use tonic::{Request, Response, Status};
 
-use crate::{AdminOutcome, AdminPassword, Hashing, Migrator, Options, Secret, start};
+use crate::{AdminOutcome, AdminPassword, Around, Hashing, Migrator, Options, Secret, start};
 
 const PASSWORD: &str = "correct horse";
 const ADMIN_PASSWORD: &str = "battery staple";
@@ -58,8 +58,15 @@ impl House {
             admin: AdminPassword { source: SecretSource::text(ADMIN_PASSWORD.parse().unwrap()) },
             sign_in_attempts: 10,
             sign_in_window: std::time::Duration::from_secs(900),
+            sign_in_attempts_per_source: 100,
+            sign_in_attempts_per_account: 100,
+            registrations_per_hour: 0,
+            require_second_factor: crate::SecondFactor::None,
+            shop_name: "Loja".to_owned(),
             username_checks_per_second: 0,
             sessions_per_user: 50,
+            reauthentication_window: std::time::Duration::from_secs(600),
+            audit_retention: std::time::Duration::from_secs(86_400),
             hashing: Hashing { password_memory_kib: 8, password_iterations: 1 },
         }
     }
@@ -82,7 +89,7 @@ impl House {
             identity: identity.clone(),
             tasks: Tasks::default(),
         };
-        let started = start(options, db.clone(), context, wrapping_key).await?;
+        let started = start(options, Around::default(), db.clone(), context, wrapping_key).await?;
         let conn = Conn::new(Front::new(started.service.routes, methods, identity));
         local.set(conn.clone());
         let generated = match started.first_administrator.ensure(Arc::new(|_: &Secret| Ok(()))).await? {
@@ -107,7 +114,11 @@ impl Replica {
     }
 
     async fn try_sign_in(&self, login: &str, password: &str) -> Result<Tokens, Fault> {
-        let request = SignInRequest { login: login.to_owned(), password: password.to_owned() };
+        let request = SignInRequest {
+            login: login.to_owned(),
+            password: password.to_owned(),
+            ..SignInRequest::default()
+        };
         outcome(self.auth().sign_in(request).await)
     }
 

@@ -210,8 +210,11 @@ async fn rubbish_is_no_refresh_token_and_a_key_stores_no_tokens() {
         assert_eq!(refresh(&replica, &rubbish).await.unwrap_err().code, Code::Unauthenticated);
     }
     let request = || {
-        let message =
-            contracts::user::SignInRequest { login: "ana".to_owned(), password: super::PASSWORD.to_owned() };
+        let message = contracts::user::SignInRequest {
+            login: "ana".to_owned(),
+            password: super::PASSWORD.to_owned(),
+            ..Default::default()
+        };
         keyed("k", tonic::Request::new(message))
     };
     let first = outcome(replica.auth().sign_in(request()).await).unwrap();

@@ -91,3 +91,21 @@ async fn guessing_at_once_gets_no_more_verdicts_than_guessing_in_turn() {
     }
     assert_eq!(verdicts, 10);
 }
+
+#[tokio::test]
+async fn a_hash_by_other_parameters_is_made_anew_at_sign_in() {
+    let house = House::new().await;
+    house.replica().await.register("ana").await;
+    let mut options = House::options();
+    options.hashing.password_memory_kib = 16;
+    let replica = house.replica_with(&options, [7; 32]).await.unwrap();
+    let hash = || async {
+        let found = crate::store::users::by_login(replica.db.read(), "ana").await.unwrap();
+        found.unwrap().password_hash.0
+    };
+    replica.try_sign_in("ana", "wrong").await.unwrap_err();
+    assert!(hash().await.contains("m=8,"), "only who knows the password can have it hashed anew");
+    let user = replica.sign_in("ana").await.user.unwrap();
+    assert!(hash().await.contains("m=16,"));
+    assert_eq!(replica.sign_in("ana").await.user, Some(user), "nothing that shows has changed");
+}

@@ -1,28 +1,36 @@
 //! The background tasks. Every replica runs them: what they do in the database may be done by several at once, or by none
 //! for a while.
 
+mod send_mails;
+
 use std::{sync::Arc, time::Duration};
 
-use kit::{Call, Role, Tasks};
+use kit::{Call, Role, StartError, Tasks};
 
 use crate::{
+    Around,
     api::Shared,
-    domain::session,
+    domain::{mail::DAY, session},
     error::Error,
-    store::{failures, sessions},
+    store::{failures, mails, sessions, tokens},
+    work::send_mails::Sender,
 };
 
 /// How often the signing keys are read again.
 const RELOAD_KEYS: Duration = Duration::from_secs(60);
 /// How often old records are deleted.
 const PRUNE: Duration = Duration::from_secs(600);
+/// How often the audit log is told what was only counted, and swept.
+const KEEP_AUDIT_LOG: Duration = Duration::from_secs(60);
 /// After how long the memory in which passwords were hashed is given back; looked after as often.
 const KEEP_MEMORY: Duration = Duration::from_secs(10);
 /// How long an ended or expired session is kept, for people to look at.
 const KEEP_SESSIONS: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// Starts them.
-pub fn start(shared: &Arc<Shared>, tasks: &Tasks) {
+pub async fn start(shared: &Arc<Shared>, around: Around, tasks: &Tasks) -> Result<(), StartError> {
+    let sender = Sender::new(shared, &around.mail, around.public_url).await?;
+    tasks.keep("user.mail", sender.run(tasks.clone()));
     let reloading = shared.clone();
     tasks.every("user.keys", RELOAD_KEYS, move || {
         let shared = reloading.clone();
@@ -33,11 +41,17 @@ pub fn start(shared: &Arc<Shared>, tasks: &Tasks) {
         hashing.release(KEEP_MEMORY);
         std::future::ready(Ok::<_, std::convert::Infallible>(()))
     });
+    let keeping = shared.clone();
+    tasks.every("user.audit_log", KEEP_AUDIT_LOG, move || {
+        let shared = keeping.clone();
+        async move { shared.keep_audit_log().await }
+    });
     let pruning = shared.clone();
     tasks.every("user.sessions", PRUNE, move || {
         let shared = pruning.clone();
         async move { prune(&shared).await }
     });
+    Ok(())
 }
 
 /// Deletes sessions that have been over for long, and what no longer counts of failed sign-ins.
@@ -50,7 +64,9 @@ pub async fn prune(shared: &Shared) -> Result<(), Error> {
         // reached, and stays.
         // A used token is remembered for as long as its copy may turn up in a session that idles.
         sessions::prune(&tx, now - KEEP_SESSIONS, now - session::IDLE).await?;
-        failures::prune(&tx, now - *window).await?;
+        failures::prune(&tx, now - (*window).max(DAY)).await?;
+        tokens::prune(&tx).await?;
+        mails::prune(&tx, now - 2 * DAY).await?;
         Ok(())
     });
     pruned.await

@@ -159,6 +159,11 @@ impl Identity {
         self.0.services.make(role, on_behalf_of, self.now())
     }
 
+    /// The time by which tokens are judged.
+    pub fn time(&self) -> crate::Time {
+        self.0.clock.now()
+    }
+
     fn now(&self) -> i64 {
         self.0.clock.now().seconds()
     }

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use kit::Secret;
 use lettre::{
     Address, AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor,
     message::{
@@ -12,6 +11,8 @@ use lettre::{
     transport::smtp::{Error, PoolConfig, authentication::Credentials, extension::ClientId},
 };
 use url::Url;
+
+use crate::Secret;
 
 use super::{
     AT_ONCE,

@@ -14,7 +14,7 @@ const CATEGORY: CodePointMapDataBorrowed<'static, GeneralCategory> = CodePointMa
 
 /// Text as data: in one line, in the order in which it is read, and no link. Anybody can register somebody else's
 /// address under a name that is an advertisement.
-pub(super) fn plain(text: &str) -> String {
+pub fn plain(text: &str) -> String {
     let text = line(text);
     let mut plain = String::with_capacity(text.len());
     // What is read before and after, whatever clings to it.
@@ -58,7 +58,7 @@ fn clings(letter: char) -> bool {
 
 /// Text kept to one line, without what turns its order round or hides in it (Unicode's bidirectional controls, line
 /// separators, default ignorables). Joiners and variation selectors stay: scripts and emoji need them.
-pub(super) fn line(text: &str) -> String {
+pub fn line(text: &str) -> String {
     let breaks = |letter: char| letter.is_control() || matches!(letter, '\u{2028}' | '\u{2029}');
     let text: String = text.chars().filter(|letter| !is_hidden(*letter)).collect();
     text.split(breaks).map(str::trim).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")

@@ -2,16 +2,17 @@
 
 use std::{sync::Arc, time::Duration};
 
-use kit::{Secret, SecretSource, StartError};
 use lettre::message::Mailbox;
 use url::Url;
+
+use crate::{Secret, SecretSource, StartError};
 
 use super::{
     notifier::{Log, Notifier},
     smtp::Smtp,
 };
 
-kit::secret_setting! {
+crate::secret_setting! {
     /// The password at the mail server.
     pub SmtpPasswordSetting: "smtp-password", "FEIRA_SMTP_PASSWORD", "PASSWORD",
         "Password at the mail server",
@@ -41,8 +42,12 @@ pub struct MailOptions {
     pub mail_from: Option<String>,
 
     /// How long a mail is tried before it is given up
-    #[arg(long, env = "FEIRA_MAIL_GIVE_UP", value_name = "TIME", default_value = "3d", value_parser = kit::some_time)]
+    #[arg(long, env = "FEIRA_MAIL_GIVE_UP", value_name = "TIME", default_value = "3d", value_parser = crate::some_time)]
     pub mail_give_up: Duration,
+
+    /// Mails to one account within a day at the most, of each service that sends any; 0 is without limit
+    #[arg(long, env = "FEIRA_MAILS_PER_DAY", value_name = "COUNT", default_value_t = 100)]
+    pub mails_per_day: u32,
 }
 
 fn wrong(problem: impl std::fmt::Display) -> StartError {
@@ -152,7 +157,7 @@ mod tests {
         match options.notifier() {
             Ok(_) => "none".to_owned(),
             Err(error) => {
-                assert_eq!(error.exit(), kit::Exit::Settings);
+                assert_eq!(error.exit(), crate::Exit::Settings);
                 error.to_string()
             }
         }

@@ -1,0 +1,111 @@
+//! Refused access of staff's methods, for the audit log: counted by user and method, and told to the user service every few
+//! seconds. A refusal changes nothing, so there is no transaction that it could be recorded with; what a killed process
+//! had counted is lost.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use contracts::{
+    access::Who,
+    user::{AuditRecord, RecordAuditEventsRequest, audit_service_client::AuditServiceClient},
+};
+
+use crate::{Call, Caller, Context, Fault, Role, Time, access::Method, client::Client, id::AuditId};
+
+/// How often they are told.
+const TELL: Duration = Duration::from_secs(5);
+/// Users and methods that are told apart until then; more are not recorded.
+const MOST: usize = 500;
+/// How long the user service may take.
+const WITHIN: Duration = Duration::from_secs(5);
+
+/// What was refused since it was told last; cheap to clone.
+#[derive(Clone, Default)]
+pub struct Refusals(Arc<Mutex<Counted>>);
+
+/// By user and method.
+type Counted = HashMap<(String, Arc<str>), Refused>;
+
+/// Refusals of one user and method.
+struct Refused {
+    /// The first of them.
+    record: AuditRecord,
+    count: u64,
+}
+
+impl Refusals {
+    /// Notes that a caller was refused, where that is a user and the method staff's.
+    pub fn note(&self, method: &Method, caller: &Caller, client: &Client, request_id: &str, now: Time) {
+        if !matches!(method.who, Who::Staff | Who::Admin) || caller.is_service() {
+            return;
+        }
+        let Some(user) = caller.user() else { return };
+        let mut all = self.all();
+        let key = (user.to_string(), method.path.clone());
+        if all.len() >= MOST && !all.contains_key(&key) {
+            return;
+        }
+        let refused = all.entry(key).or_insert_with(|| Refused {
+            record: AuditRecord {
+                id: AuditId::at(now).to_string(),
+                kind: "access.refused".to_owned(),
+                actor: caller.actor(),
+                user_id: user.to_string(),
+                ip_address: client.address.map(|address| address.to_string()).unwrap_or_default(),
+                user_agent: client.agent.as_deref().unwrap_or_default().to_owned(),
+                request_id: request_id.to_owned(),
+                target: method.path.to_string(),
+                detail: String::new(),
+                create_time: Some(now.into()),
+            },
+            count: 0,
+        });
+        refused.count += 1;
+    }
+
+    /// Tells the user service of them, as long as the process runs.
+    pub fn tell(&self, context: &Context, as_role: Role) {
+        let user = AuditServiceClient::new(context.mesh.own_conn(as_role, Role::User));
+        let refusals = self.clone();
+        context.tasks.every(format!("{as_role}.refusals"), TELL, move || {
+            let (refusals, mut user) = (refusals.clone(), user.clone());
+            async move {
+                let taken = std::mem::take(&mut *refusals.all());
+                if taken.is_empty() {
+                    return Ok(());
+                }
+                let records = taken.values().map(|refused| AuditRecord {
+                    detail: format!("count={}", refused.count),
+                    ..refused.record.clone()
+                });
+                let request = RecordAuditEventsRequest { records: records.collect() };
+                let call = Call::of_service(as_role, "refusals").within(WITHIN);
+                let told = user.record_audit_events(call.request(request)).await;
+                told.map(|_| ()).map_err(|status| {
+                    refusals.put_back(taken);
+                    Fault::of(&status)
+                })
+            }
+        });
+    }
+
+    /// Keeps what could not be told for the next time. Its ids are the same, so that what was told all the same is there
+    /// once.
+    fn put_back(&self, taken: Counted) {
+        let mut all = self.all();
+        for (key, refused) in taken {
+            let count = refused.count;
+            match all.get_mut(&key) {
+                Some(newer) => newer.count += count,
+                None => drop(all.insert(key, refused)),
+            }
+        }
+    }
+
+    fn all(&self) -> MutexGuard<'_, Counted> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

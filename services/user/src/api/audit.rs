@@ -1,0 +1,112 @@
+//! `AuditService`: what was done, for administrators to read; and how the others' acts come in.
+
+use std::sync::PoisonError;
+
+use contracts::user::{
+    AuditEvent, ListAuditEventsRequest, ListAuditEventsResponse, RecordAuditEventsRequest,
+    audit_service_server::AuditService,
+};
+use kit::{Call, Fault, Page, Role, Time, audit_log::Act, id::AuditId};
+use tonic::{Request, Response, Status};
+
+use crate::{
+    api::{AuditLog, Shared, render},
+    error::Error,
+    store::audit::{self, Filter},
+};
+
+/// Events that one transaction sweeps.
+const SWEEP: u64 = 5_000;
+
+#[tonic::async_trait]
+impl AuditService for AuditLog {
+    async fn list_audit_events(
+        &self,
+        request: Request<ListAuditEventsRequest>,
+    ) -> Result<Response<ListAuditEventsResponse>, Status> {
+        let call = Call::of(&request)?;
+        let request = request.into_inner();
+        let page = Page::<AuditId>::of(&request)?;
+        let (after, before) = (request.after.map(Time::from), request.before.map(Time::from));
+        if after.zip(before).is_some_and(|(after, before)| after > before) {
+            return Err(Fault::invalid("after", "must not be after before").into());
+        }
+        let named = |id: &str| call.user_id(id, "user_id");
+        let user = Some(request.user_id).filter(|id| !id.is_empty()).map(|id| named(&id)).transpose()?;
+        let filter = Filter { actor: request.actor, user, kinds: request.kind, after, before };
+        let db = self.0.db.read();
+        let rows = audit::list(db, &filter, page.after, page.limit()).await.map_err(Fault::from)?;
+        let render = |row| Ok::<AuditEvent, Status>(render::audit_event(row));
+        let (audit_events, next_page_token) = page.make(rows, |row| row.id, render)?;
+        Ok(Response::new(ListAuditEventsResponse { audit_events, next_page_token }))
+    }
+
+    async fn record_audit_events(
+        &self,
+        request: Request<RecordAuditEventsRequest>,
+    ) -> Result<Response<()>, Status> {
+        let call = Call::of(&request)?;
+        let taken = self.0.db.transact(&call, request.into_inner().records, |tx, records| async move {
+            for record in &*records {
+                audit::take(&tx, record.clone()).await?;
+            }
+            Ok(())
+        });
+        taken.await?;
+        Ok(Response::new(()))
+    }
+}
+
+impl Shared {
+    /// Whether something that anybody can make happen is recorded itself, or only counted.
+    pub fn records(&self, call: &Call) -> bool {
+        let source = source(call);
+        let mut minute = self.flood.lock().unwrap_or_else(PoisonError::into_inner);
+        minute.admit(&source, self.db.clock().now())
+    }
+
+    /// Tells what was only counted, and sweeps what is old.
+    pub async fn keep_audit_log(&self) -> Result<(), Error> {
+        let call = Call::of_service(Role::User, "keep the audit log");
+        let ended = {
+            let mut minute = self.flood.lock().unwrap_or_else(PoisonError::into_inner);
+            minute.end(self.db.clock().now())
+        };
+        if let Some(uncounted) = ended {
+            let most: Vec<String> =
+                uncounted.most.iter().map(|(source, count)| format!("{source}:{count}")).collect();
+            let act = Act::new("sign_in.uncounted").saying(format!(
+                "events={} sources={}",
+                uncounted.events,
+                most.join(",")
+            ));
+            self.db
+                .transact(&call, act, |tx, act| async move { Ok(audit::record(&tx, &act).await?) })
+                .await?;
+        }
+        let keep = self.audit_retention;
+        loop {
+            let swept = self
+                .db
+                .transact(&call, keep, |tx, keep| async move {
+                    Ok(audit::prune(&tx, tx.now() - *keep, SWEEP).await?)
+                })
+                .await?;
+            if swept < SWEEP {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// Whom limits count together: an IPv4 address, or the 64 bits of IPv6 that one customer of a network has.
+pub fn source(call: &Call) -> String {
+    match call.client_address() {
+        None => String::new(),
+        Some(std::net::IpAddr::V4(address)) => address.to_string(),
+        Some(std::net::IpAddr::V6(address)) => {
+            let [a, b, c, d, ..] = address.segments();
+            format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! Signing in: passwords, codes, and how often one may fail.
+
+use std::time::Duration;
+
+use contracts::user::{SignInRequest, Tokens};
+use kit::{
+    Call, Caller, Scope,
+    audit_log::Act,
+    id::{SessionId, UserId},
+};
+
+use crate::{
+    api::{Shared, audit::source, auth::tokens, revoke::Revocations, second_factor::Check},
+    credentials::{PasswordHash, RefreshToken, TokenHash},
+    domain::{names, throttle::Limit},
+    error::Error,
+    store::{
+        audit,
+        entities::user,
+        failures::{self, Login},
+        sessions, users,
+    },
+};
+
+/// What becomes of a sign-in; failures are committed, because they count.
+enum SignedIn {
+    As(Box<user::Model>, SessionId),
+    Refused,
+    /// The password is right, and a code is needed.
+    CodeRequired,
+    Throttled(Duration),
+}
+
+/// A sign-in whose password and code were looked at.
+struct Tried {
+    /// What a failure counts against.
+    counters: Vec<(Login, Limit)>,
+    /// Whose login it is.
+    known: Option<UserId>,
+    /// The same, if the password was right.
+    found: Option<user::Model>,
+    code: Option<Check>,
+    /// The password's hash by today's parameters, where the one that is stored is of others.
+    renewed: Option<PasswordHash>,
+    hash: TokenHash,
+}
+
+pub async fn sign_in(shared: &Shared, call: &Call, request: SignInRequest) -> Result<Tokens, Error> {
+    let SignInRequest { login, password, code } = request;
+    let (db, folded) = (shared.db.read(), names::fold(&login));
+    let found = users::by_login(db, &folded).await?;
+    let mut counters = counters(shared, call, &folded, found.as_ref()).await?;
+    if let Some(wait) = failures::wait(db, &counters, shared.db.clock().now()).await? {
+        // Without hashing, so that guessing costs the guesser more than the server.
+        return Err(Error::Throttled(wait));
+    }
+    let right = shared.hasher.verify(&password, found.as_ref().map(|user| &user.password_hash)).await?;
+    let known = found.as_ref().map(|user| user.id);
+    let found = found.filter(|_| right);
+    let code = match &found {
+        Some(user) if user.second_factor && !code.is_empty() => {
+            // Who knows the password does not get to try codes from everywhere at once.
+            counters.push((Login::code(user.id), shared.sign_in_limits.account_and_source));
+            counters.sort_by(|(a, _), (b, _)| a.cmp(b));
+            Some(Check::of(shared, user.id, &code).await?)
+        }
+        _ => None,
+    };
+    // Once the password is right alone: how long it takes tells nothing to who does not have it.
+    let renewed = match &found {
+        Some(user) if !shared.hasher.is_current(&user.password_hash) => {
+            Some(shared.hasher.hash(&password).await?)
+        }
+        _ => None,
+    };
+    let token = RefreshToken::generate();
+    let tried = Tried { counters, known, found, code, renewed, hash: token.hash() };
+    match begin_session(shared, call, tried).await? {
+        SignedIn::As(user, session) => Ok(tokens(shared, *user, session, token)?),
+        SignedIn::Refused => Err(Error::SignInRefused),
+        SignedIn::CodeRequired => Err(Error::CodeRequired),
+        SignedIn::Throttled(wait) => Err(Error::Throttled(wait)),
+    }
+}
+
+/// What a failure of this call counts against.
+///
+/// An account and a source together have few tries. A source has more over all accounts, against one password that is
+/// tried on many; and an account has more over all sources, against many machines. Whoever the user is known to have
+/// signed in from meets the first alone, so that nobody keeps a user out from elsewhere. Who has a session of the user has
+/// a count of its own. An account counts by its id, by whichever name it is called.
+async fn counters(
+    shared: &Shared,
+    call: &Call,
+    folded: &str,
+    found: Option<&user::Model>,
+) -> Result<Vec<(Login, Limit)>, Error> {
+    let limits = &shared.sign_in_limits;
+    let account = found.map_or_else(|| folded.to_owned(), |user| user.id.to_string());
+    if let (Caller::User { id, session, .. }, Some(user)) = (call.caller(), found)
+        && *id == user.id
+    {
+        return Ok(vec![(Login::of_session(*session), limits.account_and_source)]);
+    }
+    let source = source(call);
+    let mut counters = vec![(Login::of_account_and_source(&account, &source), limits.account_and_source)];
+    let address = call.client_address().map(|address| address.to_string()).unwrap_or_default();
+    let is_known = match found {
+        Some(user) if !address.is_empty() => {
+            sessions::has_been_at(shared.db.read(), user.id, &address).await?
+        }
+        _ => false,
+    };
+    if !is_known {
+        counters.push((Login::of_source(&source), limits.source));
+        counters.push((Login::of_account(&account), limits.account));
+    }
+    // Rows are locked in this order, by everybody who counts several.
+    counters.sort_by(|(a, _), (b, _)| a.cmp(b));
+    Ok(counters)
+}
+
+/// Begins a session of the user whose password was right, or counts a failure.
+///
+/// The race is between tries at once: they all pass the check before hashing. So the limits are checked again in the
+/// transaction, and `failures::count` does so under a lock of its row: of tries at once, those that come after a limit is
+/// reached learn nothing about their password.
+async fn begin_session(shared: &Shared, call: &Call, tried: Tried) -> Result<SignedIn, Error> {
+    // Anybody can fail as often as they like: how much of that is recorded is bounded.
+    let failed = tried.found.is_none() || tried.code.is_some();
+    let (records, most) = (failed && shared.records(call), shared.sessions_per_user);
+    let signed_in = shared.db.transact(call, tried, move |tx, tried| async move {
+        let (tried, revocations) = (&*tried, Revocations::default());
+        if let Some(wait) = failures::wait(&*tx, &tried.counters, tx.now()).await? {
+            // Also with the right password: a guess that was right must not be told from a wrong one.
+            return Ok((SignedIn::Throttled(wait), revocations));
+        }
+        let user = match &tried.found {
+            Some(found) => still(users::lock(&tx, Scope::Owner(found.id), found.id).await, found)?,
+            None => None,
+        };
+        let passed = match (user, &tried.code) {
+            (Some(user), None) if user.second_factor => return Ok((SignedIn::CodeRequired, revocations)),
+            (Some(user), Some(code)) => code.passes(&tx, &user).await?.then_some(user),
+            (user, _) => user,
+        };
+        let Some(mut user) = passed else {
+            return Ok((refuse(&tx, tried, records).await?, revocations));
+        };
+        if let Some((own, _)) = tried.counters.iter().find(|(login, _)| login.ends_by_success()) {
+            failures::clear(&tx, own).await?;
+        }
+        if let Some(hash) = &tried.renewed {
+            users::renew_hash(&tx, &user, hash).await?;
+        }
+        let session = sessions::begin(&tx, user.id, tried.hash.clone()).await?;
+        audit::record(&tx, &Act::new("sign_in.succeeded").of(user.id).on(session)).await?;
+        match sessions::end_oldest(&tx, user.id, most).await? {
+            sessions::Crowded::No => {}
+            sessions::Crowded::Ended(oldest) => revocations.session(&tx, user.id, oldest).await?,
+            // One event for however many: those that are left must refresh.
+            sessions::Crowded::EndedSeveral => {
+                revocations.tokens_of(&tx, &mut user).await?;
+                users::change_token_version(&tx, &user).await?;
+            }
+        }
+        Ok((SignedIn::As(Box::new(user), session), revocations))
+    });
+    let (signed_in, revocations) = signed_in.await?;
+    revocations.apply(shared);
+    Ok(signed_in)
+}
+
+/// Counts a failure: an answer, not an error, because it must be committed.
+async fn refuse(tx: &kit::Tx, tried: &Tried, records: bool) -> Result<SignedIn, Error> {
+    let mut locked_out = false;
+    for (login, limit) in &tried.counters {
+        match failures::count(tx, login, *limit).await? {
+            Ok(counted) => locked_out |= limit.wait(Some(counted), tx.now()).is_some(),
+            Err(wait) => return Ok(SignedIn::Throttled(wait)),
+        }
+    }
+    if records {
+        let about = |kind| tried.known.iter().fold(Act::new(kind), |act, known| act.of(*known));
+        audit::record(tx, &about("sign_in.failed")).await?;
+        if locked_out {
+            audit::record(tx, &about("sign_in.locked_out")).await?;
+        }
+    }
+    Ok(SignedIn::Refused)
+}
+
+/// The user as the transaction has locked the row, if the password that was verified is still the user's and the user
+/// was not disabled meanwhile: passwords are verified before the transaction, because hashing is slow.
+fn still(locked: Result<user::Model, Error>, verified: &user::Model) -> Result<Option<user::Model>, Error> {
+    match locked {
+        Ok(user) => {
+            Ok(Some(user).filter(|user| !user.disabled && user.password_hash == verified.password_hash))
+        }
+        Err(Error::UserNotFound) => Ok(None),
+        Err(error) => Err(error),
+    }
+}

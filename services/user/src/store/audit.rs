@@ -1,0 +1,107 @@
+//! The audit log: rows are added, listed, and swept when they are old; none is ever changed.
+
+use contracts::user::AuditRecord;
+use kit::{
+    Fault, Time, Tx,
+    audit_log::Act,
+    id::{AuditId, UserId},
+    insert_new,
+    newest::{Newest, unindexed},
+};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel,
+    QueryFilter, QueryOrder, QuerySelect, sea_query::ExprTrait,
+};
+
+use super::entities::audit_event::{Column, Entity, Model};
+
+/// Which events to list.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    pub actor: String,
+    pub user: Option<UserId>,
+    pub kinds: Vec<String>,
+    /// From this time on.
+    pub after: Option<Time>,
+    pub before: Option<Time>,
+}
+
+/// Records an act with the write that does it.
+pub async fn record(tx: &Tx, act: &Act) -> Result<(), DbErr> {
+    let row = row(act.record(tx.call(), tx.now())).map_err(|fault| DbErr::Custom(fault.message))?;
+    Entity::insert(row.into_active_model().reset_all()).exec_without_returning(&**tx).await.map(|_| ())
+}
+
+/// Takes what another service recorded, unless it is there.
+pub async fn take(tx: &Tx, record: AuditRecord) -> Result<(), crate::error::Error> {
+    insert_new(&**tx, row(record)?.into_active_model().reset_all(), [Column::Id]).await?;
+    Ok(())
+}
+
+fn row(record: AuditRecord) -> Result<Model, Fault> {
+    let user = Some(record.user_id).filter(|id| !id.is_empty());
+    Ok(Model {
+        id: record.id.parse().map_err(Fault::internal)?,
+        kind: record.kind,
+        actor: record.actor,
+        user_id: user.map(|id| id.parse()).transpose().map_err(Fault::internal)?,
+        ip_address: record.ip_address,
+        user_agent: record.user_agent,
+        request_id: record.request_id,
+        target: record.target,
+        detail: record.detail,
+        create_time: record.create_time.map(Time::from).unwrap_or(Time(0)),
+    })
+}
+
+/// The events before `after`, the newest first.
+pub async fn list(
+    db: &impl ConnectionTrait,
+    filter: &Filter,
+    after: Option<AuditId>,
+    limit: u64,
+) -> Result<Vec<Model>, DbErr> {
+    // An id is made of its time, so that the bounds are bounds of the index; to the millisecond. What is finer is
+    // compared by the time itself.
+    let within = Condition::all()
+        .add_option(filter.after.map(|time| Column::Id.gte(AuditId::first_at(time))))
+        .add_option(filter.before.map(|time| Column::Id.lt(AuditId::first_at(time + MILLISECOND))));
+    // The first of them that is given is sought by its index, a seek for each kind; the others are looked at.
+    let seeks = if let Some(user) = filter.user {
+        vec![within.add(Column::UserId.eq(user))]
+    } else if !filter.actor.is_empty() {
+        vec![within.add(Column::Actor.eq(filter.actor.as_str()))]
+    } else if !filter.kinds.is_empty() {
+        let mut kinds = filter.kinds.clone();
+        kinds.sort_unstable();
+        kinds.dedup();
+        kinds.into_iter().map(|kind| within.clone().add(Column::Kind.eq(kind))).collect()
+    } else {
+        vec![within]
+    };
+    let actor = (!filter.actor.is_empty()).then(|| unindexed(Column::Actor).eq(filter.actor.as_str()));
+    let kinds = (!filter.kinds.is_empty()).then(|| unindexed(Column::Kind).is_in(filter.kinds.clone()));
+    let fit = Condition::all()
+        .add_option(actor)
+        .add_option(kinds)
+        .add_option(filter.after.map(|time| unindexed(Column::CreateTime).gte(time)))
+        .add_option(filter.before.map(|time| unindexed(Column::CreateTime).lt(time)));
+    let events = Newest::<Entity> { id: Column::Id, seeks, filter: fit, selective: None };
+    events.page(db, after.map(Into::into), limit).await
+}
+
+const MILLISECOND: std::time::Duration = std::time::Duration::from_millis(1);
+
+/// Forgets up to `limit` events of before a time, the oldest first; answers how many those were.
+pub async fn prune(tx: &Tx, before: Time, limit: u64) -> Result<u64, DbErr> {
+    let old = Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(Column::Id.lt(AuditId::first_at(before)))
+        .order_by_asc(Column::Id)
+        .limit(limit);
+    let last: Option<AuditId> = old.into_tuple().all(&**tx).await?.pop();
+    let Some(last) = last else { return Ok(0) };
+    let done = Entity::delete_many().filter(Column::Id.lte(last)).exec(&**tx).await?;
+    Ok(done.rows_affected)
+}
