@@ -1,6 +1,6 @@
 //! Access rules of a contract, where it has any.
 
-use prost_reflect::MethodDescriptor;
+use prost_reflect::{DynamicMessage, MethodDescriptor};
 
 use crate::annotation;
 
@@ -22,8 +22,7 @@ pub enum Access {
 }
 
 impl Access {
-    /// For a sentence.
-    pub fn in_words(self) -> &'static str {
+    fn in_words(self) -> &'static str {
         match self {
             Access::Public => "everybody",
             Access::SignedIn => "everybody who is signed in",
@@ -35,9 +34,43 @@ impl Access {
     }
 }
 
+/// Who may call a method, for a sentence: staff by their permissions.
+pub fn in_words(access: Access, method: &MethodDescriptor) -> String {
+    let names = permissions(method);
+    let staff = match names.as_slice() {
+        [] => return access.in_words().to_owned(),
+        [only] => format!("the permission {only}"),
+        names => format!("one of the permissions {}", names.join(", ")),
+    };
+    match access {
+        Access::Staff | Access::Admin => format!("{} with {staff}", access.in_words()),
+        Access::Owner => format!("the owner, and staff with {staff}"),
+        // What staff see more of is said where it matters.
+        _ => access.in_words().to_owned(),
+    }
+}
+
+/// Whether a method takes API keys.
+pub fn takes_keys(method: &MethodDescriptor) -> bool {
+    rule(method).is_none_or(|rule| !annotation::flag(&rule, "no_keys"))
+}
+
+fn permissions(method: &MethodDescriptor) -> Vec<String> {
+    let kind = method.parent_pool().get_enum_by_name("feira.access.v1.Permission");
+    let (Some(rule), Some(kind)) = (rule(method), kind) else { return Vec::new() };
+    let numbers = annotation::list(&rule, "permissions");
+    let values = numbers.iter().filter_map(|number| kind.get_value(number.as_enum_number()?));
+    let name = |text: &str| text.trim_start_matches("PERMISSION_").to_ascii_lowercase();
+    values.map(|value| format!("`{}`", name(value.name()))).collect()
+}
+
+fn rule(method: &MethodDescriptor) -> Option<DynamicMessage> {
+    annotation::message(&method.options(), method.parent_pool(), "feira.access.v1.rule")
+}
+
 /// Reads a method's access rule.
 pub fn access(method: &MethodDescriptor) -> Option<Access> {
-    let rule = annotation::message(&method.options(), method.parent_pool(), "feira.access.v1.rule")?;
+    let rule = rule(method)?;
     let number = annotation::set(&rule, "who")?.as_enum_number()?;
     let who = method.parent_pool().get_enum_by_name("feira.access.v1.Who")?.get_value(number)?;
     Some(match who.name() {

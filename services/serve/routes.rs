@@ -80,7 +80,7 @@ impl gateway::Guard for Guard {
                 }
                 caller => caller?,
             };
-            method.admit(&caller).inspect_err(|_| {
+            let caller = method.admit(caller.clone()).inspect_err(|_| {
                 let (client, id) = (Client::handed_on(headers), kit::headers::request_id(headers));
                 self.refusals.note(method, &caller, &client, &id, self.identity.time());
             })?;

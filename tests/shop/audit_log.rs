@@ -54,7 +54,7 @@ async fn what_users_and_administrators_do_is_recorded_with_its_source(setup: Set
     refresh(&second).await.unwrap();
     refresh(&token).await.refused(Code::Unauthenticated, "UNAUTHENTICATED");
     let roles = vec![Role::Customer.into(), Role::Staff.into()];
-    admin.set_roles(SetRolesRequest { id: id.clone(), roles }).await.unwrap();
+    admin.set_roles(SetRolesRequest { id: id.clone(), roles, role_ids: vec![] }).await.unwrap();
     admin.disable_user(DisableUserRequest { id: id.clone() }).await.unwrap();
     admin.delete_user(DeleteUserRequest { id: id.clone(), ..Default::default() }).await.unwrap();
     let all = of(&admin, &id).await;

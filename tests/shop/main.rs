@@ -4,9 +4,11 @@
 #[macro_use]
 mod support;
 
+mod access;
 mod action_pages;
 mod adjustments;
 mod administrators;
+mod api_keys;
 mod articles;
 mod audit;
 mod audit_log;
@@ -48,6 +50,7 @@ mod recovery;
 mod reference;
 mod refunds;
 mod reopening;
+mod roles;
 mod runtime;
 mod searching;
 mod second_factor;

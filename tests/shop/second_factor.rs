@@ -129,7 +129,7 @@ async fn staff_without_a_second_factor_are_not_staff_where_it_is_required(setup:
     admin.list_users(ListUsersRequest::default()).await.unwrap();
     let ada = mesh.shopper().await;
     let roles = vec![Role::Customer.into(), Role::Staff.into()];
-    admin.set_roles(SetRolesRequest { id: ada.user.id.clone(), roles }).await.unwrap();
+    admin.set_roles(SetRolesRequest { id: ada.user.id.clone(), roles, role_ids: vec![] }).await.unwrap();
     let ada = mesh.client().sign_in_as(&ada.user.username, PASSWORD).await.expect("she can set one up");
     ada.list_users(ListUsersRequest::default()).await.denied();
 }

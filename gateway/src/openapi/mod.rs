@@ -68,9 +68,13 @@ pub fn document(bindings: &[Arc<Binding>]) -> Value {
     if secured {
         let bearer = json!({
             "type": "http", "scheme": "bearer", "bearerFormat": "JWT",
-            "description": "An access token."
+            "description": "An access token, or an API key (`feira_…`)."
         });
-        components.insert("securitySchemes".to_owned(), json!({"bearer": bearer}));
+        let basic = json!({
+            "type": "http", "scheme": "basic",
+            "description": "An API key as user name, and no password. At the sign-in also a login and its password."
+        });
+        components.insert("securitySchemes".to_owned(), json!({"bearer": bearer, "basic": basic}));
     }
     json!({
         "openapi": "3.1.0",

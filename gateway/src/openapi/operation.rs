@@ -11,7 +11,7 @@ use super::{
     schema::{Schemas, insert_text},
 };
 use crate::{
-    access_rule::{Access, access},
+    access_rule::{Access, access, in_words, takes_keys},
     annotation,
     binding::Binding,
     template::Segment,
@@ -56,7 +56,8 @@ impl Describer {
             ("responses".to_owned(), self.responses(binding)),
         ]);
         insert_text(&mut out, "summary", &summary(&comment));
-        let who = access.map(|access| format!("**Access**: {}.", access.in_words())).unwrap_or_default();
+        let who =
+            access.map(|access| format!("**Access**: {}.", in_words(access, method))).unwrap_or_default();
         insert_text(&mut out, "description", &paragraphs([comment.as_str(), &who]));
         let parameters = self.parameters(binding, path);
         if !parameters.is_empty() {
@@ -65,10 +66,14 @@ impl Describer {
         if let Some(body) = self.body(binding) {
             out.insert("requestBody".to_owned(), body);
         }
+        let keys = if takes_keys(method) { vec![json!({"basic": []})] } else { Vec::new() };
+        let schemes = |first: &[Value]| [first, &keys].concat();
         match access {
             // Whoever is signed in may see more.
-            Some(Access::Public) => _ = out.insert("security".to_owned(), json!([{}, {"bearer": []}])),
-            Some(_) => _ = out.insert("security".to_owned(), json!([{"bearer": []}])),
+            Some(Access::Public) => {
+                _ = out.insert("security".to_owned(), schemes(&[json!({}), json!({"bearer": []})]).into());
+            }
+            Some(_) => _ = out.insert("security".to_owned(), schemes(&[json!({"bearer": []})]).into()),
             None if self.secured => _ = out.insert("security".to_owned(), json!([])),
             None => {}
         }

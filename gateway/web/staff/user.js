@@ -23,7 +23,7 @@ const orderColumns = [
 
 /** The last administrator stays one: the only state that forbids anything here. */
 const lastOne = (error) => {
-  if (error.reason !== 'ILLEGAL_STATE') return false;
+  if (error.reason !== 'LAST_ADMIN') return false;
   toast(`${sentence(error.message)} Make somebody else an administrator first.`, 'bad');
   return true;
 };
@@ -48,7 +48,7 @@ export default async function page(view) {
       const text = 'You will no longer manage users, and only another administrator can give it back to you.';
       if (!(await ask({ title: 'Stop being an administrator?', text, action: 'Stop being one', danger: true, signal, work: () => true }))) return;
     }
-    user = await call('POST', `${path}:setRoles`, { body: { roles } });
+    user = await call('POST', `${path}:setRoles`, { body: { roles, roleIds: user.roleIds } });
     draw();
     toast(`${user.username} now has these roles.`);
   }, lastOne);

@@ -159,12 +159,15 @@ fn a_string_with_nul_is_refused_also_where_nothing_else_is_asked_of_it() {
 
 #[test]
 fn enums_take_only_what_their_rules_name() {
-    let request = |roles: &[i32]| user::SetRolesRequest { id: USER.into(), roles: roles.to_vec() };
+    let request =
+        |roles: &[i32]| user::SetRolesRequest { id: USER.into(), roles: roles.to_vec(), role_ids: vec![] };
     assert_eq!(wrong(&request(&[1, 3])), [""; 0]);
     assert_eq!(wrong(&request(&[0])), ["roles[0]: must not be one of ROLE_UNSPECIFIED"]);
     assert_eq!(wrong(&request(&[1, 7])), ["roles[1]: must be a value that the contract names"]);
     assert_eq!(wrong(&request(&[2, 2])), ["roles: must not repeat an item"]);
-    assert_eq!(wrong(&request(&[])), ["roles: must have at least 1 item"]);
+    let mut registering = create_user();
+    registering.address = Some(user::Address { lines: vec![], ..address() });
+    assert_eq!(wrong(&registering), ["address.lines: must have at least 1 item"]);
 
     let adjust = article::AdjustStockRequest { article_id: ARTICLE.into(), delta: 1, ..Default::default() };
     assert_eq!(

@@ -25,8 +25,8 @@ pub mod words;
 #[doc(hidden)]
 pub use call::compressed::CompressionEncoding;
 pub use call::{
-    Call, Caller, Scope, access, client, headers, identity, identity::Identity, layer, limits, reflection,
-    sizes, wire,
+    Call, Caller, Scope, access, client, headers, identity, identity::Identity, layer, limits, permissions,
+    reflection, sizes, wire,
 };
 pub use contracts::errors::Reason;
 pub use db::{

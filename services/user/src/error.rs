@@ -6,8 +6,8 @@ use kit::{Fault, Reason};
 use sea_orm::DbErr;
 
 use crate::domain::{
-    Invalid, address,
-    roles::{LastAdministrator, NotYours},
+    Invalid, address, api_keys,
+    roles::{self, LastAdministrator, NotYours},
 };
 
 /// Why a call is refused or fails.
@@ -19,6 +19,18 @@ pub enum Error {
     AddressNotFound,
     #[error("session not found")]
     SessionNotFound,
+    #[error("key not found")]
+    KeyNotFound,
+    #[error("there are too many keys")]
+    TooManyKeys,
+    #[error("role not found")]
+    RoleNotFound,
+    #[error("another role has this name")]
+    RoleNameTaken,
+    #[error("there are too many roles")]
+    TooManyRoles,
+    #[error("built-in roles stay as they are")]
+    BuiltIn,
     #[error("another user has this username")]
     UsernameTaken,
     #[error("another user has this e-mail")]
@@ -71,14 +83,28 @@ impl From<Error> for Fault {
             Error::UserNotFound => Fault::not_found("user"),
             Error::AddressNotFound => Fault::not_found("address"),
             Error::SessionNotFound => Fault::not_found("session"),
+            Error::KeyNotFound => Fault::not_found("key"),
+            Error::TooManyKeys => {
+                let message = format!("a user has at most {} API keys", api_keys::MOST);
+                Fault::limit_exceeded("api_keys", api_keys::MOST, message)
+            }
+            Error::RoleNotFound => Fault::not_found("role"),
+            Error::RoleNameTaken => Fault::already_exists("role", "name"),
+            Error::TooManyRoles => {
+                let message = format!("there are at most {} roles", roles::MOST);
+                Fault::limit_exceeded("roles", roles::MOST, message)
+            }
+            Error::BuiltIn => Fault::illegal_state("built-in roles stay as they are", "BUILT_IN"),
             Error::UsernameTaken => Fault::already_exists("user", "username"),
             Error::EmailTaken => Fault::already_exists("user", "email"),
             Error::Stale => Fault::etag_mismatch(),
             Error::Invalid(Invalid { field, problem }) => Fault::invalid(field, problem),
-            Error::NotYours => Fault::denied("only an administrator may do this to staff"),
-            Error::LastAdministrator => Fault::illegal_state(
+            Error::NotYours => Fault::denied(
+                "this takes rights that you do not have yourself: only an administrator may do it to staff",
+            ),
+            Error::LastAdministrator => Fault::new(
+                Reason::LastAdmin,
                 "the last enabled administrator can neither be disabled, nor erased, nor lose the role",
-                "LAST_ADMINISTRATOR",
             ),
             Error::SeveralAdministrators => Fault::illegal_state(
                 "there are several administrators, and none is called admin: say which one",

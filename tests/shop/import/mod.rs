@@ -163,7 +163,7 @@ async fn an_import_ends_with_its_session_and_not_before(setup: Setup) {
     let mesh = setup.start().await;
     let (admin, ada) = (mesh.admin().await, mesh.shopper().await);
     let roles = vec![Role::Customer.into(), Role::Staff.into()];
-    admin.set_roles(SetRolesRequest { id: ada.user.id.clone(), roles }).await.unwrap();
+    admin.set_roles(SetRolesRequest { id: ada.user.id.clone(), roles, role_ids: vec![] }).await.unwrap();
     let staff = mesh.client().sign_in_as(&ada.user.username, PASSWORD).await.unwrap().client;
     let endless = stream::iter([row(1)]).chain(stream::pending());
     let caller = staff.clone();

@@ -42,7 +42,7 @@ async fn change(client: &Shopper, user: User, mask: Option<&[&str]>) -> Outcome<
 pub async fn with_roles(mesh: &Mesh, name: &str, roles: &[Role]) -> Shopper {
     let user = mesh.client().register(name).await.user;
     let roles = roles.iter().map(|role| (*role).into()).collect();
-    mesh.admin().await.set_roles(SetRolesRequest { id: user.id, roles }).await.unwrap();
+    mesh.admin().await.set_roles(SetRolesRequest { id: user.id, roles, role_ids: vec![] }).await.unwrap();
     mesh.client().sign_in_as(name, PASSWORD).await.unwrap()
 }
 

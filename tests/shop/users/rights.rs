@@ -23,7 +23,9 @@ async fn a_customer_can_do_nothing_that_is_for_staff_or_administrators(setup: Se
     let ada = mesh.shopper().await;
     let id = ada.user.id.clone();
     ada.list_users(ListUsersRequest::default()).await.denied();
-    ada.set_roles(SetRolesRequest { id: id.clone(), roles: vec![Role::Admin.into()] }).await.denied();
+    ada.set_roles(SetRolesRequest { id: id.clone(), roles: vec![Role::Admin.into()], role_ids: vec![] })
+        .await
+        .denied();
     ada.disable_user(DisableUserRequest { id: id.clone() }).await.denied();
     ada.enable_user(EnableUserRequest { id: id.clone() }).await.denied();
     let nobody = mesh.client();
@@ -44,7 +46,11 @@ async fn staff_see_users_and_change_customers_but_not_administrators(setup: Setu
     assert_eq!(change(&clerk, by_clerk(&ada.user.id), None).await.unwrap().last_name, "King");
     change(&clerk, by_clerk(&admin.user.id), None).await.denied();
     clerk
-        .set_roles(SetRolesRequest { id: clerk.user.id.clone(), roles: vec![Role::Admin.into()] })
+        .set_roles(SetRolesRequest {
+            id: clerk.user.id.clone(),
+            roles: vec![Role::Admin.into()],
+            role_ids: vec![],
+        })
         .await
         .denied();
     clerk.disable_user(DisableUserRequest { id: ada.user.id.clone() }).await.denied();
@@ -56,8 +62,10 @@ async fn changed_roles_count_at_once_and_after_a_refresh(setup: Setup) {
     let mesh = setup.start().await;
     let (admin, ada) = (mesh.admin().await, mesh.shopper().await);
     let roles = vec![Role::Customer.into(), Role::Staff.into()];
-    let user =
-        admin.set_roles(SetRolesRequest { id: ada.user.id.clone(), roles: roles.clone() }).await.unwrap();
+    let user = admin
+        .set_roles(SetRolesRequest { id: ada.user.id.clone(), roles: roles.clone(), role_ids: vec![] })
+        .await
+        .unwrap();
     assert_eq!(user.roles, roles);
     until("the old token stops working", || async { me(&ada).await.err() }).await;
     let refresh_token = ada.tokens.refresh_token.clone();
@@ -94,14 +102,14 @@ async fn the_last_administrator_stays(setup: Setup) {
     let id = admin.user.id.clone();
     let roles = vec![Role::Staff.into()];
     admin
-        .set_roles(SetRolesRequest { id: id.clone(), roles })
+        .set_roles(SetRolesRequest { id: id.clone(), roles, role_ids: vec![] })
         .await
-        .refused(Code::FailedPrecondition, "ILLEGAL_STATE");
+        .refused(Code::FailedPrecondition, "LAST_ADMIN");
     admin
         .disable_user(DisableUserRequest { id: id.clone() })
         .await
-        .refused(Code::FailedPrecondition, "ILLEGAL_STATE");
+        .refused(Code::FailedPrecondition, "LAST_ADMIN");
     let request = DeleteUserRequest { id, ..Default::default() };
-    admin.delete_user(request).await.refused(Code::FailedPrecondition, "ILLEGAL_STATE");
+    admin.delete_user(request).await.refused(Code::FailedPrecondition, "LAST_ADMIN");
     assert!(me(&admin).await.is_ok());
 }

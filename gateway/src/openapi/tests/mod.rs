@@ -64,7 +64,7 @@ fn rules_comments_and_access_are_told() {
     assert_eq!(create["operationId"], "UserService_CreateUser");
     assert_eq!(create["summary"], "Registers a user, with the first address if one is given");
     assert!(create["description"].as_str().unwrap().ends_with("**Access**: everybody."));
-    assert_eq!(create["security"], json!([{}, {"bearer": []}]));
+    assert_eq!(create["security"], json!([{}, {"bearer": []}, {"basic": []}]));
     assert!(create["responses"]["201"].is_object() && create["responses"]["412"].is_null());
     let request = &document["components"]["schemas"]["CreateUserRequest"];
     assert_eq!(request["required"], json!(["username", "email", "password"]));
@@ -102,7 +102,15 @@ fn rules_comments_and_access_are_told() {
         );
     }
     assert!(update["responses"]["412"].is_object());
-    assert_eq!(update["security"], json!([{"bearer": []}]));
+    assert_eq!(update["security"], json!([{"bearer": []}, {"basic": []}]));
+    assert!(
+        update["description"]
+            .as_str()
+            .unwrap()
+            .ends_with("**Access**: staff with the permission `catalogue`.")
+    );
+    let password = &document["paths"]["/v1/users/{id}:changePassword"]["post"];
+    assert_eq!(password["security"], json!([{"bearer": []}]), "no keys");
     assert!(document["paths"]["/v1/users/{id}"]["delete"]["responses"]["204"].is_object());
     let stream = &document["paths"]["/v1/orders/{id}:watch"]["get"]["responses"]["200"]["content"];
     assert!(stream["application/x-ndjson"].is_object() && stream["text/event-stream"].is_object());

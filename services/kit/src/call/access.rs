@@ -2,11 +2,15 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use contracts::access::{Limit, Who};
+use contracts::access::{Limit, Permission, Who};
 use http::HeaderMap;
 use prost_reflect::{DescriptorPool, DynamicMessage, Value};
 
-use crate::{Caller, Fault, Identity};
+use crate::{
+    Caller, Fault, Identity,
+    identity::{api_key, basic::Basic},
+    permissions::Permissions,
+};
 
 /// What the contract says about one method.
 #[derive(Debug, Clone)]
@@ -15,8 +19,14 @@ pub struct Method {
     pub path: Arc<str>,
     pub who: Who,
     pub mesh: bool,
+    /// What staff need one of.
+    pub permissions: Permissions,
+    /// Refuses API keys.
+    pub no_keys: bool,
     /// Takes access tokens that count no more.
     pub takes_expired: bool,
+    /// Takes a login and a password by HTTP's Basic authentication.
+    pub takes_basic: bool,
     /// Changes nothing.
     pub read: bool,
     /// Answers with a stream.
@@ -42,30 +52,65 @@ impl Method {
 
     /// Who sends these headers to this method.
     pub async fn caller(&self, identity: &Identity, headers: &HeaderMap) -> Result<Caller, Fault> {
-        if self.takes_expired { identity.late_caller(headers).await } else { identity.caller(headers).await }
+        if self.takes_expired {
+            return identity.late_caller(headers).await;
+        }
+        match identity.caller(headers).await {
+            // A login and a password, which its handler looks at.
+            Err(_) if self.takes_basic && is_basic(headers) => Ok(Caller::Anonymous),
+            known => known,
+        }
     }
 
-    /// Lets a caller in, or says why not.
-    pub fn admit(&self, caller: &Caller) -> Result<(), Fault> {
-        let allowed = match (caller, self.who) {
+    /// Lets a caller in as what they are to this method, or says why not.
+    pub fn admit(&self, caller: Caller) -> Result<Caller, Fault> {
+        if matches!(caller, Caller::ApiKey { .. }) && self.no_keys {
+            return Err(Fault::denied("this is for users themselves, not for API keys"));
+        }
+        let in_scope = self.is_in_scope(&caller);
+        let caller = caller.within(self);
+        let allowed = match (&caller, self.who) {
             (Caller::Service { .. }, who) => self.mesh || matches!(who, Who::Mesh | Who::Public),
             (_, Who::Public) => true,
-            (Caller::User { .. }, Who::SignedIn | Who::Self_) => true,
-            (Caller::User { .. }, Who::Staff) => caller.is_staff(),
-            (Caller::User { .. }, Who::Admin) => caller.is_admin(),
-            (Caller::User { .. }, Who::Mesh | Who::Unspecified) => false,
             (Caller::Anonymous, Who::Mesh | Who::Unspecified) => false,
             (Caller::Anonymous, _) => return Err(Fault::unauthenticated("sign in first")),
+            (_, Who::SignedIn | Who::Self_) => in_scope,
+            (_, Who::Staff | Who::Admin) => caller.is_staff(),
+            (_, Who::Mesh | Who::Unspecified) => false,
         };
-        if allowed { Ok(()) } else { Err(Fault::denied("this is not for you to call")) }
+        if allowed {
+            return Ok(caller);
+        }
+        let missing = Fault::denied("this is not for you to call");
+        let names = self.permissions.names().join(", ");
+        Err(if names.is_empty() { missing } else { missing.with("permissions", names) })
     }
+
+    /// Whether an API key's scopes are for this method, whatever its user may do.
+    fn is_in_scope(&self, caller: &Caller) -> bool {
+        match caller {
+            Caller::ApiKey { scopes, .. } => {
+                scopes.are_all() || (scopes.read && self.read) || scopes.permissions.meets(self.permissions)
+            }
+            _ => true,
+        }
+    }
+}
+
+/// Whether `authorization` is of HTTP's Basic scheme, given once, and no API key.
+fn is_basic(headers: &HeaderMap) -> bool {
+    let mut values = headers.get_all(http::header::AUTHORIZATION).iter();
+    let basic = values.next().and_then(|value| Basic::read(value.as_bytes()));
+    values.next().is_none() && basic.is_some_and(|basic| !api_key::looks_like_one(&basic.user))
 }
 
 /// A contract that cannot be enforced.
 #[derive(Debug, thiserror::Error)]
-#[error("{method} has no access rule (feira.access.v1.rule)")]
-pub struct NoRule {
-    method: String,
+pub enum NoRule {
+    #[error("{0} has no access rule (feira.access.v1.rule)")]
+    Missing(String),
+    #[error("{0} is for staff, and its access rule names no permission")]
+    NoPermission(String),
 }
 
 /// All methods by path.
@@ -87,23 +132,36 @@ impl Methods {
                     .as_ref()
                     .filter(|rule| options.has_extension(rule))
                     .map(|rule| options.get_extension(rule));
-                let (who, mesh, takes_expired) = match found.as_deref() {
-                    Some(Value::Message(rule)) => {
-                        (number(rule, "who"), flag(rule, "mesh"), flag(rule, "expired"))
-                    }
-                    _ => (0, false, false),
+                let Some(Value::Message(rule)) = found.as_deref() else {
+                    return Err(NoRule::Missing(method.full_name().to_owned()));
                 };
-                let who = Who::try_from(who).unwrap_or(Who::Unspecified);
-                if who == Who::Unspecified {
-                    return Err(NoRule { method: method.full_name().to_owned() });
+                let who = Who::try_from(number(rule, "who")).unwrap_or(Who::Unspecified);
+                let permissions = permissions(rule);
+                match who {
+                    Who::Unspecified => return Err(NoRule::Missing(method.full_name().to_owned())),
+                    Who::Staff | Who::Admin if permissions.is_empty() => {
+                        return Err(NoRule::NoPermission(method.full_name().to_owned()));
+                    }
+                    _ => {}
                 }
                 let read = http.as_ref().is_some_and(|http| {
                     matches!(&*options.get_extension(http), Value::Message(rule) if rule.has_field_by_name("get"))
                 });
-                let (streams, takes_stream) = (method.is_server_streaming(), method.is_client_streaming());
                 let limit = limit.as_ref().and_then(|limit| options.get_extension(limit).as_enum_number());
                 let limit = limit.and_then(|limit| Limit::try_from(limit).ok()).unwrap_or_default();
-                let method = Method { path, who, mesh, takes_expired, read, streams, takes_stream, limit };
+                let method = Method {
+                    path,
+                    who,
+                    mesh: flag(rule, "mesh"),
+                    permissions,
+                    no_keys: flag(rule, "no_keys"),
+                    takes_expired: flag(rule, "expired"),
+                    takes_basic: flag(rule, "basic"),
+                    read,
+                    streams: method.is_server_streaming(),
+                    takes_stream: method.is_client_streaming(),
+                    limit,
+                };
                 methods.insert(method.path.clone(), method);
             }
         }
@@ -120,46 +178,17 @@ fn number(message: &DynamicMessage, field: &str) -> i32 {
     message.get_field_by_name(field).and_then(|value| value.as_enum_number()).unwrap_or(0)
 }
 
+fn permissions(rule: &DynamicMessage) -> Permissions {
+    let listed = rule.get_field_by_name("permissions");
+    let listed = listed.as_deref().and_then(Value::as_list).unwrap_or_default();
+    let numbers = listed.iter().filter_map(Value::as_enum_number);
+    let known = numbers.filter_map(|number| Permission::try_from(number).ok());
+    known.fold(Permissions::NONE, |all, one| all.and(Permissions::of(one)))
+}
+
 fn flag(message: &DynamicMessage, field: &str) -> bool {
     message.get_field_by_name(field).and_then(|value| value.as_bool()).unwrap_or(false)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{
-        Role,
-        call::Roles,
-        id::{Id, SessionId, UserId},
-    };
-
-    fn user(staff: bool, admin: bool) -> Caller {
-        Caller::User { id: UserId::new(), roles: Roles { staff, admin }, session: SessionId::new() }
-    }
-
-    #[test]
-    fn every_method_of_the_contract_has_a_rule() {
-        let methods = Methods::read(contracts::pool()).unwrap();
-        assert!(methods.get("/feira.user.v1.UserService/CreateUser").is_some());
-    }
-
-    #[test]
-    fn each_rule_lets_in_whom_it_names_and_nobody_else() {
-        let service = Caller::Service { role: Role::Order, on_behalf_of: None };
-        let callers = [Caller::Anonymous, user(false, false), user(true, false), user(false, true), service];
-        for (who, mesh, expected) in [
-            (Who::Public, false, [true, true, true, true, true]),
-            (Who::SignedIn, false, [false, true, true, true, false]),
-            (Who::Self_, true, [false, true, true, true, true]),
-            (Who::Staff, false, [false, false, true, true, false]),
-            (Who::Admin, false, [false, false, false, true, false]),
-            (Who::Mesh, false, [false, false, false, false, true]),
-            (Who::Unspecified, false, [false, false, false, false, false]),
-        ] {
-            let (takes_expired, read, streams, takes_stream) = (false, false, false, false);
-            let (path, limit) = (Arc::from("/x"), Limit::Unspecified);
-            let method = Method { path, who, mesh, takes_expired, read, streams, takes_stream, limit };
-            assert_eq!(callers.each_ref().map(|caller| method.admit(caller).is_ok()), expected, "{who:?}");
-        }
-    }
-}
+mod tests;

@@ -148,7 +148,7 @@ where
             limits.arrives(client.address)?;
         }
         let caller = caller?;
-        method.admit(&caller).inspect_err(|_| {
+        let caller = method.admit(caller.clone()).inspect_err(|_| {
             refusals.note(method, &caller, &client, &request_id, identity.time());
         })?;
         if stranger {
@@ -158,13 +158,13 @@ where
                 lane = turn.map_err(|_| Fault::overloaded("too many calls on one connection"))?.ok();
             }
         }
-        if let (true, Caller::User { id, .. }) = (method.streams, &caller) {
-            open = Some(limits.open(*id)?);
+        if let (true, true, Some(id)) = (method.streams, caller.is_user(), caller.user()) {
+            open = Some(limits.open(id)?);
         }
-        if method.streams && matches!(caller, Caller::User { .. }) {
+        if method.streams && caller.is_user() {
             token = Some(request.headers().clone());
         }
-        if method.takes_stream && matches!(caller, Caller::User { .. }) {
+        if method.takes_stream && caller.is_user() {
             upload = Some(request.headers().clone());
         }
         request.extensions_mut().insert(Arrival {

@@ -9,6 +9,7 @@ pub mod identity;
 mod key;
 pub mod layer;
 pub mod limits;
+pub mod permissions;
 pub mod reflection;
 pub mod sizes;
 pub mod wire;
@@ -102,7 +103,7 @@ impl Call {
         match &self.arrival.caller {
             Caller::Service { .. } => Ok(Scope::All),
             caller if caller.is_staff() => Ok(Scope::All),
-            Caller::User { id, .. } => Ok(Scope::Owner(*id)),
+            Caller::User { id, .. } | Caller::ApiKey { id, .. } => Ok(Scope::Owner(*id)),
             Caller::Anonymous => Err(Fault::unauthenticated("sign in first")),
         }
     }

@@ -3,7 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use contracts::user::{
-    AccessRevoked, GetJwksRequest, Jwks, KeysChanged, auth_service_client::AuthServiceClient,
+    AccessRevoked, ApiKeyGrant, GetJwksRequest, Jwks, KeysChanged, ResolveApiKeyRequest,
+    auth_service_client::AuthServiceClient,
 };
 use sea_orm::DatabaseBackend;
 
@@ -32,7 +33,8 @@ pub struct Service {
     pub audit: Option<Arc<dyn Audit>>,
 }
 
-struct FetchFrom(Conn);
+/// Asks the user service by a connection.
+pub struct FetchFrom(pub Conn);
 
 #[async_trait::async_trait]
 impl Fetch for FetchFrom {
@@ -43,6 +45,13 @@ impl Fetch for FetchFrom {
             .await
             .map_err(|status| Fault::of(&status))?
             .into_inner())
+    }
+
+    async fn grant(&self, request: ResolveApiKeyRequest) -> Result<ApiKeyGrant, Fault> {
+        let mut client = AuthServiceClient::new(self.0.clone());
+        let call = Call::of_service(Role::Order, "api key").within(FETCH_WITHIN);
+        let grant = client.resolve_api_key(call.request(request)).await;
+        Ok(grant.map_err(|status| Fault::of(&status))?.into_inner())
     }
 }
 

@@ -24,8 +24,7 @@ pub fn customer(id: UserId) -> Caller {
 
 /// Somebody of the shop's staff, signed in.
 pub fn staff() -> Caller {
-    let roles = Roles { staff: true, admin: false };
-    Caller::User { id: UserId::new(), roles, session: SessionId::new() }
+    Caller::User { id: UserId::new(), roles: Roles::STAFF, session: SessionId::new() }
 }
 
 /// Another service, for itself.

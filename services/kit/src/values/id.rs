@@ -27,6 +27,13 @@ impl OrderId {
     pub const FIRST: OrderId = OrderId(Uuid::nil());
 }
 
+impl RoleId {
+    /// One that is not made but built in: before all others, by its number.
+    pub const fn numbered(number: u128) -> Self {
+        RoleId(Uuid::from_u128(number))
+    }
+}
+
 impl UserId {
     /// After all others.
     pub const LAST: UserId = UserId(Uuid::max());
@@ -141,6 +148,10 @@ typed_id!(/// A signed-in session.
     SessionId, "ses");
 typed_id!(/// An event of the audit log.
     AuditId, "aud");
+typed_id!(/// An API key.
+    ApiKeyId, "key");
+typed_id!(/// A role that an administrator made.
+    RoleId, "rol");
 typed_id!(/// An article.
     ArticleId, "art");
 typed_id!(/// An order or a basket.

@@ -9,6 +9,11 @@ use crate::StartError;
 pub struct Secret(String);
 
 impl Secret {
+    /// One that was just made.
+    pub fn of(text: String) -> Self {
+        Self(text)
+    }
+
     /// The text itself.
     pub fn expose(&self) -> &str {
         &self.0

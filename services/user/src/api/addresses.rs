@@ -109,7 +109,7 @@ pub async fn delete_address(
 /// Locks the user whose address book is about to change, if the caller may change it.
 async fn lock_owner(tx: &Tx, scope: Scope, user_id: UserId) -> Result<user::Model, Error> {
     let owner = store::users::lock(tx, scope, user_id).await?;
-    roles::may_act(tx.call().caller(), owner.id, owner.roles())?;
+    roles::may_act(tx.call().caller(), owner.id, owner.rights())?;
     Ok(owner)
 }
 

@@ -1,26 +1,33 @@
 //! `AuthService`: signing in and out.
 
 use contracts::user::{
-    ConfirmEmailRequest, ConfirmTotpRequest, ConfirmTotpResponse, GetJwksRequest, Jwks, ListSessionsRequest,
-    ListSessionsResponse, RefreshRequest, RemoveTotpRequest, RequestEmailConfirmationRequest,
-    RequestPasswordResetRequest, ResetPasswordRequest, RevokeSessionRequest, RevokeSessionsRequest,
-    SignInRequest, SignOutRequest, StartTotpRequest, StartTotpResponse, Tokens,
-    auth_service_server::AuthService,
+    ApiKey, ApiKeyGrant, ConfirmEmailRequest, ConfirmTotpRequest, ConfirmTotpResponse, CreateApiKeyRequest,
+    GetJwksRequest, Jwks, ListApiKeysRequest, ListApiKeysResponse, ListSessionsRequest, ListSessionsResponse,
+    RefreshRequest, RemoveTotpRequest, RequestEmailConfirmationRequest, RequestPasswordResetRequest,
+    ResetPasswordRequest, ResolveApiKeyRequest, RevokeApiKeyRequest, RevokeSessionRequest,
+    RevokeSessionsRequest, RotateApiKeyRequest, SignInRequest, SignOutRequest, StartTotpRequest,
+    StartTotpResponse, Tokens, auth_service_server::AuthService,
 };
-use kit::{Call, Caller, Fault, id::SessionId, identity::ACCESS_TOKEN_SECONDS};
+use kit::{
+    Call, Caller, Fault,
+    id::SessionId,
+    identity::{ACCESS_TOKEN_SECONDS, basic::Basic},
+};
 use tonic::{Request, Response, Status};
 
 use crate::{
-    api::{Auth, Shared, recovery, refresh, render, second_factor, sessions as listed, sign_in},
+    api::{Auth, Shared, api_keys, recovery, refresh, render, second_factor, sessions as listed, sign_in},
     credentials::RefreshToken,
-    store::{entities::user, sessions},
+    domain::Invalid,
+    error::Error,
+    store::{entities::user, roles, sessions},
 };
 
 #[tonic::async_trait]
 impl AuthService for Auth {
     async fn sign_in(&self, request: Request<SignInRequest>) -> Result<Response<Tokens>, Status> {
         let call = Call::of(&request)?;
-        Ok(Response::new(sign_in::sign_in(&self.0, &call, request.into_inner()).await?))
+        Ok(Response::new(sign_in::sign_in(&self.0, &call, given(request)?).await?))
     }
 
     async fn refresh(&self, request: Request<RefreshRequest>) -> Result<Response<Tokens>, Status> {
@@ -111,13 +118,71 @@ impl AuthService for Auth {
         Ok(second_factor::remove_totp(&self.0, &call, request.into_inner()).await?.into())
     }
 
+    async fn create_api_key(
+        &self,
+        request: Request<CreateApiKeyRequest>,
+    ) -> Result<Response<ApiKey>, Status> {
+        let call = Call::of(&request)?;
+        Ok(api_keys::create_api_key(&self.0, &call, request.into_inner()).await?.into())
+    }
+
+    async fn list_api_keys(
+        &self,
+        request: Request<ListApiKeysRequest>,
+    ) -> Result<Response<ListApiKeysResponse>, Status> {
+        let call = Call::of(&request)?;
+        Ok(Response::new(api_keys::list_api_keys(&self.0, &call, request.into_inner()).await?))
+    }
+
+    async fn rotate_api_key(
+        &self,
+        request: Request<RotateApiKeyRequest>,
+    ) -> Result<Response<ApiKey>, Status> {
+        let call = Call::of(&request)?;
+        Ok(api_keys::rotate_api_key(&self.0, &call, request.into_inner()).await?.into())
+    }
+
+    async fn revoke_api_key(&self, request: Request<RevokeApiKeyRequest>) -> Result<Response<()>, Status> {
+        let call = Call::of(&request)?;
+        Ok(api_keys::revoke_api_key(&self.0, &call, request.into_inner()).await?.into())
+    }
+
+    async fn resolve_api_key(
+        &self,
+        request: Request<ResolveApiKeyRequest>,
+    ) -> Result<Response<ApiKeyGrant>, Status> {
+        let call = Call::of(&request)?;
+        Ok(Response::new(api_keys::resolve_api_key(&self.0, &call, request.into_inner()).await?))
+    }
+
     async fn get_jwks(&self, _: Request<GetJwksRequest>) -> Result<Response<Jwks>, Status> {
         Ok(Response::new(self.0.keys.published().await))
     }
 }
 
+/// The login and the password, from the message or from HTTP's Basic authentication.
+fn given(request: Request<SignInRequest>) -> Result<SignInRequest, Error> {
+    let basic = request.metadata().get(kit::headers::AUTHORIZATION).cloned();
+    let mut given = request.into_inner();
+    if given.login.is_empty()
+        && given.password.is_empty()
+        && let Some(basic) = basic.and_then(|value| Basic::read(value.as_encoded_bytes()))
+    {
+        (given.login, given.password) = (basic.user, basic.password);
+    }
+    for (field, text, most) in [("login", &given.login, 254), ("password", &given.password, 128)] {
+        if text.is_empty() {
+            return Err(Invalid::new(field, "must be given").into());
+        }
+        if text.chars().count() > most {
+            return Err(Invalid::new(field, "is too long").into());
+        }
+    }
+    Ok(given)
+}
+
 /// What a session's holder is given.
-pub fn tokens(
+pub async fn tokens(
     shared: &Shared,
     user: user::Model,
     session: SessionId,
@@ -125,8 +190,10 @@ pub fn tokens(
 ) -> Result<Tokens, Fault> {
     // Staff who must have a second factor and have none are not staff until they do: they can set it up.
     let bare = shared.require_second_factor && !user.second_factor;
+    // Should the role change meanwhile, this token is of its old version, and refused as soon as that is known.
+    let (_, made, role) = roles::rights(shared.db.read(), &user).await?;
     Ok(Tokens {
-        access_token: shared.keys.access_token(&user, session, !bare)?,
+        access_token: shared.keys.access_token(&user, session, (made, role), !bare)?,
         refresh_token: refresh.into_text(),
         token_type: "Bearer".to_owned(),
         expires_in: ACCESS_TOKEN_SECONDS as i32,

@@ -2,6 +2,7 @@
 
 mod addresses;
 mod administrator;
+mod api_keys;
 mod audit;
 mod auth;
 mod notices;
@@ -12,6 +13,7 @@ mod refresh;
 mod register;
 pub mod render;
 mod revoke;
+mod roles;
 mod second_factor;
 mod sessions;
 mod sign_in;

@@ -58,7 +58,7 @@ pub async fn change_password(
     let written = shared.write_revoking(call, (old, new), move |tx, input, revocations| async move {
         let (old, new) = &*input;
         let mut user = users::lock(&tx, scope, id).await?;
-        roles::may_act(tx.call().caller(), user.id, user.roles())?;
+        roles::may_act(tx.call().caller(), user.id, user.rights())?;
         match old {
             Old::NotAsked => {}
             // Verified before the transaction, because hashing is slow: right only while the hash is the same.
@@ -107,7 +107,7 @@ impl Shared {
 async fn check_old(shared: &Shared, call: &Call, scope: Scope, id: UserId, old: &str) -> Result<Old, Error> {
     let db = shared.db.read();
     let user = users::find(db, scope, id).await?;
-    roles::may_act(call.caller(), user.id, user.roles())?;
+    roles::may_act(call.caller(), user.id, user.rights())?;
     let failures = failures::find(db, &Login::old_password(id)).await?;
     if let Some(wait) = shared.limit.wait(failures, shared.db.clock().now()) {
         return Ok(Old::Throttled(wait));

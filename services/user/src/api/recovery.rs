@@ -32,7 +32,7 @@ pub async fn request_email_confirmation(
     let (scope, per_day) = (call.scope()?, shared.mails_per_day);
     let written = shared.db.write(call, id, move |tx, id| async move {
         let user = users::lock(&tx, scope, *id).await?;
-        roles::may_act(tx.call().caller(), user.id, user.roles())?;
+        roles::may_act(tx.call().caller(), user.id, user.rights())?;
         per_day.ask_to_confirm(&tx, &user).await?.map_err(Error::TooManyRequests)
     });
     let written = written.await;
@@ -150,10 +150,15 @@ impl Shared {
 /// Refuses a user who acts on the own account and did not sign in lately: a session that was left open, or a stolen token,
 /// must not take the account over.
 pub async fn signed_in_lately(shared: &Shared, call: &Call, id: UserId) -> Result<(), Error> {
-    let Caller::User { id: caller, session, .. } = *call.caller() else { return Ok(()) };
-    if caller != id {
+    if call.caller().user() != Some(id) {
         return Ok(());
     }
+    let session = match call.caller() {
+        Caller::User { session, .. } => *session,
+        // A program never signs in.
+        Caller::ApiKey { .. } => return Err(Error::ReauthenticationRequired),
+        Caller::Anonymous | Caller::Service { .. } => return Ok(()),
+    };
     let begun = sessions::create_time(shared.db.read(), session).await?;
     let now = shared.db.clock().now();
     match begun {

@@ -26,7 +26,7 @@ pub async fn refresh(shared: &Shared, call: &Call, request: RefreshRequest) -> R
     let used = RefreshToken::read(request.refresh_token).ok_or(Error::RefreshRefused)?;
     let next = shared.successor.of(&used);
     match rotate(shared, call, &used, &next).await? {
-        Refreshed::As(user, session) => Ok(auth::tokens(shared, *user, session, next)?),
+        Refreshed::As(user, session) => Ok(auth::tokens(shared, *user, session, next).await?),
         Refreshed::Refused => Err(Error::RefreshRefused),
     }
 }

@@ -1,12 +1,15 @@
 //! Rows as the contract's messages.
 
-use contracts::user::{Address, AuditEvent, Role, Session, User};
-use kit::id::SessionId;
+use contracts::user::{Address, ApiKey, ApiKeyGrant, AuditEvent, Role, Session, StaffRole, User};
+use kit::{Time, call::Roles, id::SessionId, identity::RoleVersion};
 
 use crate::{
-    domain::{address::Fields, roles::RoleSet},
+    domain::{
+        address::Fields,
+        roles::{BuiltIn, RoleSet},
+    },
     error::Error,
-    store::entities::{address, audit_event, session, user},
+    store::entities::{address, api_key, audit_event, role, session, user},
 };
 
 /// A user; never the password's hash.
@@ -20,6 +23,7 @@ pub fn user(row: user::Model) -> User {
         first_name: row.first_name,
         last_name: row.last_name,
         disabled: row.disabled,
+        role_ids: row.role_id.iter().map(ToString::to_string).collect(),
         etag: row.version.to_string(),
         create_time: Some(row.create_time.into()),
         update_time: Some(row.update_time.into()),
@@ -37,6 +41,64 @@ pub fn session(row: session::Model, current: Option<SessionId>) -> Session {
         create_time: Some(row.create_time.into()),
         last_used_time: Some(row.last_time.into()),
         expire_time: Some(row.expire_time.into()),
+    }
+}
+
+/// An API key, without its secret.
+pub fn api_key(row: api_key::Model) -> ApiKey {
+    ApiKey {
+        scopes: row.scopes().names(),
+        id: row.id.to_string(),
+        user_id: row.user_id.to_string(),
+        name: row.name,
+        prefix: row.prefix,
+        secret: String::new(),
+        create_time: Some(row.create_time.into()),
+        expire_time: row.expire_time.map(Into::into),
+        last_used_time: row.last_used_time.map(Into::into),
+    }
+}
+
+/// A role that an administrator made.
+pub fn role(row: role::Model) -> StaffRole {
+    StaffRole {
+        permissions: row.permissions().names(),
+        id: row.id.to_string(),
+        name: row.name,
+        built_in: false,
+        etag: row.version.to_string(),
+    }
+}
+
+/// A role that is always there.
+pub fn built_in(role: BuiltIn) -> StaffRole {
+    StaffRole {
+        id: role.id().to_string(),
+        name: role.name.to_owned(),
+        permissions: role.permissions.names(),
+        built_in: true,
+        etag: "1".to_owned(),
+    }
+}
+
+/// What a key of a user with these rights lets its holder do, with a secret that counts until a time.
+pub fn grant(
+    key: &api_key::Model,
+    user: &user::Model,
+    (rights, role): (Roles, Option<RoleVersion>),
+    expire_time: Option<Time>,
+) -> ApiKeyGrant {
+    ApiKeyGrant {
+        key_id: key.id.to_string(),
+        version: key.version,
+        user_id: user.id.to_string(),
+        token_version: user.token_version,
+        admin: rights.admin,
+        permissions: rights.permissions.names(),
+        scopes: key.scopes().names(),
+        expire_time: expire_time.map(Into::into),
+        role_id: role.map(|role| role.id.to_string()).unwrap_or_default(),
+        role_version: role.map_or(0, |role| role.version),
     }
 }
 

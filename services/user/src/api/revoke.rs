@@ -9,7 +9,7 @@ use std::{
 use contracts::user::AccessRevoked;
 use kit::{
     Call, Tx, Written,
-    id::{SessionId, UserId},
+    id::{ApiKeyId, RoleId, SessionId, UserId},
 };
 use prost::Message;
 use sea_orm::DbErr;
@@ -47,6 +47,21 @@ impl Revocations {
     /// Every access token of a user counts no more, nor ever will.
     pub async fn all_of(&self, tx: &Tx, user: UserId) -> Result<(), DbErr> {
         self.older_than(tx, user, i64::MAX, None).await
+    }
+
+    /// What is known of an API key in a lower version counts no more.
+    pub async fn key(&self, tx: &Tx, user: UserId, key: ApiKeyId, minimum_version: i64) -> Result<(), DbErr> {
+        let (user_id, key_id) = (user.to_string(), key.to_string());
+        self.add(tx, AccessRevoked { user_id, key_id, minimum_version, ..AccessRevoked::default() }).await
+    }
+
+    /// What tokens say of a role in a lower version counts no more. One event, however many users have it.
+    pub async fn role(&self, tx: &Tx, role: RoleId, minimum_version: i64) -> Result<(), DbErr> {
+        let revoked =
+            AccessRevoked { role_id: role.to_string(), minimum_version, ..AccessRevoked::default() };
+        tx.publish(role, &revoked);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(revoked);
+        Ok(())
     }
 
     async fn older_than(

@@ -109,12 +109,12 @@ pub async fn remove_totp(
         return Err(Invalid::new("code", "must be given").into());
     }
     let known = users::find(shared.db.read(), scope, id).await?;
-    roles::may_act(call.caller(), id, known.roles())?;
+    roles::may_act(call.caller(), id, known.rights())?;
     let (check, per_day) = (Check::of(shared, id, &request.code).await?, shared.mails_per_day);
     let (limit, required) = (shared.limit, shared.require_second_factor);
     let written = shared.write_revoking(call, check, move |tx, check, revocations| async move {
         let mut user = users::lock(&tx, scope, id).await?;
-        roles::may_act(tx.call().caller(), user.id, user.roles())?;
+        roles::may_act(tx.call().caller(), user.id, user.rights())?;
         if !user.second_factor {
             return Err(Error::NoSecondFactor);
         }

@@ -41,7 +41,7 @@ pub async fn revoke_session(
     let scope = call.scope()?;
     let written = shared.write_revoking(call, id, move |tx, id, revocations| async move {
         let user = users::lock(&tx, scope, user_id).await?;
-        roles::may_act(tx.call().caller(), user.id, user.roles())?;
+        roles::may_act(tx.call().caller(), user.id, user.rights())?;
         if !sessions::end(&tx, user.id, *id).await? {
             return Err(Error::SessionNotFound);
         }
@@ -61,7 +61,7 @@ pub async fn revoke_sessions(
     let kept = current(call).filter(|_| request.keep_current && call.caller().user() == Some(user_id));
     let written = shared.write_revoking(call, kept, move |tx, kept, revocations| async move {
         let mut user = users::lock(&tx, scope, user_id).await?;
-        roles::may_act(tx.call().caller(), user.id, user.roles())?;
+        roles::may_act(tx.call().caller(), user.id, user.rights())?;
         sessions::end_all(&tx, user.id, *kept).await?;
         revocations.tokens_but(&tx, &mut user, *kept).await?;
         Ok(users::change_token_version(&tx, &user).await?)

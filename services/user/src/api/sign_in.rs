@@ -76,7 +76,7 @@ pub async fn sign_in(shared: &Shared, call: &Call, request: SignInRequest) -> Re
     let token = RefreshToken::generate();
     let tried = Tried { counters, known, found, code, renewed, hash: token.hash() };
     match begin_session(shared, call, tried).await? {
-        SignedIn::As(user, session) => Ok(tokens(shared, *user, session, token)?),
+        SignedIn::As(user, session) => Ok(tokens(shared, *user, session, token).await?),
         SignedIn::Refused => Err(Error::SignInRefused),
         SignedIn::CodeRequired => Err(Error::CodeRequired),
         SignedIn::Throttled(wait) => Err(Error::Throttled(wait)),

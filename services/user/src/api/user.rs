@@ -6,17 +6,19 @@ use contracts::{
     Masked,
     user::{
         Address, ChangePasswordRequest, CheckUsernameRequest, CheckUsernameResponse, CreateAddressRequest,
-        CreateUserRequest, DeleteAddressRequest, DeleteUserRequest, DisableUserRequest, EnableUserRequest,
-        FindUsersRequest, FindUsersResponse, GetAddressRequest, GetUserRequest, ListAddressesRequest,
-        ListAddressesResponse, ListUsersRequest, ListUsersResponse, SetRolesRequest, UpdateAddressRequest,
-        UpdateUserRequest, User, UserErased, user_service_server::UserService,
+        CreateRoleRequest, CreateUserRequest, DeleteAddressRequest, DeleteRoleRequest, DeleteUserRequest,
+        DisableUserRequest, EnableUserRequest, FindUsersRequest, FindUsersResponse, GetAddressRequest,
+        GetRoleRequest, GetUserRequest, ListAddressesRequest, ListAddressesResponse, ListRolesRequest,
+        ListRolesResponse, ListUsersRequest, ListUsersResponse, SetRolesRequest, StaffRole,
+        UpdateAddressRequest, UpdateRoleRequest, UpdateUserRequest, User, UserErased,
+        user_service_server::UserService,
     },
 };
 use kit::{Call, Fault, Page, Scope, audit_log::Act, id::UserId};
 use tonic::{Request, Response, Status};
 
 use crate::{
-    api::{Users, addresses, audit::source, passwords, read, recovery, register, render},
+    api::{Users, addresses, audit::source, passwords, read, recovery, register, render, roles as made},
     domain::{
         mail::{EMAILS, MailKind},
         names, roles,
@@ -109,7 +111,7 @@ impl UserService for Users {
         let written = self.0.db.write(&call, (sent, mask), move |tx, input| async move {
             let (sent, mask) = &*input;
             let mut user = store::users::lock(&tx, scope, id).await?;
-            roles::may_act(tx.call().caller(), user.id, user.roles())?;
+            roles::may_act(tx.call().caller(), user.id, user.rights())?;
             render::check_etag(&sent.etag, user.version)?;
             if mask.is_empty() {
                 return Ok(render::user(user));
@@ -156,7 +158,7 @@ impl UserService for Users {
         recovery::signed_in_lately(&self.0, &call, id).await?;
         let written = self.0.write_revoking(&call, etag, move |tx, etag, revocations| async move {
             let (user, administrators) = store::users::lock_with_administrators(&tx, id).await?;
-            roles::may_act(tx.call().caller(), user.id, user.roles())?;
+            roles::may_act(tx.call().caller(), user.id, user.rights())?;
             render::check_etag(&etag, user.version)?;
             // Checked under the locks of all of them: two administrators who erase each other take turns, and the
             // second finds nobody else enabled.
@@ -188,26 +190,33 @@ impl UserService for Users {
 
     async fn set_roles(&self, request: Request<SetRolesRequest>) -> Result<Response<User>, Status> {
         let call = Call::of(&request)?;
-        let request = request.into_inner();
-        let id = call.user_id(&request.id, "id")?;
-        let wanted = read::roles(&request.roles);
-        let written = self.0.write_revoking(&call, wanted, move |tx, wanted, revocations| async move {
-            let wanted = *wanted;
-            let (mut user, administrators) = store::users::lock_with_administrators(&tx, id).await?;
-            if user.roles() == wanted {
-                return Ok(render::user(user));
-            }
-            if !wanted.admin {
-                roles::without(id, &administrators)?;
-            }
-            let names = |roles| render::role_names(roles).join(",");
-            let detail = format!("from={} to={}", names(user.roles()), names(wanted));
-            audit::record(&tx, &Act::new("roles.changed").of(id).saying(detail)).await?;
-            user.set_roles(wanted);
-            revocations.tokens_of(&tx, &mut user).await?;
-            Ok(render::user(store::users::change(&tx, user).await?))
-        });
-        Ok(written.await?.into())
+        Ok(made::set_roles(&self.0, &call, request.into_inner()).await?.into())
+    }
+
+    async fn create_role(&self, request: Request<CreateRoleRequest>) -> Result<Response<StaffRole>, Status> {
+        let call = Call::of(&request)?;
+        Ok(made::create_role(&self.0, &call, request.into_inner()).await?.into())
+    }
+
+    async fn get_role(&self, request: Request<GetRoleRequest>) -> Result<Response<StaffRole>, Status> {
+        Ok(Response::new(made::get_role(&self.0, request.into_inner()).await?))
+    }
+
+    async fn list_roles(
+        &self,
+        request: Request<ListRolesRequest>,
+    ) -> Result<Response<ListRolesResponse>, Status> {
+        Ok(Response::new(made::list_roles(&self.0, request.into_inner()).await?))
+    }
+
+    async fn update_role(&self, request: Request<UpdateRoleRequest>) -> Result<Response<StaffRole>, Status> {
+        let call = Call::of(&request)?;
+        Ok(made::update_role(&self.0, &call, request.into_inner()).await?.into())
+    }
+
+    async fn delete_role(&self, request: Request<DeleteRoleRequest>) -> Result<Response<()>, Status> {
+        let call = Call::of(&request)?;
+        Ok(made::delete_role(&self.0, &call, request.into_inner()).await?.into())
     }
 
     async fn disable_user(&self, request: Request<DisableUserRequest>) -> Result<Response<User>, Status> {
@@ -216,6 +225,7 @@ impl UserService for Users {
         let written = self.0.write_revoking(&call, id, |tx, id, revocations| async move {
             let id = *id;
             let (mut user, administrators) = store::users::lock_with_administrators(&tx, id).await?;
+            roles::may_act(tx.call().caller(), user.id, user.rights())?;
             if user.disabled {
                 return Ok(render::user(user));
             }
@@ -235,6 +245,7 @@ impl UserService for Users {
         let id = call.user_id(&request.get_ref().id, "id")?;
         let written = self.0.db.write(&call, id, |tx, id| async move {
             let mut user = store::users::lock(&tx, Scope::All, *id).await?;
+            roles::may_act(tx.call().caller(), user.id, user.rights())?;
             if user.disabled {
                 user.disabled = false;
                 audit::record(&tx, &Act::new("user.enabled").of(*id)).await?;

@@ -18,7 +18,9 @@ use jsonwebtoken::{
 use kit::{
     Call, Db, Fault, Role, StartError, Writer,
     fault::unique_violation,
-    identity::{ACCESS_TOKEN, ACCESS_TOKEN_SECONDS, AccessClaims, ISSUER},
+    id::SessionId,
+    identity::{ACCESS_TOKEN, ACCESS_TOKEN_SECONDS, AccessClaims, ISSUER, RoleVersion},
+    permissions::Permissions,
 };
 use tokio::time::Instant;
 
@@ -92,11 +94,13 @@ impl KeyRing {
         self.loaded().jwks.clone()
     }
 
-    /// A user's access token for a session; with the user's rights of staff, or without them.
+    /// A user's access token for a session; with what a role gives that an administrator made. With the user's rights of
+    /// staff, or without them.
     pub fn access_token(
         &self,
         user: &user::Model,
-        session: kit::id::SessionId,
+        session: SessionId,
+        (permissions, role): (Permissions, Option<RoleVersion>),
         as_staff: bool,
     ) -> Result<String, Fault> {
         let now = self.db.machine_clock().now().seconds();
@@ -106,7 +110,10 @@ impl KeyRing {
             sub: user.id,
             sid: session,
             ver: user.token_version,
-            roles: kit::call::Roles { staff: user.staff && as_staff, admin: user.admin && as_staff },
+            staff: user.staff && as_staff,
+            admin: user.admin && as_staff,
+            permissions: if as_staff { permissions } else { Permissions::NONE },
+            role,
             iat: now,
             nbf: now,
             exp: now + ACCESS_TOKEN_SECONDS,

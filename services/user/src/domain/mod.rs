@@ -1,6 +1,7 @@
 //! The rules of users: names, roles, addresses, throttling, sessions. Pure: no database, time passed in.
 
 pub mod address;
+pub mod api_keys;
 pub mod bucket;
 pub mod flood;
 pub mod mail;

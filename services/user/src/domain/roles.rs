@@ -3,10 +3,47 @@
 //! | caller | their own | a customer | staff, administrators |
 //! |---|---|---|---|
 //! | customer | yes | not visible | not visible |
-//! | staff | yes | yes | no |
+//! | staff with the method's permission | yes | yes | no |
+//! | with the permission `staff` | yes | yes | yes, if they may nothing that the caller may not |
 //! | administrator | yes | yes | yes, but the last one stays |
 
-use kit::{Caller, id::UserId};
+use kit::{
+    Caller,
+    call::Roles,
+    id::{RoleId, UserId},
+    permissions::Permissions,
+};
+
+/// How many roles administrators can make.
+pub const MOST: u64 = 100;
+
+/// A role that is always there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BuiltIn {
+    pub role: Role,
+    pub name: &'static str,
+    pub permissions: Permissions,
+    number: u128,
+}
+
+/// Those there are. Their ids are before those of all others.
+pub const BUILT_IN: [BuiltIn; 3] = [
+    BuiltIn { role: Role::Customer, name: "CUSTOMER", permissions: Permissions::NONE, number: 1 },
+    BuiltIn { role: Role::Staff, name: "STAFF", permissions: Permissions::OF_STAFF, number: 2 },
+    BuiltIn { role: Role::Admin, name: "ADMIN", permissions: Permissions::ALL, number: 3 },
+];
+
+impl BuiltIn {
+    /// The role's id.
+    pub fn id(self) -> RoleId {
+        RoleId::numbered(self.number)
+    }
+
+    /// The role with this id, if it is a built-in one.
+    pub fn of(id: RoleId) -> Option<Self> {
+        BUILT_IN.into_iter().find(|role| role.id() == id)
+    }
+}
 
 /// What a user may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,25 +70,36 @@ pub struct NotYours;
 pub struct LastAdministrator;
 
 impl RoleSet {
+    /// Adds a role.
+    pub fn add(&mut self, role: Role) {
+        match role {
+            Role::Customer => self.customer = true,
+            Role::Staff => self.staff = true,
+            Role::Admin => self.admin = true,
+        }
+    }
+
     /// What everybody has who registers.
     pub const CUSTOMER: Self = Self { customer: true, staff: false, admin: false };
     /// What the first administrator has.
     pub const FIRST_ADMINISTRATOR: Self = Self { customer: false, staff: true, admin: true };
-
-    /// Neither staff nor administrator.
-    pub fn is_customer(self) -> bool {
-        !self.staff && !self.admin
-    }
 }
 
-/// Whether a caller, who sees the user already, may change that user or what belongs to it.
-pub fn may_act(caller: &Caller, user: UserId, roles: RoleSet) -> Result<(), NotYours> {
-    let own = matches!(caller, Caller::User { id, .. } if *id == user);
-    if own || caller.is_admin() || caller.is_service() || (caller.is_staff() && roles.is_customer()) {
-        Ok(())
-    } else {
-        Err(NotYours)
-    }
+/// Whether a caller, who sees the user already, may change that user, who has these rights, or what belongs to it.
+pub fn may_act(caller: &Caller, user: UserId, rights: Roles) -> Result<(), NotYours> {
+    let own = caller.is_user() && caller.user() == Some(user);
+    let customer = !rights.admin && rights.permissions.is_empty();
+    let above = caller.permissions().meets(Permissions::STAFF)
+        && rights.permissions.are_within(caller.permissions())
+        && !rights.admin;
+    let may = own || caller.is_admin() || caller.is_service() || above || (customer && caller.is_staff());
+    if may { Ok(()) } else { Err(NotYours) }
+}
+
+/// Whether a caller may give and take these rights: who is no administrator, no more than they have themselves.
+pub fn may_give(caller: &Caller, rights: Roles) -> Result<(), NotYours> {
+    let within = !rights.admin && rights.permissions.are_within(caller.permissions());
+    if caller.is_admin() || caller.is_service() || within { Ok(()) } else { Err(NotYours) }
 }
 
 /// Whether an enabled administrator is left without `user`; `administrators` are all that there are, each
@@ -64,19 +112,19 @@ pub fn without(user: UserId, administrators: &[(UserId, bool)]) -> Result<(), La
 
 #[cfg(test)]
 mod tests {
-    use kit::{
-        call::Roles,
-        id::{Id, SessionId},
-    };
+    use kit::id::{Id, SessionId};
 
     use super::*;
 
     const STAFF: RoleSet = RoleSet { customer: true, staff: true, admin: false };
     const ADMIN: RoleSet = RoleSet { customer: false, staff: false, admin: true };
 
+    fn rights(roles: RoleSet) -> Roles {
+        Roles::new(roles.staff, roles.admin, Permissions::NONE)
+    }
+
     fn caller(id: UserId, roles: RoleSet) -> Caller {
-        let roles = Roles { staff: roles.staff, admin: roles.admin };
-        Caller::User { id, roles, session: SessionId::new() }
+        Caller::User { id, roles: rights(roles), session: SessionId::new() }
     }
 
     #[test]
@@ -86,12 +134,12 @@ mod tests {
         {
             let (me, other) = (UserId::new(), UserId::new());
             let caller = caller(me, roles);
-            assert!(may_act(&caller, me, roles).is_ok());
-            assert_eq!(may_act(&caller, other, RoleSet::CUSTOMER).is_ok(), on_customer);
-            assert_eq!(may_act(&caller, other, STAFF).is_ok(), on_staff);
-            assert_eq!(may_act(&caller, other, ADMIN).is_ok(), on_admin);
+            assert!(may_act(&caller, me, rights(roles)).is_ok());
+            assert_eq!(may_act(&caller, other, Roles::default()).is_ok(), on_customer);
+            assert_eq!(may_act(&caller, other, rights(STAFF)).is_ok(), on_staff);
+            assert_eq!(may_act(&caller, other, rights(ADMIN)).is_ok(), on_admin);
         }
-        assert!(may_act(&Caller::Anonymous, UserId::new(), RoleSet::CUSTOMER).is_err());
+        assert!(may_act(&Caller::Anonymous, UserId::new(), Roles::default()).is_err());
     }
 
     #[test]

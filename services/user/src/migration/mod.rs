@@ -10,6 +10,8 @@ mod m000008_clients;
 mod m000009_audit;
 mod m000010_confirmation;
 mod m000011_second_factors;
+mod m000012_api_keys;
+mod m000013_roles;
 
 use sea_orm_migration::prelude::*;
 
@@ -34,6 +36,8 @@ impl MigratorTrait for Migrator {
             Box::new(m000009_audit::Audit),
             Box::new(m000010_confirmation::Confirmation),
             Box::new(m000011_second_factors::SecondFactors),
+            Box::new(m000012_api_keys::ApiKeys),
+            Box::new(m000013_roles::Roles),
         ]
     }
 }

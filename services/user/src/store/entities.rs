@@ -8,7 +8,10 @@ pub mod user_mail;
 
 /// Users. Folded columns are what is unique or searched without regard to case.
 pub mod user {
-    use kit::{Time, id::UserId};
+    use kit::{
+        Time,
+        id::{RoleId, UserId},
+    };
     use sea_orm::entity::prelude::*;
 
     use crate::credentials::PasswordHash;
@@ -35,6 +38,8 @@ pub mod user {
         pub staff: bool,
         pub admin: bool,
         pub disabled: bool,
+        /// The role that an administrator made.
+        pub role_id: Option<RoleId>,
         /// Access tokens of an older version are refused.
         pub token_version: i64,
         /// The etag.
@@ -153,6 +158,74 @@ pub mod refresh_token {
         /// A token that was not used yet.
         pub fn fresh(hash: TokenHash, session_id: SessionId) -> Self {
             Self { hash: hash.0, session_id, used_time: None }
+        }
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// Roles that administrators made.
+pub mod role {
+    use kit::{Time, id::RoleId};
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "roles")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: RoleId,
+        pub name: String,
+        pub name_folded: String,
+        /// The bits of `kit::permissions::Permissions`.
+        pub permissions: i64,
+        /// The etag. What is known of an older version counts no more.
+        pub version: i64,
+        pub create_time: Time,
+        pub update_time: Time,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// API keys.
+pub mod api_key {
+    use kit::{
+        Time,
+        id::{ApiKeyId, UserId},
+    };
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "api_keys")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: ApiKeyId,
+        pub user_id: UserId,
+        pub name: String,
+        pub prefix: String,
+        /// SHA-256 in hexadecimal, as the next one.
+        pub secret_hash: String,
+        /// Of the secret before, which lives on until a time.
+        pub old_hash: Option<String>,
+        pub old_expire_time: Option<Time>,
+        /// The bits of `kit::permissions::Scopes`.
+        pub scopes: i64,
+        /// Raised when the secret changes.
+        pub version: i64,
+        pub create_time: Time,
+        pub expire_time: Option<Time>,
+        pub last_used_time: Option<Time>,
+    }
+
+    impl std::fmt::Debug for Model {
+        fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            write!(out, "ApiKey({})", self.id)
         }
     }
 

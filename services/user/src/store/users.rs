@@ -4,6 +4,7 @@ use kit::{
     Scope, Tx,
     fault::unique_violation,
     id::{Id, UserId},
+    permissions::Permissions,
 };
 use sea_orm::{
     ActiveModelTrait, ActiveValue, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel,
@@ -42,6 +43,12 @@ impl Model {
         RoleSet { customer: self.customer, staff: self.staff, admin: self.admin }
     }
 
+    /// What the roles let the user do at most: what a role gives that an administrator made is not known here, so it
+    /// counts as all that staff may.
+    pub fn rights(&self) -> kit::call::Roles {
+        kit::call::Roles::new(self.staff || self.role_id.is_some(), self.admin, Permissions::NONE)
+    }
+
     /// Replaces the roles.
     pub fn set_roles(&mut self, roles: RoleSet) {
         (self.customer, self.staff, self.admin) = (roles.customer, roles.staff, roles.admin);
@@ -68,6 +75,7 @@ pub async fn insert(tx: &Tx, new: NewUser) -> Result<Model, Error> {
         staff: false,
         admin: false,
         disabled: false,
+        role_id: None,
         token_version: 1,
         version: 1,
         create_time: now,

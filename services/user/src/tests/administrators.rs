@@ -11,7 +11,8 @@ use super::{House, by, events, id_of, outcome};
 use crate::{AdminPassword, Options};
 
 fn roles(id: &str, roles: &[Role]) -> SetRolesRequest {
-    SetRolesRequest { id: id.to_owned(), roles: roles.iter().map(|role| *role as i32).collect() }
+    let roles = roles.iter().map(|role| *role as i32).collect();
+    SetRolesRequest { id: id.to_owned(), roles, role_ids: vec![] }
 }
 
 #[tokio::test]
@@ -83,13 +84,13 @@ async fn the_last_administrator_can_neither_go_nor_be_sent_away() {
     let erased = DeleteUserRequest { id: id.clone(), ..Default::default() };
     let erased = outcome(replica.users().delete_user(by(&admin, erased)).await).unwrap_err();
     for fault in [demoted, disabled, erased] {
-        assert_eq!((fault.code, fault.reason.as_str()), (Code::FailedPrecondition, "ILLEGAL_STATE"));
+        assert_eq!((fault.code, fault.reason.as_str()), (Code::FailedPrecondition, "LAST_ADMIN"));
     }
     let second = replica.colleague("bia", &[Role::Admin]).await;
     outcome(replica.users().disable_user(by(&second, DisableUserRequest { id })).await).unwrap();
     let alone =
         outcome(replica.users().set_roles(by(&second, roles("me", &[Role::Staff]))).await).unwrap_err();
-    assert_eq!(alone.reason.as_str(), "ILLEGAL_STATE");
+    assert_eq!(alone.reason.as_str(), "LAST_ADMIN");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -132,7 +132,7 @@ impl Replica {
         let id = self.register(username).await.id;
         let admin = self.sign_in("admin").await;
         let roles = roles.iter().map(|role| *role as i32).collect();
-        self.users().set_roles(by(&admin, SetRolesRequest { id, roles })).await.unwrap();
+        self.users().set_roles(by(&admin, SetRolesRequest { id, roles, role_ids: vec![] })).await.unwrap();
         self.sign_in(username).await
     }
 

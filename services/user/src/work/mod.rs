@@ -10,9 +10,9 @@ use kit::{Call, Role, StartError, Tasks};
 use crate::{
     Around,
     api::Shared,
-    domain::{mail::DAY, session},
+    domain::{api_keys::KEEP as KEEP_KEYS, mail::DAY, session},
     error::Error,
-    store::{failures, mails, sessions, tokens},
+    store::{api_keys, failures, mails, sessions, tokens},
     work::send_mails::Sender,
 };
 
@@ -67,6 +67,7 @@ pub async fn prune(shared: &Shared) -> Result<(), Error> {
         failures::prune(&tx, now - (*window).max(DAY)).await?;
         tokens::prune(&tx).await?;
         mails::prune(&tx, now - 2 * DAY).await?;
+        api_keys::prune(&tx, now - KEEP_KEYS).await?;
         Ok(())
     });
     pruned.await

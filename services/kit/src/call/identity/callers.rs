@@ -8,7 +8,12 @@ use std::{
 use aws_lc_rs::digest;
 use jsonwebtoken::{Algorithm, Header};
 
-use super::{ACCESS_TOKEN, AccessClaims, Identity, LOG_AGAIN, LONGEST, Refused, service, tokens};
+use super::{
+    ACCESS_TOKEN, AccessClaims, Identity, LOG_AGAIN, LONGEST, Refused,
+    api_key::{self, KeyHash},
+    basic::Basic,
+    service, tokens,
+};
 use crate::{Caller, Fault, Reason, Role, call::Roles, headers::EDGE};
 
 impl Identity {
@@ -20,11 +25,22 @@ impl Identity {
         if values.next().is_some() {
             return Err(Fault::unauthenticated("authorization must be given once"));
         }
-        let token =
-            bearer(value).ok_or_else(|| Fault::unauthenticated("authorization must be a bearer token"))?;
-        if token.len() > LONGEST {
+        if value.len() > LONGEST {
             return Err(invalid());
         }
+        let basic = Basic::read(value.as_bytes());
+        if let Some(key) = basic.as_ref().map(|basic| basic.user.as_str()).or_else(|| bearer(value))
+            && api_key::looks_like_one(key)
+            && basic.as_ref().is_none_or(|basic| basic.password.is_empty())
+        {
+            return self.holder(key).await;
+        }
+        let token = bearer(value).ok_or_else(|| {
+            Fault::unauthenticated(
+                "authorization must be a bearer token, or `Basic` with an API key as user name and no password; \
+                 a login and a password are for signing in",
+            )
+        })?;
         let verified = match self.verify(token) {
             Err(Refused::UnknownKey) => {
                 self.0.keys.at_most_once_a_second(self.fetch_keys()).await?;
@@ -37,6 +53,16 @@ impl Identity {
             Refused::Expired { since } => self.clock_skew(since, format!("ended {since} s ago")),
             Refused::UnknownKey | Refused::Invalid => invalid(),
         })
+    }
+
+    /// Who holds an API key.
+    async fn holder(&self, key: &str) -> Result<Caller, Fault> {
+        let (source, revocations) = (&self.0.keys, &self.0.revocations);
+        let holder = match KeyHash::of(key) {
+            Some(key) => self.0.api_keys.caller(&key, source, revocations, self.now()).await?,
+            None => None,
+        };
+        holder.ok_or_else(|| Fault::unauthenticated("the API key is not valid (any more)"))
     }
 
     /// The same for a method that takes an access token also when it has expired or was revoked.
@@ -124,7 +150,7 @@ impl Identity {
         if claims.exp.saturating_add(self.0.leeway) <= now || self.0.revocations.concern(claims) {
             return Err(Refused::Invalid);
         }
-        Ok(Caller::User { id: claims.sub, roles: claims.roles, session: claims.sid })
+        Ok(Caller::User { id: claims.sub, roles: claims.roles(), session: claims.sid })
     }
 
     /// What an access token says, and the generation of the keys by which it was verified.

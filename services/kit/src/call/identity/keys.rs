@@ -9,16 +9,21 @@ use std::{
     time::Duration,
 };
 
-use contracts::user::Jwks;
+use contracts::user::{ApiKeyGrant, Jwks, ResolveApiKeyRequest};
 use jsonwebtoken::DecodingKey;
 use tokio::{sync::Mutex, time::Instant};
 
+use super::api_key::KeyHash;
 use crate::{Fault, Reason};
 
-/// Asks the user service for its keys.
+/// Asks the user service.
 #[async_trait::async_trait]
 pub trait Fetch: Send + Sync {
+    /// For the keys that verify tokens.
     async fn keys(&self) -> Result<Jwks, Fault>;
+
+    /// For what an API key stands for.
+    async fn grant(&self, request: ResolveApiKeyRequest) -> Result<ApiKeyGrant, Fault>;
 }
 
 #[derive(Default)]
@@ -83,6 +88,19 @@ impl Keys {
             Reason::ClockSkew => fault,
             _ => Fault::unavailable("user"),
         })
+    }
+
+    /// Asks what an API key stands for; none where it is none.
+    pub async fn grant(&self, key: &KeyHash) -> Result<Option<ApiKeyGrant>, Fault> {
+        let source = self.source.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let Some(source) = source else { return Err(Fault::unavailable("user")) };
+        let request = ResolveApiKeyRequest { prefix: key.prefix.clone(), hash: key.hex() };
+        match source.grant(request).await {
+            Ok(grant) => Ok(Some(grant)),
+            Err(fault) if fault.reason == Reason::NotFound => Ok(None),
+            Err(fault) if matches!(fault.reason, Reason::ClockSkew | Reason::Overloaded) => Err(fault),
+            Err(_) => Err(Fault::unavailable("user")),
+        }
     }
 
     /// Does `fetch`, at most once a second; whoever comes meanwhile waits for the same answer.

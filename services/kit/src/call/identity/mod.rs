@@ -4,6 +4,9 @@
 //! Access tokens are JWTs as RFC 9068 has them. What a token says can be taken back before it expires:
 //! every process follows the user service's feed and knows the revocations.
 
+pub mod api_key;
+mod api_keys;
+pub mod basic;
 mod callers;
 mod keys;
 mod revocations;
@@ -24,7 +27,7 @@ use crate::{Clock, Fault, Role, id::UserId};
 use callers::bearer;
 pub use keys::Fetch;
 pub use secret::MeshSecret;
-pub use tokens::AccessClaims;
+pub use tokens::{AccessClaims, RoleVersion};
 
 /// Issuer and audience of all our tokens.
 pub const ISSUER: &str = "feira";
@@ -66,6 +69,7 @@ struct Inner {
     secret: MeshSecret,
     keys: keys::Keys,
     verified: verified::Verified,
+    api_keys: api_keys::ApiKeys,
     revocations: revocations::Revocations,
     services: service::ServiceTokens,
     /// When it was last logged that clocks are too far apart.
@@ -85,6 +89,7 @@ impl Identity {
             leeway: i64::try_from(leeway.as_secs()).unwrap_or(i64::MAX / 4),
             keys: keys::Keys::default(),
             verified: verified::Verified::default(),
+            api_keys: api_keys::ApiKeys::default(),
             revocations: revocations::Revocations::default(),
             services: service::ServiceTokens::new(&secret),
             skew_logged: Mutex::new(None),

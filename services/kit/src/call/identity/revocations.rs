@@ -8,8 +8,8 @@ use std::{
 use contracts::user::AccessRevoked;
 use tokio::sync::watch;
 
-use super::{ACCESS_TOKEN_SECONDS, AccessClaims};
-use crate::id::{SessionId, UserId};
+use super::{ACCESS_TOKEN_SECONDS, AccessClaims, api_keys::Grant, tokens::RoleVersion};
+use crate::id::{ApiKeyId, RoleId, SessionId, UserId};
 
 /// The revocations that this process knows.
 pub struct Revocations {
@@ -24,6 +24,15 @@ pub struct Revocations {
 struct Known {
     sessions: HashMap<SessionId, i64>,
     users: HashMap<UserId, (Floor, i64)>,
+    /// From which version on what is known of them counts.
+    keys: HashMap<ApiKeyId, (i64, i64)>,
+    roles: HashMap<RoleId, (i64, i64)>,
+}
+
+impl Known {
+    fn concern_role(&self, role: Option<RoleVersion>) -> bool {
+        role.is_some_and(|role| self.roles.get(&role.id).is_some_and(|(least, _)| role.version < *least))
+    }
 }
 
 /// From which version on a user's tokens count.
@@ -57,6 +66,11 @@ impl Floor {
     fn refuses(&self, claims: &AccessClaims) -> bool {
         claims.ver < self.all || (claims.ver < self.others && self.kept != Some(claims.sid))
     }
+
+    /// Whether what is known of a key's user is older than this.
+    fn is_above(&self, version: i64) -> bool {
+        version < self.all.max(self.others)
+    }
 }
 
 impl Default for Revocations {
@@ -72,8 +86,17 @@ impl Revocations {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         known.sessions.retain(|_, until| *until > now);
         known.users.retain(|_, (_, until)| *until > now);
+        known.keys.retain(|_, (_, until)| *until > now);
+        known.roles.retain(|_, (_, until)| *until > now);
+        let raise = |(least, last): &mut (i64, i64)| {
+            (*least, *last) = ((*least).max(event.minimum_version), until);
+        };
         if let Ok(session) = event.session_id.parse() {
             known.sessions.insert(session, until);
+        } else if let Ok(key) = event.key_id.parse() {
+            raise(known.keys.entry(key).or_default());
+        } else if let Ok(role) = event.role_id.parse() {
+            raise(known.roles.entry(role).or_default());
         } else if let Ok(user) = event.user_id.parse() {
             let (floor, last) = known.users.entry(user).or_default();
             floor.raise(event.minimum_version, event.kept_session_id.parse().ok());
@@ -87,7 +110,17 @@ impl Revocations {
     pub fn concern(&self, claims: &AccessClaims) -> bool {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         let too_old = known.users.get(&claims.sub).is_some_and(|(floor, _)| floor.refuses(claims));
-        too_old || known.sessions.contains_key(&claims.sid)
+        too_old || known.concern_role(claims.role) || known.sessions.contains_key(&claims.sid)
+    }
+
+    /// Whether what is known of an API key is out of date.
+    pub fn concern_key(&self, grant: &Grant) -> bool {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let older =
+            |least: Option<&(i64, i64)>, version: i64| least.is_some_and(|(least, _)| version < *least);
+        known.users.get(&grant.user).is_some_and(|(floor, _)| floor.is_above(grant.token_version))
+            || known.concern_role(grant.role)
+            || older(known.keys.get(&grant.key), grant.version)
     }
 
     /// Sees every revocation from now on.
@@ -101,7 +134,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{call::Roles, id::Id};
+    use crate::{id::Id, permissions::Permissions};
 
     fn claims(sid: SessionId, ver: i64) -> AccessClaims {
         let (iss, aud) = (String::new(), String::new());
@@ -111,7 +144,10 @@ mod tests {
             sub: UserId::new(),
             sid,
             ver,
-            roles: Roles::default(),
+            staff: false,
+            admin: false,
+            permissions: Permissions::NONE,
+            role: None,
             iat: 0,
             nbf: 0,
             exp: 0,

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use super::{ISSUER, Refused};
 use crate::{
     call::Roles,
-    id::{SessionId, UserId},
+    id::{RoleId, SessionId, UserId},
+    permissions::Permissions,
 };
 
 /// What an access token says.
@@ -19,11 +20,30 @@ pub struct AccessClaims {
     pub sid: SessionId,
     /// The user's token version: changes of roles or password raise it, and older tokens stop working.
     pub ver: i64,
-    #[serde(flatten)]
-    pub roles: Roles,
+    pub staff: bool,
+    pub admin: bool,
+    /// Of the role that an administrator made for the user.
+    #[serde(default, skip_serializing_if = "Permissions::is_empty")]
+    pub permissions: Permissions,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<RoleVersion>,
     pub iat: i64,
     pub nbf: i64,
     pub exp: i64,
+}
+
+impl AccessClaims {
+    /// What the user may do.
+    pub fn roles(&self) -> Roles {
+        Roles::new(self.staff, self.admin, self.permissions)
+    }
+}
+
+/// A role that an administrator made, as it was when a token was given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoleVersion {
+    pub id: RoleId,
+    pub version: i64,
 }
 
 /// What a service token says.

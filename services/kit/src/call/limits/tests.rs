@@ -7,6 +7,7 @@ use super::*;
 use crate::{
     Reason, Role,
     id::Id,
+    permissions::Permissions,
     testing::{anonymous, customer, service},
 };
 
@@ -24,7 +25,20 @@ fn limiter(settings: &[&str]) -> Limiter {
 fn method(read: bool, streams: bool, limit: OfContract) -> Method {
     let who = Who::Public;
     let (mesh, takes_expired, takes_stream) = (false, false, false);
-    Method { path: "/x".into(), who, mesh, takes_expired, read, streams, takes_stream, limit }
+    let (permissions, no_keys, takes_basic) = (Permissions::NONE, false, false);
+    Method {
+        path: "/x".into(),
+        who,
+        mesh,
+        permissions,
+        no_keys,
+        takes_expired,
+        takes_basic,
+        read,
+        streams,
+        takes_stream,
+        limit,
+    }
 }
 
 fn at(address: &str) -> Option<IpAddr> {

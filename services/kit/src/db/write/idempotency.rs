@@ -59,7 +59,7 @@ pub fn claim_id(db: &Db, call: &Call, key: &str) -> String {
     let mut context = hmac::Context::with_key(&db.0.fingerprints);
     let caller = match call.caller() {
         Caller::Anonymous => None,
-        Caller::User { id, .. } => Some(id.to_string()),
+        Caller::User { id, .. } | Caller::ApiKey { id, .. } => Some(id.to_string()),
         Caller::Service { role, on_behalf_of } => Some(format!("{role} {on_behalf_of:?}")),
     };
     let scope = match &caller {

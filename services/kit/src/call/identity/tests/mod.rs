@@ -5,10 +5,10 @@ use jsonwebtoken::{Algorithm, Header};
 use super::*;
 use crate::{
     Caller, Reason, Time,
-    call::Roles,
     id::{Id, SessionId},
 };
 
+mod api_keys;
 mod remembered;
 
 fn identity() -> (Identity, Clock) {
@@ -72,7 +72,10 @@ async fn a_session_outlives_its_token_for_those_who_began_in_time() {
         sub: user,
         sid: SessionId::new(),
         ver: 3,
-        roles: Roles::default(),
+        staff: false,
+        admin: false,
+        permissions: Default::default(),
+        role: None,
         iat: seconds,
         nbf: seconds,
         exp: seconds + ACCESS_TOKEN_SECONDS,

@@ -40,7 +40,10 @@ impl Signer {
             sub: UserId::new(),
             sid: SessionId::new(),
             ver: 3,
-            roles: Roles { staff: true, admin: false },
+            staff: true,
+            admin: false,
+            permissions: Default::default(),
+            role: None,
             iat: now,
             nbf: now,
             exp: now + ACCESS_TOKEN_SECONDS,
@@ -60,7 +63,7 @@ async fn signed_in() -> (Identity, Clock, Signer, String, AccessClaims) {
     let signer = Signer::new("k1");
     identity.learn(&signer.jwks());
     let (token, claims) = signer.token(clock.now().seconds());
-    let caller = Caller::User { id: claims.sub, roles: claims.roles, session: claims.sid };
+    let caller = Caller::User { id: claims.sub, roles: claims.roles(), session: claims.sid };
     for _ in 0..2 {
         assert_eq!(identity.caller(&headers(&token)).await.unwrap(), caller);
     }
