@@ -1,9 +1,12 @@
-//! Streams: an order's live one and the export of orders, over gRPC, as NDJSON, and as server-sent events.
+//! Streams: an order's live one and the exports of orders and of a user's data, over gRPC, as NDJSON, and as server-sent events.
 
 use std::pin::Pin;
 
-use contracts::order::{
-    ExportOrdersRequest, Order, OrderEvent, WatchOrderRequest, order_service_client::OrderServiceClient,
+use contracts::{
+    mesh::{ExportUserRequest, ExportUserResponse, mesh_service_client::MeshServiceClient},
+    order::{
+        ExportOrdersRequest, Order, OrderEvent, WatchOrderRequest, order_service_client::OrderServiceClient,
+    },
 };
 use futures::{Stream, StreamExt, stream};
 use http::Method;
@@ -60,6 +63,19 @@ impl Client {
                 streamed(client.export_orders(self.endless(request)).await)
             }
             Edge::Rest => self.ndjson(&transcode::request(&request, &["/v1/orders:export"], "").path).await,
+        }
+    }
+
+    /// Exports what is held about a user: at the REST edge, by NDJSON.
+    pub async fn export_user(&self, request: ExportUserRequest) -> Messages<ExportUserResponse> {
+        match self.edge {
+            Edge::Grpc => {
+                let mut client = MeshServiceClient::new(self.channel("feira.mesh.v1"));
+                streamed(client.export_user(self.endless(request)).await)
+            }
+            Edge::Rest => {
+                self.ndjson(&transcode::request(&request, &["/v1/users/{id}:export"], "").path).await
+            }
         }
     }
 

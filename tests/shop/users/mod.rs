@@ -1,6 +1,7 @@
 //! UserService.
 
 mod addresses;
+mod export;
 mod rights;
 
 use contracts::{

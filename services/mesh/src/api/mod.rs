@@ -1,10 +1,15 @@
 //! `MeshService`: what the contract promises.
 
+mod export;
+
+use std::pin::Pin;
+
 use contracts::mesh::{
-    AnnounceRequest, Instance, ListInstancesRequest, ListInstancesResponse, VerifyAuditRequest,
-    VerifyAuditResponse, mesh_service_server::MeshService,
+    AnnounceRequest, ExportUserRequest, ExportUserResponse, Instance, ListInstancesRequest,
+    ListInstancesResponse, VerifyAuditRequest, VerifyAuditResponse, mesh_service_server::MeshService,
 };
-use kit::{Call, Db, Fault, Page, Time, instance};
+use futures::Stream;
+use kit::{Call, Db, Fault, Mesh, Page, Tasks, Time, instance};
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
@@ -15,6 +20,8 @@ pub struct Api {
     pub db: Db,
     pub directory: Directory,
     pub auditor: Auditor,
+    pub mesh: Mesh,
+    pub tasks: Tasks,
 }
 
 #[tonic::async_trait]
@@ -39,6 +46,17 @@ impl MeshService for Api {
     ) -> Result<Response<VerifyAuditResponse>, Status> {
         let call = Call::of(&request)?;
         Ok(Response::new(self.auditor.verify(&call).await?))
+    }
+
+    type ExportUserStream = Pin<Box<dyn Stream<Item = Result<ExportUserResponse, Status>> + Send>>;
+
+    async fn export_user(
+        &self,
+        request: Request<ExportUserRequest>,
+    ) -> Result<Response<Self::ExportUserStream>, Status> {
+        let call = Call::of(&request)?;
+        let user = call.user_id(&request.get_ref().id, "id")?;
+        Ok(Response::new(Box::pin(export::begin(&self.mesh, &self.tasks, &call, user).await?)))
     }
 
     async fn announce(&self, request: Request<AnnounceRequest>) -> Result<Response<()>, Status> {
