@@ -182,8 +182,11 @@ async fn key(owner: &Shopper, scopes: &[&str]) -> ApiKey {
 
 /// Somebody with a role of one permission.
 async fn clerk(mesh: &Mesh, admin: &Shopper, permission: &str) -> Shopper {
-    let role =
-        StaffRole { name: permission.into(), permissions: vec![permission.into()], ..StaffRole::default() };
+    let role = StaffRole {
+        name: format!("only {permission}"),
+        permissions: vec![permission.into()],
+        ..StaffRole::default()
+    };
     let role = admin.create_role(CreateRoleRequest { role: Some(role) }).await.unwrap();
     let name = format!("clerk-{permission}");
     let id = mesh.client().register(&name).await.user.id;

@@ -231,6 +231,7 @@ async fn a_mariadb_that_takes_only_short_statements_is_refused_at_start(_: Setup
     let url = format!("mysql://root@127.0.0.1:{}/payments", server.port);
     let start = Start::of("serve --role payment --grpc-listen 127.0.0.1:0")
         .env("FEIRA_DATABASE_URL", &url)
+        .env("FEIRA_ALLOW_SIMULATED_PAYMENTS", "true")
         .env("FEIRA_MESH_SECRET", "a secret of this test alone")
         .env("FEIRA_USER_URL", "http://127.0.0.1:1");
     let folder = tempdir().unwrap();

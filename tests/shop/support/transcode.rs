@@ -44,7 +44,7 @@ pub fn request<R: Message + Name>(message: &R, paths: &[impl AsRef<str>], body: 
         "" => None,
         "*" => Some(Body::Json(Value::Object(std::mem::take(&mut fields)))),
         field => {
-            let json = fields.remove(field).unwrap_or_else(|| Value::Object(Map::new()));
+            let json = fields.remove(&json_name(field)).unwrap_or_else(|| Value::Object(Map::new()));
             Some(raw(message, field).unwrap_or(Body::Json(json)))
         }
     };
@@ -54,6 +54,13 @@ pub fn request<R: Message + Name>(message: &R, paths: &[impl AsRef<str>], body: 
     }
     let path = if query.is_empty() { path } else { format!("{path}?{}", query.join("&")) };
     Sent { path, body }
+}
+
+/// A field's name in JSON: `api_key` is `apiKey`.
+fn json_name(field: &str) -> String {
+    let mut words = field.split('_');
+    let first = words.next().unwrap_or_default().to_owned();
+    words.fold(first, |name, word| name + &word[..1].to_uppercase() + &word[1..])
 }
 
 /// A field that is a `google.api.HttpBody`.

@@ -9,7 +9,10 @@ fn examples_are_declared_or_follow_from_rules_and_names() {
     let document = feira();
     let of = |method: &str, path: &str| &document["paths"][path][method];
     let body = |operation: &Value| operation["requestBody"]["content"]["application/json"]["example"].clone();
-    assert_eq!(body(of("post", "/v1/auth:signIn")), json!({"login": "maria", "password": "correct horse"}));
+    assert_eq!(
+        body(of("post", "/v1/auth:signIn")),
+        json!({"login": "maria", "password": "correct horse", "code": ""})
+    );
     let line = body(of("post", "/v1/orders/{orderId}/lines"));
     assert_eq!(line, json!({"articleId": "art_01kjta37srfgpvbshzh9ym3gmg", "quantity": 2}));
     let order = body(of("post", "/v1/orders"));
