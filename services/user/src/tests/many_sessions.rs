@@ -14,8 +14,8 @@ use super::{House, PASSWORD, Replica, by, events, id_of, outcome};
 use crate::{error::Error, store::entities::session};
 
 const MANY: usize = 100_000;
-/// Optimised, they take a quarter of what they take in a debug build, whose SQLite is one, too.
-const LIMIT: Duration = if cfg!(debug_assertions) { Duration::from_secs(3) } else { Duration::from_secs(1) };
+/// A second is what is promised. A debug build on a machine that does other things gets more: MariaDB took 3.6 s so.
+const LIMIT: Duration = if cfg!(debug_assertions) { Duration::from_secs(15) } else { Duration::from_secs(1) };
 /// One at a time: they are measured.
 static ALONE: Mutex<()> = Mutex::const_new(());
 
