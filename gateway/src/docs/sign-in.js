@@ -12,12 +12,11 @@
   const found = operationWithToken(told);
   if (!found) return;
   const { path, operation } = found;
-  const scheme = Object.keys(told.components.securitySchemes)[0];
+  const [scheme] = Object.entries(told.components.securitySchemes).find(([, it]) => it.scheme === "bearer");
 
   const inputs = fields(operation).map(([name, schema]) => {
     const input = document.createElement("input");
     input.name = name;
-    input.required = true;
     input.type = schema.writeOnly ? "password" : "text";
     input.autocomplete = schema.writeOnly ? "current-password" : "username";
     return input;
@@ -49,7 +48,8 @@
       const body = await answer.json();
       if (!answer.ok) throw new Error(body.error.message);
       window.ui.preauthorizeApiKey(scheme, body[operation["x-access-token-field"]]);
-      show(inputs[0].value);
+      const named = inputs.find((input) => input.type === "text" && input.value);
+      show(body.user?.username ?? named.value);
     } catch (error) {
       show(null, error.message);
     } finally {
@@ -77,10 +77,11 @@
     return null;
   }
 
-  // What the operation must be given, in its order.
+  // What the operation must be given, in its order; all that it takes, where it may be given elsewhere (`Basic`).
   function fields(operation) {
     let schema = operation.requestBody.content["application/json"].schema;
     if (schema.$ref) schema = told.components.schemas[schema.$ref.split("/").pop()];
-    return schema.required.map((name) => [name, schema.properties[name]]);
+    const names = schema.required ?? Object.keys(schema.properties);
+    return names.map((name) => [name, schema.properties[name]]);
   }
 })();
