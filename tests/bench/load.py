@@ -53,7 +53,7 @@ class Shop:
         self.processes = []
         common = {
             "PATH": os.environ["PATH"], "FEIRA_ADMIN_PASSWORD": PASSWORD, "FEIRA_PASSWORD_MEMORY_KIB": "8",
-            "FEIRA_PASSWORD_ITERATIONS": "1", "FEIRA_MESH_SECRET": SECRET, "FEIRA_ALLOW_SIMULATED_PAYMENTS": "true",
+            "FEIRA_PASSWORD_ITERATIONS": "1", "FEIRA_MESH_SECRET": SECRET, "FEIRA_ALLOW_SIMULATED_PAYMENTS": "true", "FEIRA_MAX_UNPAID_ORDERS": "1000",
             # All callers are one address.
             **{f"FEIRA_RATE_LIMIT_{kind}": "off" for kind in ("ADDRESS", "SIGN_IN", "READS", "WRITES", "STREAMS")},
         }  # fmt: skip

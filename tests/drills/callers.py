@@ -84,6 +84,7 @@ def started(binary, **settings):
             "FEIRA_DATA_DIR": folder,
             "FEIRA_ADMIN_PASSWORD": PASSWORD,
             "FEIRA_ALLOW_SIMULATED_PAYMENTS": "true",
+            "FEIRA_MAX_UNPAID_ORDERS": "1000",
             # What one client may do is not the question here: all callers are one address.
             **{f"FEIRA_RATE_LIMIT_{kind}": "off" for kind in ("ADDRESS", "SIGN_IN", "READS", "WRITES", "STREAMS")},
             **settings,

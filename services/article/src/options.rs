@@ -29,7 +29,7 @@ pub struct Options {
     pub image_limit: u32,
 
     /// The most orders of one user that may have stock reserved without being paid
-    #[arg(long, env = "FEIRA_MAX_UNPAID_ORDERS", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    #[arg(long, env = "FEIRA_MAX_UNPAID_ORDERS", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     pub max_unpaid_orders: u32,
 
     /// The most units of one article that one user's unpaid orders may have reserved together
