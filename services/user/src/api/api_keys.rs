@@ -52,7 +52,7 @@ pub async fn create_api_key(
         roles::may_act(tx.call().caller(), user.id, user.rights())?;
         // What is stored of it under an idempotency key is without the secret.
         let key = api_keys::insert(&tx, (*new).clone()).await?;
-        audit::record(&tx, &Act::new("key.created").of(user.id).on(key.id)).await?;
+        audit::record(&tx, &Act::new("api_key.created").of(user.id).on(key.id)).await?;
         Ok((render::api_key(key), ()))
     });
     Ok(with_secret(written.await?, &secret))
@@ -99,7 +99,7 @@ pub async fn rotate_api_key(
             let old_until = (!overlap.is_zero()).then(|| tx.now() + overlap);
             let key = api_keys::rotate(&tx, key, (*hash).clone(), old_until).await?;
             // Told in any case: other processes must learn until when the old secret counts.
-            audit::record(&tx, &Act::new("key.rotated").of(user.id).on(key.id)).await?;
+            audit::record(&tx, &Act::new("api_key.rotated").of(user.id).on(key.id)).await?;
             let revocations = super::Revocations::default();
             revocations.key(&tx, user.id, key.id, key.version).await?;
             Ok((render::api_key(key), revocations))
@@ -123,7 +123,7 @@ pub async fn revoke_api_key(
         roles::may_act(tx.call().caller(), user.id, user.rights())?;
         let key = api_keys::lock(&tx, user.id, *id).await?;
         api_keys::delete(&tx, key.id).await?;
-        audit::record(&tx, &Act::new("key.revoked").of(user.id).on(key.id)).await?;
+        audit::record(&tx, &Act::new("api_key.revoked").of(user.id).on(key.id)).await?;
         Ok(revocations.key(&tx, user.id, key.id, i64::MAX).await?)
     });
     written.await
