@@ -1,9 +1,9 @@
 //! Mails to users: confirming an e-mail, setting a forgotten password, and what is told of changes.
 
 use contracts::user::{
-    ChangePasswordRequest, ConfirmEmailRequest, DeleteUserRequest, GetUserRequest,
-    RequestEmailConfirmationRequest, RequestPasswordResetRequest, ResetPasswordRequest, UpdateUserRequest,
-    User,
+    ApiKey, ChangePasswordRequest, ConfirmEmailRequest, CreateApiKeyRequest, DeleteUserRequest,
+    GetUserRequest, RequestEmailConfirmationRequest, RequestPasswordResetRequest, ResetPasswordRequest,
+    UpdateUserRequest, User,
 };
 
 use crate::{
@@ -200,6 +200,9 @@ async fn who_signed_in_long_ago_signs_in_again_first(setup: Setup) {
     move_to(&ada, &id, &ada.user.email).await.unwrap();
     let erase = || DeleteUserRequest { id: "me".into(), ..Default::default() };
     ada.delete_user(erase()).await.refused(Code::FailedPrecondition, "REAUTHENTICATION_REQUIRED");
+    let key = || ApiKey { name: "prices".into(), ..Default::default() };
+    let add = |user_id: &str| CreateApiKeyRequest { user_id: user_id.into(), api_key: Some(key()) };
+    ada.create_api_key(add("me")).await.refused(Code::FailedPrecondition, "REAUTHENTICATION_REQUIRED");
     // What changes nothing of that, an administrator, and who gives the old password, need not.
     let user = Some(User { id: id.clone(), first_name: "Bea".into(), ..Default::default() });
     ada.update_user(UpdateUserRequest { user, update_mask: None }).await.unwrap();

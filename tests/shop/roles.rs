@@ -38,6 +38,7 @@ async fn a_role_gives_what_it_says_and_a_change_counts_within_seconds(setup: Set
     let admin = mesh.admin().await;
     let article = admin.stocked(eur(100), 5).await;
     let (mut clerk, made) = colleague(&mesh, &admin, "clerk", &["stock"]).await;
+    assert_eq!((clerk.tokens.permissions.as_slice(), clerk.user.roles.len()), (&["stock".to_owned()][..], 0));
     let look = || GetStockRequest { article_id: article.id.clone() };
     clerk.get_stock(look()).await.unwrap();
     clerk.list_users(ListUsersRequest::default()).await.denied();
@@ -61,6 +62,7 @@ async fn a_role_gives_what_it_says_and_a_change_counts_within_seconds(setup: Set
     .await;
     let refresh_token = clerk.tokens.refresh_token.clone();
     let tokens = mesh.client().refresh(RefreshRequest { refresh_token }).await.unwrap();
+    assert_eq!(tokens.permissions, ["customers"]);
     clerk.client = mesh.client().signed_in(&tokens.access_token);
     clerk.list_users(ListUsersRequest::default()).await.unwrap();
     clerk.get_stock(look()).await.denied();

@@ -1,8 +1,8 @@
 //! The second factor: codes of an authenticator, and codes for recovery.
 
 use contracts::user::{
-    ConfirmTotpRequest, ListAuditEventsRequest, ListUsersRequest, RemoveTotpRequest, Role, SetRolesRequest,
-    SignInRequest, StartTotpRequest, Tokens,
+    ConfirmTotpRequest, GetUserRequest, ListAuditEventsRequest, ListUsersRequest, RemoveTotpRequest, Role,
+    SetRolesRequest, SignInRequest, StartTotpRequest, Tokens,
 };
 use totp_rs::Totp;
 
@@ -47,7 +47,10 @@ async fn a_code_is_asked_for_and_works_once(setup: Setup) {
     let login = ada.user.username.clone();
     let unconfirmed = ada.start_totp(me()).await.unwrap().body;
     sign_in(&mesh, &login, "").await.expect("it does not count before a code was right");
+    let me_now = || ada.get_user(GetUserRequest { id: "me".into() });
+    assert!(!me_now().await.unwrap().second_factor);
     let (totp, codes) = set_up(&ada).await;
+    assert!(me_now().await.unwrap().second_factor);
     assert!(!totp.to_url().unwrap().contains(&unconfirmed.secret), "another one");
     assert_eq!(codes.len(), 10);
     sign_in(&mesh, &login, "").await.refused(Code::Unauthenticated, "CODE_REQUIRED");
@@ -125,11 +128,17 @@ async fn staff_without_a_second_factor_are_not_staff_where_it_is_required(setup:
         code: totp.generate(now()).to_string(),
     };
     let tokens = mesh.client().sign_in(request).await.unwrap().body;
+    assert!(tokens.permissions.contains(&"staff".to_owned()), "{:?}", tokens.permissions);
     let admin = mesh.client().signed_in(&tokens.access_token);
     admin.list_users(ListUsersRequest::default()).await.unwrap();
     let ada = mesh.shopper().await;
     let roles = vec![Role::Customer.into(), Role::Staff.into()];
     admin.set_roles(SetRolesRequest { id: ada.user.id.clone(), roles, role_ids: vec![] }).await.unwrap();
     let ada = mesh.client().sign_in_as(&ada.user.username, PASSWORD).await.expect("she can set one up");
+    assert_eq!(
+        (ada.tokens.permissions.len(), ada.user.roles.len()),
+        (0, 2),
+        "she is staff, and may do nothing as such"
+    );
     ada.list_users(ListUsersRequest::default()).await.denied();
 }

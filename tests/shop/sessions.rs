@@ -1,8 +1,8 @@
 //! Where somebody is signed in, and how that ends.
 
 use contracts::user::{
-    GetUserRequest, ListSessionsRequest, RefreshRequest, RevokeSessionRequest, RevokeSessionsRequest,
-    Session, SignInRequest,
+    GetUserRequest, ListAuditEventsRequest, ListSessionsRequest, RefreshRequest, RevokeSessionRequest,
+    RevokeSessionsRequest, Session, SignInRequest,
 };
 
 use crate::support::{Client, Code, Refused, Setup, shop::PASSWORD, until};
@@ -54,6 +54,11 @@ async fn sessions_are_listed_and_ended_by_their_owner(setup: Setup) {
         .await
         .refused(Code::Unauthenticated, "UNAUTHENTICATED");
     assert_eq!(sessions(&ada).await.len(), 1);
+    let kinds = vec!["session.revoked".to_owned()];
+    let request = ListAuditEventsRequest { user_id: ada.user.id.clone(), kind: kinds, ..Default::default() };
+    let recorded = mesh.admin().await.list_audit_events(request).await.unwrap().body.audit_events;
+    let told: Vec<_> = recorded.iter().map(|it| (it.actor.as_str(), it.target.as_str())).collect();
+    assert_eq!(told, [(ada.user.id.as_str(), id.as_str())]);
 }
 
 /// Covers: user.sessions.

@@ -15,7 +15,7 @@ use kit::{
 use prost_types::Duration;
 
 use crate::{
-    api::{Shared, render},
+    api::{Shared, recovery::signed_in_lately, render},
     domain::{
         Invalid,
         api_keys::{LONGEST_OVERLAP, Times, Which},
@@ -37,6 +37,8 @@ pub async fn create_api_key(
 ) -> Result<Written<ApiKey>, Error> {
     let user_id = call.user_id(&request.user_id, "user_id")?;
     let scope = call.scope()?;
+    // A key outlives the session that makes it.
+    signed_in_lately(shared, call, user_id).await?;
     let sent = request.api_key.unwrap_or_default();
     let expire_time = sent.expire_time.map(Time::from);
     if expire_time.is_some_and(|time| time <= shared.db.clock().now()) {

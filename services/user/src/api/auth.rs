@@ -12,6 +12,7 @@ use kit::{
     Call, Caller, Fault,
     id::SessionId,
     identity::{ACCESS_TOKEN_SECONDS, basic::Basic},
+    permissions::Permissions,
 };
 use tonic::{Request, Response, Status};
 
@@ -191,8 +192,10 @@ pub async fn tokens(
     // Staff who must have a second factor and have none are not staff until they do: they can set it up.
     let bare = shared.require_second_factor && !user.second_factor;
     // Should the role change meanwhile, this token is of its old version, and refused as soon as that is known.
-    let (_, made, role) = roles::rights(shared.db.read(), &user).await?;
+    let (rights, made, role) = roles::rights(shared.db.read(), &user).await?;
+    let permissions = if bare { Permissions::NONE } else { rights.permissions };
     Ok(Tokens {
+        permissions: permissions.names(),
         access_token: shared.keys.access_token(&user, session, (made, role), !bare)?,
         refresh_token: refresh.into_text(),
         token_type: "Bearer".to_owned(),

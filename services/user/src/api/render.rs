@@ -20,6 +20,7 @@ pub fn user(row: user::Model) -> User {
         username: row.username,
         email: row.email,
         email_verified: row.email_verified,
+        second_factor: row.second_factor,
         first_name: row.first_name,
         last_name: row.last_name,
         disabled: row.disabled,

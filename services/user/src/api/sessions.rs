@@ -3,13 +3,13 @@
 use contracts::user::{
     ListSessionsRequest, ListSessionsResponse, RevokeSessionRequest, RevokeSessionsRequest,
 };
-use kit::{Call, Caller, Fault, Page, Written, id::SessionId};
+use kit::{Call, Caller, Fault, Page, Written, audit_log::Act, id::SessionId};
 
 use crate::{
     api::{Shared, render},
     domain::roles,
     error::Error,
-    store::{sessions, users},
+    store::{audit, sessions, users},
 };
 
 pub async fn list_sessions(
@@ -45,6 +45,7 @@ pub async fn revoke_session(
         if !sessions::end(&tx, user.id, *id).await? {
             return Err(Error::SessionNotFound);
         }
+        audit::record(&tx, &Act::new("session.revoked").of(user.id).on(*id)).await?;
         Ok(revocations.session(&tx, user.id, *id).await?)
     });
     written.await
@@ -63,6 +64,8 @@ pub async fn revoke_sessions(
         let mut user = users::lock(&tx, scope, user_id).await?;
         roles::may_act(tx.call().caller(), user.id, user.rights())?;
         sessions::end_all(&tx, user.id, *kept).await?;
+        let all = if kept.is_some() { "sessions=others" } else { "sessions=all" };
+        audit::record(&tx, &Act::new("session.revoked").of(user.id).saying(all)).await?;
         revocations.tokens_but(&tx, &mut user, *kept).await?;
         Ok(users::change_token_version(&tx, &user).await?)
     });
