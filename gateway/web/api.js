@@ -36,8 +36,8 @@ export async function callRaw(method, path, { body, query, etag, headers = {}, s
       return response;
     } catch (error) {
       if (!error.unsettled) keys.delete(what);
-      // Being done, or turned away for a moment with nothing begun.
-      if (!['IDEMPOTENCY_IN_PROGRESS', 'OVERLOADED'].includes(error.reason) || tries === 5) throw error;
+      // The very same is being done: its answer is waited for. Who is turned away is told how long to wait, and waits.
+      if (error.reason !== 'IDEMPOTENCY_IN_PROGRESS' || tries === 5) throw error;
       await pause(Math.max(error.retryAfter, 1) * 1000, signal);
     }
   }
@@ -100,6 +100,7 @@ export async function* stream(path, { query, signal, onOpen = () => {} } = {}) {
 export async function* follow(path, { after = 0, isLast, signal, onState = () => {} }) {
   let failures = 0;
   for (;;) {
+    let wait = 0;
     try {
       const options = { query: { afterSequence: after || undefined }, signal, onOpen: () => onState('live') };
       for await (const event of stream(path, options)) {
@@ -111,10 +112,12 @@ export async function* follow(path, { after = 0, isLast, signal, onState = () =>
     } catch (error) {
       if (signal.aborted) return;
       if (!(error instanceof ApiError) || (!error.unsettled && error.status !== 429)) throw error;
+      wait = error.retryAfter * 1000;
     }
     failures += 1;
     onState('waiting');
-    await Promise.race([pause(Math.min(1000 * 2 ** failures, 15_000), signal), online(signal)]).catch(() => {});
+    const again = pause(Math.max(wait, Math.min(1000 * 2 ** failures, 15_000)), signal);
+    await (wait ? again : Promise.race([again, online(signal)])).catch(() => {});
     if (signal.aborted) return;
   }
 }
@@ -130,6 +133,10 @@ const online = (signal) => new Promise((done) => globalThis.addEventListener('on
 const ADVICE = {
   OFFLINE: () => 'The shop cannot be reached. Check your connection, then try again; nothing was lost.',
   UNAUTHENTICATED: () => 'Your sign-in has ended. Sign in again to go on.',
+  CODE_REQUIRED: () => 'Signing in takes a code of your authenticator.',
+  TOKEN_EXPIRED: () => 'It does not count any more: it was used, is too old, or a newer mail has another one. Ask for another mail.',
+  PASSWORD_TOO_COMMON: () => 'This password is among the first that anybody tries. Choose another one.',
+  LAST_ADMIN: () => 'This is the last administrator. Make somebody else an administrator first.',
   PERMISSION_DENIED: () => 'Your account may not do this. Ask an administrator for the role that may.',
   NOT_FOUND: () => 'This is not here, or no longer. Go back and look again.',
   OUT_OF_STOCK: () => 'There is less in stock than you asked for. Lower the quantity or take it out.',
@@ -149,20 +156,26 @@ const ADVICE = {
   PROVIDER_CANNOT: ({ metadata }) => `The provider ${metadata.provider} cannot do this. Do it there by hand.`,
   IDEMPOTENCY_IN_PROGRESS: () => 'This is still being done. Wait a moment, then look again.',
   RATE_LIMITED: ({ retryAfter }) => `Too many tries. Wait ${waiting(retryAfter)}, then try again.`,
-  OVERLOADED: () => 'There is more to do right now than the shop can do at once; nothing was begun. Try again in a moment.',
-  UPSTREAM_UNAVAILABLE: () => 'This part of the shop is not available right now; nothing was changed. Try again shortly.',
+  OVERLOADED: ({ retryAfter }) => `There is more to do right now than the shop can do at once; nothing was begun. Wait ${waiting(retryAfter, 'a moment')}, then try again.`,
+  UPSTREAM_UNAVAILABLE: ({ retryAfter }) => `This part of the shop is not available right now; nothing was changed. Wait ${waiting(retryAfter, 'a moment')}, then try again.`,
   DEADLINE_EXCEEDED: () => 'That took too long. Look whether it was done before you try again.',
   REQUEST_TOO_LARGE: () => 'This is too large to be sent. Choose something smaller.',
   VALIDATION: ({ violations, message }) =>
     violations.length ? 'Something is not right yet. Look at the marked fields.' : `${message}.`,
 };
 
-const waiting = (seconds) =>
-  !seconds ? 'a minute' : seconds < 90 ? `${seconds} seconds` : `${Math.ceil(seconds / 60)} minutes`;
+function waiting(seconds, otherwise = 'a minute') {
+  if (!seconds) return otherwise;
+  if (seconds < 90) return seconds === 1 ? 'a second' : `${seconds} seconds`;
+  return seconds < 5400 ? `${Math.ceil(seconds / 60)} minutes` : `${Math.ceil(seconds / 3600)} hours`;
+}
+
+/** What a status says by itself, where nobody of ours answered. */
+const BY_STATUS = { 429: 'RATE_LIMITED', 503: 'OVERLOADED' };
 
 /** What a person should do about an error, in a sentence or two. */
 export function advice(error) {
-  const known = ADVICE[error.reason] ?? ADVICE[error.code];
+  const known = ADVICE[error.reason] ?? ADVICE[error.code] ?? ADVICE[BY_STATUS[error.status]];
   if (known) return known(error);
   if (error.status >= 400 && error.status < 500) return `${error.message}.`;
   return 'Something went wrong on our side. Try again; if it stays so, tell us the number below.';

@@ -5,7 +5,7 @@ import { start } from './router.js';
 import { startShell } from './shell.js';
 
 /**
- * The routes: a path, its page's module, and who may see it (`user` or `staff`; everybody without).
+ * The routes: a path, its page's module, and whether only users see it.
  * A module's default export is `page(view)`; see View in router.js. Modules are loaded when they are gone to.
  */
 const ROUTES = [
@@ -18,6 +18,8 @@ const ROUTES = [
   ['/orders/:id', () => import('./shop/order.js'), 'user'],
   ['/orders/:id/pay', () => import('./shop/checkout.js'), 'user'],
   ['/account', () => import('./shop/account.js'), 'user'],
+  ['/account/security', () => import('./shop/security.js'), 'user'],
+  ['/account/keys', () => import('./shop/keys.js'), 'user'],
   ['/account/addresses', () => import('./shop/addresses.js'), 'user'],
   ['/account/purchases', () => import('./shop/purchases.js'), 'user'],
   ['/sign-in', () => import('./shop/sign-in.js')],

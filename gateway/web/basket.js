@@ -33,4 +33,7 @@ export async function readBasket(signal) {
 /** Looks once; where it cannot, the header just shows no number. */
 export const lookIntoBasket = () => readBasket().catch(() => {});
 
-onSession((why) => (why === 'in' ? lookIntoBasket() : basketIs()));
+onSession((why) => {
+  if (why === 'in') lookIntoBasket();
+  else if (why !== 'changed') basketIs();
+});

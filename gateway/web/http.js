@@ -30,6 +30,13 @@ export class ApiError extends Error {
   }
 }
 
+/** How long `Retry-After` says to wait: in seconds, or until a time, which proxies may say. */
+function secondsOf(text) {
+  if (!text) return 0;
+  const seconds = /^\d+$/.test(text) ? Number(text) : Math.ceil((Date.parse(text) - Date.now()) / 1000);
+  return Math.max(seconds, 0) || 0;
+}
+
 /** The query string of what is set in an object; lists are repeated. */
 export function queryOf(values = {}) {
   const query = new URLSearchParams();
@@ -62,7 +69,7 @@ export async function send(method, path, { query, body, headers = {}, signal, ke
     throw new ApiError({ message: error.message });
   }
   if (response.ok) return response;
-  const retryAfter = Number(response.headers.get('retry-after')) || 0;
+  const retryAfter = secondsOf(response.headers.get('retry-after'));
   const requestId = response.headers.get('x-request-id') ?? '';
   const { error } = await response.json().catch(() => ({}));
   throw new ApiError({

@@ -2,7 +2,7 @@
 
 import { ApiError } from './api.js';
 import { here, inner, isBelow, outer } from './base.js';
-import { currentUser, hasRole, onSession } from './session.js';
+import { accessToken, currentUser, may, onSession } from './session.js';
 import { render } from './vendor/lit-html.js';
 import { failure, notAllowed, nothingHere } from './states.js';
 
@@ -151,15 +151,16 @@ async function open({ move = false, scroll = 0 }) {
   try {
     const staff = url.pathname === '/staff' || url.pathname.startsWith('/staff/');
     if (staff && !currentUser()) return signInFirst();
-    if (staff && !hasRole('ROLE_STAFF')) {
-      view.title('Not allowed');
-      return view.show(notAllowed());
-    }
+    // What is known without a token may be of before.
+    if (staff && !may()) await accessToken();
+    if (staff && !currentUser()) return signInFirst();
+    if (staff && !may()) return refuse(view);
     const found = match(await routesOf(staff), url.pathname);
     if (!found) {
       view.title('Not here');
       return view.show(nothingHere());
     }
+    if (staff && !found.who()) return refuse(view);
     view.forUsers = found.who === 'user' || staff;
     if (view.forUsers && !currentUser()) return signInFirst();
     view.params = found.params;
@@ -178,6 +179,11 @@ async function open({ move = false, scroll = 0 }) {
     history.replaceState({ ...history.state, anew: true }, '');
     anew();
   }
+}
+
+function refuse(view) {
+  view.title('Not allowed');
+  view.show(notAllowed());
 }
 
 const isOurs = ({ origin, pathname, href }) =>
@@ -208,7 +214,8 @@ export function start(element, routes) {
   onSession((why) => {
     if (why === 'out' && current.forUsers) go('/', { replace: true });
     else if (why === 'expired' && current.forUsers) signInFirst();
-    else reload();
+    // What staff see depends on what they may do.
+    else if (why !== 'changed' || here().pathname.startsWith('/staff')) reload();
   });
   const scroll = history.state?.scroll ?? 0;
   return open({ move: scroll > 0, scroll });

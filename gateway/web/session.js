@@ -34,22 +34,38 @@ function remember(name, value) {
   }
 }
 
-/** The signed-in user: `{id, username, roles}`; undefined for a guest. */
+/** The signed-in user: `{id, username, firstName, roles, roleIds, permissions}`; undefined for a guest. */
 export const currentUser = () => user;
 
 /** Whether the signed-in user has a role, such as `ROLE_STAFF`. */
 export const hasRole = (role) => Boolean(user?.roles.includes(role));
 
-/** Calls back when another user, or nobody, is signed in: with why, `in`, `out` or `expired`. */
+/** Whether a role makes the signed-in user staff, whatever of that the user may do now. */
+export const isStaff = () => hasRole('ROLE_STAFF') || hasRole('ROLE_ADMIN') || Boolean(user?.roleIds?.length);
+
+/** Whether the signed-in user may do as staff what one of these permissions is for; any at all, without one. */
+export function may(...permissions) {
+  const own = user?.permissions ?? [];
+  return permissions.length ? permissions.some((one) => own.includes(one)) : own.length > 0;
+}
+
+/**
+ * Calls back when another user, or nobody, is signed in: with why, `in`, `out` or `expired`; with `changed` when the same
+ * user is called otherwise, or may do other things.
+ */
 export const onSession = (listener) => events.addEventListener('change', ({ detail }) => listener(detail));
 
 function adopt(tokens, why) {
-  const before = user?.id;
+  const before = user;
   token = tokens.token;
   expires = tokens.expires;
   user = tokens.user;
-  remember(HINT, JSON.stringify(user));
-  if (user.id !== before || why === 'in') events.dispatchEvent(new CustomEvent('change', { detail: 'in' }));
+  const shown = JSON.stringify(user);
+  remember(HINT, shown);
+  const other = user.id !== before?.id || why === 'in';
+  if (other || shown !== JSON.stringify(before)) {
+    events.dispatchEvent(new CustomEvent('change', { detail: other ? 'in' : 'changed' }));
+  }
 }
 
 function end(why) {
@@ -65,23 +81,48 @@ channel?.addEventListener('message', ({ data }) => {
   else end(data.why);
 });
 
+function share(tokens, why) {
+  adopt(tokens, why);
+  channel?.postMessage({ tokens, why });
+}
+
 async function take(response, why) {
-  const answer = await response.json();
-  const { id, username, roles, firstName } = answer.user;
+  const { permissions, ...answer } = await response.json();
+  const { id, username, firstName, roles, roleIds } = answer.user;
   const tokens = {
     token: answer.accessToken,
     // Renewed a while before its end, which clocks may see differently.
     expires: Date.now() + (answer.expiresIn - 30) * 1000,
-    user: { id, username, firstName, roles },
+    user: { id, username, firstName, roles, roleIds, permissions },
   };
-  adopt(tokens, why);
-  channel?.postMessage({ tokens, why });
+  share(tokens, why);
 }
 
 /** Signs in. Throws ApiError. */
 export async function signIn(login, password, code) {
   const body = code ? { login, password, code } : { login, password };
   await take(await send('POST', '/v1/auth:signIn', { body, headers: COOKIES }), 'in');
+}
+
+/**
+ * Signs the same user in anew, in place of the session that there is: for what takes a sign-in of the last minutes. Throws
+ * ApiError.
+ */
+export async function signInAgain(login, password, code) {
+  const before = { authorization: `Bearer ${await accessToken()}` };
+  const body = code ? { login, password, code } : { login, password };
+  // Not while another tab uses the cookie, which is another one then.
+  await inTurn(async () => take(await send('POST', '/v1/auth:signIn', { body, headers: { ...COOKIES, ...before } }), 'again'));
+  // Without the header for cookies, so that the new one stays. Where it fails, the old session is one more in the list.
+  send('POST', '/v1/auth:signOut', { body: {}, headers: before }).catch(() => {});
+}
+
+/** Gets a new access token, which says what its user may do by now. */
+export const renew = () => accessToken(token);
+
+/** The signed-in user is called so by now. */
+export function rename({ username, firstName }) {
+  if (user) share({ token, expires, user: { ...user, username, firstName } }, 'renamed');
 }
 
 /** Signs out here and in all other tabs. Throws ApiError where the server could not be told: she still is signed in. */
@@ -112,6 +153,8 @@ export async function accessToken(stale) {
 }
 
 // A refresh token works once, so only one tab at a time may use the cookie; one that waited finds the new one.
+const inTurn = (work) => (navigator.locks ? navigator.locks.request(REFRESHING, work) : work());
+
 async function refresh(stale) {
   const once = async () => {
     if (token && token !== stale && Date.now() < expires) return;
@@ -131,7 +174,7 @@ async function refresh(stale) {
       end('expired');
     }
   };
-  await (navigator.locks ? navigator.locks.request(REFRESHING, once) : once());
+  await inTurn(once);
 }
 
 // A page that was left while it refreshed has lost its lock, but its request goes on.

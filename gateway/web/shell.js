@@ -3,7 +3,7 @@
 import { here } from './base.js';
 import { basketCount, lookIntoBasket, onBasket } from './basket.js';
 import { go } from './router.js';
-import { currentUser, hasRole, onSession, signOut } from './session.js';
+import { currentUser, isStaff, onSession, signOut } from './session.js';
 import { press, toast } from './ui.js';
 import { html, nothing, render } from './vendor/lit-html.js';
 
@@ -38,6 +38,7 @@ const account = () => {
         <li><a href="/account/purchases">Bought before</a></li>
         <li><a href="/account/addresses">Addresses</a></li>
         <li><a href="/account">Account</a></li>
+        <li><a href="/account/security">Signing in</a></li>
         <li><button class="link" @click=${leave}>Sign out</button></li>
       </ul>
     </details>
@@ -57,7 +58,7 @@ const header = (url) => {
         <button>Search</button>
       </form>
       <nav class="tools" aria-label="Your shop">
-        ${hasRole('ROLE_STAFF') ? html`<a class="tool" href="/staff">Staff</a>` : nothing} ${account()}
+        ${isStaff() ? html`<a class="tool" href="/staff">Staff</a>` : nothing} ${account()}
         <a class="tool basket" href="/basket"
           >Basket${count ? html` <span class="count"><span class="hidden">, articles in it: </span>${count}</span>` : nothing}</a
         >

@@ -248,10 +248,12 @@ test('she keeps her addresses and her account', async (t) => {
   await page.getByRole('button', { name: 'Save' }).click();
   await page.getByText('Your profile is saved.').waitFor();
 
+  await page.getByRole('navigation', { name: 'Your account' }).getByRole('link', { name: 'Signing in' }).click();
   await page.getByLabel('The one you have').fill(PASSWORD);
   await page.getByLabel('A new one').fill('quite another one');
   await page.getByRole('button', { name: 'Change the password' }).click();
   await page.getByText('Your password is changed').waitFor();
+  await page.getByRole('navigation', { name: 'Your account' }).getByRole('link', { name: 'Profile' }).click();
   await page.getByRole('button', { name: 'Delete the account' }).click();
   const dialog = page.getByRole('dialog', { name: 'Delete your account?' });
   await dialog.getByLabel('Username').fill(username);

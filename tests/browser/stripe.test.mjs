@@ -2,40 +2,15 @@
 // simulator of tests/shop.
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { after, test } from 'node:test';
+import { test } from 'node:test';
 
-const { FEIRA_PROGRAM, FEIRA_STRIPE_SIMULATOR } = process.env;
-const work = mkdtempSync(join(tmpdir(), 'feira-stripe-'));
-const running = [];
+import { start, startShop } from './programs.mjs';
 
-/** Starts a program; the first line that it prints. */
-async function start(program, args, env = {}) {
-  const child = spawn(program, args, { env: { ...process.env, ...env }, stdio: ['pipe', 'pipe', 'ignore'] });
-  running.push(child);
-  for await (const line of createInterface({ input: child.stdout })) return line;
-  throw new Error(`${program} ended`);
-}
-
-const stripe = await start(FEIRA_STRIPE_SIMULATOR, []);
-const ready = await start(
-  FEIRA_PROGRAM,
-  ['serve', '--data-dir', join(work, 'data'), '--rest-listen', '127.0.0.1:0', '--grpc-listen', '127.0.0.1:0', '--payment-type', '1=stripe:Card or wallet'],
-  { FEIRA_STRIPE_URL: stripe, FEIRA_STRIPE_SECRET_KEY: 'sk_test_hunter22', FEIRA_PROVIDER_POLL_INTERVAL: '300ms' },
-);
-process.env.FEIRA_URL = JSON.parse(ready).ready.rest;
-after(async () => {
-  for (const child of running.reverse()) {
-    if (child.exitCode !== null || child.signalCode !== null) continue;
-    const ended = new Promise((resolve) => child.once('exit', resolve));
-    child.kill('SIGTERM');
-    await ended;
-  }
-  rmSync(work, { recursive: true, force: true });
+const stripe = await start(process.env.FEIRA_STRIPE_SIMULATOR, []);
+process.env.FEIRA_URL = await startShop(['--payment-type', '1=stripe:Card or wallet'], {
+  FEIRA_STRIPE_URL: stripe,
+  FEIRA_STRIPE_SECRET_KEY: 'sk_test_hunter22',
+  FEIRA_PROVIDER_POLL_INTERVAL: '300ms',
 });
 const { accessible, api, article, open, shopper, signIn, tokenOf, PASSWORD } = await import('./support.mjs');
 

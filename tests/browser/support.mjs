@@ -1,6 +1,7 @@
 // What the browser tests share: a Chromium, shoppers and articles made by the API, and what every page must keep to.
 
 import assert from 'node:assert/strict';
+import { createHmac } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { after, before } from 'node:test';
@@ -10,6 +11,7 @@ if (!FEIRA_URL) throw new Error('run these tests by tests/browser/run');
 
 const require = createRequire(`${FEIRA_BROWSER_TOOLS}/`);
 const { chromium } = require('playwright-core');
+const decodeQr = (await import(require.resolve('qr/decode.js'))).default;
 const AXE = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
 
 /** Where the shop is. */
@@ -17,6 +19,8 @@ export const BASE = FEIRA_URL;
 export const PASSWORD = 'correct horse battery';
 export const PHONE = { width: 390, height: 844 };
 export const DESK = { width: 1280, height: 900 };
+/** The narrowest phones. */
+const NARROW = 360;
 
 let browser;
 before(async () => {
@@ -123,6 +127,32 @@ export async function settled(page) {
   await page.locator('main .skeleton').waitFor({ state: 'detached' });
 }
 
+/** What a camera reads off an element that shows a QR code. */
+export async function readQr(page, locator) {
+  const png = (await locator.screenshot()).toString('base64');
+  const { pixels, width, height } = await page.evaluate(async (base64) => {
+    const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+    const image = await createImageBitmap(new Blob([bytes], { type: 'image/png' }));
+    const { width, height } = image;
+    const canvas = new OffscreenCanvas(width, height).getContext('2d');
+    canvas.drawImage(image, 0, 0);
+    return { pixels: [...canvas.getImageData(0, 0, width, height).data], width, height };
+  }, png);
+  return decodeQr({ data: Uint8ClampedArray.from(pixels), width, height });
+}
+
+const BASE32 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
+
+/** The code of an authenticator (RFC 6238): of now, or so many steps from now. Each works once, and no older one after it. */
+export function codeOf(secret, steps = 0) {
+  const bits = [...secret].map((letter) => BASE32.indexOf(letter).toString(2).padStart(5, '0')).join('');
+  const key = Buffer.from(bits.match(/.{8}/g).map((byte) => Number.parseInt(byte, 2)));
+  const counter = Buffer.alloc(8);
+  counter.writeBigUInt64BE(BigInt(Math.floor(Date.now() / 30_000) + steps));
+  const mac = createHmac('sha1', key).update(counter).digest();
+  return String((mac.readUInt32BE(mac.at(-1) & 15) & 0x7fffffff) % 1_000_000).padStart(6, '0');
+}
+
 /** Asserts that axe finds nothing, that nothing is wider than the page, and that fingers find what they aim at. */
 export async function accessible(page, what) {
   await settled(page);
@@ -140,6 +170,9 @@ export async function accessible(page, what) {
     const wide = await page.evaluate(() => document.scrollingElement.scrollWidth);
     assert.ok(wide <= viewport.width, `${where}: ${wide} px wide`);
   }
+  await page.setViewportSize({ ...PHONE, width: NARROW });
+  const narrow = await page.evaluate(() => document.scrollingElement.scrollWidth);
+  assert.ok(narrow <= NARROW, `${what}: ${narrow} px wide on a phone of ${NARROW} px`);
   const small = await page.evaluate(() =>
     [...document.querySelectorAll('button, .button, .tool, .chips a, select, input:not([type=checkbox], [type=radio])')]
       .filter((element) => element.checkVisibility() && element.getBoundingClientRect().height < 44)

@@ -4,6 +4,7 @@ import { call } from '../api.js';
 import { empty, skeleton } from '../states.js';
 import { confirm, press, submit, toast } from '../ui.js';
 import { html, nothing } from '../vendor/lit-html.js';
+import { accountNav } from './account-nav.js';
 import { addressFields, addressOf } from './address-form.js';
 import { postal } from './parts.js';
 
@@ -50,6 +51,7 @@ export default async function page(view) {
     view.show(html`
       <div class="medium">
         <h1 tabindex="-1">Addresses</h1>
+        ${accountNav(view)}
         ${addresses.length || open ? nothing : empty('None yet', 'Keep one here, and checking out is a matter of seconds.')}
         <ul class="cards">
           ${addresses.map(

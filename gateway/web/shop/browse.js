@@ -3,7 +3,7 @@
 import { call } from '../api.js';
 import { formatMoney, parseMoney } from '../money.js';
 import { go } from '../router.js';
-import { hasRole } from '../session.js';
+import { may } from '../session.js';
 import { empty, skeleton } from '../states.js';
 import { picture, press, valuesOf } from '../ui.js';
 import { html, nothing } from '../vendor/lit-html.js';
@@ -68,7 +68,7 @@ async function read(filter, pageToken, signal) {
     query: filter.q,
     category: filter.category,
     // Staff would see what is not for sale, too.
-    active: hasRole('ROLE_STAFF') ? true : undefined,
+    active: may('catalogue', 'stock', 'fulfilment', 'reports') ? true : undefined,
     inStock: filter.stock ? true : undefined,
     orderBy: filter.sort || 'create_time desc',
     ...amount('minPrice', min),

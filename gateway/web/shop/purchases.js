@@ -4,6 +4,7 @@ import { call } from '../api.js';
 import { empty, skeleton } from '../states.js';
 import { day, press } from '../ui.js';
 import { html, nothing } from '../vendor/lit-html.js';
+import { accountNav } from './account-nav.js';
 
 export default async function page(view) {
   view.title('Bought before');
@@ -19,6 +20,7 @@ export default async function page(view) {
   const draw = () =>
     view.show(html`
       <h1 tabindex="-1">Bought before</h1>
+      ${accountNav(view)}
       ${list.purchases.length
         ? html`
             <table class="cards">

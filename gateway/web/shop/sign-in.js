@@ -11,7 +11,7 @@ export default function page(view) {
   if (currentUser()) return go(next, { replace: true });
   // Once somebody is signed in, here or in another tab, this page is opened again and goes on.
   const send = submit(
-    ({ login, password, code }) => signIn(login, password, code),
+    ({ login, password, code }) => signIn(login, password, code?.trim()),
     (error) => {
       if (error.reason === 'CODE_REQUIRED') {
         view.code = true;
@@ -24,7 +24,7 @@ export default function page(view) {
       // The API does not say which of the two it was.
       view.wrong = true;
       draw();
-      document.getElementById('f-password').select();
+      document.getElementById(view.code ? 'f-code' : 'f-password').select();
       return true;
     },
   );
@@ -36,7 +36,7 @@ export default function page(view) {
         <form @submit=${send}>
           <div role="alert">
             ${view.wrong
-              ? html`<p class="notice bad">Name and password do not fit together, or the account is locked. Try again.</p>`
+              ? html`<p class="notice bad">${view.code ? 'Name, password and code do not fit together, or the code was used before.' : 'Name and password do not fit together, or the account is locked.'} Try again.</p>`
               : nothing}
           </div>
           ${field({ name: 'login', label: 'Username or e-mail', autocomplete: 'username', required: true, autocapitalize: 'none', spellcheck: 'false', maxlength: 254 })}

@@ -1,6 +1,7 @@
 // One article: made, changed, given a picture, deleted.
 
 import { call } from '../api.js';
+import { formatMoney } from '../money.js';
 import { go } from '../router.js';
 import { skeleton } from '../states.js';
 import { confirm, moment, press, submit, toast } from '../ui.js';
@@ -9,11 +10,13 @@ import { articleFields, articleOf, conflict, differences, inShop } from './artic
 import { isLow } from './articles.js';
 import { facts, frame, heading, invalid } from './common.js';
 import { picture, pictureField, pictureOf, readHidden, sendPicture } from './picture.js';
+import { mayCall } from './rights.js';
+import { percentOf } from './words.js';
 
 const above = html`<a href="/staff/articles">Articles</a>`;
 
 export default function page(view) {
-  return view.params.id === 'new' ? create(view) : edit(view);
+  return view.params.id ? edit(view) : create(view);
 }
 
 function create(view) {
@@ -120,31 +123,47 @@ async function edit(view) {
       <div class="halves">
         <section class="panel">
           <h2>What it is</h2>
-          <form @submit=${save}>
-            ${articleFields(article)}
-            <div class="actions"><button>Save</button></div>
-          </form>
+          ${mayCall('UpdateArticle')
+            ? html`
+                <form @submit=${save}>
+                  ${articleFields(article)}
+                  <div class="actions"><button>Save</button></div>
+                </form>
+              `
+            : facts([
+                ['Code', html`<code>${article.code}</code>`],
+                ['Category', article.category],
+                ['Price', article.price ? formatMoney(article.price) : ''],
+                ['Tax in it', `${percentOf(article.taxRateBasisPoints)} %`],
+                ['Description', article.description, true],
+              ])}
         </section>
         <div>
           <section class="panel">
             <h2>Stock ${isLow(article) ? html`<span class="badge warn">running low</span>` : nothing}</h2>
             ${facts([['Free', article.available], ['Order again at', article.lowStockThreshold]])}
-            <p><a class="button plain" href="/staff/articles/${article.id}/stock">Receive, correct, movements</a></p>
+            <p><a class="button plain" href="/staff/articles/${article.id}/stock">${mayCall('AdjustStock') ? 'Receive, correct, movements' : 'More about it'}</a></p>
           </section>
           <section class="panel">
             <h2>Picture</h2>
             ${article.imageUrl ? picture(article, { alt: `What ${article.name} looks like` }) : nothing}
-            <form @submit=${upload}>
-              ${pictureField(article.imageUrl ? 'Another picture' : 'Picture')}
-              <div class="actions">
-                <button class="plain">Use this picture</button>
-                ${article.imageUrl ? html`<button type="button" class="link" @click=${unpicture}>Take it away</button>` : nothing}
-              </div>
-            </form>
+            ${mayCall('UploadImage')
+              ? html`
+                  <form @submit=${upload}>
+                    ${pictureField(article.imageUrl ? 'Another picture' : 'Picture')}
+                    <div class="actions">
+                      <button class="plain">Use this picture</button>
+                      ${article.imageUrl ? html`<button type="button" class="link" @click=${unpicture}>Take it away</button>` : nothing}
+                    </div>
+                  </form>
+                `
+              : article.imageUrl
+                ? nothing
+                : html`<p class="quiet">None.</p>`}
           </section>
           <section class="panel">
             ${facts([['Made', moment(article.createTime)], ['Changed', moment(article.updateTime)], ['Id', html`<code>${article.id}</code>`, true]])}
-            <p><button class="danger" @click=${remove}>Delete the article</button></p>
+            ${mayCall('DeleteArticle') ? html`<p><button class="danger" @click=${remove}>Delete the article</button></p>` : nothing}
           </section>
         </div>
       </div>

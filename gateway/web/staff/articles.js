@@ -1,11 +1,12 @@
 // All articles, for sale or not.
 
+import { download, today } from '../download.js';
 import { formatMoney } from '../money.js';
 import { day, field, press, toast } from '../ui.js';
 import { html, nothing } from '../vendor/lit-html.js';
-import { download, today } from './common.js';
 import { listPage } from './list.js';
 import { picture, readHidden } from './picture.js';
+import { mayCall } from './rights.js';
 
 const SORTS = [
   ['create_time desc', 'Newest first'],
@@ -79,12 +80,12 @@ export default function page(view) {
     none: (values) =>
       Object.values(values).some(Boolean)
         ? { title: 'Nothing fits', text: 'Take a filter away to see more.' }
-        : { title: 'No articles yet', text: 'Make the first one, or bring many in from a file.' },
+        : { title: 'No articles yet', text: 'Somebody who looks after the catalogue makes the first one, or brings many in from a file.' },
     shown: (articles) => readHidden(articles, view.signal),
     tools: (values) => html`
-      <button class="plain" @click=${save(values)}>Export</button>
-      <a class="button plain" href="/staff/articles/import">Import</a>
-      <a class="button" href="/staff/articles/new">New article</a>
+      ${mayCall('ExportArticles') ? html`<button class="plain" @click=${save(values)}>Export</button>` : nothing}
+      ${mayCall('ImportArticles') ? html`<a class="button plain" href="/staff/articles/import">Import</a>` : nothing}
+      ${mayCall('CreateArticle') ? html`<a class="button" href="/staff/articles/new">New article</a>` : nothing}
     `,
   });
 }

@@ -3,14 +3,14 @@
 import { field, moment } from '../ui.js';
 import { html } from '../vendor/lit-html.js';
 import { listPage } from './list.js';
-import { userLink } from './words.js';
+import { idLink, userLink } from './words.js';
 
 const KINDS = [
   'sign_in.succeeded', 'sign_in.failed', 'sign_in.locked_out', 'sign_in.uncounted', 'refresh_token.reused',
   'password.changed', 'password.reset', 'email.changed', 'email.confirmed', 'username.changed', 'roles.changed',
   'user.disabled', 'user.enabled', 'user.erased', 'administrator.created', 'second_factor.added',
-  'second_factor.removed', 'recovery_code.used', 'api_key.created', 'api_key.rotated', 'api_key.revoked',
-  'session.revoked', 'access.refused', 'price.changed', 'stock.adjusted', 'refund.requested', 'payment.settled',
+  'second_factor.removed', 'recovery_code.used', 'api_key.created', 'api_key.rotated', 'api_key.revoked', 'session.revoked',
+  'role.created', 'role.changed', 'role.deleted', 'access.refused', 'price.changed', 'stock.adjusted', 'refund.requested', 'payment.settled',
 ];
 
 const USER_ID = { pattern: 'usr_[0-7][0-9a-hjkmnp-tv-z]{25}', title: 'its whole id, usr_…', spellcheck: 'false' };
@@ -26,7 +26,7 @@ const columns = [
   { label: 'What', cell: ({ kind, detail }) => html`${kind}<span class="quiet note">${detail}</span>` },
   { label: 'By', cell: ({ actor }) => who(actor) },
   { label: 'Whom', cell: ({ userId }) => who(userId) },
-  { label: 'On', cell: ({ target }) => target },
+  { label: 'On', cell: ({ target }) => (target ? idLink(target) : '') },
   { label: 'From', cell: ({ ipAddress, userAgent }) => html`${ipAddress}<span class="quiet note">${userAgent}</span>` },
 ];
 

@@ -1,25 +1,27 @@
-// What the staff pages share: their frame, tables, dialogs that work, refreshing, downloads.
+// What the staff pages share: their frame, tables, refreshing.
 
-import { ApiError, advice, call, callRaw } from '../api.js';
+import { ApiError, advice, call } from '../api.js';
+import { hasChanged } from '../ask.js';
 import { parseMoney } from '../money.js';
 import { go } from '../router.js';
-import { hasRole } from '../session.js';
-import { submit, toast } from '../ui.js';
-import { html, nothing, render } from '../vendor/lit-html.js';
+import { toast } from '../ui.js';
+import { html, nothing } from '../vendor/lit-html.js';
+import { mayCall } from './rights.js';
 
+/** Where staff can go, what it is called, and the call that it begins with. */
 const PLACES = [
   ['/staff', 'Today'],
-  ['/staff/orders', 'Orders'],
-  ['/staff/articles', 'Articles'],
-  ['/staff/stock', 'Stock'],
-  ['/staff/payments', 'Payments'],
-  ['/staff/ledger', 'Ledger'],
-  ['/staff/users', 'Users'],
-  ['/staff/instances', 'Instances'],
-  ['/staff/audit', 'Audit'],
+  ['/staff/orders', 'Orders', 'ListOrders'],
+  ['/staff/articles', 'Articles', 'ListArticles'],
+  ['/staff/stock', 'Stock', 'GetStock'],
+  ['/staff/payments', 'Payments', 'ListPayments'],
+  ['/staff/ledger', 'Ledger', 'ListLedgerEntries'],
+  ['/staff/users', 'Users', 'ListUsers'],
+  ['/staff/roles', 'Roles', 'ListRoles'],
+  ['/staff/instances', 'Instances', 'ListInstances'],
+  ['/staff/audit', 'Audit', 'VerifyAudit'],
+  ['/staff/audit-log', 'Audit log', 'ListAuditEvents'],
 ];
-/** What administrators alone read. */
-const OF_ADMINISTRATORS = [['/staff/audit-log', 'Audit log']];
 
 const currentOf = (path, href) => {
   if (path.replace(/\/$/, '') === href) return 'page';
@@ -32,9 +34,9 @@ function find(event) {
   go(text ? `/staff/orders?${new URLSearchParams({ q: text })}` : '/staff/orders');
 }
 
-/** What finds orders, but on their own page, whose filters have it. */
+/** What finds orders, for who may, but on their own page, whose filters have it. */
 const finder = (path) =>
-  path === '/staff/orders'
+  path === '/staff/orders' || !mayCall('ListOrders')
     ? nothing
     : html`
         <form class="finder" role="search" aria-label="Orders" action="/staff/orders" @submit=${find}>
@@ -49,7 +51,7 @@ export function frame(view, content) {
   view.show(html`
     <nav class="staff-nav" aria-label="Staff">
       <ul>
-        ${[...PLACES, ...(hasRole('ROLE_ADMIN') ? OF_ADMINISTRATORS : [])].map(([href, name]) => html`<li><a href=${href} aria-current=${currentOf(pathname, href)}>${name}</a></li>`)}
+        ${PLACES.filter(([, , rpc]) => !rpc || mayCall(rpc)).map(([href, name]) => html`<li><a href=${href} aria-current=${currentOf(pathname, href)}>${name}</a></li>`)}
       </ul>
     </nav>
     <div class="staff">${finder(pathname)} ${content}</div>
@@ -133,8 +135,6 @@ export const amountQuery = (name, money) =>
     [`${name}.nanos`]: money.nanos,
   };
 
-const hasChanged = (error) => ['ETAG_MISMATCH', 'ILLEGAL_STATE'].includes(error.reason) || error.code === 'ABORTED';
-
 /** What to do where something stands otherwise than it was shown: show how it stands now, and say so. */
 export const anew = (read) => async (error) => {
   if (!hasChanged(error)) return false;
@@ -143,95 +143,25 @@ export const anew = (read) => async (error) => {
   return true;
 };
 
-/**
- * Asks before something is done, and does it while the dialog is open, so that what is wrong with its fields
- * can be put right. Resolves to what `work(values)` gave, or to undefined where it is left; rejects where what
- * it is about has changed meanwhile.
- */
-export function ask({ title, text = nothing, action, fields = nothing, danger = false, signal, work }) {
-  const dialog = document.createElement('dialog');
-  dialog.setAttribute('aria-labelledby', 'dialog-title');
-  document.body.append(dialog);
-  return new Promise((done, failed) => {
-    const close = () => {
-      dialog.close();
-      dialog.remove();
-    };
-    const leave = () => (close(), done(undefined));
-    const send = submit(
-      async (values) => {
-        const result = await work(values);
-        close();
-        done(result ?? true);
-      },
-      (error) => {
-        if (!hasChanged(error)) return false;
-        close();
-        failed(error);
-        return true;
-      },
-    );
-    dialog.addEventListener('cancel', (event) => {
-      event.preventDefault();
-      if (!dialog.querySelector('[aria-busy]')) leave();
-    });
-    signal?.addEventListener('abort', leave, { once: true });
-    const template = html`
-      <form @submit=${send}>
-        <h2 id="dialog-title">${title}</h2>
-        ${text === nothing ? nothing : html`<p>${text}</p>`} ${fields}
-        <div class="actions">
-          <button class=${danger ? 'danger' : ''}>${action}</button>
-          <button type="button" class="plain" @click=${leave}>Leave it</button>
-        </div>
-      </form>
-    `;
-    render(template, dialog);
-    dialog.showModal();
-    dialog.querySelector('input, select, textarea')?.focus();
-  });
-}
-
 /** Does something again and again while the page is looked at, and at once when it is looked at anew. */
 export function every(view, ms, work) {
   let timer;
   const tick = async () => {
     clearTimeout(timer);
     if (view.signal.aborted || document.hidden) return;
+    let wait = ms;
     try {
       await work();
     } catch (error) {
       if (!(error instanceof ApiError) || !(error.unsettled || error.status === 429)) return void view.fail(error);
+      wait = Math.max(ms, error.retryAfter * 1000);
     }
-    if (!view.signal.aborted) timer = setTimeout(tick, ms);
+    if (!view.signal.aborted) timer = setTimeout(tick, wait);
   };
   timer = setTimeout(tick, ms);
   document.addEventListener('visibilitychange', tick, { signal: view.signal });
   view.signal.addEventListener('abort', () => clearTimeout(timer));
 }
-
-/** Keeps what a stream of the API gives as a file. Throws where it broke off: half a file is none. */
-export async function download(path, { query, accept, name, signal }) {
-  const response = await callRaw('GET', path, { query, headers: { accept }, signal });
-  const blob = await response.blob().catch((error) => {
-    throw signal?.aborted ? signal.reason : new ApiError({ message: error.message });
-  });
-  if (accept === 'application/x-ndjson') {
-    const last = (await blob.slice(-10_000).text()).trimEnd().split('\n').pop();
-    if (last.startsWith('{"error"')) {
-      const { error } = JSON.parse(last);
-      throw new ApiError({ ...error, status: error.code, code: error.status });
-    }
-  }
-  const link = document.createElement('a');
-  link.href = URL.createObjectURL(blob);
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
-}
-
-/** The day in names of files. */
-export const today = () => new Date().toISOString().slice(0, 10);
 
 /** The id of the user whom a person named by id, username, e-mail or name. */
 export async function userIdOf(text, field, signal) {

@@ -10,6 +10,7 @@ import { every, frame, heading } from './common.js';
 import { refundBadge } from '../shop/parts.js';
 import { contents } from './orders.js';
 import { leftOf } from './refund.js';
+import { mayCall } from './rights.js';
 import { isRefundable } from './words.js';
 
 const SHOWN = 5;
@@ -28,15 +29,17 @@ export default async function page(view) {
     return { ...list, count };
   };
 
+  const [sells, pays, stocks] = ['ListOrders', 'ListPayments', 'ListArticles'].map(mayCall);
   const read = async () => {
     const [ship, wait, unknown, low] = await Promise.all([
-      orders({ toShip: true }),
-      orders({ state: 'ORDER_STATE_AWAITING_PAYMENT' }),
-      get('/v1/payments', { state: 'PAYMENT_STATE_UNKNOWN', pageSize: SHOWN }),
-      get('/v1/articles', { lowStock: true, active: true, orderBy: 'name', pageSize: SHOWN }),
+      sells && orders({ toShip: true }),
+      sells && orders({ state: 'ORDER_STATE_AWAITING_PAYMENT' }),
+      pays && get('/v1/payments', { state: 'PAYMENT_STATE_UNKNOWN', pageSize: SHOWN }),
+      stocks && get('/v1/articles', { lowStock: true, active: true, orderBy: 'name', pageSize: SHOWN }),
     ]);
     lists = { ship, wait, unknown, low };
     draw();
+    if (!sells || !pays) return;
     owed = await owedOf(get);
     draw();
   };
@@ -50,8 +53,9 @@ export default async function page(view) {
               ${card('Waiting for payment', '/staff/orders?state=AWAITING_PAYMENT', lists.wait, 'orders', order, 'Nobody is about to pay.')}
               ${card('Running low', '/staff/stock', lists.low, 'articles', article, 'There is enough of everything.')}
               ${card('Payments to settle', '/staff/payments?state=PAYMENT_STATE_UNKNOWN', lists.unknown, 'payments', payment, 'Every outcome is known.')}
-              ${owed ? card('Money to give back', '/staff/orders?owing=yes', owed, 'owed', debt, 'Cancelled orders have their money back.') : nothing}
+              ${card('Money to give back', '/staff/orders?owing=yes', owed, 'owed', debt, 'Cancelled orders have their money back.')}
             </div>
+            ${sells || pays || stocks ? nothing : html`<p class="lead">Nothing of your role waits for somebody. What it lets you see is above.</p>`}
           `
         : skeleton(5, 'card')}
     `);
@@ -68,7 +72,9 @@ async function owedOf(get) {
   return { owed, nextPageToken };
 }
 
+/** A list of what waits; nothing where there is no list, as for who may not see it. */
 const card = (title, href, list, plural, row, otherwise) => {
+  if (!list) return nothing;
   const rows = list[plural];
   return html`
     <section class="panel today-card ${rows.length ? 'due' : ''}">

@@ -1,9 +1,10 @@
 // Many articles at once, from a file; and out again.
 
 import { call } from '../api.js';
+import { download, today } from '../download.js';
 import { field, press, submit, toast } from '../ui.js';
 import { html, nothing } from '../vendor/lit-html.js';
-import { download, facts, frame, heading, invalid, table, today } from './common.js';
+import { facts, frame, heading, invalid, table } from './common.js';
 
 const TYPES = { csv: 'text/csv', ndjson: 'application/x-ndjson', jsonl: 'application/x-ndjson' };
 

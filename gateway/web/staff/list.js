@@ -6,6 +6,7 @@ import { empty, skeleton } from '../states.js';
 import { field, showErrors, submit, valuesOf } from '../ui.js';
 import { html, nothing } from '../vendor/lit-html.js';
 import { amountOf, amountQuery, frame, heading, table } from './common.js';
+import { mayCall } from './rights.js';
 
 const PAGE_SIZE = 25;
 /** Pages that are read again one after the other where an address names a later one. */
@@ -128,7 +129,7 @@ export const further = (values, amount) => html`
   <details class="further" ?open=${values.customer || values.min || values.max}>
     <summary>More filters</summary>
     <div class="further-fields">
-      ${field({ name: 'customer', label: 'Customer', value: values.customer, maxlength: 254, autocapitalize: 'none', spellcheck: 'false' })}
+      ${mayCall('ListUsers') || values.customer ? field({ name: 'customer', label: 'Customer', value: values.customer, maxlength: 254, autocapitalize: 'none', spellcheck: 'false' }) : nothing}
       ${field({ name: 'min', label: `${amount} from`, value: values.min, inputmode: 'decimal' })}
       ${field({ name: 'max', label: `${amount} to`, value: values.max, inputmode: 'decimal' })}
       ${field({ name: 'currency', label: 'in', value: values.currency || 'EUR', pattern: '[A-Z]{3}', title: 'three capitals, such as EUR', maxlength: 3 })}

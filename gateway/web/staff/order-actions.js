@@ -1,11 +1,12 @@
 // What staff do to an order. Each asks first, and gives the order as it is then; undefined where it was left.
 
 import { call } from '../api.js';
+import { ask } from '../ask.js';
 import { sign, toNanos, fromNanos } from '../money.js';
 import { field } from '../ui.js';
 import { html } from '../vendor/lit-html.js';
 import { isRefundedInFull } from '../shop/parts.js';
-import { amountOf, ask, invalid } from './common.js';
+import { amountOf, invalid } from './common.js';
 
 const path = ({ id }) => `/v1/orders/${id}`;
 

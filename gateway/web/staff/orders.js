@@ -1,12 +1,15 @@
 // Everybody's orders.
 
 import { call } from '../api.js';
+import { download, today } from '../download.js';
 import { formatMoney } from '../money.js';
 import { refundBadge, stateBadge, stateName } from '../shop/parts.js';
 import { day, field, press, shortId, toast } from '../ui.js';
 import { html, nothing } from '../vendor/lit-html.js';
-import { download, today, userIdOf } from './common.js';
+import { userIdOf } from './common.js';
 import { FURTHER, amountsOf, further, listPage } from './list.js';
+import { mayCall } from './rights.js';
+import { userLink } from './words.js';
 
 const STATES = ['OPEN', 'CHECKING_OUT', 'AWAITING_PAYMENT', 'PAID', 'SHIPPED', 'DELIVERED', 'CANCELLED', 'EXPIRED'];
 const STATE_OPTIONS = [
@@ -70,7 +73,7 @@ export const orderCell = (order) => html`
 
 const columns = [
   { label: 'Order', cell: orderCell },
-  { label: 'For', cell: ({ address, userId }) => html`<a href="/staff/users/${userId}">${address?.recipient ?? shortId(userId)}</a>` },
+  { label: 'For', cell: ({ address, userId }) => userLink(userId, address?.recipient ?? shortId(userId)) },
   { label: 'Placed', cell: ({ placeTime, createTime }) => day(placeTime ?? createTime) },
   { label: 'State', cell: (order) => html`${stateBadge(order.state)} ${refundBadge(order)}` },
   { label: 'Total', number: true, cell: ({ total }) => formatMoney(total) },
@@ -109,6 +112,6 @@ export default function page(view) {
         ? { title: 'No such orders', text: 'Orders are found by their number, a tracking code, or words of a customer’s name, username or e-mail.' }
         : { title: 'No such orders', text: 'Take a filter away to see more.' },
     // An export knows no search.
-    tools: (values) => (values.q ? nothing : html`<button class="plain" @click=${save(values)}>Export</button>`),
+    tools: (values) => (values.q || !mayCall('ExportOrders') ? nothing : html`<button class="plain" @click=${save(values)}>Export</button>`),
   });
 }

@@ -1,14 +1,16 @@
 // One payment: its money, its refunds, its part of the ledger, and what can be done now.
 
 import { call } from '../api.js';
+import { ask } from '../ask.js';
 import { formatMoney, sign } from '../money.js';
 import { failureText } from '../shop/parts.js';
 import { skeleton } from '../states.js';
 import { moment, press, shortId, toast } from '../ui.js';
 import { html, nothing } from '../vendor/lit-html.js';
-import { anew, ask, every, facts, frame, heading, table } from './common.js';
+import { anew, every, facts, frame, heading, table } from './common.js';
 import { entryColumns } from './ledger.js';
 import { refund } from './refund.js';
+import { mayCall } from './rights.js';
 import { disputeBadge, flagBadge, isPending, isRefundable, orderLink, paymentBadge, refundBadge, userLink } from './words.js';
 
 const above = html`<a href="/staff/payments">Payments</a>`;
@@ -18,6 +20,7 @@ const PENDING_MS = 4000;
 /** What can be done in a state, besides refunds: a verb of the API, a button, and what is asked first. */
 const ACTIONS = {
   capture: {
+    rpc: 'CapturePayment',
     in: ['AUTHORIZED'],
     button: 'Capture…',
     title: 'Capture this payment?',
@@ -26,6 +29,7 @@ const ACTIONS = {
     told: 'The money is the shop’s.',
   },
   acknowledge: {
+    rpc: 'AcknowledgePayment',
     in: ['PROCESSING'],
     button: 'Acknowledge…',
     title: 'Has the money arrived?',
@@ -34,6 +38,7 @@ const ACTIONS = {
     told: 'The payment is acknowledged.',
   },
   void: {
+    rpc: 'VoidPayment',
     in: ['PENDING', 'PROCESSING', 'AUTHORIZED'],
     button: 'Void…',
     title: 'Give this payment up?',
@@ -43,6 +48,7 @@ const ACTIONS = {
     told: 'The payment is given up.',
   },
   settleCaptured: {
+    rpc: 'SettlePayment',
     in: ['UNKNOWN'],
     verb: 'settle',
     body: { outcome: 'SETTLE_OUTCOME_CAPTURED' },
@@ -54,6 +60,7 @@ const ACTIONS = {
     told: 'The payment is settled: it was paid.',
   },
   settleFailed: {
+    rpc: 'SettlePayment',
     in: ['UNKNOWN'],
     verb: 'settle',
     body: { outcome: 'SETTLE_OUTCOME_FAILED' },
@@ -82,9 +89,9 @@ export default async function page(view) {
     [payment, { refunds }, { entries }, { disputes }, { events }] = await Promise.all([
       get(path),
       get(`${path}/refunds`, { pageSize: 1000 }),
-      get('/v1/ledgerEntries', { paymentId: view.params.id, pageSize: 1000 }),
-      get(`${path}/disputes`, { pageSize: 1000 }),
-      get(`${path}/events`, { pageSize: 1000 }),
+      mayCall('ListLedgerEntries') ? get('/v1/ledgerEntries', { paymentId: view.params.id, pageSize: 1000 }) : { entries: undefined },
+      mayCall('ListDisputes') ? get(`${path}/disputes`, { pageSize: 1000 }) : { disputes: [] },
+      mayCall('ListPaymentEvents') ? get(`${path}/events`, { pageSize: 1000 }) : { events: undefined },
     ]);
     draw();
   };
@@ -127,10 +134,10 @@ const template = (payment, { refunds, entries, disputes, events }, run, giveBack
         ${refunds.length ? table('Refunds, the oldest first', refundColumns, refunds) : html`<p class="quiet">Nothing was given back.</p>`}
       </section>
       ${disputes.length ? html`<section class="panel"><h2>Disputes</h2>${table('Disputes, the oldest first', disputeColumns, disputes)}</section>` : nothing}
-      <section class="panel">
+      ${!entries ? nothing : html`<section class="panel">
         <h2>Ledger</h2>
         ${entries.length ? table('Entries of this payment', entryColumns.filter(({ label }) => label !== 'Payment'), entries) : html`<p class="quiet">No money has moved.</p>`}
-      </section>
+      </section>`}
     </div>
     <section class="panel">
       <h2>About it</h2>
@@ -144,10 +151,14 @@ const template = (payment, { refunds, entries, disputes, events }, run, giveBack
         ['Changed', moment(payment.updateTime)],
         ['Id', html`<code>${payment.id}</code>`, true],
       ])}
-      <h2>What happened</h2>
-      <ol class="timeline">
-        ${events.map(({ state, note, createTime }) => html`<li>${paymentBadge(state)} ${moment(createTime)} ${note ? html`<span class="quiet">${note}</span>` : nothing}</li>`)}
-      </ol>
+      ${!events
+        ? nothing
+        : html`
+            <h2>What happened</h2>
+            <ol class="timeline">
+              ${events.map(({ state, note, createTime }) => html`<li>${paymentBadge(state)} ${moment(createTime)} ${note ? html`<span class="quiet">${note}</span>` : nothing}</li>`)}
+            </ol>
+          `}
     </section>
   </div>
 `;
@@ -173,9 +184,10 @@ const sum = (name, amount) => html`<div><dt>${name}</dt><dd>${formatMoney(amount
 
 const actions = (payment, run, giveBack) => html`
   ${Object.entries(ACTIONS)
+    .filter(([, { rpc }]) => mayCall(rpc))
     .filter(([, action]) => action.in.includes(payment.state.replace('PAYMENT_STATE_', '')))
-    .map(([verb, { button, in: _, ...action }]) => html`<button class="plain" @click=${run(verb, action)}>${button}</button>`)}
-  ${isRefundable(payment.state) ? html`<button class="plain" @click=${giveBack}>Refund…</button>` : nothing}
+    .map(([verb, { button, in: _, rpc, ...action }]) => html`<button class="plain" @click=${run(verb, action)}>${button}</button>`)}
+  ${isRefundable(payment.state) && mayCall('RefundPayment') ? html`<button class="plain" @click=${giveBack}>Refund…</button>` : nothing}
 `;
 
 const news = ({ state, failureReason, actionUrl, provider }) => {

@@ -1,10 +1,11 @@
 // Giving money back: asked for at an order and at a payment.
 
 import { call } from '../api.js';
+import { ask } from '../ask.js';
 import { formatMoney, fromNanos, sign, toDecimal, toNanos } from '../money.js';
 import { field, toast } from '../ui.js';
 import { html } from '../vendor/lit-html.js';
-import { amountOf, ask, invalid } from './common.js';
+import { amountOf, invalid } from './common.js';
 
 /** What of a payment can still be given back. */
 export const leftOf = ({ captured, refunded, amount }) =>

@@ -1,11 +1,12 @@
 // What runs low, and receiving it.
 
+import { ask } from '../ask.js';
 import { field, press, toast } from '../ui.js';
 import { html } from '../vendor/lit-html.js';
 import { articleCell, isLow } from './articles.js';
-import { ask } from './common.js';
 import { listPage } from './list.js';
 import { readHidden } from './picture.js';
+import { mayCall } from './rights.js';
 import { adjust, adjustFields } from './stock-form.js';
 
 const SHOW = [['', 'Running low'], ['none', 'None free'], ['all', 'All articles']];
@@ -47,11 +48,15 @@ export default async function page(view) {
       { label: 'Article', cell: (article) => articleCell(article, `/staff/articles/${article.id}/stock`) },
       { label: 'Free', number: true, cell: (article) => (isLow(article) ? html`<span class="badge warn">${article.available}</span>` : article.available) },
       { label: 'Order again at', number: true, cell: ({ lowStockThreshold }) => lowStockThreshold },
-      {
-        label: 'Move',
-        number: true,
-        cell: (article) => html`<button class="plain small" @click=${receive(article)}>Receive…<span class="hidden"> ${article.name}</span></button>`,
-      },
+      ...(mayCall('AdjustStock')
+        ? [
+            {
+              label: 'Move',
+              number: true,
+              cell: (article) => html`<button class="plain small" @click=${receive(article)}>Receive…<span class="hidden"> ${article.name}</span></button>`,
+            },
+          ]
+        : []),
     ],
     shown: (articles) => readHidden(articles, view.signal),
     none: ({ show, q }) =>

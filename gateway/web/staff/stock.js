@@ -7,6 +7,7 @@ import { html, nothing } from '../vendor/lit-html.js';
 import { isLow } from './articles.js';
 import { frame, heading, table } from './common.js';
 import { picture, readHidden } from './picture.js';
+import { mayCall } from './rights.js';
 import { adjust, adjustFields } from './stock-form.js';
 import { actor, change, orderLink, stockReason } from './words.js';
 
@@ -34,7 +35,7 @@ export default async function page(view) {
 
   const read = async () => {
     // What moves is asked for first: the figures are never older than it.
-    list = await get('/stock/movements', { pageSize: PAGE_SIZE });
+    if (mayCall('ListStockMovements')) list = await get('/stock/movements', { pageSize: PAGE_SIZE });
     [article, stock] = await Promise.all([get(''), get('/stock')]);
     draw();
     if (await readHidden([article], view.signal)) draw();
@@ -61,15 +62,23 @@ export default async function page(view) {
         <div><dt>Sold</dt><dd>${stock.sold}</dd></div>
       </dl>
       <div class="aside">
-        <section class="panel">
-          <h2>Move stock</h2>
-          <form @submit=${move}>${adjustFields()}<div class="actions"><button>Note it</button></div></form>
-        </section>
-        <section>
-          <h2>Movements</h2>
-          ${list.movements.length ? table('Movements, the newest first', columns, list.movements) : html`<p class="quiet">Nothing has moved yet: receive some.</p>`}
-          ${list.nextPageToken ? html`<p class="more"><button class="plain" @click=${more}>Show older ones</button></p>` : nothing}
-        </section>
+        ${mayCall('AdjustStock')
+          ? html`
+              <section class="panel">
+                <h2>Move stock</h2>
+                <form @submit=${move}>${adjustFields()}<div class="actions"><button>Note it</button></div></form>
+              </section>
+            `
+          : nothing}
+        ${list
+          ? html`
+              <section>
+                <h2>Movements</h2>
+                ${list.movements.length ? table('Movements, the newest first', columns, list.movements) : html`<p class="quiet">Nothing has moved yet: receive some.</p>`}
+                ${list.nextPageToken ? html`<p class="more"><button class="plain" @click=${more}>Show older ones</button></p>` : nothing}
+              </section>
+            `
+          : nothing}
       </div>
     `);
   };

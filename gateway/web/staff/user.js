@@ -1,16 +1,20 @@
-// One user: roles and access (for administrators), orders, addresses.
+// One user: orders, addresses, roles, and what ends access: sessions, keys, the second factor, the account's lock.
 
 import { call } from '../api.js';
+import { ask } from '../ask.js';
 import { formatMoney } from '../money.js';
-import { currentUser, hasRole } from '../session.js';
+import { permissionName } from '../permissions.js';
+import { currentUser, hasRole, may } from '../session.js';
+import { confirmSignOut, devices } from '../shop/devices.js';
 import { postal, stateBadge } from '../shop/parts.js';
 import { skeleton } from '../states.js';
-import { check, day, moment, press, submit, toast } from '../ui.js';
+import { check, day, field, moment, press, submit, toast } from '../ui.js';
 import { html, nothing } from '../vendor/lit-html.js';
-import { ask, facts, frame, heading, invalid, sentence, table } from './common.js';
+import { facts, frame, heading, invalid, sentence, table } from './common.js';
 import { orderCell } from './orders.js';
+import { mayCall } from './rights.js';
 import { fullName } from './users.js';
-import { ROLE_OPTIONS, roleBadge } from './words.js';
+import { ROLE_OPTIONS, roleBadges } from './words.js';
 
 const above = html`<a href="/staff/users">Users</a>`;
 
@@ -34,22 +38,31 @@ export default async function page(view) {
   view.title('User · Staff');
   frame(view, html`${heading('User', nothing, above)}${skeleton(6)}`);
   const get = (rest, query) => call('GET', rest, { query, signal });
-  const [read, { orders, nextPageToken }, { addresses }] = await Promise.all([
+  // What one may not see is not asked for.
+  const [found, bought, { addresses }, made] = await Promise.all([
     get(path),
-    get('/v1/orders', { userId: view.params.id, pageSize: 10 }),
+    mayCall('ListOrders') && get('/v1/orders', { userId: view.params.id, pageSize: 10 }),
     get(`${path}/addresses`, { pageSize: 50 }),
+    mayCall('ListRoles') ? get('/v1/roles', { pageSize: 1000 }).then(({ roles }) => roles.filter(({ builtIn }) => !builtIn)) : [],
   ]);
-  let user = read;
+  let user = found;
+  let sessions = [];
+  let keys = [];
+  const readAccess = async () => {
+    [user, { sessions }, { apiKeys: keys }] = await Promise.all([get(path), get(`${path}/sessions`, { pageSize: 1000 }), get(`${path}/apiKeys`, { pageSize: 1000 })]);
+    draw();
+  };
 
   const setRoles = submit(async (values) => {
     const roles = ROLE_OPTIONS.map(([role]) => role).filter((role) => values[role]);
-    if (!roles.length) throw invalid('roles', 'choose one at least');
+    const roleIds = values.roleIds ? [values.roleIds] : [];
+    if (!roles.length && !roleIds.length) throw invalid('roles', 'choose one at least');
     if (user.id === currentUser().id && !roles.includes('ROLE_ADMIN')) {
       const text = 'You will no longer manage users, and only another administrator can give it back to you.';
       if (!(await ask({ title: 'Stop being an administrator?', text, action: 'Stop being one', danger: true, signal, work: () => true }))) return;
     }
-    user = await call('POST', `${path}:setRoles`, { body: { roles, roleIds: user.roleIds } });
-    draw();
+    user = await call('POST', `${path}:setRoles`, { body: { roles, roleIds } });
+    await readAccess();
     toast(`${user.username} now has these roles.`);
   }, lastOne);
   const lock = press(async () => {
@@ -62,8 +75,7 @@ export default async function page(view) {
       work: () => call('POST', `${path}:disable`, { body: {} }),
     });
     if (!now) return;
-    user = now;
-    draw();
+    await readAccess();
     toast(`${user.username} is locked out.`);
   }, lastOne);
   const unlock = press(async () => {
@@ -72,35 +84,77 @@ export default async function page(view) {
     toast(`${user.username} can sign in again.`);
   });
 
-  const admin = hasRole('ROLE_ADMIN');
-  const access = () => (!admin ? nothing : user.disabled ? html`<button @click=${unlock}>Let in again</button>` : html`<button class="plain" @click=${lock}>Lock out…</button>`);
+  const end = confirmSignOut(view.params.id, readAccess, signal);
+  const revoke = (key) =>
+    press(async () => {
+      const done = await ask({
+        title: `Revoke ${key.name}?`,
+        text: `Programs that call with it in the name of ${user.username} are refused within seconds. This cannot be undone.`,
+        action: 'Revoke the key',
+        danger: true,
+        signal,
+        work: () => call('DELETE', `${path}/apiKeys/${key.id}`),
+      });
+      if (!done) return;
+      await readAccess();
+      toast(`${key.name} is revoked.`);
+    });
+  const unfactor = press(async () => {
+    const done = await ask({
+      title: 'Remove the second factor?',
+      text: `For who has lost it, and the codes for recovery. Make sure that it is ${user.username} who asks: the password alone is then enough.`,
+      action: 'Remove it',
+      danger: true,
+      signal,
+      work: () => call('POST', `${path}/totp:remove`, { body: {} }),
+    });
+    if (!done) return;
+    await readAccess();
+    toast(`${user.username} signs in by the password alone now.`);
+  });
+
+  const own = view.params.id === currentUser().id;
+  // A colleague is the business of those who look after staff.
+  const isYours = () => may('staff') || own || !(user.roles.some((role) => role !== 'ROLE_CUSTOMER') || user.roleIds.length);
+  const access = () => (!mayCall('DisableUser') ? nothing : user.disabled ? html`<button @click=${unlock}>Let in again</button>` : html`<button class="plain" @click=${lock}>Lock out…</button>`);
   const draw = () =>
     frame(view, html`
       ${heading(html`${user.username} ${user.disabled ? html`<span class="badge bad">Locked out</span>` : nothing}`, access(), above)}
       <div class="halves">
         <div>
-          <section class="panel">
-            <h2>Orders</h2>
-            ${orders.length ? table('Orders, the newest first', orderColumns, orders) : html`<p class="quiet">None yet.</p>`}
-            ${nextPageToken ? html`<p><a href="/staff/orders?customer=${user.id}">All orders of ${user.username}</a></p>` : nothing}
-          </section>
+          ${bought
+            ? html`
+                <section class="panel">
+                  <h2>Orders</h2>
+                  ${bought.orders.length ? table('Orders, the newest first', orderColumns, bought.orders) : html`<p class="quiet">None yet.</p>`}
+                  ${bought.nextPageToken ? html`<p><a href="/staff/orders?customer=${user.id}">All orders of ${user.username}</a></p>` : nothing}
+                </section>
+              `
+            : nothing}
           <section class="panel">
             <h2>Addresses</h2>
             ${addresses.length ? html`<ul class="tiles">${addresses.map((address) => html`<li>${postal(address)}${address.phone || nothing}</li>`)}</ul>` : html`<p class="quiet">None kept.</p>`}
           </section>
+          <section class="panel">
+            <h2>Signed in</h2>
+            ${sessions.length ? devices(sessions, isYours() ? end : undefined) : html`<p class="quiet">Nowhere.</p>`}
+          </section>
+          ${keys.length ? html`<section class="panel"><h2>API keys</h2><ul class="lines">${keys.map((key) => keyLine(key, isYours() ? revoke(key) : undefined))}</ul></section>` : nothing}
         </div>
         <div>
           <section class="panel">
             <h2>Who it is</h2>
             ${facts([
               ['Name', fullName(user)],
-              ['E-mail', user.email, true],
-              ['Roles', html`<span class="badges">${user.roles.map(roleBadge)}</span>`],
+              ['E-mail', html`${user.email} ${user.emailVerified ? html`<span class="badge good">confirmed</span>` : html`<span class="badge">not confirmed</span>`}`, true],
+              ['Roles', html`<span class="badges">${roleBadges(user, made)}</span>`],
+              ['Second factor', user.secondFactor ? 'on' : 'off'],
               ['Since', moment(user.createTime)],
               ['Id', html`<code>${user.id}</code>`, true],
             ])}
+            ${user.secondFactor && hasRole('ROLE_ADMIN') && !own ? html`<p><button class="plain small" @click=${unfactor}>Remove the second factor…</button></p>` : nothing}
           </section>
-          ${admin
+          ${mayCall('SetRoles')
             ? html`
                 <section class="panel">
                   <h2>Roles</h2>
@@ -109,7 +163,8 @@ export default async function page(view) {
                       <legend class="hidden">Roles of ${user.username}</legend>
                       ${ROLE_OPTIONS.map(([role, label]) => check({ name: role, label, checked: user.roles.includes(role) }))}
                     </fieldset>
-                    <p class="hint">Staff see these pages; administrators also manage users.</p>
+                    <p class="hint">Staff may do all but say who is staff; administrators may do that, too.</p>
+                    ${made.length ? field({ name: 'roleIds', label: 'A role of this shop', value: user.roleIds[0] ?? '', options: [['', 'None'], ...made.map(({ id, name }) => [id, name])] }) : nothing}
                     <div class="actions"><button class="plain">Set the roles</button></div>
                   </form>
                 </section>
@@ -119,5 +174,17 @@ export default async function page(view) {
       </div>
     `);
   view.title(`${user.username} · Staff`);
-  draw();
+  await readAccess();
 }
+
+const keyLine = (key, revoke) => html`
+  <li class="line">
+    <span class="what">
+      <strong>${key.name}</strong>
+      <span class="quiet">
+        <code>feira_${key.prefix}_</code>, ${key.scopes.length ? key.scopes.map((scope) => (scope === 'read' ? 'Read' : permissionName(scope))).join(', ') : 'all that the user may'}, ${key.lastUsedTime ? html`last used ${moment(key.lastUsedTime)}` : 'never used'}
+      </span>
+    </span>
+    ${revoke ? html`<button class="plain small" @click=${revoke}>Revoke…<span class="hidden"> ${key.name}</span></button>` : nothing}
+  </li>
+`;

@@ -3,7 +3,7 @@
 import { day, field } from '../ui.js';
 import { html, nothing } from '../vendor/lit-html.js';
 import { listPage } from './list.js';
-import { ROLE_OPTIONS, roleBadge } from './words.js';
+import { ROLE_OPTIONS, roleBadges } from './words.js';
 
 const LOCKED = [['', 'All'], ['no', 'Can sign in'], ['yes', 'Locked out']];
 
@@ -18,7 +18,7 @@ const columns = [
   { label: 'E-mail', cell: ({ email }) => email },
   {
     label: 'Roles',
-    cell: ({ roles, disabled }) => html`<span class="badges">${roles.map(roleBadge)}${disabled ? html`<span class="badge bad">Locked out</span>` : nothing}</span>`,
+    cell: (user) => html`<span class="badges">${roleBadges(user)}${user.disabled ? html`<span class="badge bad">Locked out</span>` : nothing}</span>`,
   },
   { label: 'Since', cell: ({ createTime }) => day(createTime) },
 ];

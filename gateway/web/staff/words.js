@@ -3,6 +3,7 @@
 import { currentUser } from '../session.js';
 import { shortId } from '../ui.js';
 import { html, nothing } from '../vendor/lit-html.js';
+import { mayCall } from './rights.js';
 
 const badge = (names) => (state) => {
   const [name, kind] = names[state] ?? [state, ''];
@@ -60,6 +61,9 @@ const ROLES = { ROLE_CUSTOMER: ['Customer', ''], ROLE_STAFF: ['Staff', 'good'], 
 /** A role as a badge. */
 export const roleBadge = badge(ROLES);
 
+/** A user's roles as badges; `made` are those that administrators made, as far as they are known. */
+export const roleBadges = ({ roles, roleIds }, made = []) => html`${roles.map(roleBadge)}${roleIds.map((id) => html`<span class="badge good">${made.find((role) => role.id === id)?.name ?? 'A role of this shop'}</span>`)}`;
+
 /** All of them, to choose from. */
 export const ROLE_OPTIONS = options(ROLES);
 
@@ -100,10 +104,13 @@ export function pointsOf(text) {
 /** A change of a quantity with its sign; nothing for none. */
 export const change = (text) => (text === '0' ? nothing : Number(text) > 0 ? `+${text}` : `−${text.slice(1)}`);
 
-/** A link to an order, a payment, a user: by the end of its id, or by other words. */
-export const orderLink = (id, words = shortId(id)) => html`<a href="/staff/orders/${id}">${words}</a>`;
-export const paymentLink = (id, words = shortId(id)) => html`<a href="/staff/payments/${id}">${words}</a>`;
-export const userLink = (id, words = shortId(id)) => html`<a href="/staff/users/${id}">${words}</a>`;
+const link = (rpc, href, words) => (mayCall(rpc) ? html`<a href=${href}>${words}</a>` : words);
+
+/** A link to an order, a payment, a user, an article: by the end of its id, or by other words; these alone for who may not see it. */
+export const orderLink = (id, words = shortId(id)) => link('ListOrders', `/staff/orders/${id}`, words);
+export const paymentLink = (id, words = shortId(id)) => link('ListPayments', `/staff/payments/${id}`, words);
+export const userLink = (id, words = shortId(id)) => link('GetUser', `/staff/users/${id}`, words);
+export const articleLink = (id, words) => link('ListArticles', `/staff/articles/${id}`, words);
 
 /** Who did something: a user, or a service of the shop. */
 export const actor = (who) => {
@@ -118,6 +125,7 @@ export const idLink = (id) => {
   if (kind === 'ord') return orderLink(id, id);
   if (kind === 'pay') return paymentLink(id, id);
   if (kind === 'usr') return userLink(id, id);
-  if (kind === 'art') return html`<a href="/staff/articles/${id}/stock">${id}</a>`;
+  if (kind === 'art') return link('GetStock', `/staff/articles/${id}/stock`, id);
+  if (kind === 'rol') return link('ListRoles', `/staff/roles/${id}`, id);
   return html`<code>${id}</code>`;
 };
