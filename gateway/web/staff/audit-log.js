@@ -1,9 +1,10 @@
 // The audit log: who did what, for administrators.
 
+import { deviceOf } from '../shop/devices.js';
 import { field, moment } from '../ui.js';
-import { html } from '../vendor/lit-html.js';
+import { html, nothing } from '../vendor/lit-html.js';
 import { listPage } from './list.js';
-import { idLink, userLink } from './words.js';
+import { thingLink, userLink } from './words.js';
 
 const KINDS = [
   'sign_in.succeeded', 'sign_in.failed', 'sign_in.locked_out', 'sign_in.uncounted', 'refresh_token.reused',
@@ -26,8 +27,8 @@ const columns = [
   { label: 'What', cell: ({ kind, detail }) => html`${kind}<span class="quiet note">${detail}</span>` },
   { label: 'By', cell: ({ actor }) => who(actor) },
   { label: 'Whom', cell: ({ userId }) => who(userId) },
-  { label: 'On', cell: ({ target }) => (target ? idLink(target) : '') },
-  { label: 'From', cell: ({ ipAddress, userAgent }) => html`${ipAddress}<span class="quiet note">${userAgent}</span>` },
+  { label: 'On', cell: ({ target }) => (target ? thingLink(target) : '') },
+  { label: 'From', cell: ({ ipAddress, userAgent }) => html`${ipAddress}<span class="quiet note">${userAgent ? deviceOf(userAgent) : nothing}</span>` },
 ];
 
 export default (view) =>

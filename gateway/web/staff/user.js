@@ -163,8 +163,8 @@ export default async function page(view) {
                       <legend class="hidden">Roles of ${user.username}</legend>
                       ${ROLE_OPTIONS.map(([role, label]) => check({ name: role, label, checked: user.roles.includes(role) }))}
                     </fieldset>
-                    <p class="hint">Staff may do all but say who is staff; administrators may do that, too.</p>
                     ${made.length ? field({ name: 'roleIds', label: 'A role of this shop', value: user.roleIds[0] ?? '', options: [['', 'None'], ...made.map(({ id, name }) => [id, name])] }) : nothing}
+                    <p class="hint">Staff may do all but say who is staff; administrators may do that, too.</p>
                     <div class="actions"><button class="plain">Set the roles</button></div>
                   </form>
                 </section>

@@ -119,13 +119,18 @@ export const actor = (who) => {
   return userLink(who, who === currentUser()?.id ? 'you' : `user ${shortId(who)}`);
 };
 
-/** Any id, as a link to what it names where there is a page of it. */
-export const idLink = (id) => {
+/** Any id, or other words for it, as a link to what it names where there is a page of it. */
+export const idLink = (id, words = id) => {
   const [kind] = id.split('_');
-  if (kind === 'ord') return orderLink(id, id);
-  if (kind === 'pay') return paymentLink(id, id);
-  if (kind === 'usr') return userLink(id, id);
-  if (kind === 'art') return link('GetStock', `/staff/articles/${id}/stock`, id);
-  if (kind === 'rol') return link('ListRoles', `/staff/roles/${id}`, id);
-  return html`<code>${id}</code>`;
+  if (kind === 'ord') return orderLink(id, words);
+  if (kind === 'pay') return paymentLink(id, words);
+  if (kind === 'usr') return userLink(id, words);
+  if (kind === 'art') return link('GetStock', `/staff/articles/${id}/stock`, words);
+  if (kind === 'rol') return link('ListRoles', `/staff/roles/${id}`, words);
+  return words === id ? html`<code>${id}</code>` : words;
 };
+
+const THINGS = { ord: 'order', pay: 'payment', ref: 'refund', usr: 'user', art: 'article', rol: 'role', ses: 'session', key: 'key' };
+
+/** What an id names and the end of it, as such a link. */
+export const thingLink = (id) => idLink(id, `${THINGS[id.split('_')[0]] ?? ''} ${shortId(id)}`.trim());
