@@ -16,7 +16,9 @@ export const hasChanged = (error) => ['ETAG_MISMATCH', 'ILLEGAL_STATE'].includes
  */
 export function ask({ title, text = nothing, action, fields = nothing, danger = false, signal, work, handle = () => false }) {
   const dialog = document.createElement('dialog');
-  dialog.setAttribute('aria-labelledby', 'dialog-title');
+  // One may ask before another one goes on.
+  const titleId = `dialog-title-${document.querySelectorAll('dialog').length}`;
+  dialog.setAttribute('aria-labelledby', titleId);
   document.body.append(dialog);
   return new Promise((done, failed) => {
     const close = () => {
@@ -45,7 +47,7 @@ export function ask({ title, text = nothing, action, fields = nothing, danger = 
     signal?.addEventListener('abort', leave, { once: true });
     const template = () => html`
       <form @submit=${send}>
-        <h2 id="dialog-title">${title}</h2>
+        <h2 id=${titleId}>${title}</h2>
         ${text === nothing ? nothing : html`<p>${text}</p>`} ${typeof fields === 'function' ? fields() : fields}
         <div class="actions">
           <button class=${danger ? 'danger' : ''}>${action}</button>

@@ -32,8 +32,8 @@ async function askPassword(signal) {
     signal,
     fields: () => html`
       <div role="alert">${wrong ? html`<p class="notice bad">${code ? 'The password or the code is not right. Try again.' : 'This is not your password. Try again.'}</p>` : nothing}</div>
-      ${field({ id: 'd-password', name: 'password', label: 'Password', type: 'password', autocomplete: 'current-password', required: true, maxlength: 128 })}
-      ${code ? codeField() : nothing}
+      ${field({ id: 'again-password', name: 'password', label: 'Password', type: 'password', autocomplete: 'current-password', required: true, maxlength: 128 })}
+      ${code ? codeField('again-code') : nothing}
     `,
     work: (values) => signInAgain(username, values.password, values.code),
     handle: (error, draw) => {
@@ -41,7 +41,7 @@ async function askPassword(signal) {
       wrong = error.reason !== 'CODE_REQUIRED';
       code ||= !wrong;
       draw();
-      const input = document.getElementById(code ? 'd-code' : 'd-password');
+      const input = document.getElementById(code ? 'again-code' : 'again-password');
       input.focus();
       input.select();
       return true;

@@ -4,7 +4,7 @@ import { ApiError } from './api.js';
 import { here, inner, isBelow, outer } from './base.js';
 import { accessToken, currentUser, may, onSession } from './session.js';
 import { render } from './vendor/lit-html.js';
-import { failure, notAllowed, nothingHere } from './states.js';
+import { failure, nothingHere } from './states.js';
 
 function match(routes, path) {
   const given = path.replace(/\/+$/, '').split('/');
@@ -154,13 +154,13 @@ async function open({ move = false, scroll = 0 }) {
     // What is known without a token may be of before.
     if (staff && !may()) await accessToken();
     if (staff && !currentUser()) return signInFirst();
-    if (staff && !may()) return refuse(view);
+    if (staff && !may()) return await refuse(view);
     const found = match(await routesOf(staff), url.pathname);
     if (!found) {
       view.title('Not here');
       return view.show(nothingHere());
     }
-    if (staff && !found.who()) return refuse(view);
+    if (staff && !found.who()) return await refuse(view);
     view.forUsers = found.who === 'user' || staff;
     if (view.forUsers && !currentUser()) return signInFirst();
     view.params = found.params;
@@ -181,7 +181,8 @@ async function open({ move = false, scroll = 0 }) {
   }
 }
 
-function refuse(view) {
+async function refuse(view) {
+  const { notAllowed } = await import('./refusal.js');
   view.title('Not allowed');
   view.show(notAllowed());
 }

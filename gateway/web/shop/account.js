@@ -38,7 +38,7 @@ export default async function page(view) {
   });
   const copy = press(async () => {
     const name = `feira-${user.username}-${today()}.ndjson`;
-    await download('/v1/users/me:export', { accept: 'application/x-ndjson', name, signal });
+    await withPassword(() => download('/v1/users/me:export', { accept: 'application/x-ndjson', name, signal }), signal);
     toast(`${name} is saved.`);
   });
   const erase = press(async () => {

@@ -2,6 +2,7 @@
 
 import { call } from '../api.js';
 import { ask } from '../ask.js';
+import { withPassword } from '../password-prompt.js';
 import { day, moment, press, toast } from '../ui.js';
 import { html, nothing } from '../vendor/lit-html.js';
 
@@ -36,14 +37,14 @@ export const devices = (sessions, end) => {
               <strong>${deviceOf(session.userAgent)} ${session.current ? html`<span class="badge good">This one</span>` : nothing}</strong>
               <span class="quiet">${session.ipAddress ? html`${session.ipAddress}, ` : nothing}last used ${moment(session.lastUsedTime)}, since ${day(session.createTime)}</span>
             </span>
-            ${session.current || !end
+            ${session.current
               ? nothing
               : html`<button class="plain" @click=${end(session)}>End<span class="hidden"> ${deviceOf(session.userAgent)}, last used ${moment(session.lastUsedTime)}</span></button>`}
           </li>
         `,
       )}
     </ul>
-    ${others.length && end ? html`<button class="plain" @click=${end()}>${sessions.some(mine) ? 'End all others…' : 'End all…'}</button>` : nothing}
+    ${others.length ? html`<button class="plain" @click=${end()}>${sessions.some(mine) ? 'End all others…' : 'End all…'}</button>` : nothing}
   `;
 };
 
@@ -52,7 +53,7 @@ export const confirmSignOut = (userId, read, signal) => (session) =>
   press(
     async () => {
       if (session) {
-        await call('DELETE', `/v1/users/${userId}/sessions/${session.id}`);
+        await withPassword(() => call('DELETE', `/v1/users/${userId}/sessions/${session.id}`), signal);
         await read();
         document.querySelector('main h1').focus();
         return toast('That session has ended.');
@@ -64,7 +65,7 @@ export const confirmSignOut = (userId, read, signal) => (session) =>
         action: 'End them',
         danger: true,
         signal,
-        work: () => call('POST', `/v1/users/${userId}/sessions:revokeAll`, { body: { keepCurrent: own } }),
+        work: () => withPassword(() => call('POST', `/v1/users/${userId}/sessions:revokeAll`, { body: { keepCurrent: own } }), signal),
       });
       if (!done) return undefined;
       await read();

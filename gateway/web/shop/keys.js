@@ -60,7 +60,7 @@ export default async function page(view) {
         action: 'Make another secret',
         fields: field({ id: 'd-overlap', name: 'overlap', label: 'The old secret', options: OVERLAPS, required: true, value: '3600s' }),
         signal,
-        work: ({ overlap }) => call('POST', `/v1/users/me/apiKeys/${key.id}:rotate`, { body: { overlap } }),
+        work: ({ overlap }) => withPassword(() => call('POST', `/v1/users/me/apiKeys/${key.id}:rotate`, { body: { overlap } }), signal),
       });
       if (rotated) await reveal(rotated);
     });

@@ -2,6 +2,7 @@
 
 import { call } from '../api.js';
 import { ask } from '../ask.js';
+import { withPassword } from '../password-prompt.js';
 import { PERMISSIONS } from '../permissions.js';
 import { go } from '../router.js';
 import { skeleton } from '../states.js';
@@ -36,7 +37,7 @@ export default (view) => (view.params.id === 'new' ? create(view) : edit(view));
 function create(view) {
   view.title('New role · Staff');
   const make = submit(async (values) => {
-    const role = await call('POST', '/v1/roles', { body: bodyOf(values) });
+    const role = await withPassword(() => call('POST', '/v1/roles', { body: bodyOf(values) }), view.signal);
     await go('/staff/roles', { replace: true });
     toast(`${role.name} is made. Give it to people at their accounts.`);
   });
@@ -57,7 +58,8 @@ async function edit(view) {
   };
   const save = submit(
     async (values) => {
-      role = await call('PATCH', path, { body: { ...bodyOf(values), etag: role.etag }, query: { updateMask: 'name,permissions' } });
+      const body = { ...bodyOf(values), etag: role.etag };
+      role = await withPassword(() => call('PATCH', path, { body, query: { updateMask: 'name,permissions' } }), view.signal);
       draw();
       toast('The role is saved. Its users have it within seconds.');
     },
@@ -73,7 +75,7 @@ async function edit(view) {
       action: 'Delete the role',
       danger: true,
       signal: view.signal,
-      work: () => call('DELETE', path, { query: { etag: role.etag } }),
+      work: () => withPassword(() => call('DELETE', path, { query: { etag: role.etag } }), view.signal),
     });
     if (!done) return;
     await go('/staff/roles', { replace: true });

@@ -3,6 +3,7 @@
 import { call } from '../api.js';
 import { ask } from '../ask.js';
 import { formatMoney } from '../money.js';
+import { withPassword } from '../password-prompt.js';
 import { permissionName } from '../permissions.js';
 import { currentUser, hasRole, may } from '../session.js';
 import { confirmSignOut, devices } from '../shop/devices.js';
@@ -48,8 +49,14 @@ export default async function page(view) {
   let user = found;
   let sessions = [];
   let keys = [];
+  const own = view.params.id === currentUser().id;
+  // A colleague is the business of those who look after staff.
+  const isYours = () => may('staff') || own || !(user.roles.some((role) => role !== 'ROLE_CUSTOMER') || user.roleIds.length);
   const readAccess = async () => {
-    [user, { sessions }, { apiKeys: keys }] = await Promise.all([get(path), get(`${path}/sessions`, { pageSize: 1000 }), get(`${path}/apiKeys`, { pageSize: 1000 })]);
+    user = await get(path);
+    if (isYours()) {
+      [{ sessions }, { apiKeys: keys }] = await Promise.all([get(`${path}/sessions`, { pageSize: 1000 }), get(`${path}/apiKeys`, { pageSize: 1000 })]);
+    }
     draw();
   };
 
@@ -61,7 +68,7 @@ export default async function page(view) {
       const text = 'You will no longer manage users, and only another administrator can give it back to you.';
       if (!(await ask({ title: 'Stop being an administrator?', text, action: 'Stop being one', danger: true, signal, work: () => true }))) return;
     }
-    user = await call('POST', `${path}:setRoles`, { body: { roles, roleIds } });
+    user = await withPassword(() => call('POST', `${path}:setRoles`, { body: { roles, roleIds } }), signal);
     await readAccess();
     toast(`${user.username} now has these roles.`);
   }, lastOne);
@@ -72,14 +79,14 @@ export default async function page(view) {
       action: 'Lock the account',
       danger: true,
       signal,
-      work: () => call('POST', `${path}:disable`, { body: {} }),
+      work: () => withPassword(() => call('POST', `${path}:disable`, { body: {} }), signal),
     });
     if (!now) return;
     await readAccess();
     toast(`${user.username} is locked out.`);
   }, lastOne);
   const unlock = press(async () => {
-    user = await call('POST', `${path}:enable`, { body: {} });
+    user = await withPassword(() => call('POST', `${path}:enable`, { body: {} }), signal);
     draw();
     toast(`${user.username} can sign in again.`);
   });
@@ -93,7 +100,7 @@ export default async function page(view) {
         action: 'Revoke the key',
         danger: true,
         signal,
-        work: () => call('DELETE', `${path}/apiKeys/${key.id}`),
+        work: () => withPassword(() => call('DELETE', `${path}/apiKeys/${key.id}`), signal),
       });
       if (!done) return;
       await readAccess();
@@ -106,16 +113,13 @@ export default async function page(view) {
       action: 'Remove it',
       danger: true,
       signal,
-      work: () => call('POST', `${path}/totp:remove`, { body: {} }),
+      work: () => withPassword(() => call('POST', `${path}/totp:remove`, { body: {} }), signal),
     });
     if (!done) return;
     await readAccess();
     toast(`${user.username} signs in by the password alone now.`);
   });
 
-  const own = view.params.id === currentUser().id;
-  // A colleague is the business of those who look after staff.
-  const isYours = () => may('staff') || own || !(user.roles.some((role) => role !== 'ROLE_CUSTOMER') || user.roleIds.length);
   const access = () => (!mayCall('DisableUser') ? nothing : user.disabled ? html`<button @click=${unlock}>Let in again</button>` : html`<button class="plain" @click=${lock}>Lock out…</button>`);
   const draw = () =>
     frame(view, html`
@@ -135,11 +139,15 @@ export default async function page(view) {
             <h2>Addresses</h2>
             ${addresses.length ? html`<ul class="tiles">${addresses.map((address) => html`<li>${postal(address)}${address.phone || nothing}</li>`)}</ul>` : html`<p class="quiet">None kept.</p>`}
           </section>
-          <section class="panel">
-            <h2>Signed in</h2>
-            ${sessions.length ? devices(sessions, isYours() ? end : undefined) : html`<p class="quiet">Nowhere.</p>`}
-          </section>
-          ${keys.length ? html`<section class="panel"><h2>API keys</h2><ul class="lines">${keys.map((key) => keyLine(key, isYours() ? revoke(key) : undefined))}</ul></section>` : nothing}
+          ${isYours()
+            ? html`
+                <section class="panel">
+                  <h2>Signed in</h2>
+                  ${sessions.length ? devices(sessions, end) : html`<p class="quiet">Nowhere.</p>`}
+                </section>
+              `
+            : nothing}
+          ${keys.length ? html`<section class="panel"><h2>API keys</h2><ul class="lines">${keys.map((key) => keyLine(key, revoke(key)))}</ul></section>` : nothing}
         </div>
         <div>
           <section class="panel">
@@ -185,6 +193,6 @@ const keyLine = (key, revoke) => html`
         <code>feira_${key.prefix}_</code>, ${key.scopes.length ? key.scopes.map((scope) => (scope === 'read' ? 'Read' : permissionName(scope))).join(', ') : 'all that the user may'}, ${key.lastUsedTime ? html`last used ${moment(key.lastUsedTime)}` : 'never used'}
       </span>
     </span>
-    ${revoke ? html`<button class="plain small" @click=${revoke}>Revoke…<span class="hidden"> ${key.name}</span></button>` : nothing}
+    <button class="plain small" @click=${revoke}>Revoke…<span class="hidden"> ${key.name}</span></button>
   </li>
 `;
