@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { PASSWORD, adminToken, api, article, open, shopper, signIn } from './support.mjs';
+import { PASSWORD, adminToken, api, article, open, shopper, signIn, tokenOf } from './support.mjs';
 
 /** Makes a user's access tokens stop working; refreshing gives new ones. */
 const outdate = async ({ id }) =>
@@ -180,6 +180,27 @@ test('a click whose answer is lost is not done twice', async (t) => {
   await page.getByRole('button', { name: 'Add to basket' }).click();
   await page.getByRole('link', { name: /^Basket.* 2$/ }).waitFor();
   assert.notEqual(keys[2], keys[1], 'another click is another addition');
+});
+
+test('a stream that is refused for a while is left alone for so long', async (t) => {
+  const { page } = await open(t, { expected: [/429/] });
+  const user = await shopper();
+  const tea = await article();
+  const token = await tokenOf(user.username, PASSWORD);
+  const { addresses: [address] } = await api('GET', '/v1/users/me/addresses', undefined, token);
+  const body = { lines: [{ articleId: tea.id, quantity: 1 }], addressId: address.id, paymentMethod: 'sim_decline' };
+  const order = await api('POST', '/v1/orders', body, token);
+  const asked = [];
+  await page.route(/:watch/, async (route) => {
+    asked.push(Date.now());
+    if (asked.length > 1) return route.continue();
+    return route.fulfill({ status: 429, headers: { 'retry-after': '4' }, contentType: 'application/json', body: '{}' });
+  });
+  await signIn(page, user.username);
+  await page.goto(`/orders/${order.id}`);
+  await page.getByText('Live', { exact: true }).waitFor();
+  assert.equal(asked.length, 2);
+  assert.ok(asked[1] - asked[0] >= 3_900, `${asked[1] - asked[0]} ms`);
 });
 
 test('a stream that breaks off is taken up again, without a gap', async (t) => {

@@ -4,6 +4,7 @@
 
 import assert from 'node:assert/strict';
 import { readFileSync, readdirSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
 
 import { ADDRESS, PASSWORD, accessible, adminToken, api, article, codeOf, name, open, settled, shopper, signIn, tokenOf } from './support.mjs';
@@ -100,8 +101,8 @@ test('who has only a role of this shop sees what it allows, and nothing else', a
     adjustments: [['Orders'], { [orderPage]: [] }],
     refunds: [['Orders', 'Payments'], { [orderPage]: ['Refund…'], [paymentPage]: ['Refund…'] }],
     payments: [['Orders', 'Payments', 'Ledger'], { [paymentPage]: [] }],
-    customers: [['Orders', 'Payments', 'Users'], { [userPage]: [/^End /, 'End all…'], [orderPage]: [] }],
-    staff: [['Users', 'Roles', 'Audit log'], { [userPage]: ['Set the roles', 'Lock out…', /^End /, 'End all…'] }],
+    customers: [['Orders', 'Payments', 'Users'], { [userPage]: [/^End /, 'End all…', 'Download all that is held', 'Erase…'], [orderPage]: [] }],
+    staff: [['Users', 'Roles', 'Audit log'], { [userPage]: ['Set the roles', 'Lock out…', /^End /, 'End all…', 'Erase…'] }],
     reports: [['Orders', 'Articles', 'Stock', 'Payments', 'Ledger'], { [orderPage]: [], [`${articlePage}/stock`]: [], '/staff/orders': ['Show', 'Export'] }],
     operations: [['Instances', 'Audit'], { '/staff/audit': ['Check now'] }],
   };
@@ -148,6 +149,10 @@ test('what the pages think a call takes is what the contract says', () => {
   const lists = Object.fromEntries([...source.matchAll(/const ([A-Z]+) = (\[.*?\]);/gs)].map(([, list, text]) => [list, JSON.parse(text.replaceAll("'", '"'))]));
   const needed = [...source.matchAll(/^ {2}(\w+): (.+),$/gm)].map(([, rpc, text]) => [rpc, lists[text] ?? JSON.parse(text.replaceAll("'", '"'))]);
   assert.ok(needed.length > 30, `${needed.length} calls`);
+  const log = readFileSync(new URL('../../gateway/web/staff/audit-log.js', import.meta.url), 'utf8').match(/const KINDS = \[(.*?)\];/s)[1];
+  const told = readFileSync(new URL('../../proto/feira/user/v1/audit.proto', import.meta.url), 'utf8').match(/\/\/ Kinds:.*?There may be more/s)[0];
+  const kinds = (text, quote) => [...text.matchAll(new RegExp(`${quote}([a-z_]+\\.[a-z_]+)${quote}`, 'g'))].map(([, kind]) => kind).toSorted();
+  assert.deepEqual(kinds(log, "'"), kinds(told, '`'), 'kinds of the audit log');
   const folder = new URL('../../proto/feira/', import.meta.url);
   const files = readdirSync(folder, { recursive: true }).filter((file) => file.endsWith('.proto'));
   const contract = new Map();
@@ -185,9 +190,19 @@ test('an administrator ends what somebody signs in by, and the audit log says so
   await page.getByText('All sessions have ended.').waitFor();
   await page.getByText('Nowhere.').waitFor();
   await assert.rejects(api('GET', '/v1/users/me', undefined, token), /401/);
+  // She asks what is held about her, and to be forgotten.
+  const [file] = await Promise.all([page.waitForEvent('download'), click(page, 'Download all that is held')]);
+  assert.match(await readFile(await file.path(), 'utf8'), new RegExp(`"kind":"user".*${ana.id}`));
+  await click(page, 'Erase…');
+  await page.getByRole('dialog').getByLabel('Username').fill(ana.username);
+  await accessible(page, 'the question of an erasure');
+  await click(page.getByRole('dialog'), 'Erase the account');
+  await page.getByText(`${ana.username} is erased.`).waitFor();
+  await h1(page, 'Users');
+  await assert.rejects(asStaff('GET', `/v1/users/${ana.id}`), /404/);
 
   await page.goto(`/staff/audit-log?user=${ana.id}`);
-  for (const kind of ['session.revoked sessions=all', 'second_factor.removed', 'api_key.revoked', 'api_key.created', 'sign_in.succeeded']) {
+  for (const kind of ['user.erased', 'session.revoked sessions=all', 'second_factor.removed', 'api_key.revoked', 'api_key.created', 'sign_in.succeeded']) {
     await page.getByRole('row', { name: new RegExp(kind.replace('.', '\\.')) }).first().waitFor();
   }
   await accessible(page, 'the audit log');

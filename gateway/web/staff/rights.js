@@ -38,6 +38,8 @@ export const NEEDED = {
   ListLedgerEntries: ['payments', 'reports'],
   ListUsers: USERS,
   GetUser: USERS,
+  DeleteUser: USERS,
+  ExportUser: ['customers'],
   ListSessions: USERS,
   RevokeSessions: USERS,
   ListApiKeys: USERS,

@@ -2,16 +2,18 @@
 
 import { call } from '../api.js';
 import { ask } from '../ask.js';
+import { download, today } from '../download.js';
 import { formatMoney } from '../money.js';
 import { withPassword } from '../password-prompt.js';
 import { permissionName } from '../permissions.js';
+import { go } from '../router.js';
 import { currentUser, hasRole, may } from '../session.js';
 import { confirmSignOut, devices } from '../shop/devices.js';
 import { postal, stateBadge } from '../shop/parts.js';
 import { skeleton } from '../states.js';
 import { check, day, field, moment, press, submit, toast } from '../ui.js';
 import { html, nothing } from '../vendor/lit-html.js';
-import { facts, frame, heading, invalid, sentence, table } from './common.js';
+import { anew, facts, frame, heading, invalid, sentence, table } from './common.js';
 import { orderCell } from './orders.js';
 import { mayCall } from './rights.js';
 import { fullName } from './users.js';
@@ -120,6 +122,26 @@ export default async function page(view) {
     toast(`${user.username} signs in by the password alone now.`);
   });
 
+  const copy = press(async () => {
+    const name = `feira-${user.username}-${today()}.ndjson`;
+    await withPassword(() => download(`${path}:export`, { accept: 'application/x-ndjson', name, signal }), signal);
+    toast(`${name} is saved.`);
+  });
+  const erase = press(async () => {
+    const { username } = user;
+    const done = await ask({
+      title: `Erase ${username}?`,
+      text: `Name, e-mail and addresses are erased, the basket and unpaid orders are cancelled; other orders stay, without the name. This cannot be undone. To go on, type ${username}.`,
+      action: 'Erase the account',
+      danger: true,
+      fields: field({ name: 'username', id: 'd-username', label: 'Username', required: true, autocomplete: 'off', pattern: username.replace(/[.\-]/g, '\\$&'), title: username }),
+      signal,
+      work: () => withPassword(() => call('DELETE', path, { query: { etag: user.etag } }), signal),
+    });
+    if (!done) return;
+    await go('/staff/users', { replace: true });
+    toast(`${username} is erased.`);
+  }, async (error) => lastOne(error) || anew(readAccess)(error));
   const access = () => (!mayCall('DisableUser') ? nothing : user.disabled ? html`<button @click=${unlock}>Let in again</button>` : html`<button class="plain" @click=${lock}>Lock out…</button>`);
   const draw = () =>
     frame(view, html`
@@ -160,6 +182,14 @@ export default async function page(view) {
               ['Since', moment(user.createTime)],
               ['Id', html`<code>${user.id}</code>`, true],
             ])}
+            ${(mayCall('ExportUser') || mayCall('DeleteUser')) && isYours() && !own
+              ? html`
+                  <div class="actions">
+                    ${mayCall('ExportUser') ? html`<button class="plain small" @click=${copy}>Download all that is held</button>` : nothing}
+                    <button class="plain small" @click=${erase}>Erase…</button>
+                  </div>
+                `
+              : nothing}
             ${user.secondFactor && hasRole('ROLE_ADMIN') && !own ? html`<p><button class="plain small" @click=${unfactor}>Remove the second factor…</button></p>` : nothing}
           </section>
           ${mayCall('SetRoles')
