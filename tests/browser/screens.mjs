@@ -57,18 +57,27 @@ test('what shoppers see', async (t) => {
   await page.getByText('It is on its way by CTT').waitFor();
   await screenshot(page, 'tracking');
   await screenshot(page, 'tracking-phone', { viewport: PHONE });
+  await page.setViewportSize(DESK);
+  await page.goto('/account/security');
+  await page.getByRole('button', { name: 'Set up a second factor' }).click();
+  await page.locator('.qr').waitFor();
+  await screenshot(page, 'second-factor', { fullPage: true });
 });
 
 test('what staff see', async (t) => {
   const { page } = await open(t);
   await signIn(page, 'admin', process.env.FEIRA_ADMIN_PASSWORD);
   const { orders: [order] } = await api('GET', '/v1/orders?state=ORDER_STATE_PAID&pageSize=1', undefined, await adminToken());
+  for (const [name, permissions] of [['Warehouse', ['stock', 'fulfilment']], ['Editor', ['catalogue']]]) {
+    await api('POST', '/v1/roles', { name, permissions }, await adminToken());
+  }
   for (const [path, file] of [
     ['/staff', 'staff-today'],
     ['/staff/articles', 'staff-articles'],
     [`/staff/orders/${order.id}`, 'staff-order'],
     ['/staff/ledger', 'staff-ledger'],
     ['/staff/instances', 'staff-instances'],
+    ['/staff/roles', 'staff-roles'],
   ]) {
     await page.goto(path);
     await screenshot(page, file);
