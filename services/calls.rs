@@ -6,7 +6,7 @@ use kit::Role;
 /// from the user service.
 pub fn calls(role: Role) -> &'static [Role] {
     match role {
-        Role::User => &[],
+        Role::User | Role::Operator => &[],
         Role::Article | Role::Payment => &[Role::User],
         Role::Order => &[Role::User, Role::Article, Role::Payment],
         Role::Mesh => &[Role::User, Role::Article, Role::Payment, Role::Order],

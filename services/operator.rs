@@ -58,6 +58,8 @@ pub struct Way {
     pub channel: Channel,
     pub url: String,
     identity: Identity,
+    /// The role that is called.
+    to: Role,
     timeout: Duration,
 }
 
@@ -68,7 +70,7 @@ impl Operator {
             Some(url) => url.clone(),
             None => url_of(&self.grpc_listen)?,
         };
-        Way::open(url, &self.secret, &self.data, self.timeout).await
+        Way::open(url, Role::Mesh, &self.secret, &self.data, self.timeout).await
     }
 }
 
@@ -76,25 +78,26 @@ impl Way {
     /// Connects.
     pub async fn open(
         url: String,
+        to: Role,
         secret: &SharedSecret,
         data: &DataDir,
         timeout: Duration,
     ) -> Result<Self, Error> {
         let secret = data::mesh_secret(secret, &data.path)
             .map_err(|error| Error::usage(format!("the operator is known by the mesh secret: {error}")))?;
-        let identity = Identity::new(secret, Clock::system());
+        let identity = Identity::new(secret, Clock::system()).map_err(Error::other)?;
         let endpoint =
             Endpoint::from_shared(url.clone()).map_err(|error| Error::usage(format!("--url: {error}")))?;
         // Connected at once, not by the first call: only so is "nothing answers" told from a refusal.
         let channel = endpoint.connect_timeout(CONNECT.min(timeout)).connect().await;
         let channel = channel.map_err(|_| Error::Unhealthy(format!("nothing answers at {url}")))?;
-        Ok(Self { client: MeshServiceClient::new(channel.clone()), channel, url, identity, timeout })
+        Ok(Self { client: MeshServiceClient::new(channel.clone()), channel, url, identity, to, timeout })
     }
 
     /// A call as the operator.
     pub fn request<M>(&self, message: M) -> Result<Request<M>, Error> {
         // One for each call: tokens live for a minute, `status --watch` for days.
-        let token = self.identity.service_token(Role::Mesh, None).map_err(Error::other)?;
+        let token = self.identity.service_token(Role::Operator, self.to, None).map_err(Error::other)?;
         let mut value = MetadataValue::try_from(format!("Bearer {token}")).map_err(Error::other)?;
         // Neither shown by debug output nor put into HPACK's table, from which sizes could tell it.
         value.set_sensitive(true);
@@ -108,10 +111,13 @@ impl Way {
     pub fn failed(&self, status: &Status) -> Error {
         let (url, fault) = (&self.url, Fault::of(status));
         match status.code() {
+            Code::Unauthenticated if fault.metadata.iter().any(|info| info.contains_key("audience")) => {
+                Error::Unhealthy(format!("the {} service does not run at {url}", self.to))
+            }
             Code::Unauthenticated => {
                 Error::usage(format!("{url} does not take our mesh secret: is it that of another mesh?"))
             }
-            Code::Unimplemented => Error::Unhealthy(format!("the mesh service does not run at {url}")),
+            Code::Unimplemented => Error::Unhealthy(format!("the {} service does not run at {url}", self.to)),
             Code::DeadlineExceeded | Code::Cancelled => {
                 Error::Unhealthy(format!("no answer from {url} in time"))
             }

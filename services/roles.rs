@@ -42,7 +42,7 @@ pub fn check(settings: &Settings, payment_types: &PaymentTypes) -> Result<(), Er
             Role::Payment => payment::check(&settings.payment, payment_types),
             Role::Order => order::check(&settings.order),
             Role::Gateway => settings.gateway.check(),
-            Role::Article | Role::Mesh => Ok(()),
+            Role::Article | Role::Mesh | Role::Operator => Ok(()),
         };
         checked.map_err(|error| Error::role(role, error))?;
     }
@@ -77,7 +77,7 @@ pub async fn start(with: &mut Start<'_>, db: Db) -> Result<Started, StartError> 
             let pace = Pace(settings.process.heartbeat_interval);
             Ok(mesh::start(&settings.mesh, db, context, pace).await?.into())
         }
-        Role::Gateway => Err(Fault::internal("the gateway has no database").into()),
+        Role::Gateway | Role::Operator => Err(Fault::internal("it has no database").into()),
     }
 }
 
@@ -98,7 +98,7 @@ pub async fn migrations(db: &Db, schema: Schema) -> Result<Vec<(String, bool)>, 
         Role::Payment => migrations_of::<payment::Migrator>(db, schema).await,
         Role::Order => migrations_of::<order::Migrator>(db, schema).await,
         Role::Mesh => migrations_of::<mesh::Migrator>(db, schema).await,
-        Role::Gateway => Ok(Vec::new()),
+        Role::Gateway | Role::Operator => Ok(Vec::new()),
     }
 }
 
@@ -110,7 +110,7 @@ pub fn known_migrations(role: Role) -> Vec<String> {
         Role::Payment => names::<payment::Migrator>(),
         Role::Order => names::<order::Migrator>(),
         Role::Mesh => names::<mesh::Migrator>(),
-        Role::Gateway => Vec::new(),
+        Role::Gateway | Role::Operator => Vec::new(),
     }
 }
 

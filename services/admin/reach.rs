@@ -123,7 +123,7 @@ impl Reach {
     }
 
     async fn ask(&self, url: &str) -> Result<Desk, Error> {
-        Way::open(url.to_owned(), &self.secret, &self.data, self.timeout)
+        Way::open(url.to_owned(), Role::User, &self.secret, &self.data, self.timeout)
             .await
             .map(Box::new)
             .map(Desk::Running)

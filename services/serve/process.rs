@@ -63,7 +63,7 @@ impl Process {
 
         let clock = Clock::system();
         let leeway = settings.process.clock_leeway;
-        let identity = Identity::with_leeway(secrets.mesh, clock.clone(), leeway);
+        let identity = Identity::of(secrets.mesh, clock.clone(), leeway, &here).map_err(Error::other)?;
         let methods = Methods::read(contracts::pool()).map_err(Error::other)?;
         let local = Local::default();
         let mesh = Mesh::new(&here, &local, settings.urls.all(), identity.clone(), methods.clone())

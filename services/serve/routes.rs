@@ -6,7 +6,7 @@ use axum::{Router, http::HeaderMap};
 use futures::future::BoxFuture;
 
 use kit::{
-    Caller, Context, Identity, Role, Service, access::Methods, client::Client, health::Health,
+    Caller, Context, Fault, Identity, Role, Service, access::Methods, client::Client, health::Health,
     instance::Instances, limits::Limiter, node::Node, reflection::Reflection, refusals::Refusals,
 };
 use tonic::{Code, Status, service::Routes};
@@ -80,6 +80,10 @@ impl gateway::Guard for Guard {
                 }
                 caller => caller?,
             };
+            // The mesh calls by gRPC: whoever shows its token here has it from somewhere.
+            if caller.is_service() {
+                return Err(Fault::unauthenticated("service tokens are not taken over REST").into());
+            }
             let caller = method.admit(caller.clone()).inspect_err(|_| {
                 let (client, id) = (Client::handed_on(headers), kit::headers::request_id(headers));
                 self.refusals.note(method, &caller, &client, &id, self.identity.time());

@@ -20,7 +20,7 @@ impl PerRole for RoleUrl {
         let more = match role {
             Role::User => ", as http://HOST:PORT; several, with commas in between, are replicas",
             Role::Mesh => "; the gateway can do without",
-            Role::Article | Role::Order | Role::Payment | Role::Gateway => "",
+            Role::Article | Role::Order | Role::Payment | Role::Gateway | Role::Operator => "",
         };
         format!("Where the {role} service is reached by gRPC{more}")
     }

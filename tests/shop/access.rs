@@ -7,6 +7,7 @@ use bytes::{Buf as _, BufMut as _, Bytes};
 use contracts::user::{
     ApiKey, CreateApiKeyRequest, CreateRoleRequest, RevokeApiKeyRequest, SetRolesRequest, StaffRole,
 };
+use kit::Role;
 use prost_reflect::{MethodDescriptor, Value};
 use tonic::{
     Status,
@@ -41,6 +42,8 @@ struct Rule {
     expired: bool,
     read: bool,
     package: &'static str,
+    /// The parts of the mesh that it lets in.
+    parts: BTreeSet<String>,
 }
 
 impl Rule {
@@ -54,12 +57,15 @@ impl Rule {
         let rule = option("feira.access.v1.rule").expect("a rule");
         let rule = rule.as_message().expect("a message");
         let get = |field: &str| rule.get_field_by_name(field).expect("a field").into_owned();
-        let names = pool.get_enum_by_name("feira.access.v1.Permission").expect("an enum");
-        let listed = get("permissions");
-        let permissions = listed.as_list().expect("a list").iter().map(|number| {
-            let value = names.get_value(number.as_enum_number().expect("a number")).expect("a value");
-            value.name().trim_start_matches("PERMISSION_").to_lowercase()
-        });
+        let named = |field: &str, kind: &str, prefix: &str| -> BTreeSet<String> {
+            let names = pool.get_enum_by_name(kind).expect("an enum");
+            let listed = get(field);
+            let listed = listed.as_list().expect("a list").iter().map(|number| {
+                let value = names.get_value(number.as_enum_number().expect("a number")).expect("a value");
+                value.name().trim_start_matches(prefix).to_lowercase()
+            });
+            listed.collect()
+        };
         let http = option("google.api.http");
         let read = http.is_some_and(|http| http.as_message().is_some_and(|it| it.has_field_by_name("get")));
         let packages =
@@ -68,7 +74,8 @@ impl Rule {
         Self {
             path: format!("/{}/{}", service.full_name(), method.name()),
             who: get("who").as_enum_number().expect("a number"),
-            permissions: permissions.collect(),
+            permissions: named("permissions", "feira.access.v1.Permission", "PERMISSION_"),
+            parts: named("parts", "feira.access.v1.Part", "PART_"),
             no_keys: get("no_keys") == Value::Bool(true),
             expired: get("expired") == Value::Bool(true),
             read,
@@ -101,6 +108,7 @@ impl Rule {
                 _ => Some(Code::Unauthenticated),
             },
             Kind::User(held) => as_user(held),
+            Kind::Part(role) => denied(self.parts.contains(role.name())),
             Kind::Refused if self.expired => None,
             Kind::Refused => Some(Code::Unauthenticated),
             Kind::Key(..) if self.no_keys => Some(Code::PermissionDenied),
@@ -123,6 +131,8 @@ enum Kind {
     Key(Vec<&'static str>, Vec<&'static str>),
     /// With an API key that counts no more.
     Refused,
+    /// A part of the mesh.
+    Part(Role),
 }
 
 /// Messages as bytes.
@@ -246,7 +256,12 @@ async fn every_method_lets_in_whom_its_rule_names_and_nobody_else(setup: Setup) 
     let (mut cells, mut wrong) = (0, Vec::new());
     // Signing out ends the session that others still need.
     for rule in rules.filter(|rule| !rule.path.ends_with("/SignOut")) {
-        for (name, kind, client) in &callers {
+        let role = rule.package.split('.').nth(1).expect("a role");
+        let parts = Role::PARTS.map(|part| {
+            let client = mesh.client().signed_in(&mesh.token(part, role));
+            (format!("the role {part}"), Kind::Part(part), client)
+        });
+        for (name, kind, client) in callers.iter().chain(&parts) {
             cells += 1;
             let got = call(client, &rule).await.err().map(|status| status.code());
             let refused = got.filter(|code| matches!(code, Code::Unauthenticated | Code::PermissionDenied));

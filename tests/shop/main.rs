@@ -55,6 +55,7 @@ mod runtime;
 mod searching;
 mod second_factor;
 mod seed;
+mod service_identity;
 mod sessions;
 mod sign_in_limits;
 mod spacecash;

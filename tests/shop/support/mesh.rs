@@ -27,7 +27,7 @@ const KEY_FILE: &str = "signing.key";
 #[derive(Debug)]
 pub struct Mesh {
     // Dropped in this order: first the processes, then what they stand on.
-    processes: BTreeMap<String, Running>,
+    pub(super) processes: BTreeMap<String, Running>,
     databases: Option<Databases>,
     tap: Option<Tap>,
     folder: TempDir,
@@ -35,11 +35,11 @@ pub struct Mesh {
 }
 
 #[derive(Debug)]
-struct Running {
-    process: Process,
-    start: Start,
-    rest: String,
-    grpc: String,
+pub(super) struct Running {
+    pub process: Process,
+    pub start: Start,
+    pub rest: String,
+    pub grpc: String,
 }
 
 const PACKAGES: [&str; 5] =
@@ -220,16 +220,6 @@ impl Mesh {
     /// What the processes have PostgreSQL execute.
     pub fn tap(&self) -> &Tap {
         self.tap.as_ref().expect("a tapped setup")
-    }
-
-    /// A command of the operator, who knows the mesh secret.
-    pub fn as_operator(&self, mut command: Start) -> Start {
-        let running = self.processes.values().next().expect("a process");
-        let known = ["FEIRA_DATA_DIR", "FEIRA_MESH_SECRET", "FEIRA_MESH_SECRET_FILE"];
-        for (name, value) in running.start.env.iter().filter(|(name, _)| known.contains(&name.as_str())) {
-            command = command.env(name, value);
-        }
-        command
     }
 
     /// Stock and money add up, whatever the test did; where a role is down nobody can tell.

@@ -4,6 +4,7 @@ pub mod address;
 pub mod client;
 pub mod databases;
 pub mod files;
+pub mod identity;
 pub mod mesh;
 pub mod money;
 pub mod outcome;

@@ -20,7 +20,7 @@ async fn a_started_service_names_what_it_serves_and_ends_what_is_overdue() {
     shop.reserve(OrderId::new(), 1, &[(&article, 1)]).await.unwrap();
     shop.clock.advance(Duration::from_secs(601));
 
-    let identity = Identity::new(MeshSecret::new("secret"), shop.clock.clone());
+    let identity = Identity::new(MeshSecret::new("secret"), shop.clock.clone()).unwrap();
     let methods = Methods::read(contracts::pool()).unwrap();
     let mesh = Mesh::new(&[], &Local::default(), &HashMap::new(), identity.clone(), methods).unwrap();
     let context = Context { clock: shop.clock.clone(), mesh, identity, tasks: Tasks::default() };

@@ -2,12 +2,12 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use contracts::access::{Limit, Permission, Who};
+use contracts::access::{Limit, Part, Permission, Who};
 use http::HeaderMap;
 use prost_reflect::{DescriptorPool, DynamicMessage, Value};
 
 use crate::{
-    Caller, Fault, Identity,
+    Caller, Fault, Identity, Role,
     identity::{api_key, basic::Basic},
     permissions::Permissions,
 };
@@ -18,7 +18,8 @@ pub struct Method {
     /// `/package.Service/Method`
     pub path: Arc<str>,
     pub who: Who,
-    pub mesh: bool,
+    /// The parts of the mesh that it lets in.
+    pub parts: Vec<Role>,
     /// What staff need one of.
     pub permissions: Permissions,
     /// Refuses API keys.
@@ -41,7 +42,7 @@ impl Method {
     /// Whether a call whose answer was lost may be sent again: a read always, and between services
     /// everything that is made for them, because all of that is idempotent by contract.
     pub fn is_retriable(&self, between_services: bool) -> bool {
-        self.read || (between_services && (self.mesh || self.who == Who::Mesh))
+        self.read || (between_services && !self.parts.is_empty())
     }
 
     /// Whether a call with an idempotency key that was made already is answered as it was then: everywhere but
@@ -70,7 +71,7 @@ impl Method {
         let in_scope = self.is_in_scope(&caller);
         let caller = caller.within(self);
         let allowed = match (&caller, self.who) {
-            (Caller::Service { .. }, who) => self.mesh || matches!(who, Who::Mesh | Who::Public),
+            (Caller::Service { role, .. }, _) => self.parts.contains(role),
             (_, Who::Public) => true,
             (Caller::Anonymous, Who::Mesh | Who::Unspecified) => false,
             (Caller::Anonymous, _) => return Err(Fault::unauthenticated("sign in first")),
@@ -109,6 +110,8 @@ fn is_basic(headers: &HeaderMap) -> bool {
 pub enum NoRule {
     #[error("{0} has no access rule (feira.access.v1.rule)")]
     Missing(String),
+    #[error("{0} is for the mesh, and its access rule names no part of it")]
+    NoPart(String),
     #[error("{0} is for staff, and its access rule names no permission")]
     NoPermission(String),
 }
@@ -136,11 +139,14 @@ impl Methods {
                     return Err(NoRule::Missing(method.full_name().to_owned()));
                 };
                 let who = Who::try_from(number(rule, "who")).unwrap_or(Who::Unspecified);
-                let permissions = permissions(rule);
+                let (permissions, parts) = (permissions(rule), parts(rule));
                 match who {
                     Who::Unspecified => return Err(NoRule::Missing(method.full_name().to_owned())),
                     Who::Staff | Who::Admin if permissions.is_empty() => {
                         return Err(NoRule::NoPermission(method.full_name().to_owned()));
+                    }
+                    Who::Mesh if parts.is_empty() => {
+                        return Err(NoRule::NoPart(method.full_name().to_owned()));
                     }
                     _ => {}
                 }
@@ -152,7 +158,7 @@ impl Methods {
                 let method = Method {
                     path,
                     who,
-                    mesh: flag(rule, "mesh"),
+                    parts,
                     permissions,
                     no_keys: flag(rule, "no_keys"),
                     takes_expired: flag(rule, "expired"),
@@ -178,10 +184,20 @@ fn number(message: &DynamicMessage, field: &str) -> i32 {
     message.get_field_by_name(field).and_then(|value| value.as_enum_number()).unwrap_or(0)
 }
 
-fn permissions(rule: &DynamicMessage) -> Permissions {
-    let listed = rule.get_field_by_name("permissions");
+/// The numbers in a list of an enum's values.
+fn numbers(rule: &DynamicMessage, field: &str) -> Vec<i32> {
+    let listed = rule.get_field_by_name(field);
     let listed = listed.as_deref().and_then(Value::as_list).unwrap_or_default();
-    let numbers = listed.iter().filter_map(Value::as_enum_number);
+    listed.iter().filter_map(Value::as_enum_number).collect()
+}
+
+fn parts(rule: &DynamicMessage) -> Vec<Role> {
+    let known = numbers(rule, "parts").into_iter().filter_map(|number| Part::try_from(number).ok());
+    known.filter_map(Role::of_part).collect()
+}
+
+fn permissions(rule: &DynamicMessage) -> Permissions {
+    let numbers = numbers(rule, "permissions").into_iter();
     let known = numbers.filter_map(|number| Permission::try_from(number).ok());
     known.fold(Permissions::NONE, |all, one| all.and(Permissions::of(one)))
 }

@@ -150,7 +150,7 @@ impl Hop {
         if self.hands_on {
             // Within the process its word is enough; elsewhere anybody could say whom a call is for.
             if matches!(self.target, Target::Remote(_)) {
-                let token = self.identity.service_token(self.from, None)?;
+                let token = self.identity.service_token(self.from, self.to, None)?;
                 let mut value = HeaderValue::from_str(&token).map_err(Fault::internal)?;
                 value.set_sensitive(true);
                 request.headers_mut().insert(headers::EDGE, value);
@@ -158,7 +158,10 @@ impl Hop {
             return Ok(());
         }
         let on_behalf_of = outgoing.and_then(|outgoing| outgoing.on_behalf_of);
-        let token = self.identity.service_token(self.from, on_behalf_of)?;
+        let token = match self.target {
+            Target::Local(_) => self.identity.near_token(self.from, self.to, on_behalf_of)?,
+            _ => self.identity.service_token(self.from, self.to, on_behalf_of)?,
+        };
         let mut value = HeaderValue::from_str(&format!("Bearer {token}")).map_err(Fault::internal)?;
         value.set_sensitive(true);
         request.headers_mut().insert(AUTHORIZATION, value);

@@ -12,7 +12,7 @@ use prost_types::Any;
 use tonic::{Request, Response, Status};
 
 use crate::{
-    Db, Fault, Service, Time,
+    Call, Caller, Db, Fault, Service, Time,
     audit::{Audit, Span},
     db::write::feed::After,
     id::{Malformed, OrderId},
@@ -61,8 +61,15 @@ impl NodeService for Node {
         &self,
         request: Request<SubscribeRequest>,
     ) -> Result<Response<Self::SubscribeStream>, Status> {
+        let caller = Call::of_stream(&request)?.caller().clone();
         let request = request.into_inner();
         let db = self.role(&request.role)?.db;
+        // One feed holds what another role has no business with.
+        if let Caller::Service { role, .. } = caller
+            && !role.may_follow(db.role())
+        {
+            return Err(Fault::denied(format!("the role {role} does not follow this feed")).into());
+        }
         let start = match request.after_position {
             -1 => outbox::last(&db).await.map_err(Fault::from)?,
             position => position,

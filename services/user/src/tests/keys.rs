@@ -19,7 +19,7 @@ async fn tokens_verify_by_the_published_keys_alone_and_survive_a_restart() {
         ("OKP", "Ed25519", "EdDSA", "sig")
     );
     assert_eq!((key.kid.len(), key.x.len()), (43, 43));
-    let elsewhere = Identity::new(MeshSecret::new("another"), house.clock.clone());
+    let elsewhere = Identity::new(MeshSecret::new("another"), house.clock.clone()).unwrap();
     elsewhere.learn(&jwks);
     let mut headers = http::HeaderMap::new();
     headers.insert("authorization", format!("Bearer {}", tokens.access_token).parse().unwrap());

@@ -78,7 +78,7 @@ impl House {
     async fn replica_with(&self, options: &Options, wrapping_key: [u8; 32]) -> Result<Replica, StartError> {
         let clock = self.clock.clone();
         let db = self.database.migrated::<Migrator>(clock.clone()).await;
-        let identity = Identity::new(MeshSecret::new("a mesh of tests"), clock.clone());
+        let identity = Identity::new(MeshSecret::new("a mesh of tests"), clock.clone()).unwrap();
         let methods = Methods::read(contracts::pool()).unwrap();
         let local = Local::default();
         let mesh =

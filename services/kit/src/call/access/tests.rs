@@ -12,7 +12,7 @@ fn method(who: Who) -> Method {
     Method {
         path: Arc::from("/x"),
         who,
-        mesh: false,
+        parts: Vec::new(),
         permissions: Permissions::of(Permission::Stock),
         no_keys: false,
         takes_expired: false,
@@ -45,7 +45,7 @@ fn every_method_of_the_contract_has_a_rule() {
 
 #[test]
 fn each_rule_lets_in_whom_it_names_and_nobody_else() {
-    let service = Caller::Service { role: Role::Order, on_behalf_of: None };
+    let service = |role| Caller::Service { role, on_behalf_of: None };
     let callers = [
         Caller::Anonymous,
         user(Roles::default()),
@@ -53,17 +53,20 @@ fn each_rule_lets_in_whom_it_names_and_nobody_else() {
         user(Roles::ADMIN),
         user(with(Permission::Stock)),
         user(with(Permission::Refunds)),
-        service,
+        service(Role::Order),
+        service(Role::Article),
     ];
-    for (who, mesh, expected) in [
-        (Who::Public, false, [true, true, true, true, true, true, true]),
-        (Who::SignedIn, false, [false, true, true, true, true, true, false]),
-        (Who::Self_, true, [false, true, true, true, true, true, true]),
-        (Who::Staff, false, [false, false, true, true, true, false, false]),
-        (Who::Mesh, false, [false, false, false, false, false, false, true]),
-        (Who::Unspecified, false, [false, false, false, false, false, false, false]),
+    let order = || vec![Role::Order];
+    for (who, parts, expected) in [
+        (Who::Public, vec![], [true, true, true, true, true, true, false, false]),
+        (Who::Public, order(), [true, true, true, true, true, true, true, false]),
+        (Who::SignedIn, vec![], [false, true, true, true, true, true, false, false]),
+        (Who::Self_, order(), [false, true, true, true, true, true, true, false]),
+        (Who::Staff, vec![], [false, false, true, true, true, false, false, false]),
+        (Who::Mesh, order(), [false, false, false, false, false, false, true, false]),
+        (Who::Unspecified, vec![], [false, false, false, false, false, false, false, false]),
     ] {
-        let method = Method { mesh, ..method(who) };
+        let method = Method { parts, ..method(who) };
         assert_eq!(
             callers.each_ref().map(|caller| method.admit(caller.clone()).is_ok()),
             expected,
@@ -72,7 +75,7 @@ fn each_rule_lets_in_whom_it_names_and_nobody_else() {
     }
     let admin = Method { permissions: Permissions::STAFF, ..method(Who::Admin) };
     let let_in = callers.map(|caller| admin.admit(caller).is_ok());
-    assert_eq!(let_in, [false, false, false, true, false, false, false]);
+    assert_eq!(let_in, [false, false, false, true, false, false, false, false]);
 }
 
 #[test]

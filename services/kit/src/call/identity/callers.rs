@@ -51,6 +51,10 @@ impl Identity {
         verified.map_err(|refused| match refused {
             Refused::NotYet { ahead } => self.clock_skew(ahead, format!("begins {ahead} s from now")),
             Refused::Expired { since } => self.clock_skew(since, format!("ended {since} s ago")),
+            Refused::Elsewhere(role) => {
+                Fault::unauthenticated(format!("the token is for the role {role}, which does not run here"))
+                    .with("audience", role)
+            }
             Refused::UnknownKey | Refused::Invalid => invalid(),
         })
     }
@@ -140,7 +144,7 @@ impl Identity {
                 self.0.verified.insert(id, generation, claims.clone());
                 self.admit(&claims, now)
             }
-            Some(service::SERVICE_TOKEN) => self.0.services.verify(token, id, now, self.0.leeway),
+            Some(service::SERVICE_TOKEN) => self.0.services.verify(token, &header, id, (now, self.0.leeway)),
             _ => Err(Refused::Invalid),
         }
     }

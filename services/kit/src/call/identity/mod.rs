@@ -1,5 +1,5 @@
 //! Who a caller is: access tokens of users (EdDSA, verified offline by published keys) and service tokens
-//! between processes (made from the mesh secret).
+//! between roles (signed by the calling role's key).
 //!
 //! Access tokens are JWTs as RFC 9068 has them. What a token says can be taken back before it expires:
 //! every process follows the user service's feed and knows the revocations.
@@ -56,6 +56,8 @@ enum Refused {
     NotYet { ahead: i64 },
     /// It ended so many seconds ago.
     Expired { since: i64 },
+    /// It is for another role.
+    Elsewhere(Role),
 }
 
 /// Verifies callers; one per process, cheap to clone.
@@ -77,24 +79,24 @@ struct Inner {
 }
 
 impl Identity {
-    /// An identity that knows no keys yet.
-    pub fn new(secret: MeshSecret, clock: Clock) -> Self {
-        Self::with_leeway(secret, clock, CLOCK_LEEWAY)
+    /// An identity that knows no keys of users yet, in a process that runs all roles.
+    pub fn new(secret: MeshSecret, clock: Clock) -> Result<Self, Fault> {
+        Self::of(secret, clock, CLOCK_LEEWAY, &Role::ALL)
     }
 
-    /// The same where clocks may be so far apart.
-    pub fn with_leeway(secret: MeshSecret, clock: Clock, leeway: Duration) -> Self {
-        Self(Arc::new(Inner {
+    /// The same where clocks may be so far apart, and these roles run.
+    pub fn of(secret: MeshSecret, clock: Clock, leeway: Duration, here: &[Role]) -> Result<Self, Fault> {
+        Ok(Self(Arc::new(Inner {
             clock,
             leeway: i64::try_from(leeway.as_secs()).unwrap_or(i64::MAX / 4),
             keys: keys::Keys::default(),
             verified: verified::Verified::default(),
             api_keys: api_keys::ApiKeys::default(),
             revocations: revocations::Revocations::default(),
-            services: service::ServiceTokens::new(&secret),
+            services: service::ServiceTokens::new(&secret, here.to_vec())?,
             skew_logged: Mutex::new(None),
             secret,
-        }))
+        })))
     }
 
     /// Says where to ask for keys.
@@ -105,6 +107,11 @@ impl Identity {
     /// The mesh secret.
     pub fn secret(&self) -> &MeshSecret {
         &self.0.secret
+    }
+
+    /// Takes another mesh secret, or two, for service tokens from now on. What else is derived from it stays.
+    pub fn learn_secret(&self, secret: &MeshSecret) -> Result<(), Fault> {
+        self.0.services.learn(secret)
     }
 
     /// Takes a key set. Keys that are gone from it stop counting.
@@ -159,9 +166,19 @@ impl Identity {
         }
     }
 
-    /// The service token with which `role` calls.
-    pub fn service_token(&self, role: Role, on_behalf_of: Option<UserId>) -> Result<Arc<str>, Fault> {
-        self.0.services.make(role, on_behalf_of, self.now())
+    /// The service token with which `from` calls `to` in another process.
+    pub fn service_token(
+        &self,
+        from: Role,
+        to: Role,
+        on_behalf_of: Option<UserId>,
+    ) -> Result<Arc<str>, Fault> {
+        self.0.services.make((from, to), on_behalf_of, false, self.now())
+    }
+
+    /// The same within this process, where nobody else can use it.
+    pub fn near_token(&self, from: Role, to: Role, on_behalf_of: Option<UserId>) -> Result<Arc<str>, Fault> {
+        self.0.services.make((from, to), on_behalf_of, true, self.now())
     }
 
     /// The time by which tokens are judged.

@@ -24,12 +24,12 @@ fn limiter(settings: &[&str]) -> Limiter {
 
 fn method(read: bool, streams: bool, limit: OfContract) -> Method {
     let who = Who::Public;
-    let (mesh, takes_expired, takes_stream) = (false, false, false);
+    let (parts, takes_expired, takes_stream) = (Vec::new(), false, false);
     let (permissions, no_keys, takes_basic) = (Permissions::NONE, false, false);
     Method {
         path: "/x".into(),
         who,
-        mesh,
+        parts,
         permissions,
         no_keys,
         takes_expired,

@@ -10,10 +10,11 @@ use crate::{
 
 mod api_keys;
 mod remembered;
+mod service;
 
 fn identity() -> (Identity, Clock) {
     let clock = Clock::manual(Time(1_700_000_000_000_000));
-    (Identity::new(MeshSecret::new("a secret"), clock.clone()), clock)
+    (Identity::new(MeshSecret::new("a secret"), clock.clone()).unwrap(), clock)
 }
 
 fn headers(token: &str) -> http::HeaderMap {
@@ -26,7 +27,7 @@ fn headers(token: &str) -> http::HeaderMap {
 async fn a_service_token_names_role_and_user_until_it_expires() {
     let (identity, clock) = identity();
     let user = UserId::new();
-    let token = identity.service_token(Role::Order, Some(user)).unwrap();
+    let token = identity.service_token(Role::Order, Role::User, Some(user)).unwrap();
     let caller = identity.caller(&headers(&token)).await.unwrap();
     assert_eq!(caller, Caller::Service { role: Role::Order, on_behalf_of: Some(user) });
     clock.advance(Duration::from_secs(125));
@@ -38,9 +39,9 @@ async fn clocks_may_be_a_minute_apart_or_as_far_as_the_operator_says() {
     let start = Time(1_700_000_000_000_000);
     let at = |time: Time, leeway: u64| {
         let clock = Clock::manual(time);
-        Identity::with_leeway(MeshSecret::new("a secret"), clock, Duration::from_secs(leeway))
+        Identity::of(MeshSecret::new("a secret"), clock, Duration::from_secs(leeway), &Role::ALL).unwrap()
     };
-    let token = at(start, 60).service_token(Role::Order, None).unwrap();
+    let token = at(start, 60).service_token(Role::Order, Role::User, None).unwrap();
     for (seconds, leeway, counts) in [
         (55, 60, true),
         (-55, 60, true),
@@ -91,8 +92,8 @@ async fn a_session_outlives_its_token_for_those_who_began_in_time() {
 #[tokio::test]
 async fn a_service_token_of_another_mesh_is_refused() {
     let (identity, clock) = identity();
-    let other = Identity::new(MeshSecret::new("another secret"), clock);
-    let token = other.service_token(Role::Order, None).unwrap();
+    let other = Identity::new(MeshSecret::new("another secret"), clock).unwrap();
+    let token = other.service_token(Role::Order, Role::User, None).unwrap();
     assert!(identity.caller(&headers(&token)).await.is_err());
 }
 
