@@ -6,7 +6,7 @@ use std::{
     path::PathBuf,
 };
 
-use prost_reflect::DescriptorPool;
+use prost_reflect::{DescriptorError, DescriptorPool};
 
 use crate::{error::Error, settings::ConfigFile};
 
@@ -23,7 +23,7 @@ pub struct Descriptors {
 
 /// Writes a `google.protobuf.FileDescriptorSet`.
 pub fn descriptors(command: &Descriptors) -> Result<(), Error> {
-    let set = all()?.encode_to_vec();
+    let set = all().map_err(Error::other)?.encode_to_vec();
     match &command.output {
         Some(file) => fs::write(file, set)
             .map_err(|cause| Error::other(format!("cannot write {}: {cause}", file.display()))),
@@ -39,8 +39,8 @@ pub fn descriptors(command: &Descriptors) -> Result<(), Error> {
 
 /// Every contract that a process serves, those of Feira and of health, and the details of errors, which tools
 /// need to show them: each file once, with its options and comments.
-pub fn all() -> Result<DescriptorPool, Error> {
+pub fn all() -> Result<DescriptorPool, DescriptorError> {
     let mut pool: DescriptorPool = contracts::pool().clone();
-    pool.decode_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET).map_err(Error::other)?;
+    pool.decode_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)?;
     Ok(pool)
 }

@@ -45,7 +45,7 @@ pub fn routes(
         };
         let own = started.iter().flat_map(|service| service.names.iter().copied());
         let names = own.chain(common_names.iter().copied());
-        let reflection = Reflection::new(descriptors::all()?, names).map_err(Error::other)?;
+        let reflection = Reflection::new(descriptors::all, names);
         common = common.add_service(kit::compressed!(V1::new(reflection.clone())));
         common = common.add_service(kit::compressed!(V1Alpha::new(reflection)));
     }

@@ -5,9 +5,10 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use futures::{StreamExt, stream::BoxStream};
-use prost_reflect::{DescriptorPool, FileDescriptor, ServiceDescriptor};
+use futures::{StreamExt, TryStreamExt, stream::BoxStream};
+use prost_reflect::{DescriptorError, DescriptorPool, FileDescriptor, ServiceDescriptor};
 use prost_types::{DescriptorProto, EnumDescriptorProto, FieldDescriptorProto};
+use tokio::sync::OnceCell;
 use tonic::{Code, Request, Response, Status, Streaming};
 
 /// The protocol's own services.
@@ -16,7 +17,17 @@ pub const SERVICES: [&str; 2] =
 
 /// What can be asked, cheap to clone.
 #[derive(Clone)]
-pub struct Reflection(Arc<Index>);
+pub struct Reflection(Arc<Contracts>);
+
+/// Where the contracts are taken from.
+pub type Source = fn() -> Result<DescriptorPool, DescriptorError>;
+
+struct Contracts {
+    source: Source,
+    services: Vec<String>,
+    /// Made when somebody asks: it takes some MiB, which most processes never need.
+    index: OnceCell<Index>,
+}
 
 struct Index {
     pool: DescriptorPool,
@@ -34,30 +45,39 @@ enum Answer {
 }
 
 impl Reflection {
-    /// Of the contracts in `pool`; `services` are served here, [`SERVICES`] among them.
-    pub fn new<'a>(
-        mut pool: DescriptorPool,
-        services: impl IntoIterator<Item = &'a str>,
-    ) -> Result<Self, prost_reflect::DescriptorError> {
+    /// Of the contracts of `source`; `services` are served here, [`SERVICES`] among them.
+    pub fn new<'a>(source: Source, services: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut services: Vec<String> = services.into_iter().map(str::to_owned).collect();
+        services.sort_unstable();
+        Self(Arc::new(Contracts { source, services, index: OnceCell::new() }))
+    }
+
+    async fn index(&self) -> Result<&Index, Status> {
+        let Contracts { source, services, index } = &*self.0;
+        let made = index.get_or_try_init(|| async { Index::new(source()?, services.clone()) }).await;
+        made.map_err(|cause: DescriptorError| {
+            Status::internal(format!("the contracts cannot be read: {cause}"))
+        })
+    }
+}
+
+impl Index {
+    fn new(mut pool: DescriptorPool, services: Vec<String>) -> Result<Self, DescriptorError> {
         for own in [
             tonic_reflection::pb::v1::FILE_DESCRIPTOR_SET,
             tonic_reflection::pb::v1alpha::FILE_DESCRIPTOR_SET,
         ] {
             pool.decode_file_descriptor_set(own)?;
         }
-        let mut services: Vec<String> = services.into_iter().map(str::to_owned).collect();
-        services.sort_unstable();
         let mut symbols = HashMap::new();
         for file in pool.files() {
             for name in names(&file) {
                 symbols.insert(name, file.clone());
             }
         }
-        Ok(Self(Arc::new(Index { pool, symbols, services })))
+        Ok(Self { pool, symbols, services })
     }
-}
 
-impl Index {
     fn file(&self, name: &str) -> Answer {
         let unknown = || Answer::Error(Code::NotFound, format!("there is no file {name:?}"));
         self.pool.get_file_by_name(name).map_or_else(unknown, Answer::File)
@@ -164,45 +184,51 @@ macro_rules! serve {
                     ServerReflectionResponse, ServiceResponse, server_reflection_request::MessageRequest,
                     server_reflection_response::MessageResponse,
                 };
-                let index = self.0.clone();
-                let answers = requests.into_inner().map(move |request| {
-                    let request = request?;
-                    let answer = match &request.message_request {
-                        Some(MessageRequest::FileByFilename(name)) => index.file(name),
-                        Some(MessageRequest::FileContainingSymbol(name)) => index.symbol(name),
-                        Some(MessageRequest::FileContainingExtension(it)) => {
-                            index.extension(&it.containing_type, it.extension_number)
-                        }
-                        Some(MessageRequest::AllExtensionNumbersOfType(name)) => index.numbers(name),
-                        Some(MessageRequest::ListServices(_)) => Answer::Services(index.services.clone()),
-                        None => Answer::Error(Code::InvalidArgument, "nothing is asked".to_owned()),
-                    };
-                    let answer = match answer {
-                        Answer::File(file) => {
-                            MessageResponse::FileDescriptorResponse(FileDescriptorResponse {
-                                file_descriptor_proto: vec![file.encode_to_vec()],
-                            })
-                        }
-                        Answer::Numbers(base_type_name, extension_number) => {
-                            MessageResponse::AllExtensionNumbersResponse(ExtensionNumberResponse {
-                                base_type_name,
-                                extension_number,
-                            })
-                        }
-                        Answer::Services(names) => {
-                            let service = names.into_iter().map(|name| ServiceResponse { name }).collect();
-                            MessageResponse::ListServicesResponse(ListServiceResponse { service })
-                        }
-                        Answer::Error(code, error_message) => MessageResponse::ErrorResponse(ErrorResponse {
-                            error_code: code as i32,
-                            error_message,
-                        }),
-                    };
-                    Ok(ServerReflectionResponse {
-                        valid_host: request.host.clone(),
-                        original_request: Some(request),
-                        message_response: Some(answer),
-                    })
+                let reflection = self.clone();
+                let answers = requests.into_inner().and_then(move |request| {
+                    let reflection = reflection.clone();
+                    async move {
+                        let index = reflection.index().await?;
+                        let answer = match &request.message_request {
+                            Some(MessageRequest::FileByFilename(name)) => index.file(name),
+                            Some(MessageRequest::FileContainingSymbol(name)) => index.symbol(name),
+                            Some(MessageRequest::FileContainingExtension(it)) => {
+                                index.extension(&it.containing_type, it.extension_number)
+                            }
+                            Some(MessageRequest::AllExtensionNumbersOfType(name)) => index.numbers(name),
+                            Some(MessageRequest::ListServices(_)) => Answer::Services(index.services.clone()),
+                            None => Answer::Error(Code::InvalidArgument, "nothing is asked".to_owned()),
+                        };
+                        let answer = match answer {
+                            Answer::File(file) => {
+                                MessageResponse::FileDescriptorResponse(FileDescriptorResponse {
+                                    file_descriptor_proto: vec![file.encode_to_vec()],
+                                })
+                            }
+                            Answer::Numbers(base_type_name, extension_number) => {
+                                MessageResponse::AllExtensionNumbersResponse(ExtensionNumberResponse {
+                                    base_type_name,
+                                    extension_number,
+                                })
+                            }
+                            Answer::Services(names) => {
+                                let service =
+                                    names.into_iter().map(|name| ServiceResponse { name }).collect();
+                                MessageResponse::ListServicesResponse(ListServiceResponse { service })
+                            }
+                            Answer::Error(code, error_message) => {
+                                MessageResponse::ErrorResponse(ErrorResponse {
+                                    error_code: code as i32,
+                                    error_message,
+                                })
+                            }
+                        };
+                        Ok(ServerReflectionResponse {
+                            valid_host: request.host.clone(),
+                            original_request: Some(request),
+                            message_response: Some(answer),
+                        })
+                    }
                 });
                 Ok(Response::new(answers.boxed()))
             }
@@ -219,7 +245,7 @@ mod tests {
 
     #[test]
     fn everything_that_has_a_name_is_found() {
-        let reflection = Reflection::new(contracts::pool().clone(), ["feira.order.v1.OrderService"]).unwrap();
+        let index = Index::new(contracts::pool().clone(), Vec::new()).unwrap();
         for (name, file) in [
             ("feira.order.v1.OrderService", "feira/order/v1/order.proto"),
             ("feira.order.v1.OrderService.Checkout", "feira/order/v1/order.proto"),
@@ -230,22 +256,22 @@ mod tests {
             ("google.protobuf.FieldDescriptorProto.TYPE_STRING", "google/protobuf/descriptor.proto"),
             ("grpc.health.v1.Health.List", "grpc/health/v1/health.proto"),
         ] {
-            match reflection.0.symbol(name) {
+            match index.symbol(name) {
                 Answer::File(found) => assert_eq!(found.name(), file, "{name}"),
                 _ => panic!("{name} is known"),
             }
         }
-        assert!(matches!(reflection.0.symbol("feira.order.v1"), Answer::Error(Code::NotFound, _)));
+        assert!(matches!(index.symbol("feira.order.v1"), Answer::Error(Code::NotFound, _)));
     }
 
     #[test]
     fn extensions_are_known_by_number() {
-        let reflection = Reflection::new(contracts::pool().clone(), []).unwrap();
+        let index = Index::new(contracts::pool().clone(), Vec::new()).unwrap();
         let options = "google.protobuf.MethodOptions";
-        let Answer::Numbers(_, numbers) = reflection.0.numbers(options) else { panic!("it is extended") };
+        let Answer::Numbers(_, numbers) = index.numbers(options) else { panic!("it is extended") };
         assert!(numbers.contains(&72_295_728) && numbers.is_sorted(), "google.api.http: {numbers:?}");
-        assert!(matches!(reflection.0.extension(options, 72_295_728), Answer::File(_)));
-        assert!(matches!(reflection.0.extension(options, -1), Answer::Error(Code::NotFound, _)));
-        assert!(matches!(reflection.0.numbers("nothing"), Answer::Error(Code::NotFound, _)));
+        assert!(matches!(index.extension(options, 72_295_728), Answer::File(_)));
+        assert!(matches!(index.extension(options, -1), Answer::Error(Code::NotFound, _)));
+        assert!(matches!(index.numbers("nothing"), Answer::Error(Code::NotFound, _)));
     }
 }
