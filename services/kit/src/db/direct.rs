@@ -12,7 +12,7 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU32, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use rusqlite::{Connection, OpenFlags, types::ValueRef};
@@ -22,6 +22,8 @@ use super::cells::Cells;
 
 /// Connections at the most: as many reads at a time. Further ones go to the driver.
 const MOST: usize = 4;
+/// Whoever was not needed for so long is closed: each holds up to 2 MiB of pages, beside its statements.
+const IDLE: Duration = Duration::from_secs(20);
 /// Statements that a connection keeps prepared.
 const PREPARED: usize = 64;
 /// Steps of SQLite's virtual machine between two looks at how many there were.
@@ -89,11 +91,19 @@ impl Direct {
         opened
     }
 
-    fn give_back(&self, reader: Reader) {
+    fn give_back(&self, mut reader: Reader) {
+        reader.used = Instant::now();
+        let idle_since = reader.used.checked_sub(IDLE);
         let mut state = self.state();
         if !state.closed {
             state.free.push(reader);
         }
+        // The one given back last is taken first, so those in front have waited the longest.
+        let idle = state.free.partition_point(|reader| idle_since.is_some_and(|since| reader.used < since));
+        state.count -= idle;
+        let closing = state.free.drain(..idle).collect::<Vec<_>>();
+        drop(state);
+        drop(closing);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -107,6 +117,7 @@ struct Reader {
     connection: Connection,
     /// How many looks the read under way has left.
     left: Arc<AtomicU32>,
+    used: Instant,
 }
 
 /// Why a read is left to the driver: it knows how errors are to be told.
@@ -136,7 +147,7 @@ impl Reader {
             before == 0
         };
         connection.progress_handler(LOOK, Some(is_long))?;
-        Ok(Self { connection, left })
+        Ok(Self { connection, left, used: Instant::now() })
     }
 
     fn rows<T>(

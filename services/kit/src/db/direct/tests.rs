@@ -152,3 +152,24 @@ async fn when_a_database_is_closed_nothing_of_it_stays_open() {
     let file = database.url().strip_prefix("sqlite:").unwrap();
     assert!(!Path::new(&format!("{file}-wal")).exists());
 }
+
+#[tokio::test]
+async fn a_connection_that_is_not_needed_is_closed_by_the_next_that_is_given_back() {
+    let (_database, db) = open().await;
+    let direct = direct(&db);
+    let mut taken: Vec<_> = (0..MOST).map(|_| direct.take().unwrap()).collect();
+    assert!(direct.take().is_none(), "there are no more");
+    taken.drain(1..).for_each(|reader| direct.give_back(reader));
+    assert_eq!(free_and_all(direct), (MOST - 1, MOST));
+    let long_ago = Instant::now().checked_sub(2 * IDLE).unwrap();
+    direct.state().free.iter_mut().take(2).for_each(|reader| reader.used = long_ago);
+    taken.drain(..).for_each(|reader| direct.give_back(reader));
+    assert_eq!(free_and_all(direct), (MOST - 2, MOST - 2));
+    let all: Vec<_> = (0..MOST).map(|_| direct.take().unwrap()).collect();
+    assert_eq!(all.len(), MOST, "and others are made when they are needed");
+}
+
+fn free_and_all(direct: &Direct) -> (usize, usize) {
+    let state = direct.state();
+    (state.free.len(), state.count)
+}
