@@ -4,8 +4,9 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use contracts::{
     article::{CreateArticleRequest, GetStockRequest, ListArticlesRequest},
     user::{
-        ApiKey, CreateApiKeyRequest, GetUserRequest, ListApiKeysRequest, ListSessionsRequest,
-        RevokeApiKeyRequest, RotateApiKeyRequest, SignInRequest, SignOutRequest,
+        ApiKey, CreateApiKeyRequest, DisableUserRequest, GetUserRequest, ListApiKeysRequest,
+        ListAuditEventsRequest, ListSessionsRequest, RevokeApiKeyRequest, Role, RotateApiKeyRequest,
+        SetRolesRequest, SignInRequest, SignOutRequest, UpdateUserRequest, User,
     },
 };
 
@@ -16,6 +17,7 @@ on_both_edges!(
     a_key_does_what_its_scopes_name_and_nothing_else,
     a_key_never_manages_what_makes_its_user,
     a_key_expires_and_is_revoked_within_seconds,
+    a_key_of_a_disabled_user_counts_no_more,
     another_secret_replaces_the_old_one_at_once_or_later,
     a_user_has_so_many_keys_and_nobody_elses,
     a_login_and_a_password_are_for_signing_in,
@@ -114,6 +116,28 @@ async fn a_key_never_manages_what_makes_its_user(setup: Setup) {
     client.list_sessions(sessions).await.denied();
     client.sign_out(SignOutRequest {}).await.denied();
     assert!(who(&client).await.is_ok());
+    // Nor what staff sign in by, whatever its user may: who can write an e-mail can set the password.
+    let admin = mesh.admin().await;
+    let key = make(&admin, &[]).await;
+    let client = mesh.client().signed_in(&key.secret);
+    let colleague = mesh.client().register("colleague").await;
+    let (id, roles) = (colleague.user.id.clone(), vec![Role::Staff.into()]);
+    admin.set_roles(SetRolesRequest { id, roles, role_ids: vec![] }).await.unwrap();
+    let to = |id: &str, username: &str| {
+        let user = User { id: id.into(), username: username.into(), ..Default::default() };
+        client.update_user(UpdateUserRequest { user: Some(user), update_mask: None })
+    };
+    to(&colleague.user.id, "somebody.else").await.denied();
+    to("me", "another.admin").await.denied();
+    to(&ada.user.id, "ada.by.key").await.unwrap();
+    // The log says by which key.
+    let wanted = format!("key={}", key.id);
+    until("it is in the log", || async {
+        let request = ListAuditEventsRequest { user_id: ada.user.id.clone(), ..Default::default() };
+        let events = admin.list_audit_events(request).await.unwrap().body.audit_events;
+        events.into_iter().find(|event| event.kind == "username.changed" && event.detail == wanted)
+    })
+    .await;
 }
 
 /// Covers: user.api-keys.
@@ -144,6 +168,17 @@ async fn a_key_expires_and_is_revoked_within_seconds(setup: Setup) {
     assert!(begun.elapsed() < std::time::Duration::from_secs(5), "{:?}", begun.elapsed());
     let again = RevokeApiKeyRequest { user_id: "me".into(), id: key.id };
     admin.revoke_api_key(again).await.missing();
+}
+
+/// Covers: user.api-keys, user.roles.
+async fn a_key_of_a_disabled_user_counts_no_more(setup: Setup) {
+    let mesh = setup.start().await;
+    let (admin, ada) = (mesh.admin().await, mesh.shopper().await);
+    let client = mesh.client().signed_in(&make(&ada, &[]).await.secret);
+    assert!(who(&client).await.is_ok());
+    admin.disable_user(DisableUserRequest { id: ada.user.id.clone() }).await.unwrap();
+    until("it counts no more", || async { (who(&client).await == Err(Code::Unauthenticated)).then_some(()) })
+        .await;
 }
 
 /// Covers: user.api-keys.

@@ -1,10 +1,11 @@
 //! Mails to users: confirming an e-mail, setting a forgotten password, and what is told of changes.
 
 use contracts::user::{
-    ApiKey, ChangePasswordRequest, ConfirmEmailRequest, CreateApiKeyRequest, DeleteUserRequest,
-    GetUserRequest, RequestEmailConfirmationRequest, RequestPasswordResetRequest, ResetPasswordRequest,
-    UpdateUserRequest, User,
+    ApiKey, ChangePasswordRequest, ConfirmEmailRequest, ConfirmTotpRequest, CreateApiKeyRequest,
+    DeleteUserRequest, GetUserRequest, RequestEmailConfirmationRequest, RequestPasswordResetRequest,
+    ResetPasswordRequest, SignInRequest, StartTotpRequest, UpdateUserRequest, User,
 };
+use totp_rs::Totp;
 
 use crate::{
     mail::{by, unconfirmed},
@@ -20,6 +21,8 @@ on_both_edges!(
     the_old_address_hears_of_the_new_one,
     mails_to_one_address_are_limited,
     who_signed_in_long_ago_signs_in_again_first,
+    who_has_an_account_hears_of_another_key_and_another_username,
+    a_forgotten_password_is_no_way_around_the_second_factor,
 );
 
 const NEW: &str = "long enough 2";
@@ -52,6 +55,48 @@ async fn confirmed(mesh: &Mesh, server: &MailServer) -> Shopper {
 async fn move_to(client: &Client, id: &str, email: &str) -> Outcome<User> {
     let user = Some(User { id: id.into(), email: email.into(), ..Default::default() });
     client.update_user(UpdateUserRequest { user, update_mask: None }).await
+}
+
+/// Covers: user.reset, user.second-factor.
+async fn a_forgotten_password_is_no_way_around_the_second_factor(setup: Setup) {
+    let server = MailServer::start().await;
+    let mesh = by(&server, setup).start().await;
+    let ada = confirmed(&mesh, &server).await;
+    let started = ada.start_totp(StartTotpRequest { user_id: "me".into() }).await.unwrap().body;
+    let totp = Totp::from_url(&started.otpauth_uri).unwrap();
+    let seconds = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let code = totp.generate(seconds - 30).to_string();
+    ada.confirm_totp(ConfirmTotpRequest { user_id: "me".into(), code }).await.unwrap();
+    server.take("second_factor_added", &ada.user.email).await;
+    let anybody = mesh.client();
+    let sign_in = |password: &str, code: &str| {
+        let (login, password, code) = (ada.user.username.clone(), password.into(), code.into());
+        anybody.sign_in(SignInRequest { login, password, code })
+    };
+    for _ in 0..9 {
+        sign_in(PASSWORD, "000000x").await.unwrap_err();
+    }
+    forgot(&mesh, &ada.user.email).await;
+    let token = server.take("reset", &ada.user.email).await.token("fpr_");
+    reset(&mesh, &token, NEW).await.unwrap();
+    sign_in(NEW, "").await.refused(Code::Unauthenticated, "CODE_REQUIRED");
+    // Nor does it give more codes to try.
+    sign_in(NEW, "000000x").await.refused(Code::Unauthenticated, "UNAUTHENTICATED");
+    sign_in(NEW, "000000x").await.refused(Code::ResourceExhausted, "RATE_LIMITED");
+}
+
+/// Covers: user.api-keys, user.update.
+async fn who_has_an_account_hears_of_another_key_and_another_username(setup: Setup) {
+    let server = MailServer::start().await;
+    let mesh = by(&server, setup).start().await;
+    let ada = confirmed(&mesh, &server).await;
+    let api_key = Some(ApiKey { name: "nightly".into(), ..Default::default() });
+    ada.create_api_key(CreateApiKeyRequest { user_id: "me".into(), api_key }).await.unwrap();
+    server.take("key_added", &ada.user.email).await;
+    let username = format!("{}2", ada.user.username);
+    let user = Some(User { id: "me".into(), username, ..Default::default() });
+    ada.update_user(UpdateUserRequest { user, update_mask: None }).await.unwrap();
+    server.take("username_changed", &ada.user.email).await;
 }
 
 /// Covers: user.confirm, order.mail.
@@ -207,6 +252,13 @@ async fn who_signed_in_long_ago_signs_in_again_first(setup: Setup) {
     let user = Some(User { id: id.clone(), first_name: "Bea".into(), ..Default::default() });
     ada.update_user(UpdateUserRequest { user, update_mask: None }).await.unwrap();
     move_to(&admin, &id, &format!("y{}", ada.user.email)).await.unwrap();
+    // A key lets in whoever has it, for as long as it counts.
+    let make = |user_id: &str| CreateApiKeyRequest {
+        user_id: user_id.into(),
+        api_key: Some(ApiKey { name: "left open".into(), ..Default::default() }),
+    };
+    ada.create_api_key(make("me")).await.refused(Code::FailedPrecondition, "REAUTHENTICATION_REQUIRED");
+    admin.create_api_key(make(&id)).await.refused(Code::FailedPrecondition, "REAUTHENTICATION_REQUIRED");
     ada.change_password(ChangePasswordRequest {
         id: "me".into(),
         old_password: PASSWORD.into(),

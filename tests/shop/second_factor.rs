@@ -6,7 +6,7 @@ use contracts::user::{
 };
 use totp_rs::Totp;
 
-use crate::support::{Code, Mesh, Outcome, Refused, Setup, Shopper, shop::PASSWORD};
+use crate::support::{Code, Mesh, Outcome, Refused, Setup, Shopper, shop::PASSWORD, until};
 
 on_both_edges!(
     a_code_is_asked_for_and_works_once,
@@ -49,8 +49,14 @@ async fn a_code_is_asked_for_and_works_once(setup: Setup) {
     sign_in(&mesh, &login, "").await.expect("it does not count before a code was right");
     let me_now = || ada.get_user(GetUserRequest { id: "me".into() });
     assert!(!me_now().await.unwrap().second_factor);
+    let other = mesh.client().sign_in_as(&login, PASSWORD).await.unwrap();
     let (totp, codes) = set_up(&ada).await;
-    assert!(me_now().await.unwrap().second_factor);
+    assert!(me_now().await.expect("who set it up stays signed in").second_factor);
+    let who = GetUserRequest { id: "me".into() };
+    until("whoever was in by the password alone is out", || async {
+        other.get_user(who.clone()).await.err()
+    })
+    .await;
     assert!(!totp.to_url().unwrap().contains(&unconfirmed.secret), "another one");
     assert_eq!(codes.len(), 10);
     sign_in(&mesh, &login, "").await.refused(Code::Unauthenticated, "CODE_REQUIRED");

@@ -70,6 +70,18 @@ impl Words {
                     .to_owned()
                     + NOT_YOU,
             ),
+            MailKind::KeyAdded => (
+                "Your account has another API key",
+                "your account has another API key, or another secret of one: programs that have it act as you until it \
+                 is revoked."
+                    .to_owned()
+                    + NOT_YOU,
+            ),
+            MailKind::UsernameChanged => (
+                "Your username was changed",
+                "your account has another username: sign in by that one, or by this e-mail address.".to_owned()
+                    + NOT_YOU,
+            ),
         };
         let signature = match self.signature.as_str() {
             "" => String::new(),

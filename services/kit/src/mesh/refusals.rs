@@ -37,9 +37,10 @@ struct Refused {
 }
 
 impl Refusals {
-    /// Notes that a caller was refused, where that is a user and the method staff's.
+    /// Notes that a user was refused: what is staff's or another service's, or what its API key is not for.
     pub fn note(&self, method: &Method, caller: &Caller, client: &Client, request_id: &str, now: Time) {
-        if !matches!(method.who, Who::Staff | Who::Admin) || caller.is_service() {
+        let by_key = matches!(caller, Caller::ApiKey { .. });
+        if !(by_key || matches!(method.who, Who::Staff | Who::Admin | Who::Mesh)) || caller.is_service() {
             return;
         }
         let Some(user) = caller.user() else { return };
@@ -58,7 +59,7 @@ impl Refusals {
                 user_agent: client.agent.as_deref().unwrap_or_default().to_owned(),
                 request_id: request_id.to_owned(),
                 target: method.path.to_string(),
-                detail: String::new(),
+                detail: super::audit_log::with_key(caller, ""),
                 create_time: Some(now.into()),
             },
             count: 0,
@@ -78,7 +79,9 @@ impl Refusals {
                     return Ok(());
                 }
                 let records = taken.values().map(|refused| AuditRecord {
-                    detail: format!("count={}", refused.count),
+                    detail: format!("count={} {}", refused.count, refused.record.detail)
+                        .trim_end()
+                        .to_owned(),
                     ..refused.record.clone()
                 });
                 let request = RecordAuditEventsRequest { records: records.collect() };

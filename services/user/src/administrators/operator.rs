@@ -75,7 +75,7 @@ impl Offline {
         let done = self.db.transact(&call, (hash, showing), move |tx, input| async move {
             let (hash, showing) = &*input;
             // Running processes learn of it by the feed.
-            let user = reset_password(&tx, &Revocations::default(), id, hash).await?;
+            let user = set_password(&tx, &Revocations::default(), id, hash).await?;
             showing.once().await?;
             Ok(user)
         });
@@ -146,9 +146,19 @@ pub async fn reset_password(
     sessions::end_all(tx, id, None).await?;
     revocations.tokens_of(tx, &mut user).await?;
     failures::clear(tx, &Login::of_account(&id.to_string())).await?;
-    failures::clear(tx, &Login::code(id)).await?;
     failures::clear(tx, &Login::old_password(id)).await?;
     Ok(render::user(users::change(tx, user).await?))
+}
+
+/// As [`reset_password`], by the operator, who lets in again whom wrong codes locked out.
+pub async fn set_password(
+    tx: &Tx,
+    revocations: &Revocations,
+    id: UserId,
+    hash: &PasswordHash,
+) -> Result<User, Error> {
+    failures::clear(tx, &Login::code(id)).await?;
+    reset_password(tx, revocations, id, hash).await
 }
 
 /// The administrators before `after`, the newest first.

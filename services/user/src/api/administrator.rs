@@ -46,7 +46,7 @@ impl AdministratorService for Administrators {
         let id = operator::find(self.0.db.read(), &login).await?;
         let hash = self.0.hasher.hash(&new_password).await?;
         let written = self.0.write_revoking(&call, hash, move |tx, hash, revocations| async move {
-            operator::reset_password(&tx, &revocations, id, &hash).await
+            operator::set_password(&tx, &revocations, id, &hash).await
         });
         Ok(written.await?.into())
     }

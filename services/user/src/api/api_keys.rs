@@ -15,10 +15,11 @@ use kit::{
 use prost_types::Duration;
 
 use crate::{
-    api::{Shared, recovery::signed_in_lately, render},
+    api::{Shared, recovery::caller_signed_in_lately, render},
     domain::{
         Invalid,
         api_keys::{LONGEST_OVERLAP, Times, Which},
+        mail::MailKind,
         roles,
     },
     error::Error,
@@ -38,7 +39,6 @@ pub async fn create_api_key(
     let user_id = call.user_id(&request.user_id, "user_id")?;
     let scope = call.scope()?;
     // A key outlives the session that makes it.
-    signed_in_lately(shared, call, user_id).await?;
     let sent = request.api_key.unwrap_or_default();
     let expire_time = sent.expire_time.map(Time::from);
     if expire_time.is_some_and(|time| time <= shared.db.clock().now()) {
@@ -46,6 +46,8 @@ pub async fn create_api_key(
     }
     let scopes = Scopes::named(sent.scopes.iter().map(String::as_str));
     let scopes = scopes.map_err(|_| Invalid::new("api_key.scopes", "has one that there is not"))?;
+    caller_signed_in_lately(shared, call).await?;
+    let per_day = shared.mails_per_day;
     let prefix = api_key::new_prefix();
     let (secret, secret_hash) = new_secret(&prefix)?;
     let new = NewKey { user_id, name: sent.name, prefix, secret_hash, scopes, expire_time };
@@ -55,9 +57,12 @@ pub async fn create_api_key(
         // What is stored of it under an idempotency key is without the secret.
         let key = api_keys::insert(&tx, (*new).clone()).await?;
         audit::record(&tx, &Act::new("api_key.created").of(user.id).on(key.id)).await?;
+        per_day.tell(&tx, &user, MailKind::KeyAdded).await?;
         Ok((render::api_key(key), ()))
     });
-    Ok(with_secret(written.await?, &secret))
+    let written = written.await?;
+    shared.mail_due.notify_one();
+    Ok(with_secret(written, &secret))
 }
 
 pub async fn list_api_keys(
@@ -85,6 +90,8 @@ pub async fn rotate_api_key(
     let user_id = call.user_id(&request.user_id, "user_id")?;
     let (id, scope) = (key_id(&request.id)?, call.scope()?);
     let overlap = overlap(request.overlap)?;
+    caller_signed_in_lately(shared, call).await?;
+    let per_day = shared.mails_per_day;
     // The prefix stays, so it is read before: the secret must not be made anew when the transaction is run again.
     let prefix = {
         let user = users::find(shared.db.read(), scope, user_id).await?;
@@ -102,6 +109,7 @@ pub async fn rotate_api_key(
             let key = api_keys::rotate(&tx, key, (*hash).clone(), old_until).await?;
             // Told in any case: other processes must learn until when the old secret counts.
             audit::record(&tx, &Act::new("api_key.rotated").of(user.id).on(key.id)).await?;
+            per_day.tell(&tx, &user, MailKind::KeyAdded).await?;
             let revocations = super::Revocations::default();
             revocations.key(&tx, user.id, key.id, key.version).await?;
             Ok((render::api_key(key), revocations))
@@ -110,6 +118,7 @@ pub async fn rotate_api_key(
     if let Some(revocations) = &revocations {
         revocations.apply(shared);
     }
+    shared.mail_due.notify_one();
     Ok(with_secret((written, revocations.map(|_| ())), &secret))
 }
 

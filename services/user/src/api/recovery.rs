@@ -101,6 +101,7 @@ pub async fn reset_password(
         let (id, hash) = &*input;
         let user = spent(&tx, *id, purpose).await?;
         per_day.tell(&tx, &user, MailKind::PasswordChanged).await?;
+        // Wrong codes of the second factor stay counted: who reads the mails need not have the authenticator.
         operator::reset_password(&tx, &revocations, user.id, hash).await?;
         Ok(())
     });
@@ -150,9 +151,14 @@ impl Shared {
 /// Refuses a user who acts on the own account and did not sign in lately: a session that was left open, or a stolen token,
 /// must not take the account over.
 pub async fn signed_in_lately(shared: &Shared, call: &Call, id: UserId) -> Result<(), Error> {
-    if call.caller().user() != Some(id) {
-        return Ok(());
+    match call.caller().user() == Some(id) {
+        true => caller_signed_in_lately(shared, call).await,
+        false => Ok(()),
     }
+}
+
+/// Refuses a caller who did not sign in lately, whoever's account this is about.
+pub async fn caller_signed_in_lately(shared: &Shared, call: &Call) -> Result<(), Error> {
     let session = match call.caller() {
         Caller::User { session, .. } => *session,
         // A program never signs in.

@@ -3,10 +3,10 @@
 use contracts::user::{
     ConfirmTotpRequest, ConfirmTotpResponse, RemoveTotpRequest, StartTotpRequest, StartTotpResponse,
 };
-use kit::{Call, Fault, Scope, Tx, Written, audit_log::Act, id::UserId};
+use kit::{Call, Caller, Fault, Scope, Tx, Written, audit_log::Act, id::UserId};
 
 use crate::{
-    api::{Shared, recovery::signed_in_lately},
+    api::{Revocations, Shared, recovery::signed_in_lately},
     credentials::{SecondFactors, recovery_codes, recovery_hash},
     domain::{Invalid, mail::MailKind, roles, throttle::Limit},
     error::Error,
@@ -14,7 +14,7 @@ use crate::{
         audit,
         entities::user,
         failures::{self, Login},
-        second_factors, users,
+        second_factors, sessions, users,
     },
 };
 
@@ -65,6 +65,10 @@ pub async fn confirm_totp(
     let step = shared.second_factors.step(id, &found.wrapped_secret, &request.code, now)?;
     let codes = recovery_codes();
     let hashes: Vec<String> = codes.iter().map(|(_, hash)| hash.clone()).collect();
+    let keep = match call.caller() {
+        Caller::User { session, .. } => Some(*session),
+        _ => None,
+    };
     let confirmed = shared.db.transact(call, (found, hashes), move |tx, input| async move {
         let (found, hashes) = &*input;
         let mut user = users::lock(&tx, Scope::Owner(id), id).await?;
@@ -78,18 +82,22 @@ pub async fn confirm_totp(
         };
         if !used {
             // An answer, not an error: it must be committed.
-            return Ok(failures::count(&tx, &Login::code(id), limit).await?.map(|_| false));
+            return Ok(failures::count(&tx, &Login::code(id), limit).await?.map(|_| None));
         }
         second_factors::confirm(&tx, id, hashes.clone()).await?;
         audit::record(&tx, &Act::new("second_factor.added").of(id)).await?;
         per_day.tell(&tx, &user, MailKind::SecondFactorAdded).await?;
         user.second_factor = true;
+        // Whoever got in by the password alone is out.
+        let revocations = Revocations::default();
+        sessions::end_all(&tx, id, keep).await?;
+        revocations.tokens_but(&tx, &mut user, keep).await?;
         users::change(&tx, user).await?;
-        Ok(Ok(true))
+        Ok(Ok(Some(revocations)))
     });
     match confirmed.await? {
-        Ok(true) => {}
-        Ok(false) => return Err(Error::WrongCode),
+        Ok(Some(revocations)) => revocations.apply(shared),
+        Ok(None) => return Err(Error::WrongCode),
         Err(wait) => return Err(Error::Throttled(wait)),
     }
     shared.mail_due.notify_one();

@@ -124,7 +124,15 @@ impl UserService for Users {
                     audit::record(&tx, &Act::new(kind).of(id)).await?;
                 }
             }
+            let renamed = mask.has("username") && user.username != sent.username;
             let moved = mask.has("email") && user.email != sent.email;
+            if (renamed || moved) && !roles::may_rename(tx.call().caller(), user.id, user.rights()) {
+                let problem = "an API key changes no username or e-mail of its own user or of staff";
+                return Err(Fault::denied(problem).into());
+            }
+            if renamed {
+                per_day.tell(&tx, &user, MailKind::UsernameChanged).await?;
+            }
             if moved {
                 // The old address hears of it: who took the account over is not the only one who knows.
                 per_day.tell(&tx, &user, MailKind::EmailChanged).await?;

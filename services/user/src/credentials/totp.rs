@@ -11,7 +11,9 @@ use super::{key_wrapping::Wrapper, refresh_token::sha256};
 const SECRET: usize = 20;
 /// How many codes for recovery there are at first.
 const RECOVERY: usize = 10;
-/// Letters of one, without those that are taken for others.
+/// Letters of one: 120 bits, so that what is stored of it needs no salt.
+const LENGTH: usize = 24;
+/// Letters without those that are taken for others.
 const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 
 /// Makes and checks them.
@@ -79,7 +81,7 @@ fn name(user: UserId) -> String {
 pub fn recovery_codes() -> Vec<(String, String)> {
     let letter = |byte: u8| char::from(LETTERS[usize::from(byte & 31)]);
     let code = || {
-        let letters: Vec<char> = rand::random::<[u8; 16]>().into_iter().map(letter).collect();
+        let letters: Vec<char> = rand::random::<[u8; LENGTH]>().into_iter().map(letter).collect();
         letters.chunks(4).map(|part| part.iter().collect::<String>()).collect::<Vec<_>>().join("-")
     };
     let pair = |code: String| (code.clone(), recovery_hash(&code));
@@ -120,7 +122,7 @@ mod tests {
         let codes = recovery_codes();
         assert_eq!(codes.iter().map(|(code, _)| code).collect::<std::collections::HashSet<_>>().len(), 10);
         for (code, hash) in codes {
-            assert_eq!(code.len(), 19);
+            assert_eq!(code.len(), 29);
             assert_eq!(recovery_hash(&code.to_uppercase().replace('-', " ")), hash);
         }
     }

@@ -55,6 +55,8 @@ pub enum MailKind {
     PasswordChanged = 4,
     SecondFactorAdded = 5,
     SecondFactorRemoved = 6,
+    KeyAdded = 7,
+    UsernameChanged = 8,
 }
 
 impl MailKind {
@@ -76,6 +78,8 @@ impl MailKind {
             MailKind::PasswordChanged => "password_changed",
             MailKind::SecondFactorAdded => "second_factor_added",
             MailKind::SecondFactorRemoved => "second_factor_removed",
+            MailKind::KeyAdded => "key_added",
+            MailKind::UsernameChanged => "username_changed",
         }
     }
 }

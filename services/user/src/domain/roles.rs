@@ -96,6 +96,13 @@ pub fn may_act(caller: &Caller, user: UserId, rights: Roles) -> Result<(), NotYo
     if may { Ok(()) } else { Err(NotYours) }
 }
 
+/// Whether a caller may change what a user with these rights signs in by, where it may act on that user: an API key only
+/// what customers do. Who writes an account's e-mail can set its password, and a key never becomes a session with rights.
+pub fn may_rename(caller: &Caller, user: UserId, rights: Roles) -> bool {
+    let customer = !rights.admin && rights.permissions.is_empty();
+    !matches!(caller, Caller::ApiKey { .. }) || (customer && caller.user() != Some(user))
+}
+
 /// Whether a caller may give and take these rights: who is no administrator, no more than they have themselves.
 pub fn may_give(caller: &Caller, rights: Roles) -> Result<(), NotYours> {
     let within = !rights.admin && rights.permissions.are_within(caller.permissions());
@@ -112,7 +119,10 @@ pub fn without(user: UserId, administrators: &[(UserId, bool)]) -> Result<(), La
 
 #[cfg(test)]
 mod tests {
-    use kit::id::{Id, SessionId};
+    use kit::{
+        id::{ApiKeyId, Id, SessionId},
+        permissions::Scopes,
+    };
 
     use super::*;
 
@@ -140,6 +150,18 @@ mod tests {
             assert_eq!(may_act(&caller, other, rights(ADMIN)).is_ok(), on_admin);
         }
         assert!(may_act(&Caller::Anonymous, UserId::new(), Roles::default()).is_err());
+    }
+
+    #[test]
+    fn a_key_changes_what_customers_sign_in_by_and_nobody_elses() {
+        let (me, other) = (UserId::new(), UserId::new());
+        let key =
+            Caller::ApiKey { id: me, roles: rights(ADMIN), key: ApiKeyId::new(), scopes: Scopes::default() };
+        assert!(may_rename(&key, other, Roles::default()));
+        assert!(!may_rename(&key, me, Roles::default()));
+        assert!(!may_rename(&key, other, rights(STAFF)));
+        assert!(!may_rename(&key, other, rights(ADMIN)));
+        assert!(may_rename(&caller(me, ADMIN), other, rights(STAFF)));
     }
 
     #[test]
