@@ -1,5 +1,6 @@
 //! `feira serve`: from settings to ports that answer, and back to nothing.
 
+mod memory;
 mod ports;
 mod process;
 mod routes;

@@ -11,7 +11,10 @@ use tokio::time::timeout;
 use tonic::service::Routes;
 use user::AdminOutcome;
 
-use super::routes::{common_services, edge, routes};
+use super::{
+    memory,
+    routes::{common_services, edge, routes},
+};
 use crate::{
     banner::{self, url_of},
     budget::Budget,
@@ -112,6 +115,7 @@ impl Process {
             context.start_database(db);
         }
         instances::announce(&instances, &context, &databases);
+        tasks.spawn_until_drain(memory::give_back());
         let edge = here
             .contains(&Role::Gateway)
             .then(|| edge(settings, &context, &edge_methods, (limits, refusals), pages))
