@@ -5,7 +5,7 @@ use contracts::{
     payment::RefundPaymentRequest,
     user::{
         AuditEvent, ChangePasswordRequest, DeleteUserRequest, DisableUserRequest, ListAuditEventsRequest,
-        RefreshRequest, Role, SetRolesRequest, UpdateUserRequest, User,
+        RefreshRequest, RevokeSessionsRequest, Role, SetRolesRequest, UpdateUserRequest, User,
     },
 };
 
@@ -53,6 +53,7 @@ async fn what_users_and_administrators_do_is_recorded_with_its_source(setup: Set
     let second = refresh(&token).await.unwrap().body.refresh_token;
     refresh(&second).await.unwrap();
     refresh(&token).await.refused(Code::Unauthenticated, "UNAUTHENTICATED");
+    admin.revoke_sessions(RevokeSessionsRequest { user_id: id.clone(), keep_current: false }).await.unwrap();
     let roles = vec![Role::Customer.into(), Role::Staff.into()];
     admin.set_roles(SetRolesRequest { id: id.clone(), roles, role_ids: vec![] }).await.unwrap();
     admin.disable_user(DisableUserRequest { id: id.clone() }).await.unwrap();
@@ -66,6 +67,7 @@ async fn what_users_and_administrators_do_is_recorded_with_its_source(setup: Set
             "password.changed",
             "email.changed",
             "refresh_token.reused",
+            "session.revoked",
             "roles.changed",
             "user.disabled",
             "user.erased"

@@ -85,7 +85,7 @@ async fn a_forgotten_password_is_no_way_around_the_second_factor(setup: Setup) {
     sign_in(NEW, "000000x").await.refused(Code::ResourceExhausted, "RATE_LIMITED");
 }
 
-/// Covers: user.api-keys, user.update.
+/// Covers: user.api-keys, user.change.
 async fn who_has_an_account_hears_of_another_key_and_another_username(setup: Setup) {
     let server = MailServer::start().await;
     let mesh = by(&server, setup).start().await;
@@ -253,12 +253,7 @@ async fn who_signed_in_long_ago_signs_in_again_first(setup: Setup) {
     ada.update_user(UpdateUserRequest { user, update_mask: None }).await.unwrap();
     move_to(&admin, &id, &format!("y{}", ada.user.email)).await.unwrap();
     // A key lets in whoever has it, for as long as it counts.
-    let make = |user_id: &str| CreateApiKeyRequest {
-        user_id: user_id.into(),
-        api_key: Some(ApiKey { name: "left open".into(), ..Default::default() }),
-    };
-    ada.create_api_key(make("me")).await.refused(Code::FailedPrecondition, "REAUTHENTICATION_REQUIRED");
-    admin.create_api_key(make(&id)).await.refused(Code::FailedPrecondition, "REAUTHENTICATION_REQUIRED");
+    admin.create_api_key(add(&id)).await.refused(Code::FailedPrecondition, "REAUTHENTICATION_REQUIRED");
     ada.change_password(ChangePasswordRequest {
         id: "me".into(),
         old_password: PASSWORD.into(),

@@ -7,7 +7,8 @@ import { listPage } from './list.js';
 import { thingLink, userLink } from './words.js';
 
 const KINDS = [
-  'sign_in.succeeded', 'sign_in.failed', 'sign_in.locked_out', 'sign_in.uncounted', 'refresh_token.reused',
+  'sign_in.succeeded', 'sign_in.failed', 'sign_in.locked_out', 'sign_in.uncounted', 'sign_in.code_required',
+  'refresh_token.reused',
   'password.changed', 'password.reset', 'email.changed', 'email.confirmed', 'username.changed', 'roles.changed',
   'user.disabled', 'user.enabled', 'user.erased', 'administrator.created', 'second_factor.added',
   'second_factor.removed', 'recovery_code.used', 'api_key.created', 'api_key.rotated', 'api_key.revoked', 'session.revoked',

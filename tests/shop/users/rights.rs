@@ -1,8 +1,11 @@
 //! Who may do what.
 
-use contracts::user::{
-    DeleteUserRequest, DisableUserRequest, EnableUserRequest, GetUserRequest, ListUsersRequest,
-    RefreshRequest, Role, SetRolesRequest, User,
+use contracts::{
+    mesh::ExportUserRequest,
+    user::{
+        DeleteUserRequest, DisableUserRequest, EnableUserRequest, GetUserRequest, ListApiKeysRequest,
+        ListSessionsRequest, ListUsersRequest, RefreshRequest, Role, SetRolesRequest, User,
+    },
 };
 
 use crate::support::{Code, Refused, Setup, shop::PASSWORD, until};
@@ -54,6 +57,15 @@ async fn staff_see_users_and_change_customers_but_not_administrators(setup: Setu
         .await
         .denied();
     clerk.disable_user(DisableUserRequest { id: ada.user.id.clone() }).await.denied();
+    // Where colleagues sign in from, and by which keys, is not theirs to see; nor to take along.
+    let sessions = |id: &str| ListSessionsRequest { user_id: id.into(), ..Default::default() };
+    let keys = |id: &str| ListApiKeysRequest { user_id: id.into(), ..Default::default() };
+    clerk.list_sessions(sessions(&ada.user.id)).await.unwrap();
+    clerk.list_sessions(sessions(&admin.user.id)).await.denied();
+    clerk.list_api_keys(keys(&ada.user.id)).await.unwrap();
+    clerk.list_api_keys(keys(&admin.user.id)).await.denied();
+    let copy = clerk.export_user(ExportUserRequest { id: admin.user.id.clone() }).await.next().await;
+    assert_eq!(copy.expect("an answer").unwrap_err().code, Code::PermissionDenied);
     assert_eq!(clerk.list_users(ListUsersRequest::default()).await.unwrap().users.len(), 3);
 }
 

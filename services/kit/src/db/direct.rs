@@ -18,12 +18,10 @@ use std::{
 use rusqlite::{Connection, OpenFlags, types::ValueRef};
 use sea_orm::{DbErr, Statement, Value};
 
-use super::cells::Cells;
+use super::{cells::Cells, sqlite::IDLE};
 
 /// Connections at the most: as many reads at a time. Further ones go to the driver.
 const MOST: usize = 4;
-/// Whoever was not needed for so long is closed: each holds up to 2 MiB of pages, beside its statements.
-const IDLE: Duration = Duration::from_secs(20);
 /// Statements that a connection keeps prepared.
 const PREPARED: usize = 64;
 /// Steps of SQLite's virtual machine between two looks at how many there were.

@@ -250,15 +250,13 @@ async fn connect(
 /// How a pool is to be, for whichever database it is.
 fn options(url: &str, connections: u32, wait: Duration, trust: &Trust) -> ConnectOptions {
     let (of_postgres, of_mysql) = (trust.clone(), trust.clone());
-    // A connection of an embedded database costs no more than the file's opening, and holds up to 2 MiB of its pages.
-    let idle_timeout = Duration::from_secs(if url.starts_with("sqlite:") { 20 } else { 300 });
     let mut options = ConnectOptions::new(url.to_owned());
     options
         .max_connections(connections)
         .min_connections(1)
         .acquire_timeout(wait)
         .connect_timeout(Duration::from_secs(2))
-        .idle_timeout(idle_timeout)
+        .idle_timeout(if url.starts_with("sqlite:") { sqlite::IDLE } else { Duration::from_secs(300) })
         .max_lifetime(Duration::from_secs(1800))
         .test_before_acquire(false)
         .test_before_acquire_if_idle_for(Duration::from_secs(5))

@@ -1,8 +1,12 @@
 //! The file of an embedded database.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use super::direct::Direct;
+
+/// A connection that was not needed for so long is closed: it is opened in no time, and holds up to 2 MiB of pages beside
+/// its statements.
+pub const IDLE: Duration = Duration::from_secs(20);
 
 /// Takes a SQLite file for this process alone, for as long as it lives; `false` where another process has
 /// it. What is woken and resumed within a process relies on there being one.

@@ -18,7 +18,7 @@ use contracts::{
     },
 };
 use futures::Stream;
-use kit::{Call, Conn, Fault, Mesh, Role, Tasks, id::UserId};
+use kit::{Call, Conn, Fault, Mesh, Role, Tasks, id::UserId, permissions::Permissions};
 use prost::{Message, Name};
 use prost_reflect::{DynamicMessage, SerializeOptions};
 use tokio::sync::mpsc;
@@ -65,8 +65,21 @@ pub async fn begin(
     let call = call.detached();
     let export = Export { mesh: mesh.clone(), call, user_id: user.to_string(), to };
     let user = export.user().await?;
+    may_see(&export.call, &user)?;
     tasks.spawn_until_drain(export.run(user));
     Ok(futures::stream::poll_fn(move |context| records.poll_recv(context)))
+}
+
+/// What a colleague's account has is that colleague's, and whoever's business colleagues are.
+fn may_see(call: &Call, user: &User) -> Result<(), Fault> {
+    let caller = call.caller();
+    let own = caller.user().is_some_and(|id| id.to_string() == user.id);
+    let customer = user.roles.iter().all(|role| *role == i32::from(contracts::user::Role::Customer));
+    let above = caller.is_admin() || caller.permissions().meets(Permissions::STAFF);
+    if own || above || (customer && user.role_ids.is_empty()) {
+        return Ok(());
+    }
+    Err(Fault::denied("a colleague's data are an administrator's to take"))
 }
 
 impl Export {

@@ -38,7 +38,6 @@ pub async fn create_api_key(
 ) -> Result<Written<ApiKey>, Error> {
     let user_id = call.user_id(&request.user_id, "user_id")?;
     let scope = call.scope()?;
-    // A key outlives the session that makes it.
     let sent = request.api_key.unwrap_or_default();
     let expire_time = sent.expire_time.map(Time::from);
     if expire_time.is_some_and(|time| time <= shared.db.clock().now()) {
@@ -73,10 +72,8 @@ pub async fn list_api_keys(
     let page = Page::<ApiKeyId>::of(&request)?;
     let user_id = call.user_id(&request.user_id, "user_id")?;
     let db = shared.db.read();
+    shared.may_see(call, user_id).await?;
     let rows = api_keys::list(db, user_id, page.after, page.limit()).await?;
-    if rows.is_empty() {
-        users::find(db, call.scope()?, user_id).await?;
-    }
     let (api_keys, next_page_token) =
         page.make(rows, |row| row.id, |row| Ok::<_, Error>(render::api_key(row)))?;
     Ok(ListApiKeysResponse { api_keys, next_page_token })

@@ -3,7 +3,11 @@
 use contracts::user::{
     ListSessionsRequest, ListSessionsResponse, RevokeSessionRequest, RevokeSessionsRequest,
 };
-use kit::{Call, Caller, Fault, Page, Written, audit_log::Act, id::SessionId};
+use kit::{
+    Call, Caller, Fault, Page, Written,
+    audit_log::Act,
+    id::{SessionId, UserId},
+};
 
 use crate::{
     api::{Shared, render},
@@ -20,14 +24,20 @@ pub async fn list_sessions(
     let page = Page::<SessionId>::of(&request)?;
     let user_id = call.user_id(&request.user_id, "user_id")?;
     let (db, now) = (shared.db.read(), shared.db.clock().now());
+    shared.may_see(call, user_id).await?;
     let rows = sessions::list(db, user_id, now, page.after, page.limit()).await?;
-    if rows.is_empty() {
-        users::find(db, call.scope()?, user_id).await?;
-    }
     let current = current(call);
     let render = |row| Ok::<_, Error>(render::session(row, current));
     let (sessions, next_page_token) = page.make(rows, |row| row.id, render)?;
     Ok(ListSessionsResponse { sessions, next_page_token })
+}
+
+impl Shared {
+    /// Refuses who may not see where a user signs in from and by what: of colleagues that is an administrator's business.
+    pub async fn may_see(&self, call: &Call, user_id: UserId) -> Result<(), Error> {
+        let user = users::find(self.db.read(), call.scope()?, user_id).await?;
+        Ok(roles::may_act(call.caller(), user.id, user.rights())?)
+    }
 }
 
 pub async fn revoke_session(

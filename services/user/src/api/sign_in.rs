@@ -127,7 +127,7 @@ async fn counters(
 /// reached learn nothing about their password.
 async fn begin_session(shared: &Shared, call: &Call, tried: Tried) -> Result<SignedIn, Error> {
     // Anybody can fail as often as they like: how much of that is recorded is bounded.
-    let failed = tried.found.is_none() || tried.code.is_some();
+    let failed = tried.code.is_some() || tried.found.as_ref().is_none_or(|user| user.second_factor);
     let (records, most) = (failed && shared.records(call), shared.sessions_per_user);
     let signed_in = shared.db.transact(call, tried, move |tx, tried| async move {
         let (tried, revocations) = (&*tried, Revocations::default());
@@ -140,7 +140,13 @@ async fn begin_session(shared: &Shared, call: &Call, tried: Tried) -> Result<Sig
             None => None,
         };
         let passed = match (user, &tried.code) {
-            (Some(user), None) if user.second_factor => return Ok((SignedIn::CodeRequired, revocations)),
+            (Some(user), None) if user.second_factor => {
+                // Who has the password and not the authenticator is to be seen in the log.
+                if records {
+                    audit::record(&tx, &Act::new("sign_in.code_required").of(user.id)).await?;
+                }
+                return Ok((SignedIn::CodeRequired, revocations));
+            }
             (Some(user), Some(code)) => code.passes(&tx, &user).await?.then_some(user),
             (user, _) => user,
         };
@@ -182,7 +188,8 @@ async fn refuse(tx: &kit::Tx, tried: &Tried, records: bool) -> Result<SignedIn, 
     }
     if records {
         let about = |kind| tried.known.iter().fold(Act::new(kind), |act, known| act.of(*known));
-        audit::record(tx, &about("sign_in.failed")).await?;
+        let by = if tried.code.is_some() { "factor=code" } else { "factor=password" };
+        audit::record(tx, &about("sign_in.failed").saying(by)).await?;
         if locked_out {
             audit::record(tx, &about("sign_in.locked_out")).await?;
         }
