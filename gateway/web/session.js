@@ -114,7 +114,7 @@ export async function signInAgain(login, password, code) {
   // Not while another tab uses the cookie, which is another one then.
   await inTurn(async () => take(await send('POST', '/v1/auth:signIn', { body, headers: { ...COOKIES, ...before } }), 'again'));
   // Without the header for cookies, so that the new one stays. Where it fails, the old session is one more in the list.
-  send('POST', '/v1/auth:signOut', { body: {}, headers: before }).catch(() => {});
+  send('POST', '/v1/auth:signOut', { body: {}, headers: before, keepalive: true }).catch(() => {});
 }
 
 /** Gets a new access token, which says what its user may do by now. */
