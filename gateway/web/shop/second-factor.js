@@ -51,7 +51,7 @@ export function secondFactor({ user, draw, read, signal }) {
   const kept = () => {
     codes = undefined;
     show('#factor-title');
-    toast('From now on signing in takes a code.');
+    toast('From now on signing in takes a code. All other devices are signed out.');
   };
   const remove = press(async () => {
     const done = await ask({

@@ -5,7 +5,7 @@ import { ask } from '../ask.js';
 import { download, today } from '../download.js';
 import { formatMoney } from '../money.js';
 import { withPassword } from '../password-prompt.js';
-import { permissionName } from '../permissions.js';
+import { PERMISSIONS, permissionName } from '../permissions.js';
 import { go } from '../router.js';
 import { currentUser, hasRole, may } from '../session.js';
 import { confirmSignOut, devices } from '../shop/devices.js';
@@ -52,8 +52,10 @@ export default async function page(view) {
   let sessions = [];
   let keys = [];
   const own = view.params.id === currentUser().id;
-  // A colleague is the business of those who look after staff.
-  const isYours = () => may('staff') || own || !(user.roles.some((role) => role !== 'ROLE_CUSTOMER') || user.roleIds.length);
+  // A colleague is the business of administrators, and of those who may all that the colleague may.
+  const isColleague = () => user.roles.some((role) => role !== 'ROLE_CUSTOMER') || user.roleIds.length > 0;
+  const isYours = () =>
+    own || !isColleague() || hasRole('ROLE_ADMIN') || (PERMISSIONS.every(([name]) => may(name)) && !user.roles.includes('ROLE_ADMIN'));
   const readAccess = async () => {
     user = await get(path);
     if (isYours()) {
@@ -142,7 +144,7 @@ export default async function page(view) {
     await go('/staff/users', { replace: true });
     toast(`${username} is erased.`);
   }, async (error) => lastOne(error) || anew(readAccess)(error));
-  const access = () => (!mayCall('DisableUser') ? nothing : user.disabled ? html`<button @click=${unlock}>Let in again</button>` : html`<button class="plain" @click=${lock}>Lock out…</button>`);
+  const access = () => (!mayCall('DisableUser') || !isYours() ? nothing : user.disabled ? html`<button @click=${unlock}>Let in again</button>` : html`<button class="plain" @click=${lock}>Lock out…</button>`);
   const draw = () =>
     frame(view, html`
       ${heading(html`${user.username} ${user.disabled ? html`<span class="badge bad">Locked out</span>` : nothing}`, access(), above)}
