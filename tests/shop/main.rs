@@ -25,6 +25,7 @@ mod exports;
 mod failover;
 mod figures;
 mod floods;
+mod frames;
 mod full_disk;
 mod heads;
 mod health;
