@@ -51,6 +51,7 @@ mod recovery;
 mod reference;
 mod refunds;
 mod reopening;
+mod revocation;
 mod roles;
 mod runtime;
 mod searching;
