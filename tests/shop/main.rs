@@ -42,6 +42,7 @@ mod migrations;
 mod orders;
 mod overload;
 mod payments;
+mod personal_data;
 mod program;
 mod purchases;
 mod races;

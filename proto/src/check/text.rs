@@ -147,19 +147,23 @@ pub(super) fn is_email(value: &str) -> bool {
     local_fits && domain.len() <= 253 && domain.contains('.') && domain.split('.').all(is_label)
 }
 
-/// Whether a text has characters that are not seen or turn round what is, or accents apart from their letters.
+/// Whether a text has characters that are not seen or turn round what is.
 fn hides_something(value: &str) -> bool {
-    static HIDDEN: Pattern =
-        Pattern::new(r"[\p{Default_Ignorable_Code_Point}\p{Bidi_Control}\p{Cf}\u{300}-\u{36f}]");
+    static HIDDEN: Pattern = Pattern::new(r"[\p{Default_Ignorable_Code_Point}\p{Bidi_Control}\p{Cf}]");
     !value.is_ascii() && HIDDEN.matches(value)
 }
 
 /// A label of a host's name (RFC 1123), also an internationalised one.
 fn is_label(label: &str) -> bool {
     (1..=63).contains(&label.len())
-        && label.chars().all(|c| c.is_alphanumeric() || c == '-')
+        && label.chars().all(|c| c.is_alphanumeric() || is_accent(c) || c == '-')
         && !label.starts_with('-')
         && !label.ends_with('-')
+}
+
+/// An accent that stands apart from its letter, as some keyboards and file systems write it.
+fn is_accent(c: char) -> bool {
+    ('\u{300}'..='\u{36f}').contains(&c)
 }
 
 /// Whether it is a URI as far as its characters go (RFC 3986): a scheme, and only what a URI may hold.

@@ -181,8 +181,7 @@ async fn a_name_cannot_write_headers_or_recipients(setup: Setup) {
         ("a@b.test, c", "a@ b. test, c"),
         ("=?utf-8?q?x?=", "=?utf-8?q?x?="),
         ("Won! https://evil.com", "Won! https: //evil. com"),
-        ("evil\u{200d}.com evil\u{2024}com", "evil\u{200d}. com evil\u{2024} com"),
-        ("evil\u{3164}.com", "evil. com"),
+        ("evil\u{2024}com", "evil\u{2024} com"),
     ]
     .into_iter()
     .enumerate()

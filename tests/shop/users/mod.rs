@@ -2,6 +2,7 @@
 
 mod addresses;
 mod export;
+mod identity;
 mod rights;
 
 use contracts::{

@@ -110,9 +110,13 @@ fn what_has_presence_is_required_to_be_there_not_to_be_more_than_zero() {
 #[test]
 fn e_mail_addresses_have_one_at_sign_and_a_dotted_domain() {
     let local = "a".repeat(64);
-    for good in
-        ["a@b.cd", "ada.lovelace+shop@mail.example.co.uk", "jörg@exämple.de", &format!("{local}@b.cd")]
-    {
+    for good in [
+        "a@b.cd",
+        "ada.lovelace+shop@mail.example.co.uk",
+        "jörg@exämple.de",
+        "jo\u{308}rg@exa\u{308}mple.de",
+        &format!("{local}@b.cd"),
+    ] {
         assert!(is_email(good), "{good}");
     }
     let long = format!("a{local}@b.cd");
@@ -154,7 +158,6 @@ fn e_mail_addresses_have_one_at_sign_and_a_dotted_domain() {
         "\u{202e}ada@b.cd",
         "ada\u{61c}@b.cd",
         "a\u{ad}da@b.cd",
-        "jo\u{308}rg@b.cd",
         &long,
     ];
     for bad in bad {

@@ -267,8 +267,9 @@ fn options(url: &str, connections: u32, wait: Duration, trust: &Trust) -> Connec
                 .journal_mode(SqliteJournalMode::Wal)
                 .synchronous(SqliteSynchronous::Full)
                 .foreign_keys(true)
-                // What a burst of writes leaves behind is cut off again.
+                // What a burst of writes leaves behind is cut off again, and what is deleted overwritten.
                 .pragma("journal_size_limit", "1048576")
+                .pragma("secure_delete", "ON")
                 .busy_timeout(Duration::from_secs(5))
         })
         // SQLite ends a transaction by itself when the disk is full; what is rolled back after that fails, and

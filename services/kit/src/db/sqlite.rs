@@ -2,7 +2,13 @@
 
 use std::{path::Path, time::Duration};
 
-use super::direct::Direct;
+use sea_orm::{ConnectionTrait, DatabaseBackend, DbErr};
+
+use super::{Db, direct::Direct};
+
+/// Empties the journal unless somebody reads it for longer than a moment; then waits as long as ever.
+const EMPTY_JOURNAL: &str =
+    "PRAGMA busy_timeout = 200; PRAGMA wal_checkpoint(TRUNCATE); PRAGMA busy_timeout = 5000";
 
 /// A connection that was not needed for so long is closed: it is opened in no time, and holds up to 2 MiB of pages beside
 /// its statements.
@@ -52,5 +58,16 @@ pub(super) fn make_private(url: &str) -> std::io::Result<()> {
     match options.open(path) {
         Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
         _ => Ok(()),
+    }
+}
+
+impl Db {
+    /// Writes an embedded database's journal into its file and empties it: what was deleted stands there until then. Where
+    /// somebody reads what only the journal has it is left for the next time, and writers wait for no longer than that.
+    pub(crate) async fn forget_journal(&self) -> Result<(), DbErr> {
+        if self.backend() == DatabaseBackend::Sqlite {
+            self.0.writer.execute_unprepared(EMPTY_JOURNAL).await?;
+        }
+        Ok(())
     }
 }

@@ -6,7 +6,7 @@ use contracts::user::{
     AccessRevoked, ApiKeyGrant, GetJwksRequest, Jwks, KeysChanged, ResolveApiKeyRequest,
     auth_service_client::AuthServiceClient,
 };
-use sea_orm::DatabaseBackend;
+use sea_orm::{DatabaseBackend, DbErr};
 
 use crate::{
     Call, Clock, Conn, Db, Fault, Identity, Mesh, Role, Tasks, audit::Audit, audit_log, db::COMPARE,
@@ -110,15 +110,24 @@ impl Context {
             });
         }
         audit_log::deliver(self, db);
+        // At the start, too: a shop that never runs for long forgets all the same. What fails is told when it is tried again.
+        let first = db.clone();
+        self.tasks.spawn(async move {
+            let _ = prune(&first).await;
+        });
         let db = db.clone();
         self.tasks.every(format!("{}.prune", db.role()), PRUNE, move || {
             let db = db.clone();
-            async move {
-                let now = db.clock().now();
-                idempotency::prune(&db, now - KEEP_ANSWERS).await?;
-                outbox::prune(&db, now - KEEP_EVENTS).await?;
-                instance::prune(&db, now - KEEP_INSTANCES).await
-            }
+            async move { prune(&db).await }
         });
     }
+}
+
+/// Relieves a database of what is old.
+async fn prune(db: &Db) -> Result<(), DbErr> {
+    let now = db.clock().now();
+    idempotency::prune(db, now - KEEP_ANSWERS).await?;
+    outbox::prune(db, now - KEEP_EVENTS).await?;
+    instance::prune(db, now - KEEP_INSTANCES).await?;
+    db.forget_journal().await
 }

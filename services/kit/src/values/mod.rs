@@ -1,4 +1,4 @@
-//! Types of values: ids, money, time, secrets, durations, postal addresses.
+//! Types of values: ids, money, time, secrets, durations, postal addresses, names.
 
 pub mod clock;
 pub mod currency;
@@ -9,3 +9,4 @@ pub mod payment_types;
 pub mod postal;
 pub mod secret;
 pub mod secret_source;
+pub mod text;

@@ -35,6 +35,23 @@ pub fn refused(fault: &Fault, given_up: bool) -> String {
     format!("{why}: {so}.")
 }
 
+/// Whether a cancelled order's note is one of these, and not what somebody wrote.
+pub fn is_of_cancellation(note: &str) -> bool {
+    [CANCELLED, ACCOUNT_CLOSED, SOLD_MEANWHILE].contains(&note) || refusals().any(|refused| refused == note)
+}
+
+/// What is said of orders that are given up because they could not be placed.
+fn refusals() -> impl Iterator<Item = String> {
+    let reasons = [
+        Reason::OutOfStock,
+        Reason::PriceChanged,
+        Reason::ArticleInactive,
+        Reason::CurrencyMismatch,
+        Reason::Unspecified,
+    ];
+    reasons.into_iter().map(|reason| refused(&Fault::new(reason, ""), true))
+}
+
 /// Why a payment did not go through; `failure` is the contract's word for it, or the provider's.
 pub fn failed(failure: &str) -> String {
     let (what, then) = match failure {
@@ -81,5 +98,15 @@ mod tests {
             "There is less in stock than you asked for: your basket is as it was."
         );
         assert!(refused(&short, true).ends_with("Nothing was charged."));
+    }
+
+    #[test]
+    fn what_somebody_wrote_is_told_from_these() {
+        for ours in [CANCELLED, ACCOUNT_CLOSED, &refused(&Fault::new(Reason::PriceChanged, "x"), true)] {
+            assert!(is_of_cancellation(ours), "{ours}");
+        }
+        for written in ["", "I moved to Rua Augusta 1", "Nothing was charged."] {
+            assert!(!is_of_cancellation(written), "{written}");
+        }
     }
 }

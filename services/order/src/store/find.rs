@@ -4,10 +4,15 @@ use kit::{
     Page, Scope,
     id::{OrderId, UserId},
 };
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, sea_query::Expr,
+};
 
 use super::entities::{event, order};
-use crate::error::Error;
+use crate::{
+    domain::{State, notes},
+    error::Error,
+};
 
 /// Every order, or a user's alone.
 pub(super) fn scoped(scope: Scope) -> sea_orm::Select<order::Entity> {
@@ -51,6 +56,27 @@ pub async fn of_user(tx: &impl ConnectionTrait, user: UserId) -> Result<Vec<Orde
     let query =
         order::Entity::find().select_only().column(order::Column::Id).filter(order::Column::UserId.eq(user));
     Ok(query.order_by_asc(order::Column::Id).into_tuple().all(tx).await?)
+}
+
+/// Forgets what somebody wrote as the reason of an order's cancellation: it is said in our words instead.
+pub async fn forget_words(tx: &kit::Tx, id: OrderId) -> Result<(), Error> {
+    let cancelled = event::Entity::find()
+        .filter(event::Column::OrderId.eq(id))
+        .filter(event::Column::State.eq(State::Cancelled))
+        // Later ones tell what became of its money.
+        .order_by_asc(event::Column::Sequence)
+        .limit(1)
+        .one(&**tx)
+        .await?;
+    if let Some(written) = cancelled.filter(|event| !notes::is_of_cancellation(&event.note)) {
+        event::Entity::update_many()
+            .col_expr(event::Column::Note, Expr::value(notes::CANCELLED))
+            .filter(event::Column::OrderId.eq(id))
+            .filter(event::Column::Sequence.eq(written.sequence))
+            .exec(&**tx)
+            .await?;
+    }
+    Ok(())
 }
 
 /// A page of an order's events, the oldest first.

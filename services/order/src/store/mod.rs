@@ -22,7 +22,7 @@ mod view;
 pub use compensation::{due_compensations, mark_all};
 pub use create::{create_basket, direct};
 pub use entities::{event, line, order, payment, purchase, reservation};
-pub use find::{by_id, events_after, list_events, of_user, open_order};
+pub use find::{by_id, events_after, forget_words, list_events, of_user, open_order};
 pub use leases::{due_checkouts, due_expiries, end_leases, take_over};
 #[cfg(test)]
 pub use lists::list;

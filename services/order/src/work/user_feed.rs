@@ -41,6 +41,7 @@ async fn erase(tx: &Tx, user: UserId) -> Result<Vec<(OrderId, i64)>, Error> {
     for id in store::of_user(&**tx, user).await? {
         let mut record = Record::lock(tx, id, Scope::All).await?;
         record.order.user_erased = true;
+        store::forget_words(tx, id).await?;
         match record.order.state {
             State::Open | State::CheckingOut | State::AwaitingPayment => {
                 record.forget_unpaid();

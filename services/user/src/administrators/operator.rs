@@ -107,19 +107,21 @@ pub fn check(username: &str, email: &str) -> Result<(), Error> {
         return Err(crate::domain::Invalid::new("username", problem).into());
     }
     names::check_username(username, "username")?;
-    Ok(names::check_email(email, "email")?)
+    names::email(email, "email")?;
+    Ok(())
 }
 
 /// Makes an administrator.
 pub async fn create(tx: &Tx, username: &str, email: &str, hash: PasswordHash) -> Result<User, Error> {
-    let user = users::insert(tx, new_administrator(username, email, hash)).await?;
+    let email = names::email(email, "email")?;
+    let user = users::insert(tx, new_administrator(username, &email, hash)).await?;
     audit::record(tx, &Act::new("administrator.created").of(user.id)).await?;
     Ok(render::user(user))
 }
 
 /// The user of a login; without one, the administrator `admin`, or the only administrator.
 pub async fn find(db: &impl ConnectionTrait, login: &str) -> Result<UserId, Error> {
-    let found = users::by_login(db, &names::fold(if login.is_empty() { USERNAME } else { login })).await?;
+    let found = users::by_login(db, if login.is_empty() { USERNAME } else { login }).await?;
     match found {
         Some(user) if !login.is_empty() || user.admin => return Ok(user.id),
         None if !login.is_empty() => return Err(Error::UserNotFound),

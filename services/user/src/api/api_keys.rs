@@ -15,12 +15,12 @@ use kit::{
 use prost_types::Duration;
 
 use crate::{
-    api::{Shared, recovery::caller_signed_in_lately, render},
+    api::{Shared, read::NAME_LENGTH, recovery::caller_signed_in_lately, render},
     domain::{
         Invalid,
         api_keys::{LONGEST_OVERLAP, Times, Which},
         mail::MailKind,
-        roles,
+        names, roles,
     },
     error::Error,
     store::{
@@ -49,7 +49,8 @@ pub async fn create_api_key(
     let per_day = shared.mails_per_day;
     let prefix = api_key::new_prefix();
     let (secret, secret_hash) = new_secret(&prefix)?;
-    let new = NewKey { user_id, name: sent.name, prefix, secret_hash, scopes, expire_time };
+    let name = names::name(&sent.name, "api_key.name", NAME_LENGTH)?;
+    let new = NewKey { user_id, name, prefix, secret_hash, scopes, expire_time };
     let written = shared.db.write_with(call, new, move |tx, new| async move {
         let user = users::lock(&tx, scope, user_id).await?;
         roles::may_act(tx.call().caller(), user.id, user.rights())?;

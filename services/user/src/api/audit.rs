@@ -1,6 +1,6 @@
 //! `AuditService`: what was done, for administrators to read; and how the others' acts come in.
 
-use std::sync::PoisonError;
+use std::{sync::PoisonError, time::Duration};
 
 use contracts::user::{
     AuditEvent, ListAuditEventsRequest, ListAuditEventsResponse, RecordAuditEventsRequest,
@@ -17,6 +17,8 @@ use crate::{
 
 /// Events that one transaction sweeps.
 const SWEEP: u64 = 5_000;
+/// For how long acts may come in that were under way while their actor was erased; later ones find nobody of that id.
+const LATE: Duration = Duration::from_secs(900);
 
 #[tonic::async_trait]
 impl AuditService for AuditLog {
@@ -47,10 +49,7 @@ impl AuditService for AuditLog {
     ) -> Result<Response<()>, Status> {
         let call = Call::of(&request)?;
         let taken = self.0.db.transact(&call, request.into_inner().records, |tx, records| async move {
-            for record in &*records {
-                audit::take(&tx, record.clone()).await?;
-            }
-            Ok(())
+            audit::take(&tx, &records).await
         });
         taken.await?;
         Ok(Response::new(()))
@@ -84,6 +83,14 @@ impl Shared {
                 .transact(&call, act, |tx, act| async move { Ok(audit::record(&tx, &act).await?) })
                 .await?;
         }
+        // What was recorded while its actor was being erased.
+        let forgotten = self.db.transact(&call, (), |tx, _| async move {
+            for user in audit::erased_since(&tx, tx.now() - LATE).await? {
+                audit::forget(&tx, user).await?;
+            }
+            Ok(())
+        });
+        forgotten.await?;
         let keep = self.audit_retention;
         loop {
             let swept = self

@@ -2,11 +2,11 @@
 
 use contracts::user::{
     ApiKey, ApiKeyGrant, ConfirmEmailRequest, ConfirmTotpRequest, ConfirmTotpResponse, CreateApiKeyRequest,
-    GetJwksRequest, Jwks, ListApiKeysRequest, ListApiKeysResponse, ListSessionsRequest, ListSessionsResponse,
-    RefreshRequest, RemoveTotpRequest, RequestEmailConfirmationRequest, RequestPasswordResetRequest,
-    ResetPasswordRequest, ResolveApiKeyRequest, RevokeApiKeyRequest, RevokeSessionRequest,
-    RevokeSessionsRequest, RotateApiKeyRequest, SignInRequest, SignOutRequest, StartTotpRequest,
-    StartTotpResponse, Tokens, auth_service_server::AuthService,
+    GetJwksRequest, Jwks, ListAccountRecordsRequest, ListAccountRecordsResponse, ListApiKeysRequest,
+    ListApiKeysResponse, ListSessionsRequest, ListSessionsResponse, RefreshRequest, RemoveTotpRequest,
+    RequestEmailConfirmationRequest, RequestPasswordResetRequest, ResetPasswordRequest, ResolveApiKeyRequest,
+    RevokeApiKeyRequest, RevokeSessionRequest, RevokeSessionsRequest, RotateApiKeyRequest, SignInRequest,
+    SignOutRequest, StartTotpRequest, StartTotpResponse, Tokens, auth_service_server::AuthService,
 };
 use kit::{
     Call, Caller, Fault,
@@ -17,7 +17,10 @@ use kit::{
 use tonic::{Request, Response, Status};
 
 use crate::{
-    api::{Auth, Shared, api_keys, recovery, refresh, render, second_factor, sessions as listed, sign_in},
+    api::{
+        Auth, Shared, api_keys, records, recovery, refresh, render, second_factor, sessions as listed,
+        sign_in,
+    },
     credentials::RefreshToken,
     domain::Invalid,
     error::Error,
@@ -59,6 +62,14 @@ impl AuthService for Auth {
     ) -> Result<Response<ListSessionsResponse>, Status> {
         let call = Call::of(&request)?;
         Ok(Response::new(listed::list_sessions(&self.0, &call, request.into_inner()).await?))
+    }
+
+    async fn list_account_records(
+        &self,
+        request: Request<ListAccountRecordsRequest>,
+    ) -> Result<Response<ListAccountRecordsResponse>, Status> {
+        let call = Call::of(&request)?;
+        Ok(Response::new(records::list_account_records(&self.0, &call, request.into_inner()).await?))
     }
 
     async fn revoke_session(&self, request: Request<RevokeSessionRequest>) -> Result<Response<()>, Status> {

@@ -8,6 +8,7 @@ mod auth;
 mod notices;
 mod passwords;
 mod read;
+mod records;
 mod recovery;
 mod refresh;
 mod register;

@@ -91,7 +91,7 @@ pub async fn change_password(
 }
 
 impl Shared {
-    /// Refuses a password that is among those that are tried first. `field` is its proto path.
+    /// Refuses a password that cannot be one, or is among those that are tried first. `field` is its proto path.
     pub fn check_password(
         &self,
         field: &'static str,
@@ -99,8 +99,12 @@ impl Shared {
         username: &str,
         email: &str,
     ) -> Result<(), Error> {
+        if let Some(problem) = password::problem(password) {
+            return Err(Invalid::new(field, problem).into());
+        }
+        let prepared = password::prepared(password).unwrap_or(password.into());
         let names = [username, email, &self.shop_name];
-        password::check(password, &names, sha256_bytes).map_err(|_| Error::TooCommon(field))
+        password::check(&prepared, &names, sha256_bytes).map_err(|_| Error::TooCommon(field))
     }
 }
 

@@ -2,15 +2,35 @@
 
 use contracts::{
     Mask,
-    user::{Address, Role as WireRole},
+    user::{Address, Role as WireRole, User},
 };
 use kit::postal;
 
 use crate::domain::{
     Invalid,
     address::Fields,
+    names,
     roles::{Role, RoleSet},
 };
+
+/// Characters of a name at most: of a person, a role, a key. The contract says so, too.
+pub const NAME_LENGTH: usize = 100;
+
+/// What is to become of a user, as it is stored: the fields that the mask has.
+pub fn changes(mut user: User, mask: &Mask) -> Result<User, Invalid> {
+    if mask.has("username") {
+        names::check_username(&user.username, "user.username")?;
+    }
+    if mask.has("email") {
+        user.email = names::email(&user.email, "user.email")?;
+    }
+    for (field, name) in [("first_name", &mut user.first_name), ("last_name", &mut user.last_name)] {
+        if mask.has(field) {
+            *name = names::name(name, &format!("user.{field}"), NAME_LENGTH)?;
+        }
+    }
+    Ok(user)
+}
 
 /// A role; none where the number is of none.
 pub fn role(number: i32) -> Option<Role> {

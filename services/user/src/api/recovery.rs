@@ -71,7 +71,7 @@ pub async fn request_password_reset(
             return Ok(Err(wait));
         }
         // One address too often is silent: otherwise it would tell that somebody else asked, too.
-        if failures::count(&tx, &Login::resets_to(&names::fold(email)), RESETS).await?.is_ok() {
+        if failures::count(&tx, &Login::resets_to(&names::canonical(email)), RESETS).await?.is_ok() {
             mails::add(&tx, MailKind::ResetPassword, None, email).await?;
         }
         Ok(Ok(()))

@@ -4,7 +4,7 @@ use contracts::user::{CreateUserRequest, User};
 use kit::{Call, Written};
 
 use crate::{
-    api::{Shared, render},
+    api::{Shared, read::NAME_LENGTH, render},
     domain::{address::Fields, names, roles::RoleSet},
     error::Error,
     store::{self, users::NewUser},
@@ -17,7 +17,9 @@ pub async fn create_user(
 ) -> Result<Written<User>, Error> {
     let CreateUserRequest { username, email, password, first_name, last_name, address } = request;
     names::check_username(&username, "username")?;
-    names::check_email(&email, "email")?;
+    let email = names::email(&email, "email")?;
+    let first_name = names::name(&first_name, "first_name", NAME_LENGTH)?;
+    let last_name = names::name(&last_name, "last_name", NAME_LENGTH)?;
     let address = address.map(Fields::from);
     if let Some(address) = &address {
         address.check("address")?;

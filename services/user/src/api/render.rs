@@ -42,6 +42,7 @@ pub fn session(row: session::Model, current: Option<SessionId>) -> Session {
         create_time: Some(row.create_time.into()),
         last_used_time: Some(row.last_time.into()),
         expire_time: Some(row.expire_time.into()),
+        ended_time: row.ended_time.map(Into::into),
     }
 }
 

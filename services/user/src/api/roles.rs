@@ -16,7 +16,7 @@ use kit::{
 };
 
 use crate::{
-    api::{Shared, read, render},
+    api::{Shared, read, read::NAME_LENGTH, render},
     domain::{
         Invalid, names,
         roles::{self, BUILT_IN, BuiltIn},
@@ -32,9 +32,9 @@ pub async fn create_role(
 ) -> Result<Written<StaffRole>, Error> {
     let sent = request.role.unwrap_or_default();
     let permissions = permissions(&sent.permissions)?;
-    check_name(&sent.name)?;
+    let name = name(&sent.name)?;
     may_make(call, permissions)?;
-    let written = shared.db.write(call, sent.name, move |tx, name| async move {
+    let written = shared.db.write(call, name, move |tx, name| async move {
         let role = store::insert(&tx, (*name).clone(), permissions).await?;
         audit::record(&tx, &Act::new("role.created").on(role.id).saying(said(permissions))).await?;
         Ok(render::role(role))
@@ -67,11 +67,11 @@ pub async fn update_role(
     request: UpdateRoleRequest,
 ) -> Result<Written<StaffRole>, Error> {
     let mask = request.mask();
-    let sent = request.role.unwrap_or_default();
+    let mut sent = request.role.unwrap_or_default();
     let id = made(role_id(&sent.id, "role.id")?)?;
     let newer = permissions(&sent.permissions)?;
     if mask.has("name") {
-        check_name(&sent.name)?;
+        sent.name = name(&sent.name)?;
     }
     let written = shared.write_revoking(call, (sent, mask), move |tx, input, revocations| async move {
         let (sent, mask) = &*input;
@@ -185,12 +185,15 @@ fn made(id: RoleId) -> Result<RoleId, Error> {
     if BuiltIn::of(id).is_some() { Err(Error::BuiltIn) } else { Ok(id) }
 }
 
-fn check_name(name: &str) -> Result<(), Error> {
+/// A role's name as it is stored.
+fn name(text: &str) -> Result<String, Error> {
+    let name = names::name(text, "role.name", NAME_LENGTH)?;
     if name.trim().is_empty() {
         return Err(Invalid::new("role.name", "must not be blank").into());
     }
-    let taken = BUILT_IN.iter().any(|role| names::fold(role.name) == names::fold(name));
-    if taken { Err(Error::RoleNameTaken) } else { Ok(()) }
+    let canonical = kit::text::caseless;
+    let taken = BUILT_IN.iter().any(|role| canonical(role.name) == canonical(&name));
+    if taken { Err(Error::RoleNameTaken) } else { Ok(name) }
 }
 
 fn permissions(names: &[String]) -> Result<Permissions, Invalid> {

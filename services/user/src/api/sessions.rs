@@ -25,7 +25,8 @@ pub async fn list_sessions(
     let user_id = call.user_id(&request.user_id, "user_id")?;
     let (db, now) = (shared.db.read(), shared.db.clock().now());
     shared.may_see(call, user_id).await?;
-    let rows = sessions::list(db, user_id, now, page.after, page.limit()).await?;
+    let live_at = (!request.include_ended).then_some(now);
+    let rows = sessions::list(db, user_id, live_at, page.after, page.limit()).await?;
     let current = current(call);
     let render = |row| Ok::<_, Error>(render::session(row, current));
     let (sessions, next_page_token) = page.make(rows, |row| row.id, render)?;

@@ -11,7 +11,7 @@ use kit::{
 
 use crate::{
     api::{Shared, audit::source, auth::tokens, revoke::Revocations, second_factor::Check},
-    credentials::{PasswordHash, RefreshToken, TokenHash},
+    credentials::{PasswordHash, RefreshToken, TokenHash, Verified},
     domain::{names, throttle::Limit},
     error::Error,
     store::{
@@ -40,23 +40,23 @@ struct Tried {
     /// The same, if the password was right.
     found: Option<user::Model>,
     code: Option<Check>,
-    /// The password's hash by today's parameters, where the one that is stored is of others.
+    /// The hash of the password as it is prepared and hashed today, where the one that is stored is another.
     renewed: Option<PasswordHash>,
     hash: TokenHash,
 }
 
 pub async fn sign_in(shared: &Shared, call: &Call, request: SignInRequest) -> Result<Tokens, Error> {
     let SignInRequest { login, password, code } = request;
-    let (db, folded) = (shared.db.read(), names::fold(&login));
-    let found = users::by_login(db, &folded).await?;
-    let mut counters = counters(shared, call, &folded, found.as_ref()).await?;
+    let db = shared.db.read();
+    let found = users::by_login(db, &login).await?;
+    let mut counters = counters(shared, call, &names::canonical(&login), found.as_ref()).await?;
     if let Some(wait) = failures::wait(db, &counters, shared.db.clock().now()).await? {
         // Without hashing, so that guessing costs the guesser more than the server.
         return Err(Error::Throttled(wait));
     }
-    let right = shared.hasher.verify(&password, found.as_ref().map(|user| &user.password_hash)).await?;
+    let verified = shared.hasher.try_forms(&password, found.as_ref().map(|user| &user.password_hash)).await?;
     let known = found.as_ref().map(|user| user.id);
-    let found = found.filter(|_| right);
+    let found = found.filter(|_| verified != Verified::No);
     let code = match &found {
         Some(user) if user.second_factor && !code.is_empty() => {
             // Who knows the password does not get to try codes from everywhere at once.
@@ -68,7 +68,7 @@ pub async fn sign_in(shared: &Shared, call: &Call, request: SignInRequest) -> Re
     };
     // Once the password is right alone: how long it takes tells nothing to who does not have it.
     let renewed = match &found {
-        Some(user) if !shared.hasher.is_current(&user.password_hash) => {
+        Some(user) if verified == Verified::InOldForm || !shared.hasher.is_current(&user.password_hash) => {
             Some(shared.hasher.hash(&password).await?)
         }
         _ => None,
@@ -92,11 +92,11 @@ pub async fn sign_in(shared: &Shared, call: &Call, request: SignInRequest) -> Re
 async fn counters(
     shared: &Shared,
     call: &Call,
-    folded: &str,
+    login: &str,
     found: Option<&user::Model>,
 ) -> Result<Vec<(Login, Limit)>, Error> {
     let limits = &shared.sign_in_limits;
-    let account = found.map_or_else(|| folded.to_owned(), |user| user.id.to_string());
+    let account = found.map_or_else(|| login.to_owned(), |user| user.id.to_string());
     if let (Caller::User { id, session, .. }, Some(user)) = (call.caller(), found)
         && *id == user.id
     {

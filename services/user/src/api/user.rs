@@ -96,13 +96,10 @@ impl UserService for Users {
         let sent = request.into_inner().user.unwrap_or_default();
         let id = call.user_id(&sent.id, "user.id")?;
         let scope = call.scope()?;
-        if mask.has("username") {
-            names::check_username(&sent.username, "user.username").map_err(Error::from)?;
-        }
+        let sent = read::changes(sent, &mask).map_err(Error::from)?;
         if mask.has("email") {
-            names::check_email(&sent.email, "user.email").map_err(Error::from)?;
             let known = store::users::find(self.0.db.read(), scope, id).await?;
-            if known.email != sent.email {
+            if !names::is_stored_as(&known.email, &sent.email) {
                 recovery::signed_in_lately(&self.0, &call, id).await?;
                 self.0.count(&call, Login::emails_of(id), EMAILS).await?;
             }
@@ -125,7 +122,7 @@ impl UserService for Users {
                 }
             }
             let renamed = mask.has("username") && user.username != sent.username;
-            let moved = mask.has("email") && user.email != sent.email;
+            let moved = mask.has("email") && !names::is_stored_as(&user.email, &sent.email);
             if (renamed || moved) && !roles::may_rename(tx.call().caller(), user.id, user.rights()) {
                 let problem = "an API key changes no username or e-mail of its own user or of staff";
                 return Err(Fault::denied(problem).into());
@@ -171,9 +168,10 @@ impl UserService for Users {
             // Checked under the locks of all of them: two administrators who erase each other take turns, and the
             // second finds nobody else enabled.
             roles::without(id, &administrators)?;
-            store::users::erase(&tx, id).await?;
+            store::users::erase(&tx, &user).await?;
             revocations.all_of(&tx, id).await?;
-            audit::record(&tx, &Act::new("user.erased").of(id)).await?;
+            audit::record(&tx, &Act::new(audit::ERASED).of(id)).await?;
+            audit::forget(&tx, id).await?;
             tx.publish(id, &UserErased { user_id: id.to_string() });
             Ok(())
         });
@@ -188,8 +186,8 @@ impl UserService for Users {
         let username = request.into_inner().username;
         names::check_username(&username, "username").map_err(Error::from)?;
         self.0.username_checks.take(&source(&call), Instant::now()).map_err(Error::TooManyRequests)?;
-        let taken = store::users::is_taken(self.0.db.read(), &username).await.map_err(Fault::from)?;
-        Ok(Response::new(CheckUsernameResponse { available: !taken }))
+        let holder = store::users::by_login(self.0.db.read(), &username).await.map_err(Fault::from)?;
+        Ok(Response::new(CheckUsernameResponse { available: holder.is_none() }))
     }
 
     async fn change_password(&self, request: Request<ChangePasswordRequest>) -> Result<Response<()>, Status> {

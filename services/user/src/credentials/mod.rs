@@ -10,6 +10,6 @@ mod totp;
 
 pub use key_ring::KeyRing;
 pub use one_time::OneTimeTokens;
-pub use password::{Hasher, PasswordHash};
+pub use password::{Hasher, PasswordHash, Verified};
 pub use refresh_token::{RefreshToken, Successor, TokenHash, sha256, sha256_bytes};
-pub use totp::{SecondFactors, recovery_codes, recovery_hash};
+pub use totp::{SECONDS_OF_STEP, SecondFactors, recovery_codes, recovery_hash};

@@ -10,6 +10,7 @@ use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
 use kit::{Fault, StartError};
 
 use super::memory::{Turn, Turns};
+use crate::domain::password::prepared;
 
 /// Bytes of a salt, and of a hash that is made here.
 const SALT: usize = 16;
@@ -23,6 +24,15 @@ impl fmt::Debug for PasswordHash {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str("PasswordHash(…)")
     }
+}
+
+/// What a password was found to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verified {
+    No,
+    Yes,
+    /// The one that was hashed, in the form of versions before: it is to be hashed anew.
+    InOldForm,
 }
 
 /// Hashes and verifies passwords, as many at once as the machine has cores; cheap to clone.
@@ -50,9 +60,10 @@ impl Hasher {
         })
     }
 
-    /// Hashes a password under a new salt.
+    /// Hashes a password under a new salt, as [`prepared`]; one that cannot be, as it is.
     pub async fn hash(&self, password: &str) -> Result<PasswordHash, Fault> {
-        let (argon2, password) = (self.argon2.clone(), password.to_owned());
+        let password = prepared(password).unwrap_or(password.into()).into_owned();
+        let argon2 = self.argon2.clone();
         self.in_turn(move |turn| {
             let salt = Salt::new(&rand::random::<[u8; SALT]>()).map_err(Fault::internal)?;
             let hash = phc::PasswordHash {
@@ -69,6 +80,24 @@ impl Hasher {
 
     /// Whether a password is the one that was hashed. Without a hash it is not, which takes as long.
     pub async fn verify(&self, password: &str, hash: Option<&PasswordHash>) -> Result<bool, Fault> {
+        Ok(self.try_forms(password, hash).await? != Verified::No)
+    }
+
+    /// The same, and by which form of the password: first as it is prepared today, then as it was given, because hashes
+    /// from before were of that. How many hashes it takes follows from the password alone where it is wrong.
+    pub async fn try_forms(&self, password: &str, hash: Option<&PasswordHash>) -> Result<Verified, Fault> {
+        let Ok(today) = prepared(password) else {
+            let right = self.is_of(password, hash).await?;
+            return Ok(if right { Verified::Yes } else { Verified::No });
+        };
+        if self.is_of(&today, hash).await? {
+            return Ok(Verified::Yes);
+        }
+        let old = today != password && self.is_of(password, hash).await?;
+        Ok(if old { Verified::InOldForm } else { Verified::No })
+    }
+
+    async fn is_of(&self, password: &str, hash: Option<&PasswordHash>) -> Result<bool, Fault> {
         let known = hash.is_some();
         let hash = hash.unwrap_or(&self.nobody).clone();
         let password = password.to_owned();
@@ -145,6 +174,27 @@ mod tests {
         assert!(!hasher.verify("correct horse ", Some(&hash)).await.unwrap());
         assert!(!hasher.verify("correct horse", None).await.unwrap());
         assert_ne!(hasher.hash("correct horse").await.unwrap(), hash);
+    }
+
+    #[tokio::test]
+    async fn a_password_is_verified_however_it_is_spelled_and_old_hashes_too() {
+        let hasher = Hasher::new(8, 1).unwrap();
+        let (composed, apart) = ("pässwörd lang", "pa\u{308}sswo\u{308}rd lang");
+        let hash = hasher.hash(apart).await.unwrap();
+        for spelled in [composed, apart] {
+            assert_eq!(hasher.try_forms(spelled, Some(&hash)).await.unwrap(), Verified::Yes);
+        }
+        // As a version before hashed what was typed.
+        use argon2::password_hash::PasswordHasher;
+        let old = Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::new(8, 1, 1, None).unwrap());
+        let old = PasswordHash(old.hash_password(apart.as_bytes()).unwrap().to_string());
+        assert_eq!(hasher.try_forms(apart, Some(&old)).await.unwrap(), Verified::InOldForm);
+        assert_eq!(hasher.try_forms(composed, Some(&old)).await.unwrap(), Verified::No);
+        assert_eq!(hasher.try_forms(apart, None).await.unwrap(), Verified::No);
+        // What could be no password today was one then.
+        let unseen = hasher.hash("zero\u{200b}width").await.unwrap();
+        assert!(hasher.verify("zero\u{200b}width", Some(&unseen)).await.unwrap());
+        assert!(!hasher.verify("zerowidth", Some(&unseen)).await.unwrap());
     }
 
     #[test]

@@ -7,6 +7,8 @@ use totp_rs::{Builder, Secret, Totp};
 
 use super::{key_wrapping::Wrapper, refresh_token::sha256};
 
+/// Seconds for which a code counts (RFC 6238, 5.2).
+pub const SECONDS_OF_STEP: i64 = 30;
 /// Bytes of a secret (RFC 4226, 4).
 const SECRET: usize = 20;
 /// How many codes for recovery there are at first.

@@ -1,4 +1,33 @@
-//! Which passwords are refused: those that are tried first.
+//! Passwords as they are hashed, and which are refused: those that are tried first.
+
+use std::borrow::Cow;
+
+use precis_profiles::{OpaqueString, precis_core::profile::PrecisFastInvocation};
+
+/// Characters of a password at least.
+const SHORTEST: usize = 8;
+
+/// A password has characters that nobody can be relied on to type again: what is not seen, or is (not yet) a character.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unfit;
+
+/// A password as it is hashed (RFC 8265, OpaqueString): the same text, however a keyboard or an operating system spells it.
+/// Every blank is the ordinary one, accents and their letters are one character, and nothing else changes.
+pub fn prepared(password: &str) -> Result<Cow<'_, str>, Unfit> {
+    if password.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
+        return Ok(password.into());
+    }
+    OpaqueString::enforce(password).map_err(|_| Unfit)
+}
+
+/// What is wrong with a new password, once it is prepared.
+pub fn problem(password: &str) -> Option<&'static str> {
+    match prepared(password) {
+        Err(Unfit) => Some("has characters that a password cannot have"),
+        Ok(prepared) if prepared.chars().count() < SHORTEST => Some("must have 8 characters or more"),
+        Ok(_) => None,
+    }
+}
 
 /// Why a password is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +88,53 @@ mod tests {
         for good in ["correct horse battery", "long enough 1", "Tr0ub4dor&3 and more", "чтонибудь длинное"]
         {
             assert!(!refused(good), "{good}");
+        }
+    }
+
+    #[test]
+    fn a_password_is_the_same_however_it_is_spelled() {
+        for (one, other) in [
+            ("pässwörd lang", "pa\u{308}sswo\u{308}rd lang"),
+            ("a b c d e f g", "a\u{a0}b\u{3000}c\u{2003}d e f g"),
+            ("ångström 2024", "\u{212b}ngström 2024".replace('\u{212b}', "å").as_str()),
+        ] {
+            assert_eq!(prepared(one), prepared(other));
+        }
+        for (one, other) in
+            [("Password 1x", "password 1x"), ("ｐａｓｓｗｏｒｄ", "password"), (" padded one", "padded one")]
+        {
+            assert_ne!(
+                prepared(one),
+                prepared(other),
+                "neither case nor width nor blanks at the ends are the same"
+            );
+        }
+        for unfit in [
+            "",
+            "tab\tin it now",
+            "zero\u{200b}width",
+            "turned\u{202e}round",
+            "half a \u{1100}jamo",
+            "\u{ffff}abcdefgh",
+        ] {
+            assert_eq!(
+                problem(unfit),
+                Some("has characters that a password cannot have")
+                    .filter(|_| !unfit.is_empty())
+                    .or(Some("must have 8 characters or more")),
+                "{unfit:?}"
+            );
+        }
+        assert_eq!(problem("a\u{301}a\u{301}a\u{301}a\u{301}"), Some("must have 8 characters or more"));
+        assert_eq!(problem("正しい馬の電池 🐎"), None);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn what_is_prepared_stays_as_it_is(text in "\\PC{1,40}") {
+            if let Ok(once) = prepared(&text) {
+                proptest::prop_assert_eq!(prepared(&once), Ok(once.clone()));
+            }
         }
     }
 

@@ -12,6 +12,7 @@ mod m000010_confirmation;
 mod m000011_second_factors;
 mod m000012_api_keys;
 mod m000013_roles;
+mod m000014_canonical;
 
 use sea_orm_migration::prelude::*;
 
@@ -38,6 +39,7 @@ impl MigratorTrait for Migrator {
             Box::new(m000011_second_factors::SecondFactors),
             Box::new(m000012_api_keys::ApiKeys),
             Box::new(m000013_roles::Roles),
+            Box::new(m000014_canonical::Canonical),
         ]
     }
 }

@@ -1,5 +1,7 @@
 //! The audit log: rows are added, listed, and swept when they are old; none is ever changed.
 
+use std::collections::BTreeSet;
+
 use contracts::user::AuditRecord;
 use kit::{
     Fault, Time, Tx,
@@ -10,10 +12,19 @@ use kit::{
 };
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel,
-    QueryFilter, QueryOrder, QuerySelect, sea_query::ExprTrait,
+    QueryFilter, QueryOrder, QuerySelect,
+    sea_query::{Expr, ExprTrait},
 };
 
-use super::entities::audit_event::{Column, Entity, Model};
+use super::entities::{
+    audit_event::{Column, Entity, Model},
+    user,
+};
+
+/// The kind of the act that erases a user.
+pub const ERASED: &str = "user.erased";
+/// The actor who is nobody that is known.
+const ANONYMOUS: &str = "anonymous";
 
 /// Which events to list.
 #[derive(Debug, Clone, Default)]
@@ -32,10 +43,46 @@ pub async fn record(tx: &Tx, act: &Act) -> Result<(), DbErr> {
     Entity::insert(row.into_active_model().reset_all()).exec_without_returning(&**tx).await.map(|_| ())
 }
 
-/// Takes what another service recorded, unless it is there.
-pub async fn take(tx: &Tx, record: AuditRecord) -> Result<(), crate::error::Error> {
-    insert_new(&**tx, row(record)?.into_active_model().reset_all(), [Column::Id]).await?;
+/// Takes what other services recorded, unless it is there. Of users who are gone meanwhile nothing is kept but ids.
+pub async fn take(tx: &Tx, records: &[AuditRecord]) -> Result<(), crate::error::Error> {
+    let actors: BTreeSet<UserId> = records.iter().filter_map(|record| record.actor.parse().ok()).collect();
+    let there = user::Entity::find().select_only().column(user::Column::Id);
+    let there: Vec<UserId> =
+        there.filter(user::Column::Id.is_in(actors.iter().copied())).into_tuple().all(&**tx).await?;
+    for record in records {
+        let mut row = row(record.clone())?;
+        if row.actor.parse().is_ok_and(|actor: UserId| !there.contains(&actor)) {
+            (row.ip_address, row.user_agent, row.request_id) = Default::default();
+        }
+        insert_new(&**tx, row.into_active_model().reset_all(), [Column::Id]).await?;
+    }
     Ok(())
+}
+
+/// Forgets where an erased user acted from, and by what program; and of others who tried to be that user. What was done
+/// stays, by ids.
+pub async fn forget(tx: &Tx, user: UserId) -> Result<(), DbErr> {
+    let own = Column::Actor.eq(user.to_string());
+    let tried = Condition::all().add(Column::UserId.eq(user)).add(Column::Actor.eq(ANONYMOUS));
+    for of in [Condition::all().add(own), tried] {
+        let mut update = Entity::update_many();
+        for column in [Column::IpAddress, Column::UserAgent, Column::RequestId] {
+            update = update.col_expr(column, Expr::value(""));
+        }
+        update.filter(of).exec(&**tx).await?;
+    }
+    Ok(())
+}
+
+/// Those who were erased after a time.
+pub async fn erased_since(tx: &Tx, time: Time) -> Result<Vec<UserId>, DbErr> {
+    let erased = Entity::find()
+        .select_only()
+        .column(Column::UserId)
+        .filter(Column::Kind.eq(ERASED))
+        .filter(Column::Id.gte(AuditId::first_at(time)));
+    let ids: Vec<Option<UserId>> = erased.into_tuple().all(&**tx).await?;
+    Ok(ids.into_iter().flatten().collect())
 }
 
 fn row(record: AuditRecord) -> Result<Model, Fault> {

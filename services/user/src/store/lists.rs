@@ -11,7 +11,7 @@ use sea_orm::{
 };
 
 use crate::{
-    domain::{names::fold, roles::Role},
+    domain::roles::Role,
     store::{
         entities::user::{Column, Entity, Model},
         users::by_login,
@@ -45,7 +45,7 @@ impl Filter {
         if login.is_empty() {
             return Ok(None);
         }
-        let user = by_login(db, &fold(login)).await?;
+        let user = by_login(db, login).await?;
         let fits = |user: &Model| {
             self.flags().all(|(column, wanted)| {
                 wanted

@@ -4,14 +4,17 @@ use std::time::Duration;
 
 use kit::{Call, Role, StartError, Time, Tx, Writer, id::UserId};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, DbErr, EntityTrait, ExprTrait, IntoActiveModel, PaginatorTrait,
-    QueryFilter, QueryOrder, QuerySelect, prelude::Uuid, sea_query::Expr,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, ExprTrait, IntoActiveModel,
+    PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, prelude::Uuid, sea_query::Expr,
 };
 
 pub use super::entities::user_mail::Model as Row;
 use super::entities::user_mail::{Column, Entity};
 use crate::{
-    domain::mail::{DAY, MailKind, MailState},
+    domain::{
+        mail::{DAY, MailKind, MailState},
+        names,
+    },
     error::Error,
 };
 
@@ -44,6 +47,20 @@ pub async fn within_a_day(tx: &Tx, user: UserId) -> Result<u64, DbErr> {
         .filter(Column::CreateTime.gt(tx.now() - DAY))
         .count(&**tx)
         .await
+}
+
+/// A page of the mails of a user: those before one, the newest first.
+pub async fn list(
+    db: &impl ConnectionTrait,
+    user: UserId,
+    before: Option<Uuid>,
+    limit: u64,
+) -> Result<Vec<Row>, DbErr> {
+    let mut mails = Entity::find().filter(Column::UserId.eq(user));
+    if let Some(before) = before {
+        mails = mails.filter(Column::Id.lt(before));
+    }
+    mails.order_by_desc(Column::Id).limit(limit).all(db).await
 }
 
 /// An embedded database has one process at a time: what another one had claimed when it died is due at once.
@@ -108,6 +125,19 @@ pub async fn settle(tx: &Tx, row: &Row, state: MailState, due: Time, problem: &s
         .col_expr(Column::Problem, Expr::value(problem.chars().take(300).collect::<String>()))
         .filter(Column::Id.eq(row.id))
         .filter(Column::Claim.eq(row.claim.as_str()))
+        .exec(&**tx)
+        .await
+        .map(|_| ())
+}
+
+/// Forgets resets that were asked for by an address and not sent yet. One that was written otherwise goes when its token
+/// expires, within the hour.
+pub async fn forget_resets(tx: &Tx, email: &str) -> Result<(), DbErr> {
+    let written = [email.to_owned(), names::canonical(email), names::fold(email)];
+    Entity::delete_many()
+        .filter(Column::UserId.is_null())
+        .filter(Column::State.eq(MailState::Waiting))
+        .filter(Column::Address.is_in(written))
         .exec(&**tx)
         .await
         .map(|_| ())

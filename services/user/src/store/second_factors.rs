@@ -2,8 +2,8 @@
 
 use kit::{Tx, id::UserId};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter,
-    sea_query::Expr,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel, PaginatorTrait,
+    QueryFilter, sea_query::Expr,
 };
 
 use super::entities::{recovery_code, second_factor as factor};
@@ -11,6 +11,11 @@ use super::entities::{recovery_code, second_factor as factor};
 /// A user's second factor, confirmed or not.
 pub async fn find(db: &impl ConnectionTrait, user: UserId) -> Result<Option<factor::Model>, DbErr> {
     factor::Entity::find_by_id(user).one(db).await
+}
+
+/// How many codes for recovery a user has left.
+pub async fn count_codes(db: &impl ConnectionTrait, user: UserId) -> Result<u64, DbErr> {
+    recovery_code::Entity::find().filter(recovery_code::Column::UserId.eq(user)).count(db).await
 }
 
 /// Begins with a secret that does not count yet, in place of another that did not.

@@ -172,22 +172,24 @@ pub async fn end_all(tx: &Tx, user: UserId, but: Option<SessionId>) -> Result<()
     ending.exec(&**tx).await.map(|_| ())
 }
 
-/// A page of a user's sessions that have not ended at a time: those that began before `after`, the newest first.
+/// A page of a user's sessions: those that have not ended at a time, or all that are remembered. Those that began before
+/// `after`, the newest first.
 pub async fn list(
     db: &impl ConnectionTrait,
     user: UserId,
-    now: Time,
+    live_at: Option<Time>,
     after: Option<SessionId>,
     limit: u64,
 ) -> Result<Vec<session::Model>, DbErr> {
-    let mut live = session::Entity::find()
-        .filter(session::Column::UserId.eq(user))
-        .filter(session::Column::EndedTime.is_null())
-        .filter(session::Column::ExpireTime.gt(now));
-    if let Some(after) = after {
-        live = live.filter(session::Column::Id.lt(after));
+    let mut found = session::Entity::find().filter(session::Column::UserId.eq(user));
+    if let Some(now) = live_at {
+        found =
+            found.filter(session::Column::EndedTime.is_null()).filter(session::Column::ExpireTime.gt(now));
     }
-    live.order_by_desc(session::Column::Id).limit(limit).all(db).await
+    if let Some(after) = after {
+        found = found.filter(session::Column::Id.lt(after));
+    }
+    found.order_by_desc(session::Column::Id).limit(limit).all(db).await
 }
 
 /// Forgets sessions that expired or ended before a time, and tokens that were used before it.

@@ -15,13 +15,13 @@ use sea_orm::{
 use crate::{
     credentials::PasswordHash,
     domain::{
-        names::{fold, is_email},
+        names::{self, fold, is_email},
         roles::RoleSet,
     },
     error::Error,
     store::{
         entities::user::{Column, Entity, Model},
-        words,
+        mails, words,
     },
 };
 
@@ -60,9 +60,9 @@ pub async fn insert(tx: &Tx, new: NewUser) -> Result<Model, Error> {
     let now = tx.now();
     let mut user = Model {
         id: UserId::new(),
-        username_folded: fold(&new.username),
+        username_folded: names::canonical(&new.username),
         username: new.username,
-        email_folded: fold(&new.email),
+        email_folded: names::canonical(&new.email),
         email: new.email,
         email_verified: new.email_verified,
         second_factor: false,
@@ -119,24 +119,54 @@ pub async fn has_administrator(db: &impl ConnectionTrait) -> Result<bool, DbErr>
     Ok(Entity::find().filter(Column::Admin.eq(true)).limit(1).count(db).await? > 0)
 }
 
-/// The user who signs in by this username or e-mail.
-pub async fn by_login(db: &impl ConnectionTrait, folded: &str) -> Result<Option<Model>, DbErr> {
-    let column = if is_email(folded) { Column::EmailFolded } else { Column::UsernameFolded };
-    Entity::find().filter(column.eq(folded)).one(db).await
+/// The user who signs in by this username or e-mail, however it is spelled.
+pub async fn by_login(db: &impl ConnectionTrait, login: &str) -> Result<Option<Model>, DbErr> {
+    let forms = names::forms(login);
+    let is_email = is_email(login);
+    let column = if is_email { Column::EmailFolded } else { Column::UsernameFolded };
+    let found = Entity::find().filter(column.is_in(forms.iter().map(String::as_str))).all(db).await?;
+    let place = |user: &Model| {
+        let form = if is_email { &user.email_folded } else { &user.username_folded };
+        forms.iter().position(|wanted| wanted == form)
+    };
+    Ok(found.into_iter().min_by_key(place))
 }
 
-/// Whether somebody has this username.
-pub async fn is_taken(db: &impl ConnectionTrait, username: &str) -> Result<bool, DbErr> {
-    Ok(by_login(db, &fold(username)).await?.is_some())
+/// What an account is unique by: the canonical form of a text, or the one that it kept when the text was given.
+fn form_of(text: &str, stored: String) -> String {
+    if stored == names::kept(text) { stored } else { names::canonical(text) }
+}
+
+/// Gives the canonical e-mail that became free to the eldest of those whose mailbox it is, too. There are some only from
+/// before e-mails had canonical forms.
+async fn hand_on(tx: &Tx, canonical: &str) -> Result<(), DbErr> {
+    let beside = names::beside(canonical);
+    let heir = Entity::find()
+        .filter(Column::EmailFolded.gte(beside.as_str()))
+        // No e-mail has the last character that there is.
+        .filter(Column::EmailFolded.lt(format!("{beside}{}", char::MAX)))
+        .order_by_asc(Column::Id)
+        .limit(1)
+        .one(&**tx)
+        .await?;
+    let Some(heir) = heir else { return Ok(()) };
+    Entity::update_many()
+        .col_expr(Column::EmailFolded, Expr::value(canonical))
+        .filter(Column::Id.eq(heir.id))
+        .filter(Column::EmailFolded.eq(heir.email_folded))
+        .exec(&**tx)
+        .await
+        .map(|_| ())
 }
 
 /// Writes what has become of a user; `after` is the row that [`lock`] read, changed. The version says which
 /// state it was changed from.
 pub async fn change(tx: &Tx, after: Model) -> Result<Model, Error> {
     let before = after.version;
+    let old_form = after.email_folded.clone();
     let after = Model {
-        username_folded: fold(&after.username),
-        email_folded: fold(&after.email),
+        username_folded: form_of(&after.username, after.username_folded),
+        email_folded: form_of(&after.email, after.email_folded),
         first_name_folded: fold(&after.first_name),
         last_name_folded: fold(&after.last_name),
         version: before + 1,
@@ -156,6 +186,9 @@ pub async fn change(tx: &Tx, after: Model) -> Result<Model, Error> {
     // The row is locked since it was read, so this holds; it is what a caller relies on who forgot to lock.
     if done.rows_affected != 1 {
         return Err(Error::Stale);
+    }
+    if old_form != after.email_folded {
+        hand_on(tx, &old_form).await?;
     }
     words::change(tx, &after).await?;
     Ok(after)
@@ -182,10 +215,12 @@ pub async fn renew_hash(tx: &Tx, user: &Model, hash: &PasswordHash) -> Result<()
         .map(|_| ())
 }
 
-/// Removes a user and what refers to it: addresses, sessions, stored answers.
-pub async fn erase(tx: &Tx, id: UserId) -> Result<(), DbErr> {
-    tx.forget_answers(id).await?;
-    Entity::delete_by_id(id).exec(&**tx).await.map(|_| ())
+/// Removes a locked user and what refers to it: addresses, sessions, stored answers.
+pub async fn erase(tx: &Tx, user: &Model) -> Result<(), DbErr> {
+    tx.forget_answers(user.id).await?;
+    mails::forget_resets(tx, &user.email).await?;
+    Entity::delete_by_id(user.id).exec(&**tx).await?;
+    hand_on(tx, &user.email_folded).await
 }
 
 fn taken(error: DbErr) -> Error {

@@ -16,10 +16,18 @@ use super::entities::{
     user,
     word::{self, Column, Entity},
 };
+use crate::domain::names::readable;
 
 /// The words of a user.
 fn of(user: &user::Model) -> BTreeSet<String> {
-    of_person(&[&user.username, &user.email], &user.first_name, &user.last_name)
+    of_texts(&user.username, &user.email, &user.first_name, &user.last_name)
+}
+
+/// The words of these texts; of an e-mail also as people read it.
+pub fn of_texts(username: &str, email: &str, first_name: &str, last_name: &str) -> BTreeSet<String> {
+    let readable = readable(email);
+    let texts: Vec<&str> = [username, email].into_iter().chain(readable.as_deref()).collect();
+    of_person(&texts, first_name, last_name)
 }
 
 /// Writes the words of a new user.

@@ -8,11 +8,15 @@ use kit::{
     testing::Database,
 };
 use sea_orm::{
-    ConnectionTrait, DbErr,
+    ConnectionTrait, DatabaseBackend, DbErr,
     sea_query::{InsertStatement, Query},
 };
 
-use crate::{Migrator, error::Error};
+use crate::{
+    Migrator,
+    error::Error,
+    store::lists::{Filter, list},
+};
 
 fn rows_of(table: &'static str, columns: &[&'static str]) -> InsertStatement {
     Query::insert().into_table(table).columns(columns.iter().copied()).to_owned()
@@ -126,5 +130,40 @@ async fn figures_of_migrations_of_many_users() {
             let [step] = done.as_slice() else { break };
             eprintln!("{:?} {step:<20} {:>7.1} s", db.backend(), begun.elapsed().as_secs_f64());
         }
+        if db.backend() == DatabaseBackend::Postgres {
+            // As autovacuum does within a minute of a load, where it runs.
+            db.read().execute_unprepared("VACUUM ANALYZE").await.unwrap();
+        }
+        for query in SEARCHES {
+            eprintln!("{:?} {query:<24} {:>8.2} ms", db.backend(), median(&db, query).await);
+        }
     }
+}
+
+/// An exact e-mail, exact usernames, a rare word, a common one, all users' word, both names, a beginning, and nobody's word.
+const SEARCHES: [&str; 9] = [
+    "user77777@example.com",
+    "user77777",
+    " USER77777 ",
+    "김77",
+    "철수7",
+    "example",
+    "철수7 김77",
+    "user777",
+    "nobody",
+];
+
+/// How long the first page of a search takes, in milliseconds: the median of 31.
+async fn median(db: &Writer<Error>, query: &str) -> f64 {
+    let filter = Filter { query: query.to_owned(), ..Filter::default() };
+    let mut times = Vec::new();
+    for _ in 0..31 {
+        let begun = Instant::now();
+        let named = filter.named(db.read()).await.unwrap();
+        let but = named.as_ref().map(|user| user.id);
+        list(db.read(), &filter, but, None, 51).await.unwrap();
+        times.push(begun.elapsed().as_secs_f64() * 1_000.0);
+    }
+    times.sort_by(f64::total_cmp);
+    times[15]
 }

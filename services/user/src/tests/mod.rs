@@ -4,6 +4,8 @@
 mod accounts;
 mod address_books;
 mod administrators;
+mod erasure;
+mod identity;
 mod keys;
 mod many_sessions;
 mod migrations;

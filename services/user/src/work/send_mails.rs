@@ -13,10 +13,7 @@ use kit::{
 
 use crate::{
     api::Shared,
-    domain::{
-        mail::{MailKind, MailState, Purpose},
-        names,
-    },
+    domain::mail::{MailKind, MailState, Purpose},
     error::Error,
     mail::Words,
     store::{
@@ -134,12 +131,11 @@ impl Sender {
 
     /// The address of the user whose password is to be reset by what somebody typed; the token counts from now on.
     async fn reset_of(&self, row: &Row) -> Result<Option<String>, Error> {
-        let folded = names::fold(&row.address);
-        let input = (row.id, row.create_time, folded);
+        let input = (row.id, row.create_time, row.address.clone());
         let own = mails::own();
         let found = self.shared.db.transact(&own, input, |tx, input| async move {
-            let (id, create_time, folded) = &*input;
-            let user = users::by_login(&*tx, folded).await?;
+            let (id, create_time, address) = &*input;
+            let user = users::by_login(&*tx, address).await?;
             let Some(user) = user.filter(|user| user.email_verified && !user.disabled) else {
                 return Ok(None);
             };

@@ -5,8 +5,13 @@ mod phone;
 
 use contracts::user::Address;
 
+use crate::text::hides_something;
+
 pub use countries::is_country;
 pub use phone::is_phone;
+
+/// What is told of a text that hides something.
+const HIDDEN: &str = "has characters that are not seen";
 
 /// What is wrong with an address: the field, and what it must be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +25,14 @@ pub struct BadAddress {
 pub fn check(address: &Address) -> Result<(), BadAddress> {
     let bad = |field: &str, problem| Err(BadAddress { field: field.to_owned(), problem });
     let blank = |text: &str| text.trim().is_empty();
+    let Address { recipient, postal_code, city, region, .. } = address;
+    let names = [("recipient", recipient), ("postal_code", postal_code), ("city", city), ("region", region)];
+    if let Some((field, _)) = names.into_iter().find(|(_, text)| hides_something(text)) {
+        return bad(field, HIDDEN);
+    }
+    if let Some(place) = address.lines.iter().position(|line| hides_something(line)) {
+        return bad(&format!("lines[{place}]"), HIDDEN);
+    }
     if blank(&address.recipient) {
         return bad("recipient", "must not be blank");
     }
@@ -64,6 +77,9 @@ mod tests {
             ("lines[1]", Address { lines: vec!["1".to_owned(), " ".to_owned()], ..address() }),
             ("city", Address { city: String::new(), ..address() }),
             ("country_code", Address { country_code: "XX".to_owned(), ..address() }),
+            ("recipient", Address { recipient: "Ana\u{202e}".to_owned(), ..address() }),
+            ("lines[0]", Address { lines: vec!["Rua\u{200b} 1".to_owned()], ..address() }),
+            ("region", Address { region: "\u{feff}Norte".to_owned(), ..address() }),
             ("phone", Address { phone: "call me".to_owned(), ..address() }),
         ] {
             assert_eq!(check(&bad).unwrap_err().field, field);

@@ -1,17 +1,12 @@
 //! Phone numbers as people write them: by the rules of libphonenumber (crate `rlibphonenumber`), which knows every
 //! country's, extensions, and the digits of all scripts.
 
-use icu_properties::{
-    CodePointSetData, CodePointSetDataBorrowed,
-    props::{BidiControl, DefaultIgnorableCodePoint},
-};
 use rlibphonenumber::{PHONE_NUMBER_UTIL, ParseError, PhoneNumber, Region};
+
+use crate::text::is_hidden;
 
 /// Digits of a number at most, that of its country among them (ITU-T E.164, 6.2.1).
 const MOST_DIGITS: usize = 15;
-
-const TURNING: CodePointSetDataBorrowed<'static> = CodePointSetData::new::<BidiControl>();
-const UNSEEN: CodePointSetDataBorrowed<'static> = CodePointSetData::new::<DefaultIgnorableCodePoint>();
 
 /// Whether a text is a phone number: an international one, or one as it is dialled within a country. Whether
 /// anybody has it is another matter; numbers come into use faster than lists of them.
@@ -47,11 +42,6 @@ pub fn is_phone(text: &str, country_code: &str) -> bool {
 fn digits(parsed: &PhoneNumber) -> usize {
     let country = parsed.country_code.to_string().len();
     country + parsed.get_national_significant_number().len()
-}
-
-/// What controls, is not seen, or turns round what is.
-fn is_hidden(c: char) -> bool {
-    c.is_control() || TURNING.contains(c) || UNSEEN.contains(c)
 }
 
 #[cfg(test)]
