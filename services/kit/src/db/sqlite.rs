@@ -71,3 +71,35 @@ impl Db {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::{Clock, Role, testing::Database};
+
+    #[tokio::test]
+    async fn what_is_deleted_stands_in_no_file_once_the_journal_is_empty() {
+        const MARK: &str = "a-name-that-is-unmistakable";
+        let database = Database::sqlite(Role::Article);
+        let db = database.open(Clock::system()).await;
+        let has_mark = || {
+            let files = fs::read_dir(database.folder()).unwrap().map(|entry| entry.unwrap().path());
+            let found = files.filter(|file| {
+                fs::read(file).unwrap_or_default().windows(MARK.len()).any(|part| part == MARK.as_bytes())
+            });
+            found.collect::<Vec<_>>()
+        };
+        for statement in [
+            "CREATE TABLE t (a text)".to_owned(),
+            format!("INSERT INTO t VALUES ('{MARK}'), ('{}')", MARK.repeat(900)),
+        ] {
+            db.0.writer.execute_unprepared(&statement).await.unwrap();
+        }
+        assert!(!has_mark().is_empty());
+        db.0.writer.execute_unprepared("DELETE FROM t").await.unwrap();
+        db.forget_journal().await.unwrap();
+        assert_eq!(has_mark(), Vec::<std::path::PathBuf>::new());
+    }
+}
