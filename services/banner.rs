@@ -79,8 +79,9 @@ pub fn show_password(format: Format, password: &str) -> io::Result<()> {
 pub struct Ready<'a> {
     pub rest: Option<SocketAddr>,
     pub grpc: Option<SocketAddr>,
-    /// Whether REST is by TLS.
+    /// Whether REST is by TLS, and gRPC.
     pub tls: bool,
+    pub grpc_tls: bool,
     /// Where the world reaches the REST interface and the pages, if that is said.
     pub public: Option<&'a str>,
     /// Whether the shop's pages are served.
@@ -111,13 +112,17 @@ impl Ready<'_> {
 
     /// The line that scripts wait for.
     fn line(&self) -> String {
-        let ports = [("rest", self.rest_url()), ("grpc", self.grpc.map(url))];
+        let ports = [("rest", self.rest_url()), ("grpc", self.grpc_url())];
         let ports = ports.into_iter().filter_map(|(name, port)| Some(format!("\"{name}\":\"{}\"", port?)));
         format!("{{\"ready\":{{{}}}}}\n", ports.collect::<Vec<_>>().join(","))
     }
 
     fn rest_url(&self) -> Option<String> {
         self.rest.map(|address| url_of(address, self.tls))
+    }
+
+    fn grpc_url(&self) -> Option<String> {
+        self.grpc.map(|address| url_of(address, self.grpc_tls))
     }
 
     fn banner(&self) -> String {
@@ -135,7 +140,7 @@ impl Ready<'_> {
         if let Some(rest) = self.rest_url() {
             let _ = writeln!(text, "  REST   {rest}  (described at {rest}/docs)");
         }
-        if let Some(grpc) = self.grpc.map(url) {
+        if let Some(grpc) = self.grpc_url() {
             let _ = writeln!(text, "  gRPC   {grpc}");
         }
         if let Some(folder) = self.data_dir {
@@ -161,7 +166,7 @@ impl Ready<'_> {
             "message": "process.ready",
             "version": env!("CARGO_PKG_VERSION"),
             "rest": self.rest_url(),
-            "grpc": self.grpc.map(url),
+            "grpc": self.grpc_url(),
             "public": self.public.filter(|_| self.rest.is_some()),
             "shop": self.rest_url().filter(|_| self.web).map(|rest| format!("{rest}/")),
             "staff": self.rest_url().filter(|_| self.web).map(|rest| format!("{rest}/staff")),
@@ -197,6 +202,7 @@ mod tests {
             rest: None,
             grpc: "0.0.0.0:5".parse().ok(),
             tls: false,
+            grpc_tls: false,
             public: Some("https://shop.example/"),
             web: true,
             data_dir: None,

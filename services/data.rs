@@ -31,10 +31,15 @@ impl Secrets {
     /// Reads them, and generates those that nobody gave.
     pub fn get(settings: &Settings) -> Result<Self, Error> {
         let roles = settings.process.roles.get();
-        if !settings.secrets.mesh.is_given() {
+        let given = settings.secrets.mesh.is_given();
+        if !given && roles.len() == Role::ALL.len() {
             generated(&settings.process.data.path, MESH_SECRET)?;
         }
-        let mesh = mesh_secret(&settings.secrets.mesh, &settings.process.data.path)?;
+        let mesh = match given || roles.len() == Role::ALL.len() {
+            true => mesh_secret(&settings.secrets.mesh, &settings.process.data.path)?,
+            // A gateway with a certificate shares nothing with anybody.
+            false => MeshSecret::random(),
+        };
         let wrapping_key = roles.contains(&Role::User).then(|| wrapping_key(settings)).transpose()?;
         Ok(Self { mesh, wrapping_key })
     }
@@ -55,21 +60,27 @@ pub fn check(settings: &Settings) -> Result<(), Error> {
 
 /// The mesh secret, as it was given or as it is in the data folder.
 pub fn mesh_secret(given: &SharedSecret, folder: &Path) -> Result<MeshSecret, Error> {
-    let (source, secret) = match given.read().map_err(Error::usage)? {
-        Some((setting, secret)) => (setting.to_owned(), secret.expose().to_owned()),
-        None => {
-            let file = folder.join(MESH_SECRET);
-            let secret = Secret::read("--data-dir", &file).map_err(Error::usage)?;
-            (file.display().to_string(), secret.expose().to_owned())
+    let (source, secret) = match (mesh_secret_file(given, folder), given.read().map_err(Error::usage)?) {
+        (None, Some((setting, secret))) => (setting.to_owned(), secret),
+        (Some(file), Some((setting, _))) => {
+            (setting.to_owned(), Secret::read_all(setting, &file).map_err(Error::usage)?)
+        }
+        (file, None) => {
+            let file = file.unwrap_or_default();
+            let secret = Secret::read_all("--data-dir", &file).map_err(Error::usage)?;
+            (file.display().to_string(), secret)
         }
     };
-    let text = secret.trim();
-    if text.chars().count() < SHORTEST_SECRET {
-        return Err(Error::usage(format!(
-            "{source}: a mesh secret has {SHORTEST_SECRET} characters or more"
-        )));
+    MeshSecret::of_lines(secret.expose(), SHORTEST_SECRET)
+        .map_err(|problem| Error::usage(format!("{source}: {problem}")))
+}
+
+/// The file that the mesh secret is in; none where its text was given.
+pub fn mesh_secret_file(given: &SharedSecret, folder: &Path) -> Option<PathBuf> {
+    match given.is_given() {
+        true => given.path().map(Path::to_owned),
+        false => Some(folder.join(MESH_SECRET)),
     }
-    Ok(MeshSecret::new(text))
 }
 
 fn wrapping_key(settings: &Settings) -> Result<[u8; 32], Error> {

@@ -5,14 +5,18 @@ use std::time::Duration;
 use contracts::health::{
     HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
 };
-use tonic::{Code, transport::Endpoint};
+use tonic::Code;
 
-use crate::{banner, error::Error, settings::ConfigFile};
+use crate::{
+    banner, channel,
+    error::Error,
+    settings::{ConfigFile, MeshFiles},
+};
 
 /// Asks for health.
 #[derive(clap::Args, Debug)]
 pub struct HealthCheck {
-    /// Where to ask, as http://HOST:PORT (default: where --grpc-listen says that gRPC is, on this machine)
+    /// Where to ask, as http://HOST:PORT, or https:// with --mesh-cert (default: where --grpc-listen says that gRPC is, on this machine)
     #[arg(long, value_name = "URL")]
     url: Option<String>,
 
@@ -29,6 +33,9 @@ pub struct HealthCheck {
     grpc_listen: String,
 
     #[command(flatten)]
+    files: MeshFiles,
+
+    #[command(flatten)]
     _config: ConfigFile,
 }
 
@@ -36,13 +43,11 @@ pub struct HealthCheck {
 pub async fn health(check: HealthCheck) -> Result<(), Error> {
     let url = match &check.url {
         Some(url) => url.clone(),
-        None => url_of(&check.grpc_listen)?,
+        None => url_of(&check.grpc_listen, check.files.are_given())?,
     };
-    let endpoint =
-        Endpoint::from_shared(url.clone()).map_err(|error| Error::usage(format!("--url: {error}")))?;
+    let certificates = check.files.open()?;
     let ask = async {
-        let channel = endpoint.connect_timeout(check.timeout).connect().await;
-        let channel = channel.map_err(|_| Error::Unhealthy(format!("nothing answers at {url}")))?;
+        let channel = channel::connect(&url, certificates.as_ref(), None, check.timeout).await?;
         let request = HealthCheckRequest { service: check.service.clone() };
         HealthClient::new(channel).check(request).await.map_err(|status| match status.code() {
             Code::NotFound => Error::Unhealthy(format!("no service {:?} runs at {url}", check.service)),
@@ -58,7 +63,7 @@ pub async fn health(check: HealthCheck) -> Result<(), Error> {
 }
 
 /// How a port that this machine listens on is reached from it.
-pub fn url_of(listen: &str) -> Result<String, Error> {
+pub fn url_of(listen: &str, tls: bool) -> Result<String, Error> {
     let (host, port) =
         listen.rsplit_once(':').ok_or_else(|| Error::usage("--grpc-listen: must be a host and a port"))?;
     if port == "0" {
@@ -69,7 +74,8 @@ pub fn url_of(listen: &str) -> Result<String, Error> {
         "[::]" => "[::1]",
         host => host,
     };
-    Ok(format!("http://{host}:{port}"))
+    let scheme = if tls { "https" } else { "http" };
+    Ok(format!("{scheme}://{host}:{port}"))
 }
 
 #[cfg(test)]
@@ -78,9 +84,9 @@ mod tests {
 
     #[test]
     fn a_port_open_to_all_is_reached_by_the_loopback_address() {
-        assert_eq!(url_of("0.0.0.0:50051").unwrap(), "http://127.0.0.1:50051");
-        assert_eq!(url_of("[::]:1").unwrap(), "http://[::1]:1");
-        assert_eq!(url_of("db.internal:1").unwrap(), "http://db.internal:1");
-        assert!(url_of("127.0.0.1:0").is_err());
+        assert_eq!(url_of("0.0.0.0:50051", false).unwrap(), "http://127.0.0.1:50051");
+        assert_eq!(url_of("[::]:1", true).unwrap(), "https://[::1]:1");
+        assert_eq!(url_of("db.internal:1", false).unwrap(), "http://db.internal:1");
+        assert!(url_of("127.0.0.1:0", false).is_err());
     }
 }

@@ -4,6 +4,8 @@ mod admin;
 mod banner;
 mod budget;
 mod calls;
+mod certs;
+mod channel;
 mod cli;
 mod config;
 mod data;
@@ -69,6 +71,7 @@ fn execute(command: Command) -> Result<(), Error> {
             Command::Serve(serve) => serve::serve(serve.settings, cli::settings_again).await,
             Command::Migrate(migrate) => migrate::migrate(*migrate).await,
             Command::Health(health) => health::health(health).await,
+            Command::Certs(command) => certs::certs(&command),
             Command::Descriptors(command) => descriptors::descriptors(&command),
             Command::Seed(seed) => seed::seed(*seed).await,
             Command::Status(status) => status::status(*status).await,

@@ -3,19 +3,15 @@
 use std::time::Duration;
 
 use contracts::mesh::mesh_service_client::MeshServiceClient;
-use kit::{Clock, Fault, Identity, Role, headers::AUTHORIZATION};
+use kit::{Clock, Fault, Identity, Role, headers::AUTHORIZATION, identity::MeshSecret};
 use prost_reflect::{DynamicMessage, SerializeOptions};
-use tonic::{
-    Code, Request, Status,
-    metadata::MetadataValue,
-    transport::{Channel, Endpoint},
-};
+use tonic::{Code, Request, Status, metadata::MetadataValue, transport::Channel};
 
 use crate::{
-    data,
+    channel, data,
     error::Error,
     health::url_of,
-    settings::{ConfigFile, DataDir, SharedSecret, role_url},
+    settings::{ConfigFile, DataDir, MeshFiles, SharedSecret, role_url},
 };
 
 /// How long until a port must have answered.
@@ -48,6 +44,9 @@ pub struct Operator {
     secret: SharedSecret,
 
     #[command(flatten)]
+    files: MeshFiles,
+
+    #[command(flatten)]
     _config: ConfigFile,
 }
 
@@ -68,9 +67,9 @@ impl Operator {
     pub async fn connect(&self) -> Result<Way, Error> {
         let url = match self.url.as_ref().or(self.mesh_url.as_ref()) {
             Some(url) => url.clone(),
-            None => url_of(&self.grpc_listen)?,
+            None => url_of(&self.grpc_listen, self.files.are_given())?,
         };
-        Way::open(url, Role::Mesh, &self.secret, &self.data, self.timeout).await
+        Way::open(url, Role::Mesh, (&self.secret, &self.files), &self.data, self.timeout).await
     }
 }
 
@@ -79,18 +78,26 @@ impl Way {
     pub async fn open(
         url: String,
         to: Role,
-        secret: &SharedSecret,
+        (secret, files): (&SharedSecret, &MeshFiles),
         data: &DataDir,
         timeout: Duration,
     ) -> Result<Self, Error> {
-        let secret = data::mesh_secret(secret, &data.path)
-            .map_err(|error| Error::usage(format!("the operator is known by the mesh secret: {error}")))?;
+        let certificates = files.open()?;
+        let secret = match &certificates {
+            Some(_) => MeshSecret::random(),
+            None => data::mesh_secret(secret, &data.path).map_err(|error| {
+                Error::usage(format!("the operator is known by the mesh secret: {error}"))
+            })?,
+        };
         let identity = Identity::new(secret, Clock::system()).map_err(Error::other)?;
-        let endpoint =
-            Endpoint::from_shared(url.clone()).map_err(|error| Error::usage(format!("--url: {error}")))?;
-        // Connected at once, not by the first call: only so is "nothing answers" told from a refusal.
-        let channel = endpoint.connect_timeout(CONNECT.min(timeout)).connect().await;
-        let channel = channel.map_err(|_| Error::Unhealthy(format!("nothing answers at {url}")))?;
+        if let Some(certificates) = &certificates {
+            let certificate = certificates.current();
+            if !certificate.roles.contains(&Role::Operator) {
+                return Err(Error::usage("--mesh-cert: it does not name the role operator"));
+            }
+            identity.learn_certificate(certificate);
+        }
+        let channel = channel::connect(&url, certificates.as_ref(), Some(to), CONNECT.min(timeout)).await?;
         Ok(Self { client: MeshServiceClient::new(channel.clone()), channel, url, identity, to, timeout })
     }
 
@@ -115,7 +122,8 @@ impl Way {
                 Error::Unhealthy(format!("the {} service does not run at {url}", self.to))
             }
             Code::Unauthenticated => {
-                Error::usage(format!("{url} does not take our mesh secret: is it that of another mesh?"))
+                let ours = if self.identity.has_certificates() { "certificate" } else { "mesh secret" };
+                Error::usage(format!("{url} does not take our {ours}: is it that of another mesh?"))
             }
             Code::Unimplemented => Error::Unhealthy(format!("the {} service does not run at {url}", self.to)),
             Code::DeadlineExceeded | Code::Cancelled => {

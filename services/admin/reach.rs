@@ -17,7 +17,7 @@ use crate::{
     health::url_of,
     operator::Way,
     roles::{self, Schema},
-    settings::{ConfigFile, DataDir, Databases, Roles, SharedSecret, role_url},
+    settings::{ConfigFile, DataDir, Databases, MeshFiles, Roles, SharedSecret, role_url},
 };
 
 /// The page of administrators that is asked for.
@@ -57,6 +57,9 @@ pub struct Reach {
     secret: SharedSecret,
 
     #[command(flatten)]
+    files: MeshFiles,
+
+    #[command(flatten)]
     hashing: user::Hashing,
 
     #[command(flatten)]
@@ -91,7 +94,7 @@ impl Reach {
         match kit::db::claim(&options.url) {
             Ok(true) => self.look(options, make).await,
             Ok(false) => {
-                let url = url_of(&self.grpc_listen)?;
+                let url = url_of(&self.grpc_listen, self.files.are_given())?;
                 self.ask(&url).await.map_err(|error| match error {
                     Error::Unhealthy(problem) => Error::Unhealthy(format!(
                         "another process has the user database open, but {problem}: say by --url where it serves gRPC"
@@ -123,7 +126,7 @@ impl Reach {
     }
 
     async fn ask(&self, url: &str) -> Result<Desk, Error> {
-        Way::open(url.to_owned(), Role::User, &self.secret, &self.data, self.timeout)
+        Way::open(url.to_owned(), Role::User, (&self.secret, &self.files), &self.data, self.timeout)
             .await
             .map(Box::new)
             .map(Desk::Running)

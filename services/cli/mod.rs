@@ -11,6 +11,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, error::ErrorKind}
 use self::problems::{mistyped, one_line};
 use crate::{
     admin::Admin,
+    certs::Certs,
     config::{self, File},
     descriptors::Descriptors,
     error::Error,
@@ -56,6 +57,10 @@ pub enum Command {
     Admin(Box<Admin>),
     /// Ask a running process whether it serves, for containers: exit code 0 if it does, else 1
     Health(HealthCheck),
+    /// Make an authority and certificates for the roles, by which they know each other
+    ///
+    /// For development, and for who has no other authority. Nothing that is there is replaced, unless --renew says so.
+    Certs(Certs),
     /// Write the contracts as a protobuf FileDescriptorSet, for tools where reflection is off
     ///
     /// With comments and everything they import, as `grpcurl -protoset FILE` and code generators take it.

@@ -56,7 +56,7 @@ fn what_is_wrong_is_said_in_one_line() {
         (&["--mesh-secret", "0123456789abcdef", "--mesh-secret-file", "x"], "contradict"),
         (&["migrate", "now"], "unexpected argument 'now'"),
         (&["verify", "--url", "nonsense"], "--url"),
-        (&["status", "--url", "https://mesh:50051"], "must begin with http://"),
+        (&["status", "--url", "ftp://mesh:50051"], "must begin with http://"),
     ] {
         let problem = parsed(arguments).unwrap_err();
         assert!(matches!(problem, Error::Usage(_)));

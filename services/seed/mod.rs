@@ -52,7 +52,7 @@ pub async fn seed(seed: Seed) -> Result<(), Error> {
     let (process, generated) = match seed.urls()? {
         Some(_) => (None, None),
         None => {
-            let mut process = Process::start(&seed.settings, None, None).await?;
+            let mut process = Process::start(&seed.settings, None, None, None).await?;
             let generated = process.make_first_administrator(Format::Text).await?;
             (Some(process), generated)
         }
@@ -80,7 +80,9 @@ async fn fill(
     let conns: HashMap<Role, Conn> = match (process, seed.urls()?) {
         (Some(process), _) => Role::SERVICES.map(|role| (role, Conn::new(process.services.clone()))).into(),
         (None, Some(urls)) => {
-            urls.iter().map(|(role, url)| Ok((*role, shop::remote(url)?))).collect::<Result<_, Error>>()?
+            let certificates = seed.settings.secrets.files.open()?;
+            let remote = |url: &str| shop::remote(url, certificates.as_ref());
+            urls.iter().map(|(role, url)| Ok((*role, remote(url)?))).collect::<Result<_, Error>>()?
         }
         (None, None) => HashMap::new(),
     };

@@ -10,12 +10,13 @@ use contracts::user::{SignInRequest, auth_service_client::AuthServiceClient};
 use kit::{
     Conn, Fault, Role, Secret,
     headers::{AUTHORIZATION, IDEMPOTENCY_KEY},
+    mesh::certificates::Certificates,
 };
 use tokio::sync::Mutex;
-use tonic::{Code, Request, Response, Status, metadata::MetadataValue, transport::Endpoint};
+use tonic::{Code, Request, Response, Status, metadata::MetadataValue};
 use tower::ServiceExt;
 
-use crate::error::Error;
+use crate::{channel, error::Error};
 
 /// How long one call may take.
 const CALL: Duration = Duration::from_secs(30);
@@ -42,9 +43,12 @@ struct Login {
 }
 
 /// A remote process as a transport.
-pub fn remote(url: &str) -> Result<Conn, Error> {
-    let endpoint = Endpoint::from_shared(url.to_owned()).map_err(Error::usage)?;
-    let channel = endpoint.connect_timeout(Duration::from_secs(3)).connect_lazy();
+pub fn remote(url: &str, certificates: Option<&Certificates>) -> Result<Conn, Error> {
+    let endpoint = channel::endpoint(url, certificates.is_some())?.connect_timeout(Duration::from_secs(3));
+    let channel = match certificates.filter(|_| url.starts_with("https:")) {
+        Some(it) => endpoint.connect_with_connector_lazy(it.connector(None).map_err(Error::other)?),
+        None => endpoint.connect_lazy(),
+    };
     Ok(Conn::new(channel.map_err(|error| Status::unavailable(error.to_string()))))
 }
 

@@ -3,6 +3,7 @@
 mod memory;
 mod ports;
 mod process;
+mod renewal;
 mod routes;
 mod signals;
 
@@ -43,10 +44,11 @@ pub async fn serve(settings: Settings, reread: Reread) -> Result<(), Error> {
     let telemetry = Arc::new(telemetry);
     tokio::spawn(hangup::reload(hangups, telemetry.clone(), reread));
     say_what_is_not_used(&settings);
-    let ports = Ports::open(&settings).await?;
+    let certificates = settings.secrets.files.open()?;
+    let ports = Ports::open(&settings, certificates.as_ref()).await?;
     let (rest, grpc) = ports.addresses()?;
     let starting = async {
-        let mut process = Process::start(&settings, rest, grpc).await?;
+        let mut process = Process::start(&settings, rest, grpc, certificates.as_ref()).await?;
         // The last that can fail: a password that nobody else knows is stored only for a shop that has started.
         let admin_password = process.make_first_administrator(settings.log.log_format).await?;
         Ok::<_, Error>((process, admin_password))
@@ -65,7 +67,9 @@ pub async fn serve(settings: Settings, reread: Reread) -> Result<(), Error> {
     let public = settings.gateway.public_url.as_ref().map(ToString::to_string);
     let public = public.as_deref();
     let tls = settings.process.tls_cert.is_some();
-    Ready { rest, grpc, tls, public, web, data_dir, admin_password }.announce(settings.log.log_format);
+    let grpc_tls = tls || settings.secrets.files.are_given();
+    Ready { rest, grpc, tls, grpc_tls, public, web, data_dir, admin_password }
+        .announce(settings.log.log_format);
 
     signals.next().await;
     tracing::info!("process.draining");

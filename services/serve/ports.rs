@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 
 use kit::{
     Role,
-    listen::{Ends, Limits, Listener, Protocol, Tls, raise_open_files},
+    listen::{Ends, Limits, Listener, Outward, Protocol, Tls, raise_open_files},
+    mesh::certificates::Certificates,
     wire::Wire,
 };
 
@@ -20,21 +21,28 @@ pub struct Ports {
 
 impl Ports {
     /// Opens them.
-    pub async fn open(settings: &Settings) -> Result<Self, Error> {
+    pub async fn open(settings: &Settings, certificates: Option<&Certificates>) -> Result<Self, Error> {
         let process = &settings.process;
         raise_open_files();
-        let tls = match (&process.tls_cert, &process.tls_key) {
+        let outward = match (&process.tls_cert, &process.tls_key) {
             (Some(certificate), Some(key)) => Some(
-                Tls::open(certificate, key)
+                Outward::open(certificate, key)
                     .map_err(|problem| Error::usage(format!("--tls-cert, --tls-key: {problem}")))?,
             ),
             _ => None,
         };
+        let tls = outward.clone().map(Tls::outward).transpose().map_err(Error::other)?;
+        // The operator's commands and probes of a process without a certificate of the mesh come from its own machine.
+        let grpc_tls = match (certificates, outward) {
+            (Some(certificates), outward) => Some(Tls::of_mesh(certificates.clone(), outward)),
+            (None, outward) => outward.map(Tls::outward_or_here),
+        };
+        let grpc_tls = grpc_tls.transpose().map_err(Error::other)?;
         let rest = match process.roles.get().contains(&Role::Gateway) {
             true => Some(open(&process.rest_listen, "--rest-listen", Protocol::Rest).await?.by_tls(tls)),
             false => None,
         };
-        let grpc = open(&process.grpc_listen, "--grpc-listen", Protocol::Grpc).await?;
+        let grpc = open(&process.grpc_listen, "--grpc-listen", Protocol::Grpc).await?.by_tls(grpc_tls);
         let memory = process.answer_memory as usize * (1 << 20);
         let requests = process.request_memory as usize * (1 << 20);
         let mut limits = Limits::new(process.send_timeout, process.idle_timeout, memory, requests);

@@ -5,14 +5,15 @@ use std::{net::SocketAddr, sync::Arc};
 use axum::Router;
 use kit::{
     Clock, Conn, Context, Db, Fault, Identity, Mesh, Role, Secret, Tasks, access::Methods, conn::Local,
-    drain::EndStreams, health::Health, layer::Front, limits::Limiter, listen::Ends, telemetry::Format,
+    drain::EndStreams, health::Health, layer::Front, limits::Limiter, listen::Ends,
+    mesh::certificates::Certificates, telemetry::Format,
 };
 use tokio::time::timeout;
 use tonic::service::Routes;
 use user::AdminOutcome;
 
 use super::{
-    memory,
+    memory, renewal,
     routes::{common_services, edge, routes},
 };
 use crate::{
@@ -48,10 +49,12 @@ impl Process {
         settings: &Settings,
         rest: Option<SocketAddr>,
         grpc: Option<SocketAddr>,
+        certificates: Option<&Certificates>,
     ) -> Result<Self, Error> {
         let here = settings.process.roles.get();
         let payment_types = settings.payment_types.types().map_err(Error::usage)?;
         data::check(settings)?;
+        renewal::check(certificates, &here)?;
         roles::check(settings, &payment_types)?;
         let payment_ports = match here.contains(&Role::Payment) {
             true => payment::Ports::open(&settings.payment).await,
@@ -69,9 +72,10 @@ impl Process {
         let identity = Identity::of(secrets.mesh, clock.clone(), leeway, &here).map_err(Error::other)?;
         let methods = Methods::read(contracts::pool()).map_err(Error::other)?;
         let local = Local::default();
-        let mesh = Mesh::new(&here, &local, settings.urls.all(), identity.clone(), methods.clone())
-            .map_err(Error::usage)?;
         let tasks = Tasks::default();
+        renewal::start(settings, &identity, certificates, &tasks);
+        let ways = (identity.clone(), methods.clone());
+        let mesh = Mesh::by(&here, &local, settings.urls.all(), ways, certificates).map_err(Error::usage)?;
         let context = Context { clock, mesh, identity: identity.clone(), tasks: tasks.clone() };
 
         let pages = payment::Pages {

@@ -40,10 +40,18 @@ impl Settings {
                 )));
             }
         }
+        let keeps_data = here.iter().any(|role| Role::SERVICES.contains(role));
         if !self.secrets.mesh.is_given() && here.len() != Role::ALL.len() {
-            return Err(Error::usage(
-                "processes that run some of the roles share a secret: set FEIRA_MESH_SECRET or FEIRA_MESH_SECRET_FILE",
-            ));
+            if !self.secrets.files.are_given() {
+                return Err(Error::usage(
+                    "processes that run some of the roles share a secret: set FEIRA_MESH_SECRET or FEIRA_MESH_SECRET_FILE",
+                ));
+            }
+            if keeps_data {
+                return Err(Error::usage(
+                    "the replicas of a role share a secret, also where roles are known by certificates: set FEIRA_MESH_SECRET or FEIRA_MESH_SECRET_FILE",
+                ));
+            }
         }
         Ok(())
     }

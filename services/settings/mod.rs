@@ -13,7 +13,7 @@ use kit::{Role, limits::RateLimits, payment_types::PaymentTypesOptions, telemetr
 
 pub use self::{
     databases::Databases,
-    secrets::{Secrets, SharedSecret},
+    secrets::{MeshFiles, Secrets, SharedSecret},
     urls::{Urls, role_url},
 };
 
@@ -112,8 +112,8 @@ pub struct Process {
     #[arg(long, env = "FEIRA_CONNECTIONS_PER_ADDRESS", value_name = "COUNT", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
     pub connections_per_address: u32,
 
-    /// The certificate of the REST interface, and of those above it, in PEM: it is served by TLS then. Both files are read
-    /// again when they change
+    /// The certificate that clients from outside are shown, and those above it, in PEM: REST and gRPC are served by TLS
+    /// then. Both files are read again when they change
     #[arg(long, env = "FEIRA_TLS_CERT", value_name = "FILE", requires = "tls_key")]
     pub tls_cert: Option<PathBuf>,
 

@@ -2,7 +2,12 @@
 
 use std::path::PathBuf;
 
-use kit::SecretSource;
+use kit::{
+    SecretSource,
+    mesh::certificates::{Certificates, Files},
+};
+
+use crate::error::Error;
 
 kit::secret_setting! {
     /// What the processes of a mesh know each other by, and the operator.
@@ -20,8 +25,49 @@ pub type SharedSecret = SecretSource<MeshSecretSetting>;
 pub struct Secrets {
     #[command(flatten)]
     pub mesh: SharedSecret,
+    #[command(flatten)]
+    pub files: MeshFiles,
     /// File whose content wraps the signing keys in the user database, the same for all replicas of the
     /// user service (default: DATA_DIR/signing.key, generated)
     #[arg(long, env = "FEIRA_KEY_FILE", value_name = "FILE")]
     pub key_file: Option<PathBuf>,
+}
+
+/// The certificate that a process has among the roles of its mesh.
+#[derive(clap::Args, Debug, Clone, Default)]
+#[group(skip)]
+pub struct MeshFiles {
+    /// The certificate of this process's roles, and of those above it, in PEM; roles are its URI names, such as
+    /// spiffe://feira/role/order. gRPC is by TLS then, and roles know each other by certificates. `feira certs` makes
+    /// them. The files are read again when they change
+    #[arg(long, env = "FEIRA_MESH_CERT", value_name = "FILE", requires = "mesh_key")]
+    mesh_cert: Option<PathBuf>,
+
+    /// The key of that certificate, in PEM: Ed25519 or ECDSA P-256
+    #[arg(long, env = "FEIRA_MESH_KEY", value_name = "FILE", requires = "mesh_ca")]
+    mesh_key: Option<PathBuf>,
+
+    /// The authorities that the certificates of all roles are of, in PEM: one, or several while they are being changed
+    #[arg(long, env = "FEIRA_MESH_CA", value_name = "FILE", requires = "mesh_cert")]
+    mesh_ca: Option<PathBuf>,
+}
+
+impl MeshFiles {
+    /// Whether there is one.
+    pub fn are_given(&self) -> bool {
+        self.mesh_cert.is_some()
+    }
+
+    /// Reads it.
+    pub fn open(&self) -> Result<Option<Certificates>, Error> {
+        let (Some(certificate), Some(key), Some(authorities)) =
+            (self.mesh_cert.clone(), self.mesh_key.clone(), self.mesh_ca.clone())
+        else {
+            return Ok(None);
+        };
+        let opened = Certificates::open(Files { certificate, key, authorities });
+        opened
+            .map(Some)
+            .map_err(|problem| Error::usage(format!("--mesh-cert, --mesh-key, --mesh-ca: {problem}")))
+    }
 }

@@ -18,7 +18,9 @@ impl PerRole for RoleUrl {
 
     fn help(role: Role) -> String {
         let more = match role {
-            Role::User => ", as http://HOST:PORT; several, with commas in between, are replicas",
+            Role::User => {
+                ", as http://HOST:PORT, or https:// with --mesh-cert; several, with commas in between, are replicas"
+            }
             Role::Mesh => "; the gateway can do without",
             Role::Article | Role::Order | Role::Payment | Role::Gateway | Role::Operator => "",
         };
@@ -39,7 +41,9 @@ fn role_urls(text: &str) -> Result<String, String> {
 /// A URL under which a role is found.
 pub fn role_url(text: &str) -> Result<String, String> {
     match Url::parse(text) {
-        Ok(url) if url.scheme() != "http" => Err("must begin with http://".to_owned()),
+        Ok(url) if !["http", "https"].contains(&url.scheme()) => {
+            Err("must begin with http:// or https://".to_owned())
+        }
         Ok(url) if url.path() != "/" || url.query().is_some() || !url.username().is_empty() => {
             Err("must be a scheme, a host and a port only, such as http://order:50051".to_owned())
         }
@@ -54,10 +58,10 @@ mod tests {
 
     #[test]
     fn urls_of_roles_are_checked() {
-        assert!(role_url("http://order:50051").is_ok());
+        assert!(role_url("http://order:50051").is_ok() && role_url("https://order").is_ok());
         assert_eq!(role_urls("http://a:1, http://b:2"), Ok("http://a:1,http://b:2".to_owned()));
         assert!(role_urls("http://a:1,").is_err());
-        for wrong in ["order:50051", "https://order", "http://", "http://order/path", "http://u@order"] {
+        for wrong in ["order:50051", "ftp://order", "http://", "http://order/path", "http://u@order"] {
             assert!(role_url(wrong).is_err(), "{wrong}");
         }
     }

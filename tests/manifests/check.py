@@ -117,12 +117,37 @@ def check_roles(overlay, binary):
         assert name in services, f"{name} has no Service: {services}"
 
 
+def has_certificates(overlay):
+    """Whether the roles of an overlay know each other by certificates."""
+    return any(it.endswith("-certificate") for it in mounts(overlay.pods()["gateway"]))
+
+
+def mounts(template):
+    return {it["secret"]["secretName"] for it in template["spec"].get("volumes", []) if "secret" in it}
+
+
+def check_certificates(overlay, binary):
+    """Where there are certificates, a pod has its own and nothing that another role is known by, and no proxy is told
+    that what it speaks is in the clear."""
+    for name, template in overlay.pods().items():
+        mounted = {it for it in mounts(template) if it.endswith(("-certificate", "-secret")) or it == "feira-mesh"}
+        if not has_certificates(overlay):
+            assert mounted <= {"feira-mesh"}, f"{name} sees {mounted}"
+            continue
+        own = {f"feira-{name}-certificate"} | ({f"feira-{name}-secret"} if name in DATABASES else set())
+        assert mounted == (set() if name == "migrate" else own), f"{name} sees {mounted}"
+    for service in overlay.all("Service"):
+        clear = any(port.get("appProtocol") == "kubernetes.io/h2c" for port in service["spec"]["ports"])
+        assert not (clear and has_certificates(overlay)), service["metadata"]["name"]
+
+
 def check_urls(overlay, binary):
     """Each role that is called is looked for where its Service is, and such a Service tells of all its pods."""
     config = next(it for it in overlay.all("ConfigMap") if it["metadata"]["name"].startswith("feira"))["data"]
     called = set().union(*(calls(binary, role) for role in roles(binary)))
+    scheme = "https" if has_certificates(overlay) else "http"
     for role in called:
-        assert config[f"FEIRA_{role.upper()}_URL"] == f"http://{role}:{GRPC}", config
+        assert config[f"FEIRA_{role.upper()}_URL"] == f"{scheme}://{role}:{GRPC}", config
         service = next(it for it in overlay.all("Service") if it["metadata"]["name"] == role)
         assert service["spec"]["clusterIP"] == "None", f"{role}: callers could not spread over its pods"
 
@@ -207,7 +232,8 @@ def check_secrets(overlay, binary):
     for name, template in overlay.pods().items():
         for container in template["spec"]["containers"]:
             for variable in container.get("env", []):
-                assert not secret.search(variable["name"]), f"{name}: {variable['name']} belongs into a file"
+                a_file = variable.get("value", "").startswith("/run/secrets/")
+                assert a_file or not secret.search(variable["name"]), f"{name}: {variable['name']} belongs into a file"
     for config in overlay.all("ConfigMap"):
         for variable, value in config["data"].items():
             assert not secret.search(variable) and "@" not in value, f"{variable} belongs into a Secret"
@@ -217,14 +243,23 @@ def check_secrets(overlay, binary):
         assert ("feira-signing" in mounted, "feira-admin" in mounted) == (name == "user", name == "user"), name
 
 
+def asked(probe, by_command):
+    """The service whose health a probe asks for. The kubelet speaks no TLS: there the program asks."""
+    if not by_command:
+        assert probe["grpc"]["port"] == GRPC and "exec" not in probe, probe
+        return probe["grpc"].get("service", "")
+    assert "grpc" not in probe, probe
+    program, command, *rest = probe["exec"]["command"]
+    assert (program, command, rest[:-1]) in [("/feira", "health", []), ("/feira", "health", ["--service"])], probe
+    return rest[-1] if rest else ""
+
+
 def check_probes(overlay, binary):
     """The process is alive whatever its database does; it is ready with it. All by the standard health protocol."""
     for name, template in overlay.pods().items():
         for container in template["spec"]["containers"] if name != "migrate" else []:
             for probe in ["startupProbe", "livenessProbe", "readinessProbe"]:
-                grpc = container[probe]["grpc"]
-                assert grpc["port"] == GRPC
-                service = grpc.get("service", "")
+                service = asked(container[probe], has_certificates(overlay))
                 wanted = f"feira.{name}.v1.{name.capitalize()}Service" if probe == "readinessProbe" else ""
                 assert service == ("" if name == "gateway" else wanted), f"{name}: {probe} asks for {service!r}"
             # Whatever is under way must have ended before the pod is killed.

@@ -38,6 +38,7 @@ mod layering;
 mod layout;
 mod letter;
 mod mail;
+mod mesh_certificates;
 mod migrations;
 mod orders;
 mod overload;

@@ -1,9 +1,11 @@
-//! TLS at the REST port.
+//! TLS for clients from outside.
 
 use std::{fs, path::Path};
 
+use contracts::article::{ListArticlesRequest, article_service_client::ArticleServiceClient};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use serde_json::json;
+use tonic::transport::{Certificate, ClientTlsConfig, Endpoint};
 
 use crate::support::{
     Setup,
@@ -41,7 +43,7 @@ async fn rest_is_served_by_tls_and_a_new_certificate_counts_without_a_restart(_:
         .env("FEIRA_HSTS", "1d")
         .env("FEIRA_ADMIN_PASSWORD", "correct horse battery");
     let process = Process::start(&start, folder.path());
-    let (rest, _) = process.ready();
+    let (rest, grpc) = process.ready();
     assert!(rest.starts_with("https://127.0.0.1:"), "{rest}");
     let client = trusting(&first);
     let answer = client.get(format!("{rest}/v1/articles")).send().await.unwrap();
@@ -56,6 +58,15 @@ async fn rest_is_served_by_tls_and_a_new_certificate_counts_without_a_restart(_:
     // In the clear nothing is answered.
     let plain = reqwest::Client::builder().no_proxy().build().unwrap();
     assert!(plain.get(rest.replace("https:", "http:")).send().await.is_err());
+
+    // gRPC by the same certificate, and from this machine in the clear, too.
+    let tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(&first)).domain_name("localhost");
+    let by_tls = Endpoint::from_shared(grpc.clone()).unwrap().tls_config(tls).unwrap();
+    let plain = Endpoint::from_shared(grpc.replace("https:", "http:")).unwrap();
+    for endpoint in [by_tls, plain] {
+        let mut articles = ArticleServiceClient::new(endpoint.connect().await.unwrap());
+        articles.list_articles(ListArticlesRequest::default()).await.unwrap();
+    }
 
     // Half of a change does not count, all of it does.
     let second = certificate(folder.path());

@@ -5,14 +5,74 @@ use aws_lc_rs::{
     signature::{Ed25519KeyPair, KeyPair},
 };
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
-use kit::{Role, identity::MeshSecret};
+use kit::{
+    Role,
+    identity::MeshSecret,
+    mesh::certificates::{Certificates, Files},
+};
 use serde_json::{Value, json};
 
-use super::{mesh::Mesh, process::Start};
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
+
+use super::{
+    mesh::{MESH_SECRET, Mesh},
+    process::Start,
+    setup::KnownBy,
+};
 
 impl Mesh {
-    /// A command of the operator, who knows the mesh secret.
+    /// What processes know each other by.
+    pub(super) fn make_known(&self) {
+        match self.setup.known_by {
+            KnownBy::Secret => {}
+            KnownBy::SecretFile => std::fs::write(self.folder().join("mesh.secret"), MESH_SECRET).unwrap(),
+            KnownBy::Certificates => self.certify("certs", ""),
+        }
+    }
+
+    /// Makes certificates in a folder.
+    pub fn certify(&self, folder: &str, flags: &str) {
+        let ended = Start::of(&format!("certs {folder} {flags}")).run(self.folder());
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+    }
+
+    /// Tells a process of a role what it is known by.
+    pub(super) fn known(&self, start: Start, role: &str) -> Start {
+        let path = |name: &str| self.folder().join(name).to_str().unwrap().to_owned();
+        match self.setup.known_by {
+            KnownBy::Secret => start.env("FEIRA_MESH_SECRET", MESH_SECRET),
+            KnownBy::SecretFile => start.env("FEIRA_MESH_SECRET_FILE", &path("mesh.secret")),
+            KnownBy::Certificates => start
+                .env("FEIRA_MESH_SECRET", &format!("what the replicas of {role} share"))
+                .env("FEIRA_MESH_CERT", &path(&format!("certs/{role}.pem")))
+                .env("FEIRA_MESH_KEY", &path(&format!("certs/{role}.key")))
+                .env("FEIRA_MESH_CA", &path("certs/ca.pem")),
+        }
+    }
+
+    /// A role's certificate.
+    pub fn certificates(&self, folder: &str, role: Role) -> Certificates {
+        let path = |ending: &str| self.folder().join(format!("{folder}/{role}.{ending}"));
+        let authorities = self.folder().join(folder).join("ca.pem");
+        Certificates::open(Files { certificate: path("pem"), key: path("key"), authorities }).unwrap()
+    }
+
+    /// An outsider's way to a process.
+    pub fn channel(&self, url: &str) -> Channel {
+        let endpoint = Endpoint::from_shared(url.to_owned()).unwrap();
+        if !url.starts_with("https:") {
+            return endpoint.connect_lazy();
+        }
+        let authority = std::fs::read(self.folder().join("certs/ca.pem")).unwrap();
+        let tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(authority));
+        endpoint.tls_config(tls.domain_name("localhost")).unwrap().connect_lazy()
+    }
+
+    /// A command of the operator, who has a certificate or knows the mesh secret.
     pub fn as_operator(&self, mut command: Start) -> Start {
+        if self.setup.known_by == KnownBy::Certificates {
+            return self.known(command, "operator");
+        }
         let running = self.processes.values().next().expect("a process");
         let known = ["FEIRA_DATA_DIR", "FEIRA_MESH_SECRET", "FEIRA_MESH_SECRET_FILE"];
         for (name, value) in running.start.env.iter().filter(|(name, _)| known.contains(&name.as_str())) {

@@ -19,7 +19,7 @@ use super::{
 
 /// The administrator's password in all tests.
 pub const ADMIN_PASSWORD: &str = "correct horse battery";
-const MESH_SECRET: &str = "a secret that the processes of a test share";
+pub const MESH_SECRET: &str = "a secret that the processes of a test share";
 const KEY_FILE: &str = "signing.key";
 
 /// Running processes. Dropping it audits them and ends them: the test fails where stock or money does not add up,
@@ -57,6 +57,7 @@ impl Mesh {
         let server = Databases::server(setup.backend).filter(|_| setup.tapped);
         let tap = server.map(|server| Tap::before(&server));
         let mut mesh = Self { processes: BTreeMap::new(), databases, tap, folder, setup };
+        mesh.make_known();
         if mesh.setup.split {
             for role in SPLIT {
                 let start = mesh.role(role, role);
@@ -128,7 +129,7 @@ impl Mesh {
 
     /// One role in a process of its own.
     fn role(&self, role: &str, name: &str) -> Start {
-        let start = self.common(name).arg("--role", role).env("FEIRA_MESH_SECRET", MESH_SECRET);
+        let start = self.known(self.common(name).arg("--role", role), role);
         let mut start = start.arg("--rest-listen", &free_address()).arg("--grpc-listen", &free_address());
         if let Some(databases) = self.databases.as_ref().filter(|_| ROLES.contains(&role)) {
             start = start.env("FEIRA_DATABASE_URL", &databases.url(role));
@@ -248,11 +249,12 @@ impl Mesh {
     pub fn client(&self) -> Client {
         let replicas = if self.setup.split {
             let grpc = PACKAGES.into_iter().zip(["user", "article", "order", "payment", "mesh"]);
-            let grpc = grpc.map(|(package, role)| (package, channel(&self.processes[role].grpc))).collect();
+            let grpc =
+                grpc.map(|(package, role)| (package, self.channel(&self.processes[role].grpc))).collect();
             vec![Addresses { rest: Rest::new(&self.processes["gateway"].rest), grpc }]
         } else {
             let addresses = |running: &Running| {
-                let channel = channel(&running.grpc);
+                let channel = self.channel(&running.grpc);
                 let grpc = PACKAGES.map(|package| (package, channel.clone()));
                 Addresses { rest: Rest::new(&running.rest), grpc: grpc.into() }
             };

@@ -31,7 +31,7 @@ pub use money::{eur, money};
 pub use outcome::{Answer, Outcome, Refusal, Refused};
 pub use race::at_once;
 pub use rest::Reply;
-pub use setup::{Backend, Setup};
+pub use setup::{Backend, KnownBy, Setup};
 pub use shop::Shopper;
 pub use tonic::Code;
 pub use wait::until;

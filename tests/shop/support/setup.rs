@@ -12,6 +12,17 @@ pub enum Backend {
     MySql,
 }
 
+/// By what processes know each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum KnownBy {
+    #[default]
+    Secret,
+    /// A secret in a file, `mesh.secret` in the mesh's folder.
+    SecretFile,
+    /// Certificates in its folder `certs`.
+    Certificates,
+}
+
 /// What to start; by default one process on SQLite, called over gRPC.
 #[derive(Debug, Clone, Default)]
 pub struct Setup {
@@ -26,6 +37,8 @@ pub struct Setup {
     pub doubled: Option<&'static str>,
     /// Processes by name (a role, `feira-1`) whose clocks are so many seconds ahead of this machine's.
     pub clocks: Vec<(&'static str, i64)>,
+    /// By what the processes know each other.
+    pub known_by: KnownBy,
     /// Whether the statements that processes send to PostgreSQL are written down.
     pub tapped: bool,
 }
@@ -60,6 +73,13 @@ impl Setup {
     #[must_use]
     pub fn replicas(mut self, count: usize) -> Self {
         self.more = count - 1;
+        self
+    }
+
+    /// Processes that know each other by this.
+    #[must_use]
+    pub fn known_by(mut self, what: KnownBy) -> Self {
+        self.known_by = what;
         self
     }
 

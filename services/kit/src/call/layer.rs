@@ -9,21 +9,21 @@ use std::{
 };
 
 use futures::{FutureExt, future::BoxFuture};
-use http::{HeaderMap, HeaderValue, Request, Response};
+use http::{Extensions, HeaderMap, HeaderValue, Request, Response};
 use tokio::time::Instant;
 use tonic::{Code, Status, body::Body};
 use tower::Service;
 use tracing::Instrument;
 
 use crate::{
-    Caller, Fault, Identity, Reason,
+    Caller, Fault, Identity, Reason, Role,
     access::Methods,
     call::Arrival,
     client::{Client, Proxies},
     drain,
     headers::{self, GRPC_TIMEOUT, REQUEST_ID},
     limits::Limiter,
-    listen::{Crowded, Held, Lane, Peer},
+    listen::{Crowded, Held, Lane, Peer, PeerRoles},
     refusals::Refusals,
     telemetry,
 };
@@ -138,6 +138,7 @@ where
     let (mut token, mut upload, mut open, mut lane) = (None, None, None, None);
     if let Some(method) = method {
         let caller = method.caller(identity, request.headers()).await;
+        let caller = caller.and_then(|caller| connected(caller, identity, request.extensions()));
         let (client, stranger) = client(&request, identity, caller.as_ref().ok(), proxies);
         Client::remove(request.headers_mut());
         telemetry::from_client(client.address);
@@ -216,11 +217,36 @@ fn client<B>(
 ) -> (Client, bool) {
     let headers = request.headers();
     match request.extensions().get::<Peer>() {
-        Some(peer) if !caller.is_some_and(Caller::is_service) && !identity.is_edge(headers) => {
+        Some(peer) if !caller.is_some_and(Caller::is_service) && !is_edge(request, identity) => {
             (Client::at(peer.0.ip(), headers, proxies), true)
         }
         _ => (Client::handed_on(headers), false),
     }
+}
+
+/// Whether a call is from the gateway of this mesh, whoever its client is.
+fn is_edge<B>(request: &Request<B>, identity: &Identity) -> bool {
+    identity.is_edge(request.headers()) && is_by(Role::Gateway, identity, request.extensions())
+}
+
+/// Lets a part of the mesh be what its token says if its connection says so, too: a token that somebody else got hold of
+/// opens nothing.
+fn connected(caller: Caller, identity: &Identity, extensions: &Extensions) -> Result<Caller, Fault> {
+    match caller {
+        Caller::Service { role, .. } if !is_by(role, identity, extensions) => {
+            let message = format!("the connection has no certificate of the role {role}");
+            Err(Fault::unauthenticated(message))
+        }
+        caller => Ok(caller),
+    }
+}
+
+/// Whether a call that says it is a role's came from this process, or by a connection with that role's certificate, where
+/// the mesh has certificates.
+fn is_by(role: Role, identity: &Identity, extensions: &Extensions) -> bool {
+    extensions.get::<Peer>().is_none()
+        || !identity.has_certificates()
+        || extensions.get::<PeerRoles>().is_some_and(|peer| peer.0.contains(&role))
 }
 
 /// The moment that `grpc-timeout` names, not later than the longest.

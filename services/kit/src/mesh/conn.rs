@@ -136,7 +136,7 @@ impl Hop {
             tracing::error!(
                 from = %self.from,
                 to = %self.to,
-                "our service token is refused: is the mesh secret the same everywhere, are the clocks right?"
+                "our service token is refused: do the mesh secret or the certificates count there, are the clocks right?"
             );
             return Err(self.unavailable());
         }

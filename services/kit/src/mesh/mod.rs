@@ -1,6 +1,7 @@
 //! How the roles of a mesh find each other.
 
 pub mod audit_log;
+pub mod certificates;
 pub mod conn;
 pub mod follow;
 pub mod node;
@@ -12,6 +13,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use tonic::transport::Endpoint;
 
+use certificates::Certificates;
 use replicas::Replicas;
 
 use crate::{
@@ -48,9 +50,20 @@ impl Mesh {
         identity: Identity,
         methods: Methods,
     ) -> Result<Self, BadUrl> {
+        Self::by(here, local, urls, (identity, methods), None)
+    }
+
+    /// The same, by TLS where the process has a certificate of the mesh.
+    pub fn by(
+        here: &[Role],
+        local: &Local,
+        urls: &HashMap<Role, String>,
+        (identity, methods): (Identity, Methods),
+        certificates: Option<&Certificates>,
+    ) -> Result<Self, BadUrl> {
         let target = |role: Role| match urls.get(&role) {
             _ if here.contains(&role) => Ok(Target::Local(local.clone())),
-            Some(url) => Ok(Target::Remote(remote(role, url)?)),
+            Some(url) => Ok(Target::Remote(remote(role, url, certificates)?)),
             None => Ok(Target::Nowhere),
         };
         let targets = Role::SERVICES
@@ -79,7 +92,7 @@ impl Mesh {
         // The first of several says enough.
         let urls = self.0.urls.get(&role).map(String::as_str).unwrap_or_default();
         let url = urls.split(',').next().unwrap_or_default().trim();
-        url.trim_start_matches("http://").trim_end_matches('/')
+        url.trim_start_matches("http://").trim_start_matches("https://").trim_end_matches('/')
     }
 
     /// Whether a role can be called from here at all.
@@ -89,14 +102,25 @@ impl Mesh {
 }
 
 /// The way to a role behind a URL, or behind several with commas in between.
-fn remote(role: Role, urls: &str) -> Result<Replicas, BadUrl> {
+fn remote(role: Role, urls: &str, certificates: Option<&Certificates>) -> Result<Replicas, BadUrl> {
     let bad = |problem: String| BadUrl { role, problem };
+    let scheme = if certificates.is_some() { "https://" } else { "http://" };
     let endpoint = |url: &str| {
-        let endpoint = Endpoint::from_shared(url.to_owned()).map_err(|error| bad(error.to_string()))?;
-        if endpoint.uri().scheme_str() != Some("http") || endpoint.uri().host().is_none() {
-            return Err(bad(format!("{url:?} does not begin with http:// and a host")));
+        let Some(rest) = url.strip_prefix(scheme) else {
+            return Err(bad(match certificates {
+                Some(_) => format!("{url:?} does not begin with https://, and the process has a certificate"),
+                None => format!("{url:?} does not begin with http://; https:// takes --mesh-cert"),
+            }));
+        };
+        // TLS is spoken below the channel, which knows nothing of it.
+        let endpoint =
+            Endpoint::from_shared(format!("http://{rest}")).map_err(|error| bad(error.to_string()))?;
+        if endpoint.uri().host().is_none() {
+            return Err(bad(format!("{url:?} names no host")));
         }
         Ok(endpoint)
     };
-    Ok(Replicas::of(urls.split(',').map(|url| endpoint(url.trim())).collect::<Result<_, _>>()?))
+    let endpoints = urls.split(',').map(|url| endpoint(url.trim())).collect::<Result<_, _>>()?;
+    let connector = certificates.map(|certificates| certificates.connector(Some(role))).transpose();
+    Ok(Replicas::of(endpoints, connector.map_err(bad)?))
 }

@@ -6,5 +6,6 @@ pub mod fail_point;
 pub mod health;
 pub mod instance;
 pub mod listen;
+pub mod reread;
 pub mod start;
 pub mod tasks;

@@ -1,6 +1,11 @@
 //! Where a secret comes from: a setting's text, or a file that another setting names.
 
-use std::{ffi::OsStr, fmt, marker::PhantomData, path::PathBuf};
+use std::{
+    ffi::OsStr,
+    fmt,
+    marker::PhantomData,
+    path::{Path, PathBuf},
+};
 
 use clap::{
     Arg, ArgMatches, Args, Command, FromArgMatches, error::ErrorKind, parser::ValueSource, value_parser,
@@ -67,6 +72,14 @@ impl<S: SecretSetting> SecretSource<S> {
     /// It is the first line of this file.
     pub fn file(path: PathBuf) -> Self {
         Self { given: Some(Given::File(path)), setting: PhantomData }
+    }
+
+    /// The file that holds it, where it is one.
+    pub fn path(&self) -> Option<&Path> {
+        match &self.given {
+            Some(Given::File(path)) => Some(path),
+            _ => None,
+        }
     }
 
     /// Whether anything was given.

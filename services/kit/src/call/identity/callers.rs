@@ -9,7 +9,7 @@ use aws_lc_rs::digest;
 use jsonwebtoken::{Algorithm, Header};
 
 use super::{
-    ACCESS_TOKEN, AccessClaims, Identity, LOG_AGAIN, LONGEST, Refused,
+    ACCESS_TOKEN, AccessClaims, Identity, LOG_AGAIN, LONGEST, LONGEST_ACCESS, Refused,
     api_key::{self, KeyHash},
     basic::Basic,
     service, tokens,
@@ -76,7 +76,8 @@ impl Identity {
             known => return known,
         };
         let token = headers.get(http::header::AUTHORIZATION).and_then(bearer);
-        let claims = token.filter(|token| token.len() <= LONGEST).and_then(|token| self.read_late(token));
+        let claims =
+            token.filter(|token| token.len() <= LONGEST_ACCESS).and_then(|token| self.read_late(token));
         // It says whose it is, and gives no rights any more.
         claims
             .map(|claims| Caller::User { id: claims.sub, roles: Roles::default(), session: claims.sid })
@@ -133,7 +134,7 @@ impl Identity {
             return Err(Refused::Invalid);
         }
         match header.typ.as_deref() {
-            Some(ACCESS_TOKEN) => {
+            Some(ACCESS_TOKEN) if token.len() <= LONGEST_ACCESS => {
                 let (generation, claims) =
                     self.read_access(token, header).map_err(|refused| match refused {
                         // That one expires is how it ends, whatever the clocks are.

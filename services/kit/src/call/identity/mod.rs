@@ -22,7 +22,7 @@ use std::{
 
 use contracts::user::{AccessRevoked, Jwks};
 
-use crate::{Clock, Fault, Role, id::UserId};
+use crate::{Clock, Fault, Role, id::UserId, mesh::certificates::Certificate};
 
 use callers::bearer;
 pub use keys::Fetch;
@@ -42,8 +42,10 @@ const LOG_AGAIN: Duration = Duration::from_secs(60);
 /// How far two machines' clocks may be apart, unless the operator says otherwise.
 pub const CLOCK_LEEWAY: Duration = Duration::from_secs(60);
 
-/// The longest token that is looked at, in bytes.
-const LONGEST: usize = 4096;
+/// The longest token that is looked at, in bytes: a service token may carry a chain of certificates.
+const LONGEST: usize = 16 * 1024;
+/// The same of an access token.
+const LONGEST_ACCESS: usize = 4096;
 
 /// Why a token does not count.
 #[derive(Debug, PartialEq, Eq)]
@@ -112,6 +114,17 @@ impl Identity {
     /// Takes another mesh secret, or two, for service tokens from now on. What else is derived from it stays.
     pub fn learn_secret(&self, secret: &MeshSecret) -> Result<(), Fault> {
         self.0.services.learn(secret)
+    }
+
+    /// Takes the process's certificate of the mesh, which roles are known by from now on; the mesh secret makes no tokens any
+    /// more.
+    pub fn learn_certificate(&self, certificate: Arc<Certificate>) {
+        self.0.services.learn_certificate(certificate);
+    }
+
+    /// Whether roles are known by certificates.
+    pub fn has_certificates(&self) -> bool {
+        self.0.services.has_certificates()
     }
 
     /// Takes a key set. Keys that are gone from it stop counting.

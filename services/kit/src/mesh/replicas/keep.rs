@@ -13,9 +13,10 @@ use tokio::{
     sync::Notify,
     time::{Instant, sleep},
 };
-use tonic::transport::Endpoint;
+use tonic::transport::{Channel, Endpoint};
 
-use super::{Replica, Shared, vitals};
+use super::{Replica, Shared, errors::causes, vitals};
+use crate::mesh::certificates::Connector;
 
 /// How often it looks: without need, and while somebody is missing that calls are waiting for.
 const INTERVAL: Duration = Duration::from_secs(3);
@@ -42,6 +43,14 @@ pub fn kept(endpoint: Endpoint) -> Endpoint {
         .initial_stream_window_size(CALL_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .http2_max_header_list_size(HEADERS)
+}
+
+/// A connection that begins when it is used.
+pub fn lazy(endpoint: Endpoint, connector: Option<&Connector>) -> Channel {
+    match connector {
+        Some(connector) => kept(endpoint).connect_with_connector_lazy(connector.clone()),
+        None => kept(endpoint).connect_lazy(),
+    }
 }
 
 /// Keeps replicas at the addresses that `look` finds, until nobody sends to them any more. `gone` says that one
@@ -92,12 +101,20 @@ fn agree(shared: &Shared, found: &HashSet<SocketAddr>) -> Vec<SocketAddr> {
 /// Connects one, and lets it have calls once it has answered: that it can be connected says nothing.
 async fn connect(shared: &Shared, address: SocketAddr) {
     let Ok(endpoint) = Endpoint::from_shared(format!("http://{address}")) else { return };
-    match kept(endpoint).connect().await {
+    let endpoint = kept(endpoint);
+    let connected = match shared.connector.clone() {
+        Some(connector) => endpoint.connect_with_connector(connector).await,
+        None => endpoint.connect().await,
+    };
+    match connected {
         Ok(channel) if vitals::answers(&channel).await => {
             let replica = Replica { address, channel, vitals: Arc::default() };
             shared.change(|up| up.replicas.push(replica));
         }
         Ok(_) => tracing::debug!(%address, "a replica does not answer"),
-        Err(error) => tracing::debug!(%error, %address, "a replica cannot be connected"),
+        Err(error) => {
+            let cause = causes(&error).last().map(ToString::to_string);
+            tracing::debug!(%error, cause, %address, "a replica cannot be connected");
+        }
     }
 }

@@ -42,6 +42,7 @@ use self::{
     errors::{causes, is_silence, never_sent},
     vitals::{DOUBT, Vitals},
 };
+use crate::mesh::certificates::Connector;
 
 /// How long a call waits for a replica where there has just been one, or nobody has looked yet.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -66,6 +67,8 @@ pub struct Replicas(Arc<Shared>);
 struct Shared {
     /// The one that is there, or nobody: an address was given, and no name.
     fixed: bool,
+    /// By TLS, where there is one.
+    connector: Option<Connector>,
     up: watch::Sender<Up>,
     turn: AtomicUsize,
     /// Told when a call finds a replica gone, or none.
@@ -92,21 +95,21 @@ struct Replica {
 
 impl Replicas {
     /// Those behind the hosts of endpoints.
-    pub fn of(endpoints: Vec<Endpoint>) -> Self {
-        let hosts = endpoints.iter().map(|endpoint| {
+    pub fn of(endpoints: Vec<Endpoint>, connector: Option<Connector>) -> Self {
+        let host = |endpoint: &Endpoint| {
             let host = endpoint.uri().host().unwrap_or_default().trim_matches(['[', ']']).to_owned();
-            (host, endpoint.uri().port_u16().unwrap_or(80))
-        });
-        let hosts: Vec<(String, u16)> = hosts.collect();
+            (host, endpoint.uri().port_u16().unwrap_or(if connector.is_some() { 443 } else { 80 }))
+        };
+        let hosts: Vec<(String, u16)> = endpoints.iter().map(host).collect();
         if let ([endpoint], [(host, port)]) = (&endpoints[..], &hosts[..])
             && let Ok(address) = host.parse()
         {
             // There is nothing to look for and nobody else to send to: it connects when it is used.
-            let channel = keep::kept(endpoint.clone()).connect_lazy();
+            let channel = keep::lazy(endpoint.clone(), connector.as_ref());
             let address = SocketAddr::new(address, *port);
-            return Self::new(true, vec![Replica { address, channel, vitals: Arc::default() }]);
+            return Self::new(true, connector, vec![Replica { address, channel, vitals: Arc::default() }]);
         }
-        Self::found_by(move || {
+        Self::found_by(connector, move || {
             let hosts = hosts.clone();
             async move {
                 let looking = hosts.into_iter().map(tokio::net::lookup_host);
@@ -124,20 +127,20 @@ impl Replicas {
     }
 
     /// Those at the addresses that `look` finds, each time that it is asked.
-    fn found_by<L, F>(look: L) -> Self
+    fn found_by<L, F>(connector: Option<Connector>, look: L) -> Self
     where
         L: Fn() -> F + Send + Sync + 'static,
         F: Future<Output = io::Result<Vec<SocketAddr>>> + Send + 'static,
     {
-        let replicas = Self::new(false, Vec::new());
+        let replicas = Self::new(false, connector, Vec::new());
         tokio::spawn(keep::keep(Arc::downgrade(&replicas.0), replicas.0.gone.clone(), look));
         replicas
     }
 
-    fn new(fixed: bool, replicas: Vec<Replica>) -> Self {
+    fn new(fixed: bool, connector: Option<Connector>, replicas: Vec<Replica>) -> Self {
         let found = replicas.len();
         let (up, _) = watch::channel(Up { replicas, found, resting: Vec::new(), seen: Instant::now() });
-        Self(Arc::new(Shared { fixed, up, turn: AtomicUsize::new(0), gone: Arc::default() }))
+        Self(Arc::new(Shared { fixed, connector, up, turn: AtomicUsize::new(0), gone: Arc::default() }))
     }
 
     /// Whether there is somebody else to send a call to that one has not answered.

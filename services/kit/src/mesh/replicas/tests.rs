@@ -79,7 +79,7 @@ impl Name {
 
     fn replicas(&self) -> Replicas {
         let name = self.clone();
-        Replicas::found_by(move || {
+        Replicas::found_by(None, move || {
             let addresses = name.0.lock().unwrap().clone();
             async move { Ok(addresses) }
         })
@@ -186,7 +186,7 @@ async fn a_call_that_was_sent_and_lost_is_not_sent_again() {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     });
-    let replicas = Replicas::of(vec![Endpoint::from_shared(format!("http://{address}")).unwrap()]);
+    let replicas = Replicas::of(vec![Endpoint::from_shared(format!("http://{address}")).unwrap()], None);
     let unanswered = call(&replicas).await.unwrap_err();
     assert!(!unanswered.never_sent, "{unanswered}");
 }

@@ -43,7 +43,16 @@ where
     B::Error: Into<BoxError>,
 {
     stream.set_nodelay(true)?;
-    let Some(tls) = tls else {
+    let plain = match &tls {
+        None => true,
+        // Who may do without says by the first byte whether it does.
+        Some(tls) if tls.takes_plain(peer) => tokio::select! {
+            () = ends.close.cancelled() => return Ok(()),
+            plain = timeout(HEAD, preface::is_plain(&stream)) => plain??,
+        },
+        Some(_) => false,
+    };
+    let Some(tls) = tls.filter(|_| !plain) else {
         let speaks_http2 = tokio::select! {
             () = ends.close.cancelled() => return Ok(()),
             spoken = timeout(HEAD, preface::speaks_http2(&stream)) => spoken??,
@@ -54,9 +63,13 @@ where
         () = ends.close.cancelled() => return Ok(()),
         greeted = timeout(HEAD, tls.acceptor().accept(stream)) => greeted??,
     };
-    let speaks_http2 = stream.get_ref().1.alpn_protocol() == Some(&b"h2"[..]);
-    let service = service.map_request(|mut request: Request<Body>| {
+    let session = stream.get_ref().1;
+    let (speaks_http2, roles) = (session.alpn_protocol() == Some(&b"h2"[..]), tls.roles(session));
+    let service = service.map_request(move |mut request: Request<Body>| {
         request.extensions_mut().insert(Encrypted);
+        if let Some(roles) = &roles {
+            request.extensions_mut().insert(roles.clone());
+        }
         request
     });
     serve(stream, peer, (protocol, speaks_http2), service, ends, limits).await

@@ -31,7 +31,7 @@ pub use answer::Holds;
 pub use gate::{Crowded, Lane};
 pub use intake::Held;
 pub use limits::Limits;
-pub use tls::{Encrypted, Tls};
+pub use tls::{Encrypted, Outward, PeerRoles, Tls};
 
 use self::{connection::connection, places::Places};
 

@@ -22,3 +22,10 @@ pub(super) async fn speaks_http2(stream: &TcpStream) -> std::io::Result<bool> {
         sleep(Duration::from_millis(10)).await;
     }
 }
+
+/// Waits for a client's first byte: whether it is not that of a TLS handshake (RFC 8446, 5.1).
+pub(super) async fn is_plain(stream: &TcpStream) -> std::io::Result<bool> {
+    const HANDSHAKE: u8 = 22;
+    let mut first = [0];
+    Ok(stream.peek(&mut first).await? == 0 || first[0] != HANDSHAKE)
+}

@@ -4,19 +4,20 @@
 //! key. Within a process it is signed by a key that the process has made for itself and shows nobody: a signature
 //! that nobody else must be able to check costs a fiftieth.
 
+mod certified;
 mod keys;
 
 use std::sync::{
     Arc, PoisonError, RwLock,
-    atomic::{AtomicU64, Ordering},
+    atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header};
 use quick_cache::sync::Cache;
 
-use self::keys::SecretKeys;
+use self::{certified::Chains, keys::SecretKeys};
 use super::{MeshSecret, Refused, tokens};
-use crate::{Caller, Fault, Role, id::UserId};
+use crate::{Caller, Fault, Role, id::UserId, mesh::certificates::Certificate};
 
 /// The `typ` of service tokens.
 pub const SERVICE_TOKEN: &str = "feira-service+jwt";
@@ -30,11 +31,20 @@ pub struct ServiceTokens {
     here: Vec<Role>,
     /// Of this process alone.
     own: [u8; 32],
-    keys: RwLock<Arc<SecretKeys>>,
+    keys: RwLock<Keys>,
+    /// Whether they are those of certificates.
+    certified: AtomicBool,
     /// How often the keys changed: what was made or verified by others counts no more.
     generation: AtomicU64,
     verified: Cache<[u8; 32], Verified>,
     made: Cache<For, Made>,
+}
+
+/// By what roles are known.
+#[derive(Clone)]
+enum Keys {
+    Secret(Arc<SecretKeys>),
+    Certificate(Arc<Chains>),
 }
 
 /// Whom a token is for: the caller, the called, on whose behalf, and whether both are in this process.
@@ -61,20 +71,37 @@ impl ServiceTokens {
         Ok(Self {
             here,
             own: rand::random(),
-            keys: RwLock::new(Arc::new(SecretKeys::new(secret)?)),
+            keys: RwLock::new(Keys::Secret(Arc::new(SecretKeys::new(secret)?))),
+            certified: AtomicBool::new(false),
             generation: AtomicU64::new(0),
             verified: Cache::new(5_000),
             made: Cache::new(5_000),
         })
     }
 
-    /// Takes another secret, or other two, from now on.
+    /// Takes another secret, or other two, from now on; not where roles are known by certificates.
     pub fn learn(&self, secret: &MeshSecret) -> Result<(), Fault> {
-        let keys = Arc::new(SecretKeys::new(secret)?);
+        if !self.has_certificates() {
+            self.change(Keys::Secret(Arc::new(SecretKeys::new(secret)?)));
+        }
+        Ok(())
+    }
+
+    /// Takes the process's certificate.
+    pub fn learn_certificate(&self, certificate: Arc<Certificate>) {
+        self.certified.store(true, Ordering::Release);
+        self.change(Keys::Certificate(Arc::new(Chains::new(certificate))));
+    }
+
+    /// Whether roles are known by certificates.
+    pub fn has_certificates(&self) -> bool {
+        self.certified.load(Ordering::Acquire)
+    }
+
+    fn change(&self, keys: Keys) {
         *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
         // After they count: what is verified by the old ones meanwhile is of the generation before.
         self.generation.fetch_add(1, Ordering::Release);
-        Ok(())
     }
 
     /// The token with which `from` calls `to`, which is in this process if it is `near`.
@@ -105,10 +132,18 @@ impl ServiceTokens {
         let token = if near {
             jsonwebtoken::encode(&header(Algorithm::HS256), &claims, &EncodingKey::from_secret(&self.own))
         } else {
-            let keys = self.keys();
-            let (name, key) = keys.of(from).ok_or_else(|| Fault::internal("a role has no key"))?;
-            let header = Header { kid: Some(name.clone()), ..header(Algorithm::EdDSA) };
-            jsonwebtoken::encode(&header, &claims, key)
+            match self.keys() {
+                Keys::Secret(keys) => {
+                    let (name, key) = keys.of(from).ok_or_else(|| Fault::internal("a role has no key"))?;
+                    let header = Header { kid: Some(name.clone()), ..header(Algorithm::EdDSA) };
+                    jsonwebtoken::encode(&header, &claims, key)
+                }
+                Keys::Certificate(chains) => {
+                    let own = chains.own();
+                    let header = Header { x5c: Some(own.chain.clone()), ..header(own.algorithm) };
+                    jsonwebtoken::encode(&header, &claims, &own.token_key)
+                }
+            }
         };
         let token: Arc<str> = Arc::from(token.map_err(Fault::internal)?);
         let fresh_until = now + LIFE_SECONDS / 2;
@@ -138,12 +173,17 @@ impl ServiceTokens {
     ) -> Result<Caller, Refused> {
         let generation = self.generation();
         let read = |key: &_| tokens::read_service(token, key, header.alg, now, leeway);
-        let (roles, claims) = match (header.alg, &header.kid) {
-            (Algorithm::HS256, None) => (self.here.clone(), read(&DecodingKey::from_secret(&self.own))?),
-            (Algorithm::EdDSA, Some(name)) => {
-                let keys = self.keys();
+        let (roles, claims) = match (header.alg, &header.kid, &header.x5c, self.keys()) {
+            (Algorithm::HS256, None, None, _) => {
+                (self.here.clone(), read(&DecodingKey::from_secret(&self.own))?)
+            }
+            (Algorithm::EdDSA, Some(name), None, Keys::Secret(keys)) => {
                 let (role, key) = keys.named(name).ok_or(Refused::Invalid)?;
                 (vec![*role], read(key)?)
+            }
+            (Algorithm::EdDSA | Algorithm::ES256, None, Some(chain), Keys::Certificate(chains)) => {
+                let owner = chains.owner(chain, now).ok_or(Refused::Invalid)?;
+                (owner.roles.clone(), read(owner.key(header.alg))?)
             }
             _ => return Err(Refused::Invalid),
         };
@@ -163,7 +203,7 @@ impl ServiceTokens {
         Ok(Caller::Service { role, on_behalf_of })
     }
 
-    fn keys(&self) -> Arc<SecretKeys> {
+    fn keys(&self) -> Keys {
         self.keys.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 

@@ -9,6 +9,7 @@ use crate::{
 };
 
 mod api_keys;
+mod certified;
 mod forged;
 mod remembered;
 mod service;
