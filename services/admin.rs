@@ -1,7 +1,7 @@
 //! `feira admin`: the operator lets people in again. On the database while the shop is stopped, else by asking the
 //! user service, which knows the operator by the mesh secret.
 
-mod reach;
+pub mod reach;
 mod show;
 
 use std::{

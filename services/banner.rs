@@ -60,7 +60,7 @@ pub fn complain(error: &Error) {
 pub fn show_password(format: Format, password: &str) -> io::Result<()> {
     let text = match format {
         Format::Text => format!(
-            "\n  The first administrator is \"admin\" with the password \"{password}\".\n  It is shown this once and kept nowhere: write it down. `feira admin reset-password` makes another.\n"
+            "\n  The first administrator is \"admin\" with the password \"{password}\".\n  It is shown this once and kept nowhere: write it down. Change it once you have signed in;\n  `feira admin reset-password` makes another.\n"
         ),
         Format::Json => {
             let record = json!({

@@ -8,23 +8,23 @@ use std::{
 };
 
 use kit::{Role, Secret, identity::MeshSecret};
+use user::KeyFile;
 
 use crate::{
     error::Error,
-    settings::{DataDir, Settings, SharedSecret},
+    settings::{DataDir, KeyFileSetting, Settings, SharedSecret},
 };
 
 const MESH_SECRET: &str = "mesh.secret";
 const SIGNING_KEY: &str = "signing.key";
-/// The fewest characters that a mesh secret and a key file may have.
+/// The fewest characters that a mesh secret may have.
 const SHORTEST_SECRET: usize = 16;
-const SHORTEST_KEY: usize = 32;
 
 /// What a process must know and nobody else may.
 pub struct Secrets {
     pub mesh: MeshSecret,
-    /// Wraps the user service's signing keys; where that runs here.
-    pub wrapping_key: Option<[u8; 32]>,
+    /// What wraps the user service's signing keys; where that runs here.
+    pub key_file: Option<KeyFile>,
 }
 
 impl Secrets {
@@ -40,8 +40,14 @@ impl Secrets {
             // A gateway with a certificate shares nothing with anybody.
             false => MeshSecret::random(),
         };
-        let wrapping_key = roles.contains(&Role::User).then(|| wrapping_key(settings)).transpose()?;
-        Ok(Self { mesh, wrapping_key })
+        if roles.contains(&Role::User) && settings.secrets.key_file.path.is_none() {
+            generated(&settings.process.data.path, SIGNING_KEY)?;
+        }
+        let key_file = roles.contains(&Role::User);
+        let key_file = key_file
+            .then(|| key_file_of(&settings.secrets.key_file, &settings.process.data.path))
+            .transpose()?;
+        Ok(Self { mesh, key_file })
     }
 }
 
@@ -50,9 +56,9 @@ pub fn check(settings: &Settings) -> Result<(), Error> {
     if settings.secrets.mesh.is_given() {
         mesh_secret(&settings.secrets.mesh, &settings.process.data.path)?;
     }
-    match &settings.secrets.key_file {
-        Some(file) if settings.process.roles.get().contains(&Role::User) => {
-            key_in("FEIRA_KEY_FILE", file).map(|_| ())
+    match &settings.secrets.key_file.path {
+        Some(_) if settings.process.roles.get().contains(&Role::User) => {
+            key_file_of(&settings.secrets.key_file, &settings.process.data.path).map(|_| ())
         }
         _ => Ok(()),
     }
@@ -83,21 +89,13 @@ pub fn mesh_secret_file(given: &SharedSecret, folder: &Path) -> Option<PathBuf> 
     }
 }
 
-fn wrapping_key(settings: &Settings) -> Result<[u8; 32], Error> {
-    let (source, file) = match &settings.secrets.key_file {
-        Some(file) => ("FEIRA_KEY_FILE", file.clone()),
-        None => ("--data-dir", generated(&settings.process.data.path, SIGNING_KEY)?),
+/// The key file, as it was given or as it is in the data folder.
+pub fn key_file_of(given: &KeyFileSetting, folder: &Path) -> Result<KeyFile, Error> {
+    let read = match &given.path {
+        Some(file) => KeyFile::read("FEIRA_KEY_FILE", file),
+        None => KeyFile::read("--data-dir", &folder.join(SIGNING_KEY)),
     };
-    key_in(source, &file)
-}
-
-fn key_in(source: &str, file: &Path) -> Result<[u8; 32], Error> {
-    let text = Secret::read_all(source, file).map_err(Error::usage)?;
-    if text.expose().trim().chars().count() < SHORTEST_KEY {
-        let file = file.display();
-        return Err(Error::usage(format!("{source}: {file}: a key has {SHORTEST_KEY} characters or more")));
-    }
-    Ok(MeshSecret::new(text.expose()).derive("signing keys"))
+    read.map_err(Error::usage)
 }
 
 /// Makes the data folder, for its owner's eyes only, if there is none.

@@ -90,6 +90,10 @@ pub fn options(
         max_connections: settings.database_connections,
         clock: Clock::system(),
         fingerprint_key: secret.map_or([0; 32], |secret| secret.derive(&format!("idempotency {role}"))),
+        page_keys: secret
+            .map(|secret| secret.derive_all(&format!("page tokens {role}")).collect())
+            .unwrap_or_default(),
+        answers_per_user: u64::from(settings.answers_per_user) << 20,
     })
 }
 

@@ -15,6 +15,7 @@ mod error;
 mod hangup;
 mod health;
 mod instances;
+mod keys;
 mod migrate;
 mod operator;
 mod roles;
@@ -68,6 +69,7 @@ fn execute(command: Command) -> Result<(), Error> {
         let _too_large = signal(SignalKind::from_raw(Signal::XFSZ.as_raw())).map_err(Error::other)?;
         match command {
             Command::Admin(admin) => admin::admin(*admin).await,
+            Command::Keys(keys) => keys::keys(*keys).await,
             Command::Serve(serve) => serve::serve(serve.settings, cli::settings_again).await,
             Command::Migrate(migrate) => migrate::migrate(*migrate).await,
             Command::Health(health) => health::health(health).await,

@@ -12,8 +12,8 @@ pub struct Start<'a> {
     pub settings: &'a Settings,
     pub payment_types: PaymentTypes,
     pub context: Context,
-    /// Wraps the user service's signing keys.
-    pub wrapping_key: Option<[u8; 32]>,
+    /// What wraps the user service's signing keys.
+    pub key_file: Option<user::KeyFile>,
     /// Taken by the payment service.
     pub payment_reach: payment::Reach,
 }
@@ -54,12 +54,12 @@ pub async fn start(with: &mut Start<'_>, db: Db) -> Result<Started, StartError> 
     let (settings, context) = (with.settings, with.context.clone());
     match db.role() {
         Role::User => {
-            let key =
-                with.wrapping_key.ok_or_else(|| Fault::internal("the user service has no wrapping key"))?;
+            let key_file = with.key_file.clone();
+            let key_file = key_file.ok_or_else(|| Fault::internal("the user service has no key file"))?;
             let public_url = settings.gateway.public_url.as_ref().map(ToString::to_string);
             let around = user::Around { mail: settings.order.mail.clone(), public_url };
             let user::Started { service, first_administrator } =
-                user::start(&settings.user, around, db, context, key).await?;
+                user::start(&settings.user, around, db, context, key_file).await?;
             Ok(Started { service, first_administrator: Some(first_administrator), pages: None })
         }
         Role::Article => Ok(article::start(&settings.article, db, context).await?.into()),

@@ -34,7 +34,7 @@ function remember(name, value) {
   }
 }
 
-/** The signed-in user: `{id, username, firstName, roles, roleIds, permissions}`; undefined for a guest. */
+/** The signed-in user: `{id, username, firstName, roles, roleIds, permissions, passwordChangeRequired}`; undefined for a guest. */
 export const currentUser = () => user;
 
 /** Whether the signed-in user has a role, such as `ROLE_STAFF`. */
@@ -88,12 +88,12 @@ function share(tokens, why) {
 
 async function take(response, why) {
   const { permissions, ...answer } = await response.json();
-  const { id, username, firstName, roles, roleIds } = answer.user;
+  const { id, username, firstName, roles, roleIds, passwordChangeRequired } = answer.user;
   const tokens = {
     token: answer.accessToken,
     // Renewed a while before its end, which clocks may see differently.
     expires: Date.now() + (answer.expiresIn - 30) * 1000,
-    user: { id, username, firstName, roles, roleIds, permissions },
+    user: { id, username, firstName, roles, roleIds, permissions, passwordChangeRequired },
   };
   share(tokens, why);
 }

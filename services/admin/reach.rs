@@ -1,14 +1,15 @@
 //! Where the administrators are: in a database that nobody serves, or behind a user service that runs.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use contracts::user::{
-    CreateAdministratorRequest, ListAdministratorsRequest, SetPasswordRequest, User,
+    CreateAdministratorRequest, GetSigningKeysRequest, ListAdministratorsRequest, RewrapRequest,
+    RewrapResponse, RotateSigningKeysRequest, SetPasswordRequest, SigningKeys, User,
     administrator_service_client::AdministratorServiceClient,
 };
-use kit::{Db, Fault, Role, Secret, db::DatabaseOptions};
+use kit::{Db, Fault, Role, Secret, StartError, db::DatabaseOptions};
 use tonic::{Code, Status, transport::Channel};
-use user::Show;
+use user::{KeyFile, Show, SigningKeySchedule};
 
 use crate::{
     data,
@@ -106,6 +107,11 @@ impl Reach {
         }
     }
 
+    /// The folder of generated secrets.
+    pub fn folder(&self) -> &Path {
+        &self.data.path
+    }
+
     async fn look(&self, options: DatabaseOptions, make: bool) -> Result<Desk, Error> {
         let wait = self.databases.database_wait;
         let db = if make {
@@ -152,6 +158,7 @@ impl Desk {
             username: username.to_owned(),
             email: email.to_owned(),
             password: password.expose().to_owned(),
+            printed: show.is_some(),
         })?;
         shown(show, password)?;
         let answer = client(way).create_administrator(request).await;
@@ -173,7 +180,7 @@ impl Desk {
             Self::Running(way) => way,
         };
         let (login, new_password) = (login.to_owned(), password.expose().to_owned());
-        let request = way.request(SetPasswordRequest { login, new_password })?;
+        let request = way.request(SetPasswordRequest { login, new_password, printed: show.is_some() })?;
         shown(show, password)?;
         let answer = client(way).set_password(request).await;
         Ok(answer.map_err(|status| refused(way, &status))?.into_inner())
@@ -199,6 +206,54 @@ impl Desk {
     }
 }
 
+impl Desk {
+    /// The keys that sign and verify access tokens.
+    pub async fn signing_keys(&self) -> Result<SigningKeys, Error> {
+        let way = match self {
+            Self::Offline(offline) => return offline.signing_keys().await.map_err(failed),
+            Self::Running(way) => way,
+        };
+        let answer = client(way).get_signing_keys(way.request(GetSigningKeysRequest {})?).await;
+        Ok(answer.map_err(|status| refused(way, &status))?.into_inner())
+    }
+
+    /// Makes another one. The key file is read where it is done here.
+    pub async fn rotate_signing_keys(
+        &self,
+        file: impl Fn() -> Result<KeyFile, Error>,
+        schedule: &SigningKeySchedule,
+        withdraw: &str,
+    ) -> Result<SigningKeys, Error> {
+        let way = match self {
+            Self::Offline(offline) => {
+                let done = offline.rotate_signing_keys(&file()?, schedule, withdraw).await;
+                return done.map_err(|error| match error {
+                    StartError::Failed(fault) => failed(fault),
+                    error => Error::role(Role::User, error),
+                });
+            }
+            Self::Running(way) => way,
+        };
+        let request = way.request(RotateSigningKeysRequest { withdraw: withdraw.to_owned() })?;
+        let answer = client(way).rotate_signing_keys(request).await;
+        Ok(answer.map_err(|status| refused(way, &status))?.into_inner())
+    }
+
+    /// Wraps some of what an older key has wrapped by the first one.
+    pub async fn rewrap(
+        &self,
+        file: impl Fn() -> Result<KeyFile, Error>,
+        after: String,
+    ) -> Result<RewrapResponse, Error> {
+        let way = match self {
+            Self::Offline(offline) => return offline.rewrap(&file()?, &after).await.map_err(failed),
+            Self::Running(way) => way,
+        };
+        let answer = client(way).rewrap(way.request(RewrapRequest { after })?).await;
+        Ok(answer.map_err(|status| refused(way, &status))?.into_inner())
+    }
+}
+
 /// Before the service is asked: it may do so and its answer be lost.
 fn shown(show: Option<Show>, password: &Secret) -> Result<(), Error> {
     show.map_or(Ok(()), |show| show(password)).map_err(failed)
@@ -211,9 +266,11 @@ fn client(way: &Way) -> AdministratorServiceClient<Channel> {
 /// What the service said: a refusal, or why there is no answer.
 fn refused(way: &Way, status: &Status) -> Error {
     match status.code() {
-        Code::InvalidArgument | Code::NotFound | Code::AlreadyExists | Code::FailedPrecondition => {
-            failed(Fault::of(status))
-        }
+        Code::InvalidArgument
+        | Code::NotFound
+        | Code::AlreadyExists
+        | Code::Aborted
+        | Code::FailedPrecondition => failed(Fault::of(status)),
         Code::Unimplemented => {
             Error::Unhealthy(format!("no user service that knows `feira admin` runs at {}", way.url))
         }

@@ -16,6 +16,7 @@ use crate::{
     descriptors::Descriptors,
     error::Error,
     health::HealthCheck,
+    keys::Keys,
     migrate::Migrate,
     seed::Seed,
     serve::Serve,
@@ -55,6 +56,11 @@ pub enum Command {
     /// On a stopped shop in its database; a running one is asked as the operator, who is known by the mesh secret.
     /// Exit code 4 where the database cannot be used, 1 where nobody answers.
     Admin(Box<Admin>),
+    /// Rotate the keys that sign access tokens, and wrap them and second factors by another key file
+    ///
+    /// On a stopped shop in its database; a running one is asked as the operator, who is known by the mesh secret.
+    /// Exit code 4 where the database cannot be used, 1 where nobody answers.
+    Keys(Box<Keys>),
     /// Ask a running process whether it serves, for containers: exit code 0 if it does, else 1
     Health(HealthCheck),
     /// Make an authority and certificates for the roles, by which they know each other
@@ -147,7 +153,9 @@ fn quiet_seed(command: clap::Command) -> clap::Command {
 
 /// `feira admin list --data-dir x` is `feira admin --data-dir x list`.
 fn everywhere(command: clap::Command) -> clap::Command {
-    command.mut_subcommand("admin", |admin| admin.mut_args(|argument| argument.global(true)))
+    ["admin", "keys"].into_iter().fold(command, |command, name| {
+        command.mut_subcommand(name, |command| command.mut_args(|argument| argument.global(true)))
+    })
 }
 
 /// `feira` and `feira --flag` mean `feira serve`.

@@ -85,9 +85,8 @@ impl Process {
         // Whoever has the shop's public URL before it has the simulated provider's pages behind it, too.
         let edge_url = pages.public.clone().filter(|_| here.contains(&Role::Gateway));
         let payment_reach = payment::Reach { ports: payment_ports, pages, edge: edge_url };
-        let wrapping_key = secrets.wrapping_key;
-        let mut start =
-            Start { settings, payment_types, context: context.clone(), wrapping_key, payment_reach };
+        let key_file = secrets.key_file;
+        let mut start = Start { settings, payment_types, context: context.clone(), key_file, payment_reach };
         let mut started = Vec::new();
         let (mut first_administrator, mut pages) = (None, None);
         for db in &databases {
@@ -145,6 +144,7 @@ impl Process {
                 "the given password is not used: there is an administrator already, whose password is another; \
                  `feira admin reset-password` changes it"
             ),
+            AdminOutcome::Printed(username) => tracing::warn!(username, "administrator.password_not_changed"),
             AdminOutcome::MadeElsewhere => tracing::warn!(
                 "the password that was shown counts for nothing: another process made the first administrator"
             ),

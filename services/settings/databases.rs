@@ -50,6 +50,11 @@ pub struct Databases {
         value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub database_connections: u32,
 
+    /// How many MiB a day the answers may take that are stored for one user's calls with idempotency keys, in each process;
+    /// 0 is without limit
+    #[arg(long, env = "FEIRA_ANSWERS_PER_USER", value_name = "MIB", default_value_t = 256)]
+    pub answers_per_user: u32,
+
     /// How long to wait at start for a database server that does not answer yet
     #[arg(long, env = "FEIRA_DATABASE_WAIT", value_name = "TIME", default_value = "30s", value_parser = kit::duration)]
     pub database_wait: Duration,
@@ -121,6 +126,7 @@ mod tests {
                 single: SecretSource::file(file.clone()),
                 own: ByRole::default(),
                 database_connections: 1,
+                answers_per_user: 0,
                 database_wait: Duration::ZERO,
             };
             let url = databases.url(Role::Order, here, &DataDir { path: folder.path().to_owned() });

@@ -13,7 +13,7 @@ use kit::{Role, limits::RateLimits, payment_types::PaymentTypesOptions, telemetr
 
 pub use self::{
     databases::Databases,
-    secrets::{MeshFiles, Secrets, SharedSecret},
+    secrets::{KeyFileSetting, MeshFiles, Secrets, SharedSecret},
     urls::{Urls, role_url},
 };
 

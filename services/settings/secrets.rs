@@ -27,10 +27,18 @@ pub struct Secrets {
     pub mesh: SharedSecret,
     #[command(flatten)]
     pub files: MeshFiles,
-    /// File whose content wraps the signing keys in the user database, the same for all replicas of the
-    /// user service (default: DATA_DIR/signing.key, generated)
-    #[arg(long, env = "FEIRA_KEY_FILE", value_name = "FILE")]
-    pub key_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub key_file: KeyFileSetting,
+}
+
+/// Where the key file is.
+#[derive(clap::Args, Debug, Clone)]
+#[group(skip)]
+pub struct KeyFileSetting {
+    /// File of keys, one a line: the first wraps the signing keys and second factors in the user database, all unwrap. The
+    /// same for all replicas of the user service (default: DATA_DIR/signing.key, generated)
+    #[arg(id = "key_file", long = "key-file", env = "FEIRA_KEY_FILE", value_name = "FILE")]
+    pub path: Option<PathBuf>,
 }
 
 /// The certificate that a process has among the roles of its mesh.

@@ -86,7 +86,7 @@ def started(binary, **settings):
             "FEIRA_ALLOW_SIMULATED_PAYMENTS": "true",
             "FEIRA_MAX_UNPAID_ORDERS": "1000",
             # What one client may do is not the question here: all callers are one address.
-            **{f"FEIRA_RATE_LIMIT_{kind}": "off" for kind in ("ADDRESS", "SIGN_IN", "READS", "WRITES", "STREAMS")},
+            **{f"FEIRA_RATE_LIMIT_{kind}": "off" for kind in ("ADDRESS", "SIGN_IN", "READS", "WRITES", "ORDERS", "STREAMS")},
             **settings,
         }
         words = [binary, "serve", "--rest-listen", "127.0.0.1:0", "--grpc-listen", "127.0.0.1:0"]

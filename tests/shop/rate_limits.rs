@@ -6,7 +6,7 @@ use contracts::user::{SignInRequest, auth_service_client::AuthServiceClient};
 use http::StatusCode;
 use tonic::Code;
 
-use crate::support::{Edge, Refused, Setup, at_once, mesh::channel, rest::Reply};
+use crate::support::{Edge, Refused, Setup, at_once, eur, mesh::channel, rest::Reply};
 
 tests!(
     what_is_over_the_limit_is_429_and_says_when_to_come_back,
@@ -14,6 +14,8 @@ tests!(
     a_limit_of_one_kind_leaves_the_others_alone,
     clients_behind_a_proxy_are_told_apart,
     who_is_limited_costs_nobody_else_anything,
+    wrong_passwords_are_429_and_say_when_to_come_back,
+    orders_are_limited_by_the_hour,
     wrong_passwords_by_the_hundred_are_refused_before_they_queue_up,
 );
 
@@ -149,4 +151,35 @@ async fn wrong_passwords_by_the_hundred_are_refused_before_they_queue_up(setup: 
     );
     assert!(shed > 0 && shed < flood.len(), "{shed} of {} were shed", flood.len());
     assert!(slowest.as_secs_f64() < 8.0, "somebody waited {slowest:?}");
+}
+
+/// Covers: mesh.limits, user.throttle.
+async fn wrong_passwords_are_429_and_say_when_to_come_back(setup: Setup) {
+    let setup =
+        setup.over(Edge::Rest).env("FEIRA_SIGN_IN_ATTEMPTS", "2").env("FEIRA_REGISTRATIONS_PER_HOUR", "1");
+    let mesh = setup.start().await;
+    let http = mesh.http();
+    let body = || serde_json::json!({"login": "admin", "password": "wrong password"});
+    for _ in 0..2 {
+        http.post("/v1/auth:signIn", body()).await.expect(401);
+    }
+    limited(&http.post("/v1/auth:signIn", body()).await, "sign-in-tries", "q=2;w=900");
+    let body = |name: &str| serde_json::json!({"username": name, "email": format!("{name}@example.com"), "password": "long enough 1"});
+    http.post("/v1/users", body("ada")).await.expect(201);
+    limited(&http.post("/v1/users", body("bob")).await, "registrations", "q=1;w=3600");
+}
+
+/// Covers: mesh.limits, order.place.
+async fn orders_are_limited_by_the_hour(setup: Setup) {
+    let mesh = setup.over(Edge::Rest).env("FEIRA_RATE_LIMIT_ORDERS", "2/1h").start().await;
+    let (staff, ada, bob) = (mesh.admin().await, mesh.shopper().await, mesh.shopper().await);
+    let article = staff.stocked(eur(100), 10).await;
+    for _ in 0..2 {
+        // Cancelled, so that it counts against no other limit.
+        let order = ada.order(&article.id, 1, "sim_decline").await.unwrap();
+        ada.cancel(&order.id).await.unwrap();
+    }
+    ada.order(&article.id, 1, "sim_approve").await.refused(Code::ResourceExhausted, "RATE_LIMITED");
+    ada.add(&article.id, 1).await.expect("a basket is no order");
+    bob.order(&article.id, 1, "sim_approve").await.unwrap();
 }

@@ -1,15 +1,17 @@
 //! How often signing in, registering and asking may fail, and which passwords are refused.
 
 use contracts::user::{
-    ChangePasswordRequest, CheckUsernameRequest, CreateUserRequest, UpdateUserRequest, User,
+    ChangePasswordRequest, CheckUsernameRequest, CreateUserRequest, SignInRequest, UpdateUserRequest, User,
 };
 
 use crate::support::{
-    Code, Mesh, Refusal, Refused, Setup,
+    Code, Edge, Mesh, Refusal, Refused, Setup,
     mesh::ADMIN_PASSWORD,
     shop::{PASSWORD, registration},
 };
 
+each!(behind_a_proxy: Setup::default().over(Edge::Rest).env("FEIRA_TRUSTED_PROXIES", "127.0.0.0/8");
+    a_known_network_of_ipv6_gets_in_by_another_of_its_addresses);
 on_both_edges!(
     one_password_on_many_accounts_meets_a_limit_and_a_known_source_gets_in,
     an_account_is_one_by_whichever_name_it_is_called,
@@ -61,11 +63,8 @@ async fn somebody_with_a_session_signs_in_whatever_others_do(setup: Setup) {
         wrong(&mesh, "admin").await;
     }
     assert_eq!(wrong(&mesh, "admin").await.reason, "RATE_LIMITED");
-    let request = contracts::user::SignInRequest {
-        login: "admin".into(),
-        password: ADMIN_PASSWORD.into(),
-        ..Default::default()
-    };
+    let request =
+        SignInRequest { login: "admin".into(), password: ADMIN_PASSWORD.into(), ..Default::default() };
     admin.sign_in(request).await.expect("by the session that is there");
 }
 
@@ -131,4 +130,26 @@ async fn other_emails_are_limited(setup: Setup) {
         change("admin@localhost.invalid".into()).await.refused(Code::AlreadyExists, "ALREADY_EXISTS");
     }
     change("free@example.com".into()).await.refused(Code::ResourceExhausted, "RATE_LIMITED");
+}
+
+/// Covers: user.throttle, mesh.client.
+async fn a_known_network_of_ipv6_gets_in_by_another_of_its_addresses(setup: Setup) {
+    let mesh = setup.env("FEIRA_SIGN_IN_ATTEMPTS_PER_SOURCE", "5").start().await;
+    let sign_in = |address: &str, login: &str, password: &str| {
+        let client = mesh.client().with("x-forwarded-for", address);
+        let (login, password) = (login.to_owned(), password.to_owned());
+        async move { client.sign_in(SignInRequest { login, password, ..Default::default() }).await }
+    };
+    for name in ["ada", "bob"] {
+        mesh.client().create_user(registration(name)).await.unwrap();
+    }
+    sign_in("2001:db8::1", "ada", PASSWORD).await.unwrap();
+    for number in 0..5 {
+        let refusal = sign_in("2001:db8::bad", &format!("nobody-{number}"), "wrong password").await;
+        assert_eq!(refusal.unwrap_err().reason, "UNAUTHENTICATED");
+    }
+    let refusal = sign_in("2001:db8::2", "bob", PASSWORD).await.unwrap_err();
+    assert_eq!(refusal.reason, "RATE_LIMITED", "the whole network is one source");
+    sign_in("2001:db8::3", "ada", PASSWORD).await.expect("she has had a session there");
+    sign_in("2001:db8:0:1::3", "bob", PASSWORD).await.expect("another network is another source");
 }

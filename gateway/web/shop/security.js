@@ -2,6 +2,7 @@
 
 import { call } from '../api.js';
 import { confirmSignOut, devices } from './devices.js';
+import { renew } from '../session.js';
 import { skeleton } from '../states.js';
 import { field, submit, toast } from '../ui.js';
 import { html } from '../vendor/lit-html.js';
@@ -21,6 +22,8 @@ export default async function page(view) {
   };
   const password = submit(async (values, form) => {
     await call('POST', '/v1/users/me:changePassword', { body: values });
+    // Staff may have had no rights until then.
+    if (user.passwordChangeRequired) await renew();
     form.reset();
     await read();
     toast('Your password is changed; all other devices are signed out.');
@@ -34,6 +37,7 @@ export default async function page(view) {
         ${accountNav(view)}
         <section class="panel">
           <h2>Password</h2>
+          ${user.passwordChangeRequired ? html`<p class="notice">Yours was shown when it was made, so others may have read it: change it.</p>` : ''}
           <form @submit=${password}>
             ${field({ name: 'oldPassword', label: 'The one you have', type: 'password', autocomplete: 'current-password', required: true, maxlength: 128 })}
             ${field({ name: 'newPassword', label: 'A new one', type: 'password', hint: '8 characters or more', autocomplete: 'new-password', required: true, minlength: 8, maxlength: 128 })}

@@ -4,6 +4,7 @@ import { ApiError, advice, call } from '../api.js';
 import { hasChanged } from '../ask.js';
 import { parseMoney } from '../money.js';
 import { go } from '../router.js';
+import { currentUser } from '../session.js';
 import { toast } from '../ui.js';
 import { html, nothing } from '../vendor/lit-html.js';
 import { mayCall } from './rights.js';
@@ -54,6 +55,7 @@ export function frame(view, content) {
         ${PLACES.filter(([, , rpc]) => !rpc || mayCall(rpc)).map(([href, name]) => html`<li><a href=${href} aria-current=${currentOf(pathname, href)}>${name}</a></li>`)}
       </ul>
     </nav>
+    ${currentUser()?.passwordChangeRequired ? html`<p class="notice" role="status">Your password was shown when it was made, so others may have read it. <a href="/account/security">Change it</a></p>` : nothing}
     <div class="staff">${finder(pathname)} ${content}</div>
   `);
   const nav = document.querySelector('.staff-nav ul');

@@ -1,13 +1,13 @@
 //! Why a call is refused or fails, and how its caller sees it.
 
-use std::time::Duration;
-
 use kit::{Fault, Reason};
 use sea_orm::DbErr;
 
 use crate::domain::{
     Invalid, address, api_keys,
     roles::{self, LastAdministrator, NotYours},
+    signing_keys,
+    throttle::Wait,
 };
 
 /// Why a call is refused or fails.
@@ -52,7 +52,7 @@ pub enum Error {
     #[error("wrong old password")]
     WrongOldPassword,
     #[error("too many failed tries")]
-    Throttled(Duration),
+    Throttled(Wait),
     #[error("refresh token refused")]
     RefreshRefused,
     #[error("no token from a mail that counts")]
@@ -69,8 +69,12 @@ pub enum Error {
     NoSecondFactor,
     #[error("too common a password")]
     TooCommon(&'static str),
+    #[error("signing key not found")]
+    SigningKeyNotFound,
+    #[error("there are too many signing keys")]
+    TooManySigningKeys,
     #[error("too many requests")]
-    TooManyRequests(Duration),
+    TooManyRequests(Wait),
     #[error(transparent)]
     Fault(#[from] Fault),
     #[error(transparent)]
@@ -116,9 +120,7 @@ impl From<Error> for Fault {
             }
             Error::SignInRefused => Fault::unauthenticated("wrong login or password"),
             Error::WrongOldPassword => Fault::invalid("old_password", "is not the user's password"),
-            Error::Throttled(wait) => {
-                Fault::rate_limited("too many failed tries: wait before the next one", wait)
-            }
+            Error::Throttled(wait) => rate_limited("too many failed tries: wait before the next one", wait),
             Error::RefreshRefused => {
                 Fault::unauthenticated("the refresh token does not count (any more): sign in again")
             }
@@ -143,11 +145,28 @@ impl From<Error> for Fault {
                 fault.reason = Reason::PasswordTooCommon;
                 fault
             }
-            Error::TooManyRequests(wait) => Fault::rate_limited("too many requests", wait),
+            Error::SigningKeyNotFound => Fault::not_found("signing key"),
+            Error::TooManySigningKeys => {
+                let message = format!(
+                    "there are {} signing keys: those that sign no more go within {} minutes, or are withdrawn",
+                    signing_keys::MOST,
+                    signing_keys::OVERLAP.as_secs() / 60,
+                );
+                Fault::limit_exceeded("signing_keys", signing_keys::MOST, message)
+            }
+            Error::TooManyRequests(wait) => rate_limited("too many requests", wait),
             Error::Fault(fault) => fault,
             Error::Database(error) => error.into(),
         }
     }
+}
+
+/// Says which limit it is: over REST that becomes `RateLimit` and `RateLimit-Policy`.
+fn rate_limited(message: &str, Wait { left, limit }: Wait) -> Fault {
+    Fault::rate_limited(message, left)
+        .with("limit", limit.name)
+        .with("quota", limit.attempts)
+        .with("window_seconds", limit.window.as_secs())
 }
 
 impl From<Error> for tonic::Status {

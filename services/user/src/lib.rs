@@ -27,7 +27,7 @@ use tokio::sync::Notify;
 
 use crate::{
     api::Shared,
-    credentials::{KeyRing, OneTimeTokens, SecondFactors, Successor},
+    credentials::{KeyRing, OneTimeTokens, SecondFactors, Successor, rewrap},
     domain::{
         bucket::Buckets,
         throttle::{Limit, SignInLimits},
@@ -40,8 +40,12 @@ pub use crate::{
         operator::Offline,
         show::Show,
     },
+    credentials::{
+        KeyFile,
+        key_rotation::{Rotation, Withdrawn},
+    },
     migration::Migrator,
-    options::{AdminPassword, Hashing, Options, SecondFactor, password_in},
+    options::{AdminPassword, Hashing, Options, SecondFactor, SigningKeySchedule, password_in},
 };
 pub use kit::Secret;
 
@@ -64,45 +68,50 @@ pub struct Around {
 pub fn check(options: &Options, mail: &MailOptions) -> Result<(), StartError> {
     mail.check()?;
     options.hashing.hasher()?;
+    options.signing_keys.check()?;
     options.admin.given().map(|_| ())
 }
 
-/// Starts the service on an opened, migrated database. `wrapping_key` is the content of FEIRA_KEY_FILE.
+/// Starts the service on an opened, migrated database, with the keys of FEIRA_KEY_FILE.
 pub async fn start(
     options: &Options,
     around: Around,
     db: kit::Db,
     context: kit::Context,
-    wrapping_key: [u8; 32],
+    key_file: KeyFile,
 ) -> Result<Started, StartError> {
     let (hasher, given) = (options.hashing.hasher()?, options.admin.given()?);
-    let keys = KeyRing::open(db.clone(), &wrapping_key).await?;
+    let keys = KeyRing::open(db.clone(), key_file.clone(), options.signing_keys.schedule()).await?;
+    let second_factors = SecondFactors::new(key_file.clone(), &options.shop_name);
+    rewrap::check(&db.clone().into(), &second_factors).await?;
     context.identity.learn(&keys.jwks());
     let first_administrator = FirstAdministrator { db: db.clone(), hasher: hasher.clone(), given };
-    let limit = |attempts| Limit { attempts, window: options.sign_in_window };
+    let limit = |name, attempts| Limit { name, attempts, window: options.sign_in_window };
     let shared = Arc::new(Shared {
         db: db.clone().into(),
         identity: context.identity.clone(),
         hasher,
         keys,
-        successor: Successor::new(&wrapping_key),
+        successor: Successor::new(key_file.clone()),
         sessions_per_user: options.sessions_per_user,
-        limit: limit(options.sign_in_attempts),
+        limit: limit("tries", options.sign_in_attempts),
         username_checks: Buckets::new(options.username_checks_per_second),
         flood: Mutex::default(),
         audit_retention: options.audit_retention,
-        one_time: OneTimeTokens::new(&wrapping_key),
+        one_time: OneTimeTokens::new(key_file),
         mails_per_day: api::PerDay(around.mail.mails_per_day),
         mail_due: Notify::new(),
         reauthentication_window: options.reauthentication_window,
-        second_factors: SecondFactors::new(&wrapping_key, &options.shop_name)?,
+        second_factors,
         require_second_factor: options.require_second_factor == SecondFactor::Staff,
+        require_password_change: options.require_password_change,
         sign_in_limits: SignInLimits {
-            account_and_source: limit(options.sign_in_attempts),
-            source: limit(options.sign_in_attempts_per_source),
-            account: limit(options.sign_in_attempts_per_account),
+            account_and_source: limit("sign-in-tries", options.sign_in_attempts),
+            source: limit("sign-in-tries-of-source", options.sign_in_attempts_per_source),
+            account: limit("sign-in-tries-of-account", options.sign_in_attempts_per_account),
         },
         registrations: Limit {
+            name: "registrations",
             attempts: options.registrations_per_hour,
             window: std::time::Duration::from_secs(3_600),
         },

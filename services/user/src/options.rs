@@ -4,7 +4,7 @@ use std::{path::Path, time::Duration};
 
 use kit::{SecretSource, StartError};
 
-use crate::{Secret, credentials::Hasher};
+use crate::{Secret, credentials::Hasher, domain::signing_keys::Schedule};
 
 /// What can be set.
 #[derive(clap::Args, Debug, Clone)]
@@ -28,6 +28,10 @@ pub struct Options {
     /// Who has no rights but a customer's until they have a second factor
     #[arg(long, env = "FEIRA_REQUIRE_SECOND_FACTOR", value_enum, default_value_t = SecondFactor::None, value_name = "staff|none")]
     pub require_second_factor: SecondFactor,
+    /// Whether who signs in by a password that Feira has generated and shown has no rights but a customer's until it is
+    /// changed
+    #[arg(long, env = "FEIRA_REQUIRE_PASSWORD_CHANGE", default_value_t = false, action = clap::ArgAction::Set, value_name = "true|false")]
+    pub require_password_change: bool,
     /// What the shop is called: in authenticators, and no password may be that
     #[arg(long, env = "FEIRA_SHOP_NAME", default_value = "Feira", value_name = "NAME")]
     pub shop_name: String,
@@ -48,7 +52,38 @@ pub struct Options {
     #[arg(long, env = "FEIRA_AUDIT_RETENTION", default_value = "365d", value_parser = kit::some_time, value_name = "TIME")]
     pub audit_retention: Duration,
     #[command(flatten)]
+    pub signing_keys: SigningKeySchedule,
+    #[command(flatten)]
     pub hashing: Hashing,
+}
+
+/// When another key signs access tokens.
+#[derive(clap::Args, Debug, Clone)]
+#[group(skip)]
+pub struct SigningKeySchedule {
+    /// How long a key signs access tokens before another takes its place; 0 is until `feira keys rotate`
+    #[arg(long, env = "FEIRA_SIGNING_KEY_ROTATION", default_value = "90d", value_parser = kit::duration, value_name = "TIME")]
+    pub signing_key_rotation: Duration,
+    /// How long a new key is published before it signs, for whoever verifies tokens to learn it
+    #[arg(long, env = "FEIRA_SIGNING_KEY_LEAD", default_value = "10m", value_parser = kit::duration_within(Duration::from_secs(1)..=Duration::from_secs(7 * 86_400)), value_name = "TIME")]
+    pub signing_key_lead: Duration,
+}
+
+impl SigningKeySchedule {
+    pub(crate) fn schedule(&self) -> Schedule {
+        Schedule { rotation: self.signing_key_rotation, lead: self.signing_key_lead }
+    }
+
+    pub(crate) fn check(&self) -> Result<(), StartError> {
+        let SigningKeySchedule { signing_key_rotation: rotation, signing_key_lead: lead } = self;
+        match rotation.is_zero() || rotation > lead {
+            true => Ok(()),
+            false => {
+                let problem = "must be more than --signing-key-lead, or 0";
+                Err(StartError::setting("--signing-key-rotation", problem))
+            }
+        }
+    }
 }
 
 /// Who must have a second factor.

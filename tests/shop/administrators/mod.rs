@@ -1,6 +1,7 @@
 //! The first administrator, whose password is never lost, and `feira admin`.
 
 mod operator;
+mod printed;
 
 use std::{
     collections::BTreeSet,

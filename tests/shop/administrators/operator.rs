@@ -1,8 +1,9 @@
 //! `feira admin`, on a stopped shop and on a running one.
 
 use contracts::user::{
-    CreateAdministratorRequest, GetUserRequest, ListAdministratorsRequest, RefreshRequest,
-    SetPasswordRequest, administrator_service_client::AdministratorServiceClient,
+    CreateAdministratorRequest, GetSigningKeysRequest, GetUserRequest, ListAdministratorsRequest,
+    RefreshRequest, RewrapRequest, RotateSigningKeysRequest, SetPasswordRequest,
+    administrator_service_client::AdministratorServiceClient,
 };
 use serde_json::Value;
 use tempfile::tempdir;
@@ -127,7 +128,7 @@ async fn the_operator_lets_herself_in_on_a_running_shop(_: Setup) {
     serving.stop();
 }
 
-/// Covers: access.
+/// Covers: access, user.signing-keys.
 async fn nobody_but_the_operator_makes_administrators(setup: Setup) {
     let mesh = setup.start().await;
     let mut client = AdministratorServiceClient::new(channel(&mesh.grpc_url("feira-0")));
@@ -136,12 +137,17 @@ async fn nobody_but_the_operator_makes_administrators(setup: Setup) {
             username: "eve".into(),
             email: "eve@example.com".into(),
             password: "let me in 1".into(),
+            printed: false,
         };
-        let reset = SetPasswordRequest { login: "admin".into(), new_password: "let me in 1".into() };
+        let reset =
+            SetPasswordRequest { login: "admin".into(), new_password: "let me in 1".into(), printed: false };
         let statuses = [
             client.create_administrator(caller.sign(made)).await.unwrap_err(),
             client.set_password(caller.sign(reset)).await.unwrap_err(),
             client.list_administrators(caller.sign(ListAdministratorsRequest::default())).await.unwrap_err(),
+            client.get_signing_keys(caller.sign(GetSigningKeysRequest {})).await.unwrap_err(),
+            client.rotate_signing_keys(caller.sign(RotateSigningKeysRequest::default())).await.unwrap_err(),
+            client.rewrap(caller.sign(RewrapRequest::default())).await.unwrap_err(),
         ];
         for status in statuses {
             assert!(matches!(status.code(), Code::Unauthenticated | Code::PermissionDenied), "{status:?}");

@@ -53,6 +53,7 @@ fn table(name: &str) -> Option<Table> {
                 ("last_name_folded", FOLDED),
                 ("second_factor", Not("there is a record of it")),
                 ("password_hash", SECRET),
+                ("password_printed", Is("passwordChangeRequired")),
                 ("customer", Is("roles")),
                 ("staff", Is("roles")),
                 ("admin", Is("roles")),

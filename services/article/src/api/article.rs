@@ -14,7 +14,7 @@ use contracts::{
     google::api::HttpBody,
 };
 use kit::{
-    Call, Db, Fault, Page, Tasks, Writer,
+    Call, Db, Fault, Tasks, Writer,
     id::{ArticleId, Id},
 };
 use tonic::{Request, Response, Status, Streaming};
@@ -101,7 +101,7 @@ impl ArticleService for Articles {
         let unknown =
             || Fault::invalid("order_by", "must be name, price or create_time, with or without \" desc\"");
         let order = Order::read(&request.order_by).ok_or_else(unknown)?;
-        let page = Page::<Cursor>::of(&request)?;
+        let page = self.db.public_page::<Cursor>(&request)?;
         if page.after.as_ref().is_some_and(|after| after.key.order() != order.0) {
             return Err(Fault::invalid("page_token", "is not a page token").into());
         }

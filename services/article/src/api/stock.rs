@@ -7,7 +7,7 @@ use contracts::article::{
     ListStockMovementsResponse, ReleaseReservationRequest, RenewReservationRequest, Reservation,
     ReserveStockRequest, RestockOrderRequest, Stock, stock_service_server::StockService,
 };
-use kit::{Call, Db, Fault, Page, Tx, Writer};
+use kit::{Call, Db, Fault, Tx, Writer};
 use tonic::{Request, Response, Status};
 
 use super::{read, render, states};
@@ -104,9 +104,10 @@ impl StockService for Stocks {
         &self,
         request: Request<ListStockMovementsRequest>,
     ) -> Result<Response<ListStockMovementsResponse>, Status> {
+        let call = Call::of(&request)?;
         let request = request.into_inner();
         let id = read::article_id(&request.article_id, "article_id")?;
-        let page = Page::<i64>::of(&request)?;
+        let page = self.db.page::<i64>(&call, &request)?;
         let rows = stock::movements(self.db.read(), id, page.after, page.limit()).await?;
         let render = |row| Ok::<_, Status>(render::movement(row));
         let (movements, next_page_token) = page.make(rows, |row| row.sequence, render)?;

@@ -200,10 +200,14 @@ async fn delete_words(tx: &Tx, id: ArticleId, words: BTreeSet<String>) -> Result
     if words.is_empty() {
         return Ok(());
     }
-    let gone = word::Entity::delete_many()
-        .filter(word::Column::ArticleId.eq(id))
-        .filter(word::Column::Word.is_in(words));
-    gone.exec(&**tx).await.map(|_| ())
+    let words: Vec<String> = words.into_iter().collect();
+    for some in words.chunks(MOST_WORDS_AT_ONCE) {
+        let gone = word::Entity::delete_many()
+            .filter(word::Column::ArticleId.eq(id))
+            .filter(word::Column::Word.is_in(some.iter().map(String::as_str)));
+        gone.exec(&**tx).await?;
+    }
+    Ok(())
 }
 
 pub(super) fn taken(error: DbErr) -> Error {

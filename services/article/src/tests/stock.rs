@@ -102,9 +102,10 @@ async fn movements_are_paged_from_the_newest() {
     }
     let mut request =
         ListStockMovementsRequest { article_id: article.id, page_size: 2, ..Default::default() };
-    let mut pages = Vec::new();
+    let (mut pages, staff) = (Vec::new(), staff());
     loop {
-        let page = outcome(shop.stock.list_stock_movements(from(staff(), request.clone())).await).unwrap();
+        let asked = from(staff.clone(), request.clone());
+        let page = outcome(shop.stock.list_stock_movements(asked).await).unwrap();
         pages.push(page.movements.iter().map(|row| row.sequence).collect::<Vec<_>>());
         if page.next_page_token.is_empty() {
             break;

@@ -166,6 +166,44 @@ mod tests {
         assert_eq!(large, ["ReceiveProviderEvent"]);
     }
 
+    /// A list becomes parameters of a statement, of which SQLite takes 32,766, others twice as many; and rows of several
+    /// columns each.
+    #[test]
+    fn no_request_has_a_list_that_a_statement_could_not_take() {
+        fn lists(
+            rules: &Rules,
+            message: &MessageDescriptor,
+            path: &str,
+            depth: usize,
+            found: &mut Vec<String>,
+        ) {
+            let ours = message.full_name().starts_with("feira.");
+            for field in message.fields().filter(|_| ours && depth < DEPTH) {
+                let here = format!("{path}.{}", field.name());
+                let most = || {
+                    let options = field.options();
+                    let rule = options.get_extension(rules.field.as_ref()?).into_owned();
+                    number(&inner(rule.as_message()?, "repeated")?, "max_items")
+                };
+                if rules.is_answered(&field) {
+                    continue;
+                }
+                if field.is_list() && most().is_none_or(|most| most > 2_000) {
+                    found.push(here.clone());
+                }
+                if let Kind::Message(inside) = field.kind() {
+                    lists(rules, &inside, &here, depth + 1, found);
+                }
+            }
+        }
+        let (rules, mut found) = (Rules::of(contracts::pool()), Vec::new());
+        let services = contracts::pool().services().filter(|it| it.full_name().starts_with("feira."));
+        for method in services.flat_map(|service| service.methods().collect::<Vec<_>>()) {
+            lists(&rules, &method.input(), method.input().name(), 0, &mut found);
+        }
+        assert_eq!(found, Vec::<String>::new());
+    }
+
     /// However the rules are read: what the contract lets in fits.
     #[test]
     fn what_keeps_to_the_rules_fits() {

@@ -7,6 +7,7 @@ mod direct;
 mod error;
 mod held;
 pub mod insert;
+mod location;
 pub mod migration;
 mod mysql;
 pub mod pages;
@@ -21,6 +22,7 @@ pub mod write;
 pub use cells::{Cells, Rows};
 pub(crate) use clock::COMPARE;
 pub use error::OpenError;
+pub use location::location;
 pub use pool::Pool;
 pub use ready::NotReady;
 pub use sqlite::{claim, exists};
@@ -43,7 +45,7 @@ use tokio::sync::Notify;
 use self::{pool::Trust, ready::Writes};
 use crate::{
     Clock, Role,
-    write::{Running, feed::Feed},
+    write::{Running, answers::Answers, feed::Feed},
 };
 
 /// How long a call waits for a connection.
@@ -64,6 +66,10 @@ pub struct DatabaseOptions {
     pub clock: Clock,
     /// The key of idempotency fingerprints; the same in all replicas of the role.
     pub fingerprint_key: [u8; 32],
+    /// The keys of page tokens, the same in all replicas of the role; the first makes them, all count.
+    pub page_keys: Vec<[u8; 32]>,
+    /// Bytes a day that one user's stored answers may take; 0 is without limit.
+    pub answers_per_user: u64,
 }
 
 /// A service's database, cheap to clone.
@@ -84,6 +90,9 @@ pub(crate) struct Inner {
     /// The database server's; the machine's where the database is embedded.
     pub clock: Clock,
     pub fingerprints: hmac::Key,
+    pub pages: pages::Keys,
+    /// What users have stored of answers.
+    pub answers: Answers,
     /// Idempotent calls under way in this process.
     pub running: Running,
     /// Wakes the publisher: something was committed that it has to number, or the feed lacks something.
@@ -100,21 +109,19 @@ impl std::fmt::Debug for Db {
     }
 }
 
-/// A URL without what must not be shown: user, password, parameters.
-pub fn location(url: &str) -> String {
-    let (scheme, rest) = url.split_once(':').unwrap_or(("", url));
-    let rest = rest.split('?').next().unwrap_or_default();
-    match rest.rsplit_once('@') {
-        Some((_, host)) => format!("{scheme}://{host}"),
-        None => format!("{scheme}:{rest}"),
-    }
-}
-
 impl Db {
     /// Connects. A SQLite file is made if there is none; WAL and synchronous=FULL, so that what is
     /// committed survives a power cut.
     pub async fn open(options: DatabaseOptions) -> Result<Self, OpenError> {
-        let DatabaseOptions { role, url, max_connections, clock, fingerprint_key } = options;
+        let DatabaseOptions {
+            role,
+            url,
+            max_connections,
+            clock,
+            fingerprint_key,
+            page_keys,
+            answers_per_user,
+        } = options;
         let location = location(&url);
         let unreachable = |error: DbErr| OpenError::unreachable(role, &location, &error);
         let unfit = |problem: String| OpenError::unfit(role, &location, problem);
@@ -172,6 +179,8 @@ impl Db {
             machine_clock: clock.clone(),
             clock: if backend == DatabaseBackend::Sqlite { clock } else { clock.adjustable() },
             fingerprints: hmac::Key::new(hmac::HMAC_SHA256, &fingerprint_key),
+            pages: pages::Keys::new(&page_keys),
+            answers: Answers::new(answers_per_user),
             running: Running::default(),
             committed: Notify::new(),
             feed: Feed::default(),
@@ -282,19 +291,4 @@ fn options(url: &str, connections: u32, wait: Duration, trust: &Trust) -> Connec
         .map_sqlx_mysql_opts(mysql::options)
         .map_sqlx_mysql_pool_opts(move |pool| of_mysql.guard(mysql::pool(pool)));
     options
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_location_shows_no_user_password_or_parameter() {
-        assert_eq!(
-            location("postgres://u:p%40ss@db:5432/user?sslmode=require&password=x"),
-            "postgres://db:5432/user"
-        );
-        assert_eq!(location("sqlite:/data/user.db?mode=rwc"), "sqlite:/data/user.db");
-        assert_eq!(location("sqlite:///data/user.db"), "sqlite:///data/user.db");
-    }
 }

@@ -9,8 +9,14 @@ use contracts::user::{
 use sea_orm::{DatabaseBackend, DbErr};
 
 use crate::{
-    Call, Clock, Conn, Db, Fault, Identity, Mesh, Role, Tasks, audit::Audit, audit_log, db::COMPARE,
-    db::write::publisher, follow, idempotency, identity::Fetch, instance, outbox,
+    Call, Clock, Conn, Db, Fault, Identity, Mesh, Role, Tasks,
+    audit::Audit,
+    audit_log,
+    db::COMPARE,
+    db::write::{answers, publisher},
+    follow, idempotency,
+    identity::Fetch,
+    instance, outbox,
 };
 
 /// What every role is given.
@@ -60,7 +66,7 @@ const FETCH_WITHIN: Duration = Duration::from_secs(3);
 /// How often a database is relieved of what is old.
 const PRUNE: Duration = Duration::from_secs(600);
 /// How long idempotency records and events are kept.
-const KEEP_ANSWERS: Duration = Duration::from_secs(24 * 3600);
+const KEEP_ANSWERS: Duration = answers::KEPT;
 const KEEP_EVENTS: Duration = Duration::from_secs(7 * 24 * 3600);
 /// How long instances are kept that nobody hears of any more.
 const KEEP_INSTANCES: Duration = Duration::from_secs(24 * 3600);

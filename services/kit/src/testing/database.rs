@@ -109,6 +109,8 @@ impl Database {
             max_connections: 8,
             clock,
             fingerprint_key: [7; 32],
+            page_keys: vec![[7; 32]],
+            answers_per_user: 0,
         };
         Db::open(options).await.unwrap_or_else(|error| panic!("{}: {error}", self.url))
     }

@@ -9,7 +9,7 @@ use contracts::mesh::{
     ListInstancesResponse, VerifyAuditRequest, VerifyAuditResponse, mesh_service_server::MeshService,
 };
 use futures::Stream;
-use kit::{Call, Db, Fault, Mesh, Page, Tasks, Time, instance};
+use kit::{Call, Db, Fault, Mesh, Tasks, Time, instance};
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
@@ -31,7 +31,7 @@ impl MeshService for Api {
         request: Request<ListInstancesRequest>,
     ) -> Result<Response<ListInstancesResponse>, Status> {
         let call = Call::of(&request)?;
-        let page = Page::of(request.get_ref())?;
+        let page = self.db.page(&call, request.get_ref())?;
         let mut instances = self.directory.list(&call).await;
         if let Some(after) = &page.after {
             instances.retain(|instance| place(instance) > *after);

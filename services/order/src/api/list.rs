@@ -33,13 +33,13 @@ pub async fn list_orders(
     }
     match request.order_by.as_str() {
         order @ ("place_time" | "place_time desc") => {
-            let page = Page::<Place>::of(&request)?;
+            let page = orders.db.page::<Place>(call, &request)?;
             let sort = Sort::Placed { descending: order != "place_time" };
             let found = rows(orders, call, query, filter, sort, page.after, page.limit()).await?;
             response(orders, &page, found, |place| place).await
         }
         _ => {
-            let page = Page::<OrderId>::of(&request)?;
+            let page = orders.db.page::<OrderId>(call, &request)?;
             let after = page.after.map(|id| (Time(0), id));
             let found = rows(orders, call, query, filter, Sort::Created, after, page.limit()).await?;
             response(orders, &page, found, |(_, id)| id).await

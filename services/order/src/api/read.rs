@@ -4,7 +4,7 @@ use contracts::order::{
     CountOrdersRequest, CountOrdersResponse, GetOrderRequest, ListOrderEventsRequest,
     ListOrderEventsResponse, ListPurchasesRequest, ListPurchasesResponse, Order,
 };
-use kit::{Call, Page, Time, id::ArticleId};
+use kit::{Call, Time, id::ArticleId};
 
 use super::{Named, find, find_view, named, render, states};
 use crate::{error::Error, orders::Orders, store};
@@ -38,7 +38,7 @@ pub async fn list_order_events(
     call: &Call,
     request: ListOrderEventsRequest,
 ) -> Result<ListOrderEventsResponse, Error> {
-    let page = Page::<i64>::of(&request)?;
+    let page = orders.db.page::<i64>(call, &request)?;
     let order = find(orders, call, named(call, &request.order_id, "order_id")?).await?;
     let rows = store::list_events(orders.db.read(), order.id, &page).await?;
     let render = |row: &_| Ok::<_, Error>(render::event(row));
@@ -52,7 +52,7 @@ pub async fn list_purchases(
     call: &Call,
     request: ListPurchasesRequest,
 ) -> Result<ListPurchasesResponse, Error> {
-    let page = Page::<(Time, ArticleId)>::of(&request)?;
+    let page = orders.db.page::<(Time, ArticleId)>(call, &request)?;
     let user = call.user_id(&request.user_id, "user_id")?;
     let rows = store::purchases(orders.db.read(), user, &page).await?;
     let render = |row: &_| Ok::<_, Error>(render::purchase(row));

@@ -2,7 +2,7 @@
 
 use contracts::order::ListOrdersRequest;
 use kit::{
-    Money, Page, Scope, Time,
+    Call, Money, Role, Scope, Time,
     id::{Id, OrderId, UserId},
 };
 use sea_orm::EntityTrait;
@@ -158,7 +158,8 @@ async fn check(shop: &Shop, filter: &Filter, rows: &[order::Model]) {
     let scope = filter.user.map_or(Scope::All, Scope::Owner);
     let mut meant = rows.iter().filter(|row| means(filter, row));
     let request = ListOrdersRequest { page_size: 40, ..Default::default() };
-    let mut page = Page::<OrderId>::of(&request).unwrap();
+    let call = Call::of_service(Role::Order, "test");
+    let mut page = shop.db.page::<OrderId>(&call, &request).unwrap();
     for _ in 0..3 {
         let found = store::list(shop.db.read(), scope, filter, page.after, page.limit()).await.unwrap();
         for row in &found {

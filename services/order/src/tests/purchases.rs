@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use contracts::order::ListPurchasesRequest;
 use kit::{
-    Page,
+    Call, Role,
     id::{ArticleId, Id, OrderId, UserId},
 };
 
@@ -18,7 +18,8 @@ use crate::{
 type Bought = (OrderId, UserId, Vec<(ArticleId, String, i32)>, bool);
 
 async fn purchases(shop: &Shop, user: UserId) -> Vec<purchase::Model> {
-    let page = Page::of(&ListPurchasesRequest::default()).unwrap();
+    let call = Call::of_service(Role::Order, "test");
+    let page = shop.db.page(&call, &ListPurchasesRequest::default()).unwrap();
     store::purchases(shop.db.read(), user, &page).await.unwrap()
 }
 

@@ -9,7 +9,7 @@ use contracts::payment::{
     SettleOutcome, SettlePaymentRequest, VoidPaymentRequest, payment_service_server::PaymentService,
 };
 use kit::{
-    Call, Fault, Money, Page,
+    Call, Fault, Money,
     id::{DisputeId, EntryId, PaymentId, RefundId},
 };
 use tonic::{Request, Response, Status};
@@ -84,7 +84,7 @@ impl PaymentService for Payments {
     ) -> Result<Response<ListPaymentsResponse>, Status> {
         let call = Call::of(&request)?;
         let request = request.into_inner();
-        let page = Page::<PaymentId>::of(&request)?;
+        let page = self.engine.db().page::<PaymentId>(&call, &request)?;
         let filter = filter::payments(&call, &request)?;
         let rows =
             lists::list(self.engine.db().read(), call.scope()?, filter, page.after, page.limit()).await?;
@@ -139,7 +139,7 @@ impl PaymentService for Payments {
     ) -> Result<Response<ListRefundsResponse>, Status> {
         let call = Call::of(&request)?;
         let request = request.into_inner();
-        let page = Page::<RefundId>::of(&request)?;
+        let page = self.engine.db().page::<RefundId>(&call, &request)?;
         let payment: PaymentId = id(&request.payment_id, "payment_id")?;
         let db = self.engine.db().read();
         payments::get(db, call.scope()?, payment).await?;
@@ -154,7 +154,7 @@ impl PaymentService for Payments {
     ) -> Result<Response<ListDisputesResponse>, Status> {
         let call = Call::of(&request)?;
         let request = request.into_inner();
-        let page = Page::<DisputeId>::of(&request)?;
+        let page = self.engine.db().page::<DisputeId>(&call, &request)?;
         let payment: PaymentId = id(&request.payment_id, "payment_id")?;
         let db = self.engine.db().read();
         payments::get(db, call.scope()?, payment).await?;
@@ -169,7 +169,7 @@ impl PaymentService for Payments {
     ) -> Result<Response<ListPaymentEventsResponse>, Status> {
         let call = Call::of(&request)?;
         let request = request.into_inner();
-        let page = Page::<i32>::of(&request)?;
+        let page = self.engine.db().page::<i32>(&call, &request)?;
         let payment: PaymentId = id(&request.payment_id, "payment_id")?;
         let db = self.engine.db().read();
         payments::get(db, call.scope()?, payment).await?;
@@ -198,8 +198,9 @@ impl PaymentService for Payments {
         &self,
         request: Request<ListLedgerEntriesRequest>,
     ) -> Result<Response<ListLedgerEntriesResponse>, Status> {
+        let call = Call::of(&request)?;
         let request = request.into_inner();
-        let page = Page::<EntryId>::of(&request)?;
+        let page = self.engine.db().page::<EntryId>(&call, &request)?;
         let filter = filter::ledger(&request)?;
         let rows = journal::entries(self.engine.db().read(), filter, page.after, page.limit()).await?;
         let (entries, next_page_token) = page.make(&rows, |row| row.id, render::entry)?;

@@ -15,9 +15,9 @@ use super::support::*;
 /// The whole ledger, page by page.
 async fn all(shop: &Shop, request: ListLedgerEntriesRequest) -> Vec<LedgerEntry> {
     let mut request = ListLedgerEntriesRequest { page_size: 3, ..request };
-    let mut entries = Vec::new();
+    let (mut entries, staff) = (Vec::new(), staff());
     loop {
-        let asked = super::support::request(&staff(), request.clone());
+        let asked = super::support::request(&staff, request.clone());
         let page = shop.payments.list_ledger_entries(asked).await.unwrap().into_inner();
         entries.extend(page.entries);
         if page.next_page_token.is_empty() {

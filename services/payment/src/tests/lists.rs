@@ -94,9 +94,9 @@ async fn pages_follow_each_other_without_gaps() {
         expected.insert(0, shop.create(new("")).await.unwrap().id);
     }
     let mut request = ListPaymentsRequest { page_size: 2, ..Default::default() };
-    let mut seen = Vec::new();
+    let (mut seen, staff) = (Vec::new(), staff());
     loop {
-        let page = list(&shop, &staff(), request.clone()).await.unwrap();
+        let page = list(&shop, &staff, request.clone()).await.unwrap();
         seen.extend(page.payments.into_iter().map(|payment| payment.id));
         if page.next_page_token.is_empty() {
             break;
@@ -145,11 +145,12 @@ async fn what_is_rare_is_found_however_many_newer_payments_there_are() {
         ListPaymentsRequest { min_amount: Some(eur(2_000)), max_amount: Some(eur(9_999)), state, ..none() },
     ] {
         assert_eq!(ids(&shop, request.clone()).await, expected, "{request:?}");
+        let staff = staff();
         let first =
-            list(&shop, &staff(), ListPaymentsRequest { page_size: 1, ..request.clone() }).await.unwrap();
+            list(&shop, &staff, ListPaymentsRequest { page_size: 1, ..request.clone() }).await.unwrap();
         assert_eq!(first.payments[0].id, expected[0]);
         let second = ListPaymentsRequest { page_size: 1, page_token: first.next_page_token, ..request };
-        assert_eq!(list(&shop, &staff(), second).await.unwrap().payments[0].id, expected[1]);
+        assert_eq!(list(&shop, &staff, second).await.unwrap().payments[0].id, expected[1]);
     }
     for request in [
         ListPaymentsRequest { min_amount: Some(eur(10_000)), ..none() },

@@ -37,6 +37,8 @@ pub fn placeholder_email(username: &str) -> String {
 pub enum AdminOutcome {
     /// There is an administrator; nothing was done.
     Exists,
+    /// The same, and this one's password was printed, and is still the same.
+    Printed(String),
     /// The same, and the password that this setting gives is not that of the user `admin`.
     NotUsed(&'static str),
     /// Made, with the password that the configuration names.
@@ -77,10 +79,10 @@ impl FirstAdministrator {
         let call = Call::of_service(Role::User, "make the first administrator");
         let showing = Showing::new(password.clone(), generated.then_some(show));
         let shown = showing.clone();
-        let made = db.transact(&call, (password_hash, showing), |tx, input| async move {
+        let made = db.transact(&call, (password_hash, showing), move |tx, input| async move {
             let (password_hash, showing) = &*input;
             let email = placeholder_email(USERNAME);
-            let new = new_administrator(USERNAME, &email, password_hash.clone());
+            let new = new_administrator(USERNAME, &email, password_hash.clone(), generated);
             let user = users::insert(&tx, new).await?;
             audit::record(&tx, &Act::new("administrator.created").of(user.id)).await?;
             Ok(showing.once().await?)
@@ -108,7 +110,10 @@ async fn exists(
     hasher: &Hasher,
     given: Option<(&'static str, Secret)>,
 ) -> Result<AdminOutcome, StartError> {
-    let Some((setting, password)) = given else { return Ok(AdminOutcome::Exists) };
+    let Some((setting, password)) = given else {
+        let printed = users::with_printed_password(db.read()).await?;
+        return Ok(printed.map_or(AdminOutcome::Exists, |admin| AdminOutcome::Printed(admin.username)));
+    };
     let admin = users::by_login(db.read(), USERNAME).await?;
     let hash = admin.as_ref().map(|admin| &admin.password_hash);
     let used = hasher.verify(password.expose(), hash).await?;
@@ -116,12 +121,18 @@ async fn exists(
 }
 
 /// What an administrator begins with.
-pub fn new_administrator(username: &str, email: &str, password_hash: PasswordHash) -> NewUser {
+pub fn new_administrator(
+    username: &str,
+    email: &str,
+    password_hash: PasswordHash,
+    password_printed: bool,
+) -> NewUser {
     NewUser {
         username: username.to_owned(),
         email: email.to_owned(),
         email_verified: true,
         password_hash,
+        password_printed,
         first_name: String::new(),
         last_name: String::new(),
         roles: RoleSet::FIRST_ADMINISTRATOR,

@@ -3,3 +3,4 @@
 pub mod first;
 pub mod operator;
 pub mod show;
+pub mod signing_keys;

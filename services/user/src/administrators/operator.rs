@@ -39,6 +39,10 @@ impl Offline {
         Ok(Self { db: db.into(), hasher: hashing.hasher()? })
     }
 
+    pub(super) fn db(&self) -> &Writer<Error> {
+        &self.db
+    }
+
     /// Makes an administrator, whose password is shown before the COMMIT where `show` is there.
     pub async fn create(
         &self,
@@ -49,12 +53,13 @@ impl Offline {
     ) -> Result<User, Fault> {
         check(username, email)?;
         let hash = self.hasher.hash(password.expose()).await?;
+        let printed = show.is_some();
         let showing = Showing::new(password.clone(), show);
         let call = Call::of_service(Role::User, "make an administrator");
         let input = (username.to_owned(), email.to_owned(), hash, showing);
-        let made = self.db.transact(&call, input, |tx, input| async move {
+        let made = self.db.transact(&call, input, move |tx, input| async move {
             let (username, email, hash, showing) = &*input;
-            let made = create(&tx, username, email, hash.clone()).await?;
+            let made = create(&tx, username, email, hash.clone(), printed).await?;
             showing.once().await?;
             Ok(made)
         });
@@ -70,12 +75,13 @@ impl Offline {
     ) -> Result<User, Fault> {
         let id = find(self.db.read(), login).await?;
         let hash = self.hasher.hash(password.expose()).await?;
+        let printed = show.is_some();
         let showing = Showing::new(password.clone(), show);
         let call = Call::of_service(Role::User, "reset a password");
         let done = self.db.transact(&call, (hash, showing), move |tx, input| async move {
             let (hash, showing) = &*input;
             // Running processes learn of it by the feed.
-            let user = set_password(&tx, &Revocations::default(), id, hash).await?;
+            let user = set_password(&tx, &Revocations::default(), id, hash, printed).await?;
             showing.once().await?;
             Ok(user)
         });
@@ -111,10 +117,16 @@ pub fn check(username: &str, email: &str) -> Result<(), Error> {
     Ok(())
 }
 
-/// Makes an administrator.
-pub async fn create(tx: &Tx, username: &str, email: &str, hash: PasswordHash) -> Result<User, Error> {
+/// Makes an administrator; `printed` says whether the password was generated and shown.
+pub async fn create(
+    tx: &Tx,
+    username: &str,
+    email: &str,
+    hash: PasswordHash,
+    printed: bool,
+) -> Result<User, Error> {
     let email = names::email(email, "email")?;
-    let user = users::insert(tx, new_administrator(username, &email, hash)).await?;
+    let user = users::insert(tx, new_administrator(username, &email, hash, printed)).await?;
     audit::record(tx, &Act::new("administrator.created").of(user.id)).await?;
     Ok(render::user(user))
 }
@@ -134,15 +146,16 @@ pub async fn find(db: &impl ConnectionTrait, login: &str) -> Result<UserId, Erro
     }
 }
 
-/// Sets a password and ends all that was let in by the old one.
+/// Sets a password and ends all that was let in by the old one; `printed` says whether it was generated and shown.
 pub async fn reset_password(
     tx: &Tx,
     revocations: &Revocations,
     id: UserId,
     hash: &PasswordHash,
+    printed: bool,
 ) -> Result<User, Error> {
     let mut user = users::lock(tx, Scope::All, id).await?;
-    user.password_hash = hash.clone();
+    (user.password_hash, user.password_printed) = (hash.clone(), printed);
     tokens::drop_all(tx, id, Purpose::ResetPassword).await?;
     audit::record(tx, &Act::new("password.reset").of(id)).await?;
     sessions::end_all(tx, id, None).await?;
@@ -158,9 +171,10 @@ pub async fn set_password(
     revocations: &Revocations,
     id: UserId,
     hash: &PasswordHash,
+    printed: bool,
 ) -> Result<User, Error> {
     failures::clear(tx, &Login::code(id)).await?;
-    reset_password(tx, revocations, id, hash).await
+    reset_password(tx, revocations, id, hash, printed).await
 }
 
 /// The administrators before `after`, the newest first.

@@ -8,7 +8,7 @@ use contracts::{
     },
 };
 use kit::{
-    Call, Fault, Page, Scope, Tx, Written,
+    Call, Fault, Scope, Tx, Written,
     id::{AddressId, UserId},
 };
 
@@ -51,7 +51,7 @@ pub async fn list_addresses(
     call: &Call,
     request: ListAddressesRequest,
 ) -> Result<ListAddressesResponse, Error> {
-    let page = Page::<AddressId>::of(&request)?;
+    let page = shared.db.page::<AddressId>(call, &request)?;
     let user_id = call.user_id(&request.user_id, "user_id")?;
     let (db, scope) = (shared.db.read(), call.scope()?);
     let rows = store::addresses::list(db, scope, user_id, page.after, page.limit()).await?;

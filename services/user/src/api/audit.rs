@@ -6,11 +6,12 @@ use contracts::user::{
     AuditEvent, ListAuditEventsRequest, ListAuditEventsResponse, RecordAuditEventsRequest,
     audit_service_server::AuditService,
 };
-use kit::{Call, Fault, Page, Role, Time, audit_log::Act, id::AuditId};
+use kit::{Call, Fault, Role, Time, audit_log::Act, id::AuditId};
 use tonic::{Request, Response, Status};
 
 use crate::{
     api::{AuditLog, Shared, render},
+    domain::source,
     error::Error,
     store::audit::{self, Filter},
 };
@@ -28,7 +29,7 @@ impl AuditService for AuditLog {
     ) -> Result<Response<ListAuditEventsResponse>, Status> {
         let call = Call::of(&request)?;
         let request = request.into_inner();
-        let page = Page::<AuditId>::of(&request)?;
+        let page = self.0.db.page::<AuditId>(&call, &request)?;
         let (after, before) = (request.after.map(Time::from), request.before.map(Time::from));
         if after.zip(before).is_some_and(|(after, before)| after > before) {
             return Err(Fault::invalid("after", "must not be after before").into());
@@ -106,14 +107,7 @@ impl Shared {
     }
 }
 
-/// Whom limits count together: an IPv4 address, or the 64 bits of IPv6 that one customer of a network has.
+/// Whom limits count together; empty where it is not known who calls.
 pub fn source(call: &Call) -> String {
-    match call.client_address() {
-        None => String::new(),
-        Some(std::net::IpAddr::V4(address)) => address.to_string(),
-        Some(std::net::IpAddr::V6(address)) => {
-            let [a, b, c, d, ..] = address.segments();
-            format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
-        }
-    }
+    call.client_address().map(source::source).unwrap_or_default()
 }

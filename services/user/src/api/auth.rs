@@ -167,8 +167,9 @@ impl AuthService for Auth {
         Ok(Response::new(api_keys::resolve_api_key(&self.0, &call, request.into_inner()).await?))
     }
 
-    async fn get_jwks(&self, _: Request<GetJwksRequest>) -> Result<Response<Jwks>, Status> {
-        Ok(Response::new(self.0.keys.published().await))
+    async fn get_jwks(&self, request: Request<GetJwksRequest>) -> Result<Response<Jwks>, Status> {
+        let for_stranger = !Call::of(&request)?.caller().is_service();
+        Ok(Response::new(self.0.keys.published(for_stranger).await))
     }
 }
 
@@ -201,7 +202,9 @@ pub async fn tokens(
     refresh: RefreshToken,
 ) -> Result<Tokens, Fault> {
     // Staff who must have a second factor and have none are not staff until they do: they can set it up.
-    let bare = shared.require_second_factor && !user.second_factor;
+    let bare = (shared.require_second_factor && !user.second_factor)
+        // So are those whose password others may have read, where it must be changed first.
+        || (shared.require_password_change && user.password_printed);
     // Should the role change meanwhile, this token is of its old version, and refused as soon as that is known.
     let (rights, made, role) = roles::rights(shared.db.read(), &user).await?;
     let permissions = if bare { Permissions::NONE } else { rights.permissions };

@@ -63,6 +63,8 @@ pub struct Shared {
     pub second_factors: SecondFactors,
     /// Whether staff without a second factor has no rights of staff.
     pub require_second_factor: bool,
+    /// Whether staff whose password was printed has no rights of staff until it is changed.
+    pub require_password_change: bool,
     pub sign_in_limits: SignInLimits,
     /// Accounts that one source makes.
     pub registrations: Limit,

@@ -4,7 +4,10 @@ use kit::{Tx, mail::leads_nowhere};
 use sea_orm::DbErr;
 
 use crate::{
-    domain::mail::{CONFIRMATIONS, MailKind, Purpose},
+    domain::{
+        mail::{CONFIRMATIONS, MailKind, Purpose},
+        throttle::Wait,
+    },
     store::{
         entities::user,
         failures::{self, Login},
@@ -31,11 +34,7 @@ impl PerDay {
 
     /// Sends a token that confirms the user's address. An error says how long to wait: of one account, and to one
     /// address whoever gives it, there are only so many.
-    pub async fn ask_to_confirm(
-        self,
-        tx: &Tx,
-        user: &user::Model,
-    ) -> Result<Result<(), std::time::Duration>, DbErr> {
+    pub async fn ask_to_confirm(self, tx: &Tx, user: &user::Model) -> Result<Result<(), Wait>, DbErr> {
         if user.email_verified || leads_nowhere(&user.email) {
             return Ok(Ok(()));
         }

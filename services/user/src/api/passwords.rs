@@ -10,6 +10,7 @@ use crate::{
         Invalid,
         mail::{MailKind, Purpose},
         password, roles,
+        throttle::Wait,
     },
     error::Error,
     store::{
@@ -26,7 +27,7 @@ enum Old {
     /// The one that this hash is of.
     Right(PasswordHash),
     Wrong,
-    Throttled(std::time::Duration),
+    Throttled(Wait),
 }
 
 pub async fn change_password(
@@ -73,7 +74,7 @@ pub async fn change_password(
             Old::Right(_) | Old::Wrong => return Err(Error::WrongOldPassword),
             Old::Throttled(wait) => return Err(Error::Throttled(*wait)),
         }
-        user.password_hash = new.clone();
+        (user.password_hash, user.password_printed) = (new.clone(), false);
         audit::record(&tx, &Act::new("password.changed").of(id)).await?;
         per_day.tell(&tx, &user, MailKind::PasswordChanged).await?;
         tokens::drop_all(&tx, id, Purpose::ResetPassword).await?;

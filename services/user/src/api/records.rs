@@ -3,7 +3,7 @@
 use contracts::user::{
     AccountMail, ListAccountRecordsRequest, ListAccountRecordsResponse, SecondFactor as WireFactor,
 };
-use kit::{Call, Page, Scope, Time};
+use kit::{Call, Scope, Time};
 
 use crate::{
     api::Shared,
@@ -18,7 +18,7 @@ pub async fn list_account_records(
     call: &Call,
     request: ListAccountRecordsRequest,
 ) -> Result<ListAccountRecordsResponse, Error> {
-    let page = Page::<String>::of(&request)?;
+    let page = shared.db.page::<String>(call, &request)?;
     let id = call.user_id(&request.user_id, "user_id")?;
     let db = shared.db.read();
     users::find(db, Scope::All, id).await?;

@@ -102,7 +102,7 @@ pub async fn reset_password(
         let user = spent(&tx, *id, purpose).await?;
         per_day.tell(&tx, &user, MailKind::PasswordChanged).await?;
         // Wrong codes of the second factor stay counted: who reads the mails need not have the authenticator.
-        operator::reset_password(&tx, &revocations, user.id, hash).await?;
+        operator::reset_password(&tx, &revocations, user.id, hash, false).await?;
         Ok(())
     });
     let written = written.await;

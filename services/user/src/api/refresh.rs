@@ -1,11 +1,11 @@
 //! Refreshing a session: one token for the next.
 
 use contracts::user::{RefreshRequest, Tokens};
-use kit::{Call, Scope, audit_log::Act, id::SessionId};
+use kit::{Call, Fault, Scope, audit_log::Act, id::SessionId};
 
 use crate::{
     api::{Shared, auth, revoke::Revocations},
-    credentials::RefreshToken,
+    credentials::{RefreshToken, TokenHash},
     domain::session::{self, Use, Verdict},
     error::Error,
     store::{
@@ -18,15 +18,18 @@ use crate::{
 
 /// What became of a refresh; one that ends the session is committed.
 enum Refreshed {
-    As(Box<user::Model>, SessionId),
+    /// With the token of this place among those that may follow.
+    As(Box<user::Model>, SessionId, usize),
     Refused,
 }
 
 pub async fn refresh(shared: &Shared, call: &Call, request: RefreshRequest) -> Result<Tokens, Error> {
     let used = RefreshToken::read(request.refresh_token).ok_or(Error::RefreshRefused)?;
-    let next = shared.successor.of(&used);
+    let mut next = shared.successor.of(&used);
     match rotate(shared, call, &used, &next).await? {
-        Refreshed::As(user, session) => Ok(auth::tokens(shared, *user, session, next).await?),
+        Refreshed::As(user, session, given) => {
+            Ok(auth::tokens(shared, *user, session, next.swap_remove(given)).await?)
+        }
         Refreshed::Refused => Err(Error::RefreshRefused),
     }
 }
@@ -36,9 +39,10 @@ async fn rotate(
     shared: &Shared,
     call: &Call,
     used: &RefreshToken,
-    next: &RefreshToken,
+    next: &[RefreshToken],
 ) -> Result<Refreshed, Error> {
-    let refreshed = shared.db.transact(call, (used.hash(), next.hash()), |tx, input| async move {
+    let next: Vec<TokenHash> = next.iter().map(RefreshToken::hash).collect();
+    let refreshed = shared.db.transact(call, (used.hash(), next), |tx, input| async move {
         let ((used, next), revocations) = (&*input, Revocations::default());
         let refused = || Ok((Refreshed::Refused, Revocations::default()));
         // Read without a lock, only to learn whose rows to lock: what counts is read again under the locks.
@@ -56,22 +60,31 @@ async fn rotate(
         let state = session::State::of(session.expire_time, session.ended_time, tx.now());
         // Of two uses at once the conditional UPDATE lets one be the first. What the other is, is read under the locks
         // that the first has let go.
+        let mut given = 0;
         let how = match sessions::use_token(&tx, used).await? {
             true => Use::First,
             false => {
                 let used_time = sessions::used_time(&tx, used).await?.flatten();
-                // One that is not there was forgotten long after it was used.
-                let next_used = sessions::used_time(&tx, next).await?.is_none_or(|used| used.is_some());
+                // One that is not there was forgotten long after it was used. By which key it was made that was given is
+                // told by which of them is there: another key may have become the first in between.
+                let mut next_used = true;
+                for (place, next) in next.iter().enumerate() {
+                    if let Some(used) = sessions::used_time(&tx, next).await? {
+                        (given, next_used) = (place, used.is_some());
+                        break;
+                    }
+                }
                 let same_client = session.client() == Client::of(tx.call());
                 Use::of(used_time, same_client, next_used, tx.now())
             }
         };
         match state.refresh(how) {
             Verdict::Rotate => {
-                sessions::rotate(&tx, &session, next.clone()).await?;
-                Ok((Refreshed::As(Box::new(user), session.id), revocations))
+                let first = next.first().ok_or_else(|| Fault::internal("there is no next token"))?;
+                sessions::rotate(&tx, &session, first.clone()).await?;
+                Ok((Refreshed::As(Box::new(user), session.id, given), revocations))
             }
-            Verdict::Repeat => Ok((Refreshed::As(Box::new(user), session.id), revocations)),
+            Verdict::Repeat => Ok((Refreshed::As(Box::new(user), session.id, given), revocations)),
             Verdict::End => {
                 sessions::end(&tx, user.id, session.id).await?;
                 audit::record(&tx, &Act::new("refresh_token.reused").of(user.id).on(session.id)).await?;

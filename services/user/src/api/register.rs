@@ -28,7 +28,16 @@ pub async fn create_user(
     shared.count_registration(call).await?;
     let password_hash = shared.hasher.hash(&password).await?;
     let (email_verified, roles, per_day) = (false, RoleSet::CUSTOMER, shared.mails_per_day);
-    let new = NewUser { username, email, email_verified, password_hash, first_name, last_name, roles };
+    let new = NewUser {
+        username,
+        email,
+        email_verified,
+        password_hash,
+        password_printed: false,
+        first_name,
+        last_name,
+        roles,
+    };
     let written = shared.db.write(call, (new, address), move |tx, input| async move {
         let (new, address) = &*input;
         // The unique indexes decide between two who want the same name; CheckUsername is a hint only.

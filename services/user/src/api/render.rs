@@ -21,6 +21,7 @@ pub fn user(row: user::Model) -> User {
         email: row.email,
         email_verified: row.email_verified,
         second_factor: row.second_factor,
+        password_change_required: row.password_printed,
         first_name: row.first_name,
         last_name: row.last_name,
         disabled: row.disabled,

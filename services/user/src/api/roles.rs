@@ -8,7 +8,7 @@ use contracts::{
     },
 };
 use kit::{
-    Call, Fault, Page, Written,
+    Call, Fault, Written,
     audit_log::Act,
     call::Roles,
     id::{Malformed, RoleId},
@@ -50,8 +50,12 @@ pub async fn get_role(shared: &Shared, request: GetRoleRequest) -> Result<StaffR
     }
 }
 
-pub async fn list_roles(shared: &Shared, request: ListRolesRequest) -> Result<ListRolesResponse, Error> {
-    let page = Page::<RoleId>::of(&request)?;
+pub async fn list_roles(
+    shared: &Shared,
+    call: &Call,
+    request: ListRolesRequest,
+) -> Result<ListRolesResponse, Error> {
+    let page = shared.db.page::<RoleId>(call, &request)?;
     let built_in = BUILT_IN.into_iter().filter(|role| page.after.is_none_or(|after| role.id() > after));
     let mut all: Vec<(RoleId, StaffRole)> =
         built_in.map(|role| (role.id(), render::built_in(role))).collect();

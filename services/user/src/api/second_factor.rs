@@ -7,12 +7,12 @@ use kit::{Call, Caller, Fault, Scope, Tx, Written, audit_log::Act, id::UserId};
 
 use crate::{
     api::{Revocations, Shared, recovery::signed_in_lately},
-    credentials::{SecondFactors, recovery_codes, recovery_hash},
+    credentials::{FactorSecret, SecondFactors, recovery_codes, recovery_hash},
     domain::{Invalid, mail::MailKind, roles, throttle::Limit},
     error::Error,
     store::{
         audit,
-        entities::user,
+        entities::{second_factor, user},
         failures::{self, Login},
         second_factors, sessions, users,
     },
@@ -62,18 +62,20 @@ pub async fn confirm_totp(
         return Err(Error::NoSecondFactor);
     };
     let now = shared.db.clock().now();
-    let step = shared.second_factors.step(id, &found.wrapped_secret, &request.code, now)?;
+    let factors = shared.second_factors.clone();
+    let secret = factors.open(id, &found.wrapped_secret)?;
+    let step = factors.step(&secret, &request.code, now)?;
     let codes = recovery_codes();
     let hashes: Vec<String> = codes.iter().map(|(_, hash)| hash.clone()).collect();
     let keep = match call.caller() {
         Caller::User { session, .. } => Some(*session),
         _ => None,
     };
-    let confirmed = shared.db.transact(call, (found, hashes), move |tx, input| async move {
-        let (found, hashes) = &*input;
+    let confirmed = shared.db.transact(call, (factors, secret, hashes), move |tx, input| async move {
+        let (factors, secret, hashes) = &*input;
         let mut user = users::lock(&tx, Scope::Owner(id), id).await?;
         let again = second_factors::find(&*tx, id).await?;
-        if again.is_none_or(|again| again.wrapped_secret != found.wrapped_secret) || user.second_factor {
+        if !is_still(factors, id, again, secret)? || user.second_factor {
             return Err(Error::NoSecondFactor);
         }
         let used = match step {
@@ -165,10 +167,22 @@ async fn count_failure(shared: &Shared, call: &Call, id: UserId, limit: Limit) -
     })
 }
 
+/// Whether a stored factor is of a secret that was opened before: another one may have been set up meanwhile. Told by what it
+/// is and not by its wrapping, which changes when the key file's first key does.
+fn is_still(
+    factors: &SecondFactors,
+    user: UserId,
+    found: Option<second_factor::Model>,
+    secret: &FactorSecret,
+) -> Result<bool, Fault> {
+    found.map_or(Ok(false), |found| Ok(factors.open(user, &found.wrapped_secret)?.is(secret)))
+}
+
 /// What a code is found to be before the transaction that uses it up.
 pub struct Check {
-    /// The secret that it was held against: another one may have been set up meanwhile.
-    wrapped: Option<String>,
+    factors: SecondFactors,
+    /// The secret that it was held against.
+    secret: Option<FactorSecret>,
     step: Option<i64>,
     recovery: String,
 }
@@ -178,18 +192,23 @@ impl Check {
     pub async fn of(shared: &Shared, user: UserId, code: &str) -> Result<Self, Error> {
         let found = second_factors::find(shared.db.read(), user).await?;
         let found = found.filter(|factor| factor.confirm_time.is_some());
-        let (factors, now): (&SecondFactors, _) = (&shared.second_factors, shared.db.clock().now());
-        let step = match &found {
-            Some(factor) => factors.step(user, &factor.wrapped_secret, code, now)?,
+        let (factors, now) = (shared.second_factors.clone(), shared.db.clock().now());
+        let secret = found.map(|factor| factors.open(user, &factor.wrapped_secret)).transpose()?;
+        let step = match &secret {
+            Some(secret) => factors.step(secret, code, now)?,
             None => None,
         };
-        Ok(Self { wrapped: found.map(|factor| factor.wrapped_secret), step, recovery: recovery_hash(code) })
+        Ok(Self { factors, secret, step, recovery: recovery_hash(code) })
     }
 
     /// Uses the code up, if it counts for a user whom the transaction has locked.
     pub async fn passes(&self, tx: &Tx, user: &user::Model) -> Result<bool, Error> {
         let now = second_factors::find(&**tx, user.id).await?;
-        if now.map(|factor| factor.wrapped_secret) != self.wrapped {
+        let same = match &self.secret {
+            Some(secret) => is_still(&self.factors, user.id, now, secret)?,
+            None => now.is_none(),
+        };
+        if !same {
             return Ok(false);
         }
         if let Some(step) = self.step {

@@ -4,7 +4,7 @@ use contracts::user::{
     ListSessionsRequest, ListSessionsResponse, RevokeSessionRequest, RevokeSessionsRequest,
 };
 use kit::{
-    Call, Caller, Fault, Page, Written,
+    Call, Caller, Fault, Written,
     audit_log::Act,
     id::{SessionId, UserId},
 };
@@ -21,7 +21,7 @@ pub async fn list_sessions(
     call: &Call,
     request: ListSessionsRequest,
 ) -> Result<ListSessionsResponse, Error> {
-    let page = Page::<SessionId>::of(&request)?;
+    let page = shared.db.page::<SessionId>(call, &request)?;
     let user_id = call.user_id(&request.user_id, "user_id")?;
     let (db, now) = (shared.db.read(), shared.db.clock().now());
     shared.may_see(call, user_id).await?;

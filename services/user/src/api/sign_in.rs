@@ -1,7 +1,5 @@
 //! Signing in: passwords, codes, and how often one may fail.
 
-use std::time::Duration;
-
 use contracts::user::{SignInRequest, Tokens};
 use kit::{
     Call, Caller, Scope,
@@ -12,7 +10,10 @@ use kit::{
 use crate::{
     api::{Shared, audit::source, auth::tokens, revoke::Revocations, second_factor::Check},
     credentials::{PasswordHash, RefreshToken, TokenHash, Verified},
-    domain::{names, throttle::Limit},
+    domain::{
+        names,
+        throttle::{Limit, Wait},
+    },
     error::Error,
     store::{
         audit,
@@ -28,7 +29,7 @@ enum SignedIn {
     Refused,
     /// The password is right, and a code is needed.
     CodeRequired,
-    Throttled(Duration),
+    Throttled(Wait),
 }
 
 /// A sign-in whose password and code were looked at.
@@ -104,11 +105,8 @@ async fn counters(
     }
     let source = source(call);
     let mut counters = vec![(Login::of_account_and_source(&account, &source), limits.account_and_source)];
-    let address = call.client_address().map(|address| address.to_string()).unwrap_or_default();
-    let is_known = match found {
-        Some(user) if !address.is_empty() => {
-            sessions::has_been_at(shared.db.read(), user.id, &address).await?
-        }
+    let is_known = match (found, call.client_address()) {
+        (Some(user), Some(address)) => sessions::has_been_at(shared.db.read(), user.id, address).await?,
         _ => false,
     };
     if !is_known {
@@ -159,6 +157,7 @@ async fn begin_session(shared: &Shared, call: &Call, tried: Tried) -> Result<Sig
         if let Some(hash) = &tried.renewed {
             users::renew_hash(&tx, &user, hash).await?;
         }
+        sessions::forget_ended(&tx, user.id).await?;
         let session = sessions::begin(&tx, user.id, tried.hash.clone()).await?;
         audit::record(&tx, &Act::new("sign_in.succeeded").of(user.id).on(session)).await?;
         match sessions::end_oldest(&tx, user.id, most).await? {

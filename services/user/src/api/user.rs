@@ -14,7 +14,7 @@ use contracts::{
         user_service_server::UserService,
     },
 };
-use kit::{Call, Fault, Page, Scope, audit_log::Act, id::UserId};
+use kit::{Call, Fault, Scope, audit_log::Act, id::UserId, replayed};
 use tonic::{Request, Response, Status};
 
 use crate::{
@@ -54,8 +54,9 @@ impl UserService for Users {
         &self,
         request: Request<ListUsersRequest>,
     ) -> Result<Response<ListUsersResponse>, Status> {
+        let call = Call::of(&request)?;
         let request = request.into_inner();
-        let page = Page::<UserId>::of(&request)?;
+        let page = self.0.db.page::<UserId>(&call, &request)?;
         let filter = Filter {
             role: request.role.and_then(read::role),
             query: request.query,
@@ -92,6 +93,10 @@ impl UserService for Users {
 
     async fn update_user(&self, request: Request<UpdateUserRequest>) -> Result<Response<User>, Status> {
         let call = Call::of(&request)?;
+        // A repeat is answered however long ago its user has signed in.
+        if let Some(written) = replayed(&self.0.db, &call).await? {
+            return Ok(Response::<User>::from(written));
+        }
         let mask = request.get_ref().mask();
         let sent = request.into_inner().user.unwrap_or_default();
         let id = call.user_id(&sent.id, "user.id")?;
@@ -195,13 +200,11 @@ impl UserService for Users {
     }
 
     async fn set_roles(&self, request: Request<SetRolesRequest>) -> Result<Response<User>, Status> {
-        let call = Call::of(&request)?;
-        Ok(made::set_roles(&self.0, &call, request.into_inner()).await?.into())
+        Ok(made::set_roles(&self.0, &Call::of(&request)?, request.into_inner()).await?.into())
     }
 
     async fn create_role(&self, request: Request<CreateRoleRequest>) -> Result<Response<StaffRole>, Status> {
-        let call = Call::of(&request)?;
-        Ok(made::create_role(&self.0, &call, request.into_inner()).await?.into())
+        Ok(made::create_role(&self.0, &Call::of(&request)?, request.into_inner()).await?.into())
     }
 
     async fn get_role(&self, request: Request<GetRoleRequest>) -> Result<Response<StaffRole>, Status> {
@@ -212,17 +215,15 @@ impl UserService for Users {
         &self,
         request: Request<ListRolesRequest>,
     ) -> Result<Response<ListRolesResponse>, Status> {
-        Ok(Response::new(made::list_roles(&self.0, request.into_inner()).await?))
+        Ok(Response::new(made::list_roles(&self.0, &Call::of(&request)?, request.into_inner()).await?))
     }
 
     async fn update_role(&self, request: Request<UpdateRoleRequest>) -> Result<Response<StaffRole>, Status> {
-        let call = Call::of(&request)?;
-        Ok(made::update_role(&self.0, &call, request.into_inner()).await?.into())
+        Ok(made::update_role(&self.0, &Call::of(&request)?, request.into_inner()).await?.into())
     }
 
     async fn delete_role(&self, request: Request<DeleteRoleRequest>) -> Result<Response<()>, Status> {
-        let call = Call::of(&request)?;
-        Ok(made::delete_role(&self.0, &call, request.into_inner()).await?.into())
+        Ok(made::delete_role(&self.0, &Call::of(&request)?, request.into_inner()).await?.into())
     }
 
     async fn disable_user(&self, request: Request<DisableUserRequest>) -> Result<Response<User>, Status> {

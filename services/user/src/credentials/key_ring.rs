@@ -1,97 +1,136 @@
-//! The key ring: Ed25519 keys in the database, the newest of which signs access tokens.
+//! The key ring: Ed25519 keys in the database, one of which signs access tokens.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError, RwLock},
+    sync::{Arc, PoisonError, RwLock},
     time::Duration,
 };
 
-use aws_lc_rs::{
-    rand::SystemRandom,
-    signature::{Ed25519KeyPair, KeyPair},
-};
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use contracts::user::{Jwk, Jwks, KeysChanged};
-use jsonwebtoken::{
-    Algorithm, EncodingKey, Header,
-    jwk::{self, ThumbprintHash},
-};
+use contracts::user::{Jwk, Jwks};
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use kit::{
-    Call, Db, Fault, Role, StartError, Writer,
-    fault::unique_violation,
+    Db, Fault, StartError, Time, Writer,
     id::SessionId,
     identity::{ACCESS_TOKEN, ACCESS_TOKEN_SECONDS, AccessClaims, ISSUER, RoleVersion},
     permissions::Permissions,
 };
-use tokio::time::Instant;
+use tokio::{sync::Mutex, time::Instant};
 
-use super::key_wrapping::Wrapper;
+use super::{
+    key_file::{KeyFile, cannot_unwrap},
+    key_rotation::{self, Rotation},
+};
 use crate::{
-    error::Error,
+    domain::signing_keys::{self, Schedule, Times},
     store::{
         entities::{signing_key, user},
         keys,
     },
 };
 
-/// For how long the published keys are not read again, however often they are asked for.
+/// For how long the published keys are not read again, however often strangers ask for them.
 const FRESH: Duration = Duration::from_secs(1);
 
 /// The keys, kept in memory.
 pub struct KeyRing {
     db: Db,
-    wrapper: Wrapper,
-    loaded: RwLock<Arc<Loaded>>,
+    file: KeyFile,
+    schedule: Schedule,
+    loaded: RwLock<Arc<Vec<Key>>>,
+    /// When they were read last. Held while they are read: of two reads the later one counts.
     read_at: Mutex<Instant>,
 }
 
-struct Loaded {
-    kid: String,
-    signing: EncodingKey,
-    jwks: Jwks,
+/// A key as this process has it.
+struct Key {
+    sign_time: Time,
+    retire_time: Option<Time>,
+    /// None where no key of the file unwraps it: another replica signs by it, so it is published all the same.
+    signing: Option<EncodingKey>,
+    jwk: Jwk,
+}
+
+impl Times for Key {
+    fn sign_time(&self) -> Time {
+        self.sign_time
+    }
+
+    fn retire_time(&self) -> Option<Time> {
+        self.retire_time
+    }
+
+    fn can_sign(&self) -> bool {
+        self.signing.is_some()
+    }
 }
 
 impl KeyRing {
-    /// Reads the keys; makes the first one where there is none.
-    pub async fn open(db: Db, wrapping_key: &[u8; 32]) -> Result<Self, StartError> {
-        let wrapper = Wrapper::new(wrapping_key)?;
-        let mut rows = keys::list(db.read()).await?;
+    /// Reads the keys; makes the first one where there is none. Refused where one cannot be unwrapped.
+    pub async fn open(db: Db, file: KeyFile, schedule: Schedule) -> Result<Self, StartError> {
+        let mut rows = keys::live(db.read(), db.clock().now()).await?;
         if rows.is_empty() {
-            make(&Writer::from(db.clone()), &wrapper).await?;
-            rows = keys::list(db.read()).await?;
+            let writer = Writer::from(db.clone());
+            let made = key_rotation::rotate_by_service(&writer, &file, schedule, Rotation::First);
+            made.await.map_err(StartError::of)?;
+            rows = keys::live(db.read(), db.clock().now()).await?;
         }
-        let loaded = RwLock::new(Arc::new(load(&wrapper, rows)?));
-        Ok(Self { db, wrapper, loaded, read_at: Mutex::new(Instant::now()) })
+        let loaded = load(&file, rows);
+        if loaded.is_empty() {
+            return Err(Fault::internal("there is no signing key").into());
+        }
+        if loaded.iter().any(|key| key.signing.is_none()) {
+            return Err(cannot_unwrap("signing keys"));
+        }
+        let (loaded, read_at) = (RwLock::new(Arc::new(loaded)), Mutex::new(Instant::now()));
+        Ok(Self { db, file, schedule, loaded, read_at })
     }
 
-    /// Reads the keys again. Two reads at once may end in the other order and leave the older list in memory until the
-    /// next one, a minute later: this process then signs with an older key, which is still published.
+    /// When another key signs.
+    pub fn schedule(&self) -> Schedule {
+        self.schedule
+    }
+
+    /// The key file.
+    pub fn file(&self) -> &KeyFile {
+        &self.file
+    }
+
+    /// Reads the keys again.
     pub async fn reload(&self) -> Result<(), StartError> {
-        let loaded = load(&self.wrapper, keys::list(self.db.read()).await?)?;
-        *self.loaded.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(loaded);
-        Ok(())
+        let mut read_at = self.read_at.lock().await;
+        *read_at = Instant::now();
+        self.read().await
     }
 
-    /// The keys that are published now. Another replica may have made one, so they are read again, but
-    /// not more often than once a second, whoever asks: the clock is set before the read, so that callers at the same
-    /// time do not all read. Where the database does not answer, the keys that are known are the answer.
-    pub async fn published(&self) -> Jwks {
-        let due = {
-            let mut read_at = self.read_at.lock().unwrap_or_else(PoisonError::into_inner);
-            let due = read_at.elapsed() >= FRESH;
-            if due {
-                *read_at = Instant::now();
-            }
-            due
+    async fn read(&self) -> Result<(), StartError> {
+        let loaded = load(&self.file, keys::live(self.db.read(), self.db.clock().now()).await?);
+        let lacking = loaded.iter().any(|key| key.signing.is_none());
+        *self.loaded.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(loaded);
+        if lacking { Err(cannot_unwrap("signing keys")) } else { Ok(()) }
+    }
+
+    /// The keys that are published now. Another replica may have made or withdrawn one, so they are read again, for a
+    /// stranger not more often than once a second: the other processes ask when they were told of a change, and must not
+    /// get what was there before it. Where the database does not answer, the keys that are known are the answer.
+    pub async fn published(&self, for_stranger: bool) -> Jwks {
+        let turn = match for_stranger {
+            // They do not wait for a database that is slow.
+            true => self.read_at.try_lock().ok().filter(|read_at| read_at.elapsed() >= FRESH),
+            false => Some(self.read_at.lock().await),
         };
-        if due && let Err(error) = self.reload().await {
-            tracing::warn!(%error, "the signing keys cannot be read again");
+        if let Some(mut read_at) = turn {
+            *read_at = Instant::now();
+            if let Err(error) = self.read().await {
+                tracing::warn!(%error, "the signing keys cannot be read again");
+            }
         }
         self.jwks()
     }
 
     /// The keys that were published when they were last read.
     pub fn jwks(&self) -> Jwks {
-        self.loaded().jwks.clone()
+        let now = self.db.clock().now();
+        let keys = self.loaded();
+        Jwks { keys: keys.iter().filter(|key| !key.is_retired(now)).map(|key| key.jwk.clone()).collect() }
     }
 
     /// A user's access token for a session; with what a role gives that an administrator made. With the user's rights of
@@ -119,62 +158,36 @@ impl KeyRing {
             exp: now + ACCESS_TOKEN_SECONDS,
         };
         let loaded = self.loaded();
-        let header = Header {
-            typ: Some(ACCESS_TOKEN.to_owned()),
-            kid: Some(loaded.kid.clone()),
-            ..Header::new(Algorithm::EdDSA)
-        };
-        jsonwebtoken::encode(&header, &claims, &loaded.signing).map_err(Fault::internal)
+        let key = signing_keys::signing(&loaded, self.db.clock().now());
+        let (kid, signing) = key
+            .and_then(|key| Some((key.jwk.kid.clone(), key.signing.as_ref()?)))
+            .ok_or_else(|| Fault::internal("there is no key to sign by"))?;
+        let header =
+            Header { typ: Some(ACCESS_TOKEN.to_owned()), kid: Some(kid), ..Header::new(Algorithm::EdDSA) };
+        jsonwebtoken::encode(&header, &claims, signing).map_err(Fault::internal)
     }
 
-    fn loaded(&self) -> Arc<Loaded> {
+    fn loaded(&self) -> Arc<Vec<Key>> {
         self.loaded.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
-fn load(wrapper: &Wrapper, rows: Vec<signing_key::Model>) -> Result<Loaded, StartError> {
-    let newest = rows.first().ok_or_else(|| Fault::internal("there is no signing key"))?;
-    let signing = EncodingKey::from_ed_der(&wrapper.unwrap(&newest.kid, &newest.wrapped_key)?);
-    let kid = newest.kid.clone();
-    let published = |row: signing_key::Model| Jwk {
-        kty: "OKP".to_owned(),
-        crv: "Ed25519".to_owned(),
-        x: row.public_key,
-        kid: row.kid,
-        alg: "EdDSA".to_owned(),
-        r#use: "sig".to_owned(),
+fn load(file: &KeyFile, rows: Vec<signing_key::Model>) -> Vec<Key> {
+    let wrapping = file.keys();
+    let key = |row: signing_key::Model| Key {
+        sign_time: row.signs_from(),
+        retire_time: row.retire_time,
+        signing: wrapping
+            .unwrap(&row.kid, &row.wrapped_key)
+            .map(|(pkcs8, _)| EncodingKey::from_ed_der(&pkcs8)),
+        jwk: Jwk {
+            kty: "OKP".to_owned(),
+            crv: "Ed25519".to_owned(),
+            x: row.public_key,
+            kid: row.kid,
+            alg: "EdDSA".to_owned(),
+            r#use: "sig".to_owned(),
+        },
     };
-    Ok(Loaded { kid, signing, jwks: Jwks { keys: rows.into_iter().map(published).collect() } })
-}
-
-/// Makes the first key. Where another replica was quicker, its key is the first.
-async fn make(db: &Writer<Error>, wrapper: &Wrapper) -> Result<(), StartError> {
-    let pkcs8 = Ed25519KeyPair::generate_pkcs8v1(&SystemRandom::new()).map_err(Fault::internal)?;
-    let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(pkcs8.as_ref()).map_err(Fault::internal)?;
-    let signing = EncodingKey::from_ed_der(pkcs8.as_ref());
-    let kid = jwk::Jwk::from_encoding_key(&signing, Algorithm::EdDSA)
-        .and_then(|key| key.thumbprint(ThumbprintHash::SHA256))
-        .map_err(Fault::internal)?;
-    let wrapped_key = wrapper.wrap(&kid, pkcs8.as_ref())?;
-    let public_key = URL_SAFE_NO_PAD.encode(pair.public_key().as_ref());
-    let call = Call::of_service(Role::User, "make the first signing key");
-    let made = db.transact(&call, (kid, public_key, wrapped_key), |tx, input| async move {
-        // Replicas that start together all find no key. The slot is read before the list: a key that another commits in
-        // between has taken it, and the unique index on slots refuses ours.
-        let slot = keys::next_slot(&tx).await?;
-        if keys::list(&*tx).await?.is_empty() {
-            let (kid, public_key, wrapped_key) = (*input).clone();
-            let create_time = tx.now();
-            let key =
-                signing_key::Model { kid, slot, public_key, wrapped_key, create_time, retire_time: None };
-            keys::insert(&tx, key).await?;
-            tx.publish(&input.0, &KeysChanged {});
-        }
-        Ok(())
-    });
-    match made.await {
-        // Another replica's key is the first; its COMMIT was before this refusal, so the next read finds it.
-        Err(Error::Database(error)) if unique_violation(&error).is_some() => Ok(()),
-        made => made.map_err(StartError::of),
-    }
+    rows.into_iter().map(key).collect()
 }

@@ -1,15 +1,19 @@
 //! What proves who somebody is: password hashes, refresh tokens, and the keys that sign access tokens.
 
+mod key_file;
 mod key_ring;
+pub mod key_rotation;
 mod key_wrapping;
 mod memory;
 mod one_time;
 mod password;
 mod refresh_token;
+pub mod rewrap;
 mod totp;
 
+pub use key_file::KeyFile;
 pub use key_ring::KeyRing;
 pub use one_time::OneTimeTokens;
 pub use password::{Hasher, PasswordHash, Verified};
 pub use refresh_token::{RefreshToken, Successor, TokenHash, sha256, sha256_bytes};
-pub use totp::{SECONDS_OF_STEP, SecondFactors, recovery_codes, recovery_hash};
+pub use totp::{FactorSecret, SECONDS_OF_STEP, SecondFactors, recovery_codes, recovery_hash};

@@ -5,6 +5,8 @@ use std::fmt;
 use aws_lc_rs::{digest, hmac};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 
+use super::key_file::{Key, KeyFile};
+
 /// What every refresh token begins with.
 const PREFIX: &str = "frt_";
 
@@ -12,27 +14,23 @@ const PREFIX: &str = "frt_";
 pub struct RefreshToken(String);
 
 /// Makes the token that follows another one: the same for the same one, in every replica, so that a refresh can be
-/// repeated whose answer was lost. Whoever has a token but not this key cannot tell the next one.
-#[derive(Clone)]
-pub struct Successor(hmac::Key);
-
-impl fmt::Debug for Successor {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("Successor(…)")
-    }
-}
+/// repeated whose answer was lost. Whoever has a token but no key of the key file cannot tell the next one.
+#[derive(Debug, Clone)]
+pub struct Successor(KeyFile);
 
 impl Successor {
-    /// By the content of the key file.
-    pub fn new(wrapping_key: &[u8; 32]) -> Self {
-        let root = hmac::Key::new(hmac::HMAC_SHA256, wrapping_key);
-        Self(hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&root, b"the next refresh token").as_ref()))
+    /// By the keys of the key file.
+    pub fn new(file: KeyFile) -> Self {
+        Self(file)
     }
 
-    /// The token that is given for this one.
-    pub fn of(&self, token: &RefreshToken) -> RefreshToken {
-        let next = hmac::sign(&self.0, token.0.as_bytes());
-        RefreshToken(format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(next)))
+    /// The token that is given for this one now, and those that may have been given while another key was the first.
+    pub fn of(&self, token: &RefreshToken) -> Vec<RefreshToken> {
+        let next = |key: &Key| {
+            let next = hmac::sign(&key.successor, token.0.as_bytes());
+            RefreshToken(format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(next)))
+        };
+        self.0.keys().all().iter().map(next).collect()
     }
 }
 
@@ -100,10 +98,15 @@ mod tests {
     #[test]
     fn the_next_token_is_the_same_by_the_same_key_alone() {
         let token = RefreshToken::generate();
-        let next = |key: u8| Successor::new(&[key; 32]).of(&token).into_text();
-        assert_eq!(next(1), next(1));
-        assert_ne!(next(1), next(2));
-        assert!(RefreshToken::read(next(1)).is_some());
-        assert_ne!(Successor::new(&[1; 32]).of(&RefreshToken::generate()).into_text(), next(1));
+        let next = |keys: &[[u8; 32]], token: &RefreshToken| -> Vec<String> {
+            let all = Successor::new(KeyFile::of(keys)).of(token);
+            all.into_iter().map(RefreshToken::into_text).collect()
+        };
+        let one = next(&[[1; 32]], &token);
+        assert_eq!(one, next(&[[1; 32]], &token));
+        assert_ne!(one, next(&[[2; 32]], &token));
+        assert!(RefreshToken::read(one[0].clone()).is_some());
+        assert_ne!(next(&[[1; 32]], &RefreshToken::generate()), one);
+        assert_eq!(next(&[[2; 32], [1; 32]], &token)[1..], one, "as it was before the key changed");
     }
 }

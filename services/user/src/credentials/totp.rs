@@ -1,11 +1,14 @@
-//! Second factors: time-based codes (RFC 6238) and codes for recovery. A secret is in the database under the key file's
-//! key, because codes are made of it; of recovery codes, which are random, only the SHA-256 is there.
+//! Second factors: time-based codes (RFC 6238) and codes for recovery. A secret is in the database under a key of the key
+//! file, because codes are made of it; of recovery codes, which are random, only the SHA-256 is there.
 
+use std::sync::Arc;
+
+use aws_lc_rs::constant_time::verify_slices_are_equal;
 use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
 use kit::{Fault, Time, id::UserId};
 use totp_rs::{Builder, Secret, Totp};
 
-use super::{key_wrapping::Wrapper, refresh_token::sha256};
+use super::{key_file::KeyFile, refresh_token::sha256};
 
 /// Seconds for which a code counts (RFC 6238, 5.2).
 pub const SECONDS_OF_STEP: i64 = 30;
@@ -18,12 +21,20 @@ const LENGTH: usize = 24;
 /// Letters without those that are taken for others.
 const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 
-/// Makes and checks them.
+/// Makes and opens them; cheap to clone.
+#[derive(Clone)]
 pub struct SecondFactors {
-    wrapper: Wrapper,
+    file: KeyFile,
     /// Who issues them, as authenticators show it.
-    issuer: String,
+    issuer: Arc<str>,
 }
+
+/// A secret as it is, however it is wrapped.
+pub struct FactorSecret(Vec<u8>);
+
+/// No key of the file unwraps it.
+#[derive(Debug)]
+pub struct Lost;
 
 /// A new secret.
 pub struct NewSecret {
@@ -36,27 +47,49 @@ pub struct NewSecret {
 }
 
 impl SecondFactors {
-    /// Under the key file's 32 bytes.
-    pub fn new(key: &[u8; 32], shop: &str) -> Result<Self, Fault> {
+    /// Under the keys of the key file.
+    pub fn new(file: KeyFile, shop: &str) -> Self {
         // Both stand in the URI's label, which a colon divides.
-        Ok(Self { wrapper: Wrapper::new(key)?, issuer: shop.replace(':', " ") })
+        Self { file, issuer: shop.replace(':', " ").into() }
     }
 
     /// A secret for a user.
     pub fn generate(&self, user: UserId, username: &str) -> Result<NewSecret, Fault> {
         let secret = rand::random::<[u8; SECRET]>();
-        let wrapped = STANDARD_NO_PAD.encode(self.wrapper.wrap(&name(user), &secret)?);
+        let wrapped = STANDARD_NO_PAD.encode(self.file.keys().wrap(&name(user), &secret)?);
         let totp = self.totp(&secret, username)?;
         let uri = totp.to_url().map_err(Fault::internal)?;
         Ok(NewSecret { wrapped, text: totp.secret().to_base32(), uri })
     }
 
+    /// A user's secret, by whichever key it was wrapped.
+    pub fn open(&self, user: UserId, wrapped: &str) -> Result<FactorSecret, Fault> {
+        let (secret, _) = self.unwrapped(user, wrapped).ok_or_else(|| {
+            Fault::internal("a second factor cannot be unwrapped by any key of the key file")
+        })?;
+        Ok(FactorSecret(secret))
+    }
+
+    /// The same under the first key; none where it is already, and an error where no key unwraps it.
+    pub fn rewrapped(&self, user: UserId, wrapped: &str) -> Result<Option<String>, Lost> {
+        match self.unwrapped(user, wrapped) {
+            None => Err(Lost),
+            Some((_, true)) => Ok(None),
+            Some((secret, false)) => {
+                let again = self.file.keys().wrap(&name(user), &secret).map_err(|_| Lost)?;
+                Ok(Some(STANDARD_NO_PAD.encode(again)))
+            }
+        }
+    }
+
+    fn unwrapped(&self, user: UserId, wrapped: &str) -> Option<(Vec<u8>, bool)> {
+        self.file.keys().unwrap(&name(user), &STANDARD_NO_PAD.decode(wrapped).ok()?)
+    }
+
     /// The step of the time to which a code belongs: now, or the one before or after. The caller sees to it that each
     /// step is used once.
-    pub fn step(&self, user: UserId, wrapped: &str, code: &str, now: Time) -> Result<Option<i64>, Fault> {
-        let wrapped = STANDARD_NO_PAD.decode(wrapped).map_err(Fault::internal)?;
-        let secret = self.wrapper.unwrap(&name(user), &wrapped).map_err(Fault::internal)?;
-        let totp = self.totp(&secret, "any")?;
+    pub fn step(&self, secret: &FactorSecret, code: &str, now: Time) -> Result<Option<i64>, Fault> {
+        let totp = self.totp(&secret.0, "any")?;
         let code: String = code.chars().filter(|letter| !letter.is_whitespace()).collect();
         if code.len() != 6 || !code.bytes().all(|byte| byte.is_ascii_digit()) {
             return Ok(None);
@@ -69,9 +102,16 @@ impl SecondFactors {
         Builder::new()
             .with_secret(Secret::new(secret.into()))
             .with_account_name(username)
-            .with_issuer(Some(self.issuer.as_str()))
+            .with_issuer(Some(&*self.issuer))
             .build()
             .map_err(Fault::internal)
+    }
+}
+
+impl FactorSecret {
+    /// Whether it is the same one, told in a time that does not depend on where they differ.
+    pub fn is(&self, other: &Self) -> bool {
+        verify_slices_are_equal(&self.0, &other.0).is_ok()
     }
 }
 
@@ -104,19 +144,36 @@ mod tests {
 
     #[test]
     fn a_code_is_known_by_its_step_of_half_a_minute() {
-        let (factors, user) = (SecondFactors::new(&[7; 32], "My: shop").unwrap(), UserId::new());
+        let (factors, user) = (SecondFactors::new(KeyFile::of(&[[7; 32]]), "My: shop"), UserId::new());
         let new = factors.generate(user, "ana").unwrap();
         assert!(new.uri.starts_with("otpauth://totp/") && new.uri.contains(&new.text), "{}", new.uri);
         let totp = Totp::from_url(&new.uri).unwrap();
         let at = |seconds: i64| Time(seconds * 1_000_000);
         let code = totp.generate(3_000).to_string();
-        assert_eq!(factors.step(user, &new.wrapped, &code, at(3_000)).unwrap(), Some(100));
-        assert_eq!(factors.step(user, &new.wrapped, &code, at(3_059)).unwrap(), Some(100));
-        assert_eq!(factors.step(user, &new.wrapped, &code, at(3_060)).unwrap(), None);
+        let secret = factors.open(user, &new.wrapped).unwrap();
+        let step = |code: &str, seconds| factors.step(&secret, code, at(seconds)).unwrap();
+        assert_eq!(
+            [step(&code, 3_000), step(&code, 3_059), step(&code, 3_060)],
+            [Some(100), Some(100), None]
+        );
         for wrong in ["", "12345", "1234567", "abcdef", "١٢٣٤٥٦"] {
-            assert_eq!(factors.step(user, &new.wrapped, wrong, at(3_000)).unwrap(), None, "{wrong}");
+            assert_eq!(step(wrong, 3_000), None, "{wrong}");
         }
-        assert!(factors.step(UserId::new(), &new.wrapped, &code, at(3_000)).is_err(), "another user's");
+        assert!(factors.open(UserId::new(), &new.wrapped).is_err(), "another user's");
+    }
+
+    #[test]
+    fn a_secret_is_the_same_under_another_key() {
+        let by = |keys: &[[u8; 32]]| SecondFactors::new(KeyFile::of(keys), "Loja");
+        let (old, both, new, user) = (by(&[[1; 32]]), by(&[[2; 32], [1; 32]]), by(&[[2; 32]]), UserId::new());
+        let wrapped = old.generate(user, "ana").unwrap().wrapped;
+        assert!(old.rewrapped(user, &wrapped).unwrap().is_none(), "it is under the first");
+        let again = both.rewrapped(user, &wrapped).unwrap().unwrap();
+        assert!(new.open(user, &again).unwrap().is(&old.open(user, &wrapped).unwrap()));
+        assert!(both.rewrapped(user, &again).unwrap().is_none());
+        assert!(new.rewrapped(user, &wrapped).is_err());
+        let another = old.generate(user, "ana").unwrap().wrapped;
+        assert!(!old.open(user, &another).unwrap().is(&old.open(user, &wrapped).unwrap()));
     }
 
     #[test]

@@ -6,6 +6,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use super::throttle::{Limit, Wait};
+
 /// How many seconds' worth may come at once.
 const BURST: f64 = 5.0;
 /// Sources that are told apart; the others share a bucket.
@@ -27,7 +29,7 @@ impl Buckets {
     }
 
     /// Takes one of a source's, or says how long to wait for it.
-    pub fn take(&self, source: &str, now: Instant) -> Result<(), Duration> {
+    pub fn take(&self, source: &str, now: Instant) -> Result<(), Wait> {
         if self.rate == 0 {
             return Ok(());
         }
@@ -45,7 +47,9 @@ impl Buckets {
         let left = held(*bucket);
         if left < 1.0 {
             *bucket = (left, now);
-            return Err(Duration::from_secs_f64((1.0 - left) / rate));
+            let limit =
+                Limit { name: "username-checks", attempts: self.rate, window: Duration::from_secs(1) };
+            return Err(Wait { left: Duration::from_secs_f64((1.0 - left) / rate), limit });
         }
         *bucket = (left - 1.0, now);
         Ok(())
@@ -62,7 +66,7 @@ mod tests {
         for _ in 0..10 {
             buckets.take("a", now).unwrap();
         }
-        assert!(buckets.take("a", now).unwrap_err() <= Duration::from_millis(500));
+        assert!(buckets.take("a", now).unwrap_err().left <= Duration::from_millis(500));
         assert_eq!(buckets.take("b", now), Ok(()));
         let later = now + Duration::from_millis(500);
         assert_eq!(buckets.take("a", later), Ok(()));

@@ -9,14 +9,14 @@ const HOUR: Duration = Duration::from_secs(3_600);
 pub const DAY: Duration = Duration::from_secs(24 * 3_600);
 
 /// Confirmations to one account, and to one address.
-pub const CONFIRMATIONS: Limit = Limit { attempts: 5, window: DAY };
+pub const CONFIRMATIONS: Limit = Limit { name: "confirmations", attempts: 5, window: DAY };
 /// Password resets of one address.
-pub const RESETS: Limit = Limit { attempts: 3, window: HOUR };
+pub const RESETS: Limit = Limit { name: "password-resets", attempts: 3, window: HOUR };
 /// Password resets that one source asks for.
-pub const RESETS_OF_SOURCE: Limit = Limit { attempts: 30, window: HOUR };
+pub const RESETS_OF_SOURCE: Limit = Limit { name: "password-resets", attempts: 30, window: HOUR };
 
 /// Other e-mails that a user gives.
-pub const EMAILS: Limit = Limit { attempts: 10, window: DAY };
+pub const EMAILS: Limit = Limit { name: "emails", attempts: 10, window: DAY };
 
 /// What a token from a mail is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, sea_orm::EnumIter, sea_orm::DeriveActiveEnum)]

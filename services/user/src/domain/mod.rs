@@ -9,6 +9,8 @@ pub mod names;
 pub mod password;
 pub mod roles;
 pub mod session;
+pub mod signing_keys;
+pub mod source;
 pub mod throttle;
 
 /// A field of a request that breaks a rule.

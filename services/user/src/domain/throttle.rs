@@ -9,8 +9,10 @@ use std::time::Duration;
 use kit::Time;
 
 /// What is allowed.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Limit {
+    /// As callers are told who have reached it.
+    pub name: &'static str,
     /// Failures within a window; 0 is without limit.
     pub attempts: u32,
     pub window: Duration,
@@ -27,6 +29,13 @@ pub struct SignInLimits {
     pub account: Limit,
 }
 
+/// How long a limit that is reached still holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Wait {
+    pub left: Duration,
+    pub limit: Limit,
+}
+
 /// A login's failures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Failures {
@@ -37,10 +46,10 @@ pub struct Failures {
 
 impl Limit {
     /// How much longer a login is throttled, if it is.
-    pub fn wait(&self, failures: Option<Failures>, now: Time) -> Option<Duration> {
+    pub fn wait(&self, failures: Option<Failures>, now: Time) -> Option<Wait> {
         let failures = failures.filter(|failures| now < failures.start + self.window)?;
         let spent = self.attempts > 0 && i64::from(failures.count) >= i64::from(self.attempts);
-        spent.then(|| (failures.start + self.window).since(now))
+        spent.then(|| Wait { left: (failures.start + self.window).since(now), limit: *self })
     }
 
     /// The failures after another one.
@@ -58,7 +67,7 @@ mod tests {
 
     use super::*;
 
-    const LIMIT: Limit = Limit { attempts: 3, window: Duration::from_secs(60) };
+    const LIMIT: Limit = Limit { name: "sign-in", attempts: 3, window: Duration::from_secs(60) };
 
     fn at(seconds: i64) -> Time {
         Time(seconds * 1_000_000)
@@ -71,7 +80,7 @@ mod tests {
             assert_eq!(LIMIT.wait(failures, at(second)), None);
             failures = Some(LIMIT.count(failures, at(second)));
         }
-        assert_eq!(LIMIT.wait(failures, at(10)), Some(Duration::from_secs(50)));
+        assert_eq!(LIMIT.wait(failures, at(10)), Some(Wait { left: Duration::from_secs(50), limit: LIMIT }));
         assert_eq!(LIMIT.wait(failures, at(60)), None);
         assert_eq!(LIMIT.count(failures, at(60)), Failures { start: at(60), count: 1 });
     }
@@ -89,7 +98,7 @@ mod tests {
             for gap in gaps {
                 now += gap;
                 match LIMIT.wait(failures, at(now)) {
-                    Some(wait) => prop_assert!(wait <= LIMIT.window),
+                    Some(wait) => prop_assert!(wait.left <= LIMIT.window),
                     None => {
                         let counted = LIMIT.count(failures, at(now));
                         tries.push(counted.start);

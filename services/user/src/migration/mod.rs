@@ -13,6 +13,8 @@ mod m000011_second_factors;
 mod m000012_api_keys;
 mod m000013_roles;
 mod m000014_canonical;
+mod m000015_key_times;
+mod m000016_printed_passwords;
 
 use sea_orm_migration::prelude::*;
 
@@ -40,6 +42,8 @@ impl MigratorTrait for Migrator {
             Box::new(m000012_api_keys::ApiKeys),
             Box::new(m000013_roles::Roles),
             Box::new(m000014_canonical::Canonical),
+            Box::new(m000015_key_times::KeyTimes),
+            Box::new(m000016_printed_passwords::PrintedPasswords),
         ]
     }
 }

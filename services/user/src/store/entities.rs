@@ -30,6 +30,8 @@ pub mod user {
         /// Whether signing in takes a code.
         pub second_factor: bool,
         pub password_hash: PasswordHash,
+        /// Whether the password was generated and shown, so that who has seen it has it.
+        pub password_printed: bool,
         pub first_name: String,
         pub first_name_folded: String,
         pub last_name: String,
@@ -273,6 +275,8 @@ pub mod signing_key {
         /// Nonce, then the private key (PKCS#8 version 1) under AES-256-GCM, with the kid beside it.
         pub wrapped_key: Vec<u8>,
         pub create_time: Time,
+        /// From then on it signs, until a newer one does.
+        pub sign_time: Option<Time>,
         /// From then on it neither signs nor verifies.
         pub retire_time: Option<Time>,
     }

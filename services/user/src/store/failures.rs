@@ -1,8 +1,6 @@
 //! Failed sign-ins, by login. A login is kept as its SHA-256: what people type into such fields is not for
 //! keeping.
 
-use std::time::Duration;
-
 use kit::{Time, Tx, insert_new};
 use sea_orm::{
     ActiveValue::Set,
@@ -13,7 +11,7 @@ use sea_orm::{
 use super::entities::sign_in_failure::{ActiveModel, Column, Entity, Model};
 use crate::{
     credentials::sha256,
-    domain::throttle::{Failures, Limit},
+    domain::throttle::{Failures, Limit, Wait},
 };
 
 /// What failures are counted against.
@@ -111,7 +109,7 @@ pub async fn wait(
     db: &impl ConnectionTrait,
     counters: &[(Login, Limit)],
     now: Time,
-) -> Result<Option<Duration>, DbErr> {
+) -> Result<Option<Wait>, DbErr> {
     let keys = counters.iter().map(|(login, _)| login.key.as_str());
     let found = Entity::find().filter(Column::Login.is_in(keys)).all(db).await?;
     let of = |login: &Login| found.iter().find(|row| row.login == login.key).cloned().map(Failures::from);
@@ -120,7 +118,7 @@ pub async fn wait(
 
 /// Counts a failure, and answers with those of its window, unless the limit is reached already: then says how long it holds. The login's row is locked before
 /// the limit is checked, so that tries at once are counted one after the other.
-pub async fn count(tx: &Tx, login: &Login, limit: Limit) -> Result<Result<Failures, Duration>, DbErr> {
+pub async fn count(tx: &Tx, login: &Login, limit: Limit) -> Result<Result<Failures, Wait>, DbErr> {
     let now = tx.now();
     let locked = || Entity::find_by_id(login.key.clone()).lock(LockType::Update);
     let mut found = locked().one(&**tx).await?;

@@ -3,7 +3,7 @@
 use kit::{Tx, id::UserId};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel, PaginatorTrait,
-    QueryFilter, sea_query::Expr,
+    QueryFilter, QueryOrder, QuerySelect, sea_query::Expr,
 };
 
 use super::entities::{recovery_code, second_factor as factor};
@@ -72,4 +72,35 @@ async fn forget_codes(tx: &Tx, user: UserId) -> Result<(), DbErr> {
         .exec(&**tx)
         .await
         .map(|_| ())
+}
+
+/// Some second factors, in the order of their users' ids.
+pub async fn page(
+    db: &impl ConnectionTrait,
+    after: Option<UserId>,
+    limit: u64,
+) -> Result<Vec<factor::Model>, DbErr> {
+    let mut rows = factor::Entity::find();
+    if let Some(after) = after {
+        rows = rows.filter(factor::Column::UserId.gt(after));
+    }
+    rows.order_by_asc(factor::Column::UserId).limit(limit).all(db).await
+}
+
+/// Those of the oldest and of the newest users.
+pub async fn ends(db: &impl ConnectionTrait, limit: u64) -> Result<Vec<factor::Model>, DbErr> {
+    let mut rows = page(db, None, limit).await?;
+    rows.extend(factor::Entity::find().order_by_desc(factor::Column::UserId).limit(limit).all(db).await?);
+    Ok(rows)
+}
+
+/// Gives a secret another wrapping, unless it has changed meanwhile.
+pub async fn rewrap(tx: &Tx, user: UserId, old: &str, new: &str) -> Result<bool, DbErr> {
+    let done = factor::Entity::update_many()
+        .col_expr(factor::Column::WrappedSecret, Expr::value(new))
+        .filter(factor::Column::UserId.eq(user))
+        .filter(factor::Column::WrappedSecret.eq(old))
+        .exec(&**tx)
+        .await?;
+    Ok(done.rows_affected == 1)
 }

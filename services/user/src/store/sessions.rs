@@ -1,5 +1,7 @@
 //! Sessions and the hashes of their refresh tokens, used ones included.
 
+use std::net::IpAddr;
+
 use kit::{
     Call, Time, Tx,
     id::{Id, SessionId, UserId},
@@ -13,7 +15,10 @@ use sea_orm::{
 };
 
 use super::entities::{refresh_token as token, session};
-use crate::{credentials::TokenHash, domain::session::expiry};
+use crate::{
+    credentials::TokenHash,
+    domain::{session::expiry, source},
+};
 
 /// The client of a session: its program and its address, each empty where it is not known.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,15 +78,50 @@ pub async fn of_token(db: &impl ConnectionTrait, hash: &TokenHash) -> Result<Opt
     session::Entity::find_by_id(token.session_id).one(db).await
 }
 
-/// Whether a user has had a session at an address; those that are over are remembered for a week.
-pub async fn has_been_at(db: &impl ConnectionTrait, user: UserId, address: &str) -> Result<bool, DbErr> {
-    let found = session::Entity::find()
-        .filter(session::Column::UserId.eq(user))
-        .filter(session::Column::IpAddress.eq(address))
-        .limit(1)
-        .one(db)
+/// How many sessions of a user that are over are remembered, and how many more are forgotten at a time.
+const ENDED: u64 = 100;
+const FORGOTTEN_AT_ONCE: u64 = 500;
+/// How many used tokens of a session are remembered: ten minutes apart, those of a month.
+const USED: u64 = 4_500;
+/// How many of a user's sessions are looked at for where the user has been.
+const LOOKED_AT: u64 = 1_000;
+
+/// Whether a user has had a session at the source of an address; those that are over are remembered for a week, as long
+/// as they are not too many.
+pub async fn has_been_at(db: &impl ConnectionTrait, user: UserId, address: IpAddr) -> Result<bool, DbErr> {
+    let mut addresses = session::Entity::find().filter(session::Column::UserId.eq(user));
+    if let IpAddr::V4(address) = address.to_canonical() {
+        addresses = addresses.filter(session::Column::IpAddress.eq(address.to_string()));
+    }
+    let addresses: Vec<String> = addresses
+        .select_only()
+        .column(session::Column::IpAddress)
+        .distinct()
+        .limit(LOOKED_AT)
+        .into_tuple()
+        .all(db)
         .await?;
-    Ok(found.is_some())
+    Ok(addresses.iter().any(|written| source::is_same(written, address)))
+}
+
+/// Forgets the oldest sessions that are over of a user whom the transaction has locked, so that however often somebody
+/// signs in and out the rest is no more than a few: each sign-in adds one, and forgets more than that.
+pub async fn forget_ended(tx: &Tx, user: UserId) -> Result<(), DbErr> {
+    let too_old: Vec<SessionId> = session::Entity::find()
+        .filter(session::Column::UserId.eq(user))
+        .filter(session::Column::EndedTime.is_not_null())
+        .select_only()
+        .column(session::Column::Id)
+        .order_by_desc(session::Column::Id)
+        .offset(ENDED)
+        .limit(FORGOTTEN_AT_ONCE)
+        .into_tuple()
+        .all(&**tx)
+        .await?;
+    if too_old.is_empty() {
+        return Ok(());
+    }
+    session::Entity::delete_many().filter(session::Column::Id.is_in(too_old)).exec(&**tx).await.map(|_| ())
 }
 
 /// When a session's user signed in.
@@ -144,7 +184,29 @@ pub async fn rotate(tx: &Tx, session: &session::Model, hash: TokenHash) -> Resul
         .filter(session::Column::Id.eq(session.id))
         .exec(&**tx)
         .await?;
+    // One in 256, because it is a look at many rows.
+    if hash.0.starts_with("00") {
+        forget_used(tx, session.id).await?;
+    }
     add_token(tx, session.id, hash).await
+}
+
+/// Forgets the oldest used tokens of a session that is refreshed more often than any program needs to. What is sent again of
+/// those is refused and ends nothing.
+pub async fn forget_used(tx: &Tx, session: SessionId) -> Result<(), DbErr> {
+    let used = token::Entity::find()
+        .filter(token::Column::SessionId.eq(session))
+        .filter(token::Column::UsedTime.is_not_null())
+        .order_by_desc(token::Column::UsedTime)
+        .offset(USED)
+        .limit(1);
+    let Some(used_time) = used.one(&**tx).await?.and_then(|token| token.used_time) else { return Ok(()) };
+    token::Entity::delete_many()
+        .filter(token::Column::SessionId.eq(session))
+        .filter(token::Column::UsedTime.lte(used_time))
+        .exec(&**tx)
+        .await
+        .map(|_| ())
 }
 
 /// Ends a session of a user; whether it had not ended yet.

@@ -32,6 +32,7 @@ pub struct NewUser {
     pub email: String,
     pub email_verified: bool,
     pub password_hash: PasswordHash,
+    pub password_printed: bool,
     pub first_name: String,
     pub last_name: String,
     pub roles: RoleSet,
@@ -67,6 +68,7 @@ pub async fn insert(tx: &Tx, new: NewUser) -> Result<Model, Error> {
         email_verified: new.email_verified,
         second_factor: false,
         password_hash: new.password_hash,
+        password_printed: new.password_printed,
         first_name_folded: fold(&new.first_name),
         first_name: new.first_name,
         last_name_folded: fold(&new.last_name),
@@ -117,6 +119,12 @@ pub async fn lock_with_administrators(tx: &Tx, id: UserId) -> Result<(Model, Vec
 /// Whether there is any administrator, disabled ones included.
 pub async fn has_administrator(db: &impl ConnectionTrait) -> Result<bool, DbErr> {
     Ok(Entity::find().filter(Column::Admin.eq(true)).limit(1).count(db).await? > 0)
+}
+
+/// An administrator who signs in by a password that was printed, if there is one.
+pub async fn with_printed_password(db: &impl ConnectionTrait) -> Result<Option<Model>, DbErr> {
+    let found = Entity::find().filter(Column::Admin.eq(true)).filter(Column::PasswordPrinted.eq(true));
+    found.order_by_asc(Column::Id).limit(1).one(db).await
 }
 
 /// The user who signs in by this username or e-mail, however it is spelled.

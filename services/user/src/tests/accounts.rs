@@ -12,7 +12,7 @@ use tonic::{Code, Request};
 
 use crate::Migrator;
 
-use super::{House, Replica, by, events, keyed, outcome, registration};
+use super::{House, Replica, by, events, keyed, keys_of, outcome, registration};
 
 async fn create(replica: &Replica, request: CreateUserRequest) -> Result<User, kit::Fault> {
     outcome(replica.users().create_user(request).await)
@@ -224,7 +224,7 @@ async fn the_list_is_filtered_and_paged() {
 async fn a_username_can_be_checked_and_the_checks_be_limited() {
     let house = House::new().await;
     let options = crate::Options { username_checks_per_second: 1, ..House::options() };
-    let replica = house.replica_with(&options, [7; 32]).await.unwrap();
+    let replica = house.replica_with(&options, keys_of(7)).await.unwrap();
     let check = async |username: &str| {
         let request = CheckUsernameRequest { username: username.to_owned() };
         outcome(replica.users().check_username(request).await).map(|answer| answer.available)

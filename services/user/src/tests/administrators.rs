@@ -7,7 +7,7 @@ use contracts::user::{
 use kit::SecretSource;
 use tonic::Code;
 
-use super::{House, by, events, id_of, outcome};
+use super::{House, by, events, id_of, keys_of, outcome};
 use crate::{AdminPassword, Options};
 
 fn roles(id: &str, roles: &[Role]) -> SetRolesRequest {
@@ -19,14 +19,14 @@ fn roles(id: &str, roles: &[Role]) -> SetRolesRequest {
 async fn a_generated_password_is_shown_once_and_works() {
     let house = House::new().await;
     let options = Options { admin: AdminPassword::default(), ..House::options() };
-    let first = house.replica_with(&options, [7; 32]).await.unwrap();
+    let first = house.replica_with(&options, keys_of(7)).await.unwrap();
     let password = first.generated.clone().unwrap();
     assert!(
         password.expose().len() >= 24 && password.expose().bytes().all(|byte| byte.is_ascii_alphanumeric())
     );
     let tokens = first.try_sign_in("admin", password.expose()).await.unwrap();
     assert_eq!(tokens.user.unwrap().roles, [Role::Staff as i32, Role::Admin as i32]);
-    assert!(house.replica_with(&options, [7; 32]).await.unwrap().generated.is_none());
+    assert!(house.replica_with(&options, keys_of(7)).await.unwrap().generated.is_none());
 }
 
 #[tokio::test]
@@ -38,10 +38,10 @@ async fn a_password_from_a_file_is_its_first_line_and_a_bad_one_is_refused() {
         ..House::options()
     };
     std::fs::write(file.path(), "short\n").unwrap();
-    let fault = house.replica_with(&options, [7; 32]).await.err().unwrap();
+    let fault = house.replica_with(&options, keys_of(7)).await.err().unwrap();
     assert!(fault.to_string().starts_with("FEIRA_ADMIN_PASSWORD_FILE: "), "{fault}");
     std::fs::write(file.path(), "from a file\nand more\n").unwrap();
-    let replica = house.replica_with(&options, [7; 32]).await.unwrap();
+    let replica = house.replica_with(&options, keys_of(7)).await.unwrap();
     assert!(replica.generated.is_none());
     replica.try_sign_in("admin", "from a file").await.unwrap();
 }
@@ -53,7 +53,7 @@ async fn of_replicas_that_start_together_one_makes_the_administrator_and_one_the
         .map(|_| {
             let house = house.clone();
             let options = Options { admin: AdminPassword::default(), ..House::options() };
-            tokio::spawn(async move { house.replica_with(&options, [7; 32]).await.unwrap() })
+            tokio::spawn(async move { house.replica_with(&options, keys_of(7)).await.unwrap() })
         })
         .collect();
     let mut replicas = Vec::new();

@@ -11,6 +11,7 @@ mod many_sessions;
 mod migrations;
 mod passwords;
 mod privacy;
+mod rewrapping;
 mod sessions;
 mod sign_in;
 
@@ -18,7 +19,8 @@ use std::{collections::HashMap, sync::Arc};
 
 use contracts::user::{
     CreateUserRequest, DisableUserRequest, SetRolesRequest, SignInRequest, Tokens, User,
-    auth_service_client::AuthServiceClient, user_service_client::UserServiceClient,
+    administrator_service_client::AdministratorServiceClient, auth_service_client::AuthServiceClient,
+    user_service_client::UserServiceClient,
 };
 use kit::{
     Clock, Conn, Context, Db, Fault, Identity, Mesh, Role, SecretSource, StartError, Tasks, Time,
@@ -26,7 +28,10 @@ use kit::{
 };
 use tonic::{Request, Response, Status};
 
-use crate::{AdminOutcome, AdminPassword, Around, Hashing, Migrator, Options, Secret, start};
+use crate::{
+    AdminOutcome, AdminPassword, Around, Hashing, KeyFile, Migrator, Options, Secret, SigningKeySchedule,
+    start,
+};
 
 const PASSWORD: &str = "correct horse";
 const ADMIN_PASSWORD: &str = "battery staple";
@@ -46,6 +51,7 @@ struct Replica {
     /// The way of the other services to this one.
     mesh: Mesh,
     conn: Conn,
+    identity: Identity,
     /// The first administrator's password, where this replica generated it.
     generated: Option<Secret>,
 }
@@ -64,20 +70,25 @@ impl House {
             sign_in_attempts_per_account: 100,
             registrations_per_hour: 0,
             require_second_factor: crate::SecondFactor::None,
+            require_password_change: false,
             shop_name: "Loja".to_owned(),
             username_checks_per_second: 0,
             sessions_per_user: 50,
             reauthentication_window: std::time::Duration::from_secs(600),
             audit_retention: std::time::Duration::from_secs(86_400),
+            signing_keys: SigningKeySchedule {
+                signing_key_rotation: std::time::Duration::from_secs(90 * 86_400),
+                signing_key_lead: std::time::Duration::from_secs(600),
+            },
             hashing: Hashing { password_memory_kib: 8, password_iterations: 1 },
         }
     }
 
     async fn replica(&self) -> Replica {
-        self.replica_with(&Self::options(), [7; 32]).await.unwrap()
+        self.replica_with(&Self::options(), keys_of(7)).await.unwrap()
     }
 
-    async fn replica_with(&self, options: &Options, wrapping_key: [u8; 32]) -> Result<Replica, StartError> {
+    async fn replica_with(&self, options: &Options, key_file: KeyFile) -> Result<Replica, StartError> {
         let clock = self.clock.clone();
         let db = self.database.migrated::<Migrator>(clock.clone()).await;
         let identity = Identity::new(MeshSecret::new("a mesh of tests"), clock.clone()).unwrap();
@@ -91,14 +102,14 @@ impl House {
             identity: identity.clone(),
             tasks: Tasks::default(),
         };
-        let started = start(options, Around::default(), db.clone(), context, wrapping_key).await?;
-        let conn = Conn::new(Front::new(started.service.routes, methods, identity));
+        let started = start(options, Around::default(), db.clone(), context, key_file).await?;
+        let conn = Conn::new(Front::new(started.service.routes, methods, identity.clone()));
         local.set(conn.clone());
         let generated = match started.first_administrator.ensure(Arc::new(|_: &Secret| Ok(()))).await? {
             AdminOutcome::MadeWith(password) => Some(password),
             _ => None,
         };
-        Ok(Replica { _database: self.database.clone(), db, clock, mesh, conn, generated })
+        Ok(Replica { _database: self.database.clone(), db, clock, mesh, conn, identity, generated })
     }
 }
 
@@ -109,6 +120,19 @@ impl Replica {
 
     fn auth(&self) -> AuthServiceClient<Conn> {
         AuthServiceClient::new(self.conn.clone())
+    }
+
+    /// What the operator asks for.
+    fn administrators(&self) -> AdministratorServiceClient<Conn> {
+        AdministratorServiceClient::new(self.conn.clone())
+    }
+
+    /// A request of the operator.
+    fn as_operator<M>(&self, message: M) -> Request<M> {
+        let token = self.identity.service_token(Role::Operator, Role::User, None).unwrap();
+        let mut request = Request::new(message);
+        request.metadata_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
+        request
     }
 
     async fn register(&self, username: &str) -> User {
@@ -142,6 +166,11 @@ impl Replica {
         let admin = self.sign_in("admin").await;
         self.users().disable_user(by(&admin, DisableUserRequest { id: user.id.clone() })).await.unwrap();
     }
+}
+
+/// A key file of one key.
+fn keys_of(byte: u8) -> KeyFile {
+    KeyFile::of(&[[byte; 32]])
 }
 
 fn registration(username: &str) -> CreateUserRequest {

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use contracts::user::{
     GetUserRequest, ListSessionsRequest, RefreshRequest, RevokeSessionRequest, RevokeSessionsRequest,
-    Session, SignOutRequest, Tokens,
+    Session, SignOutRequest, Tokens, UpdateUserRequest, User,
 };
 use kit::Fault;
 use tonic::{Code, Request};
 
-use super::{House, Replica, by, events, keyed, outcome};
+use super::{House, Replica, by, events, keyed, keys_of, outcome};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
@@ -188,7 +188,7 @@ async fn sessions_are_listed_with_their_clients_and_ended_one_by_one_or_all_but_
 async fn one_session_more_than_a_user_may_have_ends_the_oldest() {
     let house = House::new().await;
     let options = crate::Options { sessions_per_user: 2, ..House::options() };
-    let replica = house.replica_with(&options, [7; 32]).await.unwrap();
+    let replica = house.replica_with(&options, keys_of(7)).await.unwrap();
     replica.register("ana").await;
     replica.register("bob").await;
     let bob = replica.sign_in("bob").await;
@@ -199,6 +199,74 @@ async fn one_session_more_than_a_user_may_have_ends_the_oldest() {
     assert!(!works(&replica, &all[0]).await && refresh(&replica, &all[0]).await.is_err());
     assert!(works(&replica, &all[1]).await && works(&replica, &all[2]).await && works(&replica, &bob).await);
     assert_eq!(sessions(&replica, &all[2]).await.len(), 2);
+}
+
+#[tokio::test]
+async fn however_often_somebody_signs_in_and_out_a_few_sessions_are_remembered() {
+    let replica = House::new().await.replica().await;
+    replica.register("ana").await;
+    let count = async || {
+        use sea_orm::{EntityTrait, PaginatorTrait};
+        crate::store::entities::session::Entity::find().count(replica.db.read()).await.unwrap()
+    };
+    let kept = replica.sign_in("ana").await;
+    for _ in 0..110 {
+        let tokens = replica.sign_in("ana").await;
+        outcome(replica.auth().sign_out(by(&tokens, SignOutRequest {})).await).unwrap();
+    }
+    assert!(count().await <= 102, "{}", count().await);
+    assert!(works(&replica, &kept).await, "what is not over stays");
+}
+
+#[tokio::test]
+async fn of_a_session_that_is_refreshed_all_the_time_so_many_tokens_are_remembered() {
+    use kit::{Call, Role, Time, Writer};
+    use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter};
+
+    use crate::store::entities::{refresh_token as token, session};
+    let replica = House::new().await.replica().await;
+    replica.register("ana").await;
+    let tokens = replica.sign_in("ana").await;
+    let id = session::Entity::find().one(replica.db.read()).await.unwrap().unwrap().id;
+    let writer = Writer::<crate::error::Error>::from(replica.db.clone());
+    let call = Call::of_service(Role::User, "fill");
+    let filled = writer.transact(&call, id, |tx, id| async move {
+        for some in 0..5 {
+            let rows = (0..1_000).map(|number| {
+                let hash = crate::credentials::TokenHash(format!("{some}-{number}"));
+                let used_time = Some(Time(i64::from(some * 1_000 + number)));
+                token::Model { used_time, ..token::Model::fresh(hash, *id) }.into_active_model().reset_all()
+            });
+            token::Entity::insert_many(rows).exec_without_returning(&*tx).await?;
+        }
+        crate::store::sessions::forget_used(&tx, *id).await?;
+        Ok(())
+    });
+    filled.await.unwrap();
+    let used = token::Entity::find().filter(token::Column::UsedTime.is_not_null());
+    assert_eq!(used.count(replica.db.read()).await.unwrap(), 4_500);
+    refresh(&replica, &tokens).await.expect("the one that is not used stays");
+}
+
+#[tokio::test]
+async fn a_repeat_is_answered_when_the_last_sign_in_is_too_long_ago_for_another_change() {
+    let replica = House::new().await.replica().await;
+    replica.register("ana").await;
+    let tokens = replica.sign_in("ana").await;
+    let change = |email: &str, key: &str| {
+        let user = User { id: "me".to_owned(), email: email.to_owned(), ..User::default() };
+        let request = UpdateUserRequest { user: Some(user), update_mask: None };
+        let (request, users) = (keyed(key, by(&tokens, request)), replica.users());
+        async move { outcome({ users }.update_user(request).await) }
+    };
+    let changed = change("new@example.com", "k").await.unwrap();
+    replica.clock.advance(Duration::from_secs(620));
+    assert_eq!(change("new@example.com", "k").await.unwrap(), changed);
+    assert_eq!(change("other@example.com", "k").await.unwrap_err().reason.as_str(), "IDEMPOTENCY_KEY_REUSED");
+    assert_eq!(
+        change("other@example.com", "l").await.unwrap_err().reason.as_str(),
+        "REAUTHENTICATION_REQUIRED"
+    );
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tonic::Code;
 
-use super::{House, PASSWORD};
+use super::{House, PASSWORD, keys_of};
 
 #[tokio::test]
 async fn username_and_email_sign_in_without_regard_to_case() {
@@ -98,7 +98,7 @@ async fn a_hash_by_other_parameters_is_made_anew_at_sign_in() {
     house.replica().await.register("ana").await;
     let mut options = House::options();
     options.hashing.password_memory_kib = 16;
-    let replica = house.replica_with(&options, [7; 32]).await.unwrap();
+    let replica = house.replica_with(&options, keys_of(7)).await.unwrap();
     let hash = || async {
         let found = crate::store::users::by_login(replica.db.read(), "ana").await.unwrap();
         found.unwrap().password_hash.0

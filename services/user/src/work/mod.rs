@@ -16,8 +16,11 @@ use crate::{
     work::send_mails::Sender,
 };
 
-/// How often the signing keys are read again.
-const RELOAD_KEYS: Duration = Duration::from_secs(60);
+/// How often the signing keys are read again, and looked at whether another is due; more often where they are to change
+/// within minutes.
+const KEEP_KEYS_EVERY: Duration = Duration::from_secs(60);
+/// How often the key file is looked at where nobody uses it.
+const LOOK_AT_KEY_FILE: Duration = Duration::from_secs(5);
 /// How often old records are deleted.
 const PRUNE: Duration = Duration::from_secs(600);
 /// How often the audit log is told what was only counted, and swept.
@@ -31,10 +34,23 @@ const KEEP_SESSIONS: Duration = Duration::from_secs(7 * 24 * 3600);
 pub async fn start(shared: &Arc<Shared>, around: Around, tasks: &Tasks) -> Result<(), StartError> {
     let sender = Sender::new(shared, &around.mail, around.public_url).await?;
     tasks.keep("user.mail", sender.run(tasks.clone()));
-    let reloading = shared.clone();
-    tasks.every("user.keys", RELOAD_KEYS, move || {
-        let shared = reloading.clone();
-        async move { shared.keys.reload().await.map(|_| ()) }
+    let rotating = shared.clone();
+    let schedule = shared.keys.schedule();
+    let every = match schedule.rotation.is_zero() {
+        true => KEEP_KEYS_EVERY,
+        false => (schedule.rotation / 10).clamp(Duration::from_secs(1), KEEP_KEYS_EVERY),
+    };
+    tasks.every("user.keys", every, move || {
+        let shared = rotating.clone();
+        async move {
+            shared.keys.keep(&shared.db).await.map_err(StartError::of)?;
+            shared.keys.reload().await
+        }
+    });
+    let file = shared.keys.file().clone();
+    tasks.every("user.key_file", LOOK_AT_KEY_FILE, move || {
+        file.keys();
+        std::future::ready(Ok::<_, std::convert::Infallible>(()))
     });
     let hashing = shared.hasher.clone();
     tasks.every("user.password_memory", KEEP_MEMORY, move || {

@@ -40,6 +40,8 @@ pub struct Keys {
     /// How often they changed.
     generation: AtomicU64,
     source: RwLock<Option<Arc<dyn Fetch>>>,
+    /// Held from the question to the answer: of two answers the one that was asked for later counts.
+    pub fetching: Mutex<()>,
     /// When they were asked for last, and whether they came.
     last: Mutex<Option<(Instant, Result<(), Fault>)>>,
 }

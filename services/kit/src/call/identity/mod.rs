@@ -136,6 +136,7 @@ impl Identity {
 
     /// Asks for the keys now.
     pub async fn fetch_keys(&self) -> Result<(), Fault> {
+        let _asking = self.0.keys.fetching.lock().await;
         if let Some(jwks) = self.0.keys.fetch().await? {
             self.learn(&jwks);
         }

@@ -54,6 +54,10 @@ pub struct RateLimits {
     #[arg(long, env = "FEIRA_RATE_LIMIT_WRITES", value_name = "COUNT/TIME", default_value = "3000/1m")]
     pub rate_limit_writes: Rate,
 
+    /// Orders that are placed (CreateOrder, Checkout), likewise; they count as changes, too
+    #[arg(long, env = "FEIRA_RATE_LIMIT_ORDERS", value_name = "COUNT/TIME", default_value = "2000/1h")]
+    pub rate_limit_orders: Rate,
+
     /// Streams: imports, exports, watched orders, likewise
     #[arg(long, env = "FEIRA_RATE_LIMIT_STREAMS", value_name = "COUNT/TIME", default_value = "300/1m")]
     pub rate_limit_streams: Rate,
@@ -86,6 +90,7 @@ struct Limits {
     sign_in: Option<Limit>,
     reads: Option<Limit>,
     writes: Option<Limit>,
+    orders: Option<Limit>,
     streams: Option<Limit>,
     open: OpenStreams,
     most_open: Option<u32>,
@@ -103,6 +108,7 @@ impl Limiter {
             sign_in: limit("sign-in", rates.rate_limit_sign_in),
             reads: limit("reads", rates.rate_limit_reads),
             writes: limit("writes", rates.rate_limit_writes),
+            orders: limit("orders", rates.rate_limit_orders),
             streams: limit("streams", rates.rate_limit_streams),
             open: OpenStreams::default(),
             most_open: Some(rates.streams_per_user),
@@ -136,7 +142,11 @@ impl Limiter {
             _ if method.limit == OfContract::SignIn => of_address(),
             caller => caller.user().map(Whose::User).or_else(of_address),
         };
-        take(class.as_ref(), whose)
+        take(class.as_ref(), whose)?;
+        match method.limit {
+            OfContract::Orders => take(limits.orders.as_ref(), whose),
+            _ => Ok(()),
+        }
     }
 }
 

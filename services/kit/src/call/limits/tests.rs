@@ -87,3 +87,19 @@ fn every_request_counts_against_its_address() {
     let webhook = method(false, false, OfContract::Address);
     assert!((0..9_000).all(|_| limiter.admit(&webhook, &anonymous(), at("192.0.2.2")).is_ok()));
 }
+
+#[test]
+fn orders_count_by_the_hour_and_as_changes() {
+    let limiter = limiter(&["--rate-limit-orders", "2/1h", "--rate-limit-writes", "3/1h"]);
+    let (order, write) =
+        (method(false, false, OfContract::Orders), method(false, false, OfContract::Unspecified));
+    let (ada, bob) = (customer(UserId::new()), customer(UserId::new()));
+    let refused = |method, caller: &Caller| {
+        let taken = limiter.admit(method, caller, at("192.0.2.1"));
+        taken.err().map(|fault| fault.value("limit").unwrap().to_owned())
+    };
+    assert_eq!([0; 3].map(|_| refused(&order, &ada)), [None, None, Some("orders".to_owned())]);
+    assert_eq!(refused(&write, &ada).as_deref(), Some("writes"), "those were changes, too");
+    assert_eq!([0; 3].map(|_| refused(&write, &bob)), [None, None, None]);
+    assert_eq!(refused(&order, &bob).as_deref(), Some("writes"));
+}

@@ -34,9 +34,13 @@ async fn empty() -> Option<Db> {
     };
     // By the other name of the same protocol, which a URL may have too.
     let url = database.url().replace("mysql:", "mariadb:");
-    let (role, clock) = (Role::User, Clock::system());
-    let options = DatabaseOptions { role, url, max_connections: 8, clock, fingerprint_key: [7; 32] };
-    Some(Db::open(options).await.unwrap())
+    Some(Db::open(options(url, 8)).await.unwrap())
+}
+
+fn options(url: String, max_connections: u32) -> DatabaseOptions {
+    let (role, clock, key) = (Role::User, Clock::system(), [7; 32]);
+    let (page_keys, answers_per_user) = (vec![key], 0);
+    DatabaseOptions { role, url, max_connections, clock, fingerprint_key: key, page_keys, answers_per_user }
 }
 
 async fn fresh() -> Option<Db> {
@@ -278,8 +282,6 @@ async fn a_database_that_is_not_there_is_told_without_the_password() {
     let Some(db) = empty().await else { return };
     let url = db.0.url.replace("/user_", "/no_");
     let url = url.replace("//root@", "//root:@");
-    let (role, clock) = (Role::User, Clock::system());
-    let options = DatabaseOptions { role, url, max_connections: 1, clock, fingerprint_key: [7; 32] };
-    let error = Db::open(options).await.unwrap_err().to_string();
+    let error = Db::open(options(url, 1)).await.unwrap_err().to_string();
     assert!(error.contains("no_") && !error.contains("root:"), "{error}");
 }

@@ -5,6 +5,7 @@
 //! The work is an `Fn`, because it is run again after a serialization failure or a deadlock, and after a
 //! connection that was lost before the commit. It must have no effect outside its transaction.
 
+pub(crate) mod answers;
 pub(crate) mod feed;
 mod guard;
 pub mod idempotency;
@@ -90,6 +91,9 @@ where
         return Err(Fault::new(Reason::DeadlineExceeded, "the deadline has passed").into());
     }
     let claim = call.key().map(|key| idempotency::claim_id(db, call, key));
+    if claim.is_some() {
+        db.0.answers.admit(call.caller(), std::time::Instant::now())?;
+    }
     // Held until the caller of `open` lets it go, or until this ends: a duplicate in this process finds it taken.
     let guard = Guard::take(db, claim.as_deref())?;
     let tasks = db.0.tasks.clone();

@@ -118,7 +118,9 @@ impl Tx {
 
     /// Gives a claim that [`Writer::open`](super::Writer::open) made its answer.
     pub fn answer<M: Message>(&self, claim: &str, answer: &M) {
-        self.write_last(idempotency::answer(claim, answer.encode_to_vec()));
+        let answer = answer.encode_to_vec();
+        self.db().0.answers.count(self.call().caller(), answer.len(), std::time::Instant::now());
+        self.write_last(idempotency::answer(claim, answer));
     }
 
     /// Gives a claim that [`Writer::open`](super::Writer::open) made a refusal for an answer: for the few that
