@@ -54,6 +54,13 @@ impl Failure {
         failure
     }
 
+    /// A request with a field that breaks a rule, in the form in which the services refuse it.
+    pub fn rule(field: String, description: String) -> Self {
+        let mut failure = Self::invalid(format!("{field}: {description}"));
+        failure.details.push(details::bad_field(field, description));
+        failure
+    }
+
     /// No such path.
     pub fn not_found() -> Self {
         Self::new(Reason::NotFound, "there is nothing at this path")
@@ -240,6 +247,7 @@ impl From<json::Error> for Failure {
                 failure
             }
             json::Error::Field(bad) => Self::field(bad.field, bad.description),
+            json::Error::Rule(bad) => Self::rule(bad.field, bad.description),
         }
     }
 }

@@ -16,7 +16,9 @@ use crate::{
     error::Failure,
     etag::{self, Tag, Tags},
     fields::dotted,
-    headers, json, merge, query, raw,
+    headers,
+    json::{self, Bounds},
+    merge, query, raw,
     slot::{excluded_by, get, slot},
 };
 
@@ -63,7 +65,7 @@ pub fn make(
 ) -> Result<Request, Failure> {
     // Body, then path, then query: what is set already is what the next is compared with. A field in body and path
     // must be the same in both; one that the query would set again is refused.
-    let (mut message, named) = of_body(binding, &parts.headers, body)?;
+    let (mut message, named) = of_body(binding, parts, body)?;
     for (variable, path) in binding.template.variables.iter().zip(&binding.variables) {
         set_variable(&mut message, path, &binding.template.value(variable, segments))?;
     }
@@ -112,12 +114,11 @@ pub async fn read(body: HttpBody, limit: usize) -> Result<Bytes, Failure> {
 }
 
 /// The request as far as the body makes it, and the numbers of the fields that the body names.
-fn of_body(
-    binding: &Binding,
-    headers: &HeaderMap,
-    body: &Bytes,
-) -> Result<(DynamicMessage, Vec<u32>), Failure> {
+fn of_body(binding: &Binding, parts: &Parts, body: &Bytes) -> Result<(DynamicMessage, Vec<u32>), Failure> {
     let input = &binding.rpc.input;
+    // In an update whose mask is given apart, what it leaves out need not keep to any rule: the service tells.
+    let masked = binding.update_mask.is_some() && parts.uri.query().is_some();
+    let bounds = if masked { &Bounds::default() } else { &*binding.rpc.bounds };
     let mut message = DynamicMessage::new(input.clone());
     if body.is_empty() && !binding.takes_http_body() {
         return Ok((message, Vec::new()));
@@ -125,18 +126,18 @@ fn of_body(
     match &binding.body {
         Body::None => Err(Failure::invalid("this method takes no body")),
         _ if binding.takes_http_body() => {
-            let body = raw::read(headers.get(header::CONTENT_TYPE), body.clone());
+            let body = raw::read(parts.headers.get(header::CONTENT_TYPE), body.clone());
             if let Some(target) = binding.body.of(&mut message) {
                 raw::set(target, body);
             }
             Ok((message, Vec::new()))
         }
         Body::Whole => {
-            let decoded = json::decode(input, body)?;
+            let decoded = json::decode(input, body, bounds)?;
             Ok((decoded.value, decoded.named))
         }
         Body::Field(field) => {
-            let decoded = json::decode_field(field, body)?;
+            let decoded = json::decode_field(field, body, bounds)?;
             if let Some(value) = decoded.value {
                 message.set_field(field, value);
             }

@@ -1,6 +1,8 @@
 //! What the edge knows of one RPC, made once from its descriptor: how to call it, and what its options say
 //! about requests and answers.
 
+use std::sync::Arc;
+
 use http::{HeaderName, StatusCode, uri::PathAndQuery};
 use prost_reflect::{DescriptorPool, DynamicMessage, FieldDescriptor, MessageDescriptor, MethodDescriptor};
 use serde_json::Value as Json;
@@ -10,6 +12,7 @@ use crate::{
     annotation,
     cookie::Cookie,
     fields::{is_message, is_text, scalar_field},
+    json::Bounds,
     own_urls::OwnUrls,
 };
 
@@ -31,6 +34,8 @@ pub struct Rpc {
     pub output: MessageDescriptor,
     /// Bytes that a body may have that is read as a whole.
     pub body_limit: usize,
+    /// How long the lists of a request may be.
+    pub bounds: Arc<Bounds>,
     /// The transport to its service.
     pub upstream: kit::Conn,
     /// The status of a good answer.
@@ -84,6 +89,7 @@ impl Rpc {
         Ok(Self {
             service,
             body_limit: kit::sizes::of(&input),
+            bounds: Arc::new(Bounds::of(&input)),
             private: access(&method).is_some_and(|access| access != Access::Public),
             path: path.parse().map_err(|_| format!("`{path}` is no path"))?,
             upstream,

@@ -9,13 +9,14 @@ use prost_reflect::{DescriptorPool, FieldDescriptor, MessageDescriptor, OneofDes
 
 use super::{
     Refusal,
+    bounds::Lists,
     expressions::{Expression, Patterns},
     methods::Methods,
     names, options, updates,
 };
 
 /// Messages whose rules proto/src/check/known.rs holds.
-const KNOWN: &[&str] = &[
+pub const KNOWN: &[&str] = &[
     "google.protobuf.Any",
     "google.protobuf.Duration",
     "google.protobuf.Empty",
@@ -29,9 +30,12 @@ const KNOWN: &[&str] = &[
 pub fn write(pool: &DescriptorPool, methods: &Methods, source: &mut String) -> Result<(), Refusal> {
     refuse_unknown_rules(pool)?;
     let mut patterns = Patterns::default();
-    let mut body = String::new();
+    let (mut body, mut lists) = (String::new(), Lists::default());
     for request in methods.requests.values() {
         let update = updates::read(request)?;
+        // Within an update only what the mask names must keep to its rules, which the bytes alone do not tell.
+        let apart = update.as_ref().map(|update| &update.resource);
+        let bounds = lists.of_request(&request.message, apart)?;
         if let Some(update) = &update {
             update.write(&request.message, &mut body);
         }
@@ -43,7 +47,7 @@ pub fn write(pool: &DescriptorPool, methods: &Methods, source: &mut String) -> R
             "
 impl Check for {name} {{
     const REQUEST: bool = true;
-
+{bounds}
     fn check(&self) -> Result<(), Violations> {{
         {check}
     }}
@@ -51,6 +55,7 @@ impl Check for {name} {{
 "
         );
     }
+    lists.write(source);
     for message in within_requests(methods)?.values() {
         write_rules(message, None, &mut patterns, &mut body)?;
     }

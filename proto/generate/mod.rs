@@ -1,10 +1,11 @@
 //! The generator of the requests' checks. `build.rs` runs it; the crate's tests try its refusals.
 //!
 //! It reads the contracts' descriptors and writes Rust that the crate includes (`checks.rs`): a `Rules` for
-//! every message that a request can hold, a `Check` for every request and every answer, a `Masked` for every
+//! every message that a request can hold, `Bounds` for those with lists, a `Check` for every request and every answer, a `Masked` for every
 //! update, a `Listing` for every request of a list, a `Debug` for every message that holds secrets, and `each_rpc!`,
 //! which knows the methods of REST. What it does not understand, it refuses.
 
+mod bounds;
 mod checks;
 mod debug;
 mod expressions;

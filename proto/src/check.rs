@@ -3,12 +3,14 @@
 //! `build.rs` writes one [`Rules`] for every message that a request can hold, from the `buf.validate`
 //! rules of its fields, and one [`Check`] for every message that travels by itself.
 
+mod bounds;
 mod known;
 mod path;
 mod rules;
 mod text;
 mod violations;
 
+pub use bounds::{Bound, Bounds};
 pub use path::Path;
 pub(crate) use rules::{
     Anything, Distinct, Enumeration, Integer, Items, Nested, Present, Rule, Set, UpdateMask, is_set,
@@ -25,6 +27,11 @@ pub trait Check {
     /// Whether it is a request. Answers are not checked: they come from our own services, and a client of
     /// an older version must be able to read a newer one's.
     const REQUEST: bool;
+
+    /// How long its lists may be, where it has any.
+    fn bounds() -> Option<&'static Bounds> {
+        None
+    }
 
     /// Everything that is wrong with it.
     fn check(&self) -> Result<(), Violations> {

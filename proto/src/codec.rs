@@ -2,6 +2,7 @@
 
 use std::marker::PhantomData;
 
+use bytes::Buf as _;
 use prost::Message;
 use tonic::{
     Status,
@@ -74,6 +75,11 @@ impl<U: Message + Default + Check> Decoder for CheckedDecoder<U> {
     type Error = Status;
 
     fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<U>, Status> {
+        if let Some(bounds) = U::bounds()
+            && buffer.chunk().len() >= buffer.remaining()
+        {
+            bounds.check(buffer.chunk())?;
+        }
         let message = U::decode(buffer).map_err(|error| {
             // A request that cannot be read is its sender's fault; an answer, our own.
             if U::REQUEST { malformed(&error) } else { Status::internal(error.to_string()) }

@@ -105,8 +105,8 @@ pub use mask::{Mask, Masked};
 mod generated {
     use crate::{
         check::{
-            Anything, Check, Distinct, Enumeration, Integer, Items, Nested, Path, Pattern, Present, Rule,
-            Rules, Set, Text, UpdateMask, Violations, all, is_set,
+            Anything, Bound, Bounds, Check, Distinct, Enumeration, Integer, Items, Nested, Path, Pattern,
+            Present, Rule, Rules, Set, Text, UpdateMask, Violations, all, is_set,
         },
         list::Listing,
         mask::{Fields, Mask, Masked},

@@ -246,6 +246,33 @@ fn rules_must_fit_their_fields() {
 }
 
 #[test]
+fn lists_in_requests_have_bounds() {
+    let bounded = "[(buf.validate.field).repeated.max_items = 7]";
+    let within = |field: &str| {
+        pool(
+            &format!(
+                "{SERVICE} message Request {{ Inner a = 1; repeated Inner b = 2 {bounded}; string c = 3; }} \
+                 message Inner {{ {field} repeated int32 e = 5 {bounded}; Inner f = 6; }} message Answer {{}}"
+            ),
+            &[],
+        )
+    };
+    let missing = "shop.v1.Inner.d: a list in a request needs `max_items`";
+    assert_eq!(refusal(&within("repeated string d = 4;")), missing);
+    let ignored = "repeated string d = 4 [(google.api.field_behavior) = OUTPUT_ONLY];";
+    let source = source(&within(ignored));
+    for line in [
+        "number: 2, name: \"b\", most: Some(7), packed: false, within: Some(&BOUNDS_SHOP_V1_INNER)",
+        "number: 1, name: \"a\", most: None, packed: false, within: Some(&BOUNDS_SHOP_V1_INNER)",
+        "number: 5, name: \"e\", most: Some(7), packed: true, within: None",
+        "number: 6, name: \"f\", most: None, packed: false, within: Some(&BOUNDS_SHOP_V1_INNER)",
+    ] {
+        assert!(source.contains(line), "{source}");
+    }
+    assert!(!source.contains("name: \"c\", most") && !source.contains("name: \"d\", most"), "{source}");
+}
+
+#[test]
 fn bounds_that_no_value_keeps_are_refused() {
     let cases = [
         "int32 a = 1 [(buf.validate.field).int32 = {gte: 2 lte: 1}];",

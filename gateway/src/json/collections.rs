@@ -3,7 +3,7 @@
 use std::{collections::HashMap, fmt};
 
 use prost_reflect::{Kind, MapKey, Value};
-use serde::de::{MapAccess, SeqAccess, Visitor};
+use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::{At, decode::Element, from_text};
 
@@ -31,8 +31,8 @@ macro_rules! no_scalars {
     };
 }
 
-/// Reads a repeated field.
-pub struct List<'a>(pub Element<'a>);
+/// Reads a repeated field of so many items at most, if there is a rule.
+pub struct List<'a>(pub Element<'a>, pub Option<usize>);
 
 impl<'de> Visitor<'de> for List<'_> {
     type Value = Value;
@@ -46,17 +46,24 @@ impl<'de> Visitor<'de> for List<'_> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
         let mut list = Vec::new();
         loop {
-            let at = At::Index(self.0.at, list.len());
-            match seq.next_element_seed(Element { at: &at, ..self.0 })? {
-                Some(value) => list.push(value),
-                None => return Ok(Value::List(list)),
+            if self.1.is_some_and(|most| list.len() >= most) {
+                return match seq.next_element::<IgnoredAny>()? {
+                    Some(_) => Err(self.0.too_many(list.len(), "item")),
+                    None => Ok(Value::List(list)),
+                };
             }
+            let at = At::Index(self.0.at, list.len());
+            let Some(value) = seq.next_element_seed(Element { at: &at, ..self.0 })? else {
+                return Ok(Value::List(list));
+            };
+            Element { at: &at, ..self.0 }.count::<A::Error>()?;
+            list.push(value);
         }
     }
 }
 
-/// Reads a map.
-pub struct Entries<'a>(pub Element<'a>);
+/// Reads a map of so many entries at most, if there is a rule.
+pub struct Entries<'a>(pub Element<'a>, pub Option<usize>);
 
 impl<'de> Visitor<'de> for Entries<'_> {
     type Value = Value;
@@ -72,8 +79,18 @@ impl<'de> Visitor<'de> for Entries<'_> {
         let (key_kind, kind) = (entry.map_entry_key_field().kind(), entry.map_entry_value_field().kind());
         let mut map = HashMap::new();
         while let Some(name) = entries.next_key::<String>()? {
+            if self.1.is_some_and(|most| map.len() >= most) {
+                return Err(self.0.too_many(map.len(), "pair"));
+            }
+            self.0.count::<A::Error>()?;
             let at = At::Key(self.0.at, &name);
-            let element = Element { kind: &kind, at: &at, depth: self.0.depth + 1, context: self.0.context };
+            let element = Element {
+                kind: &kind,
+                at: &at,
+                depth: self.0.depth + 1,
+                context: self.0.context,
+                in_any: false,
+            };
             let key = from_text(&key_kind, &name).map_err(|description| element.wrong(description))?;
             let key = map_key(key).ok_or_else(|| element.wrong("not a key"))?;
             if map.contains_key(&key) {

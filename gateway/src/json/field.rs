@@ -12,34 +12,36 @@ use super::{
     well_known::{self, Form},
 };
 
-/// Reads a field's name, in either spelling.
+/// Reads a field's name, in either spelling; `None` for the name of its type in an `Any`.
 pub struct Name<'a> {
     pub desc: &'a MessageDescriptor,
     pub of: Element<'a>,
 }
 
 impl<'de> DeserializeSeed<'de> for Name<'_> {
-    type Value = FieldDescriptor;
+    type Value = Option<FieldDescriptor>;
 
-    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<FieldDescriptor, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Self::Value, D::Error> {
         json.deserialize_str(self)
     }
 }
 
 impl Visitor<'_> for Name<'_> {
-    type Value = FieldDescriptor;
+    type Value = Option<FieldDescriptor>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a field's name")
     }
 
-    fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<FieldDescriptor, E> {
-        self.desc.get_field_by_json_name(name).or_else(|| self.desc.get_field_by_name(name)).ok_or_else(
-            || {
-                let at = At::Field(self.of.at, name);
-                Element { at: &at, ..self.of }.wrong("unknown field")
-            },
-        )
+    fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<Self::Value, E> {
+        if self.of.in_any && name == "@type" {
+            return Ok(None);
+        }
+        let known = self.desc.get_field_by_json_name(name).or_else(|| self.desc.get_field_by_name(name));
+        known.map(Some).ok_or_else(|| {
+            let at = At::Field(self.of.at, name);
+            Element { at: &at, ..self.of }.wrong("unknown field")
+        })
     }
 }
 
@@ -85,10 +87,11 @@ impl<'de> Visitor<'de> for Field<'_> {
     }
 
     fn visit_some<D: Deserializer<'de>>(self, json: D) -> Result<Self::Value, D::Error> {
+        let most = self.element.context.most(self.field);
         if self.field.is_list() {
-            json.deserialize_any(List(self.element)).map(Some)
+            json.deserialize_any(List(self.element, most)).map(Some)
         } else if self.field.is_map() {
-            json.deserialize_any(Entries(self.element)).map(Some)
+            json.deserialize_any(Entries(self.element, most)).map(Some)
         } else {
             self.element.deserialize(json).map(Some)
         }

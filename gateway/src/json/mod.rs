@@ -4,9 +4,12 @@
 //! Requests are read strictly: unknown fields, repeated fields (in either spelling), wrong types, numbers
 //! out of range and messages nested too deep are errors that name the field by its proto path.
 
+mod any;
+mod bounds;
 mod collections;
 mod decode;
 mod field;
+mod number;
 mod path;
 mod scalar;
 mod tree;
@@ -15,7 +18,7 @@ mod well_known;
 use prost_reflect::{DynamicMessage, FieldDescriptor, MessageDescriptor, SerializeOptions, Value};
 
 use self::well_known::Form;
-pub use self::{decode::other_choice, path::At, scalar::from_text};
+pub use self::{bounds::Bounds, decode::other_choice, path::At, scalar::from_text};
 
 /// How deep messages may be nested: what every protobuf implementation decodes.
 pub const DEPTH_LIMIT: u32 = 99;
@@ -27,6 +30,8 @@ pub enum Error {
     Syntax(String),
     /// A field is not what it must be.
     Field(BadField),
+    /// A field breaks a rule of the contract.
+    Rule(BadField),
 }
 
 /// What is wrong with one field.
@@ -47,14 +52,22 @@ pub struct Decoded<T> {
     pub named: Vec<u32>,
 }
 
-/// Reads a message.
-pub fn decode(desc: &MessageDescriptor, json: &[u8]) -> Result<Decoded<DynamicMessage>, Error> {
-    decode::message(desc, json)
+/// Reads a message whose lists and maps keep to their bounds: what is beyond them is never made.
+pub fn decode(
+    desc: &MessageDescriptor,
+    json: &[u8],
+    bounds: &Bounds,
+) -> Result<Decoded<DynamicMessage>, Error> {
+    decode::message(desc, json, bounds)
 }
 
 /// Reads the value of one field of a message; `None` where the JSON is null.
-pub fn decode_field(field: &FieldDescriptor, json: &[u8]) -> Result<Decoded<Option<Value>>, Error> {
-    decode::field(field, json)
+pub fn decode_field(
+    field: &FieldDescriptor,
+    json: &[u8],
+    bounds: &Bounds,
+) -> Result<Decoded<Option<Value>>, Error> {
+    decode::field(field, json, bounds)
 }
 
 /// Reads a message of a well-known type from its JSON string, as a query parameter gives it. `None` where

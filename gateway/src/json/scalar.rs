@@ -6,17 +6,15 @@ use base64::{
 };
 use prost_reflect::{EnumDescriptor, Kind, Value};
 
+use super::number::{Real, is_number, nearest, whole};
+
 /// A JSON value that is no object, array or null.
 #[derive(Debug, Clone, Copy)]
 pub enum Scalar<'a> {
     /// `true` or `false`.
     Bool(bool),
-    /// A whole number below zero.
-    Int(i64),
-    /// Any other whole number.
-    UInt(u64),
-    /// A number with a fraction or an exponent, or a very large one.
-    Float(f64),
+    /// A number, as it is written.
+    Number(&'a str),
     /// A string.
     Text(&'a str),
 }
@@ -24,9 +22,8 @@ pub enum Scalar<'a> {
 /// Reads a value of a kind from JSON. The error says what is expected.
 pub fn from_json(kind: &Kind, json: Scalar<'_>) -> Result<Value, String> {
     match kind {
-        Kind::Double => float(json, f64::MAX).map(Value::F64),
-        #[allow(clippy::cast_possible_truncation, reason = "its range has been checked")]
-        Kind::Float => float(json, f64::from(f32::MAX)).map(|value| Value::F32(value as f32)),
+        Kind::Double => real(json).map(Value::F64),
+        Kind::Float => real(json).map(Value::F32),
         Kind::Int32 | Kind::Sint32 | Kind::Sfixed32 => integer(json).map(Value::I32),
         Kind::Int64 | Kind::Sint64 | Kind::Sfixed64 => integer(json).map(Value::I64),
         Kind::Uint32 | Kind::Fixed32 => integer(json).map(Value::U32),
@@ -56,32 +53,20 @@ pub fn from_text(kind: &Kind, text: &str) -> Result<Value, String> {
             "false" => Ok(Value::Bool(false)),
             _ => Err("expected true or false".to_owned()),
         },
-        Kind::Enum(values) => match number(text) {
-            Some(number) => enumeration(values, number).map(Value::EnumNumber),
-            None => enumeration(values, Scalar::Text(text)).map(Value::EnumNumber),
-        },
+        Kind::Enum(values) if is_number(text) => {
+            enumeration(values, Scalar::Number(text)).map(Value::EnumNumber)
+        }
         _ => from_json(kind, Scalar::Text(text)),
     }
 }
 
-/// Reads a JSON number, and nothing else.
-fn number(text: &str) -> Option<Scalar<'static>> {
-    // JSON allows white space around a number; a quoted number has none.
-    if !text.ends_with(|c: char| c.is_ascii_digit())
-        || !text.starts_with(|c: char| c == '-' || c.is_ascii_digit())
-    {
-        return None;
-    }
-    let number: serde_json::Number = serde_json::from_str(text).ok()?;
-    Some(match (number.as_u64(), number.as_i64(), number.as_f64()) {
-        (Some(value), _, _) => Scalar::UInt(value),
-        (_, Some(value), _) => Scalar::Int(value),
-        (_, _, value) => Scalar::Float(value?),
-    })
+/// Whether values of a kind can be numbers in JSON.
+pub fn is_numeric(kind: &Kind) -> bool {
+    !matches!(kind, Kind::Bool | Kind::String | Kind::Bytes | Kind::Message(_))
 }
 
-/// An integer type: its range, and how it is made of the widest ones.
-trait Integer: TryFrom<u64> + TryFrom<i64> {
+/// An integer type, and its range.
+trait Integer: TryFrom<i128> {
     const NAME: &'static str;
 }
 impl Integer for i32 {
@@ -98,43 +83,24 @@ impl Integer for u64 {
 }
 
 fn integer<I: Integer>(json: Scalar<'_>) -> Result<I, String> {
-    // Both bounds are exact as floats.
-    const I64: std::ops::Range<f64> = -9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0;
-    const U64: std::ops::Range<f64> = 0.0..18_446_744_073_709_551_616.0;
     let value = match json {
-        Scalar::Int(value) => value.try_into().ok(),
-        Scalar::UInt(value) => value.try_into().ok(),
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole and within range")]
-        Scalar::Float(value) if value.fract() == 0.0 => match value {
-            value if I64.contains(&value) => (value as i64).try_into().ok(),
-            value if U64.contains(&value) => (value as u64).try_into().ok(),
-            _ => None,
-        },
-        Scalar::Text(text) => match number(text) {
-            Some(number) => return integer(number),
-            None => None,
-        },
-        _ => None,
+        Scalar::Number(text) => whole(text),
+        Scalar::Text(text) if is_number(text) => whole(text),
+        Scalar::Text(_) | Scalar::Bool(_) => None,
     };
-    value.ok_or_else(|| format!("expected {}", I::NAME))
+    value.and_then(|value| value.try_into().ok()).ok_or_else(|| format!("expected {}", I::NAME))
 }
 
-fn float(json: Scalar<'_>, max: f64) -> Result<f64, String> {
-    #[allow(clippy::cast_precision_loss, reason = "as JSON has it")]
+fn real<F: Real>(json: Scalar<'_>) -> Result<F, String> {
     let value = match json {
-        Scalar::Int(value) => Some(value as f64),
-        Scalar::UInt(value) => Some(value as f64),
-        Scalar::Float(value) => Some(value),
-        Scalar::Text("NaN") => return Ok(f64::NAN),
-        Scalar::Text("Infinity") => return Ok(f64::INFINITY),
-        Scalar::Text("-Infinity") => return Ok(f64::NEG_INFINITY),
-        Scalar::Text(text) => match number(text) {
-            Some(number) => return float(number, max),
-            None => None,
-        },
-        Scalar::Bool(_) => None,
+        Scalar::Number(text) => nearest(text),
+        Scalar::Text("NaN") => Some(F::NAN),
+        Scalar::Text("Infinity") => Some(F::INFINITY),
+        Scalar::Text("-Infinity") => Some(F::MINUS_INFINITY),
+        Scalar::Text(text) if is_number(text) => nearest(text),
+        Scalar::Text(_) | Scalar::Bool(_) => None,
     };
-    value.filter(|value| value.abs() <= max).ok_or_else(|| "expected a number within range".to_owned())
+    value.ok_or_else(|| "expected a number within range".to_owned())
 }
 
 fn enumeration(values: &EnumDescriptor, json: Scalar<'_>) -> Result<i32, String> {

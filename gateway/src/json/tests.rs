@@ -23,12 +23,12 @@ fn everything() -> MessageDescriptor {
 }
 
 fn read(json: &str) -> Result<DynamicMessage, Error> {
-    decode(&everything(), json.as_bytes()).map(|decoded| decoded.value)
+    decode(&everything(), json.as_bytes(), &Bounds::of(&everything())).map(|decoded| decoded.value)
 }
 
 fn bad(json: &str) -> String {
     match read(json) {
-        Err(Error::Field(bad)) => bad.field,
+        Err(Error::Field(bad) | Error::Rule(bad)) => bad.field,
         Err(Error::Syntax(problem)) => format!("syntax: {problem}"),
         Ok(value) => format!("accepted: {value}"),
     }
@@ -146,7 +146,23 @@ fn integers_are_exact_and_within_their_range() {
     assert_eq!(huge("18446744073709551615"), Some(u64::MAX));
     assert_eq!((huge("18446744073709551616"), huge("-1")), (None, None));
     assert_eq!(bad(r#"{"count":-1}"#), "count");
-    assert!(bad(r#"{"number":1e999}"#).starts_with("syntax"));
+    assert_eq!(bad(r#"{"number":1e999}"#), "number");
+    for (json, exact) in [
+        ("9007199254740993.0", Some(9_007_199_254_740_993)),
+        ("\"9007199254740993e0\"", Some(9_007_199_254_740_993)),
+        ("-9223372036854775809", None),
+        ("12.0000000000000001", None),
+        ("0.12e2", Some(12)),
+    ] {
+        assert_eq!(big(json), exact, "{json}");
+        let wrapped = read(&format!(r#"{{"wrapped":{json}}}"#)).ok();
+        let inner = |it: DynamicMessage| {
+            it.get_field_by_name("wrapped")?.as_message()?.get_field_by_name("value")?.as_i64()
+        };
+        assert_eq!(wrapped.and_then(inner), exact, "{json}");
+        let any = format!(r#"{{"any":{{"units":{json},"@type":"x/library.v1.Inner"}}}}"#);
+        assert_eq!(read(&any).is_ok(), exact.is_some(), "{json}");
+    }
     assert!(bad(r#"{"number":01}"#).starts_with("syntax"));
 }
 
@@ -184,7 +200,9 @@ fn nesting_has_a_limit() {
 
 #[test]
 fn what_the_outermost_object_names_is_told() {
-    let decoded = decode(&everything(), br#"{"text":"x","nested":{"flag":true},"number":null}"#).unwrap();
+    let decoded =
+        decode(&everything(), br#"{"text":"x","nested":{"flag":true},"number":null}"#, &Bounds::default())
+            .unwrap();
     assert_eq!(decoded.named, [8, 28, 1]);
 }
 
@@ -238,4 +256,14 @@ proptest! {
             prop_assert!(theirs.is_ok() || differs, "{json}: {theirs:?}");
         }
     }
+}
+
+#[test]
+fn an_any_names_its_type_once_wherever_that_stands() {
+    let empty = r#"{"any":{"@type":"x/google.protobuf.Empty","value":{}}}"#;
+    assert_eq!(read(empty), read(r#"{"any":{"@type":"x/google.protobuf.Empty"}}"#));
+    assert!(read(empty).is_ok());
+    assert_eq!(bad(r#"{"any":{"@type":"x/google.protobuf.Empty","value":{"a":1}}}"#), "any.a");
+    assert_eq!(bad(r#"{"any":{"@type":"x/google.protobuf.Timestamp","value":"","value":""}}"#), "any.value");
+    assert_eq!(bad(r#"{"any":{"@type":"x/library.v1.Inner","@type":"x/library.v1.Inner"}}"#), "any.@type");
 }

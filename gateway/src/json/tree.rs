@@ -18,6 +18,7 @@ impl<'de> DeserializeSeed<'de> for Tree<'_> {
         if self.0.depth >= DEPTH_LIMIT {
             return Err(self.0.wrong("nested too deep"));
         }
+        self.0.count::<D::Error>()?;
         json.deserialize_any(self)
     }
 }

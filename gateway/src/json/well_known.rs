@@ -5,7 +5,7 @@ use prost_reflect::{DescriptorPool, DynamicMessage, FieldDescriptor, MessageDesc
 use serde::de::{IntoDeserializer as _, value::StrDeserializer};
 use serde_json::Value as Json;
 
-use super::scalar::{Scalar, from_json, from_text as scalar_from_text};
+use super::scalar::{Scalar, from_json, from_text as scalar_from_text, is_numeric};
 
 /// What the JSON of a message looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +40,11 @@ pub fn form(desc: &MessageDescriptor) -> Form {
         Some("Any") => Form::Any,
         _ => Form::Object,
     }
+}
+
+/// Whether a wrapper's JSON can be a number.
+pub fn wraps_number(desc: &MessageDescriptor) -> bool {
+    wrapped(desc).is_ok_and(|field| is_numeric(&field.kind()))
 }
 
 /// Reads a message whose JSON is a scalar from that scalar.

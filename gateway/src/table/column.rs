@@ -152,13 +152,13 @@ impl Column {
                 }
                 json::from_text(&kind, cell)?
             }
-            (Form::Json, _) => match json::decode_field(field, cell.as_bytes()) {
+            (Form::Json, _) => match json::decode_field(field, cell.as_bytes(), &json::Bounds::default()) {
                 Ok(decoded) => match decoded.value {
                     Some(value) => value,
                     None => return Ok(()),
                 },
                 Err(json::Error::Syntax(problem)) => return Err(format!("is not JSON: {problem}")),
-                Err(json::Error::Field(bad)) => return Err(bad.description),
+                Err(json::Error::Field(bad) | json::Error::Rule(bad)) => return Err(bad.description),
             },
         };
         target.set_field(field, value);

@@ -192,7 +192,7 @@ impl<T, R: Rule<T>> Rule<Vec<T>> for Items<R> {
             return found.add(at, REQUIRED);
         }
         if value.len() > self.max {
-            return found.add(at, format_args!("must have at most {}", counted(self.max, "item")));
+            return found.add(at, too_many(self.max));
         }
         if value.len() < self.min {
             found.add(at, format_args!("must have at least {}", counted(self.min, "item")));
@@ -232,6 +232,11 @@ impl Rule<Option<FieldMask>> for UpdateMask {
             }
         }
     }
+}
+
+/// What a list of more items is told.
+pub(super) fn too_many(most: usize) -> String {
+    format!("must have at most {}", counted(most, "item"))
 }
 
 pub(super) fn counted(number: usize, noun: &str) -> String {

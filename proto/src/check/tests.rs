@@ -2,6 +2,7 @@
 
 mod bounds;
 mod known;
+mod lists;
 mod updates;
 
 use super::*;
