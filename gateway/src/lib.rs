@@ -64,7 +64,7 @@ mod template;
 mod upload;
 mod web;
 
-pub use edge::Guard;
+pub use edge::{Admitted, Guard};
 pub use error::BODY_LIMIT;
 pub use mount::Mount;
 pub use options::Options;

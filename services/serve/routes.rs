@@ -5,9 +5,17 @@ use std::sync::Arc;
 use axum::{Router, http::HeaderMap};
 use futures::future::BoxFuture;
 
+use gateway::Admitted;
 use kit::{
-    Caller, Context, Fault, Identity, Role, Service, access::Methods, client::Client, health::Health,
-    instance::Instances, limits::Limiter, node::Node, reflection::Reflection, refusals::Refusals,
+    Caller, Context, Fault, Identity, Role, Service,
+    access::Methods,
+    client::Client,
+    health::Health,
+    instance::Instances,
+    limits::{Limiter, Ticket},
+    node::Node,
+    reflection::Reflection,
+    refusals::Refusals,
 };
 use tonic::{Code, Status, service::Routes};
 
@@ -69,14 +77,15 @@ impl gateway::Guard for Guard {
         Ok(self.limits.arrives(Client::handed_on(headers).address)?)
     }
 
-    fn admit<'a>(&'a self, headers: &'a HeaderMap, path: &'a str) -> BoxFuture<'a, Result<(), Status>> {
+    fn admit<'a>(&'a self, headers: &'a HeaderMap, path: &'a str) -> BoxFuture<'a, Result<Admitted, Status>> {
         Box::pin(async move {
-            let Some(method) = self.methods.get(path) else { return Ok(()) };
+            // What is no method of the contract is answered at once.
+            let Some(method) = self.methods.get(path) else { return Ok(uncounted()) };
             let caller = match method.caller(&self.identity, headers).await {
                 // This process knows no keys and the user service cannot be asked; the method's own service may.
                 Err(fault) if fault.code == Code::Unavailable => {
                     let address = Client::handed_on(headers).address;
-                    return Ok(self.limits.admit(method, &Caller::Anonymous, address)?);
+                    return Ok(counted(self.limits.admit(method, &Caller::Anonymous, address)?));
                 }
                 caller => caller?,
             };
@@ -88,9 +97,19 @@ impl gateway::Guard for Guard {
                 let (client, id) = (Client::handed_on(headers), kit::headers::request_id(headers));
                 self.refusals.note(method, &caller, &client, &id, self.identity.time());
             })?;
-            Ok(self.limits.admit(method, &caller, Client::handed_on(headers).address)?)
+            Ok(counted(self.limits.admit(method, &caller, Client::handed_on(headers).address)?))
         })
     }
+}
+
+/// A call that does not count.
+fn uncounted() -> Admitted {
+    Box::new(|| Ok(Box::new(())))
+}
+
+/// A call that counts among those under way once it has begun.
+fn counted(ticket: Ticket) -> Admitted {
+    Box::new(move || Ok(Box::new(ticket.begin()?)))
 }
 
 /// The REST interface. `pages` are the simulated payment provider's, where it has them.

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use contracts::user::{SignInRequest, auth_service_client::AuthServiceClient};
+use contracts::user::{ApiKey, CreateApiKeyRequest, SignInRequest, auth_service_client::AuthServiceClient};
 use http::StatusCode;
 use tonic::Code;
 
@@ -17,6 +17,7 @@ tests!(
     wrong_passwords_are_429_and_say_when_to_come_back,
     orders_are_limited_by_the_hour,
     wrong_passwords_by_the_hundred_are_refused_before_they_queue_up,
+    an_api_key_has_a_limit_of_its_own,
 );
 
 /// The one reply that a limit is about.
@@ -182,4 +183,27 @@ async fn orders_are_limited_by_the_hour(setup: Setup) {
     ada.order(&article.id, 1, "sim_approve").await.refused(Code::ResourceExhausted, "RATE_LIMITED");
     ada.add(&article.id, 1).await.expect("a basket is no order");
     bob.order(&article.id, 1, "sim_approve").await.unwrap();
+}
+
+/// Covers: mesh.limits, user.api-keys.
+async fn an_api_key_has_a_limit_of_its_own(setup: Setup) {
+    let mesh = setup.over(Edge::Rest).env("FEIRA_RATE_LIMIT_API_KEY", "3/1h").start().await;
+    let ada = mesh.shopper().await;
+    let key = async || {
+        let api_key = Some(ApiKey { name: "nightly".into(), ..Default::default() });
+        let made = ada.create_api_key(CreateApiKeyRequest { user_id: "me".into(), api_key }).await;
+        mesh.http().with("authorization", &format!("Bearer {}", made.unwrap().body.secret))
+    };
+    let (one, other) = (key().await, key().await);
+    for _ in 0..3 {
+        one.get("/v1/users/me").await.expect(200);
+    }
+    limited(&one.get("/v1/users/me").await, "api-key", "q=3;w=3600");
+    limited(
+        &one.patch("/v1/users/me", serde_json::json!({"firstName": "Ada"})).await,
+        "api-key",
+        "q=3;w=3600",
+    );
+    other.get("/v1/users/me").await.expect(200);
+    ada.http().get("/v1/users/me").await.expect(200);
 }

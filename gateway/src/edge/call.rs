@@ -1,6 +1,6 @@
 //! Calls a method: by the way that its streams ask for.
 
-use std::{borrow::Cow, sync::Arc, time::Duration};
+use std::{any::Any, borrow::Cow, sync::Arc, time::Duration};
 
 use axum::{body::Body as HttpBody, response::Response};
 use bytes::Bytes;
@@ -11,7 +11,7 @@ use prost::Message as _;
 use tokio::time::Instant;
 use tonic::{Code, Status};
 
-use super::{Edge, deadline::within};
+use super::{Admitted, Edge, deadline::within};
 use crate::{
     answer,
     binding::{Binding, Body},
@@ -25,16 +25,19 @@ const TRIES: u32 = 4;
 
 impl Edge {
     /// Refuses what can be refused before the body has come.
-    async fn admit(&self, binding: &Binding, parts: &Parts, asks: bool) -> Result<(), Failure> {
-        if let Some(guard) = &self.guard {
-            let admitted = guard.admit(&parts.headers, binding.rpc.path.path()).await;
-            admitted.map_err(|status| Failure::from_status(&status, &binding.rpc.service))?;
-        }
+    async fn admit(&self, binding: &Binding, parts: &Parts, asks: bool) -> Result<Option<Admitted>, Failure> {
+        let admitted = match &self.guard {
+            Some(guard) => {
+                let admitted = guard.admit(&parts.headers, binding.rpc.path.path()).await;
+                Some(admitted.map_err(|status| Failure::from_status(&status, &binding.rpc.service))?)
+            }
+            None => None,
+        };
         // Whoever waits for 100 (RFC 9110, 10.1.1) can be spared the body. An upload judges its own type.
         if asks && !binding.rpc.method.is_client_streaming() {
             request::check_type(binding, &parts.headers, false)?;
         }
-        Ok(())
+        Ok(admitted)
     }
 
     /// Answers a request of a route.
@@ -47,10 +50,10 @@ impl Edge {
     ) -> Result<Response, Failure> {
         let method = &binding.rpc.method;
         let asks = parts.headers.contains_key(header::EXPECT) && !body.is_end_stream();
-        self.admit(binding, parts, asks).await?;
+        let admitted = self.admit(binding, parts, asks).await?;
         let body = coding::decoded(&parts.headers, body)?;
         match (method.is_client_streaming(), method.is_server_streaming()) {
-            (false, false) => self.unary(binding, segments, parts, body).await,
+            (false, false) => self.unary(binding, segments, parts, body, admitted).await,
             (false, true) => {
                 let timeout = headers::caller_timeout(&parts.headers);
                 let deadline = timeout.map(|timeout| Instant::now() + timeout);
@@ -58,6 +61,7 @@ impl Edge {
                 let body = within(Instant::now() + self.timeout, request::read(body, binding.rpc.body_limit))
                     .await??;
                 request::check_type(binding, &parts.headers, body.is_empty())?;
+                let _place = begin(admitted, &binding.rpc.service)?;
                 let request = request::make(binding, segments, parts, &body)?;
                 let metadata = metadata::of(&parts.headers, &binding.rpc, timeout)?;
                 let message = request.message.encode_to_vec().into();
@@ -79,12 +83,14 @@ impl Edge {
         segments: &[Cow<'_, str>],
         parts: &Parts,
         body: HttpBody,
+        admitted: Option<Admitted>,
     ) -> Result<Response, Failure> {
         let asked = headers::caller_timeout(&parts.headers).unwrap_or(Duration::MAX);
         // One deadline for the body and all tries: what one used up the next does not have.
         let deadline = Instant::now() + self.timeout.min(asked);
         let body = within(deadline, request::read(body, binding.rpc.body_limit)).await??;
         request::check_type(binding, &parts.headers, body.is_empty())?;
+        let _place = begin(admitted, &binding.rpc.service)?;
         let mut request = request::make(binding, segments, parts, &body)?;
         let cookie = match &binding.rpc.cookie {
             Some(cookie) if cookie::asked(&parts.headers)? => Some(cookie),
@@ -132,6 +138,12 @@ impl Edge {
             }
         }
     }
+}
+
+/// Begins a call that was let in.
+fn begin(admitted: Option<Admitted>, service: &str) -> Result<Option<Box<dyn Any + Send>>, Failure> {
+    let begun = admitted.map(|begin| begin()).transpose();
+    begun.map_err(|status| Failure::from_status(&status, service))
 }
 
 /// The failure that a unary call's status is.

@@ -4,7 +4,7 @@ mod call;
 mod current;
 mod deadline;
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{any::Any, collections::HashMap, sync::Arc, time::Duration};
 
 use axum::{
     body::Body as HttpBody,
@@ -61,8 +61,11 @@ pub trait Guard: Send + Sync {
 
     /// Judges a call with these headers by the path of its gRPC method. Who may call it is decided by the services,
     /// whatever is said here.
-    fn admit<'a>(&'a self, headers: &'a HeaderMap, path: &'a str) -> BoxFuture<'a, Result<(), Status>>;
+    fn admit<'a>(&'a self, headers: &'a HeaderMap, path: &'a str) -> BoxFuture<'a, Result<Admitted, Status>>;
 }
+
+/// Begins a call that was let in, once its request is there as a whole. What that gives is kept until there is an answer.
+pub type Admitted = Box<dyn FnOnce() -> Result<Box<dyn Any + Send>, Status> + Send>;
 
 /// Answers a request.
 pub async fn handle(State(edge): State<Arc<Edge>>, request: Request) -> Response {

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use contracts::access::{Limit, Part, Permission, Who};
+use contracts::access::{Limit, Part, Permission, Priority, Who};
 use http::HeaderMap;
 use prost_reflect::{DescriptorPool, DynamicMessage, Value};
 
@@ -36,6 +36,8 @@ pub struct Method {
     pub takes_stream: bool,
     /// Which limit on the rate of calls it counts against.
     pub limit: Limit,
+    /// Whether its calls are refused later than others.
+    pub priority: Priority,
 }
 
 impl Method {
@@ -126,6 +128,7 @@ impl Methods {
         let rule = pool.get_extension_by_name("feira.access.v1.rule");
         let http = pool.get_extension_by_name("google.api.http");
         let limit = pool.get_extension_by_name("feira.access.v1.limit");
+        let priority = pool.get_extension_by_name("feira.access.v1.priority");
         let mut methods = HashMap::new();
         for service in pool.services().filter(|service| service.full_name().starts_with("feira.")) {
             for method in service.methods() {
@@ -155,6 +158,10 @@ impl Methods {
                 });
                 let limit = limit.as_ref().and_then(|limit| options.get_extension(limit).as_enum_number());
                 let limit = limit.and_then(|limit| Limit::try_from(limit).ok()).unwrap_or_default();
+                let priority =
+                    priority.as_ref().and_then(|priority| options.get_extension(priority).as_enum_number());
+                let priority =
+                    priority.and_then(|priority| Priority::try_from(priority).ok()).unwrap_or_default();
                 let method = Method {
                     path,
                     who,
@@ -167,6 +174,7 @@ impl Methods {
                     streams: method.is_server_streaming(),
                     takes_stream: method.is_client_streaming(),
                     limit,
+                    priority,
                 };
                 methods.insert(method.path.clone(), method);
             }

@@ -22,7 +22,7 @@ use crate::{
     client::{Client, Proxies},
     drain,
     headers::{self, GRPC_TIMEOUT, REQUEST_ID},
-    limits::Limiter,
+    limits::{Begins, Limiter},
     listen::{Crowded, Held, Lane, Peer, PeerRoles},
     refusals::Refusals,
     telemetry,
@@ -135,25 +135,30 @@ where
     let method = methods.get(request.uri().path());
     let longest = if method.is_some_and(|method| method.takes_stream) { LONGEST_UPLOAD } else { LONGEST };
     let deadline = deadline(request.headers(), longest)?;
-    let (mut token, mut upload, mut open, mut lane) = (None, None, None, None);
+    let (mut token, mut upload, mut open, mut lane, mut place) = (None, None, None, None, None);
     if let Some(method) = method {
+        let counted = arrives_first(&request, identity, proxies, limits)?;
         let caller = method.caller(identity, request.headers()).await;
         let caller = caller.and_then(|caller| connected(caller, identity, request.extensions()));
         let (client, stranger) = client(&request, identity, caller.as_ref().ok(), proxies);
         Client::remove(request.headers_mut());
         telemetry::from_client(client.address);
-        if stranger {
-            if let Some(held) = request.extensions().get::<Held>() {
-                held.is_of(client.address);
-            }
-            limits.arrives(client.address)?;
+        if stranger && !counted {
+            arrives(&request, &client, limits)?;
         }
         let caller = caller?;
         let caller = method.admit(caller.clone()).inspect_err(|_| {
             refusals.note(method, &caller, &client, &request_id, identity.time());
         })?;
         if stranger {
-            limits.admit(method, &caller, client.address)?;
+            let ticket = limits.admit(method, &caller, client.address)?;
+            if !method.takes_stream {
+                request = request.map(|body| {
+                    let (body, taken) = Begins::around(body, ticket);
+                    place = Some(taken);
+                    Body::new(body)
+                });
+            }
             if let Some(Lane(calls)) = request.extensions().get::<Lane>().cloned() {
                 let turn = tokio::time::timeout(PATIENCE, calls.acquire_owned()).await;
                 lane = turn.map_err(|_| Fault::overloaded("too many calls on one connection"))?.ok();
@@ -187,7 +192,7 @@ where
         answer = tokio::time::timeout_at(limit, inner.call(request)) => answer,
         fault = revoked => return Err(fault),
     };
-    drop(lane);
+    drop((lane, place));
     match answer {
         Ok(Ok(response)) => Ok(match token {
             Some(headers) => {
@@ -204,6 +209,30 @@ where
         Ok(Err(error)) => Err(Fault::internal(error)),
         Err(_) => Err(Fault::new(Reason::DeadlineExceeded, "the deadline has passed")),
     }
+}
+
+/// Counts a call against its client's address before anything of it is looked at: what proves who calls may be a question to
+/// the user service. Says whether it did; whoever says to be another role has to prove that first.
+fn arrives_first<B>(
+    request: &Request<B>,
+    identity: &Identity,
+    proxies: &Proxies,
+    limits: &Limiter,
+) -> Result<bool, Fault> {
+    let Some(Peer(peer)) = request.extensions().get::<Peer>() else { return Ok(false) };
+    if identity.names_a_role(request.headers()) {
+        return Ok(false);
+    }
+    arrives(request, &Client::at(peer.ip(), request.headers(), proxies), limits)?;
+    Ok(true)
+}
+
+/// Counts a call, and what it sends, against its client's address.
+fn arrives<B>(request: &Request<B>, client: &Client, limits: &Limiter) -> Result<(), Fault> {
+    if let Some(held) = request.extensions().get::<Held>() {
+        held.is_of(client.address);
+    }
+    limits.arrives(client.address)
 }
 
 /// Where a call comes from. What its headers say of that counts from other parts of the mesh alone: from within this

@@ -21,6 +21,7 @@ fn method(who: Who) -> Method {
         streams: false,
         takes_stream: false,
         limit: Limit::Unspecified,
+        priority: Priority::Unspecified,
     }
 }
 

@@ -104,6 +104,15 @@ impl Identity {
         matches!(caller, Some(Ok(Caller::Service { role: Role::Gateway, .. })))
     }
 
+    /// Whether these headers are from the edge, or say to be from another role: whether that is so, costs no call to find out.
+    pub fn names_a_role(&self, headers: &http::HeaderMap) -> bool {
+        let token = headers.get(http::header::AUTHORIZATION).and_then(bearer);
+        let token = token.filter(|token| token.len() <= LONGEST);
+        let header = token.and_then(|token| jsonwebtoken::decode_header(token).ok());
+        header.is_some_and(|header| header.typ.as_deref() == Some(service::SERVICE_TOKEN))
+            || self.is_edge(headers)
+    }
+
     /// Nothing is wrong with the token, so signing in again would not help: the clock of this machine, or of the
     /// one that made the token, is wrong. It is logged for the operator, and not once for every call.
     fn clock_skew(&self, seconds: i64, how: String) -> Fault {

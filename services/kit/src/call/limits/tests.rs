@@ -1,13 +1,13 @@
 //! Whose calls count against what.
 
 use clap::Parser;
-use contracts::access::Who;
+use contracts::access::{Priority, Who};
 
 use super::*;
 use crate::{
     Reason, Role,
     id::Id,
-    permissions::Permissions,
+    permissions::{Permissions, Scopes},
     testing::{anonymous, customer, service},
 };
 
@@ -38,6 +38,7 @@ fn method(read: bool, streams: bool, limit: OfContract) -> Method {
         streams,
         takes_stream,
         limit,
+        priority: Priority::Unspecified,
     }
 }
 
@@ -76,6 +77,22 @@ fn passwords_are_tried_by_address_whoever_is_signed_in() {
     assert!(take("2001:db8:0:1::1"));
     let write = method(false, false, OfContract::Unspecified);
     assert!((0..9_000).all(|_| limiter.admit(&write, &anonymous(), at("192.0.2.1")).is_ok()));
+}
+
+#[test]
+fn an_api_key_has_a_bucket_of_its_own_beside_its_users() {
+    let limiter = limiter(&["--rate-limit-api-key", "2/1h", "--rate-limit-reads", "5/1h"]);
+    let read = method(true, false, OfContract::Unspecified);
+    let (ada, roles) = (UserId::new(), crate::call::Roles::default());
+    let key = || Caller::ApiKey { id: ada, roles, key: ApiKeyId::new(), scopes: Scopes::named([]).unwrap() };
+    let take = |caller: &Caller| limiter.admit(&read, caller, at("192.0.2.1")).map(|_| ());
+    let (one, other) = (key(), key());
+    assert!(take(&one).is_ok() && take(&one).is_ok());
+    assert_eq!(take(&one).unwrap_err().value("limit"), Some("api-key"));
+    assert!(take(&other).is_ok() && take(&other).is_ok(), "another key of the same user");
+    // What her keys took is gone from what she has herself.
+    assert!(take(&customer(ada)).is_ok());
+    assert_eq!(take(&customer(ada)).unwrap_err().value("limit"), Some("reads"));
 }
 
 #[test]

@@ -8,10 +8,20 @@ use std::sync::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 use contracts::user::{ApiKeyGrant, Jwks, ResolveApiKeyRequest};
 
+use clap::Parser;
+use http::{Request, Response};
+use tonic::{Status, body::Body};
+use tower::Service;
+
 use super::*;
 use crate::{
     Secret,
+    access::Methods,
+    client::Proxies,
     id::{ApiKeyId, RoleId, UserId},
+    layer::Front,
+    limits::{Limiter, RateLimits},
+    listen::Peer,
     permissions::Scopes,
 };
 
@@ -130,4 +140,31 @@ async fn what_is_revoked_is_asked_about_again_at_once() {
     *users.grant.lock().unwrap() = None;
     identity.revoke(&AccessRevoked { minimum_version: i64::MAX, ..events[0].clone() });
     assert!(identity.caller(&headers).await.is_err());
+}
+
+#[derive(Parser)]
+struct Program {
+    #[command(flatten)]
+    limits: RateLimits,
+}
+
+/// Anybody can make a key that looks like one.
+#[tokio::test]
+async fn made_up_keys_count_against_their_address_before_anybody_is_asked_for_them() {
+    let (identity, _, users, _) = with_a_key();
+    let limits = Limiter::new(&Program::parse_from(["x", "--rate-limit-address", "5/1h"]).limits);
+    let inner = tower::service_fn(|_: Request<Body>| async { Ok::<_, Status>(Response::new(Body::empty())) });
+    let front = Front::new(inner, Methods::read(contracts::pool()).unwrap(), identity);
+    let mut front = front.open_to(Proxies::default(), limits);
+    let mut limited = 0;
+    for _ in 0..50 {
+        let key = api_key::new_secret("00000000");
+        let mut request =
+            Request::post("/feira.article.v1.ArticleService/ListArticles").body(Body::empty()).unwrap();
+        *request.headers_mut() = headers(key.expose());
+        request.extensions_mut().insert(Peer(([192, 0, 2, 1], 1_234).into()));
+        let answer = front.call(request).await.unwrap();
+        limited += usize::from(answer.headers()["grpc-status"] == "8");
+    }
+    assert_eq!((limited, users.asked()), (45, 5));
 }
