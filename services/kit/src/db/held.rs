@@ -21,7 +21,10 @@ use sea_orm::{
 use sea_query_sqlx::SqlxValues;
 use sqlx::{AssertSqlSafe, MySql, Postgres, Sqlite, pool::PoolConnection};
 
-use super::pool::{IDLE, Trust};
+use super::{
+    pool::{IDLE, Trust},
+    waiting::Waiting,
+};
 
 /// How long one is kept at hand before the pool may look at it: for how old it is, above all.
 const LONGEST: Duration = Duration::from_secs(60);
@@ -128,6 +131,10 @@ pub(super) struct Held {
     state: Mutex<State>,
     /// How many wait for a connection of the pool.
     beginning: AtomicUsize,
+    /// The same, and for how long.
+    waiting: Waiting,
+    /// How long anybody does.
+    patience: Duration,
 }
 
 #[derive(Debug, Default)]
@@ -164,9 +171,12 @@ impl Lent {
 impl Held {
     /// For a pool.
     pub fn of(connections: &DatabaseConnection) -> Self {
-        let most = with_pool!(connections, pool => pool.options().get_max_connections());
+        let (most, patience) = with_pool!(connections, pool => {
+            (pool.options().get_max_connections(), pool.options().get_acquire_timeout())
+        });
+        let (state, beginning, waiting) = (Mutex::default(), AtomicUsize::new(0), Waiting::default());
         // The one writer of an embedded database, too.
-        Self { most: (most as usize / 2).max(1), state: Mutex::default(), beginning: AtomicUsize::new(0) }
+        Self { most: (most as usize / 2).max(1), state, beginning, waiting, patience }
     }
 
     /// A connection: one that is at hand, else one from the pool.
@@ -180,7 +190,12 @@ impl Held {
         if let Some(lent) = self.at_hand(trust) {
             return Ok(lent);
         }
-        Ok(Lent { connection: Connection::acquire(connections).await?, since: Instant::now() })
+        let waiter = self.waiting.join(self.patience)?;
+        let connection = match Connection::acquire(connections).await {
+            Err(DbErr::ConnectionAcquire(ConnAcquireErr::Timeout)) => Err(waiter.missed()),
+            acquired => acquired,
+        };
+        Ok(Lent { connection: connection?, since: Instant::now() })
     }
 
     fn at_hand(&self, trust: &Trust) -> Option<Lent> {
@@ -199,7 +214,11 @@ impl Held {
         let mut state = self.state();
         // Under the lock: who waits for a connection says so first and looks here afterwards, so that a connection which is
         // put aside is seen, or is not put aside.
-        let wanted = state.closed || self.beginning.load(Ordering::SeqCst) > 0;
+        let waiting = self.beginning.load(Ordering::SeqCst) > 0;
+        if waiting {
+            self.waiting.served();
+        }
+        let wanted = state.closed || waiting;
         if !wanted && state.free.len() < self.most {
             state.free.push(Free { lent, used: Instant::now() });
         }

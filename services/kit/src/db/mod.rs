@@ -17,6 +17,7 @@ mod ready;
 mod sqlite;
 mod transaction;
 mod turns;
+mod waiting;
 pub mod write;
 
 pub use cells::{Cells, Rows};
@@ -200,8 +201,7 @@ impl Db {
         self.0.backend
     }
 
-    /// What a sum of whole numbers must be cast to, because it is a decimal on some databases:
-    /// `CAST(SUM(x) AS {})`.
+    /// What a sum of whole numbers, which is a decimal on some databases, must be cast to: `CAST(SUM(x) AS {})`.
     pub fn bigint(&self) -> &'static str {
         if self.0.backend == DatabaseBackend::MySql { "SIGNED" } else { "BIGINT" }
     }

@@ -18,10 +18,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sea_orm::{ConnAcquireErr, DbErr};
+use sea_orm::DbErr;
 use tokio::sync::oneshot;
 
-use super::transaction::{NotCommitted, Open, Then};
+use super::{
+    transaction::{NotCommitted, Open, Then},
+    waiting::busy,
+};
 
 /// How many transactions share a commit at the most.
 const MOST: usize = 16;
@@ -42,7 +45,7 @@ pub(super) struct Turns {
 #[derive(Debug, Default)]
 struct Queue {
     taken: bool,
-    waiting: VecDeque<oneshot::Sender<Turn>>,
+    waiting: VecDeque<(oneshot::Sender<Turn>, Instant)>,
 }
 
 /// What whoever's turn it is begins with.
@@ -84,28 +87,33 @@ impl Turns {
                 queue.taken = true;
                 return Ok(Turn::Fresh(Token(Some(self.clone()))));
             }
+            // Where the first has waited for most of that time, one more would wait in vain.
+            let first = queue.waiting.iter().find(|(give, _)| !give.is_closed());
+            if first.is_some_and(|(_, since)| since.elapsed() >= within / 4 * 3) {
+                return Err(busy());
+            }
             let (give, turn) = oneshot::channel();
-            queue.waiting.push_back(give);
+            queue.waiting.push_back((give, Instant::now()));
             turn
         };
         // A turn that comes as the wait ends is dropped with its receiver, and goes to the next.
         match tokio::time::timeout(within, turn).await {
             Ok(Ok(turn)) => Ok(turn),
-            _ => Err(DbErr::ConnectionAcquire(ConnAcquireErr::Timeout)),
+            _ => Err(busy()),
         }
     }
 
     /// Who waits longest. Without one, it is nobody's turn any more.
     fn next(&self) -> Option<oneshot::Sender<Turn>> {
         let mut queue = self.queue();
-        let next = queue.waiting.pop_front();
+        let next = queue.waiting.pop_front().map(|(give, _)| give);
         queue.taken = next.is_some();
         next
     }
 
     /// The same, where the turn stays taken.
     fn next_to_join(&self) -> Option<oneshot::Sender<Turn>> {
-        self.queue().waiting.pop_front()
+        self.queue().waiting.pop_front().map(|(give, _)| give)
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {

@@ -1,7 +1,7 @@
 //! What the databases' own errors mean, on SQLite, PostgreSQL, MySQL, MariaDB and TiDB. Judged by codes and by
 //! kinds of errors, never by words: servers speak many languages.
 
-use sea_orm::{DbErr, RuntimeErr, SqlErr};
+use sea_orm::{ConnAcquireErr, DbErr, RuntimeErr, SqlErr};
 use sqlx::{error::DatabaseError, mysql::MySqlDatabaseError};
 use tonic::Code;
 
@@ -24,6 +24,8 @@ pub(crate) enum Meaning {
     CannotServe,
     /// No connection could be had.
     OutOfReach,
+    /// No connection was free in time, while others did their work.
+    Busy,
     /// Nothing that passes by itself.
     Other,
 }
@@ -31,6 +33,7 @@ pub(crate) enum Meaning {
 impl Meaning {
     pub fn of(error: &DbErr) -> Self {
         match error {
+            DbErr::ConnectionAcquire(ConnAcquireErr::Timeout) => Self::Busy,
             DbErr::ConnectionAcquire(_) => Self::OutOfReach,
             DbErr::Conn(RuntimeErr::SqlxError(cause)) => match Self::of_cause(cause) {
                 Self::Other => Self::OutOfReach,
@@ -155,6 +158,10 @@ impl From<DbErr> for Fault {
             Meaning::ReadOnly => out_of_reach("the database takes no writes at present"),
             Meaning::Lost | Meaning::CannotServe | Meaning::OutOfReach => {
                 out_of_reach("the database cannot be reached")
+            }
+            Meaning::Busy => {
+                tracing::warn!(error = text, "the database has too much to do");
+                Fault::overloaded("the database has too much to do: try again soon")
             }
             Meaning::Other => Fault::internal(text),
         }

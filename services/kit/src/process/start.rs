@@ -100,7 +100,10 @@ mod tests {
             (listen, Exit::Listen),
             (unfit.into(), Exit::Database),
             (DbErr::Custom("x".to_owned()).into(), Exit::Database),
-            (Fault::from(DbErr::ConnectionAcquire(sea_orm::ConnAcquireErr::Timeout)).into(), Exit::Database),
+            (
+                Fault::from(DbErr::ConnectionAcquire(sea_orm::ConnAcquireErr::ConnectionClosed)).into(),
+                Exit::Database,
+            ),
             (Fault::unavailable("user").into(), Exit::Failed),
             (Fault::internal("x").into(), Exit::Failed),
         ] {
