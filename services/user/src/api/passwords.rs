@@ -5,7 +5,7 @@ use kit::{Call, Caller, Scope, Written, audit_log::Act, id::UserId};
 
 use crate::{
     api::Shared,
-    credentials::{PasswordHash, sha256_bytes},
+    credentials::{PasswordHash, Standing, sha256_bytes},
     domain::{
         Invalid,
         mail::{MailKind, Purpose},
@@ -47,7 +47,9 @@ pub async fn change_password(
     let old =
         if asked { check_old(shared, call, scope, id, &request.old_password).await? } else { Old::NotAsked };
     let new = match old {
-        Old::NotAsked | Old::Right(_) => shared.hasher.hash(&request.new_password).await?,
+        Old::NotAsked | Old::Right(_) => {
+            shared.hasher.of(Standing::of(call)).hash(&request.new_password).await?
+        }
         // The write refuses, unless it was done before.
         Old::Wrong | Old::Throttled(_) => PasswordHash(String::new()),
     };
@@ -117,7 +119,7 @@ async fn check_old(shared: &Shared, call: &Call, scope: Scope, id: UserId, old: 
     if let Some(wait) = shared.limit.wait(failures, shared.db.clock().now()) {
         return Ok(Old::Throttled(wait));
     }
-    let right = shared.hasher.verify(old, Some(&user.password_hash)).await?;
+    let right = shared.hasher.of(Standing::of(call)).verify(old, Some(&user.password_hash)).await?;
     Ok(if right { Old::Right(user.password_hash) } else { Old::Wrong })
 }
 

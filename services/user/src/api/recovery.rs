@@ -8,6 +8,7 @@ use kit::{Call, Caller, Scope, Tx, Written, audit_log::Act, id::UserId};
 use crate::{
     administrators::operator,
     api::{Shared, audit::source},
+    credentials::Standing,
     domain::{
         mail::{MailKind, Purpose, RESETS, RESETS_OF_SOURCE},
         names, roles,
@@ -95,7 +96,9 @@ pub async fn reset_password(
         return Err(Error::TokenExpired);
     };
     shared.check_password("new_password", &request.new_password, &known.username, &known.email)?;
-    let hash = shared.hasher.hash(&request.new_password).await?;
+    // Who has the token has read the account's mail.
+    let standing = Standing::of(call).known_if(true);
+    let hash = shared.hasher.of(standing).hash(&request.new_password).await?;
     let per_day = shared.mails_per_day;
     let written = shared.write_revoking(call, (id, hash), move |tx, input, revocations| async move {
         let (id, hash) = &*input;

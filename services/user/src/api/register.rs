@@ -5,6 +5,7 @@ use kit::{Call, Written};
 
 use crate::{
     api::{Shared, read::NAME_LENGTH, render},
+    credentials::Standing,
     domain::{address::Fields, names, roles::RoleSet},
     error::Error,
     store::{self, users::NewUser},
@@ -26,7 +27,7 @@ pub async fn create_user(
     }
     shared.check_password("password", &password, &username, &email)?;
     shared.count_registration(call).await?;
-    let password_hash = shared.hasher.hash(&password).await?;
+    let password_hash = shared.hasher.of(Standing::of(call)).hash(&password).await?;
     let (email_verified, roles, per_day) = (false, RoleSet::CUSTOMER, shared.mails_per_day);
     let new = NewUser {
         username,

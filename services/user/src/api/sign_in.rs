@@ -9,7 +9,7 @@ use kit::{
 
 use crate::{
     api::{Shared, audit::source, auth::tokens, revoke::Revocations, second_factor::Check},
-    credentials::{PasswordHash, RefreshToken, TokenHash, Verified},
+    credentials::{PasswordHash, RefreshToken, Standing, TokenHash, Verified},
     domain::{
         names,
         throttle::{Limit, Wait},
@@ -50,12 +50,13 @@ pub async fn sign_in(shared: &Shared, call: &Call, request: SignInRequest) -> Re
     let SignInRequest { login, password, code } = request;
     let db = shared.db.read();
     let found = users::by_login(db, &login).await?;
-    let mut counters = counters(shared, call, &names::canonical(&login), found.as_ref()).await?;
+    let (mut counters, is_known) = counters(shared, call, &names::canonical(&login), found.as_ref()).await?;
     if let Some(wait) = failures::wait(db, &counters, shared.db.clock().now()).await? {
         // Without hashing, so that guessing costs the guesser more than the server.
         return Err(Error::Throttled(wait));
     }
-    let verified = shared.hasher.try_forms(&password, found.as_ref().map(|user| &user.password_hash)).await?;
+    let hasher = shared.hasher.of(Standing::of_stranger(call).known_if(is_known));
+    let verified = hasher.try_forms(&password, found.as_ref().map(|user| &user.password_hash)).await?;
     let known = found.as_ref().map(|user| user.id);
     let found = found.filter(|_| verified != Verified::No);
     let code = match &found {
@@ -70,7 +71,7 @@ pub async fn sign_in(shared: &Shared, call: &Call, request: SignInRequest) -> Re
     // Once the password is right alone: how long it takes tells nothing to who does not have it.
     let renewed = match &found {
         Some(user) if verified == Verified::InOldForm || !shared.hasher.is_current(&user.password_hash) => {
-            Some(shared.hasher.hash(&password).await?)
+            Some(hasher.hash(&password).await?)
         }
         _ => None,
     };
@@ -90,18 +91,20 @@ pub async fn sign_in(shared: &Shared, call: &Call, request: SignInRequest) -> Re
 /// tried on many; and an account has more over all sources, against many machines. Whoever the user is known to have
 /// signed in from meets the first alone, so that nobody keeps a user out from elsewhere. Who has a session of the user has
 /// a count of its own. An account counts by its id, by whichever name it is called.
+///
+/// Says also whether the user is known to have signed in from there, or has a session: their passwords are looked at first.
 async fn counters(
     shared: &Shared,
     call: &Call,
     login: &str,
     found: Option<&user::Model>,
-) -> Result<Vec<(Login, Limit)>, Error> {
+) -> Result<(Vec<(Login, Limit)>, bool), Error> {
     let limits = &shared.sign_in_limits;
     let account = found.map_or_else(|| login.to_owned(), |user| user.id.to_string());
     if let (Caller::User { id, session, .. }, Some(user)) = (call.caller(), found)
         && *id == user.id
     {
-        return Ok(vec![(Login::of_session(*session), limits.account_and_source)]);
+        return Ok((vec![(Login::of_session(*session), limits.account_and_source)], true));
     }
     let source = source(call);
     let mut counters = vec![(Login::of_account_and_source(&account, &source), limits.account_and_source)];
@@ -115,7 +118,7 @@ async fn counters(
     }
     // Rows are locked in this order, by everybody who counts several.
     counters.sort_by(|(a, _), (b, _)| a.cmp(b));
-    Ok(counters)
+    Ok((counters, is_known))
 }
 
 /// Begins a session of the user whose password was right, or counts a failure.

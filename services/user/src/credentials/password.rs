@@ -9,7 +9,10 @@ use argon2::{
 use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
 use kit::{Fault, StartError};
 
-use super::memory::{Turn, Turns};
+use super::{
+    memory::{Turn, Turns},
+    queue::Standing,
+};
 use crate::domain::password::prepared;
 
 /// Bytes of a salt, and of a hash that is made here.
@@ -40,6 +43,8 @@ pub enum Verified {
 pub struct Hasher {
     argon2: Arc<Argon2<'static>>,
     turns: Turns,
+    /// Whose turns it takes.
+    standing: Standing,
     /// What a password is compared with where there is no user, so that both take as long.
     nobody: PasswordHash,
 }
@@ -55,9 +60,15 @@ impl Hasher {
             (STANDARD_NO_PAD.encode([0; SALT]), STANDARD_NO_PAD.encode(rand::random::<[u8; OUTPUT]>()));
         Ok(Self {
             turns: Turns::new(cores, params.block_count()),
+            standing: Standing::OWN,
             argon2: Arc::new(Argon2::new(Algorithm::Argon2id, Version::V0x13, params)),
             nobody: PasswordHash(format!("$argon2id$v=19$m={memory},t={iterations},p=1${salt}${output}")),
         })
+    }
+
+    /// The same for a caller, who waits for a turn among others of that standing.
+    pub fn of(&self, standing: Standing) -> Self {
+        Self { standing, ..self.clone() }
     }
 
     /// Hashes a password under a new salt, as [`prepared`]; one that cannot be, as it is.
@@ -141,7 +152,7 @@ impl Hasher {
         work: impl FnOnce(&mut Turn) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, Fault> {
         // The turn is taken along: a caller that goes away must not make room while its hash goes on.
-        let mut turn = self.turns.next().await?;
+        let mut turn = self.turns.next(self.standing).await?;
         tokio::task::spawn_blocking(move || work(&mut turn)).await.map_err(Fault::internal)?
     }
 }
