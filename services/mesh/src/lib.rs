@@ -22,6 +22,7 @@ pub async fn start(options: &Options, db: Db, context: Context, pace: Pace) -> R
         auditor: audit::Auditor::new(&context, options.audit_settle),
         mesh: context.mesh.clone(),
         tasks: context.tasks.clone(),
+        exports: api::Exports::default(),
     };
     let routes = tonic::service::Routes::new(kit::compressed!(MeshServiceServer::new(api)));
     Ok(Service { role: Role::Mesh, routes, names: vec![SERVICE_NAME], db, audit: None })

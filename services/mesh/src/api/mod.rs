@@ -1,6 +1,7 @@
 //! `MeshService`: what the contract promises.
 
 mod export;
+mod exports;
 
 use std::pin::Pin;
 
@@ -8,12 +9,14 @@ use contracts::mesh::{
     AnnounceRequest, ExportUserRequest, ExportUserResponse, Instance, ListInstancesRequest,
     ListInstancesResponse, VerifyAuditRequest, VerifyAuditResponse, mesh_service_server::MeshService,
 };
-use futures::Stream;
+use futures::{Stream, StreamExt as _};
 use kit::{Call, Db, Fault, Mesh, Tasks, Time, instance};
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
 use crate::{audit::Auditor, directory::Directory, domain::place, error::Error};
+
+pub use self::exports::Exports;
 
 /// The service.
 pub struct Api {
@@ -22,6 +25,7 @@ pub struct Api {
     pub auditor: Auditor,
     pub mesh: Mesh,
     pub tasks: Tasks,
+    pub exports: Exports,
 }
 
 #[tonic::async_trait]
@@ -56,7 +60,12 @@ impl MeshService for Api {
     ) -> Result<Response<Self::ExportUserStream>, Status> {
         let call = Call::of(&request)?;
         let user = call.user_id(&request.get_ref().id, "id")?;
-        Ok(Response::new(Box::pin(export::begin(&self.mesh, &self.tasks, &call, user).await?)))
+        let under_way = self.exports.begin(call.me()?)?;
+        let copy = export::begin(&self.mesh, &self.tasks, &call, user).await?;
+        // For as long as there is somebody who reads it.
+        Ok(Response::new(Box::pin(copy.inspect(move |_| {
+            let _ = &under_way;
+        }))))
     }
 
     async fn announce(&self, request: Request<AnnounceRequest>) -> Result<Response<()>, Status> {
