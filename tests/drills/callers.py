@@ -75,7 +75,7 @@ async def load(host, token, article, callers, seconds):
 
 @contextlib.contextmanager
 def started(binary, **settings):
-    """A shop on fresh embedded databases: its host and port, and its process's id."""
+    """A shop on fresh embedded databases: where it speaks REST and gRPC, and its process's id."""
     with tempfile.TemporaryDirectory() as folder:
         environment = {
             # Such as the URLs of databases on a server, or an allocator.
@@ -93,8 +93,9 @@ def started(binary, **settings):
         with open(f"{folder}/log", "w") as log:
             shop = subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, stderr=log)
         try:
-            rest = json.loads(shop.stdout.readline())["ready"]["rest"]
-            yield rest.removeprefix("http://"), shop.pid
+            ready = json.loads(shop.stdout.readline())["ready"]
+            rest, grpc = (ready[name].removeprefix("http://") for name in ("rest", "grpc"))
+            yield rest, grpc, shop.pid
         finally:
             shop.send_signal(signal.SIGTERM)
             shop.wait(60)

@@ -1,5 +1,10 @@
 //! Clients that mean harm: what they send, and do not send, costs a bounded amount, and others are served meanwhile.
 
+mod frames;
+mod lists;
+mod load;
+mod sign_ins;
+
 use std::{
     io::{Read, Write},
     net::TcpStream,
