@@ -9,6 +9,7 @@ pub mod identity;
 mod key;
 pub mod layer;
 pub mod limits;
+mod origin;
 pub mod permissions;
 pub mod reflection;
 pub mod sizes;
