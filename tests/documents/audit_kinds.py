@@ -8,6 +8,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 KIND = re.compile(r"""["'`]([a-z_]+\.[a-z_]+)["'`]""")
 # Where a kind is made, as a literal or through a variable beside it.
 MADE = re.compile(r'Act::new\(\s*"([a-z_]+\.[a-z_]+)"\)|kind: "([a-z_]+\.[a-z_]+)"|about\("([a-z_]+\.[a-z_]+)"\)'
+                  r'|ERASED: &str = "([a-z_]+\.[a-z_]+)"'
                   r'|"(?:username|email)", ("[a-z_]+\.[a-z_]+")')
 
 

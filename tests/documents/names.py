@@ -9,8 +9,9 @@ import subprocess
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 # Where every flag is Feira's own.
 OF_FLAGS = ["README.md", "LOGGING.md", "docs/operations.md", "docs/demo-shop.md"]
-COMMANDS = [["serve"], ["migrate"], ["seed"], ["status"], ["verify"], ["health"], ["descriptors"], ["admin"]]
-COMMANDS += [["admin", task] for task in ("create", "reset-password", "list")]
+COMMANDS = [["serve"], ["migrate"], ["seed"], ["status"], ["verify"], ["health"], ["descriptors"], ["certs"]]
+COMMANDS += [["admin"], *(["admin", task] for task in ("create", "reset-password", "list"))]
+COMMANDS += [["keys"], *(["keys", task] for task in ("rotate", "rewrap", "list"))]
 FILE = re.compile(r"[\w./{},-]+\.(?:rs|proto|toml|md|yaml|js|mjs|html|lock)")
 # Names that stand for others.
 STANDS_FOR = re.compile(r"SERVICE|0000NN|FILE\b")
