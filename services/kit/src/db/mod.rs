@@ -279,6 +279,8 @@ fn options(url: &str, connections: u32, wait: Duration, trust: &Trust) -> Connec
                 // What a burst of writes leaves behind is cut off again, and what is deleted overwritten.
                 .pragma("journal_size_limit", "1048576")
                 .pragma("secure_delete", "ON")
+                // 1 MiB of pages a connection, of which there are up to nine: the kernel has the others at hand.
+                .pragma("cache_size", "-1024")
                 .busy_timeout(Duration::from_secs(5))
         })
         // SQLite ends a transaction by itself when the disk is full; what is rolled back after that fails, and
