@@ -79,6 +79,8 @@ pub fn show_password(format: Format, password: &str) -> io::Result<()> {
 pub struct Ready<'a> {
     pub rest: Option<SocketAddr>,
     pub grpc: Option<SocketAddr>,
+    /// What operators read.
+    pub admin: Option<SocketAddr>,
     /// Whether REST is by TLS, and gRPC.
     pub tls: bool,
     pub grpc_tls: bool,
@@ -112,7 +114,8 @@ impl Ready<'_> {
 
     /// The line that scripts wait for.
     fn line(&self) -> String {
-        let ports = [("rest", self.rest_url()), ("grpc", self.grpc_url())];
+        let admin = self.admin.map(|address| url_of(address, false));
+        let ports = [("rest", self.rest_url()), ("grpc", self.grpc_url()), ("admin", admin)];
         let ports = ports.into_iter().filter_map(|(name, port)| Some(format!("\"{name}\":\"{}\"", port?)));
         format!("{{\"ready\":{{{}}}}}\n", ports.collect::<Vec<_>>().join(","))
     }
@@ -143,6 +146,9 @@ impl Ready<'_> {
         if let Some(grpc) = self.grpc_url() {
             let _ = writeln!(text, "  gRPC   {grpc}");
         }
+        if let Some(admin) = self.admin {
+            let _ = writeln!(text, "  admin  {}/metrics", url_of(admin, false));
+        }
         if let Some(folder) = self.data_dir {
             let _ = writeln!(text, "  data   {}", folder.display());
         }
@@ -167,6 +173,7 @@ impl Ready<'_> {
             "version": env!("CARGO_PKG_VERSION"),
             "rest": self.rest_url(),
             "grpc": self.grpc_url(),
+            "admin": self.admin.map(|address| url_of(address, false)),
             "public": self.public.filter(|_| self.rest.is_some()),
             "shop": self.rest_url().filter(|_| self.web).map(|rest| format!("{rest}/")),
             "staff": self.rest_url().filter(|_| self.web).map(|rest| format!("{rest}/staff")),
@@ -201,6 +208,7 @@ mod tests {
         let ready = Ready {
             rest: None,
             grpc: "0.0.0.0:5".parse().ok(),
+            admin: None,
             tls: false,
             grpc_tls: false,
             public: Some("https://shop.example/"),
@@ -214,6 +222,9 @@ mod tests {
             ready.line(),
             "{\"ready\":{\"rest\":\"http://127.0.0.1:8080\",\"grpc\":\"http://[::1]:5\"}}\n"
         );
+        let with_admin = Ready { rest: None, admin: "127.0.0.1:9090".parse().ok(), ..ready };
+        assert!(with_admin.line().ends_with("\"admin\":\"http://127.0.0.1:9090\"}}\n"));
+        let ready = Ready { rest: "127.0.0.1:8080".parse().ok(), admin: None, ..with_admin };
         let by_tls = Ready { tls: true, ..ready };
         assert!(by_tls.line().contains("\"rest\":\"https://127.0.0.1:8080\""));
         let ready = Ready { tls: false, ..by_tls };

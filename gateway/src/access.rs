@@ -1,7 +1,11 @@
 //! What surrounds every request: its id, its span, its line in the access log, and headers that every
 //! answer has.
 
-use std::{convert::Infallible, sync::Arc, time::Instant};
+use std::{
+    convert::Infallible,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use axum::{
     body::Body,
@@ -82,7 +86,13 @@ pub async fn access(State(edge): State<Arc<Edge>>, mut request: Request, next: N
         }
         headers.insert(&headers::REQUEST_ID, id);
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        log(&method, &response, started);
+        let took = started.elapsed();
+        let (route, measured) = match response.extensions().get::<MatchedRoute>() {
+            Some(MatchedRoute(route, measured)) => (&**route, measured),
+            None => ("", &edge.others),
+        };
+        measured.answered(route, &method, response.status(), https, took);
+        log(&method, route, response.status(), took);
         response
     }
     .instrument(span)
@@ -90,14 +100,13 @@ pub async fn access(State(edge): State<Arc<Edge>>, mut request: Request, next: N
 }
 
 /// One line for each answer, with the route's template and never the path itself: paths hold ids.
-fn log(method: &Method, response: &Response, started: Instant) {
-    let route = response.extensions().get::<MatchedRoute>().map_or("", |route| &route.0);
-    let status = response.status().as_u16();
-    let duration_ms = started.elapsed().as_secs_f64() * 1e3;
+fn log(method: &Method, route: &str, answered: StatusCode, took: Duration) {
+    let status = answered.as_u16();
+    let duration_ms = took.as_secs_f64() * 1e3;
     let span = tracing::Span::current();
     span.record("http.route", route);
     span.record("http.response.status_code", status);
-    if response.status().is_server_error() {
+    if answered.is_server_error() {
         tracing::warn!(%method, route, status, duration_ms, "rest.answered");
     } else {
         tracing::debug!(%method, route, status, duration_ms, "rest.answered");

@@ -4,6 +4,7 @@
 use std::{fmt, sync::Arc};
 
 use http::{Method, header};
+use kit::telemetry::metrics::web::Route;
 use prost_reflect::{DescriptorPool, DynamicMessage, FieldDescriptor, MethodDescriptor, Value};
 
 use crate::{
@@ -23,6 +24,8 @@ pub struct Binding {
     pub method: Method,
     /// The path's template as the contract spells it; for logs and metrics.
     pub route: Arc<str>,
+    /// How its requests are measured.
+    pub measured: Route,
     /// The path's template.
     pub template: Template,
     /// The fields that the template's variables set, in its order.
@@ -106,7 +109,18 @@ impl Binding {
         };
         let route = rule.path.as_str().into();
         let template = template.clone();
-        Ok(Self { rpc, method, route, template, variables, body, response_body, if_match, update_mask })
+        Ok(Self {
+            rpc,
+            method,
+            route,
+            measured: Route::default(),
+            template,
+            variables,
+            body,
+            response_body,
+            if_match,
+            update_mask,
+        })
     }
 
     /// Whether its body is not JSON but handed on as it is.

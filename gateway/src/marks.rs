@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
-/// The template of the route that a request took; in the extensions of its answer.
+use kit::telemetry::metrics::web::Route;
+
+/// The template of the route that a request took, and how its requests are measured; in the extensions of its answer.
 #[derive(Debug, Clone)]
-pub struct MatchedRoute(pub Arc<str>);
+pub struct MatchedRoute(pub Arc<str>, pub Route);
 
 /// In the extensions of answers of methods that sign in: what they refuse is not the caller's token.
 #[derive(Debug, Clone, Copy)]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::{Router, body::Body, response::Response};
 use http::{Request, StatusCode, request::Parts};
 use http_body::Body as _;
+use kit::telemetry::metrics::web::Route;
 use tower::ServiceExt as _;
 
 use crate::marks::MatchedRoute;
@@ -14,13 +15,19 @@ use crate::marks::MatchedRoute;
 pub struct Mount {
     below: String,
     route: Arc<str>,
+    measured: Route,
     router: Router,
 }
 
 impl Mount {
     /// `router` has whole paths; those that begin with `below` (`/pages`) are its own.
     pub fn new(below: &str, router: Router) -> Self {
-        Self { below: format!("{below}/"), route: format!("{below}/…").into(), router }
+        Self {
+            below: format!("{below}/"),
+            route: format!("{below}/…").into(),
+            measured: Route::default(),
+            router,
+        }
     }
 
     /// Whether a path is its own.
@@ -34,7 +41,7 @@ impl Mount {
         let mut answer = self.router.clone().oneshot(request).await.unwrap_or_else(|never| match never {});
         // A router says so by 404 without a body.
         let nothing = answer.status() == StatusCode::NOT_FOUND && answer.body().is_end_stream();
-        answer.extensions_mut().insert(MatchedRoute(self.route.clone()));
+        answer.extensions_mut().insert(MatchedRoute(self.route.clone(), self.measured.clone()));
         (!nothing).then_some(answer)
     }
 }

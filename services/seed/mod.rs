@@ -47,7 +47,7 @@ struct Work {
 /// Seeds a running system where a URL says where, else the databases that `serve` would use.
 pub async fn seed(seed: Seed) -> Result<(), Error> {
     let mut signals = Signals::catch()?;
-    let telemetry = Telemetry::start(&seed.settings.log, "feira-seed").map_err(Error::usage)?;
+    let telemetry = Telemetry::start(&seed.settings.log, "feira-seed", false).map_err(Error::usage)?;
     let plan = seed.plan()?;
     let (process, generated) = match seed.urls()? {
         Some(_) => (None, None),

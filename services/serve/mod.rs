@@ -1,6 +1,7 @@
 //! `feira serve`: from settings to ports that answer, and back to nothing.
 
 mod memory;
+mod operators;
 mod ports;
 mod process;
 mod renewal;
@@ -12,7 +13,7 @@ use std::sync::Arc;
 use kit::{Role, listen::Ends, telemetry::Telemetry};
 use tokio::signal::unix::{SignalKind, signal};
 
-use self::ports::Ports;
+use self::ports::{Addresses, Ports};
 pub use self::{process::Process, signals::Signals};
 use crate::{
     banner::Ready,
@@ -40,13 +41,14 @@ pub struct Serve {
 pub async fn serve(settings: Settings, reread: Reread) -> Result<(), Error> {
     let mut signals = Signals::catch()?;
     let hangups = signal(SignalKind::hangup()).map_err(Error::other)?;
-    let telemetry = Telemetry::start(&settings.log, &settings.service_name()).map_err(Error::usage)?;
+    let reads = settings.process.admin_listen.is_some();
+    let telemetry = Telemetry::start(&settings.log, &settings.service_name(), reads).map_err(Error::usage)?;
     let telemetry = Arc::new(telemetry);
     tokio::spawn(hangup::reload(hangups, telemetry.clone(), reread));
     say_what_is_not_used(&settings);
     let certificates = settings.secrets.files.open()?;
     let ports = Ports::open(&settings, certificates.as_ref()).await?;
-    let (rest, grpc) = ports.addresses()?;
+    let Addresses { rest, grpc, admin } = ports.addresses()?;
     let starting = async {
         let mut process = Process::start(&settings, rest, grpc, certificates.as_ref()).await?;
         // The last that can fail: a password that nobody else knows is stored only for a shop that has started.
@@ -59,7 +61,7 @@ pub async fn serve(settings: Settings, reread: Reread) -> Result<(), Error> {
         () = signals.next() => return Ok(()),
     };
     let ends = Ends::default();
-    let serving = tokio::spawn(ports.serve(&process, ends.clone()));
+    let serving = tokio::spawn(ports.serve(&process, telemetry.clone(), ends.clone()));
     let embedded = process.databases.iter().any(|db| db.location().starts_with("sqlite:"));
     let data_dir = embedded.then_some(settings.process.data.path.as_path());
     let admin_password = admin_password.as_ref().map(user::Secret::expose);
@@ -68,7 +70,7 @@ pub async fn serve(settings: Settings, reread: Reread) -> Result<(), Error> {
     let public = public.as_deref();
     let tls = settings.process.tls_cert.is_some();
     let grpc_tls = tls || settings.secrets.files.are_given();
-    Ready { rest, grpc, tls, grpc_tls, public, web, data_dir, admin_password }
+    Ready { rest, grpc, admin, tls, grpc_tls, public, web, data_dir, admin_password }
         .announce(settings.log.log_format);
 
     signals.next().await;

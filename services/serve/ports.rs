@@ -1,22 +1,31 @@
 //! The open ports of a process.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::Arc};
 
 use kit::{
     Role,
     listen::{Ends, Limits, Listener, Outward, Protocol, Tls, raise_open_files},
     mesh::certificates::Certificates,
+    telemetry::Telemetry,
     wire::Wire,
 };
 
-use super::Process;
+use super::{Process, operators};
 use crate::{error::Error, settings::Settings};
 
 /// The open ports. Clients queue at them until the process is ready.
 pub struct Ports {
     rest: Option<Listener>,
     grpc: Listener,
+    admin: Option<Listener>,
     limits: Limits,
+}
+
+/// Where the open ports are.
+pub struct Addresses {
+    pub rest: Option<SocketAddr>,
+    pub grpc: Option<SocketAddr>,
+    pub admin: Option<SocketAddr>,
 }
 
 impl Ports {
@@ -43,22 +52,36 @@ impl Ports {
             false => None,
         };
         let grpc = open(&process.grpc_listen, "--grpc-listen", Protocol::Grpc).await?.by_tls(grpc_tls);
+        let admin = match &process.admin_listen {
+            Some(address) => Some(open(address, "--admin-listen", Protocol::Rest).await?),
+            None => None,
+        };
         let memory = process.answer_memory as usize * (1 << 20);
         let requests = process.request_memory as usize * (1 << 20);
         let mut limits = Limits::new(process.send_timeout, process.idle_timeout, memory, requests);
         limits.connections = process.connections_per_address as usize;
         limits.proxies = settings.gateway.proxies();
-        Ok(Self { rest, grpc, limits })
+        Ok(Self { rest, grpc, admin, limits })
     }
 
-    /// Where they are: that of REST, and that of gRPC.
-    pub fn addresses(&self) -> Result<(Option<SocketAddr>, Option<SocketAddr>), Error> {
-        let rest = self.rest.as_ref().map(Listener::address).transpose().map_err(Error::other)?;
-        Ok((rest, Some(self.grpc.address().map_err(Error::other)?)))
+    /// Where they are.
+    pub fn addresses(&self) -> Result<Addresses, Error> {
+        let of =
+            |listener: Option<&Listener>| listener.map(Listener::address).transpose().map_err(Error::other);
+        Ok(Addresses {
+            rest: of(self.rest.as_ref())?,
+            grpc: of(Some(&self.grpc))?,
+            admin: of(self.admin.as_ref())?,
+        })
     }
 
     /// Lets clients in until the ports close; ends when the last has left.
-    pub fn serve(self, process: &Process, ends: Ends) -> impl Future<Output = ()> + use<> {
+    pub fn serve(
+        self,
+        process: &Process,
+        telemetry: Arc<Telemetry>,
+        ends: Ends,
+    ) -> impl Future<Output = ()> + use<> {
         let (services, edge) = (process.services.clone(), process.edge.clone());
         async move {
             let rest = async {
@@ -66,8 +89,13 @@ impl Ports {
                     listener.serve(edge, ends.clone(), self.limits.clone()).await;
                 }
             };
+            let admin = async {
+                if let Some(listener) = self.admin {
+                    listener.serve(operators::router(telemetry), ends.clone(), self.limits.clone()).await;
+                }
+            };
             let services = Wire::new(services, contracts::pool());
-            tokio::join!(rest, self.grpc.serve(services, ends.clone(), self.limits.clone()));
+            tokio::join!(rest, admin, self.grpc.serve(services, ends.clone(), self.limits.clone()));
         }
     }
 }

@@ -73,6 +73,7 @@ impl Process {
         let methods = Methods::read(contracts::pool()).map_err(Error::other)?;
         let local = Local::default();
         let tasks = Tasks::default();
+        tasks.observe();
         renewal::start(settings, &identity, certificates, &tasks);
         let ways = (identity.clone(), methods.clone());
         let mesh = Mesh::by(&here, &local, settings.urls.all(), ways, certificates).map_err(Error::usage)?;

@@ -75,6 +75,11 @@ pub struct Process {
     #[arg(long, env = "FEIRA_GRPC_LISTEN", value_name = "HOST:PORT", default_value = "127.0.0.1:50051", value_parser = address)]
     pub grpc_listen: String,
 
+    /// Host and port at which operators read metrics (`/metrics`) and change the log level, without a password: of this
+    /// machine, or of a network of theirs; closed unless it is given
+    #[arg(long, env = "FEIRA_ADMIN_LISTEN", value_name = "HOST:PORT", value_parser = address)]
+    pub admin_listen: Option<String>,
+
     /// Whether gRPC clients may ask for the contracts by server reflection; `feira descriptors` writes them to
     /// a file
     #[arg(long, env = "FEIRA_REFLECTION", value_name = "true|false", default_value_t = true, action = clap::ArgAction::Set)]

@@ -39,6 +39,7 @@ mod layout;
 mod letter;
 mod mail;
 mod mesh_certificates;
+mod metrics;
 mod migrations;
 mod orders;
 mod overload;

@@ -13,6 +13,7 @@ use axum::{
 };
 use futures::future::BoxFuture;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts};
+use kit::telemetry::metrics::web::Route;
 use prost_reflect::DescriptorPool;
 use tokio::time::Instant;
 use tonic::Status;
@@ -50,6 +51,8 @@ pub struct Edge {
     pub guard: Option<Arc<dyn Guard>>,
     /// Pages of another component's.
     pub mount: Option<Mount>,
+    /// How requests are measured that no route is for.
+    pub others: Route,
     /// What reads the things of a type one by one, by the type's name.
     readers: HashMap<String, Arc<Binding>>,
 }
@@ -73,6 +76,7 @@ pub async fn handle(State(edge): State<Arc<Edge>>, request: Request) -> Response
     let body = linger::over(parts.version, parts.headers.contains_key(header::EXPECT), body);
     let failed = |failure: Failure| failure.response(&edge.pool);
     if parts.extensions.get::<kit::listen::Crowded>().is_some() {
+        kit::telemetry::metrics::figures::limited("answers");
         return failed(Failure::overloaded());
     }
     if let Some(Err(status)) = edge.guard.as_ref().map(|guard| guard.arrives(&parts.headers)) {
@@ -89,7 +93,7 @@ pub async fn handle(State(edge): State<Arc<Edge>>, request: Request) -> Response
         Found::Route(binding, segments) => {
             let answer = edge.call(binding, &segments, &parts, body).await;
             let mut answer = answer.unwrap_or_else(failed);
-            answer.extensions_mut().insert(MatchedRoute(binding.route.clone()));
+            answer.extensions_mut().insert(MatchedRoute(binding.route.clone(), binding.measured.clone()));
             if binding.rpc.access_token.is_some() {
                 answer.extensions_mut().insert(SignsIn);
             }
@@ -204,6 +208,7 @@ impl Edge {
             hsts: options.hsts_header(),
             guard: None,
             mount: None,
+            others: Route::default(),
             readers,
         }
     }

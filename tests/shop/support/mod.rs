@@ -13,6 +13,7 @@ pub mod race;
 pub mod raw;
 pub mod rest;
 pub mod rpcs;
+pub mod scrape;
 pub mod servers;
 pub mod setup;
 pub mod shop;

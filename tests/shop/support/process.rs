@@ -151,6 +151,13 @@ impl Process {
         (text("rest"), text("grpc"))
     }
 
+    /// Where operators read it; empty, where they cannot. To be asked once it is ready.
+    pub fn admin(&self) -> String {
+        let lines = self.stdout();
+        let line: Option<Value> = lines.lines().find_map(|line| serde_json::from_str(line).ok());
+        line.and_then(|line| Some(line["ready"]["admin"].as_str()?.to_owned())).unwrap_or_default()
+    }
+
     pub fn signal(&self, signal: Signal) {
         if self.status.lock().unwrap().is_none() {
             let _ = kill_process(self.pid, signal);

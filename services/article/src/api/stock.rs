@@ -7,7 +7,7 @@ use contracts::article::{
     ListStockMovementsResponse, ReleaseReservationRequest, RenewReservationRequest, Reservation,
     ReserveStockRequest, RestockOrderRequest, Stock, stock_service_server::StockService,
 };
-use kit::{Call, Db, Fault, Tx, Writer};
+use kit::{Call, Db, Fault, Tx, Writer, telemetry::metrics::Counter};
 use tonic::{Request, Response, Status};
 
 use super::{read, render, states};
@@ -24,6 +24,12 @@ use crate::{
     },
 };
 
+static SHORTAGES: Counter = Counter::new(
+    "feira.stock.shortages",
+    "{article}",
+    "Articles that orders were refused for, as there were too few",
+);
+
 /// The handlers.
 pub struct Stocks {
     db: Writer<Error>,
@@ -33,6 +39,7 @@ pub struct Stocks {
 impl Stocks {
     /// Handlers on a database.
     pub fn new(db: Db, caps: Caps) -> Self {
+        SHORTAGES.begin(&[&[]]);
         Self { db: db.into(), caps }
     }
 
@@ -58,7 +65,11 @@ impl Stocks {
                 Ok(render::reservation(reservation))
             }
         });
-        let written = written.await?;
+        let written = written.await.inspect_err(|error| {
+            if let Error::OutOfStock(short) = error {
+                SHORTAGES.add(short.len() as u64, &[]);
+            }
+        })?;
         failpoints::reach(asked, Place::Committed, key).await?;
         Ok(written.into())
     }

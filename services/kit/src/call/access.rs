@@ -10,6 +10,7 @@ use crate::{
     Caller, Fault, Identity, Role,
     identity::{api_key, basic::Basic},
     permissions::Permissions,
+    telemetry::metrics::rpc::Rpc,
 };
 
 /// What the contract says about one method.
@@ -38,6 +39,8 @@ pub struct Method {
     pub limit: Limit,
     /// Whether its calls are refused later than others.
     pub priority: Priority,
+    /// How its calls are measured.
+    pub measured: Rpc,
 }
 
 impl Method {
@@ -175,6 +178,7 @@ impl Methods {
                     takes_stream: method.is_client_streaming(),
                     limit,
                     priority,
+                    measured: Rpc::default(),
                 };
                 methods.insert(method.path.clone(), method);
             }

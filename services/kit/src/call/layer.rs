@@ -28,7 +28,10 @@ use crate::{
     limits::{Begins, Limiter},
     listen::{Crowded, Lane},
     refusals::Refusals,
-    telemetry,
+    telemetry::{
+        self,
+        metrics::{figures, rpc::Rpc},
+    },
 };
 
 /// The longest deadline that is kept; a caller who names none gets it. A stream must only begin within it; a
@@ -55,13 +58,16 @@ struct Checks {
     proxies: Proxies,
     limits: Limiter,
     refusals: Refusals,
+    /// How calls are measured that are of no method.
+    others: Rpc,
 }
 
 impl<S> Front<S> {
     /// Layers around `inner`.
     pub fn new(inner: S, methods: Methods, identity: Identity) -> Self {
         let (proxies, limits, refusals) = (Proxies::default(), Limiter::default(), Refusals::default());
-        Self { inner, checks: Checks { methods, identity, proxies, limits, refusals } }
+        let others = Rpc::default();
+        Self { inner, checks: Checks { methods, identity, proxies, limits, refusals, others } }
     }
 
     /// The same behind reverse proxies, and with limits for those who are not of the mesh.
@@ -110,9 +116,13 @@ where
                 Err(_) => Status::from(Fault::internal("a handler panicked")).into_http(),
             };
             let code = code(&response);
+            let took = started.elapsed();
             // Only paths of the contract are distinguished: callers must not be able to create time series.
-            let known = checks.methods.get(&path).map_or("_OTHER", |method| &*method.path);
-            telemetry::served(known, code, started.elapsed());
+            match checks.methods.get(&path) {
+                Some(method) => method.measured.served(&method.path, code, took),
+                None => checks.others.served("_OTHER", code, took),
+            }
+            telemetry::served(code, took);
             if let Ok(value) = HeaderValue::from_str(&answered_id) {
                 response.headers_mut().insert(REQUEST_ID, value);
             }
@@ -124,7 +134,7 @@ where
 
 async fn handle<S>(
     inner: &mut S,
-    Checks { methods, identity, proxies, limits, refusals }: &Checks,
+    Checks { methods, identity, proxies, limits, refusals, .. }: &Checks,
     mut request: Request<Body>,
     request_id: Arc<str>,
 ) -> Result<Response<Body>, Fault>
@@ -133,6 +143,7 @@ where
     S::Error: std::fmt::Display,
 {
     if request.extensions_mut().remove::<Crowded>().is_some() {
+        figures::limited("answers");
         return Err(Fault::overloaded("too many answers wait to be read"));
     }
     let method = methods.get(request.uri().path());
@@ -221,7 +232,7 @@ fn deadline(headers: &HeaderMap, longest: Duration) -> Result<Option<Instant>, F
 }
 
 /// The code of an answer that failed before its first message; `Ok` where that is still open.
-fn code(response: &Response<Body>) -> Code {
+pub(crate) fn code(response: &Response<Body>) -> Code {
     let status = response.headers().get(Status::GRPC_STATUS).and_then(|value| value.to_str().ok());
     status.and_then(|text| text.parse::<i32>().ok()).map_or(Code::Ok, Code::from)
 }

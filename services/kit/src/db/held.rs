@@ -14,38 +14,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sea_orm::{
-    ConnAcquireErr, DatabaseBackend, DatabaseConnection, DbErr, ExecResult, QueryResult, RuntimeErr,
-    Statement,
-};
-use sea_query_sqlx::SqlxValues;
-use sqlx::{AssertSqlSafe, MySql, Postgres, Sqlite, pool::PoolConnection};
+use sea_orm::{ConnAcquireErr, DatabaseBackend, DatabaseConnection, DbErr};
 
 use super::{
+    connection::Lent,
     pool::{IDLE, Trust},
+    timing::Timing,
     waiting::Waiting,
 };
 
 /// How long one is kept at hand before the pool may look at it: for how old it is, above all.
 const LONGEST: Duration = Duration::from_secs(60);
-
-/// A connection out of the pool.
-pub(super) enum Connection {
-    Sqlite(PoolConnection<Sqlite>),
-    Postgres(PoolConnection<Postgres>),
-    MySql(PoolConnection<MySql>),
-}
-
-/// Does the same with a connection, whatever database it is to.
-macro_rules! with {
-    ($connection:expr, $it:ident => $work:expr) => {
-        match $connection {
-            Connection::Sqlite($it) => $work,
-            Connection::Postgres($it) => $work,
-            Connection::MySql($it) => $work,
-        }
-    };
-}
 
 /// Does the same with the driver's pool.
 macro_rules! with_pool {
@@ -67,62 +46,6 @@ macro_rules! with_pool {
     };
 }
 
-impl Connection {
-    /// One from the pool, waiting for it if need be.
-    async fn acquire(from: &DatabaseConnection) -> Result<Self, DbErr> {
-        let acquired = match from.get_database_backend() {
-            DatabaseBackend::Postgres => {
-                from.get_postgres_connection_pool().acquire().await.map(Self::Postgres)
-            }
-            DatabaseBackend::MySql => from.get_mysql_connection_pool().acquire().await.map(Self::MySql),
-            _ => from.get_sqlite_connection_pool().acquire().await.map(Self::Sqlite),
-        };
-        // As SeaORM tells them.
-        acquired.map_err(|error| match error {
-            sqlx::Error::PoolTimedOut => DbErr::ConnectionAcquire(ConnAcquireErr::Timeout),
-            sqlx::Error::PoolClosed => DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed),
-            error => DbErr::Conn(RuntimeErr::SqlxError(error.into())),
-        })
-    }
-
-    /// Executes a statement.
-    pub async fn execute(&mut self, statement: &Statement) -> Result<ExecResult, DbErr> {
-        let (sql, values) = (AssertSqlSafe(statement.sql.as_str()), values(statement));
-        let done = with!(self, it => sqlx::query_with(sql, values).execute(&mut **it).await.map(Into::into));
-        done.map_err(|error| DbErr::Exec(RuntimeErr::SqlxError(error.into())))
-    }
-
-    /// Executes words without parameters, one statement or several, and prepares nothing.
-    pub async fn execute_text(&mut self, words: &str) -> Result<ExecResult, DbErr> {
-        let words = sqlx::raw_sql(AssertSqlSafe(words));
-        let done = with!(self, it => words.execute(&mut **it).await.map(Into::into));
-        done.map_err(|error| DbErr::Exec(RuntimeErr::SqlxError(error.into())))
-    }
-
-    /// The first row of a query.
-    pub async fn first(&mut self, statement: &Statement) -> Result<Option<QueryResult>, DbErr> {
-        let (sql, values) = (AssertSqlSafe(statement.sql.as_str()), values(statement));
-        let found = with!(self, it => {
-            sqlx::query_with(sql, values).fetch_optional(&mut **it).await.map(|row| row.map(QueryResult::from))
-        });
-        found.map_err(|error| DbErr::Query(RuntimeErr::SqlxError(error.into())))
-    }
-
-    /// All rows of a query.
-    pub async fn all(&mut self, statement: &Statement) -> Result<Vec<QueryResult>, DbErr> {
-        let (sql, values) = (AssertSqlSafe(statement.sql.as_str()), values(statement));
-        let found = with!(self, it => {
-            let rows = sqlx::query_with(sql, values).fetch_all(&mut **it).await;
-            rows.map(|rows| rows.into_iter().map(QueryResult::from).collect())
-        });
-        found.map_err(|error| DbErr::Query(RuntimeErr::SqlxError(error.into())))
-    }
-}
-
-fn values(statement: &Statement) -> SqlxValues {
-    SqlxValues(statement.values.clone().unwrap_or_else(|| sea_orm::Values(Vec::new())))
-}
-
 /// The connections at hand.
 #[derive(Debug)]
 pub(super) struct Held {
@@ -135,6 +58,17 @@ pub(super) struct Held {
     waiting: Waiting,
     /// How long anybody does.
     patience: Duration,
+    timing: Timing,
+}
+
+/// How a pool's connections are used.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Use {
+    pub most: usize,
+    pub idle: usize,
+    pub used: usize,
+    /// How many wait for one.
+    pub waiting: usize,
 }
 
 #[derive(Debug, Default)]
@@ -154,29 +88,15 @@ impl std::fmt::Debug for Free {
     }
 }
 
-/// A connection at work. It goes back to the pool, which looks at it, unless it is given to [`Held::keep`].
-pub(super) struct Lent {
-    pub connection: Connection,
-    /// When it came out of the pool.
-    since: Instant,
-}
-
-impl Lent {
-    /// Has it closed: nobody knows what it is at.
-    pub fn close(mut self) {
-        with!(&mut self.connection, it => it.close_on_drop());
-    }
-}
-
 impl Held {
     /// For a pool.
-    pub fn of(connections: &DatabaseConnection) -> Self {
+    pub fn of(connections: &DatabaseConnection, timing: Timing) -> Self {
         let (most, patience) = with_pool!(connections, pool => {
             (pool.options().get_max_connections(), pool.options().get_acquire_timeout())
         });
         let (state, beginning, waiting) = (Mutex::default(), AtomicUsize::new(0), Waiting::default());
         // The one writer of an embedded database, too.
-        Self { most: (most as usize / 2).max(1), state, beginning, waiting, patience }
+        Self { most: (most as usize / 2).max(1), state, beginning, waiting, patience, timing }
     }
 
     /// A connection: one that is at hand, else one from the pool.
@@ -191,17 +111,16 @@ impl Held {
             return Ok(lent);
         }
         let waiter = self.waiting.join(self.patience)?;
-        let connection = match Connection::acquire(connections).await {
+        match Lent::acquire(connections, &self.timing).await {
             Err(DbErr::ConnectionAcquire(ConnAcquireErr::Timeout)) => Err(waiter.missed()),
             acquired => acquired,
-        };
-        Ok(Lent { connection: connection?, since: Instant::now() })
+        }
     }
 
     fn at_hand(&self, trust: &Trust) -> Option<Lent> {
         while let Some(free) = self.take() {
             // Out of the pool came only what was made after trust was lost: so the time since then will do for its age.
-            let since = free.lent.since.elapsed();
+            let since = free.lent.age();
             if since < LONGEST && free.used.elapsed() < IDLE && trust.covers(since) {
                 return Some(free.lent);
             }
@@ -237,6 +156,15 @@ impl Held {
         let there = idle + most.saturating_sub(size);
         self.release(beginning.number.saturating_sub(there));
         begin.await
+    }
+
+    /// How the pool's connections are used right now.
+    pub fn usage(&self, connections: &DatabaseConnection) -> Use {
+        let (idle, size, most) = with_pool!(connections, pool => {
+            (pool.num_idle(), pool.size() as usize, pool.options().get_max_connections() as usize)
+        });
+        let idle = (idle + self.state().free.len()).min(size);
+        Use { most, idle, used: size - idle, waiting: self.beginning.load(Ordering::SeqCst) }
     }
 
     /// Gives so many of those at hand back to the pool.

@@ -3,6 +3,7 @@
 pub mod audit;
 mod cells;
 mod clock;
+mod connection;
 mod direct;
 mod error;
 mod held;
@@ -15,8 +16,10 @@ mod pool;
 mod postgres;
 mod ready;
 mod sqlite;
+pub(crate) mod timing;
 mod transaction;
 mod turns;
+mod usage;
 mod waiting;
 pub mod write;
 
@@ -127,7 +130,7 @@ impl Db {
         let unreachable = |error: DbErr| OpenError::unreachable(role, &location, &error);
         let unfit = |problem: String| OpenError::unfit(role, &location, problem);
         let trust = Trust::default();
-        let pool = |connections| Pool::new(connections, trust.clone());
+        let pool = |connections| Pool::new(connections, trust.clone(), role);
         let (writer, reader) = match url.split(':').next() {
             Some("sqlite") => {
                 if let Some(folder) = sqlite::path(&url).and_then(Path::parent) {

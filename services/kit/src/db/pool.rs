@@ -16,12 +16,13 @@ use super::{
     WAIT_FOR_TURN,
     cells::{Cells, Rows},
     direct::Direct,
-    held::Held,
+    held::{Held, Use},
     immediate,
+    timing::Timing,
     transaction::{Open, Transaction},
     turns::{self, Share, Turn, Turns},
 };
-use crate::fault::Meaning;
+use crate::{Role, fault::Meaning};
 
 /// A connection that has lain idle for so long is asked whether it is still there.
 pub(super) const IDLE: Duration = Duration::from_secs(5);
@@ -75,14 +76,16 @@ pub struct Pool {
     direct: Option<Arc<Direct>>,
     /// Whose turn it is to write, where the database is embedded.
     turns: Option<Arc<Turns>>,
+    timing: Timing,
 }
 
 impl Pool {
-    pub(super) fn new(connections: DatabaseConnection, trust: Trust) -> Self {
-        let held = Arc::new(Held::of(&connections));
+    pub(super) fn new(connections: DatabaseConnection, trust: Trust, role: Role) -> Self {
+        let timing = Timing::new(role, connections.get_database_backend());
+        let held = Arc::new(Held::of(&connections, timing.clone()));
         let embedded = connections.get_database_backend() == DatabaseBackend::Sqlite;
         let turns = embedded.then(Arc::default);
-        Self { connections, trust, held, direct: None, turns }
+        Self { connections, trust, held, direct: None, turns, timing }
     }
 
     /// The same for an embedded database's reads.
@@ -146,6 +149,18 @@ impl Pool {
         self.trust.lose();
     }
 
+    /// How long what is done in it takes.
+    pub(crate) fn timing(&self) -> &Timing {
+        &self.timing
+    }
+
+    /// How its connections are used right now. Who waits for a turn to write waits for the one connection that writes.
+    pub(super) fn usage(&self) -> Use {
+        let mut used = self.held.usage(&self.connections);
+        used.waiting += self.turns.as_ref().map_or(0, |turns| turns.waiting());
+        used
+    }
+
     #[cfg(test)]
     pub(super) fn connections(&self) -> &DatabaseConnection {
         &self.connections
@@ -189,7 +204,7 @@ impl ConnectionTrait for Pool {
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
         let execute = || async {
             let mut lent = self.held.lend(&self.connections, &self.trust).await?;
-            let done = lent.connection.execute(&statement).await?;
+            let done = lent.execute(&statement).await?;
             self.held.keep(lent);
             Ok(done)
         };
@@ -199,7 +214,7 @@ impl ConnectionTrait for Pool {
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
         let execute = || async {
             let mut lent = self.held.lend(&self.connections, &self.trust).await?;
-            let done = lent.connection.execute_text(sql).await?;
+            let done = lent.execute_text(sql).await?;
             self.held.keep(lent);
             Ok(done)
         };
@@ -209,7 +224,7 @@ impl ConnectionTrait for Pool {
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
         let query = || async {
             let mut lent = self.held.lend(&self.connections, &self.trust).await?;
-            let found = lent.connection.first(&statement).await?;
+            let found = lent.first(&statement).await?;
             self.held.keep(lent);
             Ok(found)
         };
@@ -219,7 +234,7 @@ impl ConnectionTrait for Pool {
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
         let query = || async {
             let mut lent = self.held.lend(&self.connections, &self.trust).await?;
-            let found = lent.connection.all(&statement).await?;
+            let found = lent.all(&statement).await?;
             self.held.keep(lent);
             Ok(found)
         };
@@ -237,7 +252,9 @@ impl Rows for Pool {
         statement: Statement,
         read: &(dyn Fn(&Cells<'_>) -> Result<T, DbErr> + Send + Sync),
     ) -> Result<Vec<T>, DbErr> {
+        let began = Timing::begin();
         if let Some(found) = self.direct.as_ref().and_then(|direct| direct.rows(&statement, read)) {
+            self.timing.statement(&statement.sql, began, false);
             return Ok(found);
         }
         let rows = self.query_all_raw(statement).await?;

@@ -11,7 +11,8 @@ use tokio::sync::Mutex;
 
 use super::{
     cells::Rows,
-    held::{Connection, Held, Lent},
+    connection::Lent,
+    held::Held,
     turns::{self, Share},
 };
 
@@ -142,7 +143,7 @@ impl Open {
 
     /// The connection, for the next statement of the work. None after one that was given up halfway: what is true by now is
     /// for the database alone to say.
-    fn next(&mut self) -> Result<&mut Connection, DbErr> {
+    fn next(&mut self) -> Result<&mut Lent, DbErr> {
         if self.busy {
             return Err(DbErr::Custom("a statement of this transaction was given up".to_owned()));
         }
@@ -150,10 +151,9 @@ impl Open {
     }
 
     /// The connection, for one statement: `busy` until whoever has it says otherwise.
-    fn connection(&mut self) -> Result<&mut Connection, DbErr> {
+    fn connection(&mut self) -> Result<&mut Lent, DbErr> {
         self.busy = true;
-        let lent = self.lent.as_mut().ok_or_else(|| DbErr::Custom("a transaction has ended".to_owned()))?;
-        Ok(&mut lent.connection)
+        self.lent.as_mut().ok_or_else(|| DbErr::Custom("a transaction has ended".to_owned()))
     }
 
     /// Executes words that must not fail: after an error the connection is of no more use.

@@ -116,6 +116,11 @@ impl Turns {
         self.queue().waiting.pop_front().map(|(give, _)| give)
     }
 
+    /// How many wait for theirs.
+    pub fn waiting(&self) -> usize {
+        self.queue().waiting.len()
+    }
+
     fn queue(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -20,9 +20,11 @@ use crate::{
     Fault, Identity, Reason, Role,
     access::Methods,
     call::Outgoing,
+    call::layer::code,
     headers::{self, IDEMPOTENCY_KEY, REQUEST_ID},
     mesh::replicas::{Attempt, Replicas, Unanswered},
-    telemetry, wire,
+    telemetry::{self, metrics},
+    wire,
 };
 
 /// How long a call between roles may take that has no deadline of its own.
@@ -104,7 +106,18 @@ impl Service<Request<Body>> for Hop {
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let hop = self.clone();
-        Box::pin(async move { hop.send(request).await })
+        if !metrics::on() {
+            return Box::pin(async move { hop.send(request).await });
+        }
+        let (methods, path, began) = (self.methods.clone(), request.uri().clone(), Instant::now());
+        Box::pin(async move {
+            let answer = hop.send(request).await;
+            if let Some(method) = methods.get(path.path()) {
+                let code = answer.as_ref().map_or_else(Status::code, code);
+                method.measured.called(&method.path, code, began.elapsed());
+            }
+            answer
+        })
     }
 }
 

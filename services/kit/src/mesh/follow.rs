@@ -7,7 +7,34 @@ use prost::{Message, Name};
 use sea_orm::{ActiveValue::Set, ColumnTrait, DbErr, EntityTrait, QueryFilter, sea_query::Expr};
 use tonic::{Request, Status};
 
-use crate::{Conn, Db, Role, Tasks, Tx, insert_new, outbox::cursor};
+use crate::{
+    Clock, Conn, Db, Role, Tasks, Time, Tx, insert_new,
+    outbox::cursor,
+    tasks,
+    telemetry::metrics::{self, Gauge, LONG, Seconds},
+};
+
+static LAG: Seconds = Seconds::new(
+    "feira.feed.lag",
+    "How old events were when they had been followed, by the task that follows and the service",
+    LONG,
+);
+static FOLLOWED: Gauge = Gauge::new(
+    "feira.feed.followed.position",
+    "{event}",
+    "The position of the last event that was followed, by the task that follows and the service",
+);
+
+/// An event has been followed by the current task.
+fn followed(role: Role, position: i64, made: Option<prost_types::Timestamp>) {
+    let Some(task) = metrics::on().then(tasks::current).flatten() else { return };
+    let labels = [("task", &*task), ("service", role.name())];
+    FOLLOWED.set(position as f64, &labels);
+    if let Some(made) = made {
+        let lag = Clock::system().now().since(Time::from(made));
+        LAG.record(lag, &labels);
+    }
+}
 
 /// Reads an event as a message, if that is what it holds.
 pub fn event<M: Message + Name + Default>(event: &FeedEvent) -> Option<M> {
@@ -67,7 +94,9 @@ where
             let mut events =
                 NodeServiceClient::new(conn.clone()).subscribe(Request::new(request)).await?.into_inner();
             while let Some(event) = events.message().await? {
+                let (position, made) = (event.position, event.create_time);
                 handle(event).await.map_err(|error| Status::aborted(error.to_string()))?;
+                followed(role, position, made);
                 pause = Duration::from_millis(100);
             }
             Ok::<(), Status>(())

@@ -106,6 +106,8 @@ impl Context {
 
     /// Starts what every service's database needs: publishing its events, forgetting what is old.
     pub fn start_database(&self, db: &Db) {
+        db.observe();
+        idempotency::begin_replays(db.role());
         self.tasks
             .keep(format!("{}.outbox", db.role()), self.tasks.until_drain(publisher::publish(db.clone())));
         if db.backend() != DatabaseBackend::Sqlite {

@@ -15,7 +15,10 @@ use futures::FutureExt;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::Instrument;
 
-use crate::{Clock, Role, Time, telemetry};
+use crate::{
+    Clock, Role, Time,
+    telemetry::metrics::{self, Watched},
+};
 
 /// How often a task that fails again and again is warned of.
 const WARN: Duration = Duration::from_secs(60);
@@ -39,6 +42,18 @@ struct Runs {
     /// Why the last run failed, if it did.
     error: Option<String>,
     warned: Option<Instant>,
+    /// When a run went well last.
+    well: Option<Time>,
+}
+
+tokio::task_local! {
+    /// The named task that is at work.
+    static NAME: Arc<str>;
+}
+
+/// The name of the task that asks, where it has one.
+pub fn current() -> Option<Arc<str>> {
+    NAME.try_with(Clone::clone).ok()
 }
 
 impl Tasks {
@@ -71,12 +86,12 @@ impl Tasks {
     pub fn keep(&self, name: impl Into<Arc<str>>, task: impl Future<Output = ()> + Send + 'static) {
         let (tasks, name) = (self.clone(), name.into());
         tasks.named().entry(name.clone()).or_default();
-        self.tracker.spawn(async move {
+        self.tracker.spawn(NAME.scope(name.clone(), async move {
             let (began, span) = (Instant::now(), tracing::info_span!("task", task = %name));
             if AssertUnwindSafe(task.instrument(span)).catch_unwind().await.is_err() {
                 tasks.ran(&name, began.elapsed(), Err("it panicked, and does not run any more"));
             }
-        });
+        }));
     }
 
     /// Does `work` again and again, with a pause in between, until the process drains. What is under way
@@ -108,13 +123,15 @@ impl Tasks {
 
     /// Notes a run's end. A failure is logged as a warning, repeated ones now and then.
     fn ran<E: Display>(&self, name: &Arc<str>, took: Duration, done: Result<(), E>) {
-        telemetry::task(name, done.is_ok(), took);
+        metrics::figures::task(name, done.is_ok(), took);
         let mut named = self.named();
         let runs = named.entry(name.clone()).or_default();
         runs.runs += 1;
-        runs.last = Some((Clock::system().now(), took));
+        let now = Clock::system().now();
+        runs.last = Some((now, took));
         match done {
             Ok(()) => {
+                runs.well = Some(now);
                 if runs.error.take().is_some() {
                     tracing::info!(task = %name, "task.recovered");
                     runs.warned = None;
@@ -129,6 +146,26 @@ impl Tasks {
                 runs.error = Some(error.to_string().chars().take(ERROR).collect());
             }
         }
+    }
+
+    /// Has metrics say how they fare.
+    pub fn observe(&self) {
+        let tasks = self.clone();
+        let about = "When a background task's run went well last, since 1970, by task";
+        Watched { name: "feira.task.last_success", unit: "s", about }.by(move |see| {
+            for (name, runs) in tasks.named().iter() {
+                if let Some(well) = runs.well {
+                    see(well.0 as f64 / 1e6, &[("task", &**name)]);
+                }
+            }
+        });
+        let tasks = self.clone();
+        let about = "Whether a background task's last run failed, or it does not run any more, by task";
+        Watched { name: "feira.task.failing", unit: "{task}", about }.by(move |see| {
+            for (name, runs) in tasks.named().iter() {
+                see(if runs.error.is_some() { 1.0 } else { 0.0 }, &[("task", &**name)]);
+            }
+        });
     }
 
     /// How a role's tasks fare, by name.

@@ -6,7 +6,6 @@ use std::{sync::OnceLock, time::Duration};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use opentelemetry::{
     Context, KeyValue, Value,
-    metrics::{Counter, Histogram, MeterProvider},
     propagation::{Extractor, Injector, TextMapPropagator},
     trace::{TraceContextExt, TracerProvider},
 };
@@ -18,35 +17,43 @@ use tracing::{Span, Subscriber};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 use tracing_subscriber::{Layer, filter::Targets, registry::LookupSpan};
 
-use super::log::OURS;
+use super::{
+    log::OURS,
+    metrics::{self, Reader},
+};
 
 /// A process has one subscriber, hence one of these too.
 static SPANS: OnceLock<()> = OnceLock::new();
-static CALLS: OnceLock<Histogram<f64>> = OnceLock::new();
-static TASKS: OnceLock<Histogram<f64>> = OnceLock::new();
-static LIMITED: OnceLock<Counter<u64>> = OnceLock::new();
 
 /// What exports.
 #[derive(Clone)]
 pub(super) struct Export {
     traces: Option<SdkTracerProvider>,
     metrics: Option<SdkMeterProvider>,
+    /// What reads the metrics on request.
+    pub reader: Option<Reader>,
 }
 
 impl Export {
-    /// Exporters of what the environment asks for; none if it asks for nothing.
-    pub(super) fn start(service: &str) -> Result<Option<Self>, String> {
-        if variable("OTEL_SDK_DISABLED").is_some_and(|value| value.eq_ignore_ascii_case("true")) {
-            return Ok(None);
-        }
-        let (wants_traces, wants_metrics) = (wanted("TRACES")?, wanted("METRICS")?);
-        if !wants_traces && !wants_metrics {
+    /// Exporters of what the environment asks for, and with `reads` a reader of the metrics; none if nobody asks for
+    /// anything.
+    pub(super) fn start(service: &str, reads: bool) -> Result<Option<Self>, String> {
+        let disabled = variable("OTEL_SDK_DISABLED").is_some_and(|value| value.eq_ignore_ascii_case("true"));
+        let (sends_traces, sends_metrics) = match disabled {
+            true => (false, false),
+            false => (wanted("TRACES")?, wanted("METRICS")?),
+        };
+        if !sends_traces && !sends_metrics && !reads {
             return Ok(None);
         }
         let resource = resource(service);
-        let traces = if wants_traces { Some(traces(resource.clone())?) } else { None };
-        let metrics = if wants_metrics { Some(metrics(resource)?) } else { None };
-        Ok(Some(Self { traces, metrics }))
+        let traces = if sends_traces { Some(traces(resource.clone())?) } else { None };
+        let reader = reads.then(Reader::default);
+        let metrics = match sends_metrics || reads {
+            true => Some(meters(resource, sends_metrics, reader.clone())?),
+            false => None,
+        };
+        Ok(Some(Self { traces, metrics, reader }))
     }
 
     /// Hands our own spans to the exporter, whatever is logged.
@@ -109,12 +116,16 @@ fn resource(service: &str) -> Resource {
         Some(Value::String(name)) => name.as_str().starts_with("unknown_service"),
         _ => true,
     };
-    if !unknown {
-        return named;
-    }
-    let attributes =
+    let mut attributes =
         named.iter().map(|(key, value)| KeyValue::new(key.clone(), value.clone())).collect::<Vec<_>>();
-    Resource::builder_empty().with_attributes(attributes).with_service_name(service.to_owned()).build()
+    if unknown {
+        attributes.retain(|attribute| attribute.key.as_str() != "service.name");
+        attributes.push(KeyValue::new("service.name", service.to_owned()));
+    }
+    if named.get(&"service.instance.id".into()).is_none() {
+        attributes.push(KeyValue::new("service.instance.id", uuid::Uuid::now_v7().to_string()));
+    }
+    Resource::builder_empty().with_attributes(attributes).build()
 }
 
 fn traces(resource: Resource) -> Result<SdkTracerProvider, String> {
@@ -123,31 +134,19 @@ fn traces(resource: Resource) -> Result<SdkTracerProvider, String> {
     Ok(SdkTracerProvider::builder().with_resource(resource).with_batch_exporter(exporter).build())
 }
 
-fn metrics(resource: Resource) -> Result<SdkMeterProvider, String> {
-    let exporter = opentelemetry_otlp::MetricExporter::builder().with_tonic().build();
-    let exporter = exporter.map_err(|error| format!("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: {error}"))?;
-    let provider =
-        SdkMeterProvider::builder().with_resource(resource).with_periodic_exporter(exporter).build();
-    let calls = provider
-        .meter("feira")
-        .f64_histogram("rpc.server.duration")
-        .with_unit("ms")
-        .with_description("How long calls took, by method and code")
-        .build();
-    let _ = CALLS.set(calls);
-    let tasks = provider
-        .meter("feira")
-        .f64_histogram("feira.task.duration")
-        .with_unit("ms")
-        .with_description("How long runs of background tasks took, by task and whether they failed")
-        .build();
-    let _ = TASKS.set(tasks);
-    let limited = provider
-        .meter("feira")
-        .u64_counter("feira.calls.limited")
-        .with_description("Calls refused by a limit on their rate, by limit")
-        .build();
-    let _ = LIMITED.set(limited);
+/// One provider for all who read.
+fn meters(resource: Resource, sends: bool, reader: Option<Reader>) -> Result<SdkMeterProvider, String> {
+    let mut provider = SdkMeterProvider::builder().with_resource(resource);
+    if sends {
+        let exporter = opentelemetry_otlp::MetricExporter::builder().with_tonic().build();
+        let exporter = exporter.map_err(|error| format!("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: {error}"))?;
+        provider = provider.with_periodic_exporter(exporter);
+    }
+    if let Some(reader) = reader {
+        provider = provider.with_reader(reader);
+    }
+    let provider = provider.build();
+    metrics::start(&provider);
     Ok(provider)
 }
 
@@ -189,40 +188,22 @@ pub(super) fn trace_id(span: &Span) -> Option<String> {
     place.is_valid().then(|| place.trace_id().to_string())
 }
 
-/// Counts a call that was answered, and says so in its span.
-pub(super) fn served(path: &str, code: Code, took: Duration) {
+/// The trace and the span that the current one is, where it is exported, in hexadecimal.
+pub(super) fn sampled() -> Option<(String, String)> {
+    let context = Span::current().context();
+    let place = context.span().span_context().clone();
+    (place.is_valid() && place.is_sampled())
+        .then(|| (place.trace_id().to_string(), place.span_id().to_string()))
+}
+
+/// Says in the span of a call how it was answered.
+pub(super) fn served(code: Code) {
     if active() {
         let span = Span::current();
         span.record("rpc.grpc.status_code", code as i64);
         if super::is_server_fault(code) {
             span.record("otel.status_code", "ERROR");
         }
-    }
-    let Some(calls) = CALLS.get() else { return };
-    let (service, method) = path.trim_start_matches('/').split_once('/').unwrap_or_default();
-    // Paths that nobody serves are the callers' invention, so they must not become series.
-    let (service, method) =
-        if code == Code::Unimplemented { ("_OTHER", "_OTHER") } else { (service, method) };
-    let attributes = [
-        KeyValue::new("rpc.system", "grpc"),
-        KeyValue::new("rpc.service", service.to_owned()),
-        KeyValue::new("rpc.method", method.to_owned()),
-        KeyValue::new("rpc.grpc.status_code", code as i64),
-    ];
-    calls.record(took.as_secs_f64() * 1e3, &attributes);
-}
-
-/// A background task ran.
-pub(super) fn task(name: &str, well: bool, took: Duration) {
-    let Some(tasks) = TASKS.get() else { return };
-    let attributes = [KeyValue::new("task", name.to_owned()), KeyValue::new("failed", !well)];
-    tasks.record(took.as_secs_f64() * 1e3, &attributes);
-}
-
-/// Counts a call that a limit refused.
-pub(super) fn limited(limit: &'static str) {
-    if let Some(limited) = LIMITED.get() {
-        limited.add(1, &[KeyValue::new("limit", limit)]);
     }
 }
 

@@ -1,12 +1,13 @@
 //! Logs, traces and metrics.
 //!
 //! Logs always go to standard error. Traces and metrics are exported by OTLP as soon as the standard
-//! `OTEL_*` variables ask for it; without them nothing is recorded, and the caller's trace context is
-//! still handed on from hop to hop.
+//! `OTEL_*` variables ask for it, and metrics are read where there is an admin listener; without them nothing is
+//! recorded, and the caller's trace context is still handed on from hop to hop.
 
 mod export;
 mod json;
 mod log;
+pub mod metrics;
 mod writer;
 
 use std::{
@@ -37,9 +38,9 @@ type SetLevel = Box<dyn Fn(&Level) -> Result<(), String> + Send + Sync>;
 
 impl Telemetry {
     /// Starts logging and, where the environment asks for it, exporting. `service` is the service's name
-    /// unless `OTEL_SERVICE_NAME` says another. Needs the runtime.
-    pub fn start(options: &LogOptions, service: &str) -> Result<Self, String> {
-        let export = export::Export::start(service)?;
+    /// unless `OTEL_SERVICE_NAME` says another; with `reads`, metrics can be read. Needs the runtime.
+    pub fn start(options: &LogOptions, service: &str, reads: bool) -> Result<Self, String> {
+        let export = export::Export::start(service, reads)?;
         let spans = export.as_ref().and_then(export::Export::layer);
         let (filter, handle) = reload::Layer::new(options.log_level.filter());
         tracing_subscriber::registry()
@@ -57,6 +58,12 @@ impl Telemetry {
     /// Logs by another level from now on.
     pub fn set_level(&self, level: &Level) -> Result<(), String> {
         self.level.as_ref().map_or(Ok(()), |set| set(level))
+    }
+
+    /// All metrics as they are now, as whoever sends this `accept` takes them: the media type, and the text.
+    pub fn metrics(&self, accept: &str) -> Result<(&'static str, String), String> {
+        let reader = self.export.as_ref().and_then(|export| export.reader.as_ref());
+        reader.ok_or("metrics are not kept")?.read(accept)
     }
 
     /// Sends what is not sent yet, as far as that can be done in so much time.
@@ -172,25 +179,15 @@ pub fn child_of(span: &Span, headers: &HeaderMap) {
     export::child_of(span, headers);
 }
 
-/// A call was refused, as there were too many of its kind.
-pub fn limited(limit: &'static str) {
-    export::limited(limit);
-}
-
 /// A call was answered, in the span of [`server_span`]. Only our own failures deserve attention.
-pub fn served(path: &str, code: Code, took: Duration) {
-    export::served(path, code, took);
+pub fn served(code: Code, took: Duration) {
+    export::served(code);
     let took_us = took.as_micros() as u64;
     match code {
         Code::Ok => tracing::debug!(took_us, "call.served"),
         code if is_server_fault(code) => tracing::warn!(?code, took_us, "call.failed"),
         code => tracing::debug!(?code, took_us, "call.refused"),
     }
-}
-
-/// A background task ran.
-pub fn task(name: &str, well: bool, took: Duration) {
-    export::task(name, well, took);
 }
 
 /// Whether a code says that the server failed, not that the caller asked for the wrong thing.

@@ -8,7 +8,7 @@ use kit::{
 };
 
 use crate::{
-    checkout::{LEASE, plan_payment},
+    checkout::{LEASE, figures, plan_payment},
     domain::{Article, Offer, Step},
     error::Error,
     orders::Orders,
@@ -130,12 +130,14 @@ pub(super) fn offers(articles: &[Article]) -> Result<HashMap<ArticleId, Offer>, 
     if inactive.is_empty() {
         return Ok(offers);
     }
+    figures::refused(Reason::ArticleInactive.as_str());
     let mut fault = Fault::new(Reason::ArticleInactive, "an article is no longer for sale");
     fault.metadata = inactive;
     Err(fault)
 }
 
 pub(super) fn price_changed(total: Money) -> Fault {
+    figures::refused(Reason::PriceChanged.as_str());
     let message = format!("the total is {total} now: look at it, then check out again");
     Fault::new(Reason::PriceChanged, message).with("total", total)
 }

@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use kit::Fault;
+use kit::{Fault, telemetry::metrics::figures};
 use tokio::{
     sync::oneshot,
     time::{Instant, timeout},
@@ -108,6 +108,7 @@ impl Admission {
 impl State {
     fn refuse(&mut self) -> Fault {
         self.refused += 1;
+        figures::limited("checkouts");
         if self.logged.is_none_or(|logged| logged.elapsed() >= LOG_EVERY) {
             self.logged = Some(Instant::now());
             let (under_way, refused) = (self.running, std::mem::take(&mut self.refused));

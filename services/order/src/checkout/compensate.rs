@@ -16,6 +16,7 @@ use tonic::Code;
 use super::{
     CALL,
     failpoints::{self, Asked, Place},
+    figures,
 };
 use crate::{
     domain::{PaymentState, notes},
@@ -85,6 +86,7 @@ impl Orders {
                 false
             }
         };
+        figures::compensated("stock", if done { "done" } else { "later" });
         failpoints::reach(Asked::Unreserve, Place::Answered).await?;
         let work = move |tx: kit::Tx, _| async move {
             if done {
@@ -101,6 +103,14 @@ impl Orders {
         let (order_id, id, changed) = (row.order_id, row.payment_id, row.seen_time.max(row.create_time));
         failpoints::reach(Asked::Unpay, Place::Before).await?;
         let compensated = self.void_or_refund(call, &row).await;
+        figures::compensated(
+            "money",
+            match compensated {
+                Compensated::Done => "done",
+                Compensated::Failed(_) => "failed",
+                Compensated::Later => "later",
+            },
+        );
         failpoints::reach(Asked::Unpay, Place::Answered).await?;
         let work = move |tx: kit::Tx, compensated: std::sync::Arc<Compensated>| async move {
             match &*compensated {

@@ -11,6 +11,7 @@ mod compensate;
 mod driven;
 mod expire;
 pub mod failpoints;
+pub mod figures;
 mod reopen;
 mod settle;
 mod steps;
@@ -121,7 +122,9 @@ impl Checkout {
         let (send, receive) = oneshot::channel();
         // A caller who leaves does not stop it: the order has been begun, and somebody would have to go on with it.
         orders.tasks.spawn(async move {
+            let began = Instant::now();
             let settled = checkout.drive(view).await;
+            figures::ended(&settled, began.elapsed());
             if let Some(place) = place {
                 place.done(checkout.elsewhere);
             }

@@ -66,6 +66,20 @@ impl State {
         }
     }
 
+    /// Its name, as the contract has it but for the prefix.
+    pub fn word(self) -> &'static str {
+        match self {
+            State::Open => "OPEN",
+            State::CheckingOut => "CHECKING_OUT",
+            State::AwaitingPayment => "AWAITING_PAYMENT",
+            State::Paid => "PAID",
+            State::Shipped => "SHIPPED",
+            State::Delivered => "DELIVERED",
+            State::Cancelled => "CANCELLED",
+            State::Expired => "EXPIRED",
+        }
+    }
+
     /// No way leads out of it.
     pub fn is_final(self) -> bool {
         matches!(self, State::Delivered | State::Cancelled | State::Expired)

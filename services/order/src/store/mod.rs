@@ -4,6 +4,7 @@ pub mod audit;
 mod compensation;
 mod create;
 mod entities;
+pub(crate) mod figures;
 mod find;
 mod leases;
 mod lists;

@@ -10,7 +10,7 @@ use sea_orm::{
 use super::{
     Record,
     entities::{adjustment, event, line, order},
-    mails, purchases,
+    figures, mails, purchases,
     view::View,
 };
 use crate::{
@@ -58,6 +58,7 @@ impl Record {
         self.save_lines().await?;
         self.save_adjustments().await?;
         let events = std::mem::take(&mut self.events);
+        figures::moved(&self.tx, (!self.is_new).then_some(self.before.order.state), &events);
         mails::store_of_events(&self.tx, self.before.order.state, &events).await?;
         write_events(&self.tx, events);
         let after = View { order: self.order, lines: self.lines, adjustments: self.adjustments };

@@ -3,6 +3,7 @@
 
 pub(crate) mod article_feed;
 mod feeds;
+mod figures;
 pub(crate) mod payment_feed;
 mod send_mails;
 pub(crate) mod sweep;
@@ -21,10 +22,12 @@ use crate::orders::Orders;
 /// | `order.sweep` | goes on with checkouts, expiries and compensation that nobody is at |
 /// | `order.feed.payment`, `.article`, `.user` | follows the other services |
 /// | `order.mail` | sends mails that are due |
+/// | `order.figures` | counts what waits, where metrics are read |
 pub async fn start(orders: &Orders, context: &Context) -> Result<(), StartError> {
     watch::start(orders);
     feeds::start(orders, context);
     send_mails::start(orders).await?;
     sweep::start(orders);
+    figures::start(orders);
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use contracts::user::User;
 use futures::future::join_all;
-use kit::{Fault, Scope, StartError, Time, id::UserId, mail::leads_nowhere};
+use kit::{Fault, Scope, StartError, Time, id::UserId, mail::leads_nowhere, telemetry::metrics::figures};
 use tonic::Code;
 
 use crate::{
@@ -169,9 +169,14 @@ impl Sender {
     fn settled(&self, row: &Row, end: End) -> Settled {
         let now = self.orders.db.clock().now();
         let mut row = row.clone();
+        let mail = |outcome| figures::mail("order", outcome);
         let (state, due, problem) = match end {
-            End::Sent => (MailState::Sent, now, String::new()),
+            End::Sent => {
+                mail("sent");
+                (MailState::Sent, now, String::new())
+            }
             End::Dropped(why) => {
+                mail("dropped");
                 tracing::debug!(mail = row.id, why, "mail.dropped");
                 (MailState::Dropped, now, why.to_owned())
             }
@@ -180,6 +185,7 @@ impl Sender {
                 (MailState::Waiting, now + patience(now, row.create_time), String::new())
             }
             End::Failed(Failure::Passing(problem)) if now.since(row.create_time) < self.give_up => {
+                mail("postponed");
                 let pause = pause(row.tries);
                 tracing::warn!(
                     mail = row.id,
@@ -191,6 +197,7 @@ impl Sender {
                 (MailState::Waiting, now + pause, problem)
             }
             End::Failed(Failure::Passing(problem) | Failure::Final(problem)) => {
+                mail("given_up");
                 tracing::error!(mail = row.id, tries = row.tries, problem, "mail.given_up");
                 (MailState::GivenUp, now, problem)
             }

@@ -39,6 +39,23 @@ pub enum State {
     Unknown = 9,
 }
 
+impl State {
+    /// Its name, as the contract has it but for the prefix.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Pending => "PENDING",
+            Self::Processing => "PROCESSING",
+            Self::Authorized => "AUTHORIZED",
+            Self::Captured => "CAPTURED",
+            Self::PartiallyRefunded => "PARTIALLY_REFUNDED",
+            Self::Refunded => "REFUNDED",
+            Self::Declined => "DECLINED",
+            Self::Voided => "VOIDED",
+            Self::Unknown => "UNKNOWN",
+        }
+    }
+}
+
 /// What can happen to a payment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EnumIter)]
 pub enum Event {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use contracts::payment as wire;
 use kit::{Fault, Tx, id::Id};
 
-use super::Engine;
+use super::{Engine, figures};
 use crate::{
     api::render,
     domain::{ChargeStatus, Conclusion, Event, Flag, Operation, State, book},
@@ -55,8 +55,10 @@ impl Engine {
         if flagged {
             tracing::warn!(payment = %after.id, flags = after.flags, "payment.flagged");
         }
+        figures::changed(tx, Some(before), &after);
         let captured = after.captured_minor - before.captured_minor;
         if captured > 0 {
+            figures::moved(tx, &after, "captured", after.money(captured)?);
             // Under the payment's id. Behind the state machine stands a unique index over transaction, account and amount:
             // the same capture cannot be booked twice.
             journal::book(tx, &after, after.id.uuid(), captured, With::Provider).await?;

@@ -8,7 +8,7 @@ use tokio::{
 };
 use tracing::Instrument;
 
-use super::Engine;
+use super::{Engine, figures};
 use crate::{
     domain::{Event, Operation, State},
     error::Error,
@@ -86,6 +86,7 @@ impl Engine {
                 let found = payments::get(&*tx, Scope::All, payment.id).await?;
                 return if same(&found, &payment) { Ok((found, false)) } else { Err(Error::Taken) };
             }
+            figures::changed(&tx, None, &payment);
             if at_once {
                 journal::begin(&tx, &payment).await?;
             } else {

@@ -10,6 +10,7 @@ mod change;
 mod create;
 mod dispute;
 pub mod failpoints;
+mod figures;
 mod lease;
 mod perform;
 mod reconcile;
@@ -59,6 +60,7 @@ struct Inner {
 
 impl Engine {
     pub fn new(db: Db, tasks: Tasks, providers: Providers, pace: Pace) -> Self {
+        providers.iter().for_each(|provider| figures::begin(provider.name()));
         let slots = Arc::new(Semaphore::new(SLOTS));
         let (changed, waited) = (Notify::new(), quick_cache::sync::Cache::new(WAITED));
         Self(Arc::new(Inner { db: db.into(), tasks, providers, pace, changed, slots, waited }))

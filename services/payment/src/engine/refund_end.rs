@@ -2,7 +2,7 @@
 
 use kit::{Fault, Money, Tx, id::Id};
 
-use super::{Engine, change::cut};
+use super::{Engine, change::cut, figures};
 use crate::{
     api::render,
     domain::{Flag, RefundState},
@@ -43,6 +43,7 @@ impl Engine {
                         let actual = reported.minor.min(free.refundable());
                         if actual <= 0 {
                             after.set_balance(free);
+                            figures::refund_over(tx, before, RefundState::Failed);
                             self.change(tx, before, after, "nothing went back").await?;
                             return self.over(tx, refund, RefundState::Failed, "REFUND_MISMATCH").await;
                         }
@@ -55,11 +56,14 @@ impl Engine {
                 after.set_balance(balance);
                 let note = if refund.at_provider { "given back at the provider" } else { "" };
                 self.change(tx, before, after, note).await?;
+                figures::moved(tx, before, "refunded", before.money(minor)?);
+                figures::refund_over(tx, before, RefundState::Succeeded);
                 let with = if refund.by_hand { With::Hand } else { With::Provider };
                 journal::book(tx, before, refund.id.uuid(), -minor, with).await?;
                 return self.over(tx, refund, RefundState::Succeeded, "").await;
             }
             End::Refused(reason) => {
+                figures::refund_over(tx, before, RefundState::Failed);
                 after.set_balance(before.balance().release(minor).map_err(Fault::internal)?);
                 self.change(tx, before, after, "").await?;
                 return self.over(tx, refund, RefundState::Failed, &reason).await;
@@ -113,6 +117,7 @@ impl Engine {
         after.state = before.state.next(event).map_err(Fault::internal)?;
         after.set_balance(balance);
         self.change(tx, before, after, "a refund came back").await?;
+        figures::moved(tx, before, "returned", before.money(refund.amount_minor)?);
         // Under the refund's id again, the other way: the unique index lets each way in once, so events that report it
         // twice cannot book it twice.
         journal::book(tx, before, refund.id.uuid(), refund.amount_minor, With::Provider).await?;

@@ -3,6 +3,7 @@
 
 mod event;
 pub mod http;
+mod measured;
 pub mod signature;
 mod simulated;
 mod spacecash;
@@ -17,6 +18,7 @@ pub use event::{
     Content, Cursor, DisputeSnapshot, EventPage, LONGEST_ID, ProviderEvent, Rejection, Subject, single,
 };
 pub use http::url;
+use measured::Measured;
 pub use simulated::{SIGNATURE, Simulated};
 pub use spacecash::{NAME as SPACECASH, SpaceCash};
 pub use stripe::Stripe;
@@ -100,7 +102,8 @@ pub struct Providers(Arc<BTreeMap<&'static str, Arc<dyn Provider>>>);
 
 impl Providers {
     pub fn new(providers: impl IntoIterator<Item = Arc<dyn Provider>>) -> Self {
-        Self(Arc::new(providers.into_iter().map(|provider| (provider.name(), provider)).collect()))
+        let measured = providers.into_iter().map(Measured::around);
+        Self(Arc::new(measured.map(|provider| (provider.name(), provider)).collect()))
     }
 
     pub fn get(&self, name: &str) -> Option<&Arc<dyn Provider>> {

@@ -49,6 +49,11 @@ pub async fn within_a_day(tx: &Tx, user: UserId) -> Result<u64, DbErr> {
         .await
 }
 
+/// How many mails wait to be sent.
+pub async fn waiting(db: &impl ConnectionTrait) -> Result<u64, DbErr> {
+    Entity::find().filter(Column::State.eq(MailState::Waiting)).count(db).await
+}
+
 /// A page of the mails of a user: those before one, the newest first.
 pub async fn list(
     db: &impl ConnectionTrait,

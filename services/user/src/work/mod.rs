@@ -5,7 +5,7 @@ mod send_mails;
 
 use std::{sync::Arc, time::Duration};
 
-use kit::{Call, Role, StartError, Tasks};
+use kit::{Call, Role, StartError, Tasks, telemetry::metrics};
 
 use crate::{
     Around,
@@ -21,6 +21,8 @@ use crate::{
 const KEEP_KEYS_EVERY: Duration = Duration::from_secs(60);
 /// How often the key file is looked at where nobody uses it.
 const LOOK_AT_KEY_FILE: Duration = Duration::from_secs(5);
+/// How often it is counted what waits, where metrics are read.
+const COUNT: Duration = Duration::from_secs(15);
 /// How often old records are deleted.
 const PRUNE: Duration = Duration::from_secs(600);
 /// How often the audit log is told what was only counted, and swept.
@@ -62,11 +64,30 @@ pub async fn start(shared: &Arc<Shared>, around: Around, tasks: &Tasks) -> Resul
         let shared = keeping.clone();
         async move { shared.keep_audit_log().await }
     });
+    if metrics::on() {
+        metrics::figures::begin_mails("user");
+        // At the start, too; what fails is told when it is tried again.
+        let first = shared.clone();
+        tasks.spawn(async move {
+            let _ = count(&first).await;
+        });
+        let counting = shared.clone();
+        tasks.every("user.figures", COUNT, move || {
+            let shared = counting.clone();
+            async move { count(&shared).await }
+        });
+    }
     let pruning = shared.clone();
     tasks.every("user.sessions", PRUNE, move || {
         let shared = pruning.clone();
         async move { prune(&shared).await }
     });
+    Ok(())
+}
+
+/// Counts what waits, for metrics.
+async fn count(shared: &Shared) -> Result<(), Error> {
+    metrics::figures::mails_waiting("user", mails::waiting(shared.db.read()).await?);
     Ok(())
 }
 

@@ -9,6 +9,7 @@ use kit::{
         AT_ONCE, MailOptions, leads_nowhere,
         notifier::{Failure, Mail, Notifier},
     },
+    telemetry::metrics::figures,
 };
 
 use crate::{
@@ -149,18 +150,24 @@ impl Sender {
         let now = self.now();
         let id = format!("{}.{}", row.kind.word(), row.id.simple());
         let (state, due, problem) = match end {
-            End::Sent => (MailState::Sent, now, String::new()),
+            End::Sent => {
+                figures::mail("user", "sent");
+                (MailState::Sent, now, String::new())
+            }
             End::Dropped(why) => {
+                figures::mail("user", "dropped");
                 tracing::debug!(mail = id, why, "mail.dropped");
                 (MailState::Dropped, now, why.to_owned())
             }
             End::Failed(Failure::Passing(problem)) if now.since(row.create_time) < self.give_up => {
+                figures::mail("user", "postponed");
                 let pause = pause(row.tries);
                 let tries = row.tries;
                 tracing::warn!(mail = id, tries, problem, again_in_s = pause.as_secs(), "mail.postponed");
                 (MailState::Waiting, now + pause, problem)
             }
             End::Failed(Failure::Passing(problem) | Failure::Final(problem)) => {
+                figures::mail("user", "given_up");
                 tracing::error!(mail = id, tries = row.tries, problem, "mail.given_up");
                 (MailState::GivenUp, now, problem)
             }

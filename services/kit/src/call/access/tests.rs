@@ -22,6 +22,7 @@ fn method(who: Who) -> Method {
         takes_stream: false,
         limit: Limit::Unspecified,
         priority: Priority::Unspecified,
+        measured: Default::default(),
     }
 }
 

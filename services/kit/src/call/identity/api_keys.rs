@@ -6,7 +6,13 @@ use std::sync::Arc;
 use contracts::user::ApiKeyGrant;
 use quick_cache::sync::Cache;
 
-use super::{api_key::KeyHash, keys::Keys, revocations::Revocations, tokens::RoleVersion};
+use super::{
+    api_key::KeyHash,
+    keys::Keys,
+    revocations::Revocations,
+    tokens::RoleVersion,
+    verified::{KEY_HITS, KEY_MISSES},
+};
 use crate::{
     Caller, Fault, Time,
     call::Roles,
@@ -58,9 +64,16 @@ impl ApiKeys {
         let fresh = |read: i64| (read..read + LIFE).contains(&now);
         let grant = match self.0.get(&key.hash) {
             // What was revoked may have become something else: a key with another secret, a user with other rights.
-            Some((Some(grant), read)) if fresh(read) && counts(&grant) => Some(grant),
-            Some((None, read)) if fresh(read) => None,
+            Some((Some(grant), read)) if fresh(read) && counts(&grant) => {
+                KEY_HITS.count();
+                Some(grant)
+            }
+            Some((None, read)) if fresh(read) => {
+                KEY_HITS.count();
+                None
+            }
             _ => {
+                KEY_MISSES.count();
                 let asked = source.grant(key).await?;
                 let grant = asked.map(|grant| Grant::read(grant).map(Arc::new)).transpose()?;
                 self.0.insert(key.hash, (grant.clone(), now));

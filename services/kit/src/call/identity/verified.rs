@@ -10,9 +10,20 @@ use std::sync::Arc;
 use quick_cache::sync::Cache;
 
 use super::AccessClaims;
+use crate::telemetry::metrics::{Counter, Tally};
 
 /// As many tokens are remembered, some 5 MB of them. Of more, those that come seldom are verified each time.
 const MOST: usize = 20_000;
+
+static TOKENS: Counter = Counter::new(
+    "feira.identity.cache",
+    "{lookup}",
+    "Tokens and API keys that were looked up among those that are remembered, by kind and whether they were there",
+);
+static HITS: Tally = Tally::new(&TOKENS, &[("kind", "token"), ("outcome", "hit")]);
+static MISSES: Tally = Tally::new(&TOKENS, &[("kind", "token"), ("outcome", "miss")]);
+pub(super) static KEY_HITS: Tally = Tally::new(&TOKENS, &[("kind", "api_key"), ("outcome", "hit")]);
+pub(super) static KEY_MISSES: Tally = Tally::new(&TOKENS, &[("kind", "api_key"), ("outcome", "miss")]);
 
 /// The tokens, by their SHA-256, with the generation of the keys by which they were verified.
 pub struct Verified(Cache<[u8; 32], (u64, Arc<AccessClaims>)>);
@@ -26,9 +37,10 @@ impl Default for Verified {
 impl Verified {
     /// What a token says, if keys of this generation have verified it.
     pub fn get(&self, id: &[u8; 32], generation: u64) -> Option<Arc<AccessClaims>> {
-        let (of, claims) = self.0.get(id)?;
         // A key may be withdrawn while a token is being verified by it: what is inserted after that does not count.
-        (of == generation).then_some(claims)
+        let found = self.0.get(id).and_then(|(of, claims)| (of == generation).then_some(claims));
+        if found.is_some() { &HITS } else { &MISSES }.count();
+        found
     }
 
     /// Remembers a token that keys of this generation have verified.

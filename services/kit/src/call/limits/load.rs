@@ -17,7 +17,7 @@ use http_body::{Frame, SizeHint};
 use tonic::{Status, body::Body};
 
 use super::{LOG_EVERY, buckets::Seldom};
-use crate::{Caller, Fault, access::Method, telemetry};
+use crate::{Caller, Fault, access::Method, telemetry::metrics::figures};
 
 /// Whose calls are refused when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,7 +85,7 @@ impl Ticket {
         if before < most {
             return Ok(place);
         }
-        telemetry::limited("load");
+        figures::limited("load");
         if place.0.logged.now(LOG_EVERY) {
             tracing::warn!(under_way = before, refused = ?class, "load.shed");
         }

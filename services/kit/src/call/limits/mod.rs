@@ -27,7 +27,7 @@ use crate::{
     Caller, Fault,
     access::Method,
     id::{ApiKeyId, UserId},
-    telemetry,
+    telemetry::metrics::figures,
 };
 
 pub(crate) use self::load::Begins;
@@ -185,7 +185,7 @@ fn take(limit: Option<&Limit>, whose: Option<Whose>) -> Result<(), Fault> {
     let (Some(limit), Some(whose)) = (limit, whose) else { return Ok(()) };
     let Err(wait) = limit.buckets.take(&whose) else { return Ok(()) };
     let quota = limit.buckets.quota;
-    telemetry::limited(limit.name);
+    figures::limited(limit.name);
     if limit.logged.now(LOG_EVERY) {
         tracing::warn!(limit = limit.name, %quota, "limit.reached");
     }

@@ -39,6 +39,7 @@ fn method(read: bool, streams: bool, limit: OfContract) -> Method {
         takes_stream,
         limit,
         priority: Priority::Unspecified,
+        measured: Default::default(),
     }
 }
 

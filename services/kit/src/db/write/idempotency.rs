@@ -5,9 +5,10 @@ use sea_orm::{ActiveValue::Set, Condition, QueryTrait, entity::prelude::*, sea_q
 use tonic::{Code, Status};
 
 use crate::{
-    Call, Caller, Db, Fault, Reason, Time,
+    Call, Caller, Db, Fault, Reason, Role, Time,
     id::UserId,
     insert_new,
+    telemetry::metrics::Counter,
     write::{Failure, Tx, Written},
 };
 
@@ -41,6 +42,21 @@ pub mod record {
 pub enum Found<V> {
     Fresh(V),
     Answered(Vec<u8>),
+}
+
+static REPLAYS: Counter = Counter::new(
+    "feira.idempotency.replays",
+    "{call}",
+    "Calls that got the answer of an earlier one with their key, by service",
+);
+
+/// Begins a service's replays at 0.
+pub(crate) fn begin_replays(role: Role) {
+    REPLAYS.add(0, &[("service", role.name())]);
+}
+
+pub(super) fn count_replay(role: Role) {
+    REPLAYS.add(1, &[("service", role.name())]);
 }
 
 /// The call is still under way.
@@ -117,6 +133,7 @@ pub async fn replayed<T: prost::Message + Default>(
     match read(found, &fingerprint(call, db))? {
         Found::Fresh(()) => Ok(None),
         Found::Answered(bytes) => {
+            count_replay(db.role());
             let message =
                 T::decode(bytes.as_slice()).map_err(|_| Fault::internal("a stored answer cannot be read"))?;
             Ok(Some(Written { message, replayed: true }))

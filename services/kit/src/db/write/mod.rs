@@ -29,7 +29,12 @@ use tokio::time::Instant;
 use tonic::Response;
 use tracing::Instrument;
 
-use crate::{Call, Db, Fault, Reason, db::NotCommitted, fault::Meaning, headers::IDEMPOTENCY_REPLAYED};
+use crate::{
+    Call, Db, Fault, Reason,
+    db::{NotCommitted, timing::Timing},
+    fault::Meaning,
+    headers::IDEMPOTENCY_REPLAYED,
+};
 use idempotency::Found;
 
 /// How often work is run in all after serialization failures and deadlocks.
@@ -102,9 +107,15 @@ where
         let (begun, mut attempt) = (Instant::now(), 0);
         loop {
             attempt += 1;
-            match once(&db, &call, claim.clone(), &work).await {
+            let timed = Timing::begin();
+            let tried = once(&db, &call, claim.clone(), &work).await;
+            db.0.writer
+                .timing()
+                .transaction(timed, tried.as_ref().map(|_| ()).map_err(|failed| failed.meaning));
+            match tried {
                 Ok(Found::Fresh(value)) => return Ok(Opened::Fresh { value, claim, guard }),
                 Ok(Found::Answered(bytes)) => {
+                    idempotency::count_replay(db.role());
                     let message = T::decode(bytes.as_slice())
                         .map_err(|_| Fault::internal("a stored answer cannot be read"))?;
                     return Ok(Opened::Replayed(Written { message, replayed: true }));
@@ -186,7 +197,7 @@ where
         },
         None => work(tx.clone(), None).await.map(Found::Fresh),
     };
-    let Some((tx, last, events)) = tx.into_inner() else {
+    let Some((tx, last, events, counts)) = tx.into_inner() else {
         // Committing now would be a race with whoever holds the other handle.
         return Err(failed(Fault::internal("a write kept its transaction").into()));
     };
@@ -206,6 +217,7 @@ where
                 if published && (numbered.is_empty() || !feed.0.feed.offer(numbered)) {
                     feed.0.committed.notify_one();
                 }
+                counts.into_iter().for_each(|count| count());
             };
             match tx.commit_then(Box::new(publish)).await {
                 Ok(()) => Ok(found),

@@ -9,7 +9,7 @@ use prost::Message;
 use sea_orm::DbErr;
 
 use super::{Last, idempotency, outbox};
-use crate::{Call, Db, Fault, Time, db::Transaction, id::UserId};
+use crate::{Call, Db, Fault, Time, db::Transaction, id::UserId, telemetry::metrics};
 
 /// The transaction of one write: everything that SeaORM takes, and the call it belongs to.
 #[derive(Clone)]
@@ -29,7 +29,15 @@ struct Ending {
     rows: Vec<Last>,
     /// The events of this write so far.
     events: Vec<outbox::NewEvent>,
+    /// What is counted once it is committed.
+    counts: Vec<Count>,
 }
+
+/// Counts something that has come true.
+pub(super) type Count = Box<dyn FnOnce() + Send>;
+
+/// What is left to be done of a transaction: itself, its last rows, its events, and what it counts.
+pub(super) type Left = (Transaction, Vec<Last>, Vec<outbox::NewEvent>, Vec<Count>);
 
 impl Deref for Tx {
     type Target = Transaction;
@@ -50,10 +58,11 @@ impl Tx {
 
     /// The transaction itself, to be ended, and what is to be written first. None where the work kept a copy of the
     /// handle, which could still send statements through it.
-    pub(super) fn into_inner(self) -> Option<(Transaction, Vec<Last>, Vec<outbox::NewEvent>)> {
+    pub(super) fn into_inner(self) -> Option<Left> {
         let inner = Arc::into_inner(self.0)?;
-        let Ending { rows, events } = inner.ending.into_inner().unwrap_or_else(PoisonError::into_inner);
-        Some((inner.tx, rows, events))
+        let Ending { rows, events, counts } =
+            inner.ending.into_inner().unwrap_or_else(PoisonError::into_inner);
+        Some((inner.tx, rows, events, counts))
     }
 
     fn ending(&self) -> MutexGuard<'_, Ending> {
@@ -95,6 +104,13 @@ impl Tx {
     /// refuse: what does is an error of the transaction, not of the work.
     pub fn write_last(&self, rows: impl Into<Last>) {
         self.ending().rows.push(rows.into());
+    }
+
+    /// Counts something for metrics, once this is committed; work that is done again, or comes to nothing, counts nothing.
+    pub fn count(&self, count: impl FnOnce() + Send + 'static) {
+        if metrics::on() {
+            self.ending().counts.push(Box::new(count));
+        }
     }
 
     /// Says whose data the call's stored answer will hold, where that is not the caller: it goes when that
