@@ -105,8 +105,6 @@ def check_roles(overlay, binary):
     expected = set(roles(binary))
     assert overlay.names("Deployment") == expected, overlay.names("Deployment")
     for name, template in overlay.pods().items():
-        if name == "migrate":
-            continue
         (container,) = template["spec"]["containers"]
         assert container["args"] == ["serve", "--role", name], container["args"]
         services = [
@@ -122,6 +120,11 @@ def has_certificates(overlay):
     return any(it.endswith("-certificate") for it in mounts(overlay.pods()["gateway"]))
 
 
+def has_servers(overlay):
+    """Whether the roles of an overlay have databases on servers."""
+    return any(it.endswith("-database") for it in mounts(overlay.pods()["user"]))
+
+
 def mounts(template):
     return {it["secret"]["secretName"] for it in template["spec"].get("volumes", []) if "secret" in it}
 
@@ -135,7 +138,7 @@ def check_certificates(overlay, binary):
             assert mounted <= {"feira-mesh"}, f"{name} sees {mounted}"
             continue
         own = {f"feira-{name}-certificate"} | ({f"feira-{name}-secret"} if name in DATABASES else set())
-        assert mounted == (set() if name == "migrate" else own), f"{name} sees {mounted}"
+        assert mounted == own, f"{name} sees {mounted}"
     for service in overlay.all("Service"):
         clear = any(port.get("appProtocol") == "kubernetes.io/h2c" for port in service["spec"]["ports"])
         assert not (clear and has_certificates(overlay)), service["metadata"]["name"]
@@ -204,13 +207,13 @@ def declared(template):
 
 
 def check_databases(overlay, binary):
-    """Where databases are servers, each role is told its own by a Secret of its own, which no other pod but the
-    migrations sees, and may reach it; elsewhere nobody leaves for a database."""
-    servers = "migrate" in overlay.pods()
+    """Where databases are servers, each role is told its own by a Secret of its own, which no other pod sees, may reach it,
+    and migrates it before it serves; elsewhere nobody leaves for a database."""
+    servers = has_servers(overlay)
     for name, template in overlay.pods().items():
         mounted = {it["secret"]["secretName"] for it in template["spec"].get("volumes", []) if "secret" in it}
         own = {it for it in mounted if it.endswith("-database")}
-        wanted = DATABASES if name == "migrate" else [name] if name in DATABASES and servers else []
+        wanted = [name] if name in DATABASES and servers else []
         assert own == {f"feira-{role}-database" for role in wanted}, f"{name} sees {own}"
         leaves = [
             rule
@@ -220,9 +223,9 @@ def check_databases(overlay, binary):
             if POSTGRES in [it.get("port") for it in rule.get("ports", [])]
         ]
         assert bool(leaves) == bool(wanted), f"{name} and databases: {leaves}"
-    if servers:
-        migrated = [it["args"] for it in overlay.pods()["migrate"]["spec"]["containers"]]
-        assert migrated == [["migrate", "--role", role] for role in DATABASES], migrated
+        before = [(it["args"], it["image"]) for it in template["spec"].get("initContainers", [])]
+        image = template["spec"]["containers"][0]["image"]
+        assert before == [(["migrate", "--role", role], image) for role in wanted], f"{name} does before: {before}"
 
 
 def check_secrets(overlay, binary):
@@ -257,7 +260,7 @@ def asked(probe, by_command):
 def check_probes(overlay, binary):
     """The process is alive whatever its database does; it is ready with it. All by the standard health protocol."""
     for name, template in overlay.pods().items():
-        for container in template["spec"]["containers"] if name != "migrate" else []:
+        for container in template["spec"]["containers"]:
             for probe in ["startupProbe", "livenessProbe", "readinessProbe"]:
                 service = asked(container[probe], has_certificates(overlay))
                 wanted = f"feira.{name}.v1.{name.capitalize()}Service" if probe == "readinessProbe" else ""
@@ -275,7 +278,7 @@ def check_replicas(overlay, binary):
     for deployment in overlay.all("Deployment"):
         name, spec = deployment["metadata"]["name"], deployment["spec"]
         scaled = next((it for it in overlay.all("HorizontalPodAutoscaler") if it["metadata"]["name"] == name), None)
-        if "migrate" not in overlay.pods():
+        if not has_servers(overlay):
             assert spec["replicas"] == 1, name
             if name != "gateway":
                 assert spec["strategy"] == {"type": "Recreate"}, name
@@ -293,12 +296,14 @@ def check_hardening(overlay, binary):
     """All that the restricted profile asks for, and more; the namespace enforces it."""
     (namespace,) = overlay.all("Namespace")
     assert namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
+    accounts = {it["metadata"]["name"]: it for it in overlay.all("ServiceAccount")}
     for name, template in overlay.pods().items():
         spec = template["spec"]
+        assert spec["serviceAccountName"] == name and accounts[name]["automountServiceAccountToken"] is False, name
         assert spec["automountServiceAccountToken"] is False and spec["enableServiceLinks"] is False, name
         assert spec["securityContext"]["runAsNonRoot"] and spec["securityContext"]["runAsUser"] == 65532, name
         assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}, name
-        for container in spec["containers"]:
+        for container in [*spec.get("initContainers", []), *spec["containers"]]:
             context = container["securityContext"]
             assert context["readOnlyRootFilesystem"] and not context["allowPrivilegeEscalation"], name
             assert context["capabilities"] == {"drop": ["ALL"]}, name
