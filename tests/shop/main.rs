@@ -6,6 +6,7 @@ mod support;
 
 mod access;
 mod action_pages;
+mod addresses_of_others;
 mod adjustments;
 mod administrators;
 mod api_keys;

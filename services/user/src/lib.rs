@@ -97,6 +97,7 @@ pub async fn start(
         limit: limit("tries", options.sign_in_attempts),
         username_checks: Buckets::new(options.username_checks_per_second),
         flood: Mutex::default(),
+        grave: Mutex::default(),
         audit_retention: options.audit_retention,
         one_time: OneTimeTokens::new(key_file),
         mails_per_day: api::PerDay(around.mail.mails_per_day),

@@ -56,7 +56,13 @@ impl Words {
                     + NOT_YOU,
             ),
             MailKind::PasswordChanged => {
-                ("Your password was changed", "your account has a new password.".to_owned() + NOT_YOU)
+                (
+                    "Your password was changed",
+                    "your account has a new password. Whoever was signed in elsewhere is not any more. API keys may \
+                     still count: look at them in your account, and revoke what you do not know."
+                        .to_owned()
+                        + NOT_YOU,
+                )
             }
             MailKind::SecondFactorAdded => (
                 "Signing in takes a code now",
@@ -81,6 +87,19 @@ impl Words {
                 "Your username was changed",
                 "your account has another username: sign in by that one, or by this e-mail address.".to_owned()
                     + NOT_YOU,
+            ),
+            MailKind::CodesTried => (
+                "Somebody has your password",
+                "somebody signed in to your account by your password, and then gave wrong codes of your authenticator until they \
+                 were stopped."
+                    .to_owned()
+                    + NOT_YOU,
+            ),
+            MailKind::AlreadySetUp => (
+                "Look at your account",
+                "your address is confirmed. The account has an API key or a second factor already, which was set up before. If \
+                 it was not you who did, then set a new password by mail, which ends all API keys, and tell us."
+                    .to_owned(),
             ),
         };
         let signature = match self.signature.as_str() {

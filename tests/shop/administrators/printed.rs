@@ -1,7 +1,10 @@
 //! A password that was shown is to be changed.
 
-use contracts::user::{ChangePasswordRequest, GetUserRequest, ListUsersRequest, RefreshRequest};
+use contracts::user::{
+    ApiKey, ChangePasswordRequest, CreateApiKeyRequest, GetUserRequest, ListUsersRequest, RefreshRequest,
+};
 use tempfile::tempdir;
+use tonic::Code;
 
 use crate::support::{
     Refused, Setup,
@@ -83,10 +86,20 @@ async fn staff_whose_password_was_printed_are_not_staff_where_it_must_be_changed
     let password = shown(&serving.stderr()).pop_first().expect("it is shown");
     let first = client.sign_in_as("admin", &password).await.unwrap();
     first.list_users(ListUsersRequest::default()).await.denied();
+    // Nor by a key that whoever has read the password makes, then or afterwards.
+    let request = CreateApiKeyRequest {
+        user_id: "me".into(),
+        api_key: Some(ApiKey { name: "x".into(), ..Default::default() }),
+    };
+    let key = first.create_api_key(request).await.unwrap().body;
+    let program = client.signed_in(&key.secret);
+    program.list_users(ListUsersRequest::default()).await.denied();
     first.change_password(to(&password, "one of my own")).await.unwrap();
     let refresh = RefreshRequest { refresh_token: first.tokens.refresh_token.clone() };
     let tokens = client.refresh(refresh).await.unwrap().body;
     client.signed_in(&tokens.access_token).list_users(ListUsersRequest::default()).await.unwrap();
+    let refused = program.list_users(ListUsersRequest::default()).await.unwrap_err();
+    assert_eq!(refused.code, Code::Unauthenticated);
     drop((client, first));
     serving.stop();
 }

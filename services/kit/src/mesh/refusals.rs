@@ -12,13 +12,19 @@ use contracts::{
     access::Who,
     user::{AuditRecord, RecordAuditEventsRequest, audit_service_client::AuditServiceClient},
 };
+use tokio::time::Instant;
 
 use crate::{Call, Caller, Context, Fault, Role, Time, access::Method, client::Client, id::AuditId};
 
 /// How often they are told.
 const TELL: Duration = Duration::from_secs(5);
+/// How long more refusals of the same user and method are counted before they are told again: somebody who goes on asking
+/// must not fill the log.
+const AGAIN: Duration = Duration::from_secs(600);
 /// Users and methods that are told apart until then; more are not recorded.
 const MOST: usize = 500;
+/// Of so many it is known that they were told lately.
+const TOLD: usize = 5_000;
 /// How long the user service may take.
 const WITHIN: Duration = Duration::from_secs(5);
 
@@ -71,10 +77,12 @@ impl Refusals {
     pub fn tell(&self, context: &Context, as_role: Role) {
         let user = AuditServiceClient::new(context.mesh.own_conn(as_role, Role::User));
         let refusals = self.clone();
+        let told = Arc::new(Mutex::new(HashMap::new()));
         context.tasks.every(format!("{as_role}.refusals"), TELL, move || {
-            let (refusals, mut user) = (refusals.clone(), user.clone());
+            let (refusals, mut user, told) = (refusals.clone(), user.clone(), told.clone());
             async move {
-                let taken = std::mem::take(&mut *refusals.all());
+                let taken =
+                    refusals.take(&mut told.lock().unwrap_or_else(PoisonError::into_inner), Instant::now());
                 if taken.is_empty() {
                     return Ok(());
                 }
@@ -86,13 +94,27 @@ impl Refusals {
                 });
                 let request = RecordAuditEventsRequest { records: records.collect() };
                 let call = Call::of_service(as_role, "refusals").within(WITHIN);
-                let told = user.record_audit_events(call.request(request)).await;
-                told.map(|_| ()).map_err(|status| {
+                let sent = user.record_audit_events(call.request(request)).await;
+                sent.map(|_| ()).map_err(|status| {
+                    let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
+                    told.retain(|key, _| !taken.contains_key(key));
                     refusals.put_back(taken);
                     Fault::of(&status)
                 })
             }
         });
+    }
+
+    /// Takes what is to be told now; of whom and what something was told lately, the rest waits.
+    fn take(&self, told: &mut HashMap<(String, Arc<str>), Instant>, now: Instant) -> Counted {
+        told.retain(|_, at| now < *at + AGAIN);
+        let mut all = self.all();
+        let (waits, due) = std::mem::take(&mut *all).into_iter().partition(|(key, _)| told.contains_key(key));
+        *all = waits;
+        // Beyond that many, some are told more often.
+        let free = TOLD.saturating_sub(told.len());
+        told.extend(due.keys().take(free).map(|key| (key.clone(), now)));
+        due
     }
 
     /// Keeps what could not be told for the next time. Its ids are the same, so that what was told all the same is there

@@ -159,6 +159,8 @@ pub async fn reset_password(
     tokens::drop_all(tx, id, Purpose::ResetPassword).await?;
     audit::record(tx, &Act::new("password.reset").of(id)).await?;
     sessions::end_all(tx, id, None).await?;
+    // Whoever had the account until now may have made some.
+    revocations.keys_of(tx, id).await?;
     revocations.tokens_of(tx, &mut user).await?;
     failures::clear(tx, &Login::of_account(&id.to_string())).await?;
     failures::clear(tx, &Login::old_password(id)).await?;

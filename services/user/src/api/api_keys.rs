@@ -20,7 +20,7 @@ use crate::{
     domain::{
         Invalid,
         api_keys::{LONGEST_OVERLAP, Times, Which},
-        mail::MailKind,
+        mail::{KEYS, MailKind},
         names, roles,
     },
     error::Error,
@@ -28,6 +28,7 @@ use crate::{
         api_keys::{self, NewKey},
         audit,
         entities::api_key::Model,
+        failures::Login,
         roles as roles_store, users,
     },
 };
@@ -51,6 +52,7 @@ pub async fn create_api_key(
         return Ok(written);
     }
     caller_signed_in_lately(shared, call).await?;
+    shared.count(call, Login::keys_of(user_id), KEYS).await?;
     let per_day = shared.mails_per_day;
     let prefix = api_key::new_prefix();
     let (secret, secret_hash) = new_secret(&prefix)?;
@@ -58,7 +60,7 @@ pub async fn create_api_key(
     let new = NewKey { user_id, name, prefix, secret_hash, scopes, expire_time };
     let written = shared.db.write_with(call, new, move |tx, new| async move {
         let user = users::lock(&tx, scope, user_id).await?;
-        roles::may_act(tx.call().caller(), user.id, user.rights())?;
+        roles::may_hold_key(tx.call().caller(), user.id)?;
         // What is stored of it under an idempotency key is without the secret.
         let key = api_keys::insert(&tx, (*new).clone()).await?;
         audit::record(&tx, &Act::new("api_key.created").of(user.id).on(key.id)).await?;
@@ -110,7 +112,7 @@ pub async fn rotate_api_key(
         .db
         .write_with(call, hash, move |tx, hash| async move {
             let user = users::lock(&tx, scope, user_id).await?;
-            roles::may_act(tx.call().caller(), user.id, user.rights())?;
+            roles::may_hold_key(tx.call().caller(), user.id)?;
             let key = api_keys::lock(&tx, user.id, id).await?;
             let old_until = (!overlap.is_zero()).then(|| tx.now() + overlap);
             let key = api_keys::rotate(&tx, key, (*hash).clone(), old_until).await?;
@@ -177,9 +179,8 @@ pub async fn resolve_api_key(
         }
     }
     let (rights, _, role) = roles_store::rights(db, &user).await?;
-    // As their tokens: staff who must have a second factor and have none are not staff until they do.
-    let bare = shared.require_second_factor && !user.second_factor;
-    let rights = if bare { Roles::default() } else { rights };
+    // As their tokens.
+    let rights = if shared.is_bare(&user) { Roles::default() } else { rights };
     Ok(render::grant(&key, &user, (rights, role), expire_time))
 }
 

@@ -6,7 +6,11 @@ use contracts::user::{
     AuditEvent, ListAuditEventsRequest, ListAuditEventsResponse, RecordAuditEventsRequest,
     audit_service_server::AuditService,
 };
-use kit::{Call, Fault, Role, Time, audit_log::Act, id::AuditId};
+use kit::{
+    Call, Fault, Role, Time,
+    audit_log::Act,
+    id::{AuditId, UserId},
+};
 use tonic::{Request, Response, Status};
 
 use crate::{
@@ -63,6 +67,12 @@ impl Shared {
         let source = source(call);
         let mut minute = self.flood.lock().unwrap_or_else(PoisonError::into_inner);
         minute.admit(&source, self.db.clock().now())
+    }
+
+    /// Whether something about a known account is recorded that must not be lost among what anybody can make happen.
+    pub fn records_of(&self, account: UserId) -> bool {
+        let mut grave = self.grave.lock().unwrap_or_else(PoisonError::into_inner);
+        grave.admit_of_account(&account.to_string(), self.db.clock().now())
     }
 
     /// Tells what was only counted, and sweeps what is old.

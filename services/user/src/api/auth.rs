@@ -201,10 +201,8 @@ pub async fn tokens(
     session: SessionId,
     refresh: RefreshToken,
 ) -> Result<Tokens, Fault> {
-    // Staff who must have a second factor and have none are not staff until they do: they can set it up.
-    let bare = (shared.require_second_factor && !user.second_factor)
-        // So are those whose password others may have read, where it must be changed first.
-        || (shared.require_password_change && user.password_printed);
+    // They can sign in all the same, to set up or change what is missing.
+    let bare = shared.is_bare(&user);
     // Should the role change meanwhile, this token is of its old version, and refused as soon as that is known.
     let (rights, made, role) = roles::rights(shared.db.read(), &user).await?;
     let permissions = if bare { Permissions::NONE } else { rights.permissions };

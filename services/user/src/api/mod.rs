@@ -54,6 +54,8 @@ pub struct Shared {
     pub username_checks: Buckets,
     /// What anybody can add to the audit log.
     pub flood: Mutex<Minute>,
+    /// What is recorded of accounts in any case.
+    pub grave: Mutex<Minute>,
     pub audit_retention: Duration,
     /// Tokens that are sent by mail.
     pub one_time: OneTimeTokens,
@@ -72,6 +74,15 @@ pub struct Shared {
     pub shop_name: String,
     /// How long a sign-in counts for what changes who can get in.
     pub reauthentication_window: Duration,
+}
+
+impl Shared {
+    /// Whether a user has no rights of staff for now, whatever the roles say, and however it proves who it is: who must
+    /// have a second factor and has none, and whose password others may have read, where it must be changed first.
+    pub fn is_bare(&self, user: &crate::store::entities::user::Model) -> bool {
+        (self.require_second_factor && !user.second_factor)
+            || (self.require_password_change && user.password_printed)
+    }
 }
 
 /// `UserService`.

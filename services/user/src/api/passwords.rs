@@ -53,7 +53,7 @@ pub async fn change_password(
         // The write refuses, unless it was done before.
         Old::Wrong | Old::Throttled(_) => PasswordHash(String::new()),
     };
-    let (limit, per_day) = (shared.limit, shared.mails_per_day);
+    let (limit, per_day, required) = (shared.limit, shared.mails_per_day, shared.require_password_change);
     let keep = match call.caller() {
         Caller::User { session, .. } if by_owner => Some(*session),
         _ => None,
@@ -75,6 +75,10 @@ pub async fn change_password(
             }
             Old::Right(_) | Old::Wrong => return Err(Error::WrongOldPassword),
             Old::Throttled(wait) => return Err(Error::Throttled(*wait)),
+        }
+        if required && user.password_printed {
+            // Others may have signed in by it and made some, which would have the user's rights from now on.
+            revocations.keys_of(&tx, id).await?;
         }
         (user.password_hash, user.password_printed) = (new.clone(), false);
         audit::record(&tx, &Act::new("password.changed").of(id)).await?;

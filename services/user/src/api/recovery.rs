@@ -10,13 +10,13 @@ use crate::{
     api::{Shared, audit::source},
     credentials::Standing,
     domain::{
-        mail::{MailKind, Purpose, RESETS, RESETS_OF_SOURCE},
+        mail::{EMAILS, MailKind, Purpose, RESETS, RESETS_OF_SOURCE, USERNAMES},
         names, roles,
         throttle::Limit,
     },
     error::Error,
     store::{
-        audit,
+        api_keys, audit,
         entities::user,
         failures::{self, Login},
         mails, sessions, tokens, users,
@@ -48,14 +48,23 @@ pub async fn confirm_email(
     request: ConfirmEmailRequest,
 ) -> Result<Written<()>, Error> {
     let id = shared.one_time.read(Purpose::ConfirmEmail, &request.token).ok_or(Error::TokenExpired)?;
-    let written = shared.db.write(call, id, |tx, id| async move {
+    let per_day = shared.mails_per_day;
+    let written = shared.db.write(call, id, move |tx, id| async move {
         let mut user = spent(&tx, *id, Purpose::ConfirmEmail).await?;
-        user.email_verified = true;
+        if !user.email_verified {
+            user.email_verified = true;
+            // Whoever registered with somebody else's address could set these up, and nobody was told.
+            if user.second_factor || api_keys::has_any(&*tx, user.id).await? {
+                per_day.tell(&tx, &user, MailKind::AlreadySetUp).await?;
+            }
+        }
         audit::record(&tx, &Act::new("email.confirmed").of(user.id)).await?;
         users::change(&tx, user).await?;
         Ok(())
     });
-    written.await
+    let written = written.await;
+    shared.mail_due.notify_one();
+    written
 }
 
 /// Stores that somebody asked, whoever's address it is, and whether it is anybody's: that is found when the mail is sent.
@@ -149,6 +158,23 @@ impl Shared {
         }
         self.count(call, Login::registrations_of(&source(call)), self.registrations).await
     }
+}
+
+/// Refuses another username or e-mail that comes too soon.
+pub async fn may_be_called(
+    shared: &Shared,
+    call: &Call,
+    id: UserId,
+    (renamed, moved): (bool, bool),
+) -> Result<(), Error> {
+    if moved {
+        signed_in_lately(shared, call, id).await?;
+        shared.count(call, Login::emails_of(id), EMAILS).await?;
+    }
+    if renamed {
+        shared.count(call, Login::usernames_of(id), USERNAMES).await?;
+    }
+    Ok(())
 }
 
 /// Refuses a user who acts on the own account and did not sign in lately: a session that was left open, or a stolen token,

@@ -9,12 +9,17 @@ use std::{
 use contracts::user::AccessRevoked;
 use kit::{
     Call, Tx, Written,
+    audit_log::Act,
     id::{ApiKeyId, RoleId, SessionId, UserId},
 };
 use prost::Message;
 use sea_orm::DbErr;
 
-use crate::{api::Shared, error::Error, store::entities::user};
+use crate::{
+    api::Shared,
+    error::Error,
+    store::{api_keys, audit, entities::user},
+};
 
 /// The revocations of one write.
 #[derive(Clone, Default)]
@@ -53,6 +58,15 @@ impl Revocations {
     pub async fn key(&self, tx: &Tx, user: UserId, key: ApiKeyId, minimum_version: i64) -> Result<(), DbErr> {
         let (user_id, key_id) = (user.to_string(), key.to_string());
         self.add(tx, AccessRevoked { user_id, key_id, minimum_version, ..AccessRevoked::default() }).await
+    }
+
+    /// Removes a user's API keys, of whom the transaction has locked the row; they count no more.
+    pub async fn keys_of(&self, tx: &Tx, user: UserId) -> Result<(), DbErr> {
+        for key in api_keys::delete_all(tx, user).await? {
+            audit::record(tx, &Act::new("api_key.revoked").of(user).on(key)).await?;
+            self.key(tx, user, key, i64::MAX).await?;
+        }
+        Ok(())
     }
 
     /// What tokens say of a role in a lower version counts no more. One event, however many users have it.

@@ -74,7 +74,9 @@ pub async fn revoke_sessions(
     let written = shared.write_revoking(call, kept, move |tx, kept, revocations| async move {
         let mut user = users::lock(&tx, scope, user_id).await?;
         roles::may_act(tx.call().caller(), user.id, user.rights())?;
-        sessions::end_all(&tx, user.id, *kept).await?;
+        if sessions::end_all(&tx, user.id, *kept).await? == 0 {
+            return Ok(());
+        }
         let all = if kept.is_some() { "sessions=others" } else { "sessions=all" };
         audit::record(&tx, &Act::new("session.revoked").of(user.id).saying(all)).await?;
         revocations.tokens_but(&tx, &mut user, *kept).await?;

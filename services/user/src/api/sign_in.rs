@@ -8,9 +8,10 @@ use kit::{
 };
 
 use crate::{
-    api::{Shared, audit::source, auth::tokens, revoke::Revocations, second_factor::Check},
+    api::{PerDay, Shared, audit::source, auth::tokens, revoke::Revocations, second_factor::Check},
     credentials::{PasswordHash, RefreshToken, Standing, TokenHash, Verified},
     domain::{
+        mail::{CODES, MailKind},
         names,
         throttle::{Limit, Wait},
     },
@@ -63,6 +64,7 @@ pub async fn sign_in(shared: &Shared, call: &Call, request: SignInRequest) -> Re
         Some(user) if user.second_factor && !code.is_empty() => {
             // Who knows the password does not get to try codes from everywhere at once.
             counters.push((Login::code(user.id), shared.sign_in_limits.account_and_source));
+            counters.push((Login::codes_of_day(user.id), CODES));
             counters.sort_by(|(a, _), (b, _)| a.cmp(b));
             Some(Check::of(shared, user.id, &code).await?)
         }
@@ -130,6 +132,10 @@ async fn begin_session(shared: &Shared, call: &Call, tried: Tried) -> Result<Sig
     // Anybody can fail as often as they like: how much of that is recorded is bounded.
     let failed = tried.code.is_some() || tried.found.as_ref().is_none_or(|user| user.second_factor);
     let (records, most) = (failed && shared.records(call), shared.sessions_per_user);
+    // Who has the password and not the authenticator is to be seen in the log, whatever else comes in at the same time.
+    let lacks_code = tried.code.is_none() && tried.found.as_ref().is_some_and(|user| user.second_factor);
+    let tells = lacks_code && tried.known.is_some_and(|account| shared.records_of(account));
+    let per_day = shared.mails_per_day;
     let signed_in = shared.db.transact(call, tried, move |tx, tried| async move {
         let (tried, revocations) = (&*tried, Revocations::default());
         if let Some(wait) = failures::wait(&*tx, &tried.counters, tx.now()).await? {
@@ -142,8 +148,7 @@ async fn begin_session(shared: &Shared, call: &Call, tried: Tried) -> Result<Sig
         };
         let passed = match (user, &tried.code) {
             (Some(user), None) if user.second_factor => {
-                // Who has the password and not the authenticator is to be seen in the log.
-                if records {
+                if tells {
                     audit::record(&tx, &Act::new("sign_in.code_required").of(user.id)).await?;
                 }
                 return Ok((SignedIn::CodeRequired, revocations));
@@ -152,7 +157,7 @@ async fn begin_session(shared: &Shared, call: &Call, tried: Tried) -> Result<Sig
             (user, _) => user,
         };
         let Some(mut user) = passed else {
-            return Ok((refuse(&tx, tried, records).await?, revocations));
+            return Ok((refuse(&tx, tried, records, per_day).await?, revocations));
         };
         if let Some((own, _)) = tried.counters.iter().find(|(login, _)| login.ends_by_success()) {
             failures::clear(&tx, own).await?;
@@ -180,7 +185,7 @@ async fn begin_session(shared: &Shared, call: &Call, tried: Tried) -> Result<Sig
 }
 
 /// Counts a failure: an answer, not an error, because it must be committed.
-async fn refuse(tx: &kit::Tx, tried: &Tried, records: bool) -> Result<SignedIn, Error> {
+async fn refuse(tx: &kit::Tx, tried: &Tried, records: bool, per_day: PerDay) -> Result<SignedIn, Error> {
     let mut locked_out = false;
     for (login, limit) in &tried.counters {
         match failures::count(tx, login, *limit).await? {
@@ -188,13 +193,17 @@ async fn refuse(tx: &kit::Tx, tried: &Tried, records: bool) -> Result<SignedIn, 
             Err(wait) => return Ok(SignedIn::Throttled(wait)),
         }
     }
+    let about = |kind| tried.known.iter().fold(Act::new(kind), |act, known| act.of(*known));
     if records {
-        let about = |kind| tried.known.iter().fold(Act::new(kind), |act, known| act.of(*known));
         let by = if tried.code.is_some() { "factor=code" } else { "factor=password" };
         audit::record(tx, &about("sign_in.failed").saying(by)).await?;
-        if locked_out {
-            audit::record(tx, &about("sign_in.locked_out")).await?;
-        }
+    }
+    // It takes so many failures that nobody fills the log with it.
+    if locked_out && (records || tried.known.is_some()) {
+        audit::record(tx, &about("sign_in.locked_out")).await?;
+    }
+    if let (true, Some(_), Some(user)) = (locked_out, &tried.code, &tried.found) {
+        per_day.tell(tx, user, MailKind::CodesTried).await?;
     }
     Ok(SignedIn::Refused)
 }

@@ -20,14 +20,13 @@ use tonic::{Request, Response, Status};
 use crate::{
     api::{Users, addresses, audit::source, passwords, read, recovery, register, render, roles as made},
     domain::{
-        mail::{EMAILS, MailKind},
+        mail::{MailKind, Purpose},
         names, roles,
     },
     error::Error,
     store::{
         self, audit,
         entities::user::Model,
-        failures::Login,
         lists::{self, Filter},
         sessions,
     },
@@ -102,12 +101,11 @@ impl UserService for Users {
         let id = call.user_id(&sent.id, "user.id")?;
         let scope = call.scope()?;
         let sent = read::changes(sent, &mask).map_err(Error::from)?;
-        if mask.has("email") {
+        if mask.has("email") || mask.has("username") {
             let known = store::users::find(self.0.db.read(), scope, id).await?;
-            if !names::is_stored_as(&known.email, &sent.email) {
-                recovery::signed_in_lately(&self.0, &call, id).await?;
-                self.0.count(&call, Login::emails_of(id), EMAILS).await?;
-            }
+            let renamed = mask.has("username") && known.username != sent.username;
+            let moved = mask.has("email") && !names::is_stored_as(&known.email, &sent.email);
+            recovery::may_be_called(&self.0, &call, id, (renamed, moved)).await?;
         }
         let per_day = self.0.mails_per_day;
         let written = self.0.db.write(&call, (sent, mask), move |tx, input| async move {
@@ -139,6 +137,10 @@ impl UserService for Users {
                 // The old address hears of it: who took the account over is not the only one who knows.
                 per_day.tell(&tx, &user, MailKind::EmailChanged).await?;
                 user.email_verified = false;
+                // They were for the address before, also where that differs only in how it is written.
+                for purpose in [Purpose::ConfirmEmail, Purpose::ResetPassword] {
+                    store::tokens::drop_all(&tx, id, purpose).await?;
+                }
             }
             for (field, own, new) in [
                 ("username", &mut user.username, &sent.username),

@@ -23,6 +23,15 @@ pub struct Minute {
 }
 
 impl Minute {
+    /// Counts an event about a known account that matters whatever else comes in: one of each account is recorded each
+    /// minute, so that no flood of others keeps it out of the log.
+    pub fn admit_of_account(&mut self, account: &str, now: Time) -> bool {
+        if self.start.is_none_or(|start| now >= start + MINUTE) {
+            *self = Self { start: Some(now), ..Self::default() };
+        }
+        self.sources.len() < SOURCES && self.sources.insert(account.to_owned(), 1).is_none()
+    }
+
     /// Counts an event; whether it is to be recorded itself.
     pub fn admit(&mut self, source: &str, now: Time) -> bool {
         self.start.get_or_insert(now);

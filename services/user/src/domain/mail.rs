@@ -18,6 +18,13 @@ pub const RESETS_OF_SOURCE: Limit = Limit { name: "password-resets", attempts: 3
 /// Other e-mails that a user gives.
 pub const EMAILS: Limit = Limit { name: "emails", attempts: 10, window: DAY };
 
+/// Other usernames that a user takes, and API keys that are made: what is done for nothing but to be in the log has an end.
+pub const USERNAMES: Limit = Limit { name: "usernames", attempts: 20, window: DAY };
+pub const KEYS: Limit = Limit { name: "api-keys-made", attempts: 200, window: DAY };
+
+/// Wrong codes of a second factor, of somebody who has the password (NIST SP 800-63B, 5.2.2).
+pub const CODES: Limit = Limit { name: "codes", attempts: 100, window: DAY };
+
 /// What a token from a mail is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, sea_orm::EnumIter, sea_orm::DeriveActiveEnum)]
 #[sea_orm(rs_type = "i16", db_type = "SmallInteger")]
@@ -57,6 +64,10 @@ pub enum MailKind {
     SecondFactorRemoved = 6,
     KeyAdded = 7,
     UsernameChanged = 8,
+    /// To an address that was confirmed just now, of an account that has API keys or a second factor already.
+    AlreadySetUp = 9,
+    /// Of somebody who has the password, and tries codes.
+    CodesTried = 10,
 }
 
 impl MailKind {
@@ -80,6 +91,8 @@ impl MailKind {
             MailKind::SecondFactorRemoved => "second_factor_removed",
             MailKind::KeyAdded => "key_added",
             MailKind::UsernameChanged => "username_changed",
+            MailKind::AlreadySetUp => "already_set_up",
+            MailKind::CodesTried => "codes_tried",
         }
     }
 }

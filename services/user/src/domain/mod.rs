@@ -7,6 +7,7 @@ pub mod flood;
 pub mod mail;
 pub mod names;
 pub mod password;
+pub mod reports;
 pub mod roles;
 pub mod session;
 pub mod signing_keys;

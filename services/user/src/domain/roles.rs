@@ -96,8 +96,15 @@ pub fn may_act(caller: &Caller, user: UserId, rights: Roles) -> Result<(), NotYo
     if may { Ok(()) } else { Err(NotYours) }
 }
 
+/// Whether a caller may be given the secret of a user's API key, which acts as that user from then on: nobody's but the own,
+/// whatever permissions the caller has. Administrators may be anybody anyway.
+pub fn may_hold_key(caller: &Caller, user: UserId) -> Result<(), NotYours> {
+    let own = caller.is_user() && caller.user() == Some(user);
+    if own || caller.is_admin() { Ok(()) } else { Err(NotYours) }
+}
+
 /// Whether a caller may change what a user with these rights signs in by, where it may act on that user: an API key only
-/// what customers do. Who writes an account's e-mail can set its password, and a key never becomes a session with rights.
+/// what customers do. Who writes an account's e-mail can set its password, and so a key would become a session of staff.
 pub fn may_rename(caller: &Caller, user: UserId, rights: Roles) -> bool {
     let customer = !rights.admin && rights.permissions.is_empty();
     !matches!(caller, Caller::ApiKey { .. }) || (customer && caller.user() != Some(user))

@@ -98,6 +98,22 @@ pub async fn rotate(tx: &Tx, before: Model, hash: String, old_until: Option<Time
     Ok(row)
 }
 
+/// Whether a user has any.
+pub async fn has_any(db: &impl ConnectionTrait, user: UserId) -> Result<bool, DbErr> {
+    let any = Entity::find().filter(Column::UserId.eq(user)).select_only().column(Column::Id).limit(1);
+    Ok(any.into_tuple::<ApiKeyId>().one(db).await?.is_some())
+}
+
+/// Removes all of a user whom the transaction has locked, of whom there are at most [`MOST`]; which these were.
+pub async fn delete_all(tx: &Tx, user: UserId) -> Result<Vec<ApiKeyId>, DbErr> {
+    let ids = Entity::find().filter(Column::UserId.eq(user)).select_only().column(Column::Id);
+    let ids: Vec<ApiKeyId> = ids.into_tuple().all(&**tx).await?;
+    if !ids.is_empty() {
+        Entity::delete_many().filter(Column::UserId.eq(user)).exec(&**tx).await?;
+    }
+    Ok(ids)
+}
+
 /// Removes a locked key.
 pub async fn delete(tx: &Tx, id: ApiKeyId) -> Result<(), DbErr> {
     Entity::delete_by_id(id).exec(&**tx).await.map(|_| ())

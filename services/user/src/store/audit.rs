@@ -1,10 +1,10 @@
 //! The audit log: rows are added, listed, and swept when they are old; none is ever changed.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use contracts::user::AuditRecord;
 use kit::{
-    Fault, Time, Tx,
+    Caller, Fault, Time, Tx,
     audit_log::Act,
     id::{AuditId, UserId},
     insert_new,
@@ -12,7 +12,7 @@ use kit::{
 };
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel,
-    QueryFilter, QueryOrder, QuerySelect,
+    QueryFilter, QueryOrder, QuerySelect, QueryTrait,
     sea_query::{Expr, ExprTrait},
 };
 
@@ -20,9 +20,12 @@ use super::entities::{
     audit_event::{Column, Entity, Model},
     user,
 };
+use crate::domain::reports;
 
 /// The kind of the act that erases a user.
 pub const ERASED: &str = "user.erased";
+/// How far the clock of the process that reports may be ahead.
+const CLOCKS: Duration = Duration::from_secs(300);
 /// The actor who is nobody that is known.
 const ANONYMOUS: &str = "anonymous";
 
@@ -43,14 +46,33 @@ pub async fn record(tx: &Tx, act: &Act) -> Result<(), DbErr> {
     Entity::insert(row.into_active_model().reset_all()).exec_without_returning(&**tx).await.map(|_| ())
 }
 
-/// Takes what other services recorded, unless it is there. Of users who are gone meanwhile nothing is kept but ids.
+/// Takes what other services recorded, unless it is there. Of users who are gone meanwhile nothing is kept but ids. What is
+/// not a role's to report is left out and told in the operator's log: an error would have it sent again for ever.
 pub async fn take(tx: &Tx, records: &[AuditRecord]) -> Result<(), crate::error::Error> {
+    let latest = tx.now() + CLOCKS;
+    let counts = |record: &&AuditRecord| {
+        let by = match tx.call().caller() {
+            Caller::Service { role, .. } => *role,
+            _ => return false,
+        };
+        let at = record.create_time.map_or(Time(0), Time::from);
+        // An id is made of its time: one of another time would stand elsewhere in the log than it says.
+        let fits = record.id.parse().is_ok_and(|id: AuditId| {
+            (AuditId::first_at(at)..AuditId::first_at(at + MILLISECOND)).contains(&id)
+        });
+        let counts = reports::is_of(by, &record.kind) && fits && at <= latest;
+        if !counts {
+            tracing::warn!(role = %by, kind = record.kind, id = record.id, "audit.not_taken");
+        }
+        counts
+    };
+    let records: Vec<&AuditRecord> = records.iter().filter(counts).collect();
     let actors: BTreeSet<UserId> = records.iter().filter_map(|record| record.actor.parse().ok()).collect();
     let there = user::Entity::find().select_only().column(user::Column::Id);
     let there: Vec<UserId> =
         there.filter(user::Column::Id.is_in(actors.iter().copied())).into_tuple().all(&**tx).await?;
     for record in records {
-        let mut row = row(record.clone())?;
+        let mut row = row(AuditRecord::clone(record))?;
         if row.actor.parse().is_ok_and(|actor: UserId| !there.contains(&actor)) {
             (row.ip_address, row.user_agent, row.request_id) = Default::default();
         }
@@ -74,12 +96,14 @@ pub async fn forget(tx: &Tx, user: UserId) -> Result<(), DbErr> {
     Ok(())
 }
 
-/// Those who were erased after a time.
+/// Those who were erased after a time, and are gone.
 pub async fn erased_since(tx: &Tx, time: Time) -> Result<Vec<UserId>, DbErr> {
+    let there = user::Entity::find().select_only().column(user::Column::Id).into_query();
     let erased = Entity::find()
         .select_only()
         .column(Column::UserId)
         .filter(Column::Kind.eq(ERASED))
+        .filter(Column::UserId.not_in_subquery(there))
         .filter(Column::Id.gte(AuditId::first_at(time)));
     let ids: Vec<Option<UserId>> = erased.into_tuple().all(&**tx).await?;
     Ok(ids.into_iter().flatten().collect())
@@ -137,7 +161,7 @@ pub async fn list(
     events.page(db, after.map(Into::into), limit).await
 }
 
-const MILLISECOND: std::time::Duration = std::time::Duration::from_millis(1);
+const MILLISECOND: Duration = Duration::from_millis(1);
 
 /// Forgets up to `limit` events of before a time, the oldest first; answers how many those were.
 pub async fn prune(tx: &Tx, before: Time, limit: u64) -> Result<u64, DbErr> {

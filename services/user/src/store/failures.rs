@@ -57,9 +57,24 @@ impl Login {
         Self::of(&format!("code of {user}"))
     }
 
+    /// The same within a day.
+    pub fn codes_of_day(user: kit::id::UserId) -> Self {
+        Self::of(&format!("codes of {user} within a day"))
+    }
+
     /// Accounts that a source makes.
     pub fn registrations_of(source: &str) -> Self {
         Self::of(&format!("registrations of {source}"))
+    }
+
+    /// Other usernames that a user takes.
+    pub fn usernames_of(user: kit::id::UserId) -> Self {
+        Self::of(&format!("usernames of {user}"))
+    }
+
+    /// API keys that are made for a user.
+    pub fn keys_of(user: kit::id::UserId) -> Self {
+        Self::of(&format!("keys of {user}"))
     }
 
     /// Other e-mails that a user gives.

@@ -223,7 +223,7 @@ pub async fn end(tx: &Tx, user: UserId, id: SessionId) -> Result<bool, DbErr> {
 
 /// Ends all sessions of a user whom the transaction has locked, but for one, by one statement, however many there are.
 /// None begins meanwhile, because that takes the user's lock.
-pub async fn end_all(tx: &Tx, user: UserId, but: Option<SessionId>) -> Result<(), DbErr> {
+pub async fn end_all(tx: &Tx, user: UserId, but: Option<SessionId>) -> Result<u64, DbErr> {
     let mut ending = session::Entity::update_many()
         .col_expr(session::Column::EndedTime, Expr::value(tx.now()))
         .filter(session::Column::UserId.eq(user))
@@ -231,7 +231,7 @@ pub async fn end_all(tx: &Tx, user: UserId, but: Option<SessionId>) -> Result<()
     if let Some(kept) = but {
         ending = ending.filter(session::Column::Id.ne(kept));
     }
-    ending.exec(&**tx).await.map(|_| ())
+    ending.exec(&**tx).await.map(|ended| ended.rows_affected)
 }
 
 /// A page of a user's sessions: those that have not ended at a time, or all that are remembered. Those that began before

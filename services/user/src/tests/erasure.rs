@@ -24,8 +24,12 @@ fn record(replica: &Replica, actor: &str) -> AuditRecord {
 }
 
 async fn hand_down(replica: &Replica, record: AuditRecord) {
-    let mut log = AuditServiceClient::new(replica.mesh.conn(Role::Payment, Role::User));
-    let call = Call::of_service(Role::Payment, "a test");
+    hand_down_as(replica, Role::Payment, record).await;
+}
+
+async fn hand_down_as(replica: &Replica, role: Role, record: AuditRecord) {
+    let mut log = AuditServiceClient::new(replica.mesh.conn(role, Role::User));
+    let call = Call::of_service(role, "a test");
     let request = RecordAuditEventsRequest { records: vec![record] };
     outcome(log.record_audit_events(call.request(request)).await).unwrap();
 }
@@ -61,6 +65,42 @@ async fn where_an_erased_user_acted_from_is_forgotten_and_what_comes_late_comes_
     let others = acts_of(&replica, &admin, &staff).await;
     let other = others.iter().find(|act| act.id == of_staff.id).unwrap();
     assert_eq!(other.ip_address, "203.0.113.7", "somebody else's");
+}
+
+#[tokio::test]
+async fn a_role_reports_its_own_acts_as_they_happen_and_no_others() {
+    let replica = House::new().await.replica().await;
+    replica.register("ana").await;
+    let (ana, admin) = (replica.sign_in("ana").await, replica.sign_in("admin").await);
+    let id = id_of(&ana);
+    let good = record(&replica, &id);
+    hand_down(&replica, good.clone()).await;
+    let forged = |change: fn(&mut AuditRecord)| {
+        let mut record = AuditRecord { user_id: id.clone(), ..record(&replica, &id) };
+        change(&mut record);
+        record
+    };
+    let later = replica.clock.now() + std::time::Duration::from_secs(600);
+    for (role, record) in [
+        (Role::Payment, forged(|record| record.kind = "user.erased".to_owned())),
+        (Role::Payment, forged(|record| record.kind = "sign_in.succeeded".to_owned())),
+        (Role::Article, forged(|_| {})),
+        (Role::Payment, forged(|record| record.create_time = Some(kit::Time(0).into()))),
+        (
+            Role::Payment,
+            AuditRecord {
+                id: AuditId::at(later).to_string(),
+                create_time: Some(later.into()),
+                ..forged(|_| {})
+            },
+        ),
+    ] {
+        hand_down_as(&replica, role, record).await;
+    }
+    let acts = acts_of(&replica, &admin, &id).await;
+    assert!(acts.iter().all(|act| act.kind.starts_with("sign_in.") || act.id == good.id), "{acts:?}");
+    let kept = acts.iter().find(|act| act.id == good.id).unwrap();
+    assert_eq!((&*kept.ip_address, &*kept.request_id), ("203.0.113.7", "hers"));
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use kit::{
-    Fault, StartError, Time,
+    Fault, Scope, StartError, Time,
     mail::{
         AT_ONCE, MailOptions, leads_nowhere,
         notifier::{Failure, Mail, Notifier},
@@ -133,13 +133,19 @@ impl Sender {
     /// The address of the user whose password is to be reset by what somebody typed; the token counts from now on.
     async fn reset_of(&self, row: &Row) -> Result<Option<String>, Error> {
         let input = (row.id, row.create_time, row.address.clone());
-        let own = mails::own();
-        let found = self.shared.db.transact(&own, input, |tx, input| async move {
+        let (own, per_day) = (mails::own(), self.shared.mails_per_day);
+        let found = self.shared.db.transact(&own, input, move |tx, input| async move {
             let (id, create_time, address) = &*input;
-            let user = users::by_login(&*tx, address).await?;
-            let Some(user) = user.filter(|user| user.email_verified && !user.disabled) else {
+            let Some(user) = users::by_login(&*tx, address).await?.filter(|user| !user.disabled) else {
                 return Ok(None);
             };
+            if !user.email_verified {
+                // Somebody registered with this address and its mails were not answered: whoever reads them gets the
+                // account by confirming that it is theirs, and can then ask for the password.
+                let user = users::lock(&tx, Scope::All, user.id).await?;
+                let _ = per_day.ask_to_confirm(&tx, &user).await?;
+                return Ok(None);
+            }
             tokens::add(&tx, *id, Purpose::ResetPassword, &user, *create_time).await?;
             Ok(Some(user.email))
         });
