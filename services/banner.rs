@@ -135,10 +135,7 @@ impl Ready<'_> {
         }
         if let Some(rest) = self.rest_url().filter(|_| self.web) {
             let _ = writeln!(text, "  shop   {rest}/");
-            let _ = writeln!(
-                text,
-                "  staff  {rest}/staff  (for the administrator, and for users with the role STAFF)"
-            );
+            let _ = writeln!(text, "  staff  {rest}/staff  (for administrators and staff)");
         }
         if let Some(rest) = self.rest_url() {
             let _ = writeln!(text, "  REST   {rest}  (described at {rest}/docs)");

@@ -1,6 +1,6 @@
 // What stands in for a page that is not for who is signed in; loaded where it is.
 
-import { hasRole, isStaff, may } from './session.js';
+import { currentUser, hasRole, isStaff, may } from './session.js';
 import { html } from './vendor/lit-html.js';
 
 /** Not for this user, and why. */
@@ -8,6 +8,10 @@ export const notAllowed = () => {
   if (may()) return refusal('This is not for your role', 'An administrator can give you one that sees it.', '/staff', 'To what you may see');
   if (!isStaff()) {
     return refusal('This is for staff', 'Your account may not see it. Ask an administrator for the role, or sign in with another account.', '/', 'To the shop');
+  }
+  if (currentUser()?.passwordChangeRequired) {
+    const text = 'Yours was shown when it was made, and your role counts once you have changed it: this shop is set up so.';
+    return refusal('A new password first', text, '/account/security', 'Change it');
   }
   if (!hasRole('ROLE_STAFF') && !hasRole('ROLE_ADMIN')) {
     return refusal('Your role sees nothing', 'It has no permissions, or counts only once signing in takes a code. Ask an administrator.', '/account/security', 'Set up codes');

@@ -1,6 +1,6 @@
 // Programs that a file of tests starts for itself: shops of other settings, and what they talk to. They end with the tests.
 
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -28,11 +28,22 @@ export async function start(program, args, env = {}) {
   throw new Error(`${program} ended`);
 }
 
+const data = ['--data-dir', join(work, 'data')];
+let operator;
+
 /** Starts a shop of its own; where it is. */
 export async function startShop(args = [], env = {}) {
-  const listen = ['--data-dir', join(work, 'data'), '--rest-listen', '127.0.0.1:0', '--grpc-listen', '127.0.0.1:0'];
-  return JSON.parse(await start(process.env.FEIRA_PROGRAM, ['serve', ...listen, ...args], env)).ready.rest;
+  const listen = [...data, '--rest-listen', '127.0.0.1:0', '--grpc-listen', '127.0.0.1:0'];
+  const { ready } = JSON.parse(await start(process.env.FEIRA_PROGRAM, ['serve', ...listen, ...args], env));
+  operator = ready.grpc;
+  return ready.rest;
 }
+
+/** Makes an administrator as the shop's operator does; the password that is printed. */
+export const printedPassword = (username) =>
+  execFileSync(process.env.FEIRA_PROGRAM, ['admin', 'create', username, ...data, '--url', operator], { stdio: ['ignore', 'pipe', 'ignore'] })
+    .toString()
+    .trim();
 
 /** A mail server that takes everything (RFC 5321, as much of it as there is to say). `take(address)` gives the next mail to it. */
 export async function startMailServer() {

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { createServer, request } from 'node:http';
 import { after, test } from 'node:test';
 
-import { startMailServer, startShop } from './programs.mjs';
+import { printedPassword, startMailServer, startShop } from './programs.mjs';
 
 // Mails have links to where people reach the shop, which is known before the shop starts.
 let upstream;
@@ -34,6 +34,7 @@ upstream = await startShop([], {
   FEIRA_MAIL_FROM: 'shop@home.test',
   FEIRA_REAUTHENTICATION_WINDOW: WINDOW,
   FEIRA_REQUIRE_SECOND_FACTOR: 'staff',
+  FEIRA_REQUIRE_PASSWORD_CHANGE: 'true',
 });
 process.env.FEIRA_URL = shop;
 const { PASSWORD, accessible, api, codeOf, name, open, signIn, tokenOf } = await import('./support.mjs');
@@ -102,10 +103,10 @@ test('the links of mails lead to pages that work', async (t) => {
   await h1(lost.page, 'Set a new password');
   assert.equal(lost.page.url(), `${shop}/reset-password`);
   await accessible(lost.page, 'a new password');
-  await lost.page.getByLabel('New password').fill('password1');
+  await lost.page.getByLabel('A new one').fill('password1');
   await click(lost.page, 'Set the password');
   await lost.page.getByText('This password is among the first that anybody tries').waitFor();
-  await lost.page.getByLabel('New password').fill('quite another one');
+  await lost.page.getByLabel('A new one').fill('quite another one');
   await click(lost.page, 'Set the password');
   await lost.page.getByText('Your password is set.').waitFor();
   await lost.page.getByLabel('Username or e-mail').fill(email);
@@ -116,7 +117,7 @@ test('the links of mails lead to pages that work', async (t) => {
   await page.goto('/account');
   await h1(page, 'Sign in');
   await page.goto(reset);
-  await page.getByLabel('New password').fill('still another one');
+  await page.getByLabel('A new one').fill('still another one');
   await click(page, 'Set the password');
   await page.getByText('It does not count any more').waitFor();
 });
@@ -219,4 +220,21 @@ test('staff who must have a second factor are told so, and are staff once they h
   await page.getByRole('link', { name: 'Staff', exact: true }).click();
   await h1(page, 'Today');
   await page.getByRole('navigation', { name: 'Staff' }).getByRole('link', { name: 'Roles' }).waitFor();
+});
+
+test('staff whose password was printed are told to change it, before anything else', async (t) => {
+  const { page } = await open(t, { expected: [/403/] });
+  const username = name('eva');
+  const printed = printedPassword(username);
+  await signIn(page, username, printed);
+  await page.getByRole('link', { name: 'Staff', exact: true }).click();
+  await h1(page, 'A new password first');
+  await accessible(page, 'what staff with a printed password see');
+  await page.getByRole('link', { name: 'Change it' }).click();
+  await page.getByLabel('The one you have').fill(printed);
+  await page.getByLabel('A new one').fill(PASSWORD);
+  await click(page, 'Change the password');
+  await page.getByText('Your password is changed').waitFor();
+  await page.getByRole('link', { name: 'Staff', exact: true }).click();
+  await h1(page, 'A second factor first');
 });
