@@ -99,13 +99,15 @@ impl Cookie {
 
     /// What the browser sent.
     fn sent<'h>(&self, headers: &'h HeaderMap) -> Option<&'h str> {
-        // Of several by one name the first: browsers send that of the most specific path first (RFC 6265, 5.4).
         let lists = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-        lists
+        let mut values = lists
             .flat_map(|list| list.split(';'))
             .filter_map(|pair| pair.trim().split_once('='))
-            .find_map(|(name, value)| (name == self.name).then_some(value))
-            .filter(|value| !value.is_empty())
+            .filter_map(|(name, value)| (name == self.name).then_some(value));
+        let first = values.next().filter(|value| !value.is_empty())?;
+        // Of two, one is somebody else's: a host below the same domain can plant one, and which comes first is for its path
+        // and age to decide (RFC 6265, 5.4). Signing in again is better than going on as that one's user.
+        values.all(|other| other == first).then_some(first)
     }
 
     fn header(&self, value: &str, max_age: i32, request: &Parts) -> Option<HeaderValue> {
@@ -154,6 +156,34 @@ mod tests {
             request = request.header(FORWARDED_PROTO, proto);
         }
         on_this_machine(&request.body(()).unwrap().into_parts().0)
+    }
+
+    #[test]
+    fn of_two_cookies_that_differ_none_is_taken() {
+        let pool = contracts::pool();
+        let method = pool.get_service_by_name("feira.user.v1.AuthService").unwrap();
+        let method = method.methods().find(|method| method.name() == "Refresh").unwrap();
+        let cookie = Cookie {
+            name: "t".to_owned(),
+            path: "/".to_owned(),
+            max_age: 1,
+            taken: method.input().get_field_by_name("refresh_token"),
+            given: None,
+        };
+        for (sent, taken) in [
+            (vec!["t=a"], Some("a")),
+            (vec!["x=1; t=a; t=a"], Some("a")),
+            (vec!["t=a; t=b"], None),
+            (vec!["t=a", "t=b"], None),
+            (vec!["t=; t=b"], None),
+            (vec!["x=1"], None),
+        ] {
+            let mut headers = HeaderMap::new();
+            for list in &sent {
+                headers.append(header::COOKIE, list.parse().unwrap());
+            }
+            assert_eq!(cookie.sent(&headers), taken, "{sent:?}");
+        }
     }
 
     #[test]

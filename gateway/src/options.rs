@@ -4,7 +4,10 @@ use std::{ops::RangeInclusive, path::PathBuf, time::Duration};
 
 use http::{HeaderValue, Uri};
 use ipnet::IpNet;
-use kit::{StartError, client::Proxies};
+use kit::{
+    StartError,
+    client::{ForwardedHeader, Proxies},
+};
 use url::Url;
 
 /// What a REST call may be given.
@@ -47,6 +50,16 @@ pub struct Options {
     )]
     pub trusted_proxies: Vec<IpNet>,
 
+    /// By which header --trusted-proxies name their clients. Most write one and pass on what a client has put into the other,
+    /// so say which: with `either`, a client that sends the other one is taken for the proxy
+    #[arg(long, env = "FEIRA_FORWARDED_HEADER", value_name = "HEADER", default_value = "either")]
+    pub forwarded_header: ForwardedHeader,
+
+    /// Whether those of --trusted-proxies begin each connection to the REST port by a header of the PROXY protocol (version 1
+    /// or 2), as load balancers of the transport layer do. Then one of theirs without a header is closed
+    #[arg(long, env = "FEIRA_PROXY_PROTOCOL", value_name = "BOOL", default_value_t = false, num_args = 0..=1, default_missing_value = "true", action = clap::ArgAction::Set)]
+    pub proxy_protocol: bool,
+
     /// For how long browsers are told to come by TLS alone (Strict-Transport-Security), such as 365d; only those that have
     /// come by TLS are told. None by default
     #[arg(long, env = "FEIRA_HSTS", value_name = "TIME", value_parser = kit::duration)]
@@ -81,6 +94,8 @@ impl Default for Options {
             cors_origins: Vec::new(),
             public_url: None,
             trusted_proxies: Vec::new(),
+            forwarded_header: ForwardedHeader::Either,
+            proxy_protocol: false,
             hsts: None,
             secure_cookies: false,
             web: true,
@@ -92,7 +107,7 @@ impl Default for Options {
 impl Options {
     /// The reverse proxies that are believed.
     pub fn proxies(&self) -> Proxies {
-        Proxies::new(self.trusted_proxies.clone())
+        Proxies::new(self.trusted_proxies.clone()).writing(self.forwarded_header)
     }
 
     /// The value of `Strict-Transport-Security`, if there is to be one.
@@ -103,6 +118,10 @@ impl Options {
 
     /// Finds what is wrong with the settings, before anything is made.
     pub fn check(&self) -> Result<(), StartError> {
+        if self.proxy_protocol && self.trusted_proxies.is_empty() {
+            let problem = "nobody's header would be believed: name the proxies by --trusted-proxies";
+            return Err(StartError::setting("--proxy-protocol", problem));
+        }
         match &self.web_dir {
             Some(folder) if !folder.is_dir() => Err(StartError::setting(
                 "--web-dir",

@@ -1,8 +1,8 @@
 //! The edge's own pages: the OpenAPI document, its page to try things out, and what stands at the root.
 
 use std::{
-    collections::BTreeSet,
-    sync::{Arc, OnceLock},
+    collections::{BTreeSet, HashMap},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
 use axum::response::{IntoResponse as _, Response};
@@ -18,16 +18,24 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'u
      img-src 'self' data:; font-src 'self'; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; \
      form-action 'none'";
 
+/// Whether what is at a path costs as much as a read of data: it is large, and compressed for each reader.
+pub fn are_dear(path: &str) -> bool {
+    path.starts_with("/openapi") || path.starts_with("/docs/")
+}
+
 /// The pages, made when they are first asked for.
 pub struct Pages {
     bindings: Vec<Arc<Binding>>,
     whole: OnceLock<Document>,
+    /// The documents of some services, by the names of these.
+    parts: Mutex<HashMap<String, Document>>,
     /// The script that starts Swagger UI.
     initializer: Bytes,
     web: Web,
 }
 
-/// An OpenAPI document in both forms.
+/// An OpenAPI document in both forms, cheap to clone.
+#[derive(Clone)]
 struct Document {
     json: Bytes,
     yaml: Bytes,
@@ -37,7 +45,7 @@ impl Pages {
     /// Pages about some routes, and the one at the root.
     pub fn new(bindings: Vec<Arc<Binding>>, web: Web) -> Self {
         let initializer = initializer(&bindings).into();
-        Self { bindings, whole: OnceLock::new(), initializer, web }
+        Self { bindings, whole: OnceLock::new(), parts: Mutex::default(), initializer, web }
     }
 
     /// The page at a path, for a client that sent these headers.
@@ -76,10 +84,19 @@ impl Pages {
             return None;
         }
         match form {
-            "json" => Some(file("application/json", for_base(&document(&bindings).json, base))),
-            "yaml" => Some(file("application/yaml", for_base(&document(&bindings).yaml, base))),
+            "json" => Some(file("application/json", for_base(&self.part(&bindings).json, base))),
+            "yaml" => Some(file("application/yaml", for_base(&self.part(&bindings).yaml, base))),
             _ => None,
         }
+    }
+
+    /// The document of some routes: there are no more of them than services and packages. Made once: of two who ask at the
+    /// same time one waits.
+    fn part(&self, bindings: &[Arc<Binding>]) -> Document {
+        let services: BTreeSet<_> = bindings.iter().map(|binding| binding.rpc.service.as_str()).collect();
+        let name = Vec::from_iter(services).join(" ");
+        let mut parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
+        parts.entry(name).or_insert_with(|| document(bindings)).clone()
     }
 
     fn docs(&self, name: &str, headers: &HeaderMap) -> Option<Response> {

@@ -48,7 +48,10 @@ impl Ports {
         };
         let grpc_tls = grpc_tls.transpose().map_err(Error::other)?;
         let rest = match process.roles.get().contains(&Role::Gateway) {
-            true => Some(open(&process.rest_listen, "--rest-listen", Protocol::Rest).await?.by_tls(tls)),
+            true => {
+                let listener = open(&process.rest_listen, "--rest-listen", Protocol::Rest).await?;
+                Some(listener.by_tls(tls).proxied(settings.gateway.proxy_protocol))
+            }
             false => None,
         };
         let grpc = open(&process.grpc_listen, "--grpc-listen", Protocol::Grpc).await?.by_tls(grpc_tls);

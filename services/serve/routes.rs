@@ -77,10 +77,18 @@ impl gateway::Guard for Guard {
         Ok(self.limits.arrives(Client::handed_on(headers).address)?)
     }
 
+    fn reads_page(&self, headers: &HeaderMap) -> Result<(), Status> {
+        Ok(self.limits.reads_page(Client::handed_on(headers).address)?)
+    }
+
     fn admit<'a>(&'a self, headers: &'a HeaderMap, path: &'a str) -> BoxFuture<'a, Result<Admitted, Status>> {
         Box::pin(async move {
             // What is no method of the contract is answered at once.
             let Some(method) = self.methods.get(path) else { return Ok(uncounted()) };
+            // The mesh calls by gRPC: whoever shows its token here has it from somewhere. It is not verified, which can be dear.
+            if self.identity.says_a_role(headers) {
+                return Err(Fault::unauthenticated("service tokens are not taken over REST").into());
+            }
             let caller = match method.caller(&self.identity, headers).await {
                 // This process knows no keys and the user service cannot be asked; the method's own service may.
                 Err(fault) if fault.code == Code::Unavailable => {
@@ -89,10 +97,6 @@ impl gateway::Guard for Guard {
                 }
                 caller => caller?,
             };
-            // The mesh calls by gRPC: whoever shows its token here has it from somewhere.
-            if caller.is_service() {
-                return Err(Fault::unauthenticated("service tokens are not taken over REST").into());
-            }
             let caller = method.admit(caller.clone()).inspect_err(|_| {
                 let (client, id) = (Client::handed_on(headers), kit::headers::request_id(headers));
                 self.refusals.note(method, &caller, &client, &id, self.identity.time());

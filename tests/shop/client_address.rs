@@ -2,12 +2,17 @@
 
 use http::HeaderMap;
 use serde_json::Value;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpSocket,
+};
 
 use crate::support::{Edge, Setup, eur, mesh::Mesh, shop::new_order, until};
 
 tests!(
     the_address_of_a_client_reaches_every_service_that_its_call_reaches,
     a_stranger_cannot_say_where_a_call_comes_from,
+    a_proxy_of_the_transport_layer_says_whose_a_connection_is,
 );
 
 /// The addresses with which a process logged calls of a method, by the id of their request.
@@ -101,4 +106,46 @@ async fn a_stranger_cannot_say_where_a_call_comes_from(setup: Setup) {
     let mut articles = contracts::article::article_service_client::ArticleServiceClient::new(channel);
     articles.list_articles(request).await.unwrap();
     assert_eq!(logs(&mesh, "article", "/ListArticles", "forged-over-grpc").await, ["127.0.0.1"]);
+}
+
+/// What a connection from an address of this machine is answered, to its end.
+async fn sent_from(source: &str, rest: &str, text: String) -> String {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(format!("{source}:0").parse().unwrap()).unwrap();
+    let mut stream = socket.connect(rest.parse().unwrap()).await.unwrap();
+    stream.write_all(text.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    // What was not read when it was closed may come as a reset.
+    let _ = stream.read_to_end(&mut answer).await;
+    String::from_utf8(answer).unwrap()
+}
+
+/// Covers: mesh.client.
+async fn a_proxy_of_the_transport_layer_says_whose_a_connection_is(setup: Setup) {
+    let trusted = loud(setup).split().env("FEIRA_TRUSTED_PROXIES", "127.0.0.9,127.0.0.8");
+    let mesh = trusted.env("FEIRA_PROXY_PROTOCOL", "true").start().await;
+    let rest = mesh.http().base().trim_start_matches("http://").to_owned();
+    let request = |id: &str, more: &str| {
+        format!(
+            "GET /v1/articles HTTP/1.1\r\nhost: x\r\nx-request-id: {id}\r\n{more}connection: close\r\n\r\n"
+        )
+    };
+    let header = "PROXY TCP4 203.0.113.5 127.0.0.1 40000 8080\r\n";
+    let answer = sent_from("127.0.0.9", &rest, header.to_owned() + &request("by-header", "")).await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert_eq!(logs(&mesh, "gateway", "", "by-header").await, ["203.0.113.5"]);
+    assert_eq!(logs(&mesh, "article", "/ListArticles", "by-header").await, ["203.0.113.5"]);
+    // The client behind the balancer is no proxy: what it says of others is not believed. One that is, is.
+    let forged = request("forged-behind", "x-forwarded-for: 198.51.100.1\r\n");
+    sent_from("127.0.0.9", &rest, header.to_owned() + &forged).await;
+    assert_eq!(logs(&mesh, "gateway", "", "forged-behind").await, ["203.0.113.5"]);
+    let behind = header.replace("203.0.113.5", "127.0.0.8")
+        + &request("two-proxies", "x-forwarded-for: 198.51.100.1\r\n");
+    sent_from("127.0.0.9", &rest, behind).await;
+    assert_eq!(logs(&mesh, "gateway", "", "two-proxies").await, ["198.51.100.1"]);
+    // A proxy that says nothing is nobody; a stranger's header is no request.
+    assert_eq!(sent_from("127.0.0.9", &rest, request("silent", "")).await, "");
+    let stranger = sent_from("127.0.0.7", &rest, header.to_owned() + &request("stranger", "")).await;
+    assert!(!stranger.contains(" 200 "), "{stranger}");
+    assert!(sent_from("127.0.0.7", &rest, request("direct", "")).await.starts_with("HTTP/1.1 200"));
 }

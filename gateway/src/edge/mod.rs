@@ -62,6 +62,9 @@ pub trait Guard: Send + Sync {
     /// Counts a request with these headers.
     fn arrives(&self, headers: &HeaderMap) -> Result<(), Status>;
 
+    /// Counts a page of the edge's own that is dear to make: a document, or a file that is compressed for its reader.
+    fn reads_page(&self, headers: &HeaderMap) -> Result<(), Status>;
+
     /// Judges a call with these headers by the path of its gRPC method. Who may call it is decided by the services,
     /// whatever is said here.
     fn admit<'a>(&'a self, headers: &'a HeaderMap, path: &'a str) -> BoxFuture<'a, Result<Admitted, Status>>;
@@ -136,6 +139,11 @@ fn other_method(method: &Method, methods: Vec<Method>) -> Result<Response, Failu
 impl Edge {
     /// What is at a path that is no route's.
     async fn page(&self, parts: &Parts) -> Response {
+        if let (true, Some(guard)) = (crate::pages::are_dear(parts.uri.path()), &self.guard)
+            && let Err(status) = guard.reads_page(&parts.headers)
+        {
+            return Failure::from_status(&status, "").response(&self.pool);
+        }
         match self.pages.get(parts.uri.path(), &parts.headers, Base::of(parts)) {
             Some(page) if reads(&parts.method) => match page.extensions().get::<Subject>() {
                 Some(subject) if self.is_missing(subject, &parts.headers).await => self.missing(parts),

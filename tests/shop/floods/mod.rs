@@ -21,6 +21,7 @@ use crate::support::{Edge, Reply, Setup, eur, mesh::channel, until};
 
 tests!(
     bodies_that_never_end_hold_a_bounded_amount_of_memory,
+    heads_that_never_end_hold_a_bounded_amount_of_memory,
     messages_that_never_end_hold_a_bounded_amount_of_memory,
     a_body_larger_than_its_rules_allow_is_refused_before_it_is_decoded,
     who_may_not_call_is_refused_before_the_body_is_read,
@@ -67,6 +68,41 @@ async fn bodies_that_never_end_hold_a_bounded_amount_of_memory(setup: Setup) {
     let ada = mesh.shopper().await;
     ada.order(&article.id, 1, "sim_approve").await.unwrap();
     drop(held);
+}
+
+/// Covers: mesh.limits.
+async fn heads_that_never_end_hold_a_bounded_amount_of_memory(setup: Setup) {
+    let mesh = setup.over(Edge::Rest).env("FEIRA_REQUEST_MEMORY", "16").start().await;
+    mesh.http().get("/v1/articles").await.expect(200);
+    let before = mesh.main().most_memory();
+    let address = mesh.http().base().trim_start_matches("http://").to_owned();
+    let held = tokio::task::spawn_blocking(move || {
+        let one = |_| {
+            let mut stream = TcpStream::connect(&address).ok()?;
+            stream.set_write_timeout(Some(Duration::from_secs(2))).ok()?;
+            let head = format!("GET /v1/articles HTTP/1.1\r\nhost: x\r\nx: {}", "a".repeat(60_000));
+            // It may be cut off in the middle, which is what is wanted.
+            let _ = stream.write_all(head.as_bytes());
+            Some(stream)
+        };
+        (0..900).filter_map(one).collect::<Vec<_>>()
+    })
+    .await
+    .unwrap();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let grown = mesh.main().most_memory().saturating_sub(before);
+    assert!(grown < 30 * MIB, "{} heads of 60 kB without an end cost {} MiB", held.len(), grown / MIB);
+    mesh.http().get("/v1/articles").await.expect(200);
+    drop(held);
+    // One that is longer than there is a need for; what its address holds may take a moment to be free.
+    until("a long head is refused", || async {
+        let long =
+            reqwest::Client::new().get(mesh.http().url("/v1/articles")).header("x-long", "a".repeat(100_000));
+        let answer = long.send().await.ok()?;
+        assert_eq!(answer.status(), 431);
+        Some(())
+    })
+    .await;
 }
 
 /// Covers: mesh.limits.

@@ -72,19 +72,40 @@ fn agent(value: &HeaderValue) -> Option<Arc<str>> {
 
 /// The reverse proxies that are believed; cheap to clone.
 #[derive(Debug, Clone, Default)]
-pub struct Proxies(Arc<[IpNet]>);
+pub struct Proxies {
+    trusted: Arc<[IpNet]>,
+    write: ForwardedHeader,
+}
+
+/// By which header proxies name their clients.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum ForwardedHeader {
+    /// By either; where a request has both and they differ, neither counts.
+    #[default]
+    Either,
+    /// By `X-Forwarded-For`. `Forwarded` is the client's own.
+    XForwardedFor,
+    /// By `Forwarded` (RFC 7239). `X-Forwarded-For` is the client's own.
+    Forwarded,
+}
 
 impl Proxies {
     /// Those of these networks.
     pub fn new(trusted: Vec<IpNet>) -> Self {
-        Self(trusted.into())
+        Self { trusted: trusted.into(), write: ForwardedHeader::Either }
+    }
+
+    /// The same, which write that header.
+    pub fn writing(mut self, header: ForwardedHeader) -> Self {
+        self.write = header;
+        self
     }
 
     /// Whether this is one of them.
     pub fn trust(&self, peer: IpAddr) -> bool {
         // A dual-stack socket sees IPv4 clients as IPv6 ones.
         let peer = peer.to_canonical();
-        self.0.iter().any(|net| net.contains(&peer))
+        self.trusted.iter().any(|net| net.contains(&peer))
     }
 
     /// The address of whoever sent these headers by a connection from `peer`.
@@ -97,7 +118,12 @@ impl Proxies {
             return peer;
         }
         let first = |name| headers.contains_key(name).then(|| self.behind(peer, headers, name));
-        match (first(FORWARDED_FOR), first("forwarded")) {
+        let written = match self.write {
+            ForwardedHeader::Either => (first(FORWARDED_FOR), first("forwarded")),
+            ForwardedHeader::XForwardedFor => (first(FORWARDED_FOR), None),
+            ForwardedHeader::Forwarded => (None, first("forwarded")),
+        };
+        match written {
             (Some(one), Some(other)) if one != other => peer,
             (Some(one), _) | (None, Some(one)) => one,
             (None, None) => peer,
@@ -149,6 +175,22 @@ mod tests {
             map.append(*name, value.parse().unwrap());
         }
         Proxies::new(trusted.into()).client(peer.parse().unwrap(), &map).to_string()
+    }
+
+    #[test]
+    fn who_knows_what_its_proxies_write_reads_that_alone() {
+        let trusted = Proxies::new(vec!["10.0.0.0/8".parse().unwrap()]);
+        let headers = [("x-forwarded-for", "203.0.113.5"), ("forwarded", "for=198.51.100.1")];
+        let headers = headers.map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
+        let headers = HeaderMap::from_iter(headers);
+        for (header, client) in [
+            (ForwardedHeader::Either, "10.1.1.1"),
+            (ForwardedHeader::XForwardedFor, "203.0.113.5"),
+            (ForwardedHeader::Forwarded, "198.51.100.1"),
+        ] {
+            let found = trusted.clone().writing(header).client("10.1.1.1".parse().unwrap(), &headers);
+            assert_eq!(found.to_string(), client);
+        }
     }
 
     #[test]

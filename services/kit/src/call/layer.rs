@@ -9,8 +9,8 @@ use std::{
 };
 
 use futures::{FutureExt, future::BoxFuture};
-use http::{HeaderMap, HeaderValue, Request, Response};
-use tokio::time::Instant;
+use http::{Extensions, HeaderMap, HeaderValue, Request, Response};
+use tokio::{sync::OwnedSemaphorePermit, time::Instant};
 use tonic::{Code, Status, body::Body};
 use tower::Service;
 use tracing::Instrument;
@@ -20,7 +20,7 @@ use crate::{
     access::Methods,
     call::{
         Arrival,
-        origin::{arrives, arrives_first, client, connected},
+        origin::{arrives, arrives_beside, arrives_first, caller, client},
     },
     client::{Client, Proxies},
     drain,
@@ -42,6 +42,9 @@ const LONGEST_UPLOAD: Duration = Duration::from_secs(24 * 3600);
 
 /// How long a call waits for others of its connection.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What is open to anybody and never ends by itself: health that is watched, and reflection, whichever version.
+const ENDLESS: [&str; 2] = ["/grpc.health.v1.Health/Watch", "/ServerReflectionInfo"];
 
 /// Puts the layers in front of a process's services.
 #[derive(Clone)]
@@ -150,10 +153,10 @@ where
     let longest = if method.is_some_and(|method| method.takes_stream) { LONGEST_UPLOAD } else { LONGEST };
     let deadline = deadline(request.headers(), longest)?;
     let (mut token, mut upload, mut open, mut lane, mut place) = (None, None, None, None, None);
+    let mut watches = None;
     if let Some(method) = method {
         let counted = arrives_first(&request, identity, proxies, limits)?;
-        let caller = method.caller(identity, request.headers()).await;
-        let caller = caller.and_then(|caller| connected(caller, identity, request.extensions()));
+        let caller = caller(method, identity, request.headers(), request.extensions()).await;
         let (client, stranger) = client(&request, identity, caller.as_ref().ok(), proxies);
         Client::remove(request.headers_mut());
         telemetry::from_client(client.address);
@@ -173,10 +176,7 @@ where
                     Body::new(body)
                 });
             }
-            if let Some(Lane(calls)) = request.extensions().get::<Lane>().cloned() {
-                let turn = tokio::time::timeout(PATIENCE, calls.acquire_owned()).await;
-                lane = turn.map_err(|_| Fault::overloaded("too many calls on one connection"))?.ok();
-            }
+            lane = turn(request.extensions()).await?;
         }
         if let (true, true, Some(id)) = (method.streams, caller.is_user(), caller.user()) {
             open = Some(limits.open(id)?);
@@ -194,6 +194,11 @@ where
             deadline,
             client,
         });
+    } else if let Some(client) = arrives_beside(&request, identity, proxies, limits)? {
+        lane = turn(request.extensions()).await?;
+        if ENDLESS.iter().any(|endless| request.uri().path().ends_with(endless)) {
+            watches = Some(limits.open_at(client.address)?);
+        }
     }
     let limit = deadline.unwrap_or_else(|| Instant::now() + longest);
     let revoked = async {
@@ -218,11 +223,26 @@ where
                 };
                 response.map(|body| drain::until(body, refused))
             }
-            None => response,
+            None => match watches {
+                Some(open) => response.map(|body| {
+                    drain::until(body, async {
+                        let _open = open;
+                        futures::future::pending().await
+                    })
+                }),
+                None => response,
+            },
         }),
         Ok(Err(error)) => Err(Fault::internal(error)),
         Err(_) => Err(Fault::new(Reason::DeadlineExceeded, "the deadline has passed")),
     }
+}
+
+/// A call's turn among those of its connection, where these are counted.
+async fn turn(extensions: &Extensions) -> Result<Option<OwnedSemaphorePermit>, Fault> {
+    let Some(Lane(calls)) = extensions.get::<Lane>().cloned() else { return Ok(None) };
+    let turn = tokio::time::timeout(PATIENCE, calls.acquire_owned()).await;
+    Ok(turn.map_err(|_| Fault::overloaded("too many calls on one connection"))?.ok())
 }
 
 /// The moment that `grpc-timeout` names, not later than the longest.

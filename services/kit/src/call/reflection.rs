@@ -3,7 +3,10 @@
 //! As the protocol has it, what is not known is an error in the answer, and the stream goes on: one stream
 //! serves a client for as long as it likes, and half of what it asks is a guess.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use futures::{StreamExt, TryStreamExt, stream::BoxStream};
 use prost_reflect::{DescriptorError, DescriptorPool, FileDescriptor, ServiceDescriptor};
@@ -14,6 +17,9 @@ use tonic::{Code, Request, Response, Status, Streaming};
 /// The protocol's own services.
 pub const SERVICES: [&str; 2] =
     ["grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection"];
+
+/// As many questions are answered by one stream; one for each file and each message is far below.
+const QUESTIONS: usize = 2_000;
 
 /// What can be asked, cheap to clone.
 #[derive(Clone)]
@@ -33,6 +39,8 @@ struct Index {
     pool: DescriptorPool,
     /// The files of everything that has a name.
     symbols: HashMap<String, FileDescriptor>,
+    /// Those that were asked for, by name: encoding one is what an answer costs.
+    encoded: Mutex<HashMap<String, Vec<u8>>>,
     services: Vec<String>,
 }
 
@@ -75,7 +83,13 @@ impl Index {
                 symbols.insert(name, file.clone());
             }
         }
-        Ok(Self { pool, symbols, services })
+        Ok(Self { pool, symbols, encoded: Mutex::default(), services })
+    }
+
+    /// A file as it is sent.
+    fn encoded(&self, file: &FileDescriptor) -> Vec<u8> {
+        let mut known = self.encoded.lock().unwrap_or_else(PoisonError::into_inner);
+        known.entry(file.name().to_owned()).or_insert_with(|| file.encode_to_vec()).clone()
     }
 
     fn file(&self, name: &str) -> Answer {
@@ -184,10 +198,14 @@ macro_rules! serve {
                     ServerReflectionResponse, ServiceResponse, server_reflection_request::MessageRequest,
                     server_reflection_response::MessageResponse,
                 };
-                let reflection = self.clone();
+                let (reflection, mut asked) = (self.clone(), 0);
                 let answers = requests.into_inner().and_then(move |request| {
-                    let reflection = reflection.clone();
+                    asked += 1;
+                    let (reflection, asked) = (reflection.clone(), asked);
                     async move {
+                        if asked > QUESTIONS {
+                            return Err(Status::resource_exhausted("so much is asked by no tool"));
+                        }
                         let index = reflection.index().await?;
                         let answer = match &request.message_request {
                             Some(MessageRequest::FileByFilename(name)) => index.file(name),
@@ -202,7 +220,7 @@ macro_rules! serve {
                         let answer = match answer {
                             Answer::File(file) => {
                                 MessageResponse::FileDescriptorResponse(FileDescriptorResponse {
-                                    file_descriptor_proto: vec![file.encode_to_vec()],
+                                    file_descriptor_proto: vec![index.encoded(&file)],
                                 })
                             }
                             Answer::Numbers(base_type_name, extension_number) => {

@@ -65,7 +65,9 @@ impl Rules {
             return None;
         }
         if field.is_list() {
-            let repeated = within("repeated")?;
+            let Some(repeated) = within("repeated") else {
+                return self.is_answered(field).then_some(ANSWERED);
+            };
             let items = inner(&repeated, "items");
             let one = self.one(field, items.as_ref(), depth)?.checked_add(1)?;
             return one.checked_mul(number(&repeated, "max_items")?);
@@ -146,6 +148,8 @@ mod tests {
             "feira.user.v1.CreateAddressRequest",
             "feira.order.v1.AddLineRequest",
             "feira.payment.v1.RefundPaymentRequest",
+            // It has lists that are the service's to fill.
+            "feira.user.v1.UpdateUserRequest",
         ] {
             assert_eq!(size(small), LEAST, "{small}");
         }

@@ -61,7 +61,8 @@ impl LogOptions {
 pub struct Level(String);
 
 impl Level {
-    /// A bare level counts for our own crates, as `feira=LEVEL` does; the others speak up from `warn` on.
+    /// A bare level counts for our own crates, as `feira=LEVEL` does; the others speak up from `warn` on, h2 from
+    /// `error`: what it warns of is what clients do.
     pub(super) fn filter(&self) -> EnvFilter {
         EnvFilter::new(self.directives())
     }
@@ -72,7 +73,7 @@ impl Level {
         let parts = parts.map(|part| match part.strip_prefix("feira=") {
             Some(level) => ours(level),
             None if part.eq_ignore_ascii_case("off") => "off".to_owned(),
-            None if is_level(part) => format!("warn,{}", ours(part)),
+            None if is_level(part) => format!("warn,h2=error,{}", ours(part)),
             None => part.to_owned(),
         });
         parts.collect::<Vec<_>>().join(",")
@@ -115,7 +116,7 @@ mod tests {
     #[test]
     fn a_bare_level_counts_for_our_own_crates() {
         let directives = |text: &str| text.parse::<Level>().unwrap().directives();
-        assert!(directives("debug").starts_with("warn,feira=debug,kit=debug,"));
+        assert!(directives("debug").starts_with("warn,h2=error,feira=debug,kit=debug,"));
         assert_eq!(directives("off"), "off");
         assert!(directives("info,sqlx=trace").ends_with("gateway=info,sqlx=trace"));
         assert!(directives("feira=trace").contains("order=trace"));

@@ -106,11 +106,23 @@ impl Identity {
 
     /// Whether these headers are from the edge, or say to be from another role: whether that is so, costs no call to find out.
     pub fn names_a_role(&self, headers: &http::HeaderMap) -> bool {
+        self.says_a_role(headers) || self.is_edge(headers)
+    }
+
+    /// Whether these headers say to be from a role. Nothing is verified.
+    pub fn says_a_role(&self, headers: &http::HeaderMap) -> bool {
         let token = headers.get(http::header::AUTHORIZATION).and_then(bearer);
         let token = token.filter(|token| token.len() <= LONGEST);
         let header = token.and_then(|token| jsonwebtoken::decode_header(token).ok());
         header.is_some_and(|header| header.typ.as_deref() == Some(service::SERVICE_TOKEN))
-            || self.is_edge(headers)
+    }
+
+    /// Whether these headers are from the edge or another role.
+    pub fn proves_a_role(&self, headers: &http::HeaderMap) -> bool {
+        let token = headers.get(http::header::AUTHORIZATION).and_then(bearer);
+        let by_role = self.says_a_role(headers)
+            && token.is_some_and(|token| matches!(self.verify(token), Ok(Caller::Service { .. })));
+        by_role || self.is_edge(headers)
     }
 
     /// Nothing is wrong with the token, so signing in again would not help: the clock of this machine, or of the

@@ -145,7 +145,18 @@ impl Limiter {
 
     /// Counts a stream of a user's, for as long as what is answered lives.
     pub fn open(&self, user: UserId) -> Result<OpenStream, Fault> {
-        self.0.open.open(user, self.0.most_open.unwrap_or(u32::MAX))
+        self.0.open.open(Whose::User(user), self.0.most_open.unwrap_or(u32::MAX))
+    }
+
+    /// The same of a stream that anybody may open.
+    pub fn open_at(&self, address: Option<IpAddr>) -> Result<Option<OpenStream>, Fault> {
+        let of = address.map(|address| Whose::Address(network(address)));
+        of.map(|of| self.0.open.open(of, self.0.most_open.unwrap_or(u32::MAX))).transpose()
+    }
+
+    /// Counts a page of the edge's own that costs as much as a read.
+    pub fn reads_page(&self, address: Option<IpAddr>) -> Result<(), Fault> {
+        take(self.0.reads.as_ref(), address.map(|address| Whose::Address(network(address))))
     }
 
     /// Counts a call of a method. What it answers is to be begun once the request is there as a whole.

@@ -21,9 +21,9 @@ use tonic::body::Body;
 use tower::{Service, ServiceExt};
 
 use super::{
-    AGE, AGE_SPREAD_SECONDS, BoxError, Encrypted, Ends, HEAD, HEADERS, Held, KEEP_ALIVE, KEEP_ALIVE_ANSWER,
-    Limits, PENDING_RESETS, Peer, Protocol, SEND_BUFFER, STRANGERS_STREAMS, STREAMS, gate::Gate,
-    intake::Received, io::Watched, line::Line, preface, tls::Tls,
+    AGE, AGE_SPREAD_SECONDS, BoxError, Encrypted, Ends, HEAD, HEAD_SPARED, HEADERS, HTTP1_BUFFER, Held,
+    KEEP_ALIVE, KEEP_ALIVE_ANSWER, Limits, PENDING_RESETS, Peer, Protocol, SEND_BUFFER, STRANGERS_STREAMS,
+    STREAMS, gate::Gate, intake::Received, io::Watched, line::Line, preface, tls::Tls,
 };
 
 /// Serves one connection to its end.
@@ -100,11 +100,11 @@ where
         if request.body().is_end_stream() {
             return request.map(Body::new);
         }
-        let held = Held::new(&intake);
+        let held = Held::with_head(&intake, head(&request));
         request.extensions_mut().insert(held.clone());
         request.map(|body| Body::new(Received::new(body, held, patience)))
     });
-    let line = Line::new(limits, protocol == Protocol::Grpc);
+    let line = Line::new(limits, peer.ip(), protocol == Protocol::Grpc);
     let service = Gate::new(service, line.clone());
     let io = TokioIo::new(Watched::new(stream, line.clone()));
     if !speaks_http2 {
@@ -112,7 +112,7 @@ where
             return Err("not HTTP/2".into());
         }
         let mut http1 = hyper::server::conn::http1::Builder::new();
-        http1.timer(TokioTimer::new()).header_read_timeout(limits.idle_timeout);
+        http1.timer(TokioTimer::new()).header_read_timeout(limits.idle_timeout).max_buf_size(HTTP1_BUFFER);
         // Who has said all of its request may say so (RFC 9112, 9.6) and still wants the answer.
         http1.half_close(true);
         // Closing it while a request is on its way would lose that: so the next answer asks the client to close it.
@@ -167,6 +167,14 @@ where
         served = served => served,
         why = line.hopeless(false) => Err(why.into()),
     }
+}
+
+/// Bytes of a request's head, where they are more than nearly every request has.
+fn head<B>(request: &Request<B>) -> usize {
+    let fields = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len());
+    let bytes =
+        fields.sum::<usize>() + request.uri().path().len() + request.uri().query().map_or(0, str::len);
+    if bytes > HEAD_SPARED { bytes } else { 0 }
 }
 
 /// Serves a connection until it ends; asks it to end when it is old or idle, or when the process drains.

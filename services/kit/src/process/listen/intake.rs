@@ -66,11 +66,26 @@ struct Share {
     intake: Arc<Intake>,
     client: Option<IpAddr>,
     bytes: usize,
+    /// The request's head, which is held as long as its body is; counted with the first of that.
+    head: usize,
+    /// There was no room for its head: nothing more of it is taken.
+    full: bool,
 }
 
 impl Held {
     pub(super) fn new(intake: &Arc<Intake>) -> Self {
-        Self(Arc::new(Mutex::new(Share { intake: intake.clone(), client: None, bytes: 0 })))
+        Self::with_head(intake, 0)
+    }
+
+    /// Of a request with so many bytes of head.
+    pub(super) fn with_head(intake: &Arc<Intake>, head: usize) -> Self {
+        Self(Arc::new(Mutex::new(Share {
+            intake: intake.clone(),
+            client: None,
+            bytes: 0,
+            head,
+            full: false,
+        })))
     }
 
     /// Says whose it is, before any of it is read: it counts against that client's part, too.
@@ -78,7 +93,14 @@ impl Held {
         let mut share = self.share();
         if share.bytes == 0 {
             share.client = client.map(network);
+            let head = std::mem::take(&mut share.head);
+            share.full = !share.grow(head);
         }
+    }
+
+    /// So many bytes more are held; false where there is no room for them.
+    pub(super) fn grow(&self, more: usize) -> bool {
+        self.share().grow(more)
     }
 
     fn share(&self) -> MutexGuard<'_, Share> {
@@ -91,6 +113,9 @@ impl Share {
     fn grow(&mut self, more: usize) -> bool {
         let bytes = (self.bytes + more).min(LARGEST);
         let (more, intake) = (bytes - self.bytes, &self.intake);
+        if self.full {
+            return false;
+        }
         if more == 0 {
             return true;
         }
@@ -202,7 +227,10 @@ where
                 }
                 Poll::Ready(Some(Ok(frame)))
             }
-            Poll::Ready(Some(Err(error))) => Poll::Ready(Some(Err(Status::from_error(error.into())))),
+            // The client left in the middle, or broke the protocol: no failure of ours.
+            Poll::Ready(Some(Err(_))) => {
+                Poll::Ready(Some(Err(Status::cancelled("the request's body broke off"))))
+            }
             Poll::Ready(None) => Poll::Ready(None),
             Poll::Pending if self.is_late(cx) => {
                 self.end(Fault::new(Reason::DeadlineExceeded, "the request's body came too slowly"))
@@ -221,73 +249,4 @@ where
 }
 
 #[cfg(test)]
-mod tests {
-    use http_body_util::{BodyExt, StreamBody};
-
-    use super::*;
-
-    /// A body of which so many bytes come, and then nothing.
-    fn stalled(bytes: usize) -> impl Body<Data = Bytes, Error = Status> + Unpin {
-        let piece = futures::stream::iter([Ok::<_, Status>(Frame::data(Bytes::from(vec![0; bytes])))]);
-        let never = futures::stream::pending();
-        StreamBody::new(Box::pin(futures::StreamExt::chain(piece, never)))
-    }
-
-    async fn first(
-        intake: &Arc<Intake>,
-        client: &str,
-        bytes: usize,
-    ) -> Result<Received<impl Body<Data = Bytes, Error = Status> + Unpin>, Fault> {
-        let held = Held::new(intake);
-        held.is_of(Some(client.parse().unwrap()));
-        let mut body = Received::new(stalled(bytes), held, None);
-        match body.frame().await {
-            Some(Ok(_)) => Ok(body),
-            Some(Err(status)) => Err(Fault::of(&status)),
-            None => panic!("there is a first piece"),
-        }
-    }
-
-    #[tokio::test]
-    async fn one_client_has_a_part_and_all_have_the_whole() {
-        let intake = Intake::new(16 << 20);
-        let one = first(&intake, "192.0.2.1", 3 << 20).await.ok().unwrap();
-        let refused = first(&intake, "192.0.2.1", 2 << 20).await.err().unwrap();
-        assert_eq!(refused.reason, Reason::Overloaded);
-        assert!(first(&intake, "192.0.2.1", 1 << 20).await.is_ok(), "it was let go of at once");
-        let mut others = Vec::new();
-        for client in ["192.0.2.2", "192.0.2.3", "192.0.2.4"] {
-            others.push(first(&intake, client, 4 << 20).await.ok().unwrap());
-        }
-        assert!(first(&intake, "192.0.2.5", 2 << 20).await.is_err(), "all of it is taken");
-        assert!(first(&intake, "192.0.2.5", SMALL).await.is_ok(), "what is small finds room");
-        drop((one, others));
-        assert_eq!(intake.bytes.load(Ordering::Relaxed), 0);
-        assert!(intake.clients().is_empty());
-    }
-
-    #[tokio::test]
-    async fn what_comes_too_slowly_is_cut_off() {
-        let intake = Intake::new(16 << 20);
-        let mut body = Received::new(stalled(100), Held::new(&intake), Some(3 * LOOK));
-        body.frame().await.unwrap().unwrap();
-        let began = Instant::now();
-        let fault = Fault::of(&body.frame().await.unwrap().unwrap_err());
-        assert_eq!(fault.reason, Reason::DeadlineExceeded);
-        assert!(began.elapsed() >= 2 * LOOK && body.frame().await.is_none());
-    }
-
-    #[tokio::test]
-    async fn while_memory_is_short_nobody_may_pause_with_much_of_it() {
-        let intake = Intake::new(16 << 20);
-        let mut bodies = Vec::new();
-        for client in ["192.0.2.1", "192.0.2.2", "192.0.2.3"] {
-            bodies.push(first(&intake, client, 4 << 20).await.ok().unwrap());
-        }
-        assert!(bodies[0].frame().await.is_some_and(|piece| piece.is_err()));
-        drop(bodies.pop());
-        drop(bodies.remove(0));
-        let waiting = tokio::time::timeout(4 * LOOK, bodies[0].frame()).await;
-        assert!(waiting.is_err(), "there is enough again");
-    }
-}
+mod tests;

@@ -53,7 +53,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Watched<T> {
             self.refused = Refused::Writing(refusal::instead_of(bytes)?);
             // Lingering is part of the head's time. A head that came in one piece with the request before it has no
             // clock yet: nothing was read of the socket since.
-            self.line.read();
+            self.line.read(0);
         }
         let Refused::Writing(left) = &mut self.refused else { return None };
         while !left.is_empty() {
@@ -94,8 +94,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncRead for Watched<T> {
     ) -> Poll<io::Result<()>> {
         let before = into.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(cx, into);
-        if into.filled().len() > before {
-            self.line.read();
+        let bytes = into.filled().len() - before;
+        if bytes > 0 && !self.line.read(bytes) {
+            return Poll::Ready(Err(io::Error::other("there is no room for the head of a request")));
         }
         read
     }

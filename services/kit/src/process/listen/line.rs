@@ -4,7 +4,10 @@
 //! HTTP/1.1 by leaving its socket alone. So the bytes of answers under way are counted, by connection and in
 //! all; calls wait while there are too many, and a reader that takes nothing for too long is let go.
 
+mod room;
+
 use std::{
+    net::IpAddr,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicUsize, Ordering},
@@ -14,7 +17,8 @@ use std::{
 
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::{HEAD, Limits, waiting::Waiting};
+pub(super) use self::room::Room;
+use super::{HEAD, HEAD_SPARED, Held, Limits, waiting::Waiting};
 
 /// How long a reader may take nothing while others wait for the memory that its answers hold.
 const UNDER_PRESSURE: Duration = Duration::from_secs(3);
@@ -24,7 +28,7 @@ const LITTLE: usize = 256 << 10;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// An answer that is no more is small.
 const SMALL: usize = 64 << 10;
-/// A connection may have this part of what all may have.
+/// A connection may have this part of what all may have; over REST, so may an address with all of its connections.
 const PART: usize = 4;
 
 /// One connection.
@@ -33,6 +37,10 @@ pub(super) struct Line {
     /// Whether others may call by it too, as a gateway's clients do: then it is let go later than any one answer.
     shared: bool,
     bytes: AtomicUsize,
+    /// What all connections of its client's address hold; `None` where others call from that address, too.
+    client: Option<Arc<AtomicUsize>>,
+    /// Whose heads are counted together; `None` likewise.
+    address: Option<IpAddr>,
     state: Mutex<State>,
 }
 
@@ -43,8 +51,10 @@ struct State {
     answers: Vec<Weak<dyn Waits>>,
     /// Since when the socket takes nothing.
     blocked: Option<Instant>,
-    /// Since when a head is on its way.
+    /// Since when a head is on its way, how much of it has come, and what that takes of the memory for requests.
     head: Option<Instant>,
+    head_bytes: usize,
+    head_held: Option<Held>,
     /// Requests that are not answered to the end, and when there was the last.
     calls: usize,
     last_call: Instant,
@@ -62,12 +72,16 @@ pub(super) trait Waits: Send + Sync {
 }
 
 impl Line {
-    pub(super) fn new(limits: &Limits, shared: bool) -> Arc<Self> {
+    pub(super) fn new(limits: &Limits, client: IpAddr, shared: bool) -> Arc<Self> {
+        // Processes of the mesh call for everybody, and so does a proxy.
+        let alone = !shared && !limits.proxies.trust(client);
         let state = State {
             taken: Instant::now(),
             answers: Vec::new(),
             blocked: None,
             head: None,
+            head_bytes: 0,
+            head_held: None,
             calls: 0,
             last_call: Instant::now(),
             called: false,
@@ -77,6 +91,8 @@ impl Line {
             limits: limits.clone(),
             shared,
             bytes: AtomicUsize::new(0),
+            client: alone.then(|| limits.all.of(client)),
+            address: alone.then_some(client),
             state: Mutex::new(state),
         })
     }
@@ -118,13 +134,15 @@ impl Line {
         let most = self.limits.all.most;
         let most = if bytes <= SMALL { most + most / 4 } else { most };
         let fits = |held: usize, most: usize| held == 0 || held + bytes <= most;
-        (fits(own, most / PART) && fits(all, most)).then(|| Room::take(self, bytes))
+        let client = self.client.as_ref().map_or(0, |client| client.load(Ordering::Relaxed));
+        let part = fits(own, most / PART) && fits(client, most / PART);
+        (part && fits(all, most)).then(|| Room::take(self, bytes))
     }
 
     /// A request begins.
     pub(super) fn begin(&self) {
         let mut state = self.state();
-        state.head = None;
+        (state.head, state.head_bytes, state.head_held) = (None, 0, None);
         state.calls += 1;
         state.called = true;
         state.unflushed = true;
@@ -166,12 +184,25 @@ impl Line {
         self.state().taken = Instant::now();
     }
 
-    /// Something was read.
-    pub(super) fn read(&self) {
+    /// So much was read. False where it is of a head for which there is no room: a head counts among what is on its way
+    /// in, or those who begin requests and never end them would fill the memory beside it.
+    pub(super) fn read(&self, bytes: usize) -> bool {
         let mut state = self.state();
-        if state.calls == 0 && state.head.is_none() {
-            state.head = Some(Instant::now());
+        if state.calls > 0 {
+            return true;
         }
+        state.head.get_or_insert_with(Instant::now);
+        let more = (state.head_bytes + bytes).saturating_sub(HEAD_SPARED).min(bytes);
+        state.head_bytes += bytes;
+        if more == 0 {
+            return true;
+        }
+        let held = state.head_held.get_or_insert_with(|| {
+            let held = Held::new(&self.limits.intake);
+            held.is_of(self.address);
+            held
+        });
+        held.grow(more)
     }
 
     /// Something was to be written, and could be or not.
@@ -237,42 +268,6 @@ impl Line {
             }
         }
         None
-    }
-}
-
-/// Bytes that are counted, for as long as this lives.
-pub(super) struct Room {
-    line: Arc<Line>,
-    bytes: usize,
-}
-
-impl Room {
-    fn take(line: &Arc<Line>, bytes: usize) -> Self {
-        line.bytes.fetch_add(bytes, Ordering::Relaxed);
-        line.limits.all.bytes.fetch_add(bytes, Ordering::Relaxed);
-        Self { line: line.clone(), bytes }
-    }
-
-    /// It is so many from now on.
-    pub(super) fn set(&mut self, bytes: usize) {
-        let all = &self.line.limits.all;
-        if bytes > self.bytes {
-            self.line.bytes.fetch_add(bytes - self.bytes, Ordering::Relaxed);
-            all.bytes.fetch_add(bytes - self.bytes, Ordering::Relaxed);
-        } else {
-            self.line.bytes.fetch_sub(self.bytes - bytes, Ordering::Relaxed);
-            all.bytes.fetch_sub(self.bytes - bytes, Ordering::Relaxed);
-            if all.waiting.load(Ordering::Relaxed) > 0 && bytes < self.bytes {
-                all.room.notify_waiters();
-            }
-        }
-        self.bytes = bytes;
-    }
-}
-
-impl Drop for Room {
-    fn drop(&mut self) {
-        self.set(0);
     }
 }
 

@@ -10,6 +10,7 @@ mod limits;
 mod line;
 mod places;
 mod preface;
+mod proxied;
 mod refusal;
 mod tls;
 mod waiting;
@@ -21,7 +22,7 @@ use http::{Request, Response};
 use tokio::{
     net::{TcpListener, TcpSocket, ToSocketAddrs},
     sync::Semaphore,
-    time::sleep,
+    time::{sleep, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tonic::body::Body;
@@ -33,7 +34,10 @@ pub use intake::Held;
 pub use limits::Limits;
 pub use tls::{Encrypted, Outward, PeerRoles, Tls};
 
-use self::{connection::connection, places::Places};
+use self::{
+    connection::connection,
+    places::{Place, Places},
+};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -62,6 +66,12 @@ const AGE_SPREAD_SECONDS: u64 = 300;
 const SEND_BUFFER: usize = 64 * 1024;
 /// The longest list of headers that an HTTP/2 request may have, in bytes.
 const HEADERS: u32 = 32 * 1024;
+/// Bytes that a connection of HTTP/1.1 reads ahead at most: hence the longest head, as long as HTTP/2's with room for how
+/// it is written.
+const HTTP1_BUFFER: usize = 64 * 1024;
+/// A head, and one that is not whole, is counted among what is being sent where it has more than this: nearly no request
+/// has, and those of all connections together are bounded by their number.
+const HEAD_SPARED: usize = 4 << 10;
 /// How long to wait when accepting failed: there are no free file descriptors, most likely.
 const BACK_OFF: Duration = Duration::from_millis(100);
 
@@ -109,17 +119,24 @@ pub struct Listener {
     socket: TcpListener,
     protocol: Protocol,
     tls: Option<Arc<Tls>>,
+    proxied: bool,
 }
 
 impl Listener {
     /// Opens a port; `address` is a host and a port. Clients are not let in yet.
     pub async fn bind(address: &str, protocol: Protocol) -> std::io::Result<Self> {
-        Ok(Self { socket: open(address).await?, protocol, tls: None })
+        Ok(Self { socket: open(address).await?, protocol, tls: None, proxied: false })
     }
 
     /// The same by TLS.
     pub fn by_tls(mut self, tls: Option<Tls>) -> Self {
         self.tls = tls.map(Arc::new);
+        self
+    }
+
+    /// Whether the proxies that are believed begin their connections by a header of the PROXY protocol.
+    pub fn proxied(mut self, proxied: bool) -> Self {
+        self.proxied = proxied;
         self
     }
 
@@ -150,18 +167,30 @@ impl Listener {
                 accepted = accepted => accepted,
             };
             match accepted {
-                Ok((stream, peer)) => {
-                    let most = if limits.proxies.trust(peer.ip()) { usize::MAX } else { limits.connections };
-                    let Some(of_address) = places.enter(peer.ip(), most) else {
+                Ok((mut stream, mut peer)) => {
+                    let proxied = self.proxied && limits.proxies.trust(peer.ip());
+                    let mut of_address = enter(&places, peer, &limits);
+                    if of_address.is_none() {
                         tracing::debug!(%peer, protocol = ?self.protocol, "connection.too_many");
                         continue;
-                    };
+                    }
                     let (service, ends, limits) = (service.clone(), ends.clone(), limits.clone());
-                    let (protocol, tls) = (self.protocol, self.tls.clone());
+                    let (protocol, tls, places) = (self.protocol, self.tls.clone(), places.clone());
                     connections.spawn(async move {
-                        if let Err(error) =
+                        let served = async {
+                            if proxied {
+                                peer = tokio::select! {
+                                    () = ends.close.cancelled() => return Ok(()),
+                                    client = timeout(HEAD, proxied::client(&mut stream, peer)) => client??,
+                                };
+                                of_address = enter(&places, peer, &limits);
+                                if of_address.is_none() {
+                                    return Err("its address has too many".into());
+                                }
+                            }
                             connection(stream, peer, (protocol, tls), service, ends, &limits).await
-                        {
+                        };
+                        if let Err(error) = served.await {
                             tracing::debug!(%peer, ?protocol, error, "connection.ended");
                         }
                         drop((place, of_address));
@@ -183,6 +212,12 @@ impl Listener {
         connections.close();
         connections.wait().await;
     }
+}
+
+/// A place for a connection, unless its address has too many.
+fn enter(places: &Arc<Places>, peer: SocketAddr, limits: &Limits) -> Option<Place> {
+    let most = if limits.proxies.trust(peer.ip()) { usize::MAX } else { limits.connections };
+    places.enter(peer.ip(), most)
 }
 
 /// As many connections as there are file descriptors for.

@@ -3,7 +3,7 @@
 use std::{fmt, net::SocketAddr, path::Path, sync::Arc};
 
 use rustls::{
-    ServerConfig, ServerConnection,
+    ProtocolVersion, ServerConfig, ServerConnection,
     crypto::aws_lc_rs,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
     server::{ClientHello, NoServerSessionStorage, ResolvesServerCert},
@@ -109,6 +109,10 @@ impl Tls {
 
     /// The roles that a client's certificate names, which was verified in the handshake.
     pub(super) fn roles(&self, connection: &ServerConnection) -> Option<PeerRoles> {
+        // Between roles both ends speak it; by an older one comes nobody of the mesh.
+        if connection.protocol_version() != Some(ProtocolVersion::TLSv1_3) {
+            return None;
+        }
         let own = connection.peer_certificates()?.first()?;
         Some(PeerRoles(self.mesh.as_ref()?.current().named_by(own)?.into()))
     }
