@@ -97,7 +97,7 @@ async fn heads_that_never_end_hold_a_bounded_amount_of_memory(setup: Setup) {
     // One that is longer than there is a need for; what its address holds may take a moment to be free.
     until("a long head is refused", || async {
         let long =
-            reqwest::Client::new().get(mesh.http().url("/v1/articles")).header("x-long", "a".repeat(100_000));
+            reqwest::Client::new().get(mesh.http().url("/v1/articles")).header("x-long", "a".repeat(200_000));
         let answer = long.send().await.ok()?;
         assert_eq!(answer.status(), 431);
         Some(())

@@ -74,7 +74,9 @@ pub async fn revoke_sessions(
     let written = shared.write_revoking(call, kept, move |tx, kept, revocations| async move {
         let mut user = users::lock(&tx, scope, user_id).await?;
         roles::may_act(tx.call().caller(), user.id, user.rights())?;
-        if sessions::end_all(&tx, user.id, *kept).await? == 0 {
+        let ended = sessions::end_all(&tx, user.id, *kept).await?;
+        // What an administrator does to somebody is told in any case; what one does to oneself, again and again, is not.
+        if ended == 0 && tx.call().caller().user() == Some(user.id) {
             return Ok(());
         }
         let all = if kept.is_some() { "sessions=others" } else { "sessions=all" };

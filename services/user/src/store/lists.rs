@@ -3,7 +3,7 @@
 use kit::{
     id::UserId,
     newest::{Newest, unindexed},
-    words,
+    words::{self, Asked},
 };
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QuerySelect,
@@ -81,8 +81,7 @@ pub async fn list(
         id: Column::Id,
         seeks: vec![Condition::all()],
         filter: fit.add_option(but.map(|but| unindexed(Column::Id).ne(but))),
-        selective: (!asked.is_empty())
-            .then(|| asked.iter().map(found).fold(Condition::all(), Condition::add)),
+        selective: (!asked.is_empty()).then(|| selective(&filter.query, &asked)),
     };
     // Few are staff, administrators, or disabled; nearly everybody is a customer.
     let indexed = |(column, value): &(Column, bool)| *value && !matches!(column, Column::Customer);
@@ -90,6 +89,13 @@ pub async fn list(
         users.seeks = vec![Condition::all().add(column.eq(value))];
     }
     users.page(db, after.map(Into::into), limit).await
+}
+
+/// Users by the words that say most. Of an e-mail these are what stands before the `@`: thousands may have the words behind
+/// it, and a database would go through all of them. It finds more than is asked for, who has to have all words as well.
+fn selective(query: &str, asked: &[Asked]) -> Condition {
+    let own = query.split_once('@').and_then(|(own, _)| words::query(own)).filter(|own| !own.is_empty());
+    own.as_deref().unwrap_or(asked).iter().map(found).fold(Condition::all(), Condition::add)
 }
 
 /// The ids of some users with the words of a query: of these users, or of all where none are given.
@@ -104,7 +110,11 @@ pub async fn ids(
         return Ok(Vec::new());
     }
     let all = match among {
-        [] => asked.iter().map(found).fold(Condition::all(), Condition::add),
+        [] => {
+            let all = selective(&filter.query, &asked);
+            let whole = filter.query.contains('@');
+            asked.iter().filter(|_| whole).map(met).fold(all, Condition::add)
+        }
         // Each of them is looked up, however many users have the words.
         among => {
             let these = Condition::all().add(Column::Id.is_in(among.iter().copied()));

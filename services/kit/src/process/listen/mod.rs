@@ -66,8 +66,8 @@ const AGE_SPREAD_SECONDS: u64 = 300;
 const SEND_BUFFER: usize = 64 * 1024;
 /// The longest list of headers that an HTTP/2 request may have, in bytes.
 const HEADERS: u32 = 32 * 1024;
-/// Bytes that a connection of HTTP/1.1 reads ahead at most: hence the longest head, as long as HTTP/2's with room for how
-/// it is written.
+/// Bytes after which a connection of HTTP/1.1 reads no further for a head that is not whole: as long as HTTP/2's with room
+/// for how it is written. The last read may bring as much again.
 const HTTP1_BUFFER: usize = 64 * 1024;
 /// A head, and one that is not whole, is counted among what is being sent where it has more than this: nearly no request
 /// has, and those of all connections together are bounded by their number.
