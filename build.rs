@@ -19,6 +19,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         "feira/order/v1/order.proto",
         "feira/payment/v1/payment.proto",
         "feira/mesh/v1/mesh.proto",
+        "feira/event/v1/event.proto",
         "feira/errors/v1/errors.proto",
         "google/api/httpbody.proto",
         "grpc/health/v1/health.proto",

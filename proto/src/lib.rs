@@ -65,6 +65,11 @@ pub mod feira {
             tonic::include_proto!("feira.mesh.v1");
         }
     }
+    pub mod event {
+        pub mod v1 {
+            tonic::include_proto!("feira.event.v1");
+        }
+    }
 }
 
 /// The parts of Google's common packages that the contracts use.
@@ -91,6 +96,7 @@ pub mod grpc {
 pub use check::{Check, Violation, Violations};
 pub use feira::access::v1 as access;
 pub use feira::article::v1 as article;
+pub use feira::event::v1 as event;
 pub use feira::http::v1 as http;
 pub use feira::mesh::v1 as mesh;
 pub use feira::order::v1 as order;

@@ -30,6 +30,7 @@ async fn descriptors_hold_everything_that_is_served(_: Setup) {
         "feira.order.v1.OrderService",
         "feira.payment.v1.PaymentService",
         "feira.mesh.v1.MeshService",
+        "feira.event.v1.EventService",
         "grpc.health.v1.Health",
     ] {
         assert!(pool.get_service_by_name(service).is_some(), "{service}");

@@ -19,7 +19,7 @@ tests!(
     in_six_processes_each_answers_for_its_own,
 );
 
-const SERVICES: [&str; 9] = [
+const SERVICES: [&str; 10] = [
     "feira.user.v1.UserService",
     "feira.user.v1.AuthService",
     "feira.user.v1.AuditService",
@@ -29,6 +29,7 @@ const SERVICES: [&str; 9] = [
     "feira.payment.v1.PaymentService",
     "feira.mesh.v1.MeshService",
     "feira.mesh.v1.NodeService",
+    "feira.event.v1.EventService",
 ];
 
 async fn check(mesh: &Mesh, process: &str, service: &str) -> Result<ServingStatus, Code> {

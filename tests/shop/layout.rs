@@ -15,10 +15,8 @@ const MORE: [(&str, &[&str]); 5] = [
     ("article", &[]),
     ("order", &["checkout", "mail", "orders.rs", "remote"]),
     ("payment", &["engine", "provider", "simulator"]),
-    ("mesh", &["audit.rs", "directory.rs"]),
+    ("mesh", &["audit.rs", "directory.rs", "log.rs", "remote"]),
 ];
-/// What a crate has no need of, each explained in its README, too.
-const WITHOUT: [(&str, &[&str]); 1] = [("mesh", &["api/render.rs", "store", "tests", "work"])];
 /// The files within the rooms that everybody looks for.
 const FILES: [&str; 9] = [
     "api/mod.rs",
@@ -78,14 +76,13 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 #[test]
 fn every_service_has_the_same_rooms_and_explains_the_others() {
     for (service, more) in MORE {
-        let without = WITHOUT.iter().find(|(name, _)| *name == service).map_or(&[][..], |(_, rooms)| rooms);
-        let rooms = ROOMS.iter().filter(|room| !without.contains(room)).chain(more);
+        let rooms = ROOMS.iter().chain(more);
         assert_eq!(names(&source(service)), rooms.map(ToString::to_string).collect(), "{service}");
-        for file in FILES.iter().filter(|file| !without.iter().any(|room| file.starts_with(room))) {
+        for file in FILES {
             assert!(source(service).join(file).is_file(), "{service}: {file}");
         }
         let readme = fs::read_to_string(source(service).join("../README.md")).unwrap();
-        for room in more.iter().chain(without) {
+        for room in more {
             assert!(readme.contains(room), "{service}: the README does not explain {room}");
         }
     }
@@ -101,10 +98,7 @@ fn migrations_are_numbered_without_gaps() {
                 .and_then(|number| number.parse::<usize>().ok())
                 .unwrap_or_else(|| panic!("{service}: {name}"))
         });
-        let Some(first) = numbers.next() else {
-            assert_eq!(service, "mesh", "only it has no table of its own");
-            continue;
-        };
+        let first = numbers.next().unwrap_or_else(|| panic!("{service} has no migration of its own"));
         let expected = (first + 1..).take(migrations.len() - 2);
         assert!(numbers.eq(expected), "{service}: {migrations:?}");
     }

@@ -1,6 +1,7 @@
 //! Why a call is refused, and how its caller sees it.
 
-use kit::{Fault, Role};
+use kit::{Fault, Role, write::Failure};
+use sea_orm::DbErr;
 use tonic::{Code, Status};
 
 /// Every refusal and failure of this service.
@@ -12,6 +13,8 @@ pub enum Error {
     #[error("the instance's id is not a UUID")]
     BadInstance,
     #[error(transparent)]
+    Database(#[from] DbErr),
+    #[error(transparent)]
     Fault(#[from] Fault),
 }
 
@@ -22,6 +25,7 @@ impl From<Error> for Fault {
             Error::CannotTell(_, status) if status.code() == Code::DeadlineExceeded => Fault::of(&status),
             Error::CannotTell(role, _) => Fault::unavailable(role.name()),
             Error::BadInstance => Fault::invalid("instance.id", "must be a UUID"),
+            Error::Database(error) => error.into(),
             Error::Fault(fault) => fault,
         }
     }
@@ -30,5 +34,14 @@ impl From<Error> for Fault {
 impl From<Error> for Status {
     fn from(error: Error) -> Status {
         Fault::from(error).into()
+    }
+}
+
+impl Failure for Error {
+    fn database(&self) -> Option<&DbErr> {
+        match self {
+            Error::Database(error) => Some(error),
+            _ => None,
+        }
     }
 }

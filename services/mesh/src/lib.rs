@@ -1,14 +1,24 @@
-//! The operator's service: what runs, and whether stock and money add up.
+//! The operator's service: what runs, whether stock and money add up, and what happens in the shop.
 
 mod api;
 mod audit;
 mod directory;
 mod domain;
 mod error;
+mod log;
 mod migration;
 mod options;
+mod remote;
+mod store;
+mod work;
 
-use contracts::mesh::mesh_service_server::{MeshServiceServer, SERVICE_NAME};
+#[cfg(test)]
+mod tests;
+
+use contracts::{
+    event::event_service_server::{self, EventServiceServer},
+    mesh::mesh_service_server::{self, MeshServiceServer},
+};
 use kit::{Context, Db, Role, Service, StartError, instance::Pace};
 
 pub use migration::Migrator;
@@ -24,6 +34,10 @@ pub async fn start(options: &Options, db: Db, context: Context, pace: Pace) -> R
         tasks: context.tasks.clone(),
         exports: api::Exports::default(),
     };
-    let routes = tonic::service::Routes::new(kit::compressed!(MeshServiceServer::new(api)));
-    Ok(Service { role: Role::Mesh, routes, names: vec![SERVICE_NAME], db, audit: None })
+    let log = log::Log::new(db.clone(), &context);
+    work::start(&log, options, &context);
+    let mut routes = tonic::service::Routes::new(kit::compressed!(MeshServiceServer::new(api)));
+    routes = routes.add_service(kit::compressed!(EventServiceServer::new(api::EventApi(log))));
+    let names = vec![mesh_service_server::SERVICE_NAME, event_service_server::SERVICE_NAME];
+    Ok(Service { role: Role::Mesh, routes, names, db, audit: None })
 }

@@ -42,8 +42,14 @@ pub(super) struct Running {
     pub grpc: String,
 }
 
-const PACKAGES: [&str; 5] =
-    ["feira.user.v1", "feira.article.v1", "feira.order.v1", "feira.payment.v1", "feira.mesh.v1"];
+const PACKAGES: [&str; 6] = [
+    "feira.user.v1",
+    "feira.article.v1",
+    "feira.order.v1",
+    "feira.payment.v1",
+    "feira.mesh.v1",
+    "feira.event.v1",
+];
 
 /// The order in which the roles start: nobody calls upward.
 const SPLIT: [&str; 6] = ["user", "article", "payment", "order", "mesh", "gateway"];
@@ -248,7 +254,7 @@ impl Mesh {
     /// A client without identity over the setup's edge.
     pub fn client(&self) -> Client {
         let replicas = if self.setup.split {
-            let grpc = PACKAGES.into_iter().zip(["user", "article", "order", "payment", "mesh"]);
+            let grpc = PACKAGES.into_iter().zip(["user", "article", "order", "payment", "mesh", "mesh"]);
             let grpc =
                 grpc.map(|(package, role)| (package, self.channel(&self.processes[role].grpc))).collect();
             vec![Addresses { rest: Rest::new(&self.processes["gateway"].rest), grpc }]

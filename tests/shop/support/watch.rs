@@ -1,8 +1,9 @@
-//! Streams: an order's live one and the exports of orders and of a user's data, over gRPC, as NDJSON, and as server-sent events.
+//! Streams: events, an order's live one, and the exports of orders and of a user's data, over gRPC, as NDJSON, and as server-sent events.
 
 use std::pin::Pin;
 
 use contracts::{
+    event::{Event, StreamEventsRequest, event_service_client::EventServiceClient},
     mesh::{ExportUserRequest, ExportUserResponse, mesh_service_client::MeshServiceClient},
     order::{
         ExportOrdersRequest, Order, OrderEvent, WatchOrderRequest, order_service_client::OrderServiceClient,
@@ -76,6 +77,17 @@ impl Client {
             Edge::Rest => {
                 self.ndjson(&transcode::request(&request, &["/v1/users/{id}:export"], "").path).await
             }
+        }
+    }
+
+    /// Streams what happens in the shop: at the REST edge, by NDJSON.
+    pub async fn stream_events(&self, request: StreamEventsRequest) -> Messages<Event> {
+        match self.edge {
+            Edge::Grpc => {
+                let mut client = EventServiceClient::new(self.channel("feira.event.v1"));
+                streamed(client.stream_events(self.endless(request)).await)
+            }
+            Edge::Rest => self.ndjson(&transcode::request(&request, &["/v1/events:stream"], "").path).await,
         }
     }
 

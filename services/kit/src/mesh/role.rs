@@ -71,8 +71,11 @@ impl Role {
         if service == contracts::mesh::node_service_server::SERVICE_NAME {
             return None;
         }
-        let package = service.strip_prefix("feira.")?.split('.').next()?;
-        Role::SERVICES.into_iter().find(|role| role.name() == package)
+        match service.strip_prefix("feira.")?.split('.').next()? {
+            // What happens in all of them is told by one.
+            "event" => Some(Role::Mesh),
+            package => Role::SERVICES.into_iter().find(|role| role.name() == package),
+        }
     }
 }
 

@@ -170,6 +170,8 @@ typed_id!(/// A fee that a provider took for a dispute, or gave back.
     DisputeFeeId, "fee");
 typed_id!(/// One side of a movement of money.
     EntryId, "ent");
+typed_id!(/// An event, as those who build on the shop are told of it.
+    EventId, "evt");
 
 #[cfg(test)]
 mod tests {

@@ -1,7 +1,9 @@
 //! `MeshService`: what the contract promises.
 
+mod events;
 mod export;
 mod exports;
+mod render;
 
 use std::pin::Pin;
 
@@ -16,7 +18,7 @@ use uuid::Uuid;
 
 use crate::{audit::Auditor, directory::Directory, domain::place, error::Error};
 
-pub use self::exports::Exports;
+pub use self::{events::EventApi, exports::Exports};
 
 /// The service.
 pub struct Api {

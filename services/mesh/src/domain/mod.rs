@@ -1,10 +1,14 @@
 //! The rules, without a database and without a clock.
 
+mod events;
 mod judge;
 #[cfg(test)]
 mod tests;
+mod types;
 
+pub use events::{Fact, Heard, Of, id, read};
 pub use judge::judge;
+pub use types::Types;
 
 use contracts::mesh::Instance;
 use kit::{Role, Time};

@@ -1,6 +1,9 @@
-//! The schema of the mesh service: what every service has.
+//! The schema of the mesh service. Files are numbered without gaps; the names that databases know are those that `name`
+//! returns, and never change.
 
 use sea_orm_migration::prelude::*;
+
+mod m000002_events;
 
 /// All migrations, in order.
 pub struct Migrator;
@@ -11,6 +14,7 @@ impl MigratorTrait for Migrator {
             Box::new(kit::migration::Base),
             Box::new(kit::migration::Instances),
             Box::new(kit::migration::Tasks),
+            Box::new(m000002_events::Migration),
         ]
     }
 }

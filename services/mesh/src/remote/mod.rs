@@ -1,0 +1,147 @@
+//! What events are about, as it is now: read from the services by their own methods.
+
+use std::{collections::HashMap, time::Duration};
+
+use contracts::{
+    article::{
+        GetArticleRequest, GetStockRequest, article_service_client::ArticleServiceClient,
+        get_article_request::Key, stock_service_client::StockServiceClient,
+    },
+    order::{GetOrderRequest, order_service_client::OrderServiceClient},
+    payment::{GetPaymentRequest, ListRefundsRequest, payment_service_client::PaymentServiceClient},
+    user::{GetUserRequest, user_service_client::UserServiceClient},
+};
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+use kit::{Call, Conn, Fault, Mesh, Role};
+use prost::{Message, Name};
+use prost_types::Any;
+use tonic::{Code, Request, Response, Status};
+
+use crate::{domain::Of, store::event};
+
+/// How long one service may take for one thing.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How many things are read at the same time for one caller.
+const AT_ONCE: usize = 8;
+/// Refunds on a page.
+const PAGE: i32 = 100;
+
+/// Reads things; cheap to clone.
+#[derive(Clone)]
+pub struct Resources {
+    mesh: Mesh,
+}
+
+/// Things that were read, by what they are and their ids; those that there are no more are missing.
+#[derive(Debug, Default)]
+pub struct Contents(HashMap<(Of, String), Any>);
+
+impl Contents {
+    /// What an event is about.
+    pub fn of(&self, event: &event::Model) -> Option<&Any> {
+        self.0.get(&(Of::kind(&event.kind)?, event.subject.clone()))
+    }
+}
+
+impl Resources {
+    pub fn new(mesh: &Mesh) -> Self {
+        Self { mesh: mesh.clone() }
+    }
+
+    /// What some events are about, each thing read once.
+    pub async fn of(&self, call: &Call, events: &[event::Model]) -> Result<Contents, Fault> {
+        let mut wanted = HashMap::new();
+        for event in events {
+            if let Some(of) = Of::kind(&event.kind) {
+                wanted.insert((of, event.subject.clone()), event.parent.clone());
+            }
+        }
+        let read = |((of, id), parent): ((Of, String), Option<String>)| async move {
+            let found = self.read(call, of, &id, parent).await;
+            found.map(|found| found.map(|any| ((of, id), any)))
+        };
+        let found: Vec<_> = stream::iter(wanted).map(read).buffer_unordered(AT_ONCE).try_collect().await?;
+        Ok(Contents(found.into_iter().flatten().collect()))
+    }
+
+    async fn read(
+        &self,
+        call: &Call,
+        of: Of,
+        id: &str,
+        parent: Option<String>,
+    ) -> Result<Option<Any>, Fault> {
+        let id = id.to_owned();
+        match of {
+            Of::User => {
+                let request = self.ask(call, GetUserRequest { id });
+                packed(UserServiceClient::new(self.conn(Role::User)).get_user(request).await)
+            }
+            Of::Article => {
+                let request = self.ask(call, GetArticleRequest { key: Some(Key::Id(id)) });
+                packed(ArticleServiceClient::new(self.conn(Role::Article)).get_article(request).await)
+            }
+            Of::Stock => {
+                let request = self.ask(call, GetStockRequest { article_id: id });
+                packed(StockServiceClient::new(self.conn(Role::Article)).get_stock(request).await)
+            }
+            Of::Order => {
+                let request = self.ask(call, GetOrderRequest { id });
+                packed(OrderServiceClient::new(self.conn(Role::Order)).get_order(request).await)
+            }
+            Of::Payment => {
+                let request = self.ask(call, GetPaymentRequest { id });
+                packed(PaymentServiceClient::new(self.conn(Role::Payment)).get_payment(request).await)
+            }
+            Of::Refund => self.refund(call, &id, parent).await,
+        }
+    }
+
+    /// A refund, which is read among those of its payment.
+    async fn refund(&self, call: &Call, id: &str, payment: Option<String>) -> Result<Option<Any>, Fault> {
+        let Some(payment_id) = payment else { return Ok(None) };
+        let mut payments = PaymentServiceClient::new(self.conn(Role::Payment));
+        let mut page_token = String::new();
+        loop {
+            let request = ListRefundsRequest { payment_id: payment_id.clone(), page_size: PAGE, page_token };
+            let page = match payments.list_refunds(self.ask(call, request)).await {
+                Ok(page) => page.into_inner(),
+                Err(status) => return absent(&status),
+            };
+            if let Some(refund) = page.refunds.iter().find(|refund| refund.id == id) {
+                return Ok(Some(pack(refund)));
+            }
+            if page.next_page_token.is_empty() {
+                return Ok(None);
+            }
+            page_token = page.next_page_token;
+        }
+    }
+
+    fn conn(&self, role: Role) -> Conn {
+        self.mesh.conn(Role::Mesh, role)
+    }
+
+    fn ask<M>(&self, call: &Call, message: M) -> Request<M> {
+        call.within(PATIENCE).request(message)
+    }
+}
+
+fn packed<M: Message + Name>(answer: Result<Response<M>, Status>) -> Result<Option<Any>, Fault> {
+    match answer {
+        Ok(message) => Ok(Some(pack(message.get_ref()))),
+        Err(status) => absent(&status),
+    }
+}
+
+/// Nothing, where it is not there; else what went wrong.
+fn absent(status: &Status) -> Result<Option<Any>, Fault> {
+    match status.code() {
+        Code::NotFound => Ok(None),
+        _ => Err(Fault::of(status)),
+    }
+}
+
+fn pack<M: Message + Name>(message: &M) -> Any {
+    Any { type_url: format!("type.googleapis.com/{}", M::full_name()), value: message.encode_to_vec() }
+}

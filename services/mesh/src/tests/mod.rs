@@ -1,0 +1,3 @@
+//! The log of events on a fresh database.
+
+mod events;
