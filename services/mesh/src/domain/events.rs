@@ -107,7 +107,8 @@ fn told(kind: &'static str, subject: String) -> Option<Fact> {
 
 fn order(event: OrderEvent) -> Option<Fact> {
     let kind = match event.state() {
-        OrderState::Open if event.sequence == 1 => "order.created",
+        // A basket, or an order that was placed in one call.
+        OrderState::Open | OrderState::CheckingOut if event.sequence == 1 => "order.created",
         OrderState::Open => "order.reopened",
         OrderState::AwaitingPayment => "order.placed",
         OrderState::Paid => "order.paid",
@@ -165,6 +166,7 @@ mod tests {
         };
         assert_eq!(kind(&event(OrderState::Open, 1)), Some("order.created"));
         assert_eq!(kind(&event(OrderState::Open, 4)), Some("order.reopened"));
+        assert_eq!(kind(&event(OrderState::CheckingOut, 1)), Some("order.created"));
         assert_eq!(kind(&event(OrderState::CheckingOut, 2)), None);
         assert_eq!(kind(&event(OrderState::Paid, 4)), Some("order.paid"));
         let Heard::Fact(fact) = read(&event(OrderState::Shipped, 5)) else { panic!("a fact") };

@@ -23,7 +23,7 @@ const SOURCES: [Role; 4] = [Role::User, Role::Article, Role::Payment, Role::Orde
 const WAITING: usize = 1_000;
 /// How many events one transaction numbers at the most.
 const MOST: usize = 500;
-/// The least time between two transactions: what comes meanwhile is numbered together.
+/// How long what comes is gathered, to be numbered together: the few events of one order, say.
 const GATHER: Duration = Duration::from_millis(50);
 /// How long a replica that had nothing new waits before it tries again.
 const STAND_BY: Duration = Duration::from_secs(1);
@@ -114,8 +114,11 @@ async fn number(log: Log, mut from: mpsc::Receiver<Next>) {
             next = from.recv() => next,
         };
         let Some(next) = next else { return };
-        let begun = Instant::now();
         take(&mut batch, next);
+        tokio::select! {
+            () = log.tasks.draining() => return,
+            () = tokio::time::sleep(GATHER) => {}
+        }
         while batch.events.len() < MOST
             && let Ok(next) = from.try_recv()
         {
@@ -127,9 +130,12 @@ async fn number(log: Log, mut from: mpsc::Receiver<Next>) {
         }
         let Some(news) = write(&log, std::mem::take(&mut batch)).await else { return };
         written = Instant::now();
+        if news {
+            continue;
+        }
         tokio::select! {
             () = log.tasks.draining() => return,
-            () = tokio::time::sleep_until(begun + if news { GATHER } else { STAND_BY }) => {}
+            () = tokio::time::sleep(STAND_BY) => {}
         }
     }
 }
