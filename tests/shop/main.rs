@@ -22,6 +22,7 @@ mod descriptors;
 mod dispute_fees;
 mod down;
 mod edge;
+mod event_types;
 mod events;
 mod exports;
 mod failover;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use contracts::article::{ArticleChange, ArticleChanged};
 use kit::{Time, Tx, db::Rows, fault, id::ArticleId};
 use sea_orm::{
     ActiveValue::Set,
@@ -43,6 +44,7 @@ pub async fn insert(tx: &Tx, id: ArticleId, content: &Content) -> Result<Article
     let empty = stock::Model { article_id: id, free: 0, reserved: 0, sold: 0, movements: 0 };
     stock::Entity::insert(stock::ActiveModel::from(empty)).exec_without_returning(&**tx).await?;
     insert_words(tx, words_of(id, content.words(), now).collect()).await?;
+    publish(tx, id, ArticleChange::Created);
     Ok(Article { id, content: content.clone(), version: 1, create_time: now, update_time: now, free: 0 })
 }
 
@@ -81,7 +83,13 @@ pub(super) async fn rewrite(tx: &Tx, article: &Article, after: &Content) -> Resu
     delete_words(tx, id, old.difference(&new).cloned().collect()).await?;
     insert_words(tx, words_of(id, new.difference(&old).cloned(), *create_time).collect()).await?;
     images::follow(tx, id, before, after).await?;
+    publish(tx, id, ArticleChange::Updated);
     Ok(())
+}
+
+/// Tells followers of a change. The article's row is locked, so that they get its changes in their order.
+pub(super) fn publish(tx: &Tx, id: ArticleId, change: ArticleChange) {
+    tx.publish(id, &ArticleChanged { article_id: id.to_string(), change: change.into() });
 }
 
 /// Marks an article as deleted and frees its code. It is found no more, but for the mesh by its id. A mark and not a
@@ -100,6 +108,7 @@ pub async fn delete(tx: &Tx, id: ArticleId, etag: &str) -> Result<(), Error> {
     save(tx, id, row.version, deleted).await?;
     word::Entity::delete_many().filter(word::Column::ArticleId.eq(id)).exec(&**tx).await?;
     images::remove(tx, id).await?;
+    publish(tx, id, ArticleChange::Deleted);
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use contracts::article::ArticleChange;
 use kit::{
     Tx,
     id::{ArticleId, Id},
@@ -9,7 +10,7 @@ use kit::{
 use sea_orm::{ActiveValue::Set, ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use super::{
-    articles::{fold_code, insert_words, rewrite, taken, words_of},
+    articles::{fold_code, insert_words, publish, rewrite, taken, words_of},
     entities::{
         self,
         article::{self, columns, read},
@@ -120,6 +121,12 @@ async fn insert(tx: &Tx, mut new: Vec<(Content, i64)>) -> Result<(), Error> {
     receive(tx, &new).await?;
     let words = new.iter().flat_map(|(id, content, _)| words_of(*id, content.words(), now));
     insert_words(tx, words.collect()).await?;
+    for (id, _, received) in &new {
+        publish(tx, *id, ArticleChange::Created);
+        if *received > 0 {
+            stock::publish(tx, *id);
+        }
+    }
     Ok(())
 }
 

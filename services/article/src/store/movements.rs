@@ -1,19 +1,29 @@
 //! How reservations move stock: one UPDATE and one INSERT, however many lines.
 
-use kit::{Tx, id::OrderId};
+use kit::{
+    Tx,
+    id::{ArticleId, OrderId},
+};
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, DatabaseBackend,
-    sea_query::{Expr, ExprTrait, Query, SelectStatement},
+    ColumnTrait, Condition, ConnectionTrait, DatabaseBackend, DbErr, QueryResult,
+    sea_query::{Expr, ExprTrait, InsertStatement, Query, SelectStatement, UpdateStatement},
 };
 
 use super::{
     entities::{line, movement, stock},
-    stock::update_listing_status,
+    stock::{publish, update_listing_status},
 };
 use crate::{
     domain::stock::{Attempt, Found, Line, Movement},
     error::Error,
 };
+
+/// Whether the same transaction moves the stock again.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Moves {
+    Again,
+    NoMore,
+}
 
 /// Moves the stock of a reservation's lines, whose articles are locked, and their listing statuses with it.
 pub async fn shift_free(
@@ -21,20 +31,26 @@ pub async fn shift_free(
     key: Attempt,
     movement: Movement,
     lines: &[Line],
-    found: Vec<Found>,
+    (found, moves): (Vec<Found>, Moves),
 ) -> Result<(), Error> {
-    shift(tx, key, movement).await?;
+    let articles = found.iter().map(|found| found.article_id).collect();
+    let moved = tx.execute(&update(key, movement)).await?.rows_affected();
+    write_down(tx, key, movement, (moved, articles), moves).await?;
     let units = |id| lines.iter().find(|line| line.article_id == id).map_or(0, |line| line.quantity);
     let moved = found.into_iter().map(|it| (it, it.free + movement.free * units(it.article_id)));
     Ok(update_listing_status(tx, moved).await?)
 }
 
-/// Moves the stock of a reservation's lines, and writes it down. Stock that is not there is an error of the
-/// caller's, who knows the reservation's state and has locked its row.
-pub async fn shift(tx: &Tx, key: Attempt, movement: Movement) -> Result<(), Error> {
-    // Where what is free changes, articles and stock are locked already. A sale changes neither the free units nor the
-    // listing status, so it locks stock alone.
-    if movement.free == 0 && tx.db().backend() != DatabaseBackend::Sqlite {
+/// Sells what a reservation's lines have. Stock that is not there is an error of the caller's, who knows the
+/// reservation's state and has locked its row.
+pub async fn sell(tx: &Tx, key: Attempt, movement: Movement) -> Result<(), Error> {
+    let id = |row: QueryResult| row.try_get("", "article_id");
+    // A sale changes neither the free units nor the listing status, so it locks stock alone.
+    let (moved, articles) = if tx.db().backend() == DatabaseBackend::Sqlite {
+        let mut update = update(key, movement);
+        let rows = tx.query_all(update.returning_col(stock::Column::ArticleId)).await?;
+        (rows.len() as u64, rows.into_iter().map(id).collect::<Result<Vec<ArticleId>, DbErr>>()?)
+    } else {
         // One UPDATE of several rows takes its locks in any order.
         let lock = Query::select()
             .column(stock::Column::ArticleId)
@@ -43,8 +59,15 @@ pub async fn shift(tx: &Tx, key: Attempt, movement: Movement) -> Result<(), Erro
             .order_by(stock::Column::ArticleId, sea_orm::Order::Asc)
             .lock_exclusive()
             .to_owned();
-        tx.query_all(&lock).await?;
-    }
+        let locked =
+            tx.query_all(&lock).await?.into_iter().map(id).collect::<Result<Vec<ArticleId>, DbErr>>()?;
+        (tx.execute(&update(key, movement)).await?.rows_affected(), locked)
+    };
+    write_down(tx, key, movement, (moved, articles), Moves::NoMore).await
+}
+
+/// Moves the figures.
+fn update(key: Attempt, movement: Movement) -> UpdateStatement {
     let quantity = || {
         let mut quantity = Query::select().expr(units()).from(line::Entity).cond_where(of(key)).to_owned();
         quantity.and_where(
@@ -69,9 +92,29 @@ pub async fn shift(tx: &Tx, key: Attempt, movement: Movement) -> Result<(), Erro
             update.and_where(Expr::col((stock::Entity, figure)).gte(quantity()));
         }
     }
-    let moved = tx.execute(&update).await?.rows_affected();
-    let written = write_down(tx, key, movement).await?;
-    // The conditions above let no figure go below zero. A row that they kept from moving shows here, and all of it is
+    update
+}
+
+/// Writes down what was moved of these articles, whose stock is locked, and tells followers of it.
+async fn write_down(
+    tx: &Tx,
+    key: Attempt,
+    movement: Movement,
+    (moved, articles): (u64, Vec<ArticleId>),
+    moves: Moves,
+) -> Result<(), Error> {
+    let rows = movements(tx, key, movement)?;
+    // On PostgreSQL with the events, in one statement; not where the next movement would raise the counters before it.
+    let written = if moves == Moves::NoMore && tx.db().backend() == DatabaseBackend::Postgres {
+        tx.write_last(rows);
+        articles.len() as u64
+    } else {
+        tx.execute(&rows).await?.rows_affected()
+    };
+    for id in articles {
+        publish(tx, id);
+    }
+    // The UPDATE's conditions let no figure go below zero. A row that they kept from moving shows here, and all of it is
     // rolled back: a bug, or stock that somebody changed by hand.
     if moved == written {
         Ok(())
@@ -80,8 +123,8 @@ pub async fn shift(tx: &Tx, key: Attempt, movement: Movement) -> Result<(), Erro
     }
 }
 
-/// Writes the movements of a reservation's lines; each article's counter has its sequence already.
-async fn write_down(tx: &Tx, key: Attempt, movement: Movement) -> Result<u64, Error> {
+/// The movements of a reservation's lines; each article's counter has its sequence already.
+fn movements(tx: &Tx, key: Attempt, movement: Movement) -> Result<InsertStatement, Error> {
     use movement::Column;
     let quantity = |times: i64| units().mul(times);
     let rows = Query::select()
@@ -117,7 +160,7 @@ async fn write_down(tx: &Tx, key: Attempt, movement: Movement) -> Result<u64, Er
         Column::CreateTime,
     ]);
     insert.select_from(rows).map_err(kit::Fault::internal)?;
-    Ok(tx.execute(&insert).await?.rows_affected())
+    Ok(insert)
 }
 
 /// What there is of a line to be moved: what came back already is not.

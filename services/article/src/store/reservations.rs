@@ -14,7 +14,9 @@ use sea_orm::{
 
 use super::{
     entities::{line, reservation},
-    held, movements, stock,
+    held,
+    movements::{self, Moves},
+    stock,
 };
 use crate::{
     domain::{
@@ -76,7 +78,7 @@ pub async fn reserve(
         returned: Set(0),
     });
     line::Entity::insert_many(rows).exec_without_returning(&**tx).await?;
-    movements::shift_free(tx, key, RESERVE, lines, found).await?;
+    movements::shift_free(tx, key, RESERVE, lines, (found, Moves::NoMore)).await?;
     Ok(Reservation { key, state: State::Held, expire_time })
 }
 
@@ -110,9 +112,9 @@ pub async fn commit(tx: &Tx, key: Attempt) -> Result<Reservation, Error> {
         if !short.is_empty() {
             return Err(Error::OutOfStock(short));
         }
-        movements::shift_free(tx, key, RESERVE, &lines, found).await?;
+        movements::shift_free(tx, key, RESERVE, &lines, (found, Moves::Again)).await?;
     }
-    movements::shift(tx, key, SELL).await?;
+    movements::sell(tx, key, SELL).await?;
     Ok(Reservation { state: next, ..row })
 }
 
@@ -208,7 +210,7 @@ pub async fn expire(tx: &Tx, key: Attempt) -> Result<bool, Error> {
 async fn give_back(tx: &Tx, key: Attempt, movement: Movement) -> Result<(), Error> {
     let lines = lines_of(tx, key).await?;
     let found = stock::lock(tx, lines.iter().map(|line| line.article_id).collect()).await?;
-    movements::shift_free(tx, key, movement, &lines, found).await
+    movements::shift_free(tx, key, movement, &lines, (found, Moves::NoMore)).await
 }
 
 /// Reads a reservation; nobody else changes it until the transaction ends.

@@ -1,5 +1,6 @@
 //! Stock and its movements.
 
+use contracts::article::StockChanged;
 use kit::{Tx, id::ArticleId};
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
@@ -69,6 +70,7 @@ pub async fn adjust(tx: &Tx, id: ArticleId, delta: i64, reason: Reason, note: &s
         create_time: tx.now(),
     };
     movement::Entity::insert(movement::ActiveModel::from(moved)).exec_without_returning(&**tx).await?;
+    publish(tx, id);
     Ok(stock)
 }
 
@@ -110,7 +112,13 @@ pub async fn take_back(tx: &Tx, back: Return, note: &str) -> Result<Stock, Error
         create_time: tx.now(),
     };
     movement::Entity::insert(movement::ActiveModel::from(moved)).exec_without_returning(&**tx).await?;
+    publish(tx, id);
     Ok(stock)
+}
+
+/// Tells followers that an article's stock moved. Its row is locked, so that the events are in the order of the movements.
+pub(super) fn publish(tx: &Tx, id: ArticleId) {
+    tx.publish(id, &StockChanged { article_id: id.to_string() });
 }
 
 /// Movements of an article before a sequence, the newest first.

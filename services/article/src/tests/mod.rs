@@ -2,6 +2,7 @@
 
 mod articles;
 mod crash;
+mod feed;
 mod filters;
 mod images;
 mod import;

@@ -4,15 +4,7 @@
 //! what it happened to, and nothing else: its content is read when it is told.
 
 use aws_lc_rs::digest::{Context, SHA256};
-use contracts::{
-    article::StockReturned,
-    mesh::FeedEvent,
-    order::{OrderEvent, OrderState},
-    payment::{Payment, PaymentChanged, PaymentState},
-    user::UserErased,
-};
 use kit::{Role, Time, id::EventId};
-use prost::Message;
 
 /// What happened to what.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +36,8 @@ pub enum Of {
     Order,
     Payment,
     Refund,
+    Address,
+    Dispute,
 }
 
 impl Of {
@@ -56,6 +50,8 @@ impl Of {
             "order" => Self::Order,
             "payment" => Self::Payment,
             "refund" => Self::Refund,
+            "address" => Self::Address,
+            "dispute" => Self::Dispute,
             _ => return None,
         })
     }
@@ -75,116 +71,9 @@ pub fn id(source: Role, position: i64, time: Time) -> EventId {
     EventId(uuid::Builder::from_unix_timestamp_millis(millis, &bytes).into_uuid())
 }
 
-/// What an event of a feed means.
-pub fn read(event: &FeedEvent) -> Heard {
-    let Some(data) = &event.data else { return Heard::Unknown };
-    let value = data.value.as_slice();
-    match data.type_url.rsplit('/').next().unwrap_or_default() {
-        "feira.user.v1.UserErased" => fact(value, |user: UserErased| told("user.deleted", user.user_id)),
-        "feira.article.v1.StockReturned" => {
-            fact(value, |stock: StockReturned| told("stock.changed", stock.article_id))
-        }
-        "feira.order.v1.OrderEvent" => fact(value, order),
-        "feira.payment.v1.PaymentChanged" => fact(value, |changed: PaymentChanged| payment(changed.payment?)),
-        // How the processes of the shop know whom to let in, and the audit log on its way.
-        "feira.user.v1.AccessRevoked" | "feira.user.v1.KeysChanged" | "feira.user.v1.AuditRecord" => {
-            Heard::Nothing
-        }
-        _ => Heard::Unknown,
-    }
-}
-
-fn fact<M: Message + Default>(value: &[u8], means: impl Fn(M) -> Option<Fact>) -> Heard {
-    match M::decode(value) {
-        Ok(message) => means(message).map_or(Heard::Nothing, Heard::Fact),
-        Err(_) => Heard::Unknown,
-    }
-}
-
-fn told(kind: &'static str, subject: String) -> Option<Fact> {
-    Some(Fact { kind, subject, parent: None })
-}
-
-fn order(event: OrderEvent) -> Option<Fact> {
-    let kind = match event.state() {
-        // A basket, or an order that was placed in one call.
-        OrderState::Open | OrderState::CheckingOut if event.sequence == 1 => "order.created",
-        OrderState::Open => "order.reopened",
-        OrderState::AwaitingPayment => "order.placed",
-        OrderState::Paid => "order.paid",
-        OrderState::Shipped => "order.shipped",
-        OrderState::Delivered => "order.delivered",
-        OrderState::Cancelled => "order.cancelled",
-        OrderState::Expired => "order.expired",
-        OrderState::CheckingOut | OrderState::Unspecified => return None,
-    };
-    told(kind, event.order_id)
-}
-
-fn payment(payment: Payment) -> Option<Fact> {
-    let kind = match payment.state() {
-        PaymentState::Pending => "payment.created",
-        PaymentState::Processing => "payment.processing",
-        PaymentState::Authorized => "payment.authorized",
-        PaymentState::Captured => "payment.captured",
-        PaymentState::PartiallyRefunded | PaymentState::Refunded => "payment.refunded",
-        PaymentState::Declined => "payment.declined",
-        PaymentState::Voided => "payment.voided",
-        PaymentState::Unknown => "payment.unknown",
-        PaymentState::Unspecified => return None,
-    };
-    told(kind, payment.id)
-}
-
 #[cfg(test)]
 mod tests {
-    use prost::Name;
-    use prost_types::Any;
-
     use super::*;
-
-    fn of<M: Message + Name>(message: &M) -> FeedEvent {
-        let type_url = format!("type.googleapis.com/{}", M::full_name());
-        let data = Some(Any { type_url, value: message.encode_to_vec() });
-        FeedEvent { position: 7, data, ..Default::default() }
-    }
-
-    fn kind(event: &FeedEvent) -> Option<&'static str> {
-        match read(event) {
-            Heard::Fact(fact) => {
-                assert!(Of::kind(fact.kind).is_some(), "{}: nobody could read it", fact.kind);
-                Some(fact.kind)
-            }
-            _ => None,
-        }
-    }
-
-    #[test]
-    fn an_order_is_told_by_its_state() {
-        let event = |state: OrderState, sequence| {
-            of(&OrderEvent { order_id: "ord_1".into(), state: state.into(), sequence, ..Default::default() })
-        };
-        assert_eq!(kind(&event(OrderState::Open, 1)), Some("order.created"));
-        assert_eq!(kind(&event(OrderState::Open, 4)), Some("order.reopened"));
-        assert_eq!(kind(&event(OrderState::CheckingOut, 1)), Some("order.created"));
-        assert_eq!(kind(&event(OrderState::CheckingOut, 2)), None);
-        assert_eq!(kind(&event(OrderState::Paid, 4)), Some("order.paid"));
-        let Heard::Fact(fact) = read(&event(OrderState::Shipped, 5)) else { panic!("a fact") };
-        assert_eq!((fact.kind, fact.subject.as_str()), ("order.shipped", "ord_1"));
-    }
-
-    #[test]
-    fn what_is_not_for_others_is_nothing_and_what_is_not_known_is_said_to_be() {
-        assert_eq!(read(&of(&contracts::user::KeysChanged {})), Heard::Nothing);
-        assert_eq!(read(&of(&PaymentChanged { payment: None })), Heard::Nothing);
-        assert_eq!(read(&FeedEvent::default()), Heard::Unknown);
-        let mut broken = of(&UserErased { user_id: "usr_1".into() });
-        assert_eq!(kind(&broken), Some("user.deleted"));
-        if let Some(data) = &mut broken.data {
-            data.type_url = "type.googleapis.com/feira.user.v1.FromTomorrow".into();
-        }
-        assert_eq!(read(&broken), Heard::Unknown);
-    }
 
     #[test]
     fn an_event_has_one_id_and_another_event_another() {

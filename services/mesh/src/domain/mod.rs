@@ -2,12 +2,14 @@
 
 mod events;
 mod judge;
+mod meaning;
 #[cfg(test)]
 mod tests;
 mod types;
 
-pub use events::{Fact, Heard, Of, id, read};
+pub use events::{Fact, Heard, Of, id};
 pub use judge::judge;
+pub use meaning::read;
 pub use types::Types;
 
 use contracts::mesh::Instance;

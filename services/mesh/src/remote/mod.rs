@@ -8,8 +8,11 @@ use contracts::{
         get_article_request::Key, stock_service_client::StockServiceClient,
     },
     order::{GetOrderRequest, order_service_client::OrderServiceClient},
-    payment::{GetPaymentRequest, ListRefundsRequest, payment_service_client::PaymentServiceClient},
-    user::{GetUserRequest, user_service_client::UserServiceClient},
+    payment::{
+        GetPaymentRequest, ListDisputesRequest, ListRefundsRequest,
+        payment_service_client::PaymentServiceClient,
+    },
+    user::{GetAddressRequest, GetUserRequest, user_service_client::UserServiceClient},
 };
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use kit::{Call, Conn, Fault, Mesh, Role};
@@ -23,7 +26,7 @@ use crate::{domain::Of, store::event};
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How many things are read at the same time for one caller.
 const AT_ONCE: usize = 8;
-/// Refunds on a page.
+/// Refunds or disputes on a page.
 const PAGE: i32 = 100;
 
 /// Reads things; cheap to clone.
@@ -94,6 +97,12 @@ impl Resources {
                 packed(PaymentServiceClient::new(self.conn(Role::Payment)).get_payment(request).await)
             }
             Of::Refund => self.refund(call, &id, parent).await,
+            Of::Dispute => self.dispute(call, &id, parent).await,
+            Of::Address => {
+                let Some(user_id) = parent else { return Ok(None) };
+                let request = self.ask(call, GetAddressRequest { user_id, id });
+                packed(UserServiceClient::new(self.conn(Role::User)).get_address(request).await)
+            }
         }
     }
 
@@ -110,6 +119,27 @@ impl Resources {
             };
             if let Some(refund) = page.refunds.iter().find(|refund| refund.id == id) {
                 return Ok(Some(pack(refund)));
+            }
+            if page.next_page_token.is_empty() {
+                return Ok(None);
+            }
+            page_token = page.next_page_token;
+        }
+    }
+
+    /// A dispute, likewise.
+    async fn dispute(&self, call: &Call, id: &str, payment: Option<String>) -> Result<Option<Any>, Fault> {
+        let Some(payment_id) = payment else { return Ok(None) };
+        let mut payments = PaymentServiceClient::new(self.conn(Role::Payment));
+        let mut page_token = String::new();
+        loop {
+            let request = ListDisputesRequest { payment_id: payment_id.clone(), page_size: PAGE, page_token };
+            let page = match payments.list_disputes(self.ask(call, request)).await {
+                Ok(page) => page.into_inner(),
+                Err(status) => return absent(&status),
+            };
+            if let Some(dispute) = page.disputes.iter().find(|dispute| dispute.id == id) {
+                return Ok(Some(pack(dispute)));
             }
             if page.next_page_token.is_empty() {
                 return Ok(None);

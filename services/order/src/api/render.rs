@@ -1,7 +1,7 @@
 //! Orders as the contract shows them.
 
 use contracts::{order, user::Address};
-use kit::{Currency, Money};
+use kit::{Currency, Money, id::OrderId};
 use prost::Message;
 
 use crate::{
@@ -82,6 +82,15 @@ fn adjustment((adjustment, tax): (&Adjustment, Money)) -> order::Adjustment {
         automatic: adjustment.automatic,
         given: Some(adjustment.given.into()),
         tax_included: Some(tax.into()),
+    }
+}
+
+/// What followers are told of a change; `previous` is its state before, if there was one.
+pub fn changed(id: OrderId, state: State, previous: Option<State>) -> order::OrderChanged {
+    order::OrderChanged {
+        order_id: id.to_string(),
+        state: order::OrderState::from(state).into(),
+        previous_state: previous.map_or(order::OrderState::Unspecified, order::OrderState::from).into(),
     }
 }
 

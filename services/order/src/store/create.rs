@@ -30,7 +30,7 @@ pub async fn create_basket(tx: &Tx, user: UserId) -> Result<Record, Error> {
     let first = first_event(tx, &model, notes::BASKET_BEGUN);
     let made = insert_new(&**tx, model.into_active_model(), [order::Column::BasketOf]).await;
     if made.map_err(refused)? {
-        write_events(tx, vec![first]);
+        write_events(tx, None, vec![first]);
     }
     Record::lock_basket(tx, user).await
 }

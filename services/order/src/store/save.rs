@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     api::render,
-    domain::{Line, step::has_basket_place, totals::fit_adjustments},
+    domain::{Line, State, step::has_basket_place, totals::fit_adjustments},
     error::Error,
 };
 
@@ -37,6 +37,9 @@ impl Record {
         // Set here alone, so that no path forgets it: the unique index on it decides between two baskets of a user.
         order.basket_of = has_basket_place(order.state, order.step, order.direct).then_some(order.user_id);
         let tx = &*self.tx;
+        let previous = (!self.is_new).then_some(self.before.order.state);
+        // What has no entry in the history changes the state of nothing, but is seen: lines and their prices.
+        let untold = !self.is_new && self.events.is_empty() && self.is_visible_change();
         if self.is_new {
             let row = order::Entity::insert(self.order.clone().into_active_model());
             row.exec_without_returning(tx).await.map_err(refused)?;
@@ -50,8 +53,16 @@ impl Record {
                 // By id alone: the row is locked since it was read.
                 let update = order::Entity::update_many().set(changed);
                 let update = update.filter(order::Column::Id.eq(self.order.id));
-                update.exec(tx).await.map_err(refused)?;
+                // With the event, where no unique index can refuse it: nothing reads the row again before the commit.
+                if untold && self.order.basket_of == self.before.order.basket_of {
+                    self.tx.write_last(update.into_query());
+                } else {
+                    update.exec(tx).await.map_err(refused)?;
+                }
             }
+        }
+        if untold {
+            self.tx.publish(self.order.id, &render::changed(self.order.id, self.order.state, previous));
         }
         // The stored answer goes when this user is erased, whoever called.
         self.tx.belongs_to(self.order.user_id).await?;
@@ -60,7 +71,7 @@ impl Record {
         let events = std::mem::take(&mut self.events);
         figures::moved(&self.tx, (!self.is_new).then_some(self.before.order.state), &events);
         mails::store_of_events(&self.tx, self.before.order.state, &events).await?;
-        write_events(&self.tx, events);
+        write_events(&self.tx, previous, events);
         let after = View { order: self.order, lines: self.lines, adjustments: self.adjustments };
         purchases::update(&self.tx, &self.before, &after).await?;
         Ok(after)
@@ -173,13 +184,14 @@ fn line_row(order_id: OrderId, line: &Line) -> line::ActiveModel {
     }
 }
 
-/// Rows of history, and the same for those who follow.
-pub(super) fn write_events(tx: &Tx, events: Vec<event::Model>) {
+/// Rows of history, and what those who follow are told of them: no notes, which may have what people wrote.
+pub(super) fn write_events(tx: &Tx, mut previous: Option<State>, events: Vec<event::Model>) {
     if events.is_empty() {
         return;
     }
     for event in &events {
-        tx.publish(event.order_id, &render::event(event));
+        tx.publish(event.order_id, &render::changed(event.order_id, event.state, previous));
+        previous = Some(event.state);
     }
     let rows = events.into_iter().map(IntoActiveModel::into_active_model);
     tx.write_last(event::Entity::insert_many(rows).into_query());

@@ -1,6 +1,7 @@
 //! The store on a fresh database.
 
 mod exports;
+mod feed;
 mod lists;
 mod mails;
 mod migrations;

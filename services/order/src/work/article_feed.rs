@@ -8,13 +8,18 @@ use kit::{
     id::{ArticleId, OrderId},
 };
 
-use super::{feeds::own, payment_feed::Changed};
+use super::{
+    feeds::{Passed, own},
+    payment_feed::Changed,
+};
 use crate::{error::Error, orders::Orders, store::Record};
 
 /// Units of an order came back to stock.
-pub async fn handle(orders: &Orders, event: FeedEvent) -> Result<(), Error> {
+pub(super) async fn handle(orders: &Orders, passed: &Passed, event: FeedEvent) -> Result<(), Error> {
     let position = event.position;
-    let Some(returned) = follow::event::<StockReturned>(&event) else { return Ok(()) };
+    let Some(returned) = follow::event::<StockReturned>(&event) else {
+        return passed.go_past(orders, position).await;
+    };
     let work =
         move |tx: Tx, returned: Arc<StockReturned>| async move { apply(&tx, position, &returned).await };
     if let Some((id, events)) = orders.db.transact(&own(), returned, work).await? {

@@ -5,9 +5,8 @@ use std::{sync::Arc, time::Duration};
 use contracts::{mesh::FeedEvent, payment::PaymentChanged};
 use futures::future::BoxFuture;
 use kit::{Role, Scope, Tx, follow, id::OrderId};
-use tokio::{sync::Mutex, time::Instant};
 
-use super::feeds::own;
+use super::feeds::{Passed, own};
 use crate::{
     checkout::{Checkout, Held, LEASE, apply_payment_update},
     domain::{GivenBack, Payment, PaymentState, State, Step, notes},
@@ -17,58 +16,32 @@ use crate::{
     store::{self, Record, View, order},
 };
 
-/// How long a position may stay unwritten while events change nothing.
-const KEEP_POSITION: Duration = Duration::from_secs(1);
-
 /// The first and the longest pause before an update that was held is tried again.
 const CATCH_UP: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// Handles the feed's events.
-pub struct Handler {
-    orders: Orders,
-    /// When the position was written last.
-    written: Mutex<Instant>,
-}
-
-impl Handler {
-    pub fn new(orders: &Orders) -> Self {
-        Self { orders: orders.clone(), written: Mutex::new(Instant::now()) }
+/// A payment changed: the order that awaits it goes on; where no order awaits it (any more), it is compensated.
+pub(super) async fn handle(orders: &Orders, passed: &Passed, event: FeedEvent) -> Result<(), Error> {
+    let position = event.position;
+    let payment = follow::event::<PaymentChanged>(&event).and_then(|changed| changed.payment);
+    let payment = payment.as_ref().map(read_payment).transpose()?;
+    let driven = &orders.driven;
+    if payment.as_ref().is_some_and(|payment| driven.takes(payment, position))
+        || is_redundant(orders, payment.as_ref()).await?
+    {
+        return passed.go_past(orders, driven.followed(position)).await;
     }
-
-    /// A payment changed: the order that awaits it goes on; where no order awaits it (any more), it is compensated.
-    pub async fn handle(&self, event: FeedEvent) -> Result<(), Error> {
-        let position = event.position;
-        let payment = follow::event::<PaymentChanged>(&event).and_then(|changed| changed.payment);
-        let payment = payment.as_ref().map(read_payment).transpose()?;
-        let driven = &self.orders.driven;
-        if payment.as_ref().is_some_and(|payment| driven.takes(payment, position))
-            || is_redundant(&self.orders, payment.as_ref()).await?
-        {
-            // It would be redundant after a restart, too: its position can wait.
-            let mut written = self.written.lock().await;
-            if written.elapsed() < KEEP_POSITION {
-                return Ok(());
-            }
-            *written = Instant::now();
-            let followed = driven.followed(position);
-            let work = move |tx: Tx, _| async move {
-                Ok(follow::advance(&tx, Role::Payment.name(), followed).await.map(|_| ())?)
-            };
-            return self.orders.db.transact(&own(), (), work).await;
+    let followed = driven.followed(position);
+    let work = move |tx: Tx, payment: Arc<Option<Payment>>| async move {
+        follow::advance(&tx, Role::Payment.name(), followed).await?;
+        match &*payment {
+            Some(payment) => apply(&tx, payment).await,
+            None => Ok((None, Effect::Nothing)),
         }
-        let followed = driven.followed(position);
-        let work = move |tx: Tx, payment: Arc<Option<Payment>>| async move {
-            follow::advance(&tx, Role::Payment.name(), followed).await?;
-            match &*payment {
-                Some(payment) => apply(&tx, payment).await,
-                None => Ok((None, Effect::Nothing)),
-            }
-        };
-        let (changed, effect) = self.orders.db.transact(&own(), payment, work).await?;
-        go_on(&self.orders, changed, effect);
-        Ok(())
-    }
+    };
+    let (changed, effect) = orders.db.transact(&own(), payment, work).await?;
+    go_on(orders, changed, effect);
+    Ok(())
 }
 
 /// Applies an update that came while this process drove its payment's checkout, and that the driver has not stored.

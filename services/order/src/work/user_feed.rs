@@ -6,7 +6,7 @@ use kit::{
     id::{OrderId, UserId},
 };
 
-use super::feeds::own;
+use super::feeds::{Passed, own};
 use crate::{
     checkout::{ClaimEnd, settle},
     domain::{Event, State, notes},
@@ -16,16 +16,16 @@ use crate::{
 };
 
 /// A user was erased: what the user has not paid for is cancelled, addresses go as soon as they are not needed.
-pub async fn handle(orders: &Orders, event: FeedEvent) -> Result<(), Error> {
+pub(super) async fn handle(orders: &Orders, passed: &Passed, event: FeedEvent) -> Result<(), Error> {
     let position = event.position;
-    let user = follow::event::<UserErased>(&event).and_then(|erased| erased.user_id.parse::<UserId>().ok());
+    let erased = follow::event::<UserErased>(&event);
+    let Some(user) = erased.and_then(|erased| erased.user_id.parse::<UserId>().ok()) else {
+        return passed.go_past(orders, position).await;
+    };
     let call = own();
     let erased = orders.db.transact(&call, (), move |tx, _| async move {
         follow::advance(&tx, Role::User.name(), position).await?;
-        match user {
-            Some(user) => erase(&tx, user).await,
-            None => Ok(Vec::new()),
-        }
+        erase(&tx, user).await
     });
     for (id, events) in erased.await? {
         orders.watchers.notify(id, events);

@@ -64,15 +64,17 @@ impl Engine {
             journal::book(tx, &after, after.id.uuid(), captured, With::Provider).await?;
         }
         if visible {
-            self.publish(tx, &after)?;
+            self.publish(tx, &after, Some(before.state))?;
         }
         Ok(after)
     }
 
     /// Publishes the payment as it is now. Written while the transaction holds the payment's row, so that followers get
-    /// its changes in the order in which they were made.
-    pub fn publish(&self, tx: &Tx, payment: &Payment) -> Result<(), Error> {
-        let event = wire::PaymentChanged { payment: Some(self.render(payment)?) };
+    /// its changes in the order in which they were made. `previous` is its state before, unless it is new.
+    pub fn publish(&self, tx: &Tx, payment: &Payment, previous: Option<State>) -> Result<(), Error> {
+        let previous = previous.map_or(wire::PaymentState::Unspecified, wire::PaymentState::from);
+        let event =
+            wire::PaymentChanged { payment: Some(self.render(payment)?), previous_state: previous.into() };
         tx.publish(payment.id, &event);
         Ok(())
     }

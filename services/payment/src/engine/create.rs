@@ -92,7 +92,7 @@ impl Engine {
             } else {
                 journal::note(&tx, &payment, "").await?;
             }
-            engine.publish(&tx, &payment)?;
+            engine.publish(&tx, &payment, None)?;
             Ok((payment, at_once))
         });
         record.await

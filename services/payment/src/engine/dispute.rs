@@ -24,6 +24,7 @@ impl Engine {
     ) -> Result<(), Error> {
         let found = disputes::find(tx, before.id, &reported.reference).await?;
         let is_new = found.is_none();
+        let known = found.as_ref().map(|row| (row.state, row.withdrawn));
         let mut row = found.unwrap_or_else(|| Dispute {
             id: DisputeId::new(),
             payment_id: before.id,
@@ -60,6 +61,9 @@ impl Engine {
             after.flag(Flag::AmountMismatch, true);
         }
         let id = row.id;
+        if known != Some((row.state, row.withdrawn)) {
+            disputes::publish(tx, &row, known.map(|(state, _)| state));
+        }
         disputes::save(tx, row, is_new).await?;
         for shown in unbooked(reported.fees, &disputes::booked_fees(tx, id).await?) {
             let fee = DisputeFee {

@@ -89,6 +89,7 @@ impl Engine {
     ) -> Result<Refund, Error> {
         refund.state = state;
         refund.failure_reason = cut(reason.to_owned());
+        refunds::publish(tx, &refund);
         self.written(tx, refund).await
     }
 
@@ -127,6 +128,7 @@ impl Engine {
         refund.version += 1;
         refund.update_time = tx.now();
         refunds::update(tx, &refund).await?;
+        refunds::publish(tx, &refund);
         tracing::warn!(refund = %refund.id, payment = %before.id, reason = refund.failure_reason, "refund.came_back");
         Ok(())
     }

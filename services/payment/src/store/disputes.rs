@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use contracts::payment as wire;
 use kit::{
     Fault, Money, Tx,
     id::{DisputeId, PaymentId},
@@ -41,6 +42,17 @@ impl Dispute {
 pub async fn find(tx: &Tx, payment: PaymentId, reference: &str) -> Result<Option<Dispute>, Error> {
     let found = Entity::find().filter(Column::PaymentId.eq(payment));
     Ok(found.filter(Column::ProviderReference.eq(reference)).one(&**tx).await?)
+}
+
+/// Publishes a dispute as it is now; `previous` is its state before, unless it is new. Its payment is locked.
+pub fn publish(tx: &Tx, dispute: &Dispute, previous: Option<DisputeState>) {
+    let event = wire::DisputeChanged {
+        dispute_id: dispute.id.to_string(),
+        payment_id: dispute.payment_id.to_string(),
+        state: wire::DisputeState::from(dispute.state).into(),
+        previous_state: previous.map_or(wire::DisputeState::Unspecified, Into::into).into(),
+    };
+    tx.publish(dispute.payment_id, &event);
 }
 
 /// Writes a dispute, `new` or not.

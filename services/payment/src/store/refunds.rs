@@ -1,5 +1,6 @@
 //! Refunds: rows and queries.
 
+use contracts::payment as wire;
 use kit::{
     Time, Tx,
     id::{PaymentId, RefundId},
@@ -13,8 +14,20 @@ pub use super::entities::refund::Model as Refund;
 use super::entities::refund::{ActiveModel, Column, Entity};
 use crate::{domain::RefundState, error::Error};
 
-/// Records a new refund.
+/// Publishes a refund as it is now. Its payment is locked, so that followers get the changes of all its refunds in their
+/// order.
+pub fn publish(tx: &Tx, refund: &Refund) {
+    let event = wire::RefundChanged {
+        refund_id: refund.id.to_string(),
+        payment_id: refund.payment_id.to_string(),
+        state: wire::RefundState::from(refund.state).into(),
+    };
+    tx.publish(refund.payment_id, &event);
+}
+
+/// Records a new refund, and publishes it.
 pub async fn insert(tx: &Tx, refund: Refund) -> Result<(), Error> {
+    publish(tx, &refund);
     let row: ActiveModel = refund.into();
     Entity::insert(row.reset_all()).exec_without_returning(&**tx).await?;
     Ok(())

@@ -3,6 +3,7 @@
 mod chaos;
 mod crash;
 mod faults;
+mod feed;
 mod journey;
 mod ledger;
 mod lists;

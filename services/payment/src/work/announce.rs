@@ -34,7 +34,7 @@ pub async fn announce(engine: &Engine) -> Result<(), Error> {
             // Locked and read again: the customer may have acted since, and an old event must not follow a newer one.
             let payment = payments::lock(&tx, Scope::All, found.id).await?;
             if payment.state == State::Processing {
-                engine.publish(&tx, &payment)?;
+                engine.publish(&tx, &payment, Some(payment.state))?;
             }
             Ok(())
         });

@@ -100,7 +100,7 @@ pub async fn delete_address(
         lock_owner(&tx, scope, user_id).await?;
         let address = store::addresses::lock(&tx, scope, user_id, id).await?;
         render::check_etag(&etag, address.version)?;
-        store::addresses::delete(&tx, id).await?;
+        store::addresses::delete(&tx, user_id, id).await?;
         Ok(())
     });
     written.await

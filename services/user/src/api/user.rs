@@ -10,7 +10,7 @@ use contracts::{
         DisableUserRequest, EnableUserRequest, FindUsersRequest, FindUsersResponse, GetAddressRequest,
         GetRoleRequest, GetUserRequest, ListAddressesRequest, ListAddressesResponse, ListRolesRequest,
         ListRolesResponse, ListUsersRequest, ListUsersResponse, SetRolesRequest, StaffRole,
-        UpdateAddressRequest, UpdateRoleRequest, UpdateUserRequest, User, UserErased,
+        UpdateAddressRequest, UpdateRoleRequest, UpdateUserRequest, User, UserChange, UserErased,
         user_service_server::UserService,
     },
 };
@@ -244,7 +244,7 @@ impl UserService for Users {
             // With the user's row held, no sign-in and no refresh begins in between.
             revocations.tokens_of(&tx, &mut user).await?;
             sessions::end_all(&tx, id, None).await?;
-            Ok(render::user(store::users::change(&tx, user).await?))
+            Ok(render::user(store::users::change_as(&tx, user, UserChange::Disabled).await?))
         });
         Ok(written.await?.into())
     }
@@ -258,7 +258,7 @@ impl UserService for Users {
             if user.disabled {
                 user.disabled = false;
                 audit::record(&tx, &Act::new("user.enabled").of(*id)).await?;
-                user = store::users::change(&tx, user).await?;
+                user = store::users::change_as(&tx, user, UserChange::Enabled).await?;
             }
             Ok(render::user(user))
         });

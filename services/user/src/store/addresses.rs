@@ -1,5 +1,6 @@
 //! Address books.
 
+use contracts::user::{AddressChange, AddressChanged};
 use kit::{
     Scope, Tx,
     id::{AddressId, Id, UserId},
@@ -60,6 +61,7 @@ pub async fn insert(tx: &Tx, user_id: UserId, fields: Fields) -> Result<Model, E
     }
     .with(fields);
     Entity::insert(address.clone().into_active_model().reset_all()).exec_without_returning(&**tx).await?;
+    publish(tx, user_id, address.id, AddressChange::Created);
     Ok(address)
 }
 
@@ -112,10 +114,21 @@ pub async fn change(tx: &Tx, before: Model, fields: Fields) -> Result<Model, Err
         .filter(Column::Version.eq(version))
         .exec(&**tx)
         .await?;
-    if done.rows_affected == 1 { Ok(after) } else { Err(Error::Stale) }
+    if done.rows_affected != 1 {
+        return Err(Error::Stale);
+    }
+    publish(tx, after.user_id, after.id, AddressChange::Updated);
+    Ok(after)
 }
 
 /// Removes an address.
-pub async fn delete(tx: &Tx, id: AddressId) -> Result<(), DbErr> {
+pub async fn delete(tx: &Tx, user: UserId, id: AddressId) -> Result<(), DbErr> {
+    publish(tx, user, id, AddressChange::Deleted);
     Entity::delete_by_id(id).exec(&**tx).await.map(|_| ())
+}
+
+/// Tells followers of a change. The user is locked, so that they get those of an address book in their order.
+fn publish(tx: &Tx, user: UserId, address: AddressId, change: AddressChange) {
+    let (user_id, address_id) = (user.to_string(), address.to_string());
+    tx.publish(user, &AddressChanged { user_id, address_id, change: change.into() });
 }

@@ -1,5 +1,6 @@
 //! Roles that administrators made. A role's row is locked before those of users.
 
+use contracts::user::UserChange;
 use kit::{
     Tx,
     call::Roles,
@@ -14,9 +15,12 @@ use sea_orm::{
     sea_query::{Expr, ExprTrait, LockType},
 };
 
-use super::entities::{
-    role::{Column, Entity, Model},
-    user,
+use super::{
+    entities::{
+        role::{Column, Entity, Model},
+        user,
+    },
+    users,
 };
 use crate::{
     domain::{names::fold, roles::MOST},
@@ -100,6 +104,16 @@ pub async fn change(tx: &Tx, role: Model) -> Result<Model, Error> {
 
 /// Removes a locked role, and takes it from its users by one statement, however many there are.
 pub async fn delete(tx: &Tx, id: RoleId) -> Result<(), DbErr> {
+    // Nobody is given it any more: its row is locked. In the order of ids, as users are locked everywhere.
+    let had = user::Entity::find()
+        .select_only()
+        .column(user::Column::Id)
+        .filter(user::Column::RoleId.eq(id))
+        .order_by_asc(user::Column::Id)
+        .lock(LockType::Update);
+    for user in had.into_tuple().all(&**tx).await? {
+        users::publish(tx, user, UserChange::Updated);
+    }
     user::Entity::update_many()
         .col_expr(user::Column::RoleId, Expr::value(Option::<RoleId>::None))
         .col_expr(user::Column::Version, Expr::col(user::Column::Version).add(1))

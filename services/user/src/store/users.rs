@@ -1,5 +1,6 @@
 //! Users.
 
+use contracts::user::{UserChange, UserChanged};
 use kit::{
     Scope, Tx,
     fault::unique_violation,
@@ -87,6 +88,7 @@ pub async fn insert(tx: &Tx, new: NewUser) -> Result<Model, Error> {
     let row = user.clone().into_active_model().reset_all();
     Entity::insert(row).exec_without_returning(&**tx).await.map_err(taken)?;
     words::insert(tx, &user).await?;
+    publish(tx, user.id, UserChange::Created);
     Ok(user)
 }
 
@@ -167,9 +169,19 @@ async fn hand_on(tx: &Tx, canonical: &str) -> Result<(), DbErr> {
         .map(|_| ())
 }
 
-/// Writes what has become of a user; `after` is the row that [`lock`] read, changed. The version says which
-/// state it was changed from.
+/// Tells followers that a user changed. The row is locked, so that they get its changes in their order.
+pub fn publish(tx: &Tx, user: UserId, change: UserChange) {
+    tx.publish(user, &UserChanged { user_id: user.to_string(), change: change.into() });
+}
+
+/// [`change_as`] for what has no event of its own.
 pub async fn change(tx: &Tx, after: Model) -> Result<Model, Error> {
+    change_as(tx, after, UserChange::Updated).await
+}
+
+/// Writes what has become of a user, and publishes it; `after` is the row that [`lock`] read, changed. The version says
+/// which state it was changed from.
+pub async fn change_as(tx: &Tx, after: Model, change: UserChange) -> Result<Model, Error> {
     let before = after.version;
     let old_form = after.email_folded.clone();
     let after = Model {
@@ -199,6 +211,7 @@ pub async fn change(tx: &Tx, after: Model) -> Result<Model, Error> {
         hand_on(tx, &old_form).await?;
     }
     words::change(tx, &after).await?;
+    publish(tx, after.id, change);
     Ok(after)
 }
 

@@ -172,7 +172,10 @@ async fn an_erased_user_is_gone_at_once_and_her_name_is_free() {
     let admin = replica.sign_in("admin").await;
     let gone = replica.users().get_user(by(&admin, GetUserRequest { id: user.id.clone() })).await;
     assert_eq!(outcome(gone).unwrap_err().code, Code::NotFound);
-    assert_eq!(events(&replica.db).await, ["KeysChanged", "AccessRevoked", "UserErased"]);
+    assert_eq!(
+        events(&replica.db).await,
+        ["KeysChanged", "UserChanged", "UserChanged", "AccessRevoked", "UserErased"]
+    );
     assert_ne!(replica.register("ana").await.id, user.id);
 }
 

@@ -62,7 +62,7 @@ async fn of_replicas_that_start_together_one_makes_the_administrator_and_one_the
     }
     let shown: Vec<_> = replicas.iter().filter_map(|replica| replica.generated.clone()).collect();
     assert_eq!(shown.len(), 1);
-    assert_eq!(events(&replicas[0].db).await, ["KeysChanged"]);
+    assert_eq!(events(&replicas[0].db).await, ["KeysChanged", "UserChanged"]);
     for replica in &replicas {
         let tokens = replica.try_sign_in("admin", shown[0].expose()).await.unwrap();
         for other in &replicas {

@@ -58,7 +58,7 @@ async fn an_account_with_a_hundred_thousand_sessions_is_shut_within_a_second() {
     let took = begun.elapsed();
     println!("{MANY} sessions ended by an administrator within {} ms", took.as_millis());
     assert!(took < LIMIT, "{took:?}");
-    assert_eq!(events(&replica.db).await.len(), before + 1, "one event for all");
+    assert_eq!(events(&replica.db).await[before..], ["AccessRevoked", "UserChanged"], "one event for all");
     let refresh_token = tokens.refresh_token.clone();
     assert!(outcome(replica.auth().refresh(RefreshRequest { refresh_token }).await).is_err());
 }

@@ -5,6 +5,7 @@ mod accounts;
 mod address_books;
 mod administrators;
 mod erasure;
+mod feed;
 mod identity;
 mod keys;
 mod many_sessions;

@@ -43,7 +43,7 @@ async fn a_refresh_token_works_once_and_its_reuse_ends_the_session() {
     assert!(works(&replica, &first).await && works(&replica, &second).await);
     replica.clock.advance(Duration::from_secs(11));
     assert_eq!(refresh(&replica, &first).await.unwrap_err().code, Code::Unauthenticated);
-    assert_eq!(events(&replica.db).await, ["KeysChanged", "AccessRevoked"]);
+    assert_eq!(events(&replica.db).await, ["KeysChanged", "UserChanged", "UserChanged", "AccessRevoked"]);
     assert!(!works(&replica, &second).await);
     assert!(refresh(&replica, &second).await.is_err());
     assert!(works(&replica, &other).await);
