@@ -12,6 +12,7 @@ mod data;
 mod databases;
 mod descriptors;
 mod error;
+mod events;
 mod hangup;
 mod health;
 mod instances;
@@ -75,6 +76,7 @@ fn execute(command: Command) -> Result<(), Error> {
             Command::Health(health) => health::health(health).await,
             Command::Certs(command) => certs::certs(&command),
             Command::Descriptors(command) => descriptors::descriptors(&command),
+            Command::Events(events) => events::events(*events).await,
             Command::Seed(seed) => seed::seed(*seed).await,
             Command::Status(status) => status::status(*status).await,
             Command::Verify(verify) => verify::verify(*verify).await,

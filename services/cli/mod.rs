@@ -15,6 +15,7 @@ use crate::{
     config::{self, File},
     descriptors::Descriptors,
     error::Error,
+    events::Events,
     health::HealthCheck,
     keys::Keys,
     migrate::Migrate,
@@ -71,6 +72,10 @@ pub enum Command {
     ///
     /// With comments and everything they import, as `grpcurl -protoset FILE` and code generators take it.
     Descriptors(Descriptors),
+    /// Have events handed on to NATS again
+    ///
+    /// Asks the mesh service as the operator, who is known by the mesh secret.
+    Events(Box<Events>),
     /// Make a demo shop: a catalogue, shoppers, orders
     ///
     /// The same number makes the same shop. Broken off and started again, it goes on; what is there already is

@@ -44,6 +44,7 @@ mod mail;
 mod mesh_certificates;
 mod metrics;
 mod migrations;
+mod nats;
 mod orders;
 mod overload;
 mod pages;

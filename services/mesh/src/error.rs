@@ -1,6 +1,6 @@
 //! Why a call is refused, and how its caller sees it.
 
-use kit::{Fault, Role, write::Failure};
+use kit::{Fault, Reason, Role, write::Failure};
 use sea_orm::DbErr;
 use tonic::{Code, Status};
 
@@ -12,6 +12,8 @@ pub enum Error {
     CannotTell(Role, Box<Status>),
     #[error("the instance's id is not a UUID")]
     BadInstance,
+    #[error("no event was handed on after that position")]
+    NothingToReplay,
     #[error(transparent)]
     Database(#[from] DbErr),
     #[error(transparent)]
@@ -24,6 +26,7 @@ impl From<Error> for Fault {
             // The caller's own time is over: that says nothing of the service.
             Error::CannotTell(_, status) if status.code() == Code::DeadlineExceeded => Fault::of(&status),
             Error::CannotTell(role, _) => Fault::unavailable(role.name()),
+            Error::NothingToReplay => Fault::new(Reason::NotFound, error.to_string()),
             Error::BadInstance => Fault::invalid("instance.id", "must be a UUID"),
             Error::Database(error) => error.into(),
             Error::Fault(fault) => fault,

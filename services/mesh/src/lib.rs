@@ -35,7 +35,7 @@ pub async fn start(options: &Options, db: Db, context: Context, pace: Pace) -> R
         exports: api::Exports::default(),
     };
     let log = log::Log::new(db.clone(), &context);
-    work::start(&log, options, &context);
+    work::start(&log, options, &context)?;
     let mut routes = tonic::service::Routes::new(kit::compressed!(MeshServiceServer::new(api)));
     routes = routes.add_service(kit::compressed!(EventServiceServer::new(api::EventApi(log))));
     let names = vec![mesh_service_server::SERVICE_NAME, event_service_server::SERVICE_NAME];

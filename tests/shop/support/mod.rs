@@ -7,6 +7,7 @@ pub mod files;
 pub mod identity;
 pub mod mesh;
 pub mod money;
+pub mod nats;
 pub mod outcome;
 pub mod process;
 pub mod race;

@@ -9,14 +9,15 @@ use std::pin::Pin;
 
 use contracts::mesh::{
     AnnounceRequest, ExportUserRequest, ExportUserResponse, Instance, ListInstancesRequest,
-    ListInstancesResponse, VerifyAuditRequest, VerifyAuditResponse, mesh_service_server::MeshService,
+    ListInstancesResponse, ReplayEventsRequest, VerifyAuditRequest, VerifyAuditResponse,
+    mesh_service_server::MeshService,
 };
 use futures::{Stream, StreamExt as _};
-use kit::{Call, Db, Fault, Mesh, Tasks, Time, instance};
+use kit::{Call, Db, Fault, Mesh, Tasks, Time, Writer, instance};
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
-use crate::{audit::Auditor, directory::Directory, domain::place, error::Error};
+use crate::{audit::Auditor, directory::Directory, domain::place, error::Error, store::outlets};
 
 pub use self::{events::EventApi, exports::Exports};
 
@@ -68,6 +69,18 @@ impl MeshService for Api {
         Ok(Response::new(Box::pin(copy.inspect(move |_| {
             let _ = &under_way;
         }))))
+    }
+
+    async fn replay_events(&self, request: Request<ReplayEventsRequest>) -> Result<Response<()>, Status> {
+        let call = Call::of(&request)?;
+        let db = Writer::<Error>::from(self.db.clone());
+        let written = db.write(&call, request.into_inner(), |tx, request| async move {
+            match outlets::replay(&tx, outlets::NATS, request.after_position).await? {
+                true => Ok(()),
+                false => Err(Error::NothingToReplay),
+            }
+        });
+        Ok(written.await?.into())
     }
 
     async fn announce(&self, request: Request<AnnounceRequest>) -> Result<Response<()>, Status> {

@@ -1,5 +1,6 @@
 //! The rules, without a database and without a clock.
 
+pub mod cloud_event;
 mod events;
 mod judge;
 mod meaning;

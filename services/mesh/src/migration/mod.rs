@@ -4,6 +4,7 @@
 use sea_orm_migration::prelude::*;
 
 mod m000002_events;
+mod m000003_outlets;
 
 /// All migrations, in order.
 pub struct Migrator;
@@ -15,6 +16,7 @@ impl MigratorTrait for Migrator {
             Box::new(kit::migration::Instances),
             Box::new(kit::migration::Tasks),
             Box::new(m000002_events::Migration),
+            Box::new(m000003_outlets::Migration),
         ]
     }
 }

@@ -1,4 +1,6 @@
-//! What events are about, as it is now: read from the services by their own methods.
+//! What events are about, as it is now: read from the services by their own methods. And whom they are handed on to.
+
+pub mod nats;
 
 use std::{collections::HashMap, time::Duration};
 
@@ -17,6 +19,7 @@ use contracts::{
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use kit::{Call, Conn, Fault, Mesh, Role};
 use prost::{Message, Name};
+use prost_reflect::{DynamicMessage, SerializeOptions};
 use prost_types::Any;
 use tonic::{Code, Request, Response, Status};
 
@@ -155,6 +158,16 @@ impl Resources {
     fn ask<M>(&self, call: &Call, message: M) -> Request<M> {
         call.within(PATIENCE).request(message)
     }
+}
+
+/// Something that was read, as REST answers it.
+pub fn json(any: &Any) -> Result<serde_json::Value, Fault> {
+    let name = any.type_url.rsplit('/').next().unwrap_or_default();
+    let kind = contracts::pool().get_message_by_name(name);
+    let kind = kind.ok_or_else(|| Fault::internal("what an event is about is in no contract"))?;
+    let message = DynamicMessage::decode(kind, any.value.as_slice()).map_err(Fault::internal)?;
+    let options = SerializeOptions::new().skip_default_fields(false);
+    message.serialize_with_options(serde_json::value::Serializer, &options).map_err(Fault::internal)
 }
 
 fn packed<M: Message + Name>(answer: Result<Response<M>, Status>) -> Result<Option<Any>, Fault> {

@@ -47,3 +47,32 @@ pub mod head {
 
     impl ActiveModelBehavior for ActiveModel {}
 }
+
+/// Where events are handed on to.
+pub mod outlet {
+    use kit::Time;
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "event_outlets")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub name: String,
+        /// Events up to here are handed on.
+        pub position: i64,
+        /// What they were handed on to: another stream is another target.
+        pub target: String,
+        /// They are to be handed on again, whatever the target has.
+        pub replays: bool,
+        /// The replica that does it, until the end of its lease.
+        pub owner: String,
+        /// Raised with each owner.
+        pub fence: i64,
+        pub lease_until: Time,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}

@@ -3,5 +3,6 @@
 pub mod entities;
 pub mod events;
 pub mod lists;
+pub mod outlets;
 
 pub use entities::event;

@@ -1,3 +1,4 @@
 //! The log of events on a fresh database.
 
 mod events;
+mod outlets;
