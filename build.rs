@@ -14,6 +14,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     compiler.include_imports(true).include_source_info(true);
     compiler.open_files([
         "feira/user/v1/audit.proto",
+        "feira/user/v1/passkey.proto",
         "feira/user/v1/user.proto",
         "feira/article/v1/article.proto",
         "feira/order/v1/order.proto",

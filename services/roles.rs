@@ -14,6 +14,8 @@ pub struct Start<'a> {
     pub context: Context,
     /// What wraps the user service's signing keys.
     pub key_file: Option<user::KeyFile>,
+    /// How browsers on this machine reach the REST interface, where it is open here.
+    pub local_url: Option<String>,
     /// Taken by the payment service.
     pub payment_reach: payment::Reach,
 }
@@ -57,7 +59,8 @@ pub async fn start(with: &mut Start<'_>, db: Db) -> Result<Started, StartError> 
             let key_file = with.key_file.clone();
             let key_file = key_file.ok_or_else(|| Fault::internal("the user service has no key file"))?;
             let public_url = settings.gateway.public_url.as_ref().map(ToString::to_string);
-            let around = user::Around { mail: settings.order.mail.clone(), public_url };
+            let local_url = with.local_url.clone();
+            let around = user::Around { mail: settings.order.mail.clone(), public_url, local_url };
             let user::Started { service, first_administrator } =
                 user::start(&settings.user, around, db, context, key_file).await?;
             Ok(Started { service, first_administrator: Some(first_administrator), pages: None })

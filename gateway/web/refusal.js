@@ -16,7 +16,7 @@ export const notAllowed = () => {
   if (!hasRole('ROLE_STAFF') && !hasRole('ROLE_ADMIN')) {
     return refusal('Your role sees nothing', 'It has no permissions, or counts only once signing in takes a code. Ask an administrator.', '/account/security', 'Set up codes');
   }
-  const text = 'Your role counts once signing in takes a code: this shop is set up so. Setting it up takes two minutes.';
+  const text = 'Your role counts once you sign in by a passkey, or by a code beside the password: this shop is set up so. Setting it up takes two minutes.';
   return refusal('A second factor first', text, '/account/security', 'Set it up');
 };
 

@@ -104,6 +104,11 @@ export async function signIn(login, password, code) {
   await take(await send('POST', '/v1/auth:signIn', { body, headers: COOKIES }), 'in');
 }
 
+/** Signs in by a passkey; `body` is what the API takes of it. Throws ApiError. */
+export async function signInByPasskey(body) {
+  await take(await send('POST', '/v1/auth:signInWithPasskey', { body, headers: COOKIES }), 'in');
+}
+
 /**
  * Signs the same user in anew, in place of the session that there is: for what takes a sign-in of the last minutes. Throws
  * ApiError.

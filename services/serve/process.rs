@@ -87,7 +87,10 @@ impl Process {
         let edge_url = pages.public.clone().filter(|_| here.contains(&Role::Gateway));
         let payment_reach = payment::Reach { ports: payment_ports, pages, edge: edge_url };
         let key_file = secrets.key_file;
-        let mut start = Start { settings, payment_types, context: context.clone(), key_file, payment_reach };
+        let local_url = rest.and_then(|rest| local_url(rest, settings.process.tls_cert.is_some()));
+        let context_of = context.clone();
+        let mut start =
+            Start { settings, payment_types, context: context_of, key_file, local_url, payment_reach };
         let mut started = Vec::new();
         let (mut first_administrator, mut pages) = (None, None);
         for db in &databases {
@@ -192,4 +195,11 @@ impl Process {
         let _ = timeout(budget.for_databases(), close).await;
         tracing::debug!("process.databases_closed");
     }
+}
+
+/// How browsers on this machine reach a port by a name; none where it is another machine's, or open to another one alone.
+fn local_url(rest: SocketAddr, tls: bool) -> Option<String> {
+    let here = rest.ip().is_loopback() || rest.ip().is_unspecified();
+    let scheme = if tls { "https" } else { "http" };
+    here.then(|| format!("{scheme}://localhost:{}", rest.port()))
 }

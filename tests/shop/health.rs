@@ -23,6 +23,7 @@ const SERVICES: [&str; 10] = [
     "feira.user.v1.UserService",
     "feira.user.v1.AuthService",
     "feira.user.v1.AuditService",
+    "feira.user.v1.PasskeyService",
     "feira.article.v1.ArticleService",
     "feira.article.v1.StockService",
     "feira.order.v1.OrderService",

@@ -48,6 +48,7 @@ mod nats;
 mod orders;
 mod overload;
 mod pages;
+mod passkeys;
 mod payments;
 mod personal_data;
 mod program;

@@ -1,4 +1,4 @@
-// How the shopper signs in: password, second factor, and where she is signed in.
+// How the shopper signs in: password, passkeys, second factor, and where she is signed in.
 
 import { call } from '../api.js';
 import { confirmSignOut, devices } from './devices.js';
@@ -7,6 +7,7 @@ import { skeleton } from '../states.js';
 import { field, submit, toast } from '../ui.js';
 import { html } from '../vendor/lit-html.js';
 import { accountNav } from './account-nav.js';
+import { passkeys } from './passkeys.js';
 import { secondFactor } from './second-factor.js';
 
 export default async function page(view) {
@@ -15,9 +16,11 @@ export default async function page(view) {
   view.show(html`<div class="medium"><h1>Signing in</h1>${skeleton(5)}</div>`);
   let user;
   let sessions;
+  let keys;
   const read = async () => {
     const listed = call('GET', '/v1/users/me/sessions', { query: { pageSize: 1000 }, signal });
-    [user, { sessions }] = await Promise.all([call('GET', '/v1/users/me', { signal }), listed]);
+    const own = call('GET', '/v1/users/me/passkeys', { signal });
+    [user, { sessions }, { passkeys: keys }] = await Promise.all([call('GET', '/v1/users/me', { signal }), listed, own]);
     draw();
   };
   const password = submit(async (values, form) => {
@@ -29,6 +32,7 @@ export default async function page(view) {
     toast('Your password is changed; all other devices are signed out.');
   });
   const end = confirmSignOut('me', read, signal);
+  const ofPasskeys = passkeys({ list: () => keys, draw: () => draw(), read, signal });
   const factor = secondFactor({ user: () => user, draw: () => draw(), read, signal });
   const draw = () =>
     view.show(html`
@@ -44,7 +48,7 @@ export default async function page(view) {
             <div class="actions"><button>Change the password</button></div>
           </form>
         </section>
-        ${factor()}
+        ${ofPasskeys()} ${factor()}
         <section class="panel">
           <h2>Where you are signed in</h2>
           <p>Something that you do not know? End it, then change your password.</p>

@@ -11,7 +11,7 @@ const KINDS = [
   'refresh_token.reused',
   'password.changed', 'password.reset', 'email.changed', 'email.confirmed', 'username.changed', 'roles.changed',
   'user.disabled', 'user.enabled', 'user.erased', 'administrator.created', 'second_factor.added',
-  'second_factor.removed', 'recovery_code.used', 'signing_key.made', 'signing_key.withdrawn', 'api_key.created', 'api_key.rotated', 'api_key.revoked', 'session.revoked',
+  'second_factor.removed', 'recovery_code.used', 'passkey.added', 'passkey.removed', 'passkey.copied', 'signing_key.made', 'signing_key.withdrawn', 'api_key.created', 'api_key.rotated', 'api_key.revoked', 'session.revoked',
   'role.created', 'role.changed', 'role.deleted', 'access.refused', 'price.changed', 'stock.adjusted', 'refund.requested', 'payment.settled',
 ];
 

@@ -4,7 +4,7 @@ use kit::{Fault, Reason};
 use sea_orm::DbErr;
 
 use crate::domain::{
-    Invalid, address, api_keys,
+    Invalid, address, api_keys, passkeys,
     roles::{self, LastAdministrator, NotYours},
     signing_keys,
     throttle::Wait,
@@ -23,6 +23,20 @@ pub enum Error {
     KeyNotFound,
     #[error("there are too many keys")]
     TooManyKeys,
+    #[error("passkey not found")]
+    PasskeyNotFound,
+    #[error("there are too many passkeys")]
+    TooManyPasskeys,
+    #[error("the passkey is there already")]
+    PasskeyThere,
+    #[error("there are no passkeys here")]
+    PasskeysOff,
+    #[error("a sign-in by a passkey is needed")]
+    PasskeyRequired,
+    #[error("no passkey that counts")]
+    PasskeyRefused,
+    #[error("no challenge that counts")]
+    ChallengeExpired,
     #[error("role not found")]
     RoleNotFound,
     #[error("another role has this name")]
@@ -92,6 +106,24 @@ impl From<Error> for Fault {
                 let message = format!("a user has at most {} API keys", api_keys::MOST);
                 Fault::limit_exceeded("api_keys", api_keys::MOST, message)
             }
+            Error::PasskeyNotFound => Fault::not_found("passkey"),
+            Error::TooManyPasskeys => {
+                let message = format!("a user has at most {} passkeys", passkeys::MOST);
+                Fault::limit_exceeded("passkeys", passkeys::MOST, message)
+            }
+            Error::PasskeyThere => Fault::already_exists("passkey", "credential"),
+            Error::PasskeysOff => Fault::illegal_state(
+                "there are no passkeys here: --public-url has neither https with a name nor localhost",
+                "PASSKEYS_OFF",
+            ),
+            Error::PasskeyRequired => {
+                Fault::new(Reason::ReauthenticationRequired, "sign in by a passkey to do this")
+            }
+            Error::PasskeyRefused => Fault::unauthenticated("no passkey that counts here"),
+            Error::ChallengeExpired => Fault::new(
+                Reason::TokenExpired,
+                "what the authenticator was asked was answered before, has expired, or was not asked here: start again",
+            ),
             Error::RoleNotFound => Fault::not_found("role"),
             Error::RoleNameTaken => Fault::already_exists("role", "name"),
             Error::TooManyRoles => {

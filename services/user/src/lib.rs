@@ -20,6 +20,7 @@ use contracts::user::{
     administrator_service_server::{self, AdministratorServiceServer},
     audit_service_server::{self, AuditServiceServer},
     auth_service_server::{self, AuthServiceServer},
+    passkey_service_server::{self, PasskeyServiceServer},
     user_service_server::{self, UserServiceServer},
 };
 use kit::{Role, StartError, mail::MailOptions};
@@ -27,7 +28,11 @@ use tokio::sync::Notify;
 
 use crate::{
     api::Shared,
-    credentials::{KeyRing, OneTimeTokens, SecondFactors, Successor, rewrap},
+    credentials::{
+        KeyRing, OneTimeTokens, SecondFactors, Successor,
+        passkeys::{Party, RelyingParty},
+        rewrap,
+    },
     domain::{
         bucket::Buckets,
         throttle::{Limit, SignInLimits},
@@ -62,6 +67,8 @@ pub struct Around {
     pub mail: MailOptions,
     /// How clients reach the REST edge, if that is known: for links in mails.
     pub public_url: Option<String>,
+    /// How browsers on this machine reach it, where that is not known: for passkeys.
+    pub local_url: Option<String>,
 }
 
 /// Finds what keeps the service from starting, before anything is made.
@@ -99,11 +106,12 @@ pub async fn start(
         flood: Mutex::default(),
         grave: Mutex::default(),
         audit_retention: options.audit_retention,
-        one_time: OneTimeTokens::new(key_file),
+        one_time: OneTimeTokens::new(key_file.clone()),
         mails_per_day: api::PerDay(around.mail.mails_per_day),
         mail_due: Notify::new(),
         reauthentication_window: options.reauthentication_window,
         second_factors,
+        relying_party: RelyingParty::new(key_file.clone(), &options.shop_name, party(&around)),
         require_second_factor: options.require_second_factor == SecondFactor::Staff,
         require_password_change: options.require_password_change,
         sign_in_limits: SignInLimits {
@@ -123,13 +131,26 @@ pub async fn start(
         tonic::service::Routes::new(kit::compressed!(UserServiceServer::new(api::Users(shared.clone()))))
             .add_service(kit::compressed!(AuthServiceServer::new(api::Auth(shared.clone()))))
             .add_service(kit::compressed!(AuditServiceServer::new(api::AuditLog(shared.clone()))))
+            .add_service(kit::compressed!(PasskeyServiceServer::new(api::Passkeys(shared.clone()))))
             .add_service(kit::compressed!(AdministratorServiceServer::new(api::Administrators(shared))));
     let names = vec![
         user_service_server::SERVICE_NAME,
         auth_service_server::SERVICE_NAME,
         audit_service_server::SERVICE_NAME,
+        passkey_service_server::SERVICE_NAME,
         administrator_service_server::SERVICE_NAME,
     ];
     let service = kit::Service { role: Role::User, routes, names, db, audit: None };
     Ok(Started { service, first_administrator })
+}
+
+/// Whom passkeys are made for, if for anybody.
+fn party(around: &Around) -> Option<Party> {
+    let url = around.public_url.as_ref().or(around.local_url.as_ref());
+    let party = url.and_then(|url| Party::at(url));
+    match party.as_ref().map(Party::names) {
+        Some((host, origin)) => tracing::info!(host, origin, "passkeys.on"),
+        None => tracing::info!(url, "passkeys.off"),
+    }
+    party
 }

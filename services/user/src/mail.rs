@@ -97,9 +97,20 @@ impl Words {
             ),
             MailKind::AlreadySetUp => (
                 "Look at your account",
-                "your address is confirmed. The account has an API key or a second factor already, which was set up before. If \
-                 it was not you who did, then set a new password by mail, which ends all API keys, and tell us."
+                "your address is confirmed. The account has an API key, a passkey or a second factor already, which was set up before. If \
+                 it was not you who did, then set a new password by mail, which ends all API keys, remove what is not yours, and tell us."
                     .to_owned(),
+            ),
+            MailKind::PasskeyAdded => (
+                "Your account has another passkey",
+                "your account has another passkey: who has it signs in without your password. A new password does not \
+                 change that."
+                    .to_owned()
+                    + NOT_YOURS,
+            ),
+            MailKind::PasskeyRemoved => (
+                "A passkey of your account was removed",
+                "a passkey of your account was removed: nobody signs in by it any more.".to_owned() + NOT_YOU,
             ),
         };
         let signature = match self.signature.as_str() {
@@ -111,6 +122,8 @@ impl Words {
 }
 
 const NOT_YOU: &str = "\n\nIf it was not you, set a new password at once and tell us.";
+const NOT_YOURS: &str =
+    "\n\nIf it was not you, remove it where you set how you sign in, set a new password at once and tell us.";
 
 #[cfg(test)]
 mod tests {

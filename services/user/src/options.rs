@@ -25,7 +25,7 @@ pub struct Options {
     /// Accounts made from one source within an hour; 0 is without limit
     #[arg(long, env = "FEIRA_REGISTRATIONS_PER_HOUR", default_value_t = 60, value_name = "COUNT")]
     pub registrations_per_hour: u32,
-    /// Who has no rights but a customer's until they have a second factor
+    /// Who has no rights but a customer's until they have a second factor, or sign in by a passkey
     #[arg(long, env = "FEIRA_REQUIRE_SECOND_FACTOR", value_enum, default_value_t = SecondFactor::None, value_name = "staff|none")]
     pub require_second_factor: SecondFactor,
     /// Whether who signs in by a password that Feira has generated and shown has no rights but a customer's until it is
@@ -45,7 +45,7 @@ pub struct Options {
     /// Checks of usernames a second, source and process, with five seconds' worth at once; 0 is without limit
     #[arg(long, env = "FEIRA_USERNAME_CHECKS_PER_SECOND", default_value_t = 5, value_name = "COUNT")]
     pub username_checks_per_second: u32,
-    /// How long ago somebody may have signed in who changes the own e-mail, adds an API key or erases the account
+    /// How long ago somebody may have signed in who changes the own e-mail, adds an API key or a passkey, or erases the account
     #[arg(long, env = "FEIRA_REAUTHENTICATION_WINDOW", default_value = "10m", value_parser = kit::some_time, value_name = "TIME")]
     pub reauthentication_window: Duration,
     /// How long the audit log keeps what happened

@@ -1,10 +1,10 @@
 //! What of a person's rows is in the copy that ExportUser makes, and what is not, with the reason.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use contracts::mesh::{ExportUserRequest, ExportUserResponse};
 
-use super::{held, person::MARK, person::Person, setting};
+use super::{held, person::Person, setting};
 use crate::support::{Mesh, Setup};
 
 /// How a table is in the copy.
@@ -85,6 +85,18 @@ fn table(name: &str) -> Option<Table> {
                 ("version", Not("counts changes")),
             ],
         ),
+        "user.passkeys" => As(
+            "feira.user.v1.Passkey",
+            &[
+                ("credential_hash", Not("of the next, to be compared")),
+                ("credential_id", Not("by what the authenticator finds its key, and has it")),
+                ("public_key", Not("the authenticator has it, and nobody else can use it")),
+                ("transports", Not("how browsers reach the authenticator")),
+                ("backup", Is("backedUp")),
+                ("sign_count", Not("the authenticator's count")),
+            ],
+        ),
+        "user.spent_challenges" => Table::Not("random numbers, for minutes"),
         "user.second_factors" => As(
             "feira.user.v1.SecondFactor",
             &[("user_id", OF_RECORD), ("wrapped_secret", SECRET), ("last_step", Is("lastUsedTime"))],
@@ -227,12 +239,6 @@ fn table(name: &str) -> Option<Table> {
     })
 }
 
-fn camel(column: &str) -> String {
-    let mut words = column.split('_');
-    let first = words.next().unwrap_or_default().to_owned();
-    words.fold(first, |name, word| name + &word[..1].to_uppercase() + &word[1..])
-}
-
 /// A column that is neither in the copy nor said not to be.
 fn is_missing(column: &str) -> bool {
     let (name, column) = column.rsplit_once('.').expect("role.table.column");
@@ -246,15 +252,8 @@ fn is_missing(column: &str) -> bool {
     match columns.iter().find(|(name, _)| *name == column) {
         Some((_, Not(reason))) => reason.is_empty(),
         Some((_, Is(field))) => !has(field),
-        None => !has(&camel(column)),
+        None => !has(&held::camel(column)),
     }
-}
-
-/// The words in a text that begin with the mark.
-fn marked(bytes: &[u8]) -> BTreeSet<String> {
-    let text = String::from_utf8_lossy(bytes).to_lowercase();
-    let words = text.split(|letter: char| !letter.is_ascii_alphanumeric());
-    words.filter(|word| word.starts_with(MARK)).map(str::to_owned).collect()
 }
 
 /// Covers: user.export.
@@ -275,6 +274,7 @@ pub async fn all_that_is_held_about_a_person_is_in_the_copy_or_named_here(setup:
         ("address", 2),
         ("session", 2),
         ("api_key", 1),
+        ("passkey", 1),
         ("second_factor", 1),
         ("mail", 1),
         ("audit_event", 5),
@@ -288,7 +288,7 @@ pub async fn all_that_is_held_about_a_person_is_in_the_copy_or_named_here(setup:
         assert!(kinds.get(kind).is_some_and(|count| *count >= least), "{kind}: {kinds:?}");
     }
     // Every word of hers that stands in such a row is in it.
-    let copied = marked(format!("{copy:?}").as_bytes());
+    let copied = held::marked(format!("{copy:?}").as_bytes());
     // In a message's bytes the next field's may look like letters.
     let is_in = |word: &str| {
         copied.iter().any(|copy| word.starts_with(copy.as_str()) && word.len() <= copy.len() + 2)
@@ -296,7 +296,7 @@ pub async fn all_that_is_held_about_a_person_is_in_the_copy_or_named_here(setup:
     let is_copied =
         |column: &str| column.rsplit_once('.').is_some_and(|(name, _)| matches!(table(name), Some(As(..))));
     for cell in held.cells.iter().filter(|cell| is_copied(&cell.column)) {
-        let left: Vec<String> = marked(&cell.bytes).into_iter().filter(|word| !is_in(word)).collect();
+        let left: Vec<String> = held::marked(&cell.bytes).into_iter().filter(|word| !is_in(word)).collect();
         assert!(left.is_empty(), "{} holds {left:?}, and the copy does not", cell.column);
     }
 }

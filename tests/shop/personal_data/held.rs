@@ -7,6 +7,7 @@ use std::{
 
 use sea_orm::{ConnectionTrait, Database, DatabaseBackend, DatabaseConnection, Statement};
 
+use super::person::MARK;
 use crate::support::{Backend, Mesh, databases::ROLES};
 
 /// A value: as text, or as its bytes, in small letters.
@@ -136,4 +137,18 @@ pub async fn pass(mesh: &Mesh, days: i64) {
         }
         db.close().await.expect("it can be closed");
     }
+}
+
+/// The words in a text that begin with the mark.
+pub fn marked(bytes: &[u8]) -> BTreeSet<String> {
+    let text = String::from_utf8_lossy(bytes).to_lowercase();
+    let words = text.split(|letter: char| !letter.is_ascii_alphanumeric());
+    words.filter(|word| word.starts_with(MARK)).map(str::to_owned).collect()
+}
+
+/// A column as the contract's JSON calls it.
+pub fn camel(column: &str) -> String {
+    let mut words = column.split('_');
+    let first = words.next().unwrap_or_default().to_owned();
+    words.fold(first, |name, word| name + &word[..1].to_uppercase() + &word[1..])
 }

@@ -40,7 +40,10 @@ const ID_STAYS: [&str; 11] = [
 const FORGETS_BY_AGE: [&str; 2] = ["outbox", "idempotency"];
 
 fn setting(setup: Setup) -> Setup {
-    setup.env("FEIRA_TRUSTED_PROXIES", "127.0.0.0/8").env("FEIRA_SIGN_IN_ATTEMPTS", "0")
+    setup
+        .env("FEIRA_TRUSTED_PROXIES", "127.0.0.0/8")
+        .env("FEIRA_SIGN_IN_ATTEMPTS", "0")
+        .env("FEIRA_PUBLIC_URL", crate::passkeys::ORIGIN)
 }
 
 fn of_words<'a>(held: &'a Held, person: &Person) -> BTreeSet<&'a str> {
@@ -88,6 +91,7 @@ async fn an_erased_person_is_in_no_table_and_in_no_file(setup: Setup) {
         "user.sessions.user_agent",
         "user.sessions.ip_address",
         "user.api_keys.name",
+        "user.passkeys.name",
         "user.idempotency.answer",
         "user.audit_events.ip_address",
         "user.audit_events.request_id",

@@ -6,7 +6,10 @@ use contracts::order::OrderState;
 use serde_json::{Value, json};
 use totp_rs::Totp;
 
-use crate::support::{Mesh, Shopper, eur, rest::Rest};
+use crate::{
+    passkeys::ORIGIN,
+    support::{Mesh, Shopper, authenticator::Authenticator, eur, rest::Rest},
+};
 
 /// From where she calls, as the trusted proxy says.
 const ADDRESS: &str = "203.0.113.177";
@@ -75,6 +78,12 @@ impl Person {
         let program = mesh.http().with("user-agent", "Zqxwvprogram/2").with("x-forwarded-for", ADDRESS);
         let program = program.with("authorization", &format!("Bearer {secret}"));
         program.get("/v1/users/me").await.expect(200);
+        let asked = http.post("/v1/users/me/passkeys:start", json!({})).await.expect(200).clone();
+        let credential = Authenticator::p256(ORIGIN).create(asked["options"].as_str().unwrap());
+        let passkey = json!({
+            "name": "Zqxwvpasskey", "challengeToken": asked["challengeToken"], "credential": credential,
+        });
+        keyed(&http, "zqxwvkey-passkey").post("/v1/users/me/passkeys", passkey).await.expect(201);
         // Refused, which is recorded.
         http.get("/v1/auditEvents").await.expect(403);
         let factor = http.post("/v1/users/me/totp:start", json!({})).await.expect(200).clone();

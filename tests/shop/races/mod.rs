@@ -5,6 +5,7 @@ mod adjustments;
 mod articles;
 mod baskets;
 mod checkouts;
+mod passkeys;
 mod payments;
 mod reopening;
 mod states;

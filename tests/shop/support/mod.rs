@@ -1,6 +1,7 @@
 //! What the tests stand on: a mesh of real processes, and clients for its two edges.
 
 pub mod address;
+pub mod authenticator;
 pub mod client;
 pub mod databases;
 pub mod files;

@@ -150,6 +150,8 @@ typed_id!(/// An event of the audit log.
     AuditId, "aud");
 typed_id!(/// An API key.
     ApiKeyId, "key");
+typed_id!(/// A passkey.
+    PasskeyId, "psk");
 typed_id!(/// A role that an administrator made.
     RoleId, "rol");
 typed_id!(/// An article.

@@ -180,7 +180,7 @@ pub async fn resolve_api_key(
     }
     let (rights, _, role) = roles_store::rights(db, &user).await?;
     // As their tokens.
-    let rights = if shared.is_bare(&user) { Roles::default() } else { rights };
+    let rights = if shared.is_bare(&user, false) { Roles::default() } else { rights };
     Ok(render::grant(&key, &user, (rights, role), expire_time))
 }
 

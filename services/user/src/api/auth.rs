@@ -194,15 +194,16 @@ fn given(request: Request<SignInRequest>) -> Result<SignInRequest, Error> {
     Ok(given)
 }
 
-/// What a session's holder is given.
+/// What a session's holder is given; of a session that began with a passkey, or otherwise.
 pub async fn tokens(
     shared: &Shared,
     user: user::Model,
     session: SessionId,
     refresh: RefreshToken,
+    by_passkey: bool,
 ) -> Result<Tokens, Fault> {
     // They can sign in all the same, to set up or change what is missing.
-    let bare = shared.is_bare(&user);
+    let bare = shared.is_bare(&user, by_passkey);
     // Should the role change meanwhile, this token is of its old version, and refused as soon as that is known.
     let (rights, made, role) = roles::rights(shared.db.read(), &user).await?;
     let permissions = if bare { Permissions::NONE } else { rights.permissions };

@@ -6,6 +6,7 @@ mod api_keys;
 mod audit;
 mod auth;
 mod notices;
+mod passkeys;
 mod passwords;
 mod read;
 mod records;
@@ -31,7 +32,7 @@ use tokio::sync::Notify;
 pub use self::{notices::PerDay, revoke::Revocations};
 
 use crate::{
-    credentials::{Hasher, KeyRing, OneTimeTokens, SecondFactors, Successor},
+    credentials::{Hasher, KeyRing, OneTimeTokens, SecondFactors, Successor, passkeys::RelyingParty},
     domain::{
         bucket::Buckets,
         flood::Minute,
@@ -63,6 +64,7 @@ pub struct Shared {
     /// Wakes the sender of mails.
     pub mail_due: Notify,
     pub second_factors: SecondFactors,
+    pub relying_party: RelyingParty,
     /// Whether staff without a second factor has no rights of staff.
     pub require_second_factor: bool,
     /// Whether staff whose password was printed has no rights of staff until it is changed.
@@ -79,8 +81,9 @@ pub struct Shared {
 impl Shared {
     /// Whether a user has no rights of staff for now, whatever the roles say, and however it proves who it is: who must
     /// have a second factor and has none, and whose password others may have read, where it must be changed first.
-    pub fn is_bare(&self, user: &crate::store::entities::user::Model) -> bool {
-        (self.require_second_factor && !user.second_factor)
+    /// A passkey is both factors.
+    pub fn is_bare(&self, user: &crate::store::entities::user::Model, by_passkey: bool) -> bool {
+        (self.require_second_factor && !user.second_factor && !by_passkey)
             || (self.require_password_change && user.password_printed)
     }
 }
@@ -96,6 +99,10 @@ pub struct Administrators(pub Arc<Shared>);
 /// `AuditService`.
 #[derive(Clone)]
 pub struct AuditLog(pub Arc<Shared>);
+
+/// `PasskeyService`.
+#[derive(Clone)]
+pub struct Passkeys(pub Arc<Shared>);
 
 /// `AuthService`.
 #[derive(Clone)]

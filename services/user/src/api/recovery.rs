@@ -19,7 +19,7 @@ use crate::{
         api_keys, audit,
         entities::user,
         failures::{self, Login},
-        mails, sessions, tokens, users,
+        mails, passkeys, sessions, tokens, users,
     },
 };
 
@@ -54,7 +54,10 @@ pub async fn confirm_email(
         if !user.email_verified {
             user.email_verified = true;
             // Whoever registered with somebody else's address could set these up, and nobody was told.
-            if user.second_factor || api_keys::has_any(&*tx, user.id).await? {
+            if user.second_factor
+                || api_keys::has_any(&*tx, user.id).await?
+                || passkeys::count(&*tx, user.id).await? > 0
+            {
                 per_day.tell(&tx, &user, MailKind::AlreadySetUp).await?;
             }
         }

@@ -1,7 +1,7 @@
 //! Refreshing a session: one token for the next.
 
 use contracts::user::{RefreshRequest, Tokens};
-use kit::{Call, Fault, Scope, audit_log::Act, id::SessionId};
+use kit::{Call, Fault, Scope, audit_log::Act};
 
 use crate::{
     api::{Shared, auth, revoke::Revocations},
@@ -10,7 +10,7 @@ use crate::{
     error::Error,
     store::{
         audit,
-        entities::user,
+        entities::{self, user},
         sessions::{self, Client},
         users,
     },
@@ -19,7 +19,7 @@ use crate::{
 /// What became of a refresh; one that ends the session is committed.
 enum Refreshed {
     /// With the token of this place among those that may follow.
-    As(Box<user::Model>, SessionId, usize),
+    As(Box<user::Model>, Box<entities::session::Model>, usize),
     Refused,
 }
 
@@ -28,7 +28,8 @@ pub async fn refresh(shared: &Shared, call: &Call, request: RefreshRequest) -> R
     let mut next = shared.successor.of(&used);
     match rotate(shared, call, &used, &next).await? {
         Refreshed::As(user, session, given) => {
-            Ok(auth::tokens(shared, *user, session, next.swap_remove(given)).await?)
+            let (id, by_passkey) = (session.id, session.passkey_id.is_some());
+            Ok(auth::tokens(shared, *user, id, next.swap_remove(given), by_passkey).await?)
         }
         Refreshed::Refused => Err(Error::RefreshRefused),
     }
@@ -82,9 +83,9 @@ async fn rotate(
             Verdict::Rotate => {
                 let first = next.first().ok_or_else(|| Fault::internal("there is no next token"))?;
                 sessions::rotate(&tx, &session, first.clone()).await?;
-                Ok((Refreshed::As(Box::new(user), session.id, given), revocations))
+                Ok((Refreshed::As(Box::new(user), Box::new(session), given), revocations))
             }
-            Verdict::Repeat => Ok((Refreshed::As(Box::new(user), session.id, given), revocations)),
+            Verdict::Repeat => Ok((Refreshed::As(Box::new(user), Box::new(session), given), revocations)),
             Verdict::End => {
                 sessions::end(&tx, user.id, session.id).await?;
                 audit::record(&tx, &Act::new("refresh_token.reused").of(user.id).on(session.id)).await?;

@@ -1,6 +1,6 @@
 //! Rows as the contract's messages.
 
-use contracts::user::{Address, ApiKey, ApiKeyGrant, AuditEvent, Role, Session, StaffRole, User};
+use contracts::user::{Address, ApiKey, ApiKeyGrant, AuditEvent, Passkey, Role, Session, StaffRole, User};
 use kit::{Time, call::Roles, id::SessionId, identity::RoleVersion};
 
 use crate::{
@@ -9,7 +9,7 @@ use crate::{
         roles::{BuiltIn, RoleSet},
     },
     error::Error,
-    store::entities::{address, api_key, audit_event, role, session, user},
+    store::entities::{address, api_key, audit_event, passkey, role, session, user},
 };
 
 /// A user; never the password's hash.
@@ -44,6 +44,19 @@ pub fn session(row: session::Model, current: Option<SessionId>) -> Session {
         last_used_time: Some(row.last_time.into()),
         expire_time: Some(row.expire_time.into()),
         ended_time: row.ended_time.map(Into::into),
+        passkey_id: row.passkey_id.map(|id| id.to_string()).unwrap_or_default(),
+    }
+}
+
+/// A passkey, as its user knows it.
+pub fn passkey(row: passkey::Model) -> Passkey {
+    Passkey {
+        id: row.id.to_string(),
+        user_id: row.user_id.to_string(),
+        name: row.name,
+        backed_up: row.backup == 2,
+        create_time: Some(row.create_time.into()),
+        last_used_time: row.last_used_time.map(Into::into),
     }
 }
 

@@ -6,7 +6,7 @@ use contracts::user::{
 use kit::{Call, Caller, Fault, Scope, Tx, Written, audit_log::Act, id::UserId};
 
 use crate::{
-    api::{Revocations, Shared, recovery::signed_in_lately},
+    api::{Revocations, Shared, passkeys::may_change_factors},
     credentials::{FactorSecret, SecondFactors, recovery_codes, recovery_hash},
     domain::{Invalid, mail::MailKind, roles, throttle::Limit},
     error::Error,
@@ -18,12 +18,12 @@ use crate::{
     },
 };
 
-/// Only the own one: nobody sets up somebody else's.
-fn own(call: &Call, user_id: &str) -> Result<UserId, Error> {
+/// Only the own one: nobody sets up what somebody else signs in by.
+pub fn own(call: &Call, user_id: &str) -> Result<UserId, Error> {
     let id = call.user_id(user_id, "user_id")?;
     match call.caller().user() == Some(id) {
         true => Ok(id),
-        false => Err(Fault::denied("a second factor is set up by its own user").into()),
+        false => Err(Fault::denied("what somebody signs in by is set up by that user alone").into()),
     }
 }
 
@@ -34,8 +34,8 @@ pub async fn start_totp(
     request: StartTotpRequest,
 ) -> Result<StartTotpResponse, Error> {
     let id = own(call, &request.user_id)?;
-    signed_in_lately(shared, call, id).await?;
     let user = users::find(shared.db.read(), Scope::Owner(id), id).await?;
+    may_change_factors(shared, call, &user).await?;
     let new = shared.second_factors.generate(id, &user.username)?;
     let started = shared.db.transact(call, new.wrapped, move |tx, wrapped| async move {
         let user = users::lock(&tx, Scope::Owner(id), id).await?;

@@ -2,9 +2,9 @@
 
 use contracts::user::{SignInRequest, Tokens};
 use kit::{
-    Call, Caller, Scope,
+    Call, Caller, Scope, Tx,
     audit_log::Act,
-    id::{SessionId, UserId},
+    id::{PasskeyId, SessionId, UserId},
 };
 
 use crate::{
@@ -24,8 +24,19 @@ use crate::{
     },
 };
 
+/// What a failure counts against.
+pub type Counters = Vec<(Login, Limit)>;
+
+/// What somebody signs in by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum By {
+    Password,
+    Code,
+    Passkey,
+}
+
 /// What becomes of a sign-in; failures are committed, because they count.
-enum SignedIn {
+pub enum SignedIn {
     As(Box<user::Model>, SessionId),
     Refused,
     /// The password is right, and a code is needed.
@@ -35,8 +46,7 @@ enum SignedIn {
 
 /// A sign-in whose password and code were looked at.
 struct Tried {
-    /// What a failure counts against.
-    counters: Vec<(Login, Limit)>,
+    counters: Counters,
     /// Whose login it is.
     known: Option<UserId>,
     /// The same, if the password was right.
@@ -80,7 +90,7 @@ pub async fn sign_in(shared: &Shared, call: &Call, request: SignInRequest) -> Re
     let token = RefreshToken::generate();
     let tried = Tried { counters, known, found, code, renewed, hash: token.hash() };
     match begin_session(shared, call, tried).await? {
-        SignedIn::As(user, session) => Ok(tokens(shared, *user, session, token).await?),
+        SignedIn::As(user, session) => Ok(tokens(shared, *user, session, token, false).await?),
         SignedIn::Refused => Err(Error::SignInRefused),
         SignedIn::CodeRequired => Err(Error::CodeRequired),
         SignedIn::Throttled(wait) => Err(Error::Throttled(wait)),
@@ -95,12 +105,12 @@ pub async fn sign_in(shared: &Shared, call: &Call, request: SignInRequest) -> Re
 /// a count of its own. An account counts by its id, by whichever name it is called.
 ///
 /// Says also whether the user is known to have signed in from there, or has a session: their passwords are looked at first.
-async fn counters(
+pub async fn counters(
     shared: &Shared,
     call: &Call,
     login: &str,
     found: Option<&user::Model>,
-) -> Result<(Vec<(Login, Limit)>, bool), Error> {
+) -> Result<(Counters, bool), Error> {
     let limits = &shared.sign_in_limits;
     let account = found.map_or_else(|| login.to_owned(), |user| user.id.to_string());
     if let (Caller::User { id, session, .. }, Some(user)) = (call.caller(), found)
@@ -157,26 +167,16 @@ async fn begin_session(shared: &Shared, call: &Call, tried: Tried) -> Result<Sig
             (user, _) => user,
         };
         let Some(mut user) = passed else {
-            return Ok((refuse(&tx, tried, records, per_day).await?, revocations));
+            let by = if tried.code.is_some() { By::Code } else { By::Password };
+            let codes_of = tried.found.as_ref().filter(|_| tried.code.is_some());
+            let whose = (tried.known, codes_of);
+            return Ok((refuse(&tx, &tried.counters, whose, by, (records, per_day)).await?, revocations));
         };
-        if let Some((own, _)) = tried.counters.iter().find(|(login, _)| login.ends_by_success()) {
-            failures::clear(&tx, own).await?;
-        }
         if let Some(hash) = &tried.renewed {
             users::renew_hash(&tx, &user, hash).await?;
         }
-        sessions::forget_ended(&tx, user.id).await?;
-        let session = sessions::begin(&tx, user.id, tried.hash.clone()).await?;
-        audit::record(&tx, &Act::new("sign_in.succeeded").of(user.id).on(session)).await?;
-        match sessions::end_oldest(&tx, user.id, most).await? {
-            sessions::Crowded::No => {}
-            sessions::Crowded::Ended(oldest) => revocations.session(&tx, user.id, oldest).await?,
-            // One event for however many: those that are left must refresh.
-            sessions::Crowded::EndedSeveral => {
-                revocations.tokens_of(&tx, &mut user).await?;
-                users::change_token_version(&tx, &user).await?;
-            }
-        }
+        let begun = (tried.hash.clone(), None);
+        let session = admit(&tx, &mut user, &tried.counters, begun, most, &revocations).await?;
         Ok((SignedIn::As(Box::new(user), session), revocations))
     });
     let (signed_in, revocations) = signed_in.await?;
@@ -184,25 +184,63 @@ async fn begin_session(shared: &Shared, call: &Call, tried: Tried) -> Result<Sig
     Ok(signed_in)
 }
 
+/// Begins a session of a user whom the transaction has locked, and who has proved to be that: by a passkey, or otherwise.
+pub async fn admit(
+    tx: &Tx,
+    user: &mut user::Model,
+    counters: &Counters,
+    (hash, passkey): (TokenHash, Option<PasskeyId>),
+    most: u32,
+    revocations: &Revocations,
+) -> Result<SessionId, Error> {
+    if let Some((own, _)) = counters.iter().find(|(login, _)| login.ends_by_success()) {
+        failures::clear(tx, own).await?;
+    }
+    sessions::forget_ended(tx, user.id).await?;
+    let session = sessions::begin(tx, user.id, hash, passkey).await?;
+    let act = Act::new("sign_in.succeeded").of(user.id).on(session);
+    audit::record(tx, &passkey.iter().fold(act, |act, _| act.saying("factor=passkey"))).await?;
+    match sessions::end_oldest(tx, user.id, most).await? {
+        sessions::Crowded::No => {}
+        sessions::Crowded::Ended(oldest) => revocations.session(tx, user.id, oldest).await?,
+        // One event for however many: those that are left must refresh.
+        sessions::Crowded::EndedSeveral => {
+            revocations.tokens_of(tx, user).await?;
+            users::change_token_version(tx, user).await?;
+        }
+    }
+    Ok(session)
+}
+
 /// Counts a failure: an answer, not an error, because it must be committed.
-async fn refuse(tx: &kit::Tx, tried: &Tried, records: bool, per_day: PerDay) -> Result<SignedIn, Error> {
+pub async fn refuse(
+    tx: &Tx,
+    counters: &Counters,
+    (known, codes_of): (Option<UserId>, Option<&user::Model>),
+    by: By,
+    (records, per_day): (bool, PerDay),
+) -> Result<SignedIn, Error> {
     let mut locked_out = false;
-    for (login, limit) in &tried.counters {
+    for (login, limit) in counters {
         match failures::count(tx, login, *limit).await? {
             Ok(counted) => locked_out |= limit.wait(Some(counted), tx.now()).is_some(),
             Err(wait) => return Ok(SignedIn::Throttled(wait)),
         }
     }
-    let about = |kind| tried.known.iter().fold(Act::new(kind), |act, known| act.of(*known));
+    let about = |kind| known.iter().fold(Act::new(kind), |act, known| act.of(*known));
     if records {
-        let by = if tried.code.is_some() { "factor=code" } else { "factor=password" };
+        let by = match by {
+            By::Password => "factor=password",
+            By::Code => "factor=code",
+            By::Passkey => "factor=passkey",
+        };
         audit::record(tx, &about("sign_in.failed").saying(by)).await?;
     }
     // It takes so many failures that nobody fills the log with it.
-    if locked_out && (records || tried.known.is_some()) {
+    if locked_out && (records || known.is_some()) {
         audit::record(tx, &about("sign_in.locked_out")).await?;
     }
-    if let (true, Some(_), Some(user)) = (locked_out, &tried.code, &tried.found) {
+    if let (true, Some(user)) = (locked_out, codes_of) {
         per_day.tell(tx, user, MailKind::CodesTried).await?;
     }
     Ok(SignedIn::Refused)

@@ -50,6 +50,8 @@ pub struct Key {
     pub successor: hmac::Key,
     /// Makes the tokens of mails.
     pub one_time: hmac::Key,
+    /// Makes the tokens of challenges.
+    pub challenge: hmac::Key,
 }
 
 impl std::fmt::Debug for KeyFile {
@@ -132,6 +134,7 @@ impl Key {
             wrapper: Wrapper::new(key)?,
             successor: derive(&root, b"the next refresh token"),
             one_time: derive(&root, b"feira one-time tokens 1"),
+            challenge: derive(&root, b"feira passkey challenges 1"),
         })
     }
 }

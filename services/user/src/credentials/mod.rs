@@ -6,6 +6,7 @@ pub mod key_rotation;
 mod key_wrapping;
 mod memory;
 mod one_time;
+pub mod passkeys;
 mod password;
 mod queue;
 mod refresh_token;

@@ -68,6 +68,8 @@ pub enum MailKind {
     AlreadySetUp = 9,
     /// Of somebody who has the password, and tries codes.
     CodesTried = 10,
+    PasskeyAdded = 11,
+    PasskeyRemoved = 12,
 }
 
 impl MailKind {
@@ -93,6 +95,8 @@ impl MailKind {
             MailKind::UsernameChanged => "username_changed",
             MailKind::AlreadySetUp => "already_set_up",
             MailKind::CodesTried => "codes_tried",
+            MailKind::PasskeyAdded => "passkey_added",
+            MailKind::PasskeyRemoved => "passkey_removed",
         }
     }
 }

@@ -6,6 +6,7 @@ pub mod bucket;
 pub mod flood;
 pub mod mail;
 pub mod names;
+pub mod passkeys;
 pub mod password;
 pub mod reports;
 pub mod roles;

@@ -15,6 +15,7 @@ mod m000013_roles;
 mod m000014_canonical;
 mod m000015_key_times;
 mod m000016_printed_passwords;
+mod m000017_passkeys;
 
 use sea_orm_migration::prelude::*;
 
@@ -44,6 +45,7 @@ impl MigratorTrait for Migrator {
             Box::new(m000014_canonical::Canonical),
             Box::new(m000015_key_times::KeyTimes),
             Box::new(m000016_printed_passwords::PrintedPasswords),
+            Box::new(m000017_passkeys::Passkeys),
         ]
     }
 }

@@ -2,8 +2,10 @@
 
 pub mod audit_event;
 pub mod one_time_token;
+pub mod passkey;
 pub mod recovery_code;
 pub mod second_factor;
+pub mod spent_challenge;
 pub mod user_mail;
 
 /// Users. Folded columns are what is unique or searched without regard to case.
@@ -114,7 +116,7 @@ pub mod address {
 pub mod session {
     use kit::{
         Time,
-        id::{SessionId, UserId},
+        id::{PasskeyId, SessionId, UserId},
     };
     use sea_orm::entity::prelude::*;
 
@@ -129,6 +131,8 @@ pub mod session {
         pub last_time: Time,
         pub expire_time: Time,
         pub ended_time: Option<Time>,
+        /// What it began with, where that was no password.
+        pub passkey_id: Option<PasskeyId>,
         /// Of the client that signed in or refreshed last.
         pub user_agent: String,
         pub ip_address: String,

@@ -12,6 +12,7 @@ pub mod failures;
 pub mod keys;
 pub mod lists;
 pub mod mails;
+pub mod passkeys;
 pub mod roles;
 pub mod second_factors;
 pub mod sessions;

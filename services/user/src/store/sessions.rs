@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use kit::{
     Call, Time, Tx,
-    id::{Id, SessionId, UserId},
+    id::{Id, PasskeyId, SessionId, UserId},
 };
 use sea_orm::{
     ActiveModelTrait,
@@ -53,8 +53,13 @@ pub enum Crowded {
     EndedSeveral,
 }
 
-/// Begins a session of a user whom the transaction has locked.
-pub async fn begin(tx: &Tx, user_id: UserId, hash: TokenHash) -> Result<SessionId, DbErr> {
+/// Begins a session of a user whom the transaction has locked: by a passkey, or otherwise.
+pub async fn begin(
+    tx: &Tx,
+    user_id: UserId,
+    hash: TokenHash,
+    passkey_id: Option<PasskeyId>,
+) -> Result<SessionId, DbErr> {
     let (id, now) = (SessionId::new(), tx.now());
     let Client { user_agent, ip_address } = Client::of(tx.call());
     let session = session::Model {
@@ -66,6 +71,7 @@ pub async fn begin(tx: &Tx, user_id: UserId, hash: TokenHash) -> Result<SessionI
         last_time: now,
         expire_time: expiry(now, now),
         ended_time: None,
+        passkey_id,
     };
     session::Entity::insert(session.into_active_model().reset_all()).exec_without_returning(&**tx).await?;
     add_token(tx, id, hash).await?;

@@ -27,6 +27,7 @@ async fn add_sessions(replica: &Replica, user: UserId) {
         for _ in 0..MANY / 1_000 {
             let rows = (0..1_000).map(|_| {
                 let session = session::Model {
+                    passkey_id: None,
                     id: SessionId::new(),
                     user_id: *user,
                     create_time: now,

@@ -10,6 +10,7 @@ mod identity;
 mod keys;
 mod many_sessions;
 mod migrations;
+mod passkeys;
 mod passwords;
 mod privacy;
 mod rewrapping;
@@ -36,6 +37,8 @@ use crate::{
 
 const PASSWORD: &str = "correct horse";
 const ADMIN_PASSWORD: &str = "battery staple";
+/// The origin of the shop's pages.
+const LOCAL_URL: &str = "https://loja.example";
 
 /// A database, and its clock.
 struct House {
@@ -103,7 +106,8 @@ impl House {
             identity: identity.clone(),
             tasks: Tasks::default(),
         };
-        let started = start(options, Around::default(), db.clone(), context, key_file).await?;
+        let around = Around { local_url: Some(LOCAL_URL.to_owned()), ..Around::default() };
+        let started = start(options, around, db.clone(), context, key_file).await?;
         let conn = Conn::new(Front::new(started.service.routes, methods, identity.clone()));
         local.set(conn.clone());
         let generated = match started.first_administrator.ensure(Arc::new(|_: &Secret| Ok(()))).await? {

@@ -10,9 +10,9 @@ use kit::{Call, Role, StartError, Tasks, telemetry::metrics};
 use crate::{
     Around,
     api::Shared,
-    domain::{api_keys::KEEP as KEEP_KEYS, mail::DAY, session},
+    domain::{api_keys::KEEP as KEEP_KEYS, mail::DAY, passkeys::LIFETIME, session},
     error::Error,
-    store::{api_keys, failures, mails, sessions, tokens},
+    store::{api_keys, failures, mails, passkeys, sessions, tokens},
     work::send_mails::Sender,
 };
 
@@ -105,6 +105,8 @@ pub async fn prune(shared: &Shared) -> Result<(), Error> {
         tokens::prune(&tx).await?;
         mails::prune(&tx, now - 2 * DAY).await?;
         api_keys::prune(&tx, now - KEEP_KEYS).await?;
+        // Late: another replica's clock may be behind.
+        passkeys::prune(&tx, now - 3 * LIFETIME).await?;
         Ok(())
     });
     pruned.await

@@ -2,7 +2,8 @@
 
 use contracts::user::{
     AuditEvent, ListAccountRecordsRequest, ListAddressesRequest, ListApiKeysRequest, ListAuditEventsRequest,
-    ListSessionsRequest, audit_service_client::AuditServiceClient, auth_service_client::AuthServiceClient,
+    ListPasskeysRequest, ListSessionsRequest, audit_service_client::AuditServiceClient,
+    auth_service_client::AuthServiceClient, passkey_service_client::PasskeyServiceClient,
     user_service_client::UserServiceClient,
 };
 use kit::Role;
@@ -10,7 +11,7 @@ use kit::Role;
 use super::{Ended, Export, PAGE, of};
 
 impl Export {
-    /// Addresses, sessions, keys, the second factor, mails.
+    /// Addresses, sessions, keys, passkeys, the second factor, mails.
     pub(super) async fn account(&self) -> Result<(), Ended> {
         let (users, auth) =
             (UserServiceClient::new(self.conn(Role::User)), AuthServiceClient::new(self.conn(Role::User)));
@@ -35,6 +36,14 @@ impl Export {
             let request = ListApiKeysRequest { user_id: user_id(), page_size: PAGE, page_token };
             let page = of(auth.clone().list_api_keys(self.ask(request)).await)?;
             self.send_all("api_key", &page.api_keys).await?;
+            Ok(page.next_page_token)
+        })
+        .await?;
+        let passkeys = &PasskeyServiceClient::new(self.conn(Role::User));
+        self.pages(|page_token| async move {
+            let request = ListPasskeysRequest { user_id: user_id(), page_size: PAGE, page_token };
+            let page = of(passkeys.clone().list_passkeys(self.ask(request)).await)?;
+            self.send_all("passkey", &page.passkeys).await?;
             Ok(page.next_page_token)
         })
         .await?;
