@@ -7,48 +7,104 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use kit::{Role, Secret, identity::MeshSecret};
+use kit::{Db, Role, Secret, identity::MeshSecret};
 use user::KeyFile;
 
 use crate::{
+    backup::UNFINISHED,
+    databases::in_use,
     error::Error,
     settings::{DataDir, KeyFileSetting, Settings, SharedSecret},
 };
 
 const MESH_SECRET: &str = "mesh.secret";
-const SIGNING_KEY: &str = "signing.key";
+/// The generated key file.
+pub const SIGNING_KEY: &str = "signing.key";
+/// There from before the key file is generated until the first start has succeeded: meanwhile databases may be new.
+const FIRST_START: &str = ".first-start";
 /// The fewest characters that a mesh secret may have.
 const SHORTEST_SECRET: usize = 16;
 
-/// What a process must know and nobody else may.
-pub struct Secrets {
-    pub mesh: MeshSecret,
-    /// What wraps the user service's signing keys; where that runs here.
-    pub key_file: Option<KeyFile>,
+/// The mesh secret of a process, generated where nobody gave one and all roles run here.
+pub fn own_mesh_secret(settings: &Settings) -> Result<MeshSecret, Error> {
+    let (given, folder) = (&settings.secrets.mesh, &settings.process.data.path);
+    let alone = settings.process.roles.get().len() == Role::ALL.len();
+    if !given.is_given() && alone {
+        generated(folder, MESH_SECRET)?;
+    }
+    match given.is_given() || alone {
+        true => mesh_secret(given, folder),
+        // A gateway with a certificate shares nothing with anybody.
+        false => Ok(MeshSecret::random()),
+    }
 }
 
-impl Secrets {
-    /// Reads them, and generates those that nobody gave.
-    pub fn get(settings: &Settings) -> Result<Self, Error> {
-        let roles = settings.process.roles.get();
-        let given = settings.secrets.mesh.is_given();
-        if !given && roles.len() == Role::ALL.len() {
-            generated(&settings.process.data.path, MESH_SECRET)?;
+/// What wraps the user service's signing keys, generated where nobody gave one: for a database in which nothing is wrapped
+/// yet.
+pub async fn own_key_file(settings: &Settings, db: &Db) -> Result<KeyFile, Error> {
+    let (given, folder) = (&settings.secrets.key_file, &settings.process.data.path);
+    let holds = user::holds(db).await.map_err(|error| Error::role(Role::User, error))?;
+    if given.path.is_none() && !folder.join(SIGNING_KEY).exists() {
+        if holds.wrapped {
+            return Err(Error::usage(format!(
+                "--data-dir: {}: the user database has signing keys, but {SIGNING_KEY}, which they are wrapped by, is not there: \
+                 put it back from where it is kept, or name it by --key-file; one that is lost: docs/operations.md, \
+                 A key file that is lost",
+                folder.display()
+            )));
         }
-        let mesh = match given || roles.len() == Role::ALL.len() {
-            true => mesh_secret(&settings.secrets.mesh, &settings.process.data.path)?,
-            // A gateway with a certificate shares nothing with anybody.
-            false => MeshSecret::random(),
-        };
-        if roles.contains(&Role::User) && settings.secrets.key_file.path.is_none() {
-            generated(&settings.process.data.path, SIGNING_KEY)?;
-        }
-        let key_file = roles.contains(&Role::User);
-        let key_file = key_file
-            .then(|| key_file_of(&settings.secrets.key_file, &settings.process.data.path))
-            .transpose()?;
-        Ok(Self { mesh, key_file })
+        make_folder(folder)?;
+        let marked = fs::File::create(folder.join(FIRST_START)).and_then(|mark| mark.sync_all());
+        marked.map_err(|error| Error::usage(format!("--data-dir: {}: {error}", folder.display())))?;
+        generated(folder, SIGNING_KEY)?;
     }
+    if has_served(folder) && !holds.users && db.location().starts_with("sqlite:") {
+        return Err(in_use(Role::User, db.location(), &lost(folder, "it has no users")));
+    }
+    key_file_of(given, folder)
+}
+
+/// Whether a shop on this folder was ready once: it has a key file then, which somebody may rely on.
+fn has_served(folder: &Path) -> bool {
+    folder.join(SIGNING_KEY).exists() && !folder.join(FIRST_START).exists()
+}
+
+/// Takes note that the shop is ready: from now on all that belongs to it must be there.
+pub fn has_started(settings: &Settings) {
+    // If it stays, the next start finds less.
+    let _ = fs::remove_file(settings.process.data.path.join(FIRST_START));
+}
+
+/// Finds out whether something is missing of what was in the data folder, before it is made anew: a shop without its orders
+/// would come up as if it had never had any.
+pub fn check_whole(settings: &Settings) -> Result<(), Error> {
+    let (folder, here) = (&settings.process.data.path, settings.process.roles.get());
+    let unfinished = folder.join(UNFINISHED);
+    if unfinished.exists() {
+        let problem = "a restore into it was broken off: empty the folder, then restore again";
+        return Err(Error::usage(format!("--data-dir: {}: {problem}", folder.display())));
+    }
+    if !has_served(folder) {
+        return Ok(());
+    }
+    for role in here.iter().copied().filter(|role| Role::SERVICES.contains(role)) {
+        let url = settings.databases.url(role, &here, &settings.process.data)?;
+        let Some(file) = kit::db::snapshot::file(&url) else { continue };
+        if !kit::db::snapshot::has_schema(file) {
+            let what = if file.exists() { "it is empty" } else { "it is missing" };
+            return Err(in_use(role, &url, &lost(folder, what)));
+        }
+    }
+    Ok(())
+}
+
+fn lost(folder: &Path, what: &str) -> String {
+    format!(
+        "{what}, though {} has the keys of a shop that was in use. Was it lost, or copied without the -wal file beside it? Put \
+         it back, or `feira restore` a backup into an empty folder. To begin anew, remove {SIGNING_KEY} and all databases; a key \
+         file that was put there by hand is named by --key-file instead",
+        folder.display()
+    )
 }
 
 /// Finds what is wrong with secrets that are given, before any is made.

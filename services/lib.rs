@@ -1,6 +1,7 @@
 //! One binary, every role: a subcommand each for what can be done, a table of roles behind `serve`.
 
 mod admin;
+mod backup;
 mod banner;
 mod budget;
 mod calls;
@@ -11,6 +12,7 @@ mod config;
 mod data;
 mod databases;
 mod descriptors;
+mod doctor;
 mod error;
 mod events;
 mod hangup;
@@ -70,11 +72,14 @@ fn execute(command: Command) -> Result<(), Error> {
         let _too_large = signal(SignalKind::from_raw(Signal::XFSZ.as_raw())).map_err(Error::other)?;
         match command {
             Command::Admin(admin) => admin::admin(*admin).await,
+            Command::Backup(backup) => backup::backup(*backup).await,
+            Command::Restore(restore) => backup::restore(restore).await,
             Command::Keys(keys) => keys::keys(*keys).await,
             Command::Serve(serve) => serve::serve(serve.settings, cli::settings_again).await,
             Command::Migrate(migrate) => migrate::migrate(*migrate).await,
             Command::Health(health) => health::health(health).await,
             Command::Certs(command) => certs::certs(&command),
+            Command::Doctor(doctor) => doctor::doctor(*doctor).await,
             Command::Descriptors(command) => descriptors::descriptors(&command),
             Command::Events(events) => events::events(*events).await,
             Command::Seed(seed) => seed::seed(*seed).await,

@@ -11,9 +11,11 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, error::ErrorKind}
 use self::problems::{mistyped, one_line};
 use crate::{
     admin::Admin,
+    backup::{Backup, Restore},
     certs::Certs,
     config::{self, File},
     descriptors::Descriptors,
+    doctor::Doctor,
     error::Error,
     events::Events,
     health::HealthCheck,
@@ -57,6 +59,16 @@ pub enum Command {
     /// On a stopped shop in its database; a running one is asked as the operator, who is known by the mesh secret.
     /// Exit code 4 where the database cannot be used, 1 where nobody answers.
     Admin(Box<Admin>),
+    /// Copy the embedded databases as they are at one moment, while the shop runs or not
+    ///
+    /// Into a folder that it makes, or as a tar archive to standard output. Exit code 4 where a database cannot be
+    /// used, 1 where the copy failed: then there is none. Databases on servers are copied by their own tools.
+    Backup(Box<Backup>),
+    /// Make a data folder out of a backup, once all of it is checked
+    ///
+    /// The folder must be empty. Exit code 4 where the backup is of a newer schema, 1 where it is damaged: then nothing
+    /// was made.
+    Restore(Restore),
     /// Rotate the keys that sign access tokens, and wrap them and second factors by another key file
     ///
     /// On a stopped shop in its database; a running one is asked as the operator, who is known by the mesh secret.
@@ -68,6 +80,12 @@ pub enum Command {
     ///
     /// For development, and for who has no other authority. Nothing that is there is replaced, unless --renew says so.
     Certs(Certs),
+    /// Check settings and surroundings without starting the shop, and say what to do
+    ///
+    /// Takes what `serve` takes: databases, clocks, secrets, ports, certificates, the mail server, payment providers, room and
+    /// limits of this machine. Exit code 0 where all is well, 1 where something deserves a look, 2 where the shop would not
+    /// run well.
+    Doctor(Box<Doctor>),
     /// Write the contracts as a protobuf FileDescriptorSet, for tools where reflection is off
     ///
     /// With comments and everything they import, as `grpcurl -protoset FILE` and code generators take it.

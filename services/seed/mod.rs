@@ -32,7 +32,7 @@ use self::{plan::Plan, shop::Shop};
 use crate::{
     banner,
     budget::Budget,
-    data::Secrets,
+    data,
     error::Error,
     serve::{Process, Signals},
 };
@@ -54,6 +54,7 @@ pub async fn seed(seed: Seed) -> Result<(), Error> {
         None => {
             let mut process = Process::start(&seed.settings, None, None, None).await?;
             let generated = process.make_first_administrator(Format::Text).await?;
+            data::has_started(&seed.settings);
             (Some(process), generated)
         }
     };
@@ -141,7 +142,7 @@ fn shopper_password(seed: &Seed, here: bool) -> Result<(Secret, bool), Error> {
     }
     let knows_secret = here || seed.settings.secrets.mesh.is_given();
     let bytes = if knows_secret {
-        Secrets::get(&seed.settings)?.mesh.derive(&format!("demo shoppers {}", seed.seed))
+        data::own_mesh_secret(&seed.settings)?.derive(&format!("demo shoppers {}", seed.seed))
     } else {
         rand::random()
     };

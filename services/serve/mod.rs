@@ -18,6 +18,7 @@ pub use self::{process::Process, signals::Signals};
 use crate::{
     banner::Ready,
     budget::Budget,
+    data,
     error::Error,
     hangup::{self, Reread},
     settings::{ConfigFile, Settings},
@@ -53,6 +54,7 @@ pub async fn serve(settings: Settings, reread: Reread) -> Result<(), Error> {
         let mut process = Process::start(&settings, rest, grpc, certificates.as_ref()).await?;
         // The last that can fail: a password that nobody else knows is stored only for a shop that has started.
         let admin_password = process.make_first_administrator(settings.log.log_format).await?;
+        data::has_started(&settings);
         Ok::<_, Error>((process, admin_password))
     };
     // A signal ends the start at any point: what was migrated or made by then is used by the next start.

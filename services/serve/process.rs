@@ -19,8 +19,7 @@ use super::{
 use crate::{
     banner::{self, url_of},
     budget::Budget,
-    data::{self, Secrets},
-    databases,
+    data, databases,
     error::Error,
     instances,
     roles::{self, Start},
@@ -54,6 +53,7 @@ impl Process {
         let here = settings.process.roles.get();
         let payment_types = settings.payment_types.types().map_err(Error::usage)?;
         data::check(settings)?;
+        data::check_whole(settings)?;
         renewal::check(certificates, &here)?;
         roles::check(settings, &payment_types)?;
         let payment_ports = match here.contains(&Role::Payment) {
@@ -63,13 +63,16 @@ impl Process {
         let payment_ports = payment_ports.map_err(|error| Error::role(Role::Payment, error))?;
         databases::check(&settings.databases, &settings.process.data, &here).await?;
 
-        let secrets = Secrets::get(settings)?;
-        let databases =
-            databases::open(&settings.databases, &settings.process.data, &here, &secrets.mesh).await?;
+        let secret = data::own_mesh_secret(settings)?;
+        let databases = databases::open(&settings.databases, &settings.process.data, &here, &secret).await?;
+        let key_file = match databases.iter().find(|db| db.role() == Role::User) {
+            Some(db) => Some(data::own_key_file(settings, db).await?),
+            None => None,
+        };
 
         let clock = Clock::system();
         let leeway = settings.process.clock_leeway;
-        let identity = Identity::of(secrets.mesh, clock.clone(), leeway, &here).map_err(Error::other)?;
+        let identity = Identity::of(secret, clock.clone(), leeway, &here).map_err(Error::other)?;
         let methods = Methods::read(contracts::pool()).map_err(Error::other)?;
         let local = Local::default();
         let tasks = Tasks::default();
@@ -86,7 +89,6 @@ impl Process {
         // Whoever has the shop's public URL before it has the simulated provider's pages behind it, too.
         let edge_url = pages.public.clone().filter(|_| here.contains(&Role::Gateway));
         let payment_reach = payment::Reach { ports: payment_ports, pages, edge: edge_url };
-        let key_file = secrets.key_file;
         let local_url = rest.and_then(|rest| local_url(rest, settings.process.tls_cert.is_some()));
         let context_of = context.clone();
         let mut start =

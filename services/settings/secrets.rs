@@ -1,6 +1,6 @@
 //! The secrets of a process, as they are given. Command lines can be seen by others on the machine: prefer files.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use kit::{
     SecretSource,
@@ -64,6 +64,11 @@ impl MeshFiles {
     /// Whether there is one.
     pub fn are_given(&self) -> bool {
         self.mesh_cert.is_some()
+    }
+
+    /// The file of the certificate.
+    pub fn certificate(&self) -> Option<&Path> {
+        self.mesh_cert.as_deref()
     }
 
     /// Reads it.

@@ -114,6 +114,18 @@ fn build(
     Ok((Payments::new(engine, types), actions))
 }
 
+/// Asks a provider for something that changes nothing: what it says, or why it cannot be used.
+pub async fn reach(options: &Options, provider: &str) -> Result<String, String> {
+    if provider == SIMULATED_TYPE {
+        return Ok("the simulated provider: everybody pays who says so".to_owned());
+    }
+    let all = elsewhere(options, &Pages::default(), Clock::system()).map_err(|error| error.to_string())?;
+    match all.iter().find(|it| it.name() == provider) {
+        Some(provider) => provider.reach().await,
+        None => Err("there is no such provider, or nothing says how it is reached".to_owned()),
+    }
+}
+
 /// The providers beside the simulated one that the options say how to reach.
 fn elsewhere(options: &Options, pages: &Pages, clock: Clock) -> Result<Vec<Arc<dyn Provider>>, StartError> {
     let mut all: Vec<Arc<dyn Provider>> = Vec::new();

@@ -79,6 +79,32 @@ pub fn check(options: &Options, mail: &MailOptions) -> Result<(), StartError> {
     options.admin.given().map(|_| ())
 }
 
+/// What there is in a user database.
+#[derive(Debug, Clone, Copy)]
+pub struct Holds {
+    /// Users; there is always one, the administrator, in a shop that was ready once.
+    pub users: bool,
+    /// Something that only the key file it was wrapped by unwraps.
+    pub wrapped: bool,
+}
+
+/// Finds out what there is in an opened, migrated database.
+pub async fn holds(db: &kit::Db) -> Result<Holds, StartError> {
+    let db = db.read();
+    let wrapped = store::keys::any(db).await? || store::second_factors::any(db).await?;
+    Ok(Holds { users: store::users::any(db).await?, wrapped })
+}
+
+/// Finds out whether a key file opens what is wrapped in an opened, migrated database.
+pub async fn check_key_file(db: &kit::Db, file: &KeyFile) -> Result<(), StartError> {
+    let wrapping = file.keys();
+    let live = store::keys::live(db.read(), db.clock().now()).await?;
+    if live.iter().any(|key| wrapping.unwrap(&key.kid, &key.wrapped_key).is_none()) {
+        return Err(credentials::cannot_unwrap("signing keys"));
+    }
+    rewrap::check(&db.clone().into(), &SecondFactors::new(file.clone(), "")).await
+}
+
 /// Starts the service on an opened, migrated database, with the keys of FEIRA_KEY_FILE.
 pub async fn start(
     options: &Options,

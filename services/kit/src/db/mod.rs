@@ -15,6 +15,7 @@ pub mod pages;
 mod pool;
 mod postgres;
 mod ready;
+pub mod snapshot;
 mod sqlite;
 pub(crate) mod timing;
 mod transaction;
@@ -29,7 +30,7 @@ pub use error::OpenError;
 pub use location::location;
 pub use pool::Pool;
 pub use ready::NotReady;
-pub use sqlite::{claim, exists};
+pub use sqlite::{claim, exists, is_claimed};
 pub(crate) use transaction::NotCommitted;
 pub use transaction::Transaction;
 

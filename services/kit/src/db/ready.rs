@@ -1,6 +1,8 @@
 //! Whether a database can do its work, which is to take writes: a standby, a frozen server or a full disk answers
 //! well, and is of no use.
 
+mod examine;
+
 use std::{
     path::Path,
     sync::atomic::{AtomicBool, Ordering},

@@ -32,6 +32,15 @@ pub fn claim(url: &str) -> std::io::Result<bool> {
     }
 }
 
+/// Whether another process has taken a SQLite file; it is not taken by looking.
+pub fn is_claimed(url: &str) -> bool {
+    let Some(path) = path(url) else { return false };
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    let file = std::fs::OpenOptions::new().write(true).open(name);
+    file.is_ok_and(|file| matches!(file.try_lock(), Err(std::fs::TryLockError::WouldBlock)))
+}
+
 /// Whether there is such a database, as far as can be known without asking a server: a SQLite file may not be there.
 pub fn exists(url: &str) -> bool {
     !url.starts_with("sqlite:") || path(url).is_none_or(Path::exists)

@@ -35,6 +35,11 @@ pub trait Notifier: Send + Sync {
     /// before.
     async fn send(&self, mail: &Mail) -> Result<(), Failure>;
 
+    /// Whether it can be sent by: what speaks against it, without an address.
+    async fn reach(&self) -> Result<(), String> {
+        Ok(())
+    }
+
     /// Whether what is sent is out of our hands.
     fn is_remote(&self) -> bool;
 }

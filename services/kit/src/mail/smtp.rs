@@ -86,6 +86,14 @@ impl Notifier for Smtp {
         }
     }
 
+    async fn reach(&self) -> Result<(), String> {
+        match self.server.test_connection().await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err("it does not answer as a mail server".to_owned()),
+            Err(error) => Err(failure(&error).to_string()),
+        }
+    }
+
     fn is_remote(&self) -> bool {
         true
     }

@@ -72,6 +72,11 @@ pub trait Provider: Send + Sync {
     /// The charge as it is now; `None` where the provider does not have it.
     async fn query(&self, charge: &Charge) -> Result<Option<ChargeSnapshot>, Failure>;
 
+    /// Asks it for something that changes nothing: what it says, or why it cannot be used.
+    async fn reach(&self) -> Result<String, String> {
+        Ok(self.title().to_owned())
+    }
+
     /// How often its record of events is to be read, where it keeps one.
     fn events_interval(&self) -> Option<Duration> {
         None

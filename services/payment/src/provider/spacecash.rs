@@ -66,6 +66,17 @@ impl Provider for SpaceCash {
         method.is_empty()
     }
 
+    /// It has no call that changes nothing, so whether it lets itself be connected to is all there is to know.
+    async fn reach(&self) -> Result<String, String> {
+        let address = self.create.host_str().zip(self.create.port_or_known_default());
+        let Some((host, port)) = address else { return Err("its URL has no host".to_owned()) };
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        match tokio::net::TcpStream::connect((host, port)).await {
+            Ok(_) => Ok(format!("{host}:{port} lets itself be connected to")),
+            Err(error) => Err(format!("{host}:{port}: {error}")),
+        }
+    }
+
     async fn authorize(&self, _key: &str, charge: &Charge) -> Outcome {
         let request = self.client.post(self.create.clone());
         let request = request.header(header::CONTENT_TYPE, "application/json").body(creation(charge));

@@ -13,7 +13,7 @@ mod refresh_token;
 pub mod rewrap;
 mod totp;
 
-pub use key_file::KeyFile;
+pub use key_file::{KeyFile, cannot_unwrap};
 pub use key_ring::KeyRing;
 pub use one_time::OneTimeTokens;
 pub use password::{Hasher, PasswordHash, Verified};

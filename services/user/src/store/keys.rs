@@ -19,6 +19,11 @@ pub async fn all(db: &impl ConnectionTrait) -> Result<Vec<Model>, DbErr> {
     Entity::find().order_by_desc(Column::Slot).all(db).await
 }
 
+/// Whether there is one.
+pub async fn any(db: &impl ConnectionTrait) -> Result<bool, DbErr> {
+    Ok(Entity::find().limit(1).one(db).await?.is_some())
+}
+
 /// The slot after the last one taken, retired keys included.
 pub async fn next_slot(tx: &Tx) -> Result<i32, DbErr> {
     Ok(Entity::find().order_by_desc(Column::Slot).limit(1).one(&**tx).await?.map_or(1, |last| last.slot + 1))

@@ -13,6 +13,11 @@ pub async fn find(db: &impl ConnectionTrait, user: UserId) -> Result<Option<fact
     factor::Entity::find_by_id(user).one(db).await
 }
 
+/// Whether anybody has one.
+pub async fn any(db: &impl ConnectionTrait) -> Result<bool, DbErr> {
+    Ok(factor::Entity::find().limit(1).one(db).await?.is_some())
+}
+
 /// How many codes for recovery a user has left.
 pub async fn count_codes(db: &impl ConnectionTrait, user: UserId) -> Result<u64, DbErr> {
     recovery_code::Entity::find().filter(recovery_code::Column::UserId.eq(user)).count(db).await

@@ -26,6 +26,11 @@ use crate::{
     },
 };
 
+/// Whether there is one.
+pub async fn any(db: &impl ConnectionTrait) -> Result<bool, DbErr> {
+    Ok(Entity::find().limit(1).one(db).await?.is_some())
+}
+
 /// What a user begins with.
 #[derive(Debug, Clone)]
 pub struct NewUser {

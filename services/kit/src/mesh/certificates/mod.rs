@@ -5,6 +5,7 @@
 //! or of an authority that the file of authorities does not hold, is a stranger's.
 
 mod connect;
+mod facts;
 mod names;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -23,7 +24,7 @@ use rustls::{
     sign::CertifiedKey,
 };
 
-pub use self::connect::Connector;
+pub use self::{connect::Connector, facts::Facts};
 pub(crate) use self::{names::is_of_mesh, verify::Peers};
 use crate::{Role, process::reread::Reread};
 

@@ -16,6 +16,7 @@
 
 mod amount;
 mod api;
+mod balance;
 mod event;
 mod find;
 mod hosted;
@@ -168,6 +169,10 @@ impl Provider for Stripe {
 
     fn has_page(&self) -> bool {
         self.pages.is_some()
+    }
+
+    async fn reach(&self) -> Result<String, String> {
+        self.ask_for_balance().await
     }
 
     async fn authorize(&self, key: &str, charge: &Charge) -> Outcome {
