@@ -19,6 +19,8 @@ use crate::{Clock, Role};
 const PAGES: i32 = 1_000;
 /// Positions of a restored feed begin at the next multiple of this.
 pub(super) const JUMP: i64 = 1_000_000_000;
+/// Those of the log of events go on so far behind: less than it keeps, or the older ones would count as too many.
+pub(super) const LOG_JUMP: i64 = 5_000_000;
 
 impl Snapshot {
     /// Writes it to a new file, which only its owner reads: one file, which has all. What is damaged is found by SQLite's own
@@ -89,6 +91,12 @@ pub fn renumber_feed(role: Role, file: &Path, clock: &Clock) -> Result<(), Snaps
     connection
         .execute("UPDATE feed_head SET position = ? WHERE id = 1 AND position < ?", (next, next))
         .map_err(sqlite)?;
+    let log = "SELECT COUNT(*) FROM sqlite_schema WHERE name = 'event_head'";
+    if connection.query_row(log, [], |row| row.get::<_, i64>(0)).map_err(sqlite)? > 0 {
+        connection
+            .execute("UPDATE event_head SET position = position + ? WHERE id = 1", [LOG_JUMP])
+            .map_err(sqlite)?;
+    }
     connection.close().map_err(|(_, error)| sqlite(error))?;
     sync(file).map_err(|error| failed(error.to_string()))
 }

@@ -8,7 +8,10 @@ use std::{
 
 use tempfile::TempDir;
 
-use super::{copy::JUMP, *};
+use super::{
+    copy::{JUMP, LOG_JUMP},
+    *,
+};
 use crate::Clock;
 
 const ROLES: [Role; 2] = [Role::Order, Role::Payment];
@@ -178,4 +181,11 @@ fn a_restored_feed_goes_on_behind_all_that_was_seen() {
         writer(url).query_row("SELECT position FROM feed_head", [], |row| row.get::<_, i64>(0)).unwrap(),
         2 * JUMP
     );
+    // The mesh's database has a log as well.
+    let log = writer(url);
+    log.execute_batch("CREATE TABLE event_head (id int, position int); INSERT INTO event_head VALUES (1, 7)")
+        .unwrap();
+    renumber_feed(*role, file(url).unwrap(), &Clock::system()).unwrap();
+    let head = log.query_row("SELECT position FROM event_head", [], |row| row.get::<_, i64>(0)).unwrap();
+    assert_eq!(head, 7 + LOG_JUMP);
 }
