@@ -109,7 +109,7 @@ fn table(instances: &[Instance], now: Time) -> String {
 
 /// A line for each task that fails, or for `all` of them.
 fn tasks(instances: &[Instance], all: bool, now: Time) -> String {
-    let head = ["TASK", "ADDRESS", "RUNS", "FAILED", "LAST RUN", "TOOK", "ERROR"].map(str::to_owned);
+    let head = ["TASK", "ADDRESS", "RUNS", "FAILED", "LAST RUN", "TOOK", "LAG", "ERROR"].map(str::to_owned);
     let every = instances.iter().flat_map(|instance| instance.tasks.iter().map(move |task| (instance, task)));
     let mut rows = every
         .filter(|(_, task)| all || !task.error.is_empty())
@@ -124,6 +124,10 @@ fn tasks(instances: &[Instance], all: bool, now: Time) -> String {
                 task.failures.to_string(),
                 last.unwrap_or_else(|| "-".to_owned()),
                 took.unwrap_or_else(|| "-".to_owned()),
+                match task.lag_us {
+                    ..=0 => "-".to_owned(),
+                    lag => in_words(Duration::from_micros(lag.unsigned_abs())),
+                },
                 or_dash(&task.error),
             ]
         })
@@ -132,12 +136,12 @@ fn tasks(instances: &[Instance], all: bool, now: Time) -> String {
 }
 
 /// Lines of cells, each column as wide as its widest.
-fn columns(head: [String; 7], rows: impl Iterator<Item = [String; 7]>) -> String {
+fn columns<const N: usize>(head: [String; N], rows: impl Iterator<Item = [String; N]>) -> String {
     let mut rows = [head].into_iter().chain(rows).collect::<Vec<_>>();
     // Others' text must not move the cursor.
     rows.iter_mut().flatten().for_each(|cell| cell.retain(|sign| !sign.is_control()));
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let widths: [usize; 7] = std::array::from_fn(width);
+    let widths: [usize; N] = std::array::from_fn(width);
     rows.iter().fold(String::new(), |mut text, row| {
         let cells: Vec<String> =
             row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
@@ -223,6 +227,7 @@ mod tests {
             runs: 12,
             last_run_time: ended,
             last_run_us: 1_500,
+            lag_us: 61_000_000,
             ..Default::default()
         };
         let tasks_of = |error: &str| Instance {
@@ -232,7 +237,10 @@ mod tests {
         assert_eq!(tasks(&[tasks_of("")], false, now), "");
         let text = tasks(&[tasks_of("the database\u{1b}[2J is away")], false, now);
         assert_eq!(text.lines().count(), 2, "{text}");
-        assert!(text.contains("1m 5s ago  1.5ms") && text.contains("the database[2J is away"), "{text}");
+        assert!(
+            text.contains("1m 5s ago  1.5ms  1m 1s") && text.contains("the database[2J is away"),
+            "{text}"
+        );
         assert_eq!(tasks(&[tasks_of("")], true, now).lines().count(), 3);
     }
 

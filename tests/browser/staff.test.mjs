@@ -336,7 +336,10 @@ test('what runs is shown and stays up to date, and everything adds up', async (t
   for (const role of ['user', 'article', 'order', 'payment', 'mesh', 'gateway']) {
     await page.getByRole('row', { name: new RegExp(`^${role} Healthy`) }).waitFor();
   }
-  assert.match(await page.getByRole('row', { name: /^order/ }).innerText(), /SQLite/);
+  assert.match(await page.getByRole('row', { name: /^order Healthy/ }).innerText(), /SQLite/);
+  const tasks = page.getByRole('table', { name: 'Background tasks' });
+  await tasks.getByRole('row', { name: /^order\.sweep .* ago/ }).waitFor();
+  await tasks.getByRole('row', { name: /^order\.feed\.payment/ }).waitFor();
   await page.waitForResponse(/\/v1\/instances/, { timeout: 8000 });
   await page.goto('/staff/audit');
   await click(page, 'Check now');

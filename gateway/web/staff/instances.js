@@ -36,6 +36,26 @@ const columns = [
   { label: 'Heard of', cell: ({ lastSeenTime }) => (lastSeenTime ? html`${since(lastSeenTime)} ago` : nothing) },
 ];
 
+/** So many microseconds, for people. */
+export function span(us) {
+  const ms = Number(us) / 1000;
+  return ms < 1000 ? `${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms` : since(0, ms);
+}
+
+const taskColumns = [
+  { label: 'Task', cell: ({ name, error }) => html`<code class="unbroken">${name}</code>${error ? html` <span class="badge bad">Failed</span>` : nothing}` },
+  { label: 'Address', cell: ({ address }) => html`<code class="unbroken">${address}</code>` },
+  { label: 'Runs', cell: ({ runs, failures }) => (failures === '0' ? runs : `${runs}, ${failures} failed`) },
+  { label: 'Last run', cell: ({ lastRunTime, lastRunUs }) => (lastRunTime ? html`${since(lastRunTime)} ago<span class="note">took ${span(lastRunUs)}</span>` : nothing) },
+  { label: 'Behind', cell: ({ lagUs }) => (lagUs === '0' ? nothing : span(lagUs)) },
+  { label: 'Error', cell: ({ error }) => error || nothing },
+];
+
+/** The background tasks of all instances: those that fail first. */
+const tasksOf = instances => instances
+  .flatMap(({ address, tasks }) => tasks.map(task => ({ ...task, address })))
+  .sort((one, other) => Boolean(other.error) - Boolean(one.error) || one.name.localeCompare(other.name));
+
 export default async function page(view) {
   view.title('Instances · Staff');
   frame(view, html`${heading('Instances')}${skeleton(6)}`);
@@ -50,6 +70,8 @@ export default async function page(view) {
           : html`<p class="notice good">All ${instances.length} are healthy.</p>`}
       </div>
       ${table('What runs', columns, instances)}
+      <h2>Background tasks</h2>
+      ${table('Background tasks', taskColumns, tasksOf(instances))}
     `);
   };
   await read();

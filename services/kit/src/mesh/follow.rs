@@ -93,9 +93,12 @@ where
             let request = SubscribeRequest { role: role.name().to_owned(), after_position };
             let mut events =
                 NodeServiceClient::new(conn.clone()).subscribe(Request::new(request)).await?.into_inner();
+            tasks.handled();
             while let Some(event) = events.message().await? {
                 let (position, made) = (event.position, event.create_time);
+                tasks.received(made.map(Time::from));
                 handle(event).await.map_err(|error| Status::aborted(error.to_string()))?;
+                tasks.handled();
                 followed(role, position, made);
                 pause = Duration::from_millis(100);
             }
@@ -104,6 +107,7 @@ where
         tokio::select! {
             () = tasks.draining() => return,
             ended = round => if let Err(status) = ended {
+                tasks.interrupted(&status.message());
                 tracing::debug!(%role, code = ?status.code(), message = status.message(), "following a feed was interrupted");
             },
         }

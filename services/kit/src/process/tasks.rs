@@ -22,6 +22,8 @@ use crate::{
 
 /// How often a task that fails again and again is warned of.
 const WARN: Duration = Duration::from_secs(60);
+/// A delay that is told.
+const TELL: Duration = Duration::from_millis(10);
 /// How much of an error is kept.
 const ERROR: usize = 200;
 
@@ -44,6 +46,23 @@ struct Runs {
     warned: Option<Instant>,
     /// When a run went well last.
     well: Option<Time>,
+    /// How often it runs, of what does so again and again.
+    pause: Option<Duration>,
+    /// Since when it waits for its next run.
+    waits_since: Option<Instant>,
+    /// When the event happened that it has received and not handled yet.
+    unhandled: Option<Time>,
+}
+
+impl Runs {
+    /// For how long it has been behind.
+    fn lag(&self, now: Time) -> Duration {
+        let overdue = self.waits_since.zip(self.pause);
+        let overdue = overdue.map(|(since, pause)| since.elapsed().saturating_sub(pause));
+        let unhandled = self.unhandled.map(|event| now.since(event));
+        // What the clock of a busy runtime makes of a pause is no delay worth telling.
+        overdue.into_iter().chain(unhandled).max().filter(|lag| *lag >= TELL).unwrap_or_default()
+    }
 }
 
 tokio::task_local! {
@@ -103,9 +122,10 @@ impl Tasks {
         E: Display,
     {
         let (tasks, name) = (self.clone(), name.into());
-        tasks.named().entry(name.clone()).or_default();
+        tasks.named().entry(name.clone()).or_default().pause = Some(pause);
         self.tracker.spawn(async move {
             loop {
+                tasks.change(&name, |runs| runs.waits_since = Some(Instant::now()));
                 tokio::select! {
                     () = tasks.drain.cancelled() => return,
                     () = tokio::time::sleep(pause) => {}
@@ -168,9 +188,42 @@ impl Tasks {
         });
     }
 
+    fn change(&self, name: &Arc<str>, change: impl FnOnce(&mut Runs)) {
+        change(self.named().entry(name.clone()).or_default());
+    }
+
+    /// Says of the task that this runs in, one that follows events, that it has received one which happened then.
+    pub(crate) fn received(&self, happened: Option<Time>) {
+        let _ = NAME.try_with(|name| self.change(name, |runs| runs.unhandled = happened));
+    }
+
+    /// That it has handled it, or got through to where events come from.
+    pub(crate) fn handled(&self) {
+        let _ = NAME.try_with(|name| {
+            self.change(name, |runs| {
+                if let Some(event) = runs.unhandled.take() {
+                    let now = Clock::system().now();
+                    runs.last = Some((now, now.since(event)));
+                    runs.well = Some(now);
+                }
+                runs.error = None;
+            });
+        });
+    }
+
+    /// That it cannot go on for now.
+    pub(crate) fn interrupted(&self, why: &dyn Display) {
+        let _ = NAME.try_with(|name| {
+            self.change(name, |runs| {
+                runs.failures += 1;
+                runs.error = Some(why.to_string().chars().take(ERROR).collect());
+            });
+        });
+    }
+
     /// How a role's tasks fare, by name.
     pub fn of(&self, role: Role) -> Vec<wire::Task> {
-        let named = self.named();
+        let (named, now) = (self.named(), Clock::system().now());
         let own = named.iter().filter(|(name, _)| name.split('.').next() == Some(role.name()));
         own.map(|(name, runs)| wire::Task {
             name: name.to_string(),
@@ -179,6 +232,7 @@ impl Tasks {
             last_run_time: runs.last.map(|(end, _)| end.into()),
             last_run_us: runs.last.map_or(0, |(_, took)| took.as_micros() as i64),
             error: runs.error.clone().unwrap_or_default(),
+            lag_us: runs.lag(now).as_micros() as i64,
         })
         .collect()
     }
@@ -210,47 +264,4 @@ impl Tasks {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
-    use super::*;
-
-    #[tokio::test(start_paused = true)]
-    async fn a_task_that_fails_or_panics_runs_again_and_says_how_it_fares() {
-        let (tasks, turn) = (Tasks::default(), Arc::new(AtomicUsize::new(0)));
-        let turns = turn.clone();
-        tasks.every("order.sweep", Duration::from_secs(1), move || {
-            let turn = turns.fetch_add(1, Ordering::Relaxed);
-            async move {
-                match turn {
-                    0 => Ok(()),
-                    1 => Err("x".repeat(500)),
-                    2 => panic!("a fault"),
-                    _ => Ok(()),
-                }
-            }
-        });
-        tasks.keep("article.feed", async { panic!("another fault") });
-        let after = |turns: usize| {
-            let turn = turn.clone();
-            async move {
-                while turn.load(Ordering::Relaxed) < turns {
-                    tokio::time::sleep(Duration::from_millis(100)).await;
-                }
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-        };
-        for (turns, runs, failures, error) in [(1, 1, 0, 0), (2, 2, 1, ERROR), (3, 3, 2, 11), (4, 4, 2, 0)] {
-            after(turns).await;
-            let [sweep] = tasks.of(Role::Order).try_into().unwrap();
-            assert_eq!((sweep.name.as_str(), sweep.runs, sweep.failures), ("order.sweep", runs, failures));
-            assert_eq!(sweep.error.len(), error, "{sweep:?}");
-            assert!(sweep.last_run_time.is_some());
-        }
-        let [feed] = tasks.of(Role::Article).try_into().unwrap();
-        assert!(feed.error.contains("panicked"), "{feed:?}");
-        tasks.drain();
-        tasks.drained().await;
-        assert_eq!(turn.load(Ordering::Relaxed), 4);
-    }
-}
+mod tests;
