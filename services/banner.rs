@@ -129,7 +129,7 @@ impl Ready<'_> {
     }
 
     fn banner(&self) -> String {
-        let mut text = format!("\n  Feira {}\n\n", env!("CARGO_PKG_VERSION"));
+        let mut text = format!("\n  Feira {}\n\n", crate::version::VERSION);
         if let Some(public) = self.public.filter(|_| self.rest.is_some()) {
             let _ = writeln!(text, "  public {public}");
         }
@@ -167,7 +167,7 @@ impl Ready<'_> {
         let record = json!({
             "level": "INFO",
             "message": "process.ready",
-            "version": env!("CARGO_PKG_VERSION"),
+            "version": crate::version::VERSION,
             "rest": self.rest_url(),
             "grpc": self.grpc_url(),
             "admin": self.admin.map(|address| url_of(address, false)),

@@ -31,7 +31,7 @@ pub fn of_this_process(
         Instance {
             id: Uuid::now_v7(),
             role: role.name().to_owned(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
+            version: crate::version::VERSION.to_owned(),
             address: port.map(reached_at).unwrap_or_default(),
             start_time: now,
             database_kind: db.map_or("", |db| instance::kind(db.backend())).to_owned(),

@@ -27,6 +27,7 @@ mod serve;
 mod settings;
 mod status;
 mod verify;
+mod version;
 
 use std::{ffi::OsString, process::ExitCode, time::Duration};
 

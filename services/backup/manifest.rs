@@ -57,7 +57,7 @@ pub struct File {
 impl Manifest {
     /// Of a backup that is about to be made.
     pub fn new(time: String) -> Self {
-        let program = env!("CARGO_PKG_VERSION").to_owned();
+        let program = crate::version::VERSION.to_owned();
         Self { format: FORMAT, program, time, databases: Vec::new(), keys: Vec::new() }
     }
 
@@ -96,7 +96,7 @@ impl Manifest {
                     &file.file,
                     format!(
                         "its schema {schema:?} is unknown to feira {}; the backup was made by {}: restore it by that one",
-                        env!("CARGO_PKG_VERSION"),
+                        crate::version::VERSION,
                         self.program
                     ),
                 )));

@@ -26,6 +26,7 @@ use crate::{
     settings::Settings,
     status::Status,
     verify::Verify,
+    version,
 };
 
 /// An open shop back office: users, articles, orders and payments over gRPC and REST, in one binary.
@@ -34,7 +35,7 @@ use crate::{
 /// what can be set. Each setting is a flag, an environment variable and a key of the configuration file, and
 /// counts in that order.
 #[derive(Parser, Debug)]
-#[command(name = "feira", version, propagate_version = true, subcommand_required = true)]
+#[command(name = "feira", version, long_version = version::long(), propagate_version = true, subcommand_required = true)]
 #[command(
     after_help = "Exit codes: 0 fine, 1 failed, 2 usage or configuration, 3 cannot listen, 4 database or schema, 5 violations found"
 )]

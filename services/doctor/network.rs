@@ -20,6 +20,9 @@ pub async fn check(patient: &Patient<'_>, report: &mut Report) {
         port(patient, &process.rest_listen, "rest", "--rest-listen", report);
     }
     port(patient, &process.grpc_listen, "grpc", "--grpc-listen", report);
+    if let Some(admin) = &process.admin_listen {
+        port(patient, admin, "admin", "--admin-listen", report);
+    }
     let shown = certificates(patient, report);
     if patient.has(Role::Gateway) {
         public_url(patient, shown.as_ref(), report);

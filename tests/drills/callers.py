@@ -12,11 +12,12 @@ class Caller:
     def __init__(self, host):
         self.host, self.streams = host, None
 
-    async def call(self, method, path, body=None, token=None):
+    async def call(self, method, path, body=None, token=None, more={}):
         text = json.dumps(body).encode() if body is not None else b""
         head = f"{method} {path} HTTP/1.1\r\nhost: {self.host}\r\ncontent-type: application/json\r\n"
         if token:
             head += f"authorization: Bearer {token}\r\n"
+        head += "".join(f"{name}: {value}\r\n" for name, value in more.items())
         try:
             if self.streams is None:
                 name, port = self.host.split(":")

@@ -83,6 +83,7 @@ mod stripe_record;
 mod tables;
 mod telemetry;
 mod tls;
+mod upgrading;
 mod users;
 mod watching;
 mod webhooks;

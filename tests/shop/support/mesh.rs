@@ -184,6 +184,11 @@ impl Mesh {
         self.run(name, running.start);
     }
 
+    /// What a process was told at its start.
+    pub fn start_of(&self, name: &str) -> Start {
+        self.processes[name].start.clone()
+    }
+
     /// The same with another setting.
     pub fn restart_with(&mut self, name: &str, setting: &str, value: &str) {
         let running = self.processes.get_mut(name).unwrap();

@@ -5,7 +5,7 @@ use sea_orm_migration::MigratorTrait;
 
 use crate::{
     Db,
-    db::{OpenError, mysql},
+    db::{OpenError, migration::is_newer, mysql},
 };
 
 impl Db {
@@ -29,7 +29,11 @@ impl Db {
     ) -> Result<Vec<String>, OpenError> {
         let failed = |error: DbErr| OpenError::migration(self.0.role, &error);
         if self.0.backend == DatabaseBackend::MySql {
-            return mysql::migrate::<M>(&self.0.url, steps).await.map_err(failed);
+            let applied = mysql::migrate::<M>(&self.0.url, steps).await.map_err(failed)?;
+            if applied.is_none() {
+                self.says_it_is_newer();
+            }
+            return Ok(applied.unwrap_or_default());
         }
         let tx = self.0.writer.begin_migration().await.map_err(failed)?;
         if self.0.backend == DatabaseBackend::Postgres {
@@ -38,6 +42,10 @@ impl Db {
             tx.execute_unprepared("SELECT pg_advisory_xact_lock(7166391372)").await.map_err(failed)?;
         }
         M::install(&tx).await.map_err(failed)?;
+        if is_newer::<M>(&tx).await.map_err(failed)? {
+            self.says_it_is_newer();
+            return tx.rollback().await.map(|()| Vec::new()).map_err(failed);
+        }
         let pending: Vec<String> = M::get_pending_migrations(&tx)
             .await
             .map_err(failed)?
@@ -52,11 +60,19 @@ impl Db {
         Ok(pending)
     }
 
+    fn says_it_is_newer(&self) {
+        tracing::warn!(role = %self.0.role, "schema.newer");
+    }
+
     /// The names of all migrations, with whether they are applied.
     pub async fn migrations<M: MigratorTrait>(&self) -> Result<Vec<(String, bool)>, OpenError> {
         let failed = |error: DbErr| OpenError::migration(self.0.role, &error);
         let tx = self.0.writer.begin_migration().await.map_err(failed)?;
         M::install(&tx).await.map_err(failed)?;
+        if is_newer::<M>(&tx).await.map_err(failed)? {
+            tx.rollback().await.map_err(failed)?;
+            return Ok(M::migrations().iter().map(|step| (step.name().to_owned(), true)).collect());
+        }
         let steps = M::get_migration_with_status(&tx).await.map_err(failed)?;
         tx.commit().await.map_err(failed)?;
         Ok(steps

@@ -2,6 +2,7 @@
 //! instances.
 
 mod apply;
+mod newer;
 mod numbers;
 mod rows;
 
@@ -11,6 +12,7 @@ use sea_orm::DatabaseBackend;
 use sea_orm_migration::{prelude::*, schema::*};
 
 use crate::fault::{is_done_already, unique_violation};
+pub(in crate::db) use newer::is_newer;
 pub use numbers::StateColumn;
 pub use rows::{Rows, kept_words};
 

@@ -10,7 +10,7 @@ use sea_orm_migration::MigratorTrait;
 use sqlx::{Executor, MySql, MySqlConnection, mysql::MySqlConnectOptions, pool::PoolOptions};
 use tokio::time::{Instant, sleep};
 
-use crate::fault::Fault;
+use crate::{db::migration::is_newer, fault::Fault};
 
 /// The settings of every connection. The comments hold what only MariaDB (`M!`) or only MySQL and TiDB know:
 /// the ends of transactions that lie idle, and of statements that take too long.
@@ -108,7 +108,9 @@ fn too_old(version: &str) -> Option<&'static str> {
 
 /// Applies what is missing of the schema, one process at a time. The lock belongs to the connection, so there
 /// is one for all of it; it ends with the connection, however the process does.
-pub async fn migrate<M: MigratorTrait>(url: &str, steps: Option<u32>) -> Result<Vec<String>, DbErr> {
+///
+/// `None` where the schema is a newer program's, which lets this one be.
+pub async fn migrate<M: MigratorTrait>(url: &str, steps: Option<u32>) -> Result<Option<Vec<String>>, DbErr> {
     let mut one = ConnectOptions::new(self::url(url));
     one.max_connections(1)
         .connect_timeout(Duration::from_secs(5))
@@ -130,16 +132,22 @@ pub async fn migrate<M: MigratorTrait>(url: &str, steps: Option<u32>) -> Result<
     applied
 }
 
-async fn alone<M: MigratorTrait>(db: &DatabaseConnection, steps: Option<u32>) -> Result<Vec<String>, DbErr> {
+async fn alone<M: MigratorTrait>(
+    db: &DatabaseConnection,
+    steps: Option<u32>,
+) -> Result<Option<Vec<String>>, DbErr> {
     lock(db).await?;
     collate(db).await?;
     M::install(db).await?;
+    if is_newer::<M>(db).await? {
+        return Ok(None);
+    }
     let mut pending: Vec<String> =
         M::get_pending_migrations(db).await?.iter().map(|step| step.name().to_owned()).collect();
     let known = pending.len();
     pending.truncate(steps.map_or(known, |steps| steps as usize));
     if pending.is_empty() {
-        return Ok(pending);
+        return Ok(Some(pending));
     }
     let left = known - pending.len();
     for tries in 1.. {
@@ -154,7 +162,7 @@ async fn alone<M: MigratorTrait>(db: &DatabaseConnection, steps: Option<u32>) ->
             Err(error) => return Err(error),
         }
     }
-    Ok(pending)
+    Ok(Some(pending))
 }
 
 /// Whether the server takes reads alone, by any of the switches that it has for that. Who may write all the same,
