@@ -107,7 +107,7 @@ pub async fn head(db: &Db) -> Result<i64, DbErr> {
 pub async fn forget(tx: &Tx, before: Time, most: u64) -> Result<bool, DbErr> {
     let head = head::Entity::find_by_id(1).one(&**tx).await?.map_or(0, |head| head.position);
     let surplus = head.saturating_sub(i64::try_from(most).unwrap_or(i64::MAX));
-    let Some(oldest) = first(tx, event::Column::Position.gt(0)).await? else { return Ok(false) };
+    let Some(oldest) = first(tx, event::Column::Position.gt(0_i64)).await? else { return Ok(false) };
     let end = oldest.saturating_add(AT_ONCE);
     let kept = event::Column::Position.gt(surplus).and(event::Column::CreateTime.gte(before));
     let first_kept = first(tx, event::Column::Position.lt(end).and(kept)).await?;
