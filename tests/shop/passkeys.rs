@@ -188,7 +188,7 @@ async fn an_answer_works_once(setup: Setup) {
     sign_in(&mesh, &mut key).await.unwrap();
 }
 
-/// Covers: user.passkeys, user.disable.
+/// Covers: user.passkeys.
 async fn who_is_disabled_or_has_removed_the_passkey_stays_out(setup: Setup) {
     let mesh = started(setup).await;
     let (admin, ada, eve) = (mesh.admin().await, mesh.shopper().await, mesh.shopper().await);
