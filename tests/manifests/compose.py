@@ -17,6 +17,8 @@ import yaml
 from compose_spec import PyOptions
 
 GRPC = check.GRPC
+# What looks at the roles, where somebody asks for the profile `observe`.
+OBSERVERS = {"collector", "prometheus", "grafana"}
 
 
 def check_specification(compose, binary):
@@ -33,7 +35,11 @@ def check_specification(compose, binary):
 def check_roles(compose, binary):
     """Every role of the program is a service that runs it, and asks the program itself for its health."""
     roles = set(check.roles(binary))
-    assert set(compose["services"]) == roles | {"postgres"}, list(compose["services"])
+    observers = {name for name, it in compose["services"].items() if it.get("profiles") == ["observe"]}
+    assert observers == OBSERVERS, observers
+    assert set(compose["services"]) == roles | {"postgres"} | observers, list(compose["services"])
+    environment = compose["x-role"]["environment"]
+    assert environment["FEIRA_ADMIN_LISTEN"] == "127.0.0.1:9090", "operators reach it within the container alone"
     for role in roles:
         service = compose["services"][role]
         assert service["command"] == ["serve", "--role", role], service["command"]
@@ -51,10 +57,10 @@ def check_hardening(compose, binary):
     for name, service in compose["services"].items():
         assert service["read_only"] is True and service["cap_drop"] == ["ALL"], name
         assert service["security_opt"] == ["no-new-privileges:true"] and "privileged" not in service, name
-        assert service["user"] in {"65532:65532", "postgres"}, name
+        assert service["user"] in {"65532:65532", "postgres"} or name in OBSERVERS and service["user"] not in {"0", "root"}
         for port in service.get("ports", []):
             assert port.startswith("127.0.0.1:"), f"{name} publishes {port}"
-        assert ("ports" in service) == (name in {"gateway", "payment"}), name
+        assert ("ports" in service) == (name in {"gateway", "payment", "prometheus", "grafana"}), name
         # Only those that publish something are in a network with a way out.
         assert ("edge" in service["networks"]) == ("ports" in service), name
     assert compose["networks"]["mesh"]["internal"] is True
