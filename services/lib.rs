@@ -19,6 +19,7 @@ mod hangup;
 mod health;
 mod instances;
 mod keys;
+mod log_level;
 mod migrate;
 mod operator;
 mod roles;
@@ -79,6 +80,7 @@ fn execute(command: Command) -> Result<(), Error> {
             Command::Serve(serve) => serve::serve(serve.settings, cli::settings_again).await,
             Command::Migrate(migrate) => migrate::migrate(*migrate).await,
             Command::Health(health) => health::health(health).await,
+            Command::LogLevel(command) => log_level::log_level(command).await,
             Command::Certs(command) => certs::certs(&command),
             Command::Doctor(doctor) => doctor::doctor(*doctor).await,
             Command::Descriptors(command) => descriptors::descriptors(&command),

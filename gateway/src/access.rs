@@ -18,6 +18,7 @@ use contracts::errors::Reason;
 use futures::stream;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header, uri::Authority};
 use http_body::Body as _;
+use kit::telemetry::access::Origin;
 use tracing::{Instrument as _, field::Empty, info_span};
 
 use crate::{
@@ -46,17 +47,27 @@ pub async fn access(State(edge): State<Arc<Edge>>, mut request: Request, next: N
     // hides the length, so whatever is coded ends its connection.
     let coded =
         request.version() == Version::HTTP_11 && request.headers().contains_key(header::TRANSFER_ENCODING);
+    let wanted = kit::telemetry::access::is_wanted();
+    let client = request.headers().get(&headers::CLIENT_ADDRESS).and_then(|value| value.to_str().ok());
     let span = info_span!(
         "rest",
         http.request.method = method.as_str(),
         http.route = Empty,
         http.response.status_code = Empty,
         request_id = id.to_str().unwrap_or_default(),
-        client.address =
-            request.headers().get(&headers::CLIENT_ADDRESS).and_then(|value| value.to_str().ok()),
+        client.address = client,
         otel.kind = Empty,
+        otel.status_code = Empty,
     );
     kit::telemetry::child_of(&span, request.headers());
+    let origin = wanted.then(|| Origin {
+        client: client.and_then(|address| address.parse().ok()),
+        request_id: id.to_str().unwrap_or_default().to_owned(),
+        ..Origin::default().with_trace(&span, request.headers())
+    });
+    if let Some(origin) = &origin {
+        request.extensions_mut().insert(origin.seen.clone());
+    }
     async {
         let mut response = match check_host(&request).and_then(|()| check_coding(&request)) {
             Ok(()) => next.run(request).await,
@@ -92,6 +103,10 @@ pub async fn access(State(edge): State<Arc<Edge>>, mut request: Request, next: N
             None => ("", &edge.others),
         };
         measured.answered(route, &method, response.status(), https, took);
+        if let Some(origin) = &origin {
+            let bytes = response.body().size_hint().exact();
+            kit::telemetry::access::request(origin, (&method, route), response.status(), took, bytes);
+        }
         log(&method, route, response.status(), took);
         response
     }
@@ -104,9 +119,11 @@ fn log(method: &Method, route: &str, answered: StatusCode, took: Duration) {
     let status = answered.as_u16();
     let duration_ms = took.as_secs_f64() * 1e3;
     let span = tracing::Span::current();
+    kit::telemetry::spans::request_of(method, route);
     span.record("http.route", route);
     span.record("http.response.status_code", status);
     if answered.is_server_error() {
+        kit::telemetry::spans::failed(&span);
         tracing::warn!(%method, route, status, duration_ms, "rest.answered");
     } else {
         tracing::debug!(%method, route, status, duration_ms, "rest.answered");

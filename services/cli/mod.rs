@@ -20,6 +20,7 @@ use crate::{
     events::Events,
     health::HealthCheck,
     keys::Keys,
+    log_level::LogLevel,
     migrate::Migrate,
     seed::Seed,
     serve::Serve,
@@ -77,6 +78,10 @@ pub enum Command {
     Keys(Box<Keys>),
     /// Ask a running process whether it serves, for containers: exit code 0 if it does, else 1
     Health(HealthCheck),
+    /// Show by which level a running process logs, or have it log by another one, without a restart
+    ///
+    /// By its admin listener (--admin-listen), from the same machine.
+    LogLevel(LogLevel),
     /// Make an authority and certificates for the roles, by which they know each other
     ///
     /// For development, and for who has no other authority. Nothing that is there is replaced, unless --renew says so.

@@ -53,7 +53,7 @@ pub async fn serve(settings: Settings, reread: Reread) -> Result<(), Error> {
     let starting = async {
         let mut process = Process::start(&settings, rest, grpc, certificates.as_ref()).await?;
         // The last that can fail: a password that nobody else knows is stored only for a shop that has started.
-        let admin_password = process.make_first_administrator(settings.log.log_format).await?;
+        let admin_password = process.make_first_administrator(settings.log.format()).await?;
         data::has_started(&settings);
         Ok::<_, Error>((process, admin_password))
     };
@@ -73,7 +73,7 @@ pub async fn serve(settings: Settings, reread: Reread) -> Result<(), Error> {
     let tls = settings.process.tls_cert.is_some();
     let grpc_tls = tls || settings.secrets.files.are_given();
     Ready { rest, grpc, admin, tls, grpc_tls, public, web, data_dir, admin_password }
-        .announce(settings.log.log_format);
+        .announce(settings.log.format());
 
     signals.next().await;
     tracing::info!("process.draining");

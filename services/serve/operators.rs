@@ -4,17 +4,24 @@
 use std::sync::Arc;
 
 use axum::{
-    Router,
+    Extension, Router,
     extract::State,
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
     routing::get,
 };
-use kit::telemetry::Telemetry;
+use kit::{
+    listen::Peer,
+    telemetry::{Level, Telemetry},
+};
+
+/// The longest filter that is taken, in bytes.
+const LONGEST: usize = 4_096;
 
 /// What is there.
 pub fn router(telemetry: Arc<Telemetry>) -> Router {
-    Router::new().route("/metrics", get(metrics)).with_state(telemetry)
+    let level = get(log_level).put(set_log_level);
+    Router::new().route("/metrics", get(metrics)).route("/log-level", level).with_state(telemetry)
 }
 
 /// All metrics, as Prometheus's text or, for whoever asks for it, OpenMetrics.
@@ -24,5 +31,33 @@ async fn metrics(State(telemetry): State<Arc<Telemetry>>, headers: HeaderMap) ->
     match telemetry.metrics(&accept) {
         Ok((media_type, text)) => ([(header::CONTENT_TYPE, media_type)], text).into_response(),
         Err(problem) => (StatusCode::INTERNAL_SERVER_ERROR, problem).into_response(),
+    }
+}
+
+/// By which level the process logs.
+async fn log_level(State(telemetry): State<Arc<Telemetry>>) -> String {
+    telemetry.level()
+}
+
+/// Logs by another level until the settings are read again. For this machine alone: what is logged may be much, and may
+/// say much.
+async fn set_log_level(
+    State(telemetry): State<Arc<Telemetry>>,
+    Extension(Peer(peer)): Extension<Peer>,
+    filter: String,
+) -> Response {
+    if !peer.ip().to_canonical().is_loopback() {
+        return (StatusCode::FORBIDDEN, "the log level is set from this machine alone").into_response();
+    }
+    if filter.len() > LONGEST {
+        return (StatusCode::PAYLOAD_TOO_LARGE, "a filter is shorter than that").into_response();
+    }
+    let set = filter.trim().parse::<Level>().and_then(|level| telemetry.set_level(&level).map(|()| level));
+    match set {
+        Ok(level) => {
+            tracing::info!(log_level = %level, "log_level.set");
+            StatusCode::NO_CONTENT.into_response()
+        }
+        Err(problem) => (StatusCode::BAD_REQUEST, problem).into_response(),
     }
 }

@@ -16,6 +16,7 @@ use kit::{
     node::Node,
     reflection::Reflection,
     refusals::Refusals,
+    telemetry::access::{self, Who},
 };
 use tonic::{Code, Status, service::Routes};
 
@@ -93,7 +94,7 @@ impl gateway::Guard for Guard {
                 // This process knows no keys and the user service cannot be asked; the method's own service may.
                 Err(fault) if fault.code == Code::Unavailable => {
                     let address = Client::handed_on(headers).address;
-                    return Ok(counted(self.limits.admit(method, &Caller::Anonymous, address)?));
+                    return Ok(counted(self.limits.admit(method, &Caller::Anonymous, address)?, None));
                 }
                 caller => caller?,
             };
@@ -101,19 +102,20 @@ impl gateway::Guard for Guard {
                 let (client, id) = (Client::handed_on(headers), kit::headers::request_id(headers));
                 self.refusals.note(method, &caller, &client, &id, self.identity.time());
             })?;
-            Ok(counted(self.limits.admit(method, &caller, Client::handed_on(headers).address)?))
+            let who = access::is_wanted().then(|| Who::from(&caller));
+            Ok(counted(self.limits.admit(method, &caller, Client::handed_on(headers).address)?, who))
         })
     }
 }
 
 /// A call that does not count.
 fn uncounted() -> Admitted {
-    Box::new(|| Ok(Box::new(())))
+    Admitted { begin: Box::new(|| Ok(Box::new(()))), who: None }
 }
 
 /// A call that counts among those under way once it has begun.
-fn counted(ticket: Ticket) -> Admitted {
-    Box::new(move || Ok(Box::new(ticket.begin()?)))
+fn counted(ticket: Ticket, who: Option<Who>) -> Admitted {
+    Admitted { begin: Box::new(move || Ok(Box::new(ticket.begin()?))), who }
 }
 
 /// The REST interface. `pages` are the simulated payment provider's, where it has them.

@@ -7,11 +7,12 @@ use bytes::Bytes;
 use contracts::errors::Reason;
 use http::{HeaderMap, StatusCode, header, request::Parts};
 use http_body::Body as _;
+use kit::telemetry::access::Seen;
 use prost::Message as _;
 use tokio::time::Instant;
 use tonic::{Code, Status};
 
-use super::{Admitted, Edge, deadline::within};
+use super::{Admitted, Begin, Edge, deadline::within};
 use crate::{
     answer,
     binding::{Binding, Body},
@@ -25,11 +26,16 @@ const TRIES: u32 = 4;
 
 impl Edge {
     /// Refuses what can be refused before the body has come.
-    async fn admit(&self, binding: &Binding, parts: &Parts, asks: bool) -> Result<Option<Admitted>, Failure> {
+    async fn admit(&self, binding: &Binding, parts: &Parts, asks: bool) -> Result<Option<Begin>, Failure> {
         let admitted = match &self.guard {
             Some(guard) => {
                 let admitted = guard.admit(&parts.headers, binding.rpc.path.path()).await;
-                Some(admitted.map_err(|status| Failure::from_status(&status, &binding.rpc.service))?)
+                let Admitted { begin, who } =
+                    admitted.map_err(|status| Failure::from_status(&status, &binding.rpc.service))?;
+                if let (Some(who), Some(seen)) = (who, parts.extensions.get::<Seen>()) {
+                    seen.is(who);
+                }
+                Some(begin)
             }
             None => None,
         };
@@ -83,7 +89,7 @@ impl Edge {
         segments: &[Cow<'_, str>],
         parts: &Parts,
         body: HttpBody,
-        admitted: Option<Admitted>,
+        admitted: Option<Begin>,
     ) -> Result<Response, Failure> {
         let asked = headers::caller_timeout(&parts.headers).unwrap_or(Duration::MAX);
         // One deadline for the body and all tries: what one used up the next does not have.
@@ -141,7 +147,7 @@ impl Edge {
 }
 
 /// Begins a call that was let in.
-fn begin(admitted: Option<Admitted>, service: &str) -> Result<Option<Box<dyn Any + Send>>, Failure> {
+fn begin(admitted: Option<Begin>, service: &str) -> Result<Option<Box<dyn Any + Send>>, Failure> {
     let begun = admitted.map(|begin| begin()).transpose();
     begun.map_err(|status| Failure::from_status(&status, service))
 }

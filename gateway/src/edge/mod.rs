@@ -13,7 +13,7 @@ use axum::{
 };
 use futures::future::BoxFuture;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts};
-use kit::telemetry::metrics::web::Route;
+use kit::telemetry::{access::Who, metrics::web::Route};
 use prost_reflect::DescriptorPool;
 use tokio::time::Instant;
 use tonic::Status;
@@ -71,7 +71,14 @@ pub trait Guard: Send + Sync {
 }
 
 /// Begins a call that was let in, once its request is there as a whole. What that gives is kept until there is an answer.
-pub type Admitted = Box<dyn FnOnce() -> Result<Box<dyn Any + Send>, Status> + Send>;
+pub type Begin = Box<dyn FnOnce() -> Result<Box<dyn Any + Send>, Status> + Send>;
+
+/// A call that was let in.
+pub struct Admitted {
+    pub begin: Begin,
+    /// Who calls, where somebody wants to know.
+    pub who: Option<Who>,
+}
 
 /// Answers a request.
 pub async fn handle(State(edge): State<Arc<Edge>>, request: Request) -> Response {

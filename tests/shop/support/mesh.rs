@@ -94,6 +94,7 @@ impl Mesh {
             .env("FEIRA_PASSWORD_ITERATIONS", "1")
             .env("FEIRA_REGISTRATIONS_PER_HOUR", "0")
             .env("FEIRA_SIMULATOR_SLOW", "300ms")
+            .env("FEIRA_LOG_FORMAT", "text")
             .env("FEIRA_ALLOW_SIMULATED_PAYMENTS", "true");
         for (name, value) in &self.setup.env {
             start = start.env(name, value);

@@ -3,6 +3,7 @@
 pub mod address;
 pub mod authenticator;
 pub mod client;
+pub mod collector;
 pub mod databases;
 pub mod files;
 pub mod identity;

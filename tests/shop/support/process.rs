@@ -71,6 +71,7 @@ pub fn serve(data: &Path) -> Start {
         .env("FEIRA_PASSWORD_MEMORY_KIB", "8")
         .env("FEIRA_PASSWORD_ITERATIONS", "1")
         .env("FEIRA_ALLOW_SIMULATED_PAYMENTS", "true")
+        .env("FEIRA_LOG_FORMAT", "text")
 }
 
 /// How a command ended.

@@ -82,6 +82,6 @@ impl Mesh {
 
 /// Prometheus's `promtool`: where `FEIRA_TEST_PROMTOOL` says, or in the path.
 #[allow(clippy::disallowed_methods, reason = "what the test run has installed")]
-fn promtool() -> Option<PathBuf> {
+pub fn promtool() -> Option<PathBuf> {
     std::env::var_os("FEIRA_TEST_PROMTOOL").map(PathBuf::from).or_else(|| servers::program("promtool"))
 }

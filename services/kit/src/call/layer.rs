@@ -29,8 +29,9 @@ use crate::{
     listen::{Crowded, Lane},
     refusals::Refusals,
     telemetry::{
-        self,
+        self, access,
         metrics::{figures, rpc::Rpc},
+        spans,
     },
 };
 
@@ -104,15 +105,18 @@ where
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         let (mut inner, checks) = (self.inner.clone(), self.checks.clone());
         let request_id = headers::request_id(request.headers());
-        let span = telemetry::server_span(request.uri().path(), &request_id, request.headers());
+        let known = spans::on() && checks.methods.get(request.uri().path()).is_some();
+        let span = telemetry::server_span(request.uri().path(), known, &request_id, request.headers());
         let trace = telemetry::Trace::of(&span, request.headers());
         request.extensions_mut().insert(trace);
         let answered_id = request_id.clone();
+        let mut origin =
+            access::is_wanted().then(|| access::Origin::default().with_trace(&span, request.headers()));
         let work = async move {
             let started = std::time::Instant::now();
             let path: Arc<str> = Arc::from(request.uri().path());
-            let done =
-                AssertUnwindSafe(handle(&mut inner, &checks, request, request_id)).catch_unwind().await;
+            let handled = handle(&mut inner, &checks, request, request_id, &mut origin);
+            let done = AssertUnwindSafe(handled).catch_unwind().await;
             let mut response = match done {
                 Ok(Ok(response)) => response,
                 Ok(Err(fault)) => Status::from(fault).into_http(),
@@ -126,6 +130,10 @@ where
                 None => checks.others.served("_OTHER", code, took),
             }
             telemetry::served(code, took);
+            // None of another role's: whoever called that has a line.
+            if let Some(origin) = origin.filter(|origin| !origin.request_id.is_empty()) {
+                access::call(&origin, &path, code, took);
+            }
             if let Ok(value) = HeaderValue::from_str(&answered_id) {
                 response.headers_mut().insert(REQUEST_ID, value);
             }
@@ -140,6 +148,7 @@ async fn handle<S>(
     Checks { methods, identity, proxies, limits, refusals, .. }: &Checks,
     mut request: Request<Body>,
     request_id: Arc<str>,
+    origin: &mut Option<access::Origin>,
 ) -> Result<Response<Body>, Fault>
 where
     S: Service<Request<Body>, Response = Response<Body>>,
@@ -160,6 +169,12 @@ where
         let (client, stranger) = client(&request, identity, caller.as_ref().ok(), proxies);
         Client::remove(request.headers_mut());
         telemetry::from_client(client.address);
+        if let Some(origin) = origin.as_mut().filter(|_| stranger) {
+            (origin.client, origin.request_id) = (client.address, request_id.to_string());
+            if let Ok(caller) = &caller {
+                origin.seen.is(caller.into());
+            }
+        }
         if stranger && !counted {
             arrives(&request, &client, limits)?;
         }

@@ -102,33 +102,33 @@ impl Lent {
 
     /// Executes a statement.
     pub async fn execute(&mut self, statement: &Statement) -> Result<ExecResult, DbErr> {
-        let began = Timing::begin();
+        let begun = self.timing.statement(&statement.sql);
         let done = self.connection.execute(statement).await;
-        self.timing.statement(&statement.sql, began, done.is_err());
+        self.timing.ended(begun, done.is_err());
         done
     }
 
     /// Executes words without parameters, one statement or several, and prepares nothing.
     pub async fn execute_text(&mut self, words: &str) -> Result<ExecResult, DbErr> {
-        let began = Timing::begin();
+        let begun = self.timing.statement(words);
         let done = self.connection.execute_text(words).await;
-        self.timing.statement(words, began, done.is_err());
+        self.timing.ended(begun, done.is_err());
         done
     }
 
     /// The first row of a query.
     pub async fn first(&mut self, statement: &Statement) -> Result<Option<QueryResult>, DbErr> {
-        let began = Timing::begin();
+        let begun = self.timing.statement(&statement.sql);
         let found = self.connection.first(statement).await;
-        self.timing.statement(&statement.sql, began, found.is_err());
+        self.timing.ended(begun, found.is_err());
         found
     }
 
     /// All rows of a query.
     pub async fn all(&mut self, statement: &Statement) -> Result<Vec<QueryResult>, DbErr> {
-        let began = Timing::begin();
+        let begun = self.timing.statement(&statement.sql);
         let found = self.connection.all(statement).await;
-        self.timing.statement(&statement.sql, began, found.is_err());
+        self.timing.ended(begun, found.is_err());
         found
     }
 

@@ -252,10 +252,12 @@ impl Rows for Pool {
         statement: Statement,
         read: &(dyn Fn(&Cells<'_>) -> Result<T, DbErr> + Send + Sync),
     ) -> Result<Vec<T>, DbErr> {
-        let began = Timing::begin();
-        if let Some(found) = self.direct.as_ref().and_then(|direct| direct.rows(&statement, read)) {
-            self.timing.statement(&statement.sql, began, false);
-            return Ok(found);
+        if let Some(direct) = &self.direct {
+            let begun = self.timing.statement(&statement.sql);
+            if let Some(found) = direct.rows(&statement, read) {
+                self.timing.ended(begun, false);
+                return Ok(found);
+            }
         }
         let rows = self.query_all_raw(statement).await?;
         rows.iter().map(|row| read(&Cells::driver(row))).collect()

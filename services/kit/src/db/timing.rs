@@ -8,10 +8,15 @@ use std::{
 
 use sea_orm::DatabaseBackend;
 
+use tracing::Span;
+
 use crate::{
     Role,
     fault::Meaning,
-    telemetry::metrics::{self, CALLS, Label, STATEMENTS, Seconds, Series},
+    telemetry::{
+        metrics::{self, CALLS, Label, STATEMENTS, Seconds, Series},
+        spans,
+    },
 };
 
 static OPERATIONS: Seconds =
@@ -40,6 +45,14 @@ struct Kept {
     transactions: [OnceLock<Series>; ENDS.len()],
 }
 
+/// A statement under way.
+pub(crate) struct Statement {
+    began: Option<Instant>,
+    span: Span,
+    /// Of its first word.
+    place: usize,
+}
+
 impl fmt::Debug for Timing {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "Timing({})", self.0.role)
@@ -66,10 +79,23 @@ impl Timing {
         metrics::on().then(Instant::now)
     }
 
-    /// A statement has ended.
-    pub fn statement(&self, sql: &str, began: Option<Instant>, failed: bool) {
-        let Some(began) = began else { return };
+    /// A statement begins.
+    pub fn statement(&self, sql: &str) -> Statement {
+        if !metrics::on() && !spans::on() {
+            return Statement { began: None, span: Span::none(), place: 0 };
+        }
         let place = place(sql);
+        let span = spans::statement(self.0.system, self.0.role.name(), WORDS[place], sql);
+        Statement { began: Self::begin(), span, place }
+    }
+
+    /// A statement has ended.
+    pub fn ended(&self, Statement { began, span, place }: Statement, failed: bool) {
+        if failed {
+            spans::failed(&span);
+        }
+        drop(span);
+        let Some(began) = began else { return };
         let series = &self.0.statements[place][usize::from(failed)];
         record(&OPERATIONS, series, began, || {
             let mut labels = vec![

@@ -15,6 +15,7 @@ use http_body_util::BodyExt;
 use tokio::time::Instant;
 use tonic::{Status, body::Body};
 use tower::{Service, ServiceExt, util::BoxCloneSyncService};
+use tracing::{Instrument as _, Span};
 
 use crate::{
     Fault, Identity, Reason, Role,
@@ -23,7 +24,7 @@ use crate::{
     call::layer::code,
     headers::{self, IDEMPOTENCY_KEY, REQUEST_ID},
     mesh::replicas::{Attempt, Replicas, Unanswered},
-    telemetry::{self, metrics},
+    telemetry::{self, metrics, spans},
     wire,
 };
 
@@ -122,7 +123,21 @@ impl Service<Request<Body>> for Hop {
 }
 
 impl Hop {
-    async fn send(self, mut request: Request<Body>) -> Result<Response<Body>, Status> {
+    async fn send(self, request: Request<Body>) -> Result<Response<Body>, Status> {
+        let span = match self.target {
+            Target::Remote(_) => spans::client(request.uri().path()),
+            _ => Span::none(),
+        };
+        if span.is_none() {
+            return self.go(request).await;
+        }
+        // What is written into the headers is the place of this span then.
+        let answer = self.go(request).instrument(span.clone()).await;
+        spans::client_answered(&span, answer.as_ref().map_or_else(Status::code, code));
+        answer
+    }
+
+    async fn go(self, mut request: Request<Body>) -> Result<Response<Body>, Status> {
         let outgoing = request.extensions_mut().remove::<Outgoing>();
         request.extensions_mut().clear();
         self.write_headers(&mut request, outgoing.as_ref())?;

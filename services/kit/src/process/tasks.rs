@@ -17,7 +17,10 @@ use tracing::Instrument;
 
 use crate::{
     Clock, Role, Time,
-    telemetry::metrics::{self, Watched},
+    telemetry::{
+        metrics::{self, Watched},
+        spans,
+    },
 };
 
 /// How often a task that fails again and again is warned of.
@@ -106,7 +109,7 @@ impl Tasks {
         let (tasks, name) = (self.clone(), name.into());
         tasks.named().entry(name.clone()).or_default();
         self.tracker.spawn(NAME.scope(name.clone(), async move {
-            let (began, span) = (Instant::now(), tracing::info_span!("task", task = %name));
+            let (began, span) = (Instant::now(), spans::kept(&name));
             if AssertUnwindSafe(task.instrument(span)).catch_unwind().await.is_err() {
                 tasks.ran(&name, began.elapsed(), Err("it panicked, and does not run any more"));
             }
@@ -130,7 +133,7 @@ impl Tasks {
                     () = tasks.drain.cancelled() => return,
                     () = tokio::time::sleep(pause) => {}
                 }
-                let (began, span) = (Instant::now(), tracing::info_span!("task", task = %name));
+                let (began, span) = (Instant::now(), spans::task(&name));
                 let done = AssertUnwindSafe(async { work().await }.instrument(span)).catch_unwind().await;
                 match &done {
                     Ok(Ok(())) => tasks.ran::<&str>(&name, began.elapsed(), Ok(())),

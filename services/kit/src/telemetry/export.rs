@@ -9,17 +9,22 @@ use opentelemetry::{
     propagation::{Extractor, Injector, TextMapPropagator},
     trace::{TraceContextExt, TracerProvider},
 };
+use opentelemetry_otlp::{
+    self as otlp, MetricExporter, SpanExporter, WithExportConfig, WithTonicConfig,
+    tonic_types::transport::ClientTlsConfig,
+};
 use opentelemetry_sdk::{
     Resource, metrics::SdkMeterProvider, propagation::TraceContextPropagator, trace::SdkTracerProvider,
 };
-use tonic::Code;
-use tracing::{Span, Subscriber};
+use tracing::{Span, Subscriber, level_filters::LevelFilter};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 use tracing_subscriber::{Layer, filter::Targets, registry::LookupSpan};
 
 use super::{
+    access,
     log::OURS,
     metrics::{self, Reader},
+    spans,
 };
 
 /// A process has one subscriber, hence one of these too.
@@ -63,9 +68,20 @@ impl Export {
     {
         let tracer = self.traces.as_ref()?.tracer("feira");
         let _ = SPANS.set(());
-        let ours = Targets::new().with_targets(OURS.map(|name| (name, tracing::Level::INFO)));
-        let layer =
-            tracing_opentelemetry::layer().with_tracer(tracer).with_location(false).with_threads(false);
+        let ours = Targets::new()
+            .with_targets(OURS.map(|name| (name, LevelFilter::INFO)))
+            .with_target(spans::TARGET, LevelFilter::INFO)
+            // Never ends while the process runs: what is done in it would be one trace without end.
+            .with_target(spans::KEPT, LevelFilter::OFF)
+            .with_target(access::TARGET, LevelFilter::OFF);
+        // Where a span is in its trace is read from the span itself; threads need not know it.
+        let layer = tracing_opentelemetry::layer()
+            .with_tracer(tracer)
+            .with_location(false)
+            .with_threads(false)
+            .with_target(false)
+            .with_tracked_inactivity(false)
+            .with_context_activation(false);
         Some(layer.with_filter(ours).boxed())
     }
 
@@ -93,19 +109,50 @@ fn variable(name: &str) -> Option<String> {
 
 /// Whether a signal is to be exported.
 fn wanted(signal: &str) -> Result<bool, String> {
-    let either = |of_signal: String, of_all: &str| variable(&of_signal).or_else(|| variable(of_all));
     if variable(&format!("OTEL_{signal}_EXPORTER")).is_some_and(|exporter| exporter == "none") {
         return Ok(false);
     }
-    if either(format!("OTEL_EXPORTER_OTLP_{signal}_ENDPOINT"), "OTEL_EXPORTER_OTLP_ENDPOINT").is_none() {
+    if of_signal(signal, "ENDPOINT").is_none() {
         return Ok(false);
     }
-    match either(format!("OTEL_EXPORTER_OTLP_{signal}_PROTOCOL"), "OTEL_EXPORTER_OTLP_PROTOCOL") {
-        Some(protocol) if protocol != "grpc" => {
-            Err(format!("OTEL_EXPORTER_OTLP_PROTOCOL: {protocol:?} is not built in, only \"grpc\" is"))
+    of_signal(signal, "PROTOCOL").as_deref().map_or(Ok(()), |word| Protocol::read(word).map(|_| ()))?;
+    Ok(true)
+}
+
+/// What a variable says for a signal, or for all of them.
+fn of_signal(signal: &str, what: &str) -> Option<String> {
+    variable(&format!("OTEL_EXPORTER_OTLP_{signal}_{what}"))
+        .or_else(|| variable(&format!("OTEL_EXPORTER_OTLP_{what}")))
+}
+
+/// How OTLP is spoken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Protocol {
+    Grpc,
+    Http,
+}
+
+impl Protocol {
+    fn read(word: &str) -> Result<Self, String> {
+        match word {
+            "grpc" => Ok(Self::Grpc),
+            "http/protobuf" => Ok(Self::Http),
+            _ => Err(format!(
+                "OTEL_EXPORTER_OTLP_PROTOCOL: {word:?} is not built in, only \"http/protobuf\" and \"grpc\" are"
+            )),
         }
-        _ => Ok(true),
     }
+
+    /// Of a signal; the standard's default, where nothing is said.
+    fn of(signal: &str) -> Result<Self, String> {
+        of_signal(signal, "PROTOCOL").map_or(Ok(Self::Http), |word| Self::read(&word))
+    }
+}
+
+/// TLS for a collector that is reached by it over gRPC: the system's authorities count.
+fn tls(signal: &str) -> Option<ClientTlsConfig> {
+    let by_tls = of_signal(signal, "ENDPOINT").is_some_and(|url| url.starts_with("https:"));
+    by_tls.then(|| ClientTlsConfig::new().with_enabled_roots())
 }
 
 fn resource(service: &str) -> Resource {
@@ -129,7 +176,12 @@ fn resource(service: &str) -> Resource {
 }
 
 fn traces(resource: Resource) -> Result<SdkTracerProvider, String> {
-    let exporter = opentelemetry_otlp::SpanExporter::builder().with_tonic().build();
+    let exporter = SpanExporter::builder();
+    let exporter = match (Protocol::of("TRACES")?, tls("TRACES")) {
+        (Protocol::Http, _) => exporter.with_http().with_protocol(otlp::Protocol::HttpBinary).build(),
+        (Protocol::Grpc, None) => exporter.with_tonic().build(),
+        (Protocol::Grpc, Some(tls)) => exporter.with_tonic().with_tls_config(tls).build(),
+    };
     let exporter = exporter.map_err(|error| format!("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: {error}"))?;
     Ok(SdkTracerProvider::builder().with_resource(resource).with_batch_exporter(exporter).build())
 }
@@ -138,7 +190,12 @@ fn traces(resource: Resource) -> Result<SdkTracerProvider, String> {
 fn meters(resource: Resource, sends: bool, reader: Option<Reader>) -> Result<SdkMeterProvider, String> {
     let mut provider = SdkMeterProvider::builder().with_resource(resource);
     if sends {
-        let exporter = opentelemetry_otlp::MetricExporter::builder().with_tonic().build();
+        let exporter = MetricExporter::builder();
+        let exporter = match (Protocol::of("METRICS")?, tls("METRICS")) {
+            (Protocol::Http, _) => exporter.with_http().with_protocol(otlp::Protocol::HttpBinary).build(),
+            (Protocol::Grpc, None) => exporter.with_tonic().build(),
+            (Protocol::Grpc, Some(tls)) => exporter.with_tonic().with_tls_config(tls).build(),
+        };
         let exporter = exporter.map_err(|error| format!("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: {error}"))?;
         provider = provider.with_periodic_exporter(exporter);
     }
@@ -196,15 +253,19 @@ pub(super) fn sampled() -> Option<(String, String)> {
         .then(|| (place.trace_id().to_string(), place.span_id().to_string()))
 }
 
-/// Says in the span of a call how it was answered.
-pub(super) fn served(code: Code) {
-    if active() {
-        let span = Span::current();
-        span.record("rpc.grpc.status_code", code as i64);
-        if super::is_server_fault(code) {
-            span.record("otel.status_code", "ERROR");
-        }
+/// Gives the current span another name. Recorded in its field, one would count only before the span was asked for its place.
+pub(super) fn rename(name: String) {
+    Span::current().context().span().update_name(name);
+}
+
+/// Whether what is done in the current span is exported, so that spans below it are worth their while.
+pub(super) fn is_traced() -> bool {
+    if !active() {
+        return false;
     }
+    let context = Span::current().context();
+    let place = context.span().span_context().clone();
+    place.is_valid() && place.is_sampled()
 }
 
 struct Headers<'a>(&'a HeaderMap);

@@ -2,14 +2,14 @@
 
 use std::{fmt, io::IsTerminal, str::FromStr};
 
-use tracing::Subscriber;
+use tracing::{Subscriber, level_filters::LevelFilter};
 use tracing_subscriber::{
     EnvFilter, Layer,
     fmt::{format::JsonFields, layer},
     registry::LookupSpan,
 };
 
-use super::{json::Json, writer::Writer};
+use super::{access, json::Json, writer::Writer};
 
 /// Our own crates; a bare level is meant for them.
 pub(super) const OURS: [&str; 9] =
@@ -20,17 +20,28 @@ pub(super) const OURS: [&str; 9] =
 #[group(skip)]
 pub struct LogOptions {
     /// What is logged: off, error, warn, info, debug or trace; or filters such as
-    /// `info,order=debug,sqlx=trace` (the syntax of tracing's EnvFilter)
+    /// `info,order=debug,sqlx=trace` (the syntax of tracing's EnvFilter). `info,feira::access=info` has a line for each call
     #[arg(long, env = "FEIRA_LOG", value_name = "FILTER", default_value = "info")]
     pub log_level: Level,
 
     /// How log lines look
-    #[arg(long, env = "FEIRA_LOG_FORMAT", value_name = "FORMAT", default_value = "text")]
-    pub log_format: Format,
+    #[arg(long, env = "FEIRA_LOG_FORMAT", value_name = "FORMAT", default_value = "auto")]
+    pub log_format: LogFormat,
+}
+
+/// How log lines are to look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum LogFormat {
+    /// For people where standard error is a terminal, else for machines.
+    Auto,
+    /// For people.
+    Text,
+    /// For machines: one JSON object a line.
+    Json,
 }
 
 /// How log lines look.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
     /// For people.
     Text,
@@ -39,14 +50,23 @@ pub enum Format {
 }
 
 impl LogOptions {
+    /// How lines look here.
+    pub fn format(&self) -> Format {
+        match self.log_format {
+            LogFormat::Auto if std::io::stderr().is_terminal() => Format::Text,
+            LogFormat::Auto | LogFormat::Json => Format::Json,
+            LogFormat::Text => Format::Text,
+        }
+    }
+
     /// Writes to standard error, without ever waiting for it.
     pub(super) fn layer<S>(&self) -> Box<dyn Layer<S> + Send + Sync>
     where
         S: Subscriber + for<'a> LookupSpan<'a> + Send + Sync,
     {
-        let to = Writer::standard_error(self.log_format);
+        let to = Writer::standard_error(self.format());
         let to = move || to.clone();
-        match self.log_format {
+        match self.format() {
             Format::Text => {
                 let colours = std::io::stderr().is_terminal();
                 layer().with_writer(to).with_ansi(colours).boxed()
@@ -67,6 +87,14 @@ impl Level {
         EnvFilter::new(self.directives())
     }
 
+    /// Whether it lets the access log through.
+    pub(super) fn has_access_log(&self) -> bool {
+        self.0.split(',').filter_map(|part| part.trim().strip_prefix(access::TARGET)).any(|rest| {
+            let level = rest.strip_prefix('=').map(LevelFilter::from_str);
+            rest.is_empty() || matches!(level, Some(Ok(level)) if level >= LevelFilter::INFO)
+        })
+    }
+
     fn directives(&self) -> String {
         let parts = self.0.split(',').map(str::trim).filter(|part| !part.is_empty());
         let ours = |level: &str| OURS.map(|name| format!("{name}={level}")).join(",");
@@ -76,12 +104,16 @@ impl Level {
             None if is_level(part) => format!("warn,h2=error,{}", ours(part)),
             None => part.to_owned(),
         });
-        parts.collect::<Vec<_>>().join(",")
+        let mut parts: Vec<String> = parts.collect();
+        if !self.0.contains(access::TARGET) {
+            parts.push(format!("{}=off", access::TARGET));
+        }
+        parts.join(",")
     }
 }
 
 fn is_level(text: &str) -> bool {
-    tracing::level_filters::LevelFilter::from_str(text).is_ok()
+    LevelFilter::from_str(text).is_ok()
 }
 
 impl FromStr for Level {
@@ -117,8 +149,12 @@ mod tests {
     fn a_bare_level_counts_for_our_own_crates() {
         let directives = |text: &str| text.parse::<Level>().unwrap().directives();
         assert!(directives("debug").starts_with("warn,h2=error,feira=debug,kit=debug,"));
-        assert_eq!(directives("off"), "off");
-        assert!(directives("info,sqlx=trace").ends_with("gateway=info,sqlx=trace"));
+        assert_eq!(directives("off"), "off,feira::access=off");
+        assert!(directives("info,sqlx=trace").ends_with("gateway=info,sqlx=trace,feira::access=off"));
+        assert!(directives("info,feira::access=info").ends_with("gateway=info,feira::access=info"));
+        let has = |text: &str| text.parse::<Level>().unwrap().has_access_log();
+        assert!(has("info,feira::access=info") && has("warn, feira::access=debug"));
+        assert!(!has("trace") && !has("info,feira::access=off") && !has("feira::access=warn"));
         assert!(directives("feira=trace").contains("order=trace"));
     }
 

@@ -4,27 +4,30 @@
 //! `OTEL_*` variables ask for it, and metrics are read where there is an admin listener; without them nothing is
 //! recorded, and the caller's trace context is still handed on from hop to hop.
 
+pub mod access;
 mod export;
 mod json;
 mod log;
 pub mod metrics;
+pub mod spans;
 mod writer;
 
 use std::{
     backtrace::{Backtrace, BacktraceStatus},
-    net::IpAddr,
     panic::PanicHookInfo,
+    sync::{Mutex, PoisonError},
     time::Duration,
 };
 
 use http::{HeaderMap, HeaderValue};
 use tonic::Code;
-use tracing::{Span, field::Empty};
+use tracing::Span;
 use tracing_subscriber::{Layer, layer::SubscriberExt, reload, util::SubscriberInitExt};
 
 use crate::headers::{TRACEPARENT, TRACESTATE};
 
-pub use log::{Format, Level, LogOptions};
+pub use log::{Format, Level, LogFormat, LogOptions};
+pub use spans::{from_client, served, server_span};
 pub use writer::{say, written};
 
 /// What a process logs to and exports to, for as long as it runs.
@@ -34,7 +37,11 @@ pub struct Telemetry {
     level: Option<SetLevel>,
 }
 
-type SetLevel = Box<dyn Fn(&Level) -> Result<(), String> + Send + Sync>;
+/// What sets the level, and which it is.
+struct SetLevel {
+    set: Box<dyn Fn(&Level) -> Result<(), String> + Send + Sync>,
+    now: Mutex<Level>,
+}
 
 impl Telemetry {
     /// Starts logging and, where the environment asks for it, exporting. `service` is the service's name
@@ -50,14 +57,27 @@ impl Telemetry {
             .map_err(|error| error.to_string())?;
         // The one that Rust comes with waits for whoever reads standard error.
         std::panic::set_hook(Box::new(panicked));
-        let level: SetLevel =
-            Box::new(move |level| handle.reload(level.filter()).map_err(|error| error.to_string()));
-        Ok(Self { export, level: Some(level) })
+        access::want(options.log_level.has_access_log());
+        let now = Mutex::new(options.log_level.clone());
+        let set =
+            Box::new(move |level: &Level| handle.reload(level.filter()).map_err(|error| error.to_string()));
+        Ok(Self { export, level: Some(SetLevel { set, now }) })
     }
 
     /// Logs by another level from now on.
     pub fn set_level(&self, level: &Level) -> Result<(), String> {
-        self.level.as_ref().map_or(Ok(()), |set| set(level))
+        let Some(SetLevel { set, now }) = &self.level else { return Ok(()) };
+        let mut now = now.lock().unwrap_or_else(PoisonError::into_inner);
+        set(level)?;
+        access::want(level.has_access_log());
+        level.clone_into(&mut now);
+        Ok(())
+    }
+
+    /// By which level it logs.
+    pub fn level(&self) -> String {
+        let Some(SetLevel { now, .. }) = &self.level else { return String::new() };
+        now.lock().unwrap_or_else(PoisonError::into_inner).to_string()
     }
 
     /// All metrics as they are now, as whoever sends this `accept` takes them: the media type, and the text.
@@ -135,59 +155,10 @@ fn trace_id(value: &HeaderValue) -> Option<&str> {
     (well_formed && (parts.next().is_none() || !text.starts_with("00"))).then(|| &text[3..35])
 }
 
-/// The span of a call that came in, a child of the caller's if its headers name one.
-pub fn server_span(path: &str, request_id: &str, headers: &HeaderMap) -> Span {
-    if export::active() {
-        let (service, method) = path.trim_start_matches('/').split_once('/').unwrap_or((path, ""));
-        let span = tracing::info_span!(
-            "grpc",
-            path,
-            request_id,
-            client.address = Empty,
-            trace_id = Empty,
-            otel.name = path.trim_start_matches('/'),
-            otel.kind = Empty,
-            otel.status_code = Empty,
-            rpc.system = "grpc",
-            rpc.service = service,
-            rpc.method = method,
-            rpc.grpc.status_code = Empty,
-        );
-        child_of(&span, headers);
-        if let Some(id) = export::trace_id(&span) {
-            span.record("trace_id", id);
-        }
-        return span;
-    }
-    let span = tracing::info_span!("grpc", path, request_id, client.address = Empty, trace_id = Empty);
-    if let Some(id) = headers.get(TRACEPARENT).and_then(trace_id) {
-        span.record("trace_id", id);
-    }
-    span
-}
-
-/// Says in the span of [`server_span`], or in one with such a field, where its call comes from.
-pub fn from_client(address: Option<IpAddr>) {
-    if let Some(address) = address {
-        Span::current().record("client.address", tracing::field::display(address));
-    }
-}
-
 /// Makes the span of a call that came in a child of the one that its headers name, if they do. To be done
 /// before the span is entered; it needs a field `otel.kind` that is empty.
 pub fn child_of(span: &Span, headers: &HeaderMap) {
     export::child_of(span, headers);
-}
-
-/// A call was answered, in the span of [`server_span`]. Only our own failures deserve attention.
-pub fn served(code: Code, took: Duration) {
-    export::served(code);
-    let took_us = took.as_micros() as u64;
-    match code {
-        Code::Ok => tracing::debug!(took_us, "call.served"),
-        code if is_server_fault(code) => tracing::warn!(?code, took_us, "call.failed"),
-        code => tracing::debug!(?code, took_us, "call.refused"),
-    }
 }
 
 /// Whether a code says that the server failed, not that the caller asked for the wrong thing.

@@ -26,6 +26,7 @@ use std::{sync::Arc, time::Duration};
 use contracts::order::Order;
 use kit::{Call, Fault, Tx, write::Guard};
 use tokio::{sync::oneshot, time::Instant};
+use tracing::Instrument as _;
 
 use crate::{
     api::render,
@@ -121,7 +122,7 @@ impl Checkout {
         checkout.is_first = true;
         let (send, receive) = oneshot::channel();
         // A caller who leaves does not stop it: the order has been begun, and somebody would have to go on with it.
-        orders.tasks.spawn(async move {
+        let driving = async move {
             let began = Instant::now();
             let settled = checkout.drive(view).await;
             figures::ended(&settled, began.elapsed());
@@ -131,7 +132,8 @@ impl Checkout {
             // Only now: a repeat that came while the driver was at work would find no answer under its key yet.
             drop(guard);
             let _ = send.send(settled);
-        });
+        };
+        orders.tasks.spawn(driving.in_current_span());
         match tokio::time::timeout_at(limit, receive).await {
             Ok(Ok(Ok(Settled::Order(view)))) => render::order(&view),
             Ok(Ok(Ok(Settled::Refused(fault)))) => Err(fault.into()),

@@ -5,9 +5,13 @@ use std::{future::Future, sync::Arc, time::Duration};
 use axum::http::HeaderMap;
 use kit::{
     Money, Time,
-    telemetry::metrics::{CALLS, Seconds},
+    telemetry::{
+        metrics::{CALLS, Seconds},
+        spans,
+    },
 };
 use tokio::time::Instant;
+use tracing::Instrument as _;
 
 use super::{Capabilities, Charge, ChargeSnapshot, Cursor, EventPage, Failure, Outcome, Provider};
 use super::{ProviderEvent, Rejection};
@@ -31,14 +35,17 @@ impl Measured {
         operation: &'static str,
         work: impl Future<Output = Result<T, Failure>>,
     ) -> Result<T, Failure> {
-        let began = Instant::now();
-        let done = work.await;
+        let (began, span) = (Instant::now(), spans::outside(self.0.name(), operation));
+        let done = work.instrument(span.clone()).await;
         let outcome = match &done {
             Ok(_) => "done",
             Err(Failure::Refused { .. }) => "refused",
             Err(Failure::NotSent { .. }) => "not_sent",
             Err(Failure::Unknown { .. }) => "unknown",
         };
+        if outcome != "done" {
+            spans::failed(&span);
+        }
         let labels = [("provider", self.0.name()), ("operation", operation), ("outcome", outcome)];
         DURATION.record(began.elapsed(), &labels);
         done
