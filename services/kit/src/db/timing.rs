@@ -149,7 +149,7 @@ fn place(sql: &str) -> usize {
     let begins = |known: &&str| {
         word.len() >= known.len() && word[..known.len()].eq_ignore_ascii_case(known.as_bytes())
     };
-    WORDS.iter().position(|known| begins(known)).unwrap_or(WORDS.len() - 1)
+    WORDS.iter().position(begins).unwrap_or(WORDS.len() - 1)
 }
 
 #[cfg(test)]

@@ -37,9 +37,11 @@ pub struct Telemetry {
     level: Option<SetLevel>,
 }
 
+type Setter = dyn Fn(&Level) -> Result<(), String> + Send + Sync;
+
 /// What sets the level, and which it is.
 struct SetLevel {
-    set: Box<dyn Fn(&Level) -> Result<(), String> + Send + Sync>,
+    set: Box<Setter>,
     now: Mutex<Level>,
 }
 

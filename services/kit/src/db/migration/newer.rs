@@ -23,7 +23,7 @@ fn judge(known: &[String], applied: &[String]) -> Result<bool, String> {
     let own = known.last().and_then(|name| number(name));
     for name in &unknown {
         let since = name.rsplit_once(SINCE).and_then(|(_, since)| since.parse::<u32>().ok());
-        if !since.zip(own).is_some_and(|(since, own)| since <= own) {
+        if since.zip(own).is_none_or(|(since, own)| since > own) {
             return Err(format!(
                 "it has a migration of a newer program, {name}, which this one cannot live with: use the newer one, or restore a \
                  backup from before"
