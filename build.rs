@@ -21,6 +21,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         "feira/payment/v1/payment.proto",
         "feira/mesh/v1/mesh.proto",
         "feira/event/v1/event.proto",
+        "feira/event/v1/webhook.proto",
         "feira/errors/v1/errors.proto",
         "google/api/httpbody.proto",
         "grpc/health/v1/health.proto",

@@ -16,6 +16,8 @@ pub struct Start<'a> {
     pub key_file: Option<user::KeyFile>,
     /// How browsers on this machine reach the REST interface, where it is open here.
     pub local_url: Option<String>,
+    /// What the secrets of webhooks are encrypted by, the first of them.
+    pub webhook_keys: Vec<[u8; 32]>,
     /// Taken by the payment service.
     pub payment_reach: payment::Reach,
 }
@@ -78,7 +80,7 @@ pub async fn start(with: &mut Start<'_>, db: Db) -> Result<Started, StartError> 
         }
         Role::Mesh => {
             let pace = Pace(settings.process.heartbeat_interval);
-            Ok(mesh::start(&settings.mesh, db, context, pace).await?.into())
+            Ok(mesh::start(&settings.mesh, db, context, pace, &with.webhook_keys).await?.into())
         }
         Role::Gateway | Role::Operator => Err(Fault::internal("it has no database").into()),
     }

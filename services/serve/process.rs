@@ -64,6 +64,7 @@ impl Process {
         databases::check(&settings.databases, &settings.process.data, &here).await?;
 
         let secret = data::own_mesh_secret(settings)?;
+        let webhook_keys: Vec<[u8; 32]> = secret.derive_all("secrets of webhooks").collect();
         let databases = databases::open(&settings.databases, &settings.process.data, &here, &secret).await?;
         let key_file = match databases.iter().find(|db| db.role() == Role::User) {
             Some(db) => Some(data::own_key_file(settings, db).await?),
@@ -90,9 +91,15 @@ impl Process {
         let edge_url = pages.public.clone().filter(|_| here.contains(&Role::Gateway));
         let payment_reach = payment::Reach { ports: payment_ports, pages, edge: edge_url };
         let local_url = rest.and_then(|rest| local_url(rest, settings.process.tls_cert.is_some()));
-        let context_of = context.clone();
-        let mut start =
-            Start { settings, payment_types, context: context_of, key_file, local_url, payment_reach };
+        let mut start = Start {
+            settings,
+            payment_types,
+            context: context.clone(),
+            key_file,
+            local_url,
+            webhook_keys,
+            payment_reach,
+        };
         let mut started = Vec::new();
         let (mut first_administrator, mut pages) = (None, None);
         for db in &databases {

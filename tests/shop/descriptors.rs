@@ -31,6 +31,7 @@ async fn descriptors_hold_everything_that_is_served(_: Setup) {
         "feira.payment.v1.PaymentService",
         "feira.mesh.v1.MeshService",
         "feira.event.v1.EventService",
+        "feira.event.v1.WebhookService",
         "grpc.health.v1.Health",
     ] {
         assert!(pool.get_service_by_name(service).is_some(), "{service}");

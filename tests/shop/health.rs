@@ -31,6 +31,7 @@ const SERVICES: [&str; 11] = [
     "feira.mesh.v1.MeshService",
     "feira.mesh.v1.NodeService",
     "feira.event.v1.EventService",
+    "feira.event.v1.WebhookService",
 ];
 
 async fn check(mesh: &Mesh, process: &str, service: &str) -> Result<ServingStatus, Code> {

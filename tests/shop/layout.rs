@@ -15,7 +15,7 @@ const MORE: [(&str, &[&str]); 5] = [
     ("article", &[]),
     ("order", &["checkout", "mail", "orders.rs", "remote"]),
     ("payment", &["engine", "provider", "simulator"]),
-    ("mesh", &["audit.rs", "directory.rs", "log.rs", "remote"]),
+    ("mesh", &["audit.rs", "directory.rs", "log.rs", "remote", "webhooks.rs"]),
 ];
 /// The files within the rooms that everybody looks for.
 const FILES: [&str; 9] = [

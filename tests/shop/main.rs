@@ -35,6 +35,7 @@ mod frames;
 mod full_disk;
 mod heads;
 mod health;
+mod hooks;
 mod idempotency;
 mod images;
 mod import;

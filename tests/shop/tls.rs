@@ -19,7 +19,7 @@ tests!(
 );
 
 /// A certificate of one's own for this machine, and its key, as files.
-fn certificate(folder: &Path) -> Vec<u8> {
+pub fn certificate(folder: &Path) -> Vec<u8> {
     let CertifiedKey { cert, signing_key } =
         generate_simple_self_signed(["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
     fs::write(folder.join("key.pem"), signing_key.serialize_pem()).unwrap();

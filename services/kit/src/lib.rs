@@ -56,5 +56,5 @@ pub use values::{
     payment_types, postal,
     secret::Secret,
     secret_source::{SecretSetting, SecretSource},
-    text,
+    text, wrapping,
 };

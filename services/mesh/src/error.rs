@@ -4,6 +4,8 @@ use kit::{Fault, Reason, Role, write::Failure};
 use sea_orm::DbErr;
 use tonic::{Code, Status};
 
+use crate::store::webhooks::MOST;
+
 /// Every refusal and failure of this service.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -14,6 +16,16 @@ pub enum Error {
     BadInstance,
     #[error("no event was handed on after that position")]
     NothingToReplay,
+    #[error("the webhook is not found")]
+    NoWebhook,
+    #[error("the delivery is not found")]
+    NoDelivery,
+    #[error("there are too many webhooks")]
+    TooMany,
+    #[error("the webhook is disabled")]
+    Disabled,
+    #[error("changed meanwhile")]
+    Stale,
     #[error(transparent)]
     Database(#[from] DbErr),
     #[error(transparent)]
@@ -28,6 +40,13 @@ impl From<Error> for Fault {
             Error::CannotTell(role, _) => Fault::unavailable(role.name()),
             Error::NothingToReplay => Fault::new(Reason::NotFound, error.to_string()),
             Error::BadInstance => Fault::invalid("instance.id", "must be a UUID"),
+            Error::NoWebhook => Fault::not_found("webhook"),
+            Error::NoDelivery => Fault::not_found("delivery"),
+            Error::TooMany => {
+                Fault::limit_exceeded("webhooks", MOST, "there are so many webhooks: delete one first")
+            }
+            Error::Disabled => Fault::illegal_state("the webhook is disabled", "disabled"),
+            Error::Stale => Fault::etag_mismatch(),
             Error::Database(error) => error.into(),
             Error::Fault(fault) => fault,
         }

@@ -32,6 +32,15 @@ pub struct Options {
     #[arg(long, env = "FEIRA_EVENT_LIMIT", value_name = "COUNT", default_value_t = 10_000_000, value_parser = clap::value_parser!(u64).range(1_000..=1_000_000_000))]
     pub event_limit: u64,
 
+    /// How long is kept what was sent to webhooks, and what became of it
+    #[arg(long, env = "FEIRA_DELIVERY_RETENTION", value_name = "TIME", default_value = "14d", value_parser = kit::duration_within(RETENTION))]
+    pub delivery_retention: Duration,
+
+    /// Whether webhooks may lead to addresses of this machine and of private networks, and be reached without TLS: for
+    /// receivers that run beside the shop. Else whoever makes a webhook could reach what only the shop's network can
+    #[arg(long, env = "FEIRA_ALLOW_PRIVATE_WEBHOOKS", value_name = "true|false", default_value_t = false, action = clap::ArgAction::Set)]
+    pub allow_private_webhooks: bool,
+
     #[command(flatten)]
     pub nats: NatsOptions,
 }

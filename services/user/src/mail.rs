@@ -112,6 +112,13 @@ impl Words {
                 "A passkey of your account was removed",
                 "a passkey of your account was removed: nobody signs in by it any more.".to_owned() + NOT_YOU,
             ),
+            MailKind::WebhookDisabled => (
+                "A webhook of the shop was disabled",
+                "a webhook took nothing of what it was sent for three days, or said that it is gone: nothing more is sent to \
+                 it. Staff's page about webhooks says which one and what it answered. Once its receiver is mended, enable it \
+                 there, and send again what it has missed."
+                    .to_owned(),
+            ),
         };
         let signature = match self.signature.as_str() {
             "" => String::new(),

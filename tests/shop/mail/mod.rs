@@ -33,7 +33,7 @@ pub fn by(server: &MailServer, setup: Setup) -> Setup {
 }
 
 /// A shopper whose address could be real, and is confirmed.
-async fn customer(client: &Client, server: &MailServer, first_name: &str) -> Shopper {
+pub async fn customer(client: &Client, server: &MailServer, first_name: &str) -> Shopper {
     let ada = unconfirmed(client, first_name).await;
     let token = server.take("confirm", &ada.user.email).await.token("fec_");
     client.confirm_email(ConfirmEmailRequest { token }).await.expect("confirmation");

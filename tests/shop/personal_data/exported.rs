@@ -232,9 +232,7 @@ fn table(name: &str) -> Option<Table> {
             Table::Not("the goods' side of orders, which are in the copy")
         }
         _ if name.starts_with("article.") => Table::Not("goods"),
-        "mesh.events" | "mesh.event_head" | "mesh.event_outlets" => {
-            Table::Not("which ids something happened to, for a month")
-        }
+        _ if name.starts_with("mesh.") => Table::Not("which ids something happened to"),
         _ => return None,
     })
 }

@@ -14,6 +14,7 @@ pub mod outcome;
 pub mod process;
 pub mod race;
 pub mod raw;
+pub mod receiver;
 pub mod rest;
 pub mod rpcs;
 pub mod scrape;

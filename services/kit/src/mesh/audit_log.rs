@@ -98,7 +98,7 @@ impl Tx {
 /// Hands down to the user service what a service records.
 pub fn deliver(context: &Context, db: &Db) {
     let role = db.role();
-    if !matches!(role, Role::Article | Role::Order | Role::Payment) {
+    if !matches!(role, Role::Article | Role::Order | Role::Payment | Role::Mesh) {
         return;
     }
     let (tasks, db) = (context.tasks.clone(), Writer::<Fault>::from(db.clone()));

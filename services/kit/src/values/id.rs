@@ -174,6 +174,10 @@ typed_id!(/// One side of a movement of money.
     EntryId, "ent");
 typed_id!(/// An event, as those who build on the shop are told of it.
     EventId, "evt");
+typed_id!(/// A webhook.
+    WebhookId, "whk");
+typed_id!(/// An event brought to a webhook.
+    DeliveryId, "dlv");
 
 #[cfg(test)]
 mod tests {

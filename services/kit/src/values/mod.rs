@@ -10,3 +10,4 @@ pub mod postal;
 pub mod secret;
 pub mod secret_source;
 pub mod text;
+pub mod wrapping;

@@ -1,9 +1,11 @@
 //! `MeshService`: what the contract promises.
 
+mod deliver_test;
 mod events;
 mod export;
 mod exports;
-mod render;
+pub(crate) mod render;
+mod webhooks;
 
 use std::pin::Pin;
 
@@ -19,7 +21,7 @@ use uuid::Uuid;
 
 use crate::{audit::Auditor, directory::Directory, domain::place, error::Error, store::outlets};
 
-pub use self::{events::EventApi, exports::Exports};
+pub use self::{events::EventApi, exports::Exports, webhooks::WebhookApi};
 
 /// The service.
 pub struct Api {

@@ -5,6 +5,7 @@ use sea_orm_migration::prelude::*;
 
 mod m000002_events;
 mod m000003_outlets;
+mod m000004_webhooks;
 
 /// All migrations, in order.
 pub struct Migrator;
@@ -17,6 +18,7 @@ impl MigratorTrait for Migrator {
             Box::new(kit::migration::Tasks),
             Box::new(m000002_events::Migration),
             Box::new(m000003_outlets::Migration),
+            Box::new(m000004_webhooks::Migration),
         ]
     }
 }

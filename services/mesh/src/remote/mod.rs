@@ -1,6 +1,8 @@
 //! What events are about, as it is now: read from the services by their own methods. And whom they are handed on to.
 
+pub mod body;
 pub mod nats;
+mod receiver;
 
 use std::{collections::HashMap, time::Duration};
 
@@ -22,6 +24,8 @@ use prost::{Message, Name};
 use prost_reflect::{DynamicMessage, SerializeOptions};
 use prost_types::Any;
 use tonic::{Code, Request, Response, Status};
+
+pub use self::receiver::{Receivers, Sent};
 
 use crate::{domain::Of, store::event};
 
@@ -68,6 +72,20 @@ impl Resources {
         };
         let found: Vec<_> = stream::iter(wanted).map(read).buffer_unordered(AT_ONCE).try_collect().await?;
         Ok(Contents(found.into_iter().flatten().collect()))
+    }
+
+    /// What one event is about; nothing where it is not there, or the type is none of the shop's.
+    pub async fn one(
+        &self,
+        call: &Call,
+        kind: &str,
+        subject: &str,
+        parent: Option<String>,
+    ) -> Result<Option<Any>, Fault> {
+        match Of::kind(kind) {
+            Some(of) => self.read(call, of, subject, parent).await,
+            None => Ok(None),
+        }
     }
 
     async fn read(

@@ -1,4 +1,5 @@
-//! The log of events on a fresh database.
+//! Events and webhooks on a fresh database.
 
 mod events;
 mod outlets;
+mod webhooks;

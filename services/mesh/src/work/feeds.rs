@@ -8,6 +8,7 @@ use std::{collections::HashSet, sync::Mutex, sync::PoisonError, time::Duration};
 
 use contracts::mesh::FeedEvent;
 use kit::{Call, Context, Db, Fault, Role, Time, follow};
+use sea_orm::DatabaseBackend;
 use tokio::{sync::mpsc, time::Instant};
 
 use crate::{
@@ -60,6 +61,10 @@ pub fn start(log: &Log, context: &Context) {
         });
     }
     context.tasks.keep("mesh.events", number(log.clone(), from));
+    // An embedded database is open in one process.
+    if log.db.backend() == DatabaseBackend::Sqlite {
+        return;
+    }
     let log_of_task = log.clone();
     log.tasks.every("mesh.news", POLL, move || {
         let log = log_of_task.clone();

@@ -3,10 +3,11 @@
 mod feeds;
 pub mod nats;
 mod sweep;
+mod webhooks;
 
-use kit::{Context, StartError};
+use kit::{Context, Fault, StartError};
 
-use crate::{log::Log, options::Options};
+use crate::{options::Options, webhooks::Webhooks};
 
 /// Starts all of it.
 ///
@@ -16,9 +17,11 @@ use crate::{log::Log, options::Options};
 /// | `mesh.events` | numbers what they read |
 /// | `mesh.news` | finds what other replicas numbered, for who waits here |
 /// | `mesh.nats` | hands events on to NATS, where there is one |
+/// | `mesh.webhooks` | sees to it that for each webhook one process sends |
 /// | `mesh.sweep` | forgets what is old |
-pub fn start(log: &Log, options: &Options, context: &Context) -> Result<(), StartError> {
-    feeds::start(log, context);
-    sweep::start(log, options);
-    nats::start(log, &options.nats)
+pub async fn start(shared: &Webhooks, options: &Options, context: &Context) -> Result<(), StartError> {
+    feeds::start(&shared.log, context);
+    webhooks::start(shared).await.map_err(Fault::from)?;
+    sweep::start(&shared.log, options);
+    nats::start(&shared.log, &options.nats)
 }

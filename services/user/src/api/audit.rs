@@ -15,15 +15,23 @@ use tonic::{Request, Response, Status};
 
 use crate::{
     api::{AuditLog, Shared, render},
-    domain::source,
+    domain::{mail::MailKind, source},
     error::Error,
-    store::audit::{self, Filter},
+    store::{
+        audit::{self, Filter},
+        users,
+    },
 };
 
 /// Events that one transaction sweeps.
 const SWEEP: u64 = 5_000;
 /// For how long acts may come in that were under way while their actor was erased; later ones find nobody of that id.
 const LATE: Duration = Duration::from_secs(900);
+
+/// Of what happens in other services, what administrators are told of.
+const WEBHOOK_DISABLED: &str = "webhook.disabled";
+/// Administrators who are told, at the most.
+const MOST_TOLD: u64 = 50;
 
 #[tonic::async_trait]
 impl AuditService for AuditLog {
@@ -53,10 +61,21 @@ impl AuditService for AuditLog {
         request: Request<RecordAuditEventsRequest>,
     ) -> Result<Response<()>, Status> {
         let call = Call::of(&request)?;
-        let taken = self.0.db.transact(&call, request.into_inner().records, |tx, records| async move {
-            audit::take(&tx, &records).await
+        let per_day = self.0.mails_per_day;
+        let taken = self.0.db.transact(&call, request.into_inner().records, move |tx, records| async move {
+            let taken = audit::take(&tx, &records).await?;
+            // Once for each act, because each is taken once.
+            let disabled = taken.iter().any(|record| record.kind == WEBHOOK_DISABLED);
+            if disabled {
+                for user in users::administrators(&tx, MOST_TOLD).await? {
+                    per_day.tell(&tx, &user, MailKind::WebhookDisabled).await?;
+                }
+            }
+            Ok(disabled)
         });
-        taken.await?;
+        if taken.await? {
+            self.0.mail_due.notify_one();
+        }
         Ok(Response::new(()))
     }
 }

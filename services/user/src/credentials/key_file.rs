@@ -10,9 +10,7 @@ use std::{
 };
 
 use aws_lc_rs::hmac;
-use kit::{Secret, StartError, identity::MeshSecret};
-
-use super::key_wrapping::Wrapper;
+use kit::{Secret, StartError, identity::MeshSecret, wrapping::Wrapper};
 
 /// The fewest characters that a key may have.
 const SHORTEST: usize = 32;

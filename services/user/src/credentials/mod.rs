@@ -3,7 +3,6 @@
 mod key_file;
 mod key_ring;
 pub mod key_rotation;
-mod key_wrapping;
 mod memory;
 mod one_time;
 pub mod passkeys;

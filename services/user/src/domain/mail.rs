@@ -70,6 +70,8 @@ pub enum MailKind {
     CodesTried = 10,
     PasskeyAdded = 11,
     PasskeyRemoved = 12,
+    /// To administrators.
+    WebhookDisabled = 13,
 }
 
 impl MailKind {
@@ -97,6 +99,7 @@ impl MailKind {
             MailKind::CodesTried => "codes_tried",
             MailKind::PasskeyAdded => "passkey_added",
             MailKind::PasskeyRemoved => "passkey_removed",
+            MailKind::WebhookDisabled => "webhook_disabled",
         }
     }
 }

@@ -46,11 +46,15 @@ pub async fn record(tx: &Tx, act: &Act) -> Result<(), DbErr> {
     Entity::insert(row.into_active_model().reset_all()).exec_without_returning(&**tx).await.map(|_| ())
 }
 
-/// Takes what other services recorded, unless it is there. Of users who are gone meanwhile nothing is kept but ids. What is
+/// Takes what other services recorded, unless it is there; answers with what was not. Of users who are gone meanwhile nothing is kept but ids. What is
 /// not a role's to report is left out and told in the operator's log: an error would have it sent again for ever.
-pub async fn take(tx: &Tx, records: &[AuditRecord]) -> Result<(), crate::error::Error> {
+pub async fn take<'a>(
+    tx: &Tx,
+    records: &'a [AuditRecord],
+) -> Result<Vec<&'a AuditRecord>, crate::error::Error> {
+    let mut taken = Vec::new();
     let latest = tx.now() + CLOCKS;
-    let counts = |record: &&AuditRecord| {
+    let counts = |record: &&'a AuditRecord| {
         let by = match tx.call().caller() {
             Caller::Service { role, .. } => *role,
             _ => return false,
@@ -66,7 +70,7 @@ pub async fn take(tx: &Tx, records: &[AuditRecord]) -> Result<(), crate::error::
         }
         counts
     };
-    let records: Vec<&AuditRecord> = records.iter().filter(counts).collect();
+    let records: Vec<&'a AuditRecord> = records.iter().filter(counts).collect();
     let actors: BTreeSet<UserId> = records.iter().filter_map(|record| record.actor.parse().ok()).collect();
     let there = user::Entity::find().select_only().column(user::Column::Id);
     let there: Vec<UserId> =
@@ -76,9 +80,11 @@ pub async fn take(tx: &Tx, records: &[AuditRecord]) -> Result<(), crate::error::
         if row.actor.parse().is_ok_and(|actor: UserId| !there.contains(&actor)) {
             (row.ip_address, row.user_agent, row.request_id) = Default::default();
         }
-        insert_new(&**tx, row.into_active_model().reset_all(), [Column::Id]).await?;
+        if insert_new(&**tx, row.into_active_model().reset_all(), [Column::Id]).await? {
+            taken.push(record);
+        }
     }
-    Ok(())
+    Ok(taken)
 }
 
 /// Forgets where an erased user acted from, and by what program; and of others who tried to be that user. What was done

@@ -102,6 +102,12 @@ pub async fn find(db: &impl ConnectionTrait, scope: Scope, id: UserId) -> Result
     Entity::find_by_id(id).one(db).await?.filter(|user| scope.sees(user.id)).ok_or(Error::UserNotFound)
 }
 
+/// Administrators who can sign in, the oldest first.
+pub async fn administrators(tx: &Tx, limit: u64) -> Result<Vec<Model>, DbErr> {
+    let all = Entity::find().filter(Column::Admin.eq(true)).filter(Column::Disabled.eq(false));
+    all.order_by_asc(Column::Id).limit(limit).all(&**tx).await
+}
+
 /// Reads a user and keeps others from changing the row until the transaction ends. Sessions begin, go on and end under
 /// this lock.
 pub async fn lock(tx: &Tx, scope: Scope, id: UserId) -> Result<Model, Error> {

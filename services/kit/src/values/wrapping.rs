@@ -1,7 +1,7 @@
-//! Wrapping secrets, so that the database alone signs nothing: AES-256-GCM under a key of the key file.
+//! Wrapping secrets, so that the database alone signs nothing: AES-256-GCM.
 
+use crate::Fault;
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
-use kit::Fault;
 
 /// The key that wraps others.
 pub struct Wrapper(RandomizedNonceKey);
