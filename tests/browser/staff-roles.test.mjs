@@ -14,7 +14,7 @@ const asStaff = (method, path, body) => adminToken().then((token) => api(method,
 const click = (place, text, role = 'button') => place.getByRole(role, { name: text, exact: true }).click();
 const h1 = (page, text) => page.getByRole('heading', { level: 1, name: text }).waitFor();
 const sections = (page) => page.getByRole('navigation', { name: 'Staff' }).getByRole('link').allInnerTexts();
-const EVERY = ['Today', 'Orders', 'Articles', 'Stock', 'Payments', 'Ledger', 'Users', 'Roles', 'Instances', 'Audit', 'Audit log'];
+const EVERY = ['Today', 'Orders', 'Articles', 'Stock', 'Payments', 'Ledger', 'Users', 'Roles', 'Instances', 'Webhooks', 'Audit', 'Audit log'];
 
 /** Somebody with a role of these permissions. */
 async function colleague(...permissions) {
@@ -80,7 +80,7 @@ test('a role is made of permissions, given to somebody, changed, and taken away'
   // The call after it is refused, and finds out.
   await click(hers.page.getByRole('navigation', { name: 'Staff' }), 'Stock', 'link');
   await hers.page.getByRole('navigation', { name: 'Staff' }).getByRole('link', { name: 'Instances' }).waitFor();
-  assert.deepEqual(await sections(hers.page), ['Today', 'Articles', 'Stock', 'Instances', 'Audit']);
+  assert.deepEqual(await sections(hers.page), ['Today', 'Articles', 'Stock', 'Instances', 'Webhooks', 'Audit']);
 
   await click(page, 'Delete…');
   await click(page.getByRole('dialog'), 'Delete the role');
@@ -106,7 +106,7 @@ test('who has only a role of this shop sees what it allows, and nothing else', a
     customers: [['Orders', 'Payments', 'Users'], { [userPage]: [/^End /, 'End all…', 'Download all that is held', 'Erase…'], [adminPage]: [], [orderPage]: [] }],
     staff: [['Users', 'Roles', 'Audit log'], { [userPage]: ['Set the roles', 'Lock out…', /^End /, 'End all…', 'Erase…'], [adminPage]: ['Set the roles'] }],
     reports: [['Orders', 'Articles', 'Stock', 'Payments', 'Ledger'], { [orderPage]: [], [`${articlePage}/stock`]: [], '/staff/orders': ['Show', 'Export'] }],
-    operations: [['Instances', 'Audit'], { '/staff/audit': ['Check now'] }],
+    operations: [['Instances', 'Webhooks', 'Audit'], { '/staff/audit': ['Check now'] }],
   };
   for (const [permission, [places, pages]] of Object.entries(shown)) {
     const user = await colleague(permission);

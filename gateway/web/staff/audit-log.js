@@ -13,6 +13,7 @@ const KINDS = [
   'user.disabled', 'user.enabled', 'user.erased', 'administrator.created', 'second_factor.added',
   'second_factor.removed', 'recovery_code.used', 'passkey.added', 'passkey.removed', 'passkey.copied', 'signing_key.made', 'signing_key.withdrawn', 'api_key.created', 'api_key.rotated', 'api_key.revoked', 'session.revoked',
   'role.created', 'role.changed', 'role.deleted', 'access.refused', 'price.changed', 'stock.adjusted', 'refund.requested', 'payment.settled',
+  'webhook.created', 'webhook.changed', 'webhook.deleted', 'webhook.secret_rotated', 'webhook.replayed', 'webhook.disabled',
 ];
 
 const USER_ID = { pattern: 'usr_[0-7][0-9a-hjkmnp-tv-z]{25}', title: 'its whole id, usr_…', spellcheck: 'false' };

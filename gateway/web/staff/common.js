@@ -20,6 +20,7 @@ const PLACES = [
   ['/staff/users', 'Users', 'ListUsers'],
   ['/staff/roles', 'Roles', 'ListRoles'],
   ['/staff/instances', 'Instances', 'ListInstances'],
+  ['/staff/webhooks', 'Webhooks', 'ListWebhooks'],
   ['/staff/audit', 'Audit', 'VerifyAudit'],
   ['/staff/audit-log', 'Audit log', 'ListAuditEvents'],
 ];

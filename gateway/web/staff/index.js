@@ -24,6 +24,8 @@ export const ROUTES = [
   ['/staff/roles', () => import('./roles.js'), by('ListRoles')],
   ['/staff/roles/:id', () => import('./role.js'), by('ListRoles')],
   ['/staff/instances', () => import('./instances.js'), by('ListInstances')],
+  ['/staff/webhooks', () => import('./webhooks.js'), by('ListWebhooks')],
+  ['/staff/webhooks/:id', () => import('./webhook.js'), by('ListWebhooks')],
   ['/staff/audit', () => import('./audit.js'), by('VerifyAudit')],
   ['/staff/audit-log', () => import('./audit-log.js'), by('ListAuditEvents')],
 ];

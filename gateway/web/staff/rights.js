@@ -51,6 +51,8 @@ export const NEEDED = {
   CreateRole: ['staff'],
   ListAuditEvents: ['staff'],
   ListInstances: ['operations'],
+  ListWebhooks: ['operations'],
+  CreateWebhook: ['operations'],
   VerifyAudit: ['operations'],
 };
 
