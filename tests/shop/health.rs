@@ -19,7 +19,7 @@ tests!(
     in_six_processes_each_answers_for_its_own,
 );
 
-const SERVICES: [&str; 11] = [
+const SERVICES: [&str; 12] = [
     "feira.user.v1.UserService",
     "feira.user.v1.AuthService",
     "feira.user.v1.AuditService",

@@ -163,6 +163,7 @@ async fn a_slow_nats_holds_up_nobody(setup: Setup) {
 }
 
 /// A way to a port of this machine that takes so long each way.
+#[allow(clippy::disallowed_methods, reason = "its threads are its own")]
 fn slowly(behind: u16, each: Duration) -> u16 {
     fn carry(mut from: TcpStream, mut to: TcpStream, each: Duration) {
         let mut bytes = [0; 65_536];
