@@ -105,6 +105,7 @@ async fn panels_and_alerts_name_what_a_shop_exports(setup: Setup) {
         let scrape = mesh.scrape().await;
         let has = |name: &str| scrape.text.contains(name);
         (has("feira_orders{")
+            && has("feira_task_duration_seconds_count{")
             && has("feira_mails_waiting{")
             && has("feira_feed_followed_position{")
             && has("feira_payment_money_total{"))

@@ -162,10 +162,14 @@ async fn the_operator_sees_what_runs(setup: Setup) {
     let status = |words: &str| {
         mesh.as_operator(Start::of(words).arg("--url", &mesh.grpc_url("feira-0"))).run(mesh.folder())
     };
-    let ended = status("status");
-    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""), "{ended:?}");
+    // Until the roles have found each other, tasks that failed are told behind it.
+    let ended = until("nothing fails any more", || async {
+        let ended = status("status");
+        assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""), "{ended:?}");
+        Some(ended).filter(|ended| ended.stdout.lines().count() == 7)
+    })
+    .await;
     let lines = ended.stdout.lines().collect::<Vec<_>>();
-    assert_eq!(lines.len(), 7, "{}", ended.stdout);
     for (line, role) in lines[1..].iter().zip(ROLES) {
         assert!(line.starts_with(role) && line.ends_with("healthy"), "{}", ended.stdout);
     }

@@ -100,7 +100,10 @@ async fn what_happened_to_one_thing_waits_for_what_happened_before(setup: Setup)
     receiver.until("order.delivered", 2).await;
     for id in &orders {
         let events = receiver.events().into_iter().filter(|event| event.subject() == id);
-        assert_eq!(events.map(|event| event.kind().to_owned()).last().as_deref(), Some("order.delivered"));
+        assert_eq!(
+            events.map(|event| event.kind().to_owned()).next_back().as_deref(),
+            Some("order.delivered")
+        );
     }
     // One that was taken is sent again on demand, as the same event.
     let taken = until("all are taken", || async {

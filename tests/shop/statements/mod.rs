@@ -187,12 +187,12 @@ async fn what_each_call_costs(setup: Setup) {
     let nothing = async || ();
 
     meter
-        .measure("`CreateOrder`, two lines, PAID", Some(100), nothing, async |()| {
+        .measure("`CreateOrder`, two lines, PAID", Some(120), nothing, async |()| {
             assert_eq!(ada.create_order(order()).await.unwrap().state(), OrderState::Paid);
         })
         .await;
     meter
-        .measure("the same with an idempotency key", Some(100), nothing, async |()| {
+        .measure("the same with an idempotency key", Some(120), nothing, async |()| {
             let keyed = ada.keyed(&format!("order-{}", unique()));
             assert_eq!(keyed.create_order(order()).await.unwrap().state(), OrderState::Paid);
         })
@@ -206,7 +206,7 @@ async fn what_each_call_costs(setup: Setup) {
         contracts::order::CheckoutRequest { destination, ..checkout(&id, "sim_approve") }
     };
     meter
-        .measure("`Checkout`, two lines, PAID", Some(100), basket, async |id| {
+        .measure("`Checkout`, two lines, PAID", Some(120), basket, async |id| {
             assert_eq!(ada.checkout(pay(id)).await.unwrap().state(), OrderState::Paid);
         })
         .await;

@@ -22,8 +22,7 @@ pub const ADMIN_PASSWORD: &str = "correct horse battery";
 pub const MESH_SECRET: &str = "a secret that the processes of a test share";
 const KEY_FILE: &str = "signing.key";
 
-/// Running processes. Dropping it audits them and ends them: the test fails where stock or money does not add up,
-/// or a process does not end well.
+/// Running processes. Dropping it audits and ends them: a test fails where something does not add up or end well.
 #[derive(Debug)]
 pub struct Mesh {
     // Dropped in this order: first the processes, then what they stand on.
@@ -111,7 +110,6 @@ impl Mesh {
         start
     }
 
-    /// All roles in one process.
     fn everything(&self, name: &str) -> Start {
         let mut start =
             self.common(name).arg("--rest-listen", "127.0.0.1:0").arg("--grpc-listen", "127.0.0.1:0");
@@ -161,7 +159,6 @@ impl Mesh {
         &self.processes[name].process
     }
 
-    /// The only process, or the first.
     pub fn main(&self) -> &Process {
         &self.processes.values().next().unwrap().process
     }
@@ -275,7 +272,6 @@ impl Mesh {
         Client::new(self.setup.edge, replicas)
     }
 
-    /// Plain HTTP without identity.
     pub fn http(&self) -> Rest {
         self.client().http()
     }

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use kit::telemetry::metrics::{CALLS, Counter, Seconds};
+use kit::{
+    Reason,
+    telemetry::metrics::{CALLS, Counter, Seconds},
+};
 
 use super::Settled;
 use crate::{
@@ -26,7 +29,12 @@ static COMPENSATIONS: Counter = Counter::new(
 /// Reasons of failed payments that are told apart; others are the provider's own.
 const FAILURES: [&str; 3] = ["DECLINED", "INSUFFICIENT_FUNDS", "ACTION_EXPIRED"];
 /// Why checkouts are refused, as far as it is told apart.
-const REFUSALS: [&str; 4] = ["OUT_OF_STOCK", "PRICE_CHANGED", "ARTICLE_INACTIVE", "LIMIT_EXCEEDED"];
+const REFUSALS: [&str; 4] = [
+    Reason::OutOfStock.as_str(),
+    Reason::PriceChanged.as_str(),
+    Reason::ArticleInactive.as_str(),
+    Reason::LimitExceeded.as_str(),
+];
 
 /// Begins what is known beforehand at 0: an increase is seen from the first on.
 pub fn begin() {

@@ -1,10 +1,12 @@
 //! Mails that orders and payments ask for.
 
+use contracts::order::{OrderChanged, OrderEvent};
 use kit::{
     Money, Role, Scope, Time,
     id::{ArticleId, Id, OrderId, PaymentId, UserId},
     testing::Database,
 };
+use prost::{Message, Name};
 use sea_orm::{
     ConnectionTrait, EntityTrait, QueryOrder,
     sea_query::{Expr, ExprTrait, Query},
@@ -16,7 +18,7 @@ use crate::{
     domain::{Event, MailKind, MailState, Payment, PaymentState, State},
     error::Error,
     store::{
-        self, Record,
+        self, Record, event,
         mails::{Row, mail},
     },
 };
@@ -160,6 +162,26 @@ async fn what_was_not_followed_before_the_upgrade_is_told_once() {
     }
 }
 
+/// Has the feed tell of orders as it did then: by the events of their histories.
+async fn told_by_history(shop: &Shop) {
+    let db = shop.db.read();
+    let mut gone = Query::delete();
+    gone.from_table("outbox").and_where(Expr::col("kind").eq(OrderChanged::full_name()));
+    db.execute(&gone).await.unwrap();
+    let history = event::Entity::find().order_by_asc(event::Column::OrderId);
+    let history = history.order_by_asc(event::Column::Sequence).all(db).await.unwrap();
+    let rows = history.iter().map(|event| {
+        let told = crate::api::render::event(event);
+        vec![
+            ("aggregate_id", told.order_id.clone().into()),
+            ("kind", OrderEvent::full_name().into()),
+            ("data", told.encode_to_vec().into()),
+            ("create_time", event.create_time.0.into()),
+        ]
+    });
+    insert(db, "outbox", rows).await;
+}
+
 async fn what_was_not_followed_is_told_once(shop: &Shop) {
     let (told_before, new) = (shop.paid().await, shop.paid().await);
     let payment = shop.payment(new).await;
@@ -175,6 +197,8 @@ async fn what_was_not_followed_is_told_once(shop: &Shop) {
         let row = vec![("source", source.into()), ("position", 0i64.into())];
         insert(shop.db.read(), "feed_cursor", [row]).await;
     }
+
+    told_by_history(shop).await;
 
     shop.db.migrate::<Migrator>().await.unwrap();
     let mails = shop.mails().await;
