@@ -16,7 +16,8 @@ def recorded():
     """The kinds that the services record."""
     found = set()
     for file in (ROOT / "services").rglob("*.rs"):
-        if "tests" not in file.parts and "target" not in file.parts:
+        # Types of events look alike: a test beside the code of one.
+        if not {"tests", "target", "cloud_event.rs"} & set(file.parts):
             found |= {next(filter(None, groups)).strip('"') for groups in MADE.findall(file.read_text())}
     return found
 

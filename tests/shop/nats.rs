@@ -119,7 +119,12 @@ async fn every_event_is_on_jetstream_once_and_in_order(setup: Setup) {
         let event = of(kind);
         assert_eq!(event["datacontenttype"], "application/json");
         if kind != "user.created" || event["subject"] == order.user_id.as_str() {
-            assert_eq!(event["data"], *http.get(&path).await.expect(200), "{kind}: as REST answers it");
+            let (mut data, mut now) = (event["data"].clone(), http.get(&path).await.expect(200).clone());
+            if kind == "article.created" {
+                // Units were taken since it was told.
+                (data["available"], now["available"]) = Default::default();
+            }
+            assert_eq!(data, now, "{kind}: as REST answers it");
         }
     }
 }
