@@ -103,10 +103,10 @@ test('the links of mails lead to pages that work', async (t) => {
   await h1(lost.page, 'Set a new password');
   assert.equal(lost.page.url(), `${shop}/reset-password`);
   await accessible(lost.page, 'a new password');
-  await lost.page.getByLabel('A new one').fill('password1');
+  await lost.page.getByLabel('New password').fill('password1');
   await click(lost.page, 'Set the password');
   await lost.page.getByText('This password is among the first that anybody tries').waitFor();
-  await lost.page.getByLabel('A new one').fill('quite another one');
+  await lost.page.getByLabel('New password').fill('quite another one');
   await click(lost.page, 'Set the password');
   await lost.page.getByText('Your password is set.').waitFor();
   await lost.page.getByLabel('Username or e-mail').fill(email);
@@ -117,7 +117,7 @@ test('the links of mails lead to pages that work', async (t) => {
   await page.goto('/account');
   await h1(page, 'Sign in');
   await page.goto(reset);
-  await page.getByLabel('A new one').fill('still another one');
+  await page.getByLabel('New password').fill('still another one');
   await click(page, 'Set the password');
   await page.getByText('It does not count any more').waitFor();
 });

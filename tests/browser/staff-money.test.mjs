@@ -37,7 +37,7 @@ before(async () => {
       'serve', '--data-dir', folder, '--rest-listen', '127.0.0.1:0', '--grpc-listen', '127.0.0.1:0',
       '--payment-type', '1=simulated', '--payment-type', '2=spacecash', '--spacecash-url', spaceCashUrl,
     ],
-    { env: { ...process.env, FEIRA_ADMIN_PASSWORD }, stdio: ['ignore', 'pipe', 'pipe'] },
+    { env: { ...process.env, FEIRA_ADMIN_PASSWORD, FEIRA_LOG_FORMAT: 'text' }, stdio: ['ignore', 'pipe', 'pipe'] },
   );
   let log = '';
   program.stderr.on('data', (text) => (log += text));

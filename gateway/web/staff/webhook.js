@@ -154,7 +154,7 @@ async function edit(view) {
     { label: 'Tries', number: true, cell: ({ attempts }) => attempts },
     { label: 'Answer', cell: ({ statusCode, response }) => html`${statusCode || nothing}${response ? html`<span class="quiet note">${response.slice(0, 200)}</span>` : nothing}` },
     { label: 'When', cell: ({ updateTime }) => moment(updateTime) },
-    { label: '', cell: ({ id, type, subject }) => (type === 'webhook.test' || webhook.disabled ? nothing : html`<button class="link" @click=${again(id)}>Send again<span class="hidden"> ${type} ${subject}</span></button>`) },
+    { label: html`<span class="hidden">Again</span>`, cell: ({ id, type, subject }) => (type === 'webhook.test' || webhook.disabled ? nothing : html`<button class="link" @click=${again(id)}>Send again<span class="hidden"> ${type} ${subject}</span></button>`) },
   ];
   const draw = () => {
     const name = webhook.description || new URL(webhook.url).host;
