@@ -138,9 +138,8 @@ fn pages_and_clients_go_by_reasons_that_there_are() {
 
 #[test]
 fn services_and_edge_name_reasons_by_the_enum_alone() {
-    // Other vocabularies that share a word: payments' flags and states, the codes of gRPC.
+    // Other vocabularies that share a word: payments' flags and states.
     let others = [
-        "services/kit/src/telemetry/metrics/rpc.rs",
         "services/payment/src/domain/",
         "services/order/src/domain/payment.rs",
         "services/order/src/domain/state.rs",

@@ -10,11 +10,12 @@ use std::{
     time::Duration,
 };
 
+use contracts::errors::code_name;
 use http::{HeaderMap, Method, StatusCode};
 use tonic::Code;
 use tracing::Span;
 
-use super::{export, metrics::rpc, trace_id};
+use super::{export, trace_id};
 use crate::{Caller, headers::TRACEPARENT};
 
 /// What its lines are filtered by.
@@ -120,7 +121,7 @@ pub fn call(from: &Origin, path: &str, code: Code, took: Duration) {
         target: TARGET,
         parent: None,
         route = path,
-        status = rpc::name(code),
+        status = code_name(code),
         duration_ms = took.as_secs_f64() * 1e3,
         caller = kind,
         caller_id = id,

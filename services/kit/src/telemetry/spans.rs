@@ -3,11 +3,12 @@
 
 use std::{net::IpAddr, time::Duration};
 
+use contracts::errors::code_name;
 use http::HeaderMap;
 use tonic::Code;
 use tracing::{Span, field::Empty};
 
-use super::{child_of, export, is_server_fault, metrics::rpc, trace_id};
+use super::{child_of, export, is_server_fault, trace_id};
 use crate::headers::TRACEPARENT;
 
 /// The target of spans that the log leaves out.
@@ -66,7 +67,7 @@ pub fn served(code: Code, took: Duration) {
 }
 
 fn answered(span: &Span, code: Code, failed: bool) {
-    span.record("rpc.response.status_code", rpc::name(code));
+    span.record("rpc.response.status_code", code_name(code));
     if failed {
         span.record("otel.status_code", "ERROR");
     }

@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use contracts::errors::code_name;
 use tonic::Code;
 
 use super::{CALLS, Label, Seconds, Series};
@@ -67,7 +68,7 @@ fn record(
     let series = series.get_or_init(|| Box::new([const { OnceLock::new() }; CODES]));
     let Some(series) = series.get(code as usize) else { return };
     if series.get().is_none() {
-        let code = name(code);
+        let code = code_name(code);
         let error: Label<'_> = ("error.type", code);
         let labels = [
             ("rpc.system.name", "grpc"),
@@ -82,28 +83,5 @@ fn record(
     }
     if let Some(series) = series.get() {
         series.record(took);
-    }
-}
-
-/// A code as the conventions spell it.
-pub fn name(code: Code) -> &'static str {
-    match code {
-        Code::Ok => "OK",
-        Code::Cancelled => "CANCELLED",
-        Code::Unknown => "UNKNOWN",
-        Code::InvalidArgument => "INVALID_ARGUMENT",
-        Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
-        Code::NotFound => "NOT_FOUND",
-        Code::AlreadyExists => "ALREADY_EXISTS",
-        Code::PermissionDenied => "PERMISSION_DENIED",
-        Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
-        Code::FailedPrecondition => "FAILED_PRECONDITION",
-        Code::Aborted => "ABORTED",
-        Code::OutOfRange => "OUT_OF_RANGE",
-        Code::Unimplemented => "UNIMPLEMENTED",
-        Code::Internal => "INTERNAL",
-        Code::Unavailable => "UNAVAILABLE",
-        Code::DataLoss => "DATA_LOSS",
-        Code::Unauthenticated => "UNAUTHENTICATED",
     }
 }

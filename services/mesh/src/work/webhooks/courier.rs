@@ -42,8 +42,7 @@ pub struct Done {
     pub delivery: delivery::Model,
     pub sent: Result<Sent, Fault>,
     /// Held while it is sent.
-    #[allow(dead_code, reason = "it is let go with this")]
-    place: OwnedSemaphorePermit,
+    _place: OwnedSemaphorePermit,
 }
 
 /// Sends for one webhook.
@@ -260,7 +259,7 @@ impl Courier {
             let (shared, webhook) = (self.shared.clone(), self.webhook.clone());
             self.under_way.spawn(async move {
                 let sent = shared.send(&own(), &webhook, &delivery).await;
-                Done { delivery, sent, place }
+                Done { delivery, sent, _place: place }
             });
         }
     }
