@@ -56,6 +56,10 @@ class Overlay:
         """Name and template of each workload."""
         return {it["metadata"]["name"]: it["spec"]["template"] for it in self.all("Deployment", "Job")}
 
+    def scheduled(self):
+        """Name and template of what runs at its times."""
+        return {it["metadata"]["name"]: it["spec"]["jobTemplate"]["spec"]["template"] for it in self.all("CronJob")}
+
     def may(self, source, target, port):
         """Whether the policies let one pod reach another, as the specification says: where any policy selects a
         pod, something must allow it, at both ends."""
@@ -246,6 +250,23 @@ def check_secrets(overlay, binary):
         assert ("feira-signing" in mounted, "feira-admin" in mounted) == (name == "user", name == "user"), name
 
 
+def check_backup(overlay, binary):
+    """What makes backups reads its own Secret and no other, reaches the database server, and is reached by nobody."""
+    for name, template in overlay.scheduled().items():
+        assert mounts(template) == {"feira-backup"}, f"{name} sees {mounts(template)}"
+        labels = template["metadata"]["labels"]
+        ports = {
+            port["port"]
+            for policy in overlay.all("NetworkPolicy")
+            if selects(policy["spec"]["podSelector"], labels)
+            for rule in policy["spec"].get("egress", [])
+            for port in rule["ports"]
+        }
+        assert ports == {DNS, POSTGRES}, f"{name} may reach {ports}"
+        enters = [port for port in ports if overlay.allowed("Ingress", labels, "anybody", port)]
+        assert not enters, f"{name} is open at {enters}"
+
+
 def asked(probe, by_command):
     """The service whose health a probe asks for. The kubelet speaks no TLS: there the program asks."""
     if not by_command:
@@ -297,7 +318,7 @@ def check_hardening(overlay, binary):
     (namespace,) = overlay.all("Namespace")
     assert namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
     accounts = {it["metadata"]["name"]: it for it in overlay.all("ServiceAccount")}
-    for name, template in overlay.pods().items():
+    for name, template in (overlay.pods() | overlay.scheduled()).items():
         spec = template["spec"]
         assert spec["serviceAccountName"] == name and accounts[name]["automountServiceAccountToken"] is False, name
         assert spec["automountServiceAccountToken"] is False and spec["enableServiceLinks"] is False, name
