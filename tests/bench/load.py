@@ -50,7 +50,7 @@ class Shop:
 
     def __init__(self, binary, folder, split, urls):
         """`urls`: the databases by role; none where they are embedded."""
-        self.processes = []
+        self.processes, self.pids, self.grpc = [], {}, {}
         common = {
             "PATH": os.environ["PATH"], "FEIRA_ADMIN_PASSWORD": PASSWORD, "FEIRA_PASSWORD_MEMORY_KIB": "8",
             "FEIRA_PASSWORD_ITERATIONS": "1", "FEIRA_MESH_SECRET": SECRET, "FEIRA_ALLOW_SIMULATED_PAYMENTS": "true", "FEIRA_MAX_UNPAID_ORDERS": "1000",
@@ -63,13 +63,21 @@ class Shop:
             ready = self.start(folder, "feira", [binary, "serve", *listen], common | databases)
         else:
             known = {}
+            self.common, self.known = common, known
             for role in SPLIT:
                 one = {"FEIRA_DATABASE_URL": urls[role]} if role in urls else {}
                 words = [binary, "serve", "--role", role, *listen]
                 ready = self.start(folder, role, words, common | known | one)
-                known[f"FEIRA_{role.upper()}_URL"] = ready.get("grpc", "")
+                known[f"FEIRA_{role.upper()}_URL"] = self.grpc[role] = ready.get("grpc", "")
         self.host = ready["rest"].removeprefix("http://")
         self.folder = folder
+
+    def another_gateway(self, environment):
+        """Where one more gateway listens that has these settings as well, and its process's id."""
+        binary = self.processes[-1].args[0]
+        words = [binary, "serve", "--role", "gateway", "--rest-listen", "127.0.0.1:0", "--grpc-listen", "127.0.0.1:0"]
+        ready = self.start(self.folder, "another", words, self.common | self.known | environment)
+        return ready, self.pids["another"]
 
     def start(self, folder, name, words, environment):
         data = pathlib.Path(folder, name)
@@ -78,6 +86,7 @@ class Shop:
         environment = environment | {"FEIRA_DATA_DIR": str(data)}
         process = subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, stderr=log)
         self.processes.append(process)
+        self.pids[name] = process.pid
         line = process.stdout.readline()
         if not line:
             raise SystemExit(f"{name} does not start:\n{(data / 'log').read_text()[-2000:]}")
