@@ -45,6 +45,25 @@ fn the_gateway_knows_no_service() {
 }
 
 #[test]
+fn the_gateway_knows_no_database() {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let output = Command::new(cargo)
+        .args(["tree", "--offline", "--package", "gateway", "--edges", "normal", "--prefix", "none"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .expect("cargo runs");
+    let tree = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(tree.contains("kit v"), "{tree}");
+    for line in tree.lines() {
+        let name = line.split(' ').next().unwrap_or_default();
+        for database in ["sea-orm", "sea-query", "sqlx", "rusqlite", "libsqlite"] {
+            assert!(!name.starts_with(database), "{line}");
+        }
+    }
+}
+
+#[test]
 fn only_the_binary_knows_them_all() {
     for (name, dependencies) in dependencies() {
         let services =

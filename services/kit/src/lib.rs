@@ -9,9 +9,16 @@
 //! - [`fault`], [`telemetry`], [`words`]: errors; logs, traces and metrics; search
 //! - [`testing`]: what the tests of all crates share
 //!
-//! What is used everywhere is also named here, at the root.
+//! What is used everywhere is also named here, at the root. Without the feature `database`, which only the edge does
+//! without, there is none of what knows databases.
+
+#![cfg_attr(
+    not(feature = "database"),
+    allow(dead_code, unused_imports, reason = "what the write path alone uses is there all the same")
+)]
 
 pub mod call;
+#[cfg(feature = "database")]
 pub mod db;
 pub mod fault;
 pub mod mail;
@@ -29,6 +36,7 @@ pub use call::{
     reflection, sizes, wire,
 };
 pub use contracts::errors::Reason;
+#[cfg(feature = "database")]
 pub use db::{
     Db, audit,
     insert::insert_new,
@@ -37,15 +45,19 @@ pub use db::{
     write::{self, Opened, Tx, Writer, Written, idempotency, idempotency::replayed, outbox},
 };
 pub use fault::Fault;
-pub use mesh::{Mesh, audit_log, conn, conn::Conn, follow, node, refusals, role, role::Role};
+pub use mesh::{Mesh, conn, conn::Conn, follow, refusals, role, role::Role};
+#[cfg(feature = "database")]
+pub use mesh::{audit_log, node};
 pub use process::{
     boot,
-    boot::{Context, Service},
-    drain, fail_point, health, instance, listen,
+    boot::Context,
+    drain, fail_point, listen,
     start::{Exit, StartError},
     tasks,
     tasks::Tasks,
 };
+#[cfg(feature = "database")]
+pub use process::{health, instance, service, service::Service};
 pub use values::{
     clock,
     clock::{Clock, Time},

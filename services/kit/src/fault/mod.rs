@@ -3,9 +3,12 @@
 //! Every error of every service becomes a [`Fault`] and then a `tonic::Status` with the details of
 //! google.rpc: `ErrorInfo` always, `BadRequest` for bad fields, `RetryInfo` where waiting helps.
 
+#[cfg(feature = "database")]
 mod database;
 
+#[cfg(feature = "database")]
 pub(crate) use database::{Meaning, is_done_already, is_lasting, sqlstate};
+#[cfg(feature = "database")]
 pub use database::{check_violation, unique_violation};
 
 use std::{collections::HashMap, time::Duration};

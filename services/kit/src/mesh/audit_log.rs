@@ -15,7 +15,7 @@ use contracts::{
 };
 
 use crate::{
-    Call, Caller, Context, Db, Fault, Role, Time, Tx, Writer, follow,
+    Call, Context, Db, Fault, Role, Time, Tx, Writer, follow,
     id::{AuditId, UserId},
 };
 
@@ -73,17 +73,9 @@ impl Act {
             user_agent: call.client_agent().unwrap_or_default().to_owned(),
             request_id: call.request_id().to_string(),
             target: self.target.clone(),
-            detail: with_key(call.caller(), &self.detail),
+            detail: super::refusals::with_key(call.caller(), &self.detail),
             create_time: Some(now.into()),
         }
-    }
-}
-
-/// A detail, with the key by which a program acts for its user.
-pub(super) fn with_key(caller: &Caller, detail: &str) -> String {
-    match caller {
-        Caller::ApiKey { key, .. } => format!("{detail} key={key}").trim_start().to_owned(),
-        _ => detail.to_owned(),
     }
 }
 

@@ -1,9 +1,11 @@
 //! How the roles of a mesh find each other.
 
+#[cfg(feature = "database")]
 pub mod audit_log;
 pub mod certificates;
 pub mod conn;
 pub mod follow;
+#[cfg(feature = "database")]
 pub mod node;
 pub mod refusals;
 pub(crate) mod replicas;

@@ -42,6 +42,14 @@ struct Refused {
     count: u64,
 }
 
+/// A detail, with the key by which a program acts for its user.
+pub(super) fn with_key(caller: &Caller, detail: &str) -> String {
+    match caller {
+        Caller::ApiKey { key, .. } => format!("{detail} key={key}").trim_start().to_owned(),
+        _ => detail.to_owned(),
+    }
+}
+
 impl Refusals {
     /// Notes that a user was refused: what is staff's or another service's, or what its API key is not for.
     pub fn note(&self, method: &Method, caller: &Caller, client: &Client, request_id: &str, now: Time) {
@@ -65,7 +73,7 @@ impl Refusals {
                 user_agent: client.agent.as_deref().unwrap_or_default().to_owned(),
                 request_id: request_id.to_owned(),
                 target: method.path.to_string(),
-                detail: super::audit_log::with_key(caller, ""),
+                detail: with_key(caller, ""),
                 create_time: Some(now.into()),
             },
             count: 0,

@@ -1,22 +1,11 @@
-//! What a process gives the roles that it runs, and what it gets from them.
+//! What a process gives the roles that it runs.
 
 use std::{sync::Arc, time::Duration};
 
+use crate::{Call, Clock, Conn, Fault, Identity, Mesh, Role, Tasks, follow, identity::Fetch};
 use contracts::user::{
     AccessRevoked, ApiKeyGrant, GetJwksRequest, Jwks, KeysChanged, ResolveApiKeyRequest,
     auth_service_client::AuthServiceClient,
-};
-use sea_orm::{DatabaseBackend, DbErr};
-
-use crate::{
-    Call, Clock, Conn, Db, Fault, Identity, Mesh, Role, Tasks,
-    audit::Audit,
-    audit_log,
-    db::COMPARE,
-    db::write::{answers, publisher},
-    follow, idempotency,
-    identity::Fetch,
-    instance, outbox,
 };
 
 /// What every role is given.
@@ -26,17 +15,6 @@ pub struct Context {
     pub mesh: Mesh,
     pub identity: Identity,
     pub tasks: Tasks,
-}
-
-/// What a role gives: its gRPC services and its database.
-pub struct Service {
-    pub role: Role,
-    pub routes: tonic::service::Routes,
-    /// The full names of its services, for health.
-    pub names: Vec<&'static str>,
-    pub db: Db,
-    /// What it contributes to the audit, if anything.
-    pub audit: Option<Arc<dyn Audit>>,
 }
 
 /// Asks the user service by a connection.
@@ -63,14 +41,6 @@ impl Fetch for FetchFrom {
 
 /// How long the user service may take to answer with its keys.
 const FETCH_WITHIN: Duration = Duration::from_secs(3);
-/// How often a database is relieved of what is old.
-const PRUNE: Duration = Duration::from_secs(600);
-/// How long idempotency records and events are kept.
-const KEEP_ANSWERS: Duration = answers::KEPT;
-const KEEP_EVENTS: Duration = Duration::from_secs(7 * 24 * 3600);
-/// How long instances are kept that nobody hears of any more.
-const KEEP_INSTANCES: Duration = Duration::from_secs(24 * 3600);
-
 impl Context {
     /// Starts what every process does: learns keys and revocations. `as_role` names it to the user service.
     pub fn start_identity(&self, as_role: Role) {
@@ -103,39 +73,4 @@ impl Context {
             follow::follow(context.tasks.clone(), conn, Role::User, start, handle).await;
         });
     }
-
-    /// Starts what every service's database needs: publishing its events, forgetting what is old.
-    pub fn start_database(&self, db: &Db) {
-        db.observe();
-        idempotency::begin_replays(db.role());
-        self.tasks
-            .keep(format!("{}.outbox", db.role()), self.tasks.until_drain(publisher::publish(db.clone())));
-        if db.backend() != DatabaseBackend::Sqlite {
-            let db = db.clone();
-            self.tasks.every(format!("{}.clock", db.role()), COMPARE, move || {
-                let db = db.clone();
-                async move { db.compare_clocks(false).await.map(|_| ()) }
-            });
-        }
-        audit_log::deliver(self, db);
-        // At the start, too: a shop that never runs for long forgets all the same. What fails is told when it is tried again.
-        let first = db.clone();
-        self.tasks.spawn(async move {
-            let _ = prune(&first).await;
-        });
-        let db = db.clone();
-        self.tasks.every(format!("{}.prune", db.role()), PRUNE, move || {
-            let db = db.clone();
-            async move { prune(&db).await }
-        });
-    }
-}
-
-/// Relieves a database of what is old.
-async fn prune(db: &Db) -> Result<(), DbErr> {
-    let now = db.clock().now();
-    idempotency::prune(db, now - KEEP_ANSWERS).await?;
-    outbox::prune(db, now - KEEP_EVENTS).await?;
-    instance::prune(db, now - KEEP_INSTANCES).await?;
-    db.forget_journal().await
 }

@@ -2,7 +2,9 @@
 
 use std::{io, process::ExitCode};
 
-use crate::{Fault, db::OpenError, write::Failure};
+use crate::Fault;
+#[cfg(feature = "database")]
+use crate::{db::OpenError, write::Failure};
 
 /// How a process ends that did not do what it was asked. Scripts and supervisors go by these numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +38,7 @@ pub enum StartError {
     #[error("{what} cannot listen on {address}: {cause}")]
     Listen { what: &'static str, address: String, cause: io::Error },
     /// The database cannot be opened.
+    #[cfg(feature = "database")]
     #[error(transparent)]
     Open(#[from] OpenError),
     /// The database refused a statement.
@@ -52,6 +55,7 @@ impl StartError {
         Self::Settings(format!("{setting}: {problem}"))
     }
 
+    #[cfg(feature = "database")]
     /// What work on the database came to, by a service's own error.
     pub fn of(error: impl Failure) -> Self {
         match error.database() {
@@ -65,7 +69,10 @@ impl StartError {
         match self {
             Self::Settings(_) => Exit::Settings,
             Self::Listen { .. } => Exit::Listen,
-            Self::Open(_) | Self::Database(_) => Exit::Database,
+            #[cfg(feature = "database")]
+            Self::Open(_) => Exit::Database,
+            Self::Database(_) => Exit::Database,
+            #[cfg(feature = "database")]
             Self::Failed(fault) if fault.is_of_database() => Exit::Database,
             Self::Failed(_) => Exit::Failed,
         }
@@ -78,13 +85,14 @@ impl From<Fault> for StartError {
     }
 }
 
+#[cfg(feature = "database")]
 impl From<sea_orm::DbErr> for StartError {
     fn from(error: sea_orm::DbErr) -> Self {
         Self::Database(error.to_string())
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "database"))]
 mod tests {
     use sea_orm::DbErr;
 

@@ -2,8 +2,10 @@
 //! hand them on. No program reaches it, so none contains it. It panics where a test cannot go on.
 
 mod calls;
+#[cfg(feature = "database")]
 mod database;
 pub mod fail_points;
 
 pub use calls::{anonymous, customer, keyed, request, service, staff};
+#[cfg(feature = "database")]
 pub use database::{Database, Server};

@@ -12,19 +12,8 @@ use std::{
 use prost_types::Timestamp;
 
 /// A moment, in microseconds since 1970 (UTC); a BIGINT in every database.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    serde::Serialize,
-    serde::Deserialize,
-    sea_orm::DeriveValueType,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "database", derive(sea_orm::DeriveValueType))]
 pub struct Time(pub i64);
 
 impl Time {

@@ -80,7 +80,8 @@ pub fn decode(text: &[u8]) -> Option<Uuid> {
 macro_rules! typed_id {
     ($(#[$doc:meta])* $name:ident, $prefix:literal) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, sea_orm::DeriveValueType)]
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[cfg_attr(feature = "database", derive(sea_orm::DeriveValueType))]
         pub struct $name(pub Uuid);
 
         impl Id for $name {
@@ -95,6 +96,7 @@ macro_rules! typed_id {
             }
         }
 
+        #[cfg(feature = "database")]
         impl sea_orm::TryFromU64 for $name {
             fn try_from_u64(_: u64) -> Result<Self, sea_orm::DbErr> {
                 Err(sea_orm::DbErr::ConvertFromU64(stringify!($name)))

@@ -120,10 +120,6 @@ struct Limits {
 impl Limiter {
     /// With full buckets.
     pub fn new(rates: &RateLimits) -> Self {
-        let limit = |name, rate: Rate| {
-            let buckets = Buckets::new(rate.0?, MOST)?;
-            Some(Limit { name, buckets, logged: Seldom::default() })
-        };
         Self(Arc::new(Limits {
             address: limit("address", rates.rate_limit_address),
             sign_in: limit("sign-in", rates.rate_limit_sign_in),
@@ -136,6 +132,13 @@ impl Limiter {
             open: OpenStreams::default(),
             most_open: Some(rates.streams_per_user),
         }))
+    }
+
+    /// With limits on addresses alone: on all of their requests, and on the edge's own pages. For whoever knows neither
+    /// users nor what calls do.
+    pub fn of_addresses(requests: Rate, pages: Rate) -> Self {
+        let (address, reads) = (limit("address", requests), limit("reads", pages));
+        Self(Arc::new(Limits { address, reads, ..Limits::default() }))
     }
 
     /// Counts a request, whatever it is.
@@ -190,6 +193,11 @@ impl Limiter {
             _ => Ok(()),
         }
     }
+}
+
+fn limit(name: &'static str, rate: Rate) -> Option<Limit> {
+    let buckets = Buckets::new(rate.0?, MOST)?;
+    Some(Limit { name, buckets, logged: Seldom::default() })
 }
 
 fn take(limit: Option<&Limit>, whose: Option<Whose>) -> Result<(), Fault> {

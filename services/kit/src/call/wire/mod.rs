@@ -23,7 +23,10 @@ use prost_reflect::DescriptorPool;
 use tonic::{Status, body::Body};
 use tower::Service;
 
-use frames::Frames;
+pub use self::{
+    details::{MOST, fit},
+    frames::Frames,
+};
 
 use crate::{headers::DETAILS, sizes};
 
