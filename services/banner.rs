@@ -150,7 +150,8 @@ impl Ready<'_> {
             let _ = writeln!(text, "  data   {}", folder.display());
         }
         text.push('\n');
-        if let Some(rest) = self.rest_url() {
+        // Without a port for gRPC it is the edge of others' services, of which nobody here knows what to try.
+        if let Some(rest) = self.rest_url().filter(|_| self.grpc.is_some()) {
             let _ = match self.admin_password {
                 Some(password) => writeln!(
                     text,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::settings::Process;
+use crate::settings::Listening;
 
 /// What is kept for closing databases and sending telemetry, at most; less of a short time.
 const KEPT: Duration = Duration::from_secs(5);
@@ -25,8 +25,8 @@ pub struct Budget {
 
 impl Budget {
     /// Begins now.
-    pub fn from_now(process: &Process) -> Self {
-        let (delay, timeout) = (process.drain_delay, process.drain_timeout);
+    pub fn from_now(listening: &Listening) -> Self {
+        let (delay, timeout) = (listening.drain_delay, listening.drain_timeout);
         Self { end: Instant::now() + delay + timeout, kept: KEPT.min(timeout / KEPT_PART) }
     }
 

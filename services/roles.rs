@@ -45,7 +45,7 @@ pub fn check(settings: &Settings, payment_types: &PaymentTypes) -> Result<(), Er
             Role::User => user::check(&settings.user, &settings.order.mail),
             Role::Payment => payment::check(&settings.payment, payment_types),
             Role::Order => order::check(&settings.order),
-            Role::Gateway => settings.gateway.check(),
+            Role::Gateway => settings.gateway.check().and_then(|()| settings.page.check()),
             Role::Article | Role::Mesh | Role::Operator => Ok(()),
         };
         checked.map_err(|error| Error::role(role, error))?;

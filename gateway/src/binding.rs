@@ -8,10 +8,9 @@ use kit::telemetry::metrics::web::Route;
 use prost_reflect::{DescriptorPool, DynamicMessage, FieldDescriptor, MethodDescriptor, Value};
 
 use crate::{
-    Error, annotation,
+    annotation,
     fields::{field_path, is_message, is_scalar, is_text},
     raw,
-    routes::Routes,
     rpc::Rpc,
     template::Template,
 };
@@ -63,7 +62,8 @@ impl Body {
 }
 
 impl Binding {
-    fn resolve(rpc: Arc<Rpc>, method: Method, template: &Template, rule: &Rule) -> Result<Self, String> {
+    /// The route of a method at a rule's template.
+    pub fn resolve(rpc: Arc<Rpc>, method: Method, template: &Template, rule: &Rule) -> Result<Self, String> {
         let mut variables = Vec::new();
         for variable in &template.variables {
             let path = field_path(&rpc.input, &variable.field)?;
@@ -190,49 +190,17 @@ impl fmt::Debug for Binding {
     }
 }
 
-/// Makes the routes of every service that has a transport.
-pub fn routes(
-    pool: &DescriptorPool,
-    upstream: impl Fn(&str) -> Option<kit::Conn>,
-) -> Result<Routes<Arc<Binding>>, Error> {
-    let mut routes = Routes::default();
-    for service in pool.services() {
-        let Some(conn) = upstream(service.full_name()) else { continue };
-        for method in service.methods() {
-            let name = method.full_name().to_owned();
-            let wrong = |problem: String| Error::Method { method: name.clone(), problem };
-            let rules = Rule::of(&method, pool).map_err(wrong)?;
-            if rules.is_empty() {
-                continue;
-            }
-            let rpc = Arc::new(Rpc::new(method, conn.clone()).map_err(wrong)?);
-            for rule in rules {
-                let template = Template::parse(&rule.path)
-                    .map_err(|error| wrong(format!("path `{}`: {error}", rule.path)))?;
-                for method in &rule.methods {
-                    let binding =
-                        Binding::resolve(rpc.clone(), method.clone(), &template, &rule).map_err(wrong)?;
-                    routes.add(method.clone(), &template, Arc::new(binding)).map_err(|taken| {
-                        wrong(format!("{method} {} is the same route as {taken:?}", rule.path))
-                    })?;
-                }
-            }
-        }
-    }
-    Ok(routes)
-}
-
 /// One `google.api.HttpRule`.
-struct Rule {
-    methods: Vec<Method>,
-    path: String,
+pub struct Rule {
+    pub methods: Vec<Method>,
+    pub path: String,
     body: String,
     response_body: String,
 }
 
 impl Rule {
     /// The rules of a method: its own and its additional bindings.
-    fn of(method: &MethodDescriptor, pool: &DescriptorPool) -> Result<Vec<Self>, String> {
+    pub fn of(method: &MethodDescriptor, pool: &DescriptorPool) -> Result<Vec<Self>, String> {
         let Some(rule) = annotation::message(&method.options(), pool, "google.api.http") else {
             return Ok(Vec::new());
         };

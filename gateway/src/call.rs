@@ -12,7 +12,7 @@ use tonic::{
 use crate::rpc::Rpc;
 
 /// The largest answer taken from a service. Its own limits are tighter; this one only bounds memory.
-const ANSWER_LIMIT: usize = 64 * 1024 * 1024;
+pub const ANSWER_LIMIT: usize = 64 * 1024 * 1024;
 
 /// A message to send; an error breaks the call off, so that what was sent is never taken for all.
 pub type Outgoing = Result<Bytes, Status>;
@@ -56,7 +56,7 @@ impl Decoder for Raw {
 }
 
 fn client(rpc: &Rpc) -> Grpc<kit::Conn> {
-    Grpc::new(rpc.upstream.clone()).max_decoding_message_size(ANSWER_LIMIT)
+    Grpc::new(rpc.way.conn.clone()).max_decoding_message_size(ANSWER_LIMIT)
 }
 
 fn request<T>(metadata: MetadataMap, message: T) -> tonic::Request<T> {

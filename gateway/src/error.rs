@@ -20,10 +20,10 @@ const MOST_SHOWN: usize = 500;
 /// Why a request failed, ready to be answered.
 #[derive(Debug)]
 pub struct Failure {
-    code: Code,
+    pub code: Code,
     http: StatusCode,
-    message: String,
-    details: Vec<Any>,
+    pub message: String,
+    pub details: Vec<Any>,
     /// Headers of its answer. Rare, and failures are moved a lot: so they are apart.
     headers: Option<Box<HeaderMap>>,
 }
@@ -112,6 +112,11 @@ impl Failure {
         let mut failure = Self::new(Reason::UpstreamUnavailable, format!("{service} cannot be reached"));
         failure.details = vec![details::error_info(Reason::UpstreamUnavailable, [("service", service)])];
         failure
+    }
+
+    /// Nobody knows yet whether there is something.
+    pub fn incomplete() -> Self {
+        Self::new(Reason::UpstreamUnavailable, "a service that may have this path is not known yet")
     }
 
     /// No room for the answer.

@@ -2,8 +2,27 @@
 //!
 //! It knows no service. Which paths there are, what they take and what they answer follows from the
 //! `google.api.http` options of whatever contract it is given, so it also serves contracts that are not
-//! Feira's. One request's way: [`access`] (id, span, log) → [`edge`] (finds the route) → [`request`] (path,
-//! query, body) → [`call`] → [`answer`] or [`stream`].
+//! Feira's: [`Contract`] reads it from a file or asks a server for it, [`Switch`] changes it while requests are under way.
+//!
+//! ```no_run
+//! # async fn serve() -> Result<(), Box<dyn std::error::Error>> {
+//! use gateway::{Conn, Contract, Extras, Options, Served, Way};
+//! use tower::ServiceExt as _;
+//!
+//! let channel = tonic::transport::Channel::from_static("http://127.0.0.1:50051").connect_lazy();
+//! let conn = Conn::new(channel.map_err(|error| tonic::Status::from_error(error.into())));
+//! let contract = Contract::reflect(&conn).await?;
+//! let way = Way { conn, forward: Default::default() };
+//! let served = contract.services(&[])?.into_iter().map(|service| Served { service, way: way.clone() });
+//! let router = gateway::router_of(&Options::default(), served.collect(), Extras::default())?;
+//! axum::serve(tokio::net::TcpListener::bind("127.0.0.1:8080").await?, router).await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! One request's way: [`access`] (id, span, log) → [`edge`] (finds the route) → [`request`] (path,
+//! query, body) → [`call`] → [`answer`] or [`stream`]; where it comes by gRPC, gRPC-Web or Connect, [`edge`] →
+//! [`protocol`].
 
 use std::sync::Arc;
 
@@ -31,6 +50,7 @@ mod base;
 mod binding;
 mod call;
 mod coding;
+mod contract;
 mod cookie;
 mod details;
 mod edge;
@@ -51,23 +71,31 @@ mod options;
 mod own_urls;
 mod pages;
 mod percent;
+mod protocol;
 mod query;
 mod raw;
 mod request;
 mod routes;
 mod rpc;
+mod serving;
 mod slot;
 mod stream;
 mod swagger;
+mod switch;
 mod table;
 mod template;
 mod upload;
 mod web;
 
+pub use contract::{Contract, ContractError};
 pub use edge::{Admitted, Guard};
 pub use error::BODY_LIMIT;
+pub use kit::Conn;
+pub use metadata::{Allowed, Forward};
 pub use mount::Mount;
-pub use options::Options;
+pub use options::{Options, Page};
+pub use serving::{Served, Way};
+pub use switch::Switch;
 
 /// Why a contract cannot be served.
 #[derive(Debug, thiserror::Error)]
@@ -92,6 +120,10 @@ pub struct Extras {
     pub guard: Option<Arc<dyn Guard>>,
     /// Pages of another component's.
     pub mount: Option<Mount>,
+    /// The shop's page, if there is to be one.
+    pub page: Option<Page>,
+    /// Whether there are services whose contracts are not known yet: what leads nowhere may lead somewhere soon.
+    pub incomplete: bool,
 }
 
 /// Makes the REST interface of a contract.
@@ -104,10 +136,27 @@ pub fn router(
     upstream: impl Fn(&str) -> Option<kit::Conn>,
     extras: Extras,
 ) -> Result<Router, Error> {
-    let routes = binding::routes(pool, upstream)?;
-    let pages = pages::Pages::new(routes.iter().cloned().collect(), web::Web::new(options));
-    let mut edge = edge::Edge::new(routes, pool.clone(), pages, options);
-    Extras { guard: edge.guard, mount: edge.mount } = extras;
+    make(options, Served::of_pool(pool, upstream), pool.clone(), extras)
+}
+
+/// Makes the interface of some services, each with a contract of its own. The error says which method is wrong and
+/// why, or which two have the same route.
+pub fn router_of(options: &Options, served: Vec<Served>, extras: Extras) -> Result<Router, Error> {
+    make(options, served, DescriptorPool::new(), extras)
+}
+
+fn make(
+    options: &Options,
+    served: Vec<Served>,
+    pool: DescriptorPool,
+    extras: Extras,
+) -> Result<Router, Error> {
+    let table = serving::Table::of(&served)?;
+    let Extras { guard, mount, page, incomplete } = extras;
+    let bindings = table.routes.iter().cloned().collect();
+    let pages = pages::Pages::new(bindings, web::Web::new(page.as_ref()));
+    let mut edge = edge::Edge::new(table, pool.clone(), pages, options);
+    (edge.guard, edge.mount, edge.incomplete) = (guard, mount, incomplete);
     let edge = Arc::new(edge);
 
     // A compressor holds back what does not fill a block: whoever watches would see events late. Images are
@@ -116,11 +165,10 @@ pub fn router(
         .and(NotForContentType::IMAGES)
         .and(NotForContentType::SSE)
         .and(NotForContentType::const_new("application/x-ndjson"))
-        .and(NotForContentType::const_new("application/octet-stream"));
-    let panicked = {
-        let pool = pool.clone();
-        CatchPanicLayer::custom(move |_| error::Failure::internal().response(&pool))
-    };
+        .and(NotForContentType::const_new("application/octet-stream"))
+        .and(NotForContentType::GRPC)
+        .and(NotForContentType::const_new("application/connect+"));
+    let panicked = CatchPanicLayer::custom(move |_| error::Failure::internal().response(&pool));
     // Each layer wraps those before it. `access` is the outermost, so that what a panic or a preflight becomes has
     // an id, a line in the log and our headers, too.
     let mut router = Router::new()
@@ -148,8 +196,12 @@ fn cors(origins: &[HeaderValue]) -> CorsLayer {
         HeaderName::from_static(kit::headers::TRACEPARENT),
         HeaderName::from_static(kit::headers::TRACESTATE),
         HeaderName::from_static(kit::headers::REQUEST_ID),
+        HeaderName::from_static("connect-protocol-version"),
+        HeaderName::from_static("connect-timeout-ms"),
+        HeaderName::from_static("x-grpc-web"),
+        HeaderName::from_static("x-user-agent"),
     ];
-    const SEEN: [HeaderName; 11] = [
+    const SEEN: [HeaderName; 14] = [
         header::ACCEPT_ENCODING,
         header::ALLOW,
         header::ETAG,
@@ -161,6 +213,9 @@ fn cors(origins: &[HeaderValue]) -> CorsLayer {
         header::WWW_AUTHENTICATE,
         HeaderName::from_static(kit::headers::IDEMPOTENCY_REPLAYED),
         HeaderName::from_static(kit::headers::REQUEST_ID),
+        HeaderName::from_static("grpc-status"),
+        HeaderName::from_static("grpc-message"),
+        HeaderName::from_static("grpc-status-details-bin"),
     ];
     let origins = if origins.iter().any(|origin| origin == "*") {
         AllowOrigin::any()

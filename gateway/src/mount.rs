@@ -10,29 +10,46 @@ use tower::ServiceExt as _;
 
 use crate::marks::MatchedRoute;
 
-/// Routes whose paths all begin with one segment, which is no route's of a contract.
+/// Routes at paths of their own, which are no route's of a contract.
 #[derive(Debug, Clone)]
 pub struct Mount {
-    below: String,
+    paths: Paths,
     route: Arc<str>,
     measured: Route,
     router: Router,
+}
+
+#[derive(Debug, Clone)]
+enum Paths {
+    /// All that begin so.
+    Below(String),
+    /// These.
+    These(&'static [&'static str]),
 }
 
 impl Mount {
     /// `router` has whole paths; those that begin with `below` (`/pages`) are its own.
     pub fn new(below: &str, router: Router) -> Self {
         Self {
-            below: format!("{below}/"),
+            paths: Paths::Below(format!("{below}/")),
             route: format!("{below}/…").into(),
             measured: Route::default(),
             router,
         }
     }
 
+    /// `router` has whole paths, which are these. They are measured as one, by the name of the first.
+    pub fn at(paths: &'static [&'static str], router: Router) -> Self {
+        let route = paths.first().copied().unwrap_or_default().into();
+        Self { paths: Paths::These(paths), route, measured: Route::default(), router }
+    }
+
     /// Whether a path is its own.
     pub fn has(&self, path: &str) -> bool {
-        path.starts_with(&self.below)
+        match &self.paths {
+            Paths::Below(below) => path.starts_with(below),
+            Paths::These(paths) => paths.contains(&path),
+        }
     }
 
     /// Its answer; none, where it has nothing at that path.

@@ -69,7 +69,12 @@ pub struct Options {
     /// says so by no header, and where there is no --public-url
     #[arg(long, env = "FEIRA_SECURE_COOKIES", value_name = "BOOL", default_value_t = false, num_args = 0..=1, default_missing_value = "true", action = clap::ArgAction::Set)]
     pub secure_cookies: bool,
+}
 
+/// The shop's page.
+#[derive(Debug, Clone, clap::Args)]
+#[group(skip)]
+pub struct Page {
     /// Whether the shop's page is served at `/`.
     #[arg(
         id = "web",
@@ -87,6 +92,25 @@ pub struct Options {
     pub web_dir: Option<PathBuf>,
 }
 
+impl Default for Page {
+    fn default() -> Self {
+        Self { web: true, web_dir: None }
+    }
+}
+
+impl Page {
+    /// Finds what is wrong with the settings, before anything is made.
+    pub fn check(&self) -> Result<(), StartError> {
+        match &self.web_dir {
+            Some(folder) if !folder.is_dir() => Err(StartError::setting(
+                "--web-dir",
+                format_args!("{}: there is no such folder", folder.display()),
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
 impl Default for Options {
     fn default() -> Self {
         Self {
@@ -98,8 +122,6 @@ impl Default for Options {
             proxy_protocol: false,
             hsts: None,
             secure_cookies: false,
-            web: true,
-            web_dir: None,
         }
     }
 }
@@ -122,13 +144,7 @@ impl Options {
             let problem = "nobody's header would be believed: name the proxies by --trusted-proxies";
             return Err(StartError::setting("--proxy-protocol", problem));
         }
-        match &self.web_dir {
-            Some(folder) if !folder.is_dir() => Err(StartError::setting(
-                "--web-dir",
-                format_args!("{}: there is no such folder", folder.display()),
-            )),
-            _ => Ok(()),
-        }
+        Ok(())
     }
 }
 

@@ -14,6 +14,7 @@ use crate::{
     fields::{is_message, is_text, scalar_field},
     json::Bounds,
     own_urls::OwnUrls,
+    serving::Way,
 };
 
 /// The message that reports a bad line to a service.
@@ -36,8 +37,8 @@ pub struct Rpc {
     pub body_limit: usize,
     /// How long the lists of a request may be.
     pub bounds: Arc<Bounds>,
-    /// The transport to its service.
-    pub upstream: kit::Conn,
+    /// The way to its service.
+    pub way: Way,
     /// The status of a good answer.
     pub success: StatusCode,
     /// Request headers handed on to it, beside those that every method gets.
@@ -70,7 +71,7 @@ pub struct Rpc {
 
 impl Rpc {
     /// Reads a method's descriptor. The error says what is wrong with its options.
-    pub fn new(method: MethodDescriptor, upstream: kit::Conn) -> Result<Self, String> {
+    pub fn new(method: MethodDescriptor, way: &Way) -> Result<Self, String> {
         let pool = method.parent_pool().clone();
         let service = method.parent_service().full_name().to_owned();
         let path = format!("/{service}/{}", method.name());
@@ -92,7 +93,7 @@ impl Rpc {
             bounds: Arc::new(Bounds::of(&input)),
             private: access(&method).is_some_and(|access| access != Access::Public),
             path: path.parse().map_err(|_| format!("`{path}` is no path"))?,
-            upstream,
+            way: way.clone(),
             success: match rest.success {
                 None if empty => StatusCode::NO_CONTENT,
                 None => StatusCode::OK,

@@ -23,7 +23,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
 pub use self::paths::Subject;
 use self::{folder::Folder, paths::Paths};
-use crate::{accept, etag, options::Options, swagger::reads_gzip};
+use crate::{accept, etag, options::Page, swagger::reads_gzip};
 
 /// Names and compressed bytes of all files.
 const FILES: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/web.rs"));
@@ -61,11 +61,11 @@ pub enum Web {
 
 impl Web {
     /// As the options say.
-    pub fn new(options: &Options) -> Self {
-        match &options.web_dir {
-            _ if !options.web => Self::None,
-            Some(folder) => Self::Folder(Folder::new(folder.clone())),
-            None => Self::Embedded,
+    pub fn new(page: Option<&Page>) -> Self {
+        match page {
+            Some(Page { web: true, web_dir: Some(folder) }) => Self::Folder(Folder::new(folder.clone())),
+            Some(Page { web: true, web_dir: None }) => Self::Embedded,
+            Some(Page { web: false, .. }) | None => Self::None,
         }
     }
 

@@ -17,10 +17,10 @@ const SOON: Duration = Duration::from_secs(14 * 24 * 3_600);
 pub async fn check(patient: &Patient<'_>, report: &mut Report) {
     let process = &patient.settings.process;
     if patient.has(Role::Gateway) {
-        port(patient, &process.rest_listen, "rest", "--rest-listen", report);
+        port(patient, &process.listening.rest_listen, "rest", "--rest-listen", report);
     }
     port(patient, &process.grpc_listen, "grpc", "--grpc-listen", report);
-    if let Some(admin) = &process.admin_listen {
+    if let Some(admin) = &process.listening.admin_listen {
         port(patient, admin, "admin", "--admin-listen", report);
     }
     let shown = certificates(patient, report);
@@ -72,7 +72,9 @@ fn certificates(patient: &Patient<'_>, report: &mut Report) -> Option<Facts> {
             (Ok(_), None) => {}
         }
     }
-    let (Some(certificate), Some(key)) = (&process.tls_cert, &process.tls_key) else { return None };
+    let (Some(certificate), Some(key)) = (&process.listening.tls_cert, &process.listening.tls_key) else {
+        return None;
+    };
     let name = "tls certificate";
     match Facts::read(certificate, Some(key as &Path)) {
         Ok(shown) => {
@@ -103,14 +105,14 @@ fn age(name: &str, shown: &Facts, report: &mut Report) {
 fn public_url(patient: &Patient<'_>, shown: Option<&Facts>, report: &mut Report) {
     let (name, settings) = ("public url", patient.settings);
     let Some(url) = &settings.gateway.public_url else {
-        if is_local(&settings.process.rest_listen) {
+        if is_local(&settings.process.listening.rest_listen) {
             return report.ok(name, "none; the shop is for this machine alone");
         }
         let advice =
             "say by --public-url how clients reach the shop: links in mails and cookies are made for it";
         return report.warning(
             name,
-            format!("none, though {} is open to others", settings.process.rest_listen),
+            format!("none, though {} is open to others", settings.process.listening.rest_listen),
             advice,
         );
     };

@@ -13,7 +13,7 @@ pub fn check(patient: &Patient<'_>, report: &mut Report) {
         key_file(patient, report);
     }
     let process = &patient.settings.process;
-    if let Some(key) = &process.tls_key {
+    if let Some(key) = &process.listening.tls_key {
         private(key, "tls key", report);
     }
 }

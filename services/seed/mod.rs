@@ -62,7 +62,7 @@ pub async fn seed(seed: Seed) -> Result<(), Error> {
         done = fill(&seed, plan, process.as_ref(), generated) => done,
         () = signals.next() => Err(Error::other("broken off: the same command goes on where it was")),
     };
-    let budget = Budget::from_now(&seed.settings.process);
+    let budget = Budget::from_now(&seed.settings.process.listening);
     if let Some(process) = &process {
         process.drain(&seed.settings, &Ends::default(), tokio::spawn(async {}), &budget).await;
     }

@@ -1,8 +1,8 @@
 //! `feira serve`: from settings to ports that answer, and back to nothing.
 
 mod memory;
-mod operators;
-mod ports;
+pub mod operators;
+pub mod ports;
 mod process;
 mod renewal;
 mod routes;
@@ -42,7 +42,7 @@ pub struct Serve {
 pub async fn serve(settings: Settings, reread: Reread) -> Result<(), Error> {
     let mut signals = Signals::catch()?;
     let hangups = signal(SignalKind::hangup()).map_err(Error::other)?;
-    let reads = settings.process.admin_listen.is_some();
+    let reads = settings.process.listening.admin_listen.is_some();
     let telemetry = Telemetry::start(&settings.log, &settings.service_name(), reads).map_err(Error::usage)?;
     let telemetry = Arc::new(telemetry);
     tokio::spawn(hangup::reload(hangups, telemetry.clone(), reread));
@@ -67,17 +67,17 @@ pub async fn serve(settings: Settings, reread: Reread) -> Result<(), Error> {
     let embedded = process.databases.iter().any(|db| db.location().starts_with("sqlite:"));
     let data_dir = embedded.then_some(settings.process.data.path.as_path());
     let admin_password = admin_password.as_ref().map(user::Secret::expose);
-    let web = settings.gateway.web;
+    let web = settings.page.web;
     let public = settings.gateway.public_url.as_ref().map(ToString::to_string);
     let public = public.as_deref();
-    let tls = settings.process.tls_cert.is_some();
+    let tls = settings.process.listening.tls_cert.is_some();
     let grpc_tls = tls || settings.secrets.files.are_given();
     Ready { rest, grpc, admin, tls, grpc_tls, public, web, data_dir, admin_password }
         .announce(settings.log.format());
 
     signals.next().await;
     tracing::info!("process.draining");
-    let budget = Budget::from_now(&settings.process);
+    let budget = Budget::from_now(&settings.process.listening);
     tokio::select! {
         () = process.drain(&settings, &ends, serving, &budget) => {}
         () = signals.next() => return Err(Error::other("told to stop twice: calls under way were cut off")),

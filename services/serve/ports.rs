@@ -4,6 +4,7 @@ use std::{net::SocketAddr, sync::Arc};
 
 use kit::{
     Role,
+    client::Proxies,
     listen::{Ends, Limits, Listener, Outward, Protocol, Tls, raise_open_files},
     mesh::certificates::Certificates,
     telemetry::Telemetry,
@@ -11,7 +12,10 @@ use kit::{
 };
 
 use super::{Process, operators};
-use crate::{error::Error, settings::Settings};
+use crate::{
+    error::Error,
+    settings::{Listening, Settings},
+};
 
 /// The open ports. Clients queue at them until the process is ready.
 pub struct Ports {
@@ -31,15 +35,9 @@ pub struct Addresses {
 impl Ports {
     /// Opens them.
     pub async fn open(settings: &Settings, certificates: Option<&Certificates>) -> Result<Self, Error> {
-        let process = &settings.process;
+        let (process, listening) = (&settings.process, &settings.process.listening);
         raise_open_files();
-        let outward = match (&process.tls_cert, &process.tls_key) {
-            (Some(certificate), Some(key)) => Some(
-                Outward::open(certificate, key)
-                    .map_err(|problem| Error::usage(format!("--tls-cert, --tls-key: {problem}")))?,
-            ),
-            _ => None,
-        };
+        let outward = outward(listening)?;
         let tls = outward.clone().map(Tls::outward).transpose().map_err(Error::other)?;
         // The operator's commands and probes of a process without a certificate of the mesh come from its own machine.
         let grpc_tls = match (certificates, outward) {
@@ -48,22 +46,12 @@ impl Ports {
         };
         let grpc_tls = grpc_tls.transpose().map_err(Error::other)?;
         let rest = match process.roles.get().contains(&Role::Gateway) {
-            true => {
-                let listener = open(&process.rest_listen, "--rest-listen", Protocol::Rest).await?;
-                Some(listener.by_tls(tls).proxied(settings.gateway.proxy_protocol))
-            }
+            true => Some(open_rest(listening, tls, settings.gateway.proxy_protocol).await?),
             false => None,
         };
         let grpc = open(&process.grpc_listen, "--grpc-listen", Protocol::Grpc).await?.by_tls(grpc_tls);
-        let admin = match &process.admin_listen {
-            Some(address) => Some(open(address, "--admin-listen", Protocol::Rest).await?),
-            None => None,
-        };
-        let memory = process.answer_memory as usize * (1 << 20);
-        let requests = process.request_memory as usize * (1 << 20);
-        let mut limits = Limits::new(process.send_timeout, process.idle_timeout, memory, requests);
-        limits.connections = process.connections_per_address as usize;
-        limits.proxies = settings.gateway.proxies();
+        let admin = open_admin(listening).await?;
+        let limits = limits(listening, settings.gateway.proxies());
         Ok(Self { rest, grpc, admin, limits })
     }
 
@@ -100,6 +88,41 @@ impl Ports {
             let services = Wire::new(services, contracts::pool());
             tokio::join!(rest, admin, self.grpc.serve(services, ends.clone(), self.limits.clone()));
         }
+    }
+}
+
+/// The certificate that clients from outside are shown.
+pub fn outward(listening: &Listening) -> Result<Option<Outward>, Error> {
+    let (Some(certificate), Some(key)) = (&listening.tls_cert, &listening.tls_key) else { return Ok(None) };
+    let opened = Outward::open(certificate, key);
+    opened.map(Some).map_err(|problem| Error::usage(format!("--tls-cert, --tls-key: {problem}")))
+}
+
+/// What clients may cost.
+pub fn limits(listening: &Listening, proxies: Proxies) -> Limits {
+    let memory = listening.answer_memory as usize * (1 << 20);
+    let requests = listening.request_memory as usize * (1 << 20);
+    let mut limits = Limits::new(listening.send_timeout, listening.idle_timeout, memory, requests);
+    limits.connections = listening.connections_per_address as usize;
+    limits.proxies = proxies;
+    limits
+}
+
+/// Opens the port of the edge.
+pub async fn open_rest(
+    listening: &Listening,
+    tls: Option<Tls>,
+    proxy_protocol: bool,
+) -> Result<Listener, Error> {
+    let listener = open(&listening.rest_listen, "--rest-listen", Protocol::Rest).await?;
+    Ok(listener.by_tls(tls).proxied(proxy_protocol))
+}
+
+/// Opens the port of operators, where there is to be one.
+pub async fn open_admin(listening: &Listening) -> Result<Option<Listener>, Error> {
+    match &listening.admin_listen {
+        Some(address) => Ok(Some(open(address, "--admin-listen", Protocol::Rest).await?)),
+        None => Ok(None),
     }
 }
 

@@ -85,12 +85,12 @@ impl Process {
 
         let pages = payment::Pages {
             public: settings.gateway.public_url.as_ref().map(ToString::to_string),
-            own: rest.map(|rest| url_of(rest, settings.process.tls_cert.is_some())),
+            own: rest.map(|rest| url_of(rest, settings.process.listening.tls_cert.is_some())),
         };
         // Whoever has the shop's public URL before it has the simulated provider's pages behind it, too.
         let edge_url = pages.public.clone().filter(|_| here.contains(&Role::Gateway));
         let payment_reach = payment::Reach { ports: payment_ports, pages, edge: edge_url };
-        let local_url = rest.and_then(|rest| local_url(rest, settings.process.tls_cert.is_some()));
+        let local_url = rest.and_then(|rest| local_url(rest, settings.process.listening.tls_cert.is_some()));
         let mut start = Start {
             settings,
             payment_types,
@@ -176,9 +176,9 @@ impl Process {
         budget: &Budget,
     ) {
         self.health.leave();
-        if !settings.process.drain_delay.is_zero() {
+        if !settings.process.listening.drain_delay.is_zero() {
             ends.leave();
-            tokio::time::sleep(settings.process.drain_delay).await;
+            tokio::time::sleep(settings.process.listening.drain_delay).await;
         }
         // Streams end when the tasks are told to, so both are told at once.
         ends.close();

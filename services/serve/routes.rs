@@ -130,6 +130,7 @@ pub fn edge(
         Arc::new(Guard { identity: context.identity.clone(), methods: methods.clone(), limits, refusals });
     let upstream = |service: &str| Role::serving(service).map(|role| context.mesh.conn(Role::Gateway, role));
     let mount = pages.map(|pages| gateway::Mount::new(payment::PAGES_BELOW, pages));
-    let extras = gateway::Extras { guard: Some(guard), mount };
+    let page = Some(settings.page.clone());
+    let extras = gateway::Extras { guard: Some(guard), mount, page, incomplete: false };
     gateway::router(&settings.gateway, contracts::pool(), upstream, extras).map_err(Error::other)
 }

@@ -18,32 +18,25 @@ use crate::{
     binding::{Binding, Body},
     call, coding, cookie,
     error::Failure,
-    etag, headers, merge, metadata, request, stream, upload,
+    etag, headers, merge, metadata, request,
+    rpc::Rpc,
+    stream, upload,
 };
 
 /// How often a change is made anew of what is there, because somebody else changed that in between.
 const TRIES: u32 = 4;
 
 impl Edge {
-    /// Refuses what can be refused before the body has come.
-    async fn admit(&self, binding: &Binding, parts: &Parts, asks: bool) -> Result<Option<Begin>, Failure> {
-        let admitted = match &self.guard {
-            Some(guard) => {
-                let admitted = guard.admit(&parts.headers, binding.rpc.path.path()).await;
-                let Admitted { begin, who } =
-                    admitted.map_err(|status| Failure::from_status(&status, &binding.rpc.service))?;
-                if let (Some(who), Some(seen)) = (who, parts.extensions.get::<Seen>()) {
-                    seen.is(who);
-                }
-                Some(begin)
-            }
-            None => None,
-        };
-        // Whoever waits for 100 (RFC 9110, 10.1.1) can be spared the body. An upload judges its own type.
-        if asks && !binding.rpc.method.is_client_streaming() {
-            request::check_type(binding, &parts.headers, false)?;
+    /// Refuses a call that can be refused before its body has come.
+    pub async fn admit(&self, rpc: &Rpc, parts: &Parts) -> Result<Option<Begin>, Failure> {
+        let Some(guard) = &self.guard else { return Ok(None) };
+        let admitted = guard.admit(&parts.headers, rpc.path.path()).await;
+        let Admitted { begin, who } =
+            admitted.map_err(|status| Failure::from_status(&status, &rpc.service))?;
+        if let (Some(who), Some(seen)) = (who, parts.extensions.get::<Seen>()) {
+            seen.is(who);
         }
-        Ok(admitted)
+        Ok(Some(begin))
     }
 
     /// Answers a request of a route.
@@ -56,7 +49,11 @@ impl Edge {
     ) -> Result<Response, Failure> {
         let method = &binding.rpc.method;
         let asks = parts.headers.contains_key(header::EXPECT) && !body.is_end_stream();
-        let admitted = self.admit(binding, parts, asks).await?;
+        let admitted = self.admit(&binding.rpc, parts).await?;
+        // Whoever waits for 100 (RFC 9110, 10.1.1) can be spared the body. An upload judges its own type.
+        if asks && !method.is_client_streaming() {
+            request::check_type(binding, &parts.headers, false)?;
+        }
         let body = coding::decoded(&parts.headers, body)?;
         match (method.is_client_streaming(), method.is_server_streaming()) {
             (false, false) => self.unary(binding, segments, parts, body, admitted).await,
@@ -71,7 +68,15 @@ impl Edge {
                 let request = request::make(binding, segments, parts, &body)?;
                 let metadata = metadata::of(&parts.headers, &binding.rpc, timeout)?;
                 let message = request.message.encode_to_vec().into();
-                stream::answer(binding.clone(), self.pool.clone(), parts, metadata, message, deadline).await
+                stream::answer(
+                    binding.clone(),
+                    method.parent_pool().clone(),
+                    parts,
+                    metadata,
+                    message,
+                    deadline,
+                )
+                .await
             }
             (true, false) => {
                 upload::answer(binding, segments, parts, body, headers::caller_timeout(&parts.headers)).await
@@ -147,7 +152,7 @@ impl Edge {
 }
 
 /// Begins a call that was let in.
-fn begin(admitted: Option<Begin>, service: &str) -> Result<Option<Box<dyn Any + Send>>, Failure> {
+pub fn begin(admitted: Option<Begin>, service: &str) -> Result<Option<Box<dyn Any + Send>>, Failure> {
     let begun = admitted.map(|begin| begin()).transpose();
     begun.map_err(|status| Failure::from_status(&status, service))
 }

@@ -11,6 +11,7 @@ use axum::{
     extract::{Request, State},
     response::{IntoResponse as _, Response},
 };
+use contracts::errors::Reason;
 use futures::future::BoxFuture;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts};
 use kit::telemetry::{access::Who, metrics::web::Route};
@@ -18,7 +19,7 @@ use prost_reflect::DescriptorPool;
 use tokio::time::Instant;
 use tonic::Status;
 
-use self::deadline::within;
+pub use self::{call::begin, deadline::within};
 use crate::{
     base::{Base, Reach},
     binding::Binding,
@@ -28,8 +29,10 @@ use crate::{
     mount::Mount,
     options::Options,
     pages::Pages,
+    protocol::{self, Native, Protocol},
     request,
     routes::{Found, Routes, with_implied},
+    serving::Table,
     web::Subject,
 };
 
@@ -37,7 +40,11 @@ use crate::{
 pub struct Edge {
     /// The contract's routes.
     pub routes: Routes<Arc<Binding>>,
-    /// The contract.
+    /// The contract's methods, by the paths that gRPC gives them.
+    pub methods: HashMap<String, Arc<Native>>,
+    /// Whether there are services whose contracts are not known yet.
+    pub incomplete: bool,
+    /// The types of the details of the edge's own errors.
     pub pool: DescriptorPool,
     /// The edge's own pages.
     pub pages: Pages,
@@ -98,11 +105,26 @@ pub async fn handle(State(edge): State<Arc<Edge>>, request: Request) -> Response
     if parts.uri.path() == "*" {
         return everywhere(&parts.method).unwrap_or_else(failed);
     }
+    let protocol = Protocol::of(&parts.method, &parts.headers, parts.uri.query());
+    match (edge.methods.get(parts.uri.path()), protocol) {
+        (Some(native), Some(protocol)) => {
+            let mut answer = protocol::answer(&edge, native, protocol, &parts, body).await;
+            answer.extensions_mut().insert(MatchedRoute(native.route.clone(), native.measured.clone()));
+            if native.rpc.access_token.is_some() {
+                answer.extensions_mut().insert(SignsIn);
+            }
+            return answer;
+        }
+        (None, Some(protocol)) if protocol.is_certain() => return protocol.refuse(&edge.no_method()),
+        _ => {}
+    }
     // The contract's routes first: no page and no mounted component can take a path from it.
     match edge.routes.find(&parts.method, parts.uri.path()) {
         Found::Route(binding, segments) => {
             let answer = edge.call(binding, &segments, &parts, body).await;
-            let mut answer = answer.unwrap_or_else(failed);
+            // What the details of an error mean is in the contract of who made it.
+            let pool = binding.rpc.method.parent_pool();
+            let mut answer = answer.unwrap_or_else(|failure| failure.response(pool));
             answer.extensions_mut().insert(MatchedRoute(binding.route.clone(), binding.measured.clone()));
             if binding.rpc.access_token.is_some() {
                 answer.extensions_mut().insert(SignsIn);
@@ -110,6 +132,10 @@ pub async fn handle(State(edge): State<Arc<Edge>>, request: Request) -> Response
             answer
         }
         Found::OtherMethods(methods) => other_method(&parts.method, methods).unwrap_or_else(failed),
+        Found::Nothing if edge.methods.contains_key(parts.uri.path()) => failed(match parts.method {
+            Method::POST => Failure::unsupported_media_type("application/json"),
+            _ => Failure::method_not_allowed(&[Method::POST]),
+        }),
         Found::Nothing => match edge.mount.as_ref().filter(|mount| mount.has(parts.uri.path())) {
             Some(mount) => edge.mounted(mount, &parts, body).await.unwrap_or_else(failed),
             None => edge.page(&parts).await,
@@ -170,12 +196,22 @@ impl Edge {
         Ok(answer.unwrap_or_else(|| self.missing(parts)))
     }
 
+    /// There is no method at a path, or none that is known yet.
+    fn no_method(&self) -> Failure {
+        if self.incomplete {
+            return Failure::incomplete();
+        }
+        Failure::new(Reason::Unimplemented, "there is no method at this path")
+    }
+
     /// There is nothing: a page for people, JSON for programs.
     fn missing(&self, parts: &Parts) -> Response {
         let page = reads(&parts.method)
             .then(|| self.pages.missing(parts.uri.path(), &parts.headers, Base::of(parts)))
             .flatten();
-        page.unwrap_or_else(|| Failure::not_found().response(&self.pool))
+        // What is not known yet may be there.
+        let nothing = if self.incomplete { Failure::incomplete } else { Failure::not_found };
+        page.unwrap_or_else(|| nothing().response(&self.pool))
     }
 
     /// Whether what a page is about is not there, for everybody: the API says so. Where it cannot say, the page may.
@@ -204,7 +240,8 @@ impl Edge {
     }
 
     /// An edge of these routes.
-    pub fn new(routes: Routes<Arc<Binding>>, pool: DescriptorPool, pages: Pages, options: &Options) -> Self {
+    pub fn new(table: Table, pool: DescriptorPool, pages: Pages, options: &Options) -> Self {
+        let Table { routes, methods } = table;
         let mut readers = HashMap::new();
         for binding in routes.iter() {
             if binding.reads_by_fields() {
@@ -216,6 +253,8 @@ impl Edge {
             Reach::new(options.public_url.as_ref(), options.proxies()).always_secure(options.secure_cookies);
         Self {
             routes,
+            methods,
+            incomplete: false,
             pool,
             pages,
             timeout,

@@ -24,7 +24,7 @@ async fn what_is_not_there_is_not_found() {
     }
     assert_eq!(shop.get("/v1/books/%zz").await.error().0, 400);
     assert_eq!(shop.get("/v1/books/%ff").await.error().0, 400);
-    assert_eq!(shop.call("POST", "/library.v1.Library/Hidden").await.error().0, 404);
+    assert_eq!(shop.call("POST", "/library.v1.Library/Nobody").await.error().0, 404);
 }
 
 #[tokio::test]

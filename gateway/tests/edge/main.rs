@@ -10,6 +10,7 @@ mod current;
 mod failures;
 mod pages;
 mod prefix;
+mod protocols;
 mod requests;
 mod streams;
 mod support;

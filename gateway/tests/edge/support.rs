@@ -8,7 +8,7 @@ use std::{
 use axum::{Router, body::Body};
 use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
 use futures::{FutureExt as _, StreamExt as _, stream, stream::BoxStream};
-use gateway::Options;
+use gateway::{Extras, Options, Page};
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 use http_body::Frame;
 use http_body_util::{BodyExt as _, StreamBody};
@@ -69,19 +69,31 @@ pub fn shop() -> Shop {
 }
 
 pub fn shop_with(options: Options, handler: impl Fn(&Call) -> Answer + Send + Sync + 'static) -> Shop {
+    shop_paged(options, Page::default(), handler)
+}
+
+/// The same with another page at its root.
+pub fn shop_paged(
+    options: Options,
+    page: Page,
+    handler: impl Fn(&Call) -> Answer + Send + Sync + 'static,
+) -> Shop {
     let calls = Arc::new(Mutex::new(Vec::new()));
-    shop_of(options, upstream(calls.clone(), Arc::new(handler)), calls)
+    let conn = upstream(calls.clone(), Arc::new(handler));
+    Shop { router: library(options, conn, Extras { page: Some(page), ..Extras::default() }), calls }
 }
 
 /// A router before any transport.
 pub fn shop_of(options: Options, conn: kit::Conn, calls: Arc<Mutex<Vec<Call>>>) -> Shop {
-    let router = gateway::router(
-        &options,
-        &POOL,
-        |service| (service == "library.v1.Library").then(|| conn.clone()),
-        gateway::Extras::default(),
-    );
-    Shop { router: router.unwrap(), calls }
+    Shop {
+        router: library(options, conn, Extras { page: Some(Page::default()), ..Extras::default() }),
+        calls,
+    }
+}
+
+fn library(options: Options, conn: kit::Conn, extras: Extras) -> Router {
+    let upstream = |service: &str| (service == "library.v1.Library").then(|| conn.clone());
+    gateway::router(&options, &POOL, upstream, extras).unwrap()
 }
 
 /// A transport to the handler.

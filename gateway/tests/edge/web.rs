@@ -3,9 +3,9 @@
 use std::{collections::BTreeMap, fs};
 
 use axum::body::Body;
-use gateway::Options;
+use gateway::{Options, Page};
 
-use crate::support::{Answered, Shop, echo, request, shop, shop_with};
+use crate::support::{Answered, Shop, echo, request, shop, shop_paged};
 
 const HTML: (&str, &str) = ("accept", "text/html,application/xhtml+xml,*/*;q=0.8");
 
@@ -131,7 +131,7 @@ async fn the_page_may_run_its_own_scripts_only() {
 
 #[tokio::test]
 async fn an_operator_can_do_without_it_or_serve_another() {
-    let none = shop_with(Options { web: false, ..Options::default() }, echo);
+    let none = shop_paged(Options::default(), Page { web: false, web_dir: None }, echo);
     assert_eq!(ask(&none, "/", &[HTML]).await.json()["docs"], "/docs");
     assert_eq!(ask(&none, "/basket", &[HTML]).await.error().0, 404);
 
@@ -140,7 +140,7 @@ async fn an_operator_can_do_without_it_or_serve_another() {
     fs::write(folder.join("index.html"), "<script src=\"{base}/js/mine.js\"></script>").unwrap();
     fs::write(folder.join("paths.txt"), "stalls\n").unwrap();
     fs::write(folder.join("js/mine.js"), "1").unwrap();
-    let own = shop_with(Options { web_dir: Some(folder.clone()), ..Options::default() }, echo);
+    let own = shop_paged(Options::default(), Page { web: true, web_dir: Some(folder.clone()) }, echo);
     let page = ask(&own, "/stalls/1", &[HTML]).await;
     let script = files(&page).remove(0);
     assert_eq!(ask(&own, &script, &[]).await.text(), "1");

@@ -3,6 +3,7 @@
 mod caching;
 mod documents;
 mod pages;
+mod protocols;
 mod secrecy;
 
 use http::Method;

@@ -11,8 +11,9 @@ use super::*;
 /// The document of a pool's services whose names begin with a prefix.
 fn describe(pool: &prost_reflect::DescriptorPool, prefix: &str) -> Value {
     let conn = kit::Conn::new(tower::service_fn(|_| async { Err(tonic::Status::internal("never called")) }));
-    let routes = crate::binding::routes(pool, |name| name.starts_with(prefix).then(|| conn.clone())).unwrap();
-    document(&routes.iter().cloned().collect::<Vec<Arc<Binding>>>())
+    let served = crate::Served::of_pool(pool, |name| name.starts_with(prefix).then(|| conn.clone()));
+    let table = crate::serving::Table::of(&served).unwrap();
+    document(&table.routes.iter().cloned().collect::<Vec<Arc<Binding>>>())
 }
 
 fn feira() -> Value {

@@ -1,0 +1,143 @@
+//! The files of a contract, as bytes, so that the options in them stay what they are: gathered one by one, then put in
+//! an order in which each comes after what it imports.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    hash::{Hash, Hasher},
+};
+
+use bytes::Bytes;
+use prost::Message as _;
+use prost_reflect::DescriptorPool;
+
+use super::ContractError;
+
+/// What a contract may have.
+pub const MOST_FILES: usize = 5_000;
+pub const MOST_BYTES: usize = 32 << 20;
+
+/// A `FileDescriptorSet` whose files are not read yet.
+#[derive(Clone, PartialEq, prost::Message)]
+struct Set {
+    #[prost(bytes = "bytes", repeated, tag = "1")]
+    file: Vec<Bytes>,
+}
+
+/// What of a `FileDescriptorProto` says where it belongs.
+#[derive(Clone, PartialEq, prost::Message)]
+struct Head {
+    #[prost(string, tag = "1")]
+    name: String,
+    #[prost(string, repeated, tag = "3")]
+    dependency: Vec<String>,
+}
+
+/// Files by their names.
+#[derive(Debug, Default)]
+pub struct Files {
+    all: BTreeMap<String, File>,
+    bytes: usize,
+}
+
+#[derive(Debug, Hash)]
+struct File {
+    bytes: Bytes,
+    imports: Vec<String>,
+}
+
+impl Hash for Files {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        self.all.hash(hasher);
+    }
+}
+
+impl Files {
+    /// Those of a `FileDescriptorSet`, and those that everybody has and it lacks.
+    pub fn of_set(set: &[u8]) -> Result<Self, ContractError> {
+        let set = Set::decode(set)
+            .map_err(|error| ContractError::Invalid(format!("it is no FileDescriptorSet: {error}")))?;
+        let mut files = Self::default();
+        for file in set.file {
+            files.add(file)?;
+        }
+        while let Some((missing, by)) = files.missing() {
+            files.add(well_known(&missing).ok_or(ContractError::Missing { file: missing, by })?)?;
+        }
+        Ok(files)
+    }
+
+    /// Adds a file. One of a name that is there already is the same file, told twice.
+    pub fn add(&mut self, bytes: Bytes) -> Result<(), ContractError> {
+        let Head { name, dependency } = Head::decode(bytes.clone())
+            .map_err(|error| ContractError::Invalid(format!("a file in it is none: {error}")))?;
+        if self.all.contains_key(&name) {
+            return Ok(());
+        }
+        self.bytes += bytes.len();
+        if self.bytes > MOST_BYTES {
+            return Err(ContractError::TooLarge { most: MOST_BYTES, what: "bytes" });
+        }
+        if self.all.len() == MOST_FILES {
+            return Err(ContractError::TooLarge { most: MOST_FILES, what: "files" });
+        }
+        self.all.insert(name, File { bytes, imports: dependency });
+        Ok(())
+    }
+
+    /// A file that is imported and not there, and by which one.
+    pub fn missing(&self) -> Option<(String, String)> {
+        self.all.iter().find_map(|(by, file)| {
+            let missing = file.imports.iter().find(|import| !self.all.contains_key(*import))?;
+            Some((missing.clone(), by.clone()))
+        })
+    }
+
+    /// What they say together.
+    pub fn pool(&self) -> Result<DescriptorPool, ContractError> {
+        let file = self.in_order()?;
+        let mut pool = DescriptorPool::new();
+        pool.decode_file_descriptor_set(Set { file }.encode_to_vec().as_slice())
+            .map_err(|error| ContractError::Invalid(error.to_string()))?;
+        Ok(pool)
+    }
+
+    /// Each after those that it imports.
+    fn in_order(&self) -> Result<Vec<Bytes>, ContractError> {
+        let (mut ordered, mut done) = (Vec::with_capacity(self.all.len()), BTreeSet::new());
+        // The way from a file to the one that is looked at, each with its imports that are still to be looked at. Not by
+        // recursion: how long a chain of imports is, is somebody else's choice.
+        let mut way: Vec<(&str, std::slice::Iter<'_, String>)> = Vec::new();
+        for first in self.all.keys() {
+            let mut next = Some(first.as_str());
+            while let Some(name) = next.take() {
+                if let Some(file) = self.all.get(name).filter(|_| !done.contains(name)) {
+                    if let Some(start) = way.iter().position(|(open, _)| *open == name) {
+                        let circle = way[start..].iter().map(|(name, _)| *name).chain([name]);
+                        return Err(ContractError::Circle(circle.collect::<Vec<_>>().join(" → ")));
+                    }
+                    way.push((name, file.imports.iter()));
+                }
+                while let Some((name, imports)) = way.last_mut() {
+                    next = imports.next().map(String::as_str);
+                    if next.is_some() {
+                        break;
+                    }
+                    done.insert(*name);
+                    ordered.extend(self.all.get(*name).map(|file| file.bytes.clone()));
+                    way.pop();
+                }
+            }
+        }
+        Ok(ordered)
+    }
+}
+
+/// A file that every compiler brings, or that says what options mean: some servers leave these out.
+pub fn well_known(name: &str) -> Option<Bytes> {
+    if !name.starts_with("google/") {
+        return None;
+    }
+    let global = DescriptorPool::global();
+    let file = global.get_file_by_name(name).or_else(|| contracts::pool().get_file_by_name(name))?;
+    Some(file.encode_to_vec().into())
+}

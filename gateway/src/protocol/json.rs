@@ -1,0 +1,35 @@
+//! Messages of a method in JSON and back, for Connect.
+
+use bytes::Bytes;
+use prost::Message as _;
+use prost_reflect::DynamicMessage;
+
+use super::Codec;
+use crate::{error::Failure, json, rpc::Rpc};
+
+/// A message of a request as gRPC has it.
+pub fn request(codec: Codec, rpc: &Rpc, message: Bytes) -> Result<Bytes, Failure> {
+    match codec {
+        Codec::Proto => Ok(message),
+        Codec::Json => {
+            let decoded = json::decode(&rpc.input, &message, &rpc.bounds)?;
+            Ok(decoded.value.encode_to_vec().into())
+        }
+    }
+}
+
+/// A message of an answer as the client wants it.
+pub fn answer(codec: Codec, rpc: &Rpc, message: Bytes) -> Result<Bytes, Failure> {
+    if codec == Codec::Proto {
+        return Ok(message);
+    }
+    let mut out = Vec::with_capacity(256 + message.len());
+    let decoded = DynamicMessage::decode(rpc.output.clone(), message).map_err(|error| error.to_string());
+    match decoded.and_then(|message| json::encode(&message, &mut out)) {
+        Ok(()) => Ok(out.into()),
+        Err(error) => {
+            tracing::warn!(path = %rpc.path, error, "an answer has no JSON");
+            Err(Failure::internal())
+        }
+    }
+}

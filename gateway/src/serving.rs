@@ -1,0 +1,95 @@
+//! What an edge serves: services, the ways to them, and what follows from their descriptors.
+
+use std::{collections::HashMap, sync::Arc};
+
+use prost_reflect::{DescriptorPool, ServiceDescriptor};
+
+use crate::{
+    Error,
+    access_rule::{Access, access},
+    binding::{Binding, Rule},
+    metadata::Forward,
+    protocol::Native,
+    routes::Routes,
+    rpc::Rpc,
+    template::Template,
+};
+
+/// A service, and the way to it. Its descriptor has a pool of its own: two services may know different files by one
+/// name.
+#[derive(Clone)]
+pub struct Served {
+    /// What it can do.
+    pub service: ServiceDescriptor,
+    /// The way to it.
+    pub way: Way,
+}
+
+/// The way to a service.
+#[derive(Clone)]
+pub struct Way {
+    /// The transport.
+    pub conn: kit::Conn,
+    /// Which headers go along it, beside those that each method's options name.
+    pub forward: Arc<Forward>,
+}
+
+/// All that can be called.
+#[derive(Default)]
+pub struct Table {
+    /// The routes that the contracts' HTTP rules give.
+    pub routes: Routes<Arc<Binding>>,
+    /// The methods by the paths that gRPC gives them.
+    pub methods: HashMap<String, Arc<Native>>,
+}
+
+impl Served {
+    /// The services of one pool for which there is a transport, as Feira's own are served.
+    pub fn of_pool(pool: &DescriptorPool, upstream: impl Fn(&str) -> Option<kit::Conn>) -> Vec<Self> {
+        let served = |service: ServiceDescriptor| {
+            let conn = upstream(service.full_name())?;
+            Some(Self { service, way: Way { conn, forward: Arc::default() } })
+        };
+        pool.services().filter_map(served).collect()
+    }
+}
+
+impl Table {
+    /// The table of some services. The error says which method is wrong and why.
+    pub fn of(all: &[Served]) -> Result<Self, Error> {
+        let mut table = Self::default();
+        for Served { service, way } in all {
+            for method in service.methods() {
+                let name = method.full_name().to_owned();
+                let wrong = |problem: String| Error::Method { method: name.clone(), problem };
+                let rules = Rule::of(&method, service.parent_pool()).map_err(wrong)?;
+                // What services alone call among themselves is nobody's here.
+                let is_open = access(&method) != Some(Access::Mesh);
+                if rules.is_empty() && !is_open {
+                    continue;
+                }
+                let rpc = Arc::new(Rpc::new(method, way).map_err(wrong)?);
+                table.bind(&rpc, &rules).map_err(wrong)?;
+                let path = rpc.path.path().to_owned();
+                if is_open && table.methods.insert(path, Arc::new(Native::new(rpc))).is_some() {
+                    return Err(wrong("it is served twice".to_owned()));
+                }
+            }
+        }
+        Ok(table)
+    }
+
+    fn bind(&mut self, rpc: &Arc<Rpc>, rules: &[Rule]) -> Result<(), String> {
+        for rule in rules {
+            let template =
+                Template::parse(&rule.path).map_err(|error| format!("path `{}`: {error}", rule.path))?;
+            for method in &rule.methods {
+                let binding = Binding::resolve(rpc.clone(), method.clone(), &template, rule)?;
+                self.routes
+                    .add(method.clone(), &template, Arc::new(binding))
+                    .map_err(|taken| format!("{method} {} is the same route as {taken:?}", rule.path))?;
+            }
+        }
+        Ok(())
+    }
+}
