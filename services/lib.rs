@@ -15,6 +15,7 @@ mod descriptors;
 mod doctor;
 mod error;
 mod events;
+mod foreign;
 mod hangup;
 mod health;
 mod instances;
@@ -78,6 +79,9 @@ fn execute(command: Command) -> Result<(), Error> {
             Command::Restore(restore) => backup::restore(restore).await,
             Command::Keys(keys) => keys::keys(*keys).await,
             Command::Serve(serve) => serve::serve(serve.settings, cli::settings_again).await,
+            Command::Gateway(gateway) => {
+                foreign::gateway(gateway.settings, cli::gateway_settings_again).await
+            }
             Command::Migrate(migrate) => migrate::migrate(*migrate).await,
             Command::Health(health) => health::health(health).await,
             Command::LogLevel(command) => log_level::log_level(command).await,

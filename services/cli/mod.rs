@@ -18,6 +18,7 @@ use crate::{
     doctor::Doctor,
     error::Error,
     events::Events,
+    foreign::{self, Gateway},
     health::HealthCheck,
     keys::Keys,
     log_level::LogLevel,
@@ -54,6 +55,12 @@ pub enum Command {
     /// else goes to standard error. SIGTERM and SIGINT end it when the calls under way have ended, a second
     /// one at once.
     Serve(Box<Serve>),
+    /// Serve others' gRPC services over REST, JSON, gRPC-Web, Connect and gRPC, by their contracts alone
+    ///
+    /// It asks the services for their contracts by server reflection, or reads these from a file, and follows both while
+    /// it runs. It has no database and knows nothing of the shop. Once it serves, its address goes to standard output as
+    /// one line of JSON; exit code 2 where a contract cannot be served.
+    Gateway(Box<Gateway>),
     /// Show and apply what is missing of the databases' schemas; `serve` does so by itself
     Migrate(Box<Migrate>),
     /// Make an administrator, reset a password, list who there is: on a stopped shop and on a running one
@@ -138,7 +145,7 @@ pub fn parse(mut arguments: Vec<OsString>) -> Result<Parsed, Error> {
     }
     let file = config::path(&arguments).map(|path| File::read(&path)).transpose()?;
     if let Some(file) = &file {
-        command = file.apply(command)?;
+        command = file.apply(command, of_file(arguments.get(1).map(OsString::as_os_str)))?;
     }
     let matches = match command.try_get_matches_from_mut(&arguments) {
         Ok(matches) => matches,
@@ -150,9 +157,13 @@ pub fn parse(mut arguments: Vec<OsString>) -> Result<Parsed, Error> {
     let cli = Cli::from_arg_matches(&matches)
         .map_err(|error| Error::Usage(one_line(&error, &arguments, &command, None)))?;
     match (cli.command, matches.subcommand()) {
-        (Command::Serve(serve), Some((name, matches))) if serve.print_config => {
+        (chosen, Some((name, matches))) if chosen.prints_config() => {
             let command = command.find_subcommand(name).cloned().unwrap_or_default();
             Ok(Parsed::Shown(config::print(&command, matches, file.as_ref())))
+        }
+        (Command::Gateway(gateway), _) => {
+            gateway.settings.check()?;
+            Ok(Parsed::Command(Command::Gateway(gateway)))
         }
         (Command::Serve(serve), _) => {
             serve.settings.check()?;
@@ -172,6 +183,29 @@ pub fn settings_again() -> Result<Settings, Error> {
         Parsed::Command(Command::Serve(serve)) => Ok(serve.settings),
         _ => Err(Error::other("the command line does not serve")),
     }
+}
+
+/// The same of a gateway.
+pub fn gateway_settings_again() -> Result<foreign::Settings, Error> {
+    match parse(std::env::args_os().collect())? {
+        Parsed::Command(Command::Gateway(gateway)) => Ok(gateway.settings),
+        _ => Err(Error::other("the command line is no gateway's")),
+    }
+}
+
+impl Command {
+    fn prints_config(&self) -> bool {
+        match self {
+            Self::Serve(serve) => serve.print_config,
+            Self::Gateway(gateway) => gateway.print_config,
+            _ => false,
+        }
+    }
+}
+
+/// The command whose settings a configuration file has: all are `serve`'s, but for a gateway, which has its own.
+fn of_file(first: Option<&OsStr>) -> &'static str {
+    if first.is_some_and(|first| first == "gateway") { "gateway" } else { "serve" }
 }
 
 /// Whoever seeds wants to see how far it is, not every line that serving logs.

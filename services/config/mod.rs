@@ -71,15 +71,15 @@ impl File {
     }
 
     /// Makes its values the defaults of the flags that they are named like, so that they are checked as
-    /// those are. A key that is none of `serve`'s flags is refused.
-    pub fn apply(&self, mut command: Command) -> Result<Command, Error> {
-        let known: Vec<Arg> = match command.find_subcommand("serve") {
+    /// those are. A key that is none of the flags of `of`, the command that the file is for, is refused.
+    pub fn apply(&self, mut command: Command, of: &str) -> Result<Command, Error> {
+        let known: Vec<Arg> = match command.find_subcommand(of) {
             Some(serve) => serve.get_arguments().filter(|argument| is_setting(argument)).cloned().collect(),
             None => Vec::new(),
         };
         for (key, value) in &self.table {
             let setting = known.iter().find(|argument| argument.get_long() == Some(key));
-            let setting = setting.ok_or_else(|| self.wrong(&unknown(key, &known)))?;
+            let setting = setting.ok_or_else(|| self.wrong(&unknown(key, &known, of)))?;
             let values =
                 values(setting, value).map_err(|problem| self.wrong(&format!("{key}: {problem}")))?;
             // The help shows defaults, and would show a secret for one.
@@ -109,7 +109,7 @@ fn is_setting(argument: &Arg) -> bool {
     argument.get_long().is_some_and(|long| !NO_SETTINGS.contains(&long))
 }
 
-fn unknown(key: &str, known: &[Arg]) -> String {
+fn unknown(key: &str, known: &[Arg], of: &str) -> String {
     let near = known
         .iter()
         .filter_map(Arg::get_long)
@@ -119,7 +119,7 @@ fn unknown(key: &str, known: &[Arg]) -> String {
         Some((distance, long)) if distance <= 3 => {
             format!("there is no setting {key:?}; did you mean {long:?}?")
         }
-        _ => format!("there is no setting {key:?}; `feira serve --help` lists them"),
+        _ => format!("there is no setting {key:?}; `feira {of} --help` lists them"),
     }
 }
 

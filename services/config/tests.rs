@@ -30,14 +30,14 @@ fn file(text: &str) -> Result<File, Error> {
 
 fn printed(text: &str, arguments: &[&str]) -> String {
     let file = file(text).unwrap();
-    let mut command = file.apply(command()).unwrap();
+    let mut command = file.apply(command(), "serve").unwrap();
     let matches = command.try_get_matches_from_mut(["feira", "serve"].iter().chain(arguments)).unwrap();
     let serve = command.find_subcommand("serve").unwrap().clone();
     print(&serve, matches.subcommand_matches("serve").unwrap(), Some(&file))
 }
 
 fn refused(text: &str) -> String {
-    file(text).and_then(|file| file.apply(command())).unwrap_err().to_string()
+    file(text).and_then(|file| file.apply(command(), "serve")).unwrap_err().to_string()
 }
 
 #[test]
@@ -81,7 +81,7 @@ fn the_help_shows_no_secret_of_the_file() {
     let file = file(
         "mesh-secret = \"hunter22\"\nuser-database-url = \"postgres://u:hunter22@db/user\"\ndata-dir = \"/data\"\n",
     );
-    let mut command = file.unwrap().apply(command()).unwrap();
+    let mut command = file.unwrap().apply(command(), "serve").unwrap();
     let help = command.find_subcommand_mut("serve").unwrap().render_long_help().to_string();
     assert!(!help.contains("hunter22") && help.contains("/data"), "{help}");
 }

@@ -8,10 +8,11 @@ import subprocess
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 # Where every flag is Feira's own.
-OF_FLAGS = ["README.md", "LOGGING.md", "docs/operations.md", "docs/demo-shop.md"]
+OF_FLAGS = ["README.md", "LOGGING.md", "docs/gateway.md", "docs/operations.md", "docs/demo-shop.md"]
 COMMANDS = [["serve"], ["migrate"], ["seed"], ["status"], ["verify"], ["health"], ["descriptors"], ["certs"]]
 COMMANDS += [["admin"], *(["admin", task] for task in ("create", "reset-password", "list"))]
 COMMANDS += [["backup"], ["restore"], ["doctor"], ["log-level"], ["events"], ["events", "replay"]]
+COMMANDS += [["gateway"]]
 COMMANDS += [["keys"], *(["keys", task] for task in ("rotate", "rewrap", "list"))]
 FILE = re.compile(r"[\w./{},-]+\.(?:rs|proto|toml|md|yaml|js|mjs|html|lock)")
 # Names that stand for others.

@@ -31,6 +31,7 @@ mod exports;
 mod failover;
 mod figures;
 mod floods;
+mod foreign;
 mod frames;
 mod full_disk;
 mod heads;

@@ -1,0 +1,101 @@
+//! How it starts: contracts from reflection or a file, several upstreams, and what cannot be served.
+
+use serde_json::json;
+use tempfile::tempdir;
+
+use super::{Edge, Foreign, Reflects, gateway, server::contract};
+use crate::support::{Setup, process::Start};
+
+tests!(
+    a_foreign_service_is_served_from_its_reflection,
+    a_contract_comes_from_a_file_where_there_is_no_reflection,
+    several_upstreams_have_routes_of_their_own,
+    what_cannot_be_served_is_exit_code_2_and_says_what_to_do,
+);
+
+/// Covers: mesh.gateway.
+async fn a_foreign_service_is_served_from_its_reflection(_: Setup) {
+    for reflects in [Reflects::V1, Reflects::V1Alpha] {
+        let (folder, books) = (tempdir().unwrap(), Foreign::serve("books", reflects).await);
+        let edge = Edge::start(&gateway(&[&books.url], ""), folder.path());
+        let book = edge.json("/books/b1?title=x").await;
+        assert_eq!(book, json!({"id": "b1", "title": "x", "sequels": []}), "{reflects:?}");
+        let answer = edge.post("/books", "application/json", r#"{"id":"b2","sequels":[{"id":"b3"}]}"#).await;
+        assert_eq!(answer.json::<serde_json::Value>().await.unwrap()["sequels"][0]["id"], "b3");
+        let lines = edge.get("/books/b4:watch").await.text().await.unwrap();
+        assert_eq!(lines.lines().count(), 3, "{lines}");
+        let bad = edge.post("/books", "application/json", r#"{"nobody":1}"#).await;
+        assert_eq!(bad.status(), 400);
+        assert_eq!(edge.status("/nowhere").await, 404);
+        // What the contract says nothing of has the place that gRPC gives it.
+        let answer = edge.post("/books.v1.Books/Annotate", "application/json", r#"{"id":"b5"}"#).await;
+        assert_eq!(answer.json::<serde_json::Value>().await.unwrap()["id"], "b5");
+        let document = edge.json("/openapi.json").await;
+        assert!(document["paths"]["/books/{id}"]["get"].is_object());
+        assert_eq!(edge.json("/healthz").await, json!({"status": "SERVING"}));
+        // No shop behind it, and no files either.
+        assert_eq!(edge.json("/").await["docs"], "/docs");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+        edge.process.stop();
+    }
+}
+
+/// Covers: mesh.gateway.
+async fn a_contract_comes_from_a_file_where_there_is_no_reflection(_: Setup) {
+    let (folder, books) = (tempdir().unwrap(), Foreign::serve("books", Reflects::Not).await);
+    std::fs::write(folder.path().join("books.bin"), contract("books")).unwrap();
+    let edge = Edge::start(&gateway(&[&books.url], "--descriptors books.bin"), folder.path());
+    assert_eq!(edge.json("/books/b1").await["id"], "b1");
+}
+
+/// Covers: mesh.gateway.
+async fn several_upstreams_have_routes_of_their_own(_: Setup) {
+    let folder = tempdir().unwrap();
+    let (books, films) =
+        (Foreign::serve("books", Reflects::V1).await, Foreign::serve("films", Reflects::V1Alpha).await);
+    let edge = Edge::start(&gateway(&[&books.url, &films.url], ""), folder.path());
+    assert_eq!(edge.json("/books/b1").await["id"], "b1");
+    assert_eq!(edge.json("/films/f1").await, json!({"id": "f1", "genre": "GENRE_UNSPECIFIED"}));
+    assert_eq!((books.calls.lock().unwrap().len(), films.calls.lock().unwrap().len()), (1, 1));
+    let document = edge.json("/openapi.json").await;
+    assert!(document["paths"]["/books/{id}"].is_object() && document["paths"]["/films/{id}"].is_object());
+}
+
+/// Covers: mesh.gateway.
+async fn what_cannot_be_served_is_exit_code_2_and_says_what_to_do(_: Setup) {
+    let folder = tempdir().unwrap();
+    let books = Foreign::serve("books", Reflects::V1).await;
+    let twin = Foreign::serve("books", Reflects::V1).await;
+    let others = Foreign::serve("others", Reflects::V1).await;
+    let mute = Foreign::serve("books", Reflects::Not).await;
+    let (books_url, twin_url) = (books.url.as_str(), twin.url.as_str());
+    let unknown = format!("nobody.v1={books_url}");
+    std::fs::write(folder.path().join("broken.bin"), "this is none").unwrap();
+    let refused = |start: Start, says: &[&str]| {
+        let ended = start.run(folder.path());
+        assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""), "{ended:?}");
+        for says in says {
+            assert!(ended.stderr.contains(says), "{says}: {}", ended.stderr);
+        }
+    };
+    refused(Start::of("gateway"), &["--upstream http://"]);
+    refused(gateway(&["localhost:1"], ""), &["http://"]);
+    refused(gateway(&[&mute.url], ""), &[&mute.url, "no server reflection", "--descriptors", "protoc"]);
+    refused(
+        gateway(&[books_url, &others.url], ""),
+        &["GET /books/{", "same route", "books.v1.Books", "others.v1.Others"],
+    );
+    refused(
+        gateway(&[books_url, twin_url], ""),
+        &["books.v1.Books", books_url, twin_url, "--upstream books.v1.Books=URL"],
+    );
+    refused(gateway(&[&unknown], ""), &["no service or package nobody.v1"]);
+    refused(gateway(&[books_url], "--descriptors broken.bin"), &["broken.bin", "FileDescriptorSet"]);
+    refused(gateway(&[books_url], "--descriptors absent.bin"), &["--descriptors", "absent.bin"]);
+    refused(gateway(&[books_url], "--request-header host"), &["never handed on"]);
+    // By a name it is clear whose it is.
+    let named = format!("books.v1={twin_url}");
+    let edge = Edge::start(&gateway(&[books_url, &named], ""), folder.path());
+    assert_eq!(edge.json("/books/b1").await["id"], "b1");
+    assert_eq!((books.calls.lock().unwrap().len(), twin.calls.lock().unwrap().len()), (0, 1));
+}
