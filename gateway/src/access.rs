@@ -201,8 +201,12 @@ impl Credentials {
         if scheme.eq_ignore_ascii_case(b"bearer") { Self::Token } else { Self::Other }
     }
 
-    /// Says what is wrong with a token (RFC 6750, 3.1); who sent none gets the scheme alone.
+    /// Says what is wrong with a token (RFC 6750, 3.1); who sent none gets the scheme alone. What a service itself
+    /// asks for stays.
     fn challenge(self, response: &mut Response) {
+        if response.headers().contains_key(header::WWW_AUTHENTICATE) {
+            return;
+        }
         let signs_in = response.extensions().get::<SignsIn>().is_some();
         let problem = match response.status() {
             StatusCode::UNAUTHORIZED if self == Self::Token && !signs_in => {

@@ -1,14 +1,16 @@
 //! Failures, the edge's own and those of the services, and the one form in which REST sees them (AIP-193):
 //! `{"error":{"code":404,"status":"NOT_FOUND","message":"…","details":[…]}}`.
 
+mod status;
+
 use std::time::Duration;
 
 use axum::response::{IntoResponse, Response};
-use contracts::errors::{Reason, code_name, http_status};
+use contracts::errors::{Reason, code_name};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use prost_reflect::DescriptorPool;
 use prost_types::Any;
-use tonic::{Code, Status, TimeoutExpired};
+use tonic::Code;
 
 use crate::{details, json, limited};
 
@@ -131,46 +133,6 @@ impl Failure {
         Self::new(Reason::Internal, "internal error")
     }
 
-    /// What a service answered, or what became of the call. What only operators may know, such as the
-    /// addresses in a transport's errors, stays in the log.
-    pub fn from_status(status: &Status, service: &str) -> Self {
-        let given = details::decode(status.details());
-        let explained = given.iter().any(details::is_error_info);
-        if !explained {
-            if timed_out(status) {
-                return Self::deadline();
-            }
-            let transport = std::error::Error::source(status).is_some();
-            match status.code() {
-                Code::Unavailable => {
-                    tracing::warn!(service, error = %status, "upstream unavailable");
-                    return Self::unavailable(service);
-                }
-                _ if transport => {
-                    tracing::warn!(service, error = ?status, "upstream connection failed");
-                    return Self::unavailable(service);
-                }
-                Code::Internal | Code::Unknown | Code::DataLoss => {
-                    tracing::warn!(service, error = %status, "upstream failed");
-                    return Self { code: status.code(), ..Self::internal() };
-                }
-                _ => {}
-            }
-        }
-        let code = status.code();
-        let reason = given.iter().find_map(details::reason).filter(|reason| reason.code() == code);
-        let http = reason.map_or_else(|| http_status(code), Reason::http_status);
-        let mut failure =
-            Self { code, http: status_of(http), ..Self::new(Reason::of(code), status.message()) };
-        if explained {
-            failure.details.clear();
-        }
-        // Whatever else there is comes behind the error's reason.
-        failure.details.extend(given);
-        failure.details.sort_by_key(|detail| !details::is_error_info(detail));
-        failure
-    }
-
     /// The same for a caller whose condition (`If-Match`) was not met.
     pub fn with_condition(mut self) -> Self {
         if self.code == Code::Aborted && details::has_reason(&self.details, Reason::EtagMismatch) {
@@ -279,17 +241,4 @@ fn status_of(http: u16) -> StatusCode {
 pub fn allow(methods: &[Method]) -> HeaderValue {
     let list = methods.iter().map(Method::as_str).collect::<Vec<_>>().join(", ");
     HeaderValue::try_from(list).unwrap_or(HeaderValue::from_static("OPTIONS"))
-}
-
-/// Whether a call ended because its time had passed. tonic says so by CANCELLED; what a server says so of is found out
-/// by the clock, where the call had a deadline.
-fn timed_out(status: &Status) -> bool {
-    let mut source = std::error::Error::source(status);
-    while let Some(error) = source {
-        if error.is::<TimeoutExpired>() {
-            return true;
-        }
-        source = error.source();
-    }
-    false
 }

@@ -11,6 +11,7 @@ mod failures;
 mod pages;
 mod prefix;
 mod protocols;
+mod proxies;
 mod requests;
 mod streams;
 mod support;

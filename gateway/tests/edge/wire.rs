@@ -43,7 +43,8 @@ async fn shop_noticing(
     shop_of(Default::default(), remote(&address.to_string()), calls)
 }
 
-fn remote(address: &str) -> kit::Conn {
+/// A transport to a server at an address.
+pub fn remote(address: &str) -> kit::Conn {
     let channel = Channel::from_shared(format!("http://{address}")).unwrap().connect_lazy();
     kit::Conn::new(channel.map_err(|error| Status::from_error(error.into())))
 }

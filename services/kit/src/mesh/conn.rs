@@ -9,7 +9,10 @@ use std::{
     time::Duration,
 };
 
-use futures::future::BoxFuture;
+use futures::{
+    TryFutureExt as _,
+    future::{BoxFuture, MapOk},
+};
 use http::{HeaderValue, Request, Response, header::AUTHORIZATION};
 use http_body_util::BodyExt;
 use tokio::time::Instant;
@@ -23,7 +26,10 @@ use crate::{
     call::Outgoing,
     call::layer::code,
     headers::{self, IDEMPOTENCY_KEY, REQUEST_ID},
-    mesh::replicas::{Attempt, Replicas, Unanswered},
+    mesh::{
+        not_grpc,
+        replicas::{Attempt, Replicas, Unanswered},
+    },
     telemetry::{self, metrics, spans},
     wire,
 };
@@ -40,7 +46,8 @@ type Boxed = BoxCloneSyncService<Request<Body>, Response<Body>, Status>;
 pub struct Conn(Boxed);
 
 impl Conn {
-    /// A transport over any service that answers gRPC.
+    /// A transport over any service that answers gRPC. What it answers that is no gRPC becomes the failure that its HTTP
+    /// status means.
     pub fn new<S>(service: S) -> Self
     where
         S: Service<Request<Body>, Response = Response<Body>, Error = Status> + Clone + Send + Sync + 'static,
@@ -53,14 +60,15 @@ impl Conn {
 impl Service<Request<Body>> for Conn {
     type Response = Response<Body>;
     type Error = Status;
-    type Future = BoxFuture<'static, Result<Response<Body>, Status>>;
+    type Future =
+        MapOk<BoxFuture<'static, Result<Response<Body>, Status>>, fn(Response<Body>) -> Response<Body>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Status>> {
         self.0.poll_ready(cx)
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        self.0.call(request)
+        self.0.call(request).map_ok(not_grpc::judged)
     }
 }
 

@@ -7,6 +7,7 @@ pub mod conn;
 pub mod follow;
 #[cfg(feature = "database")]
 pub mod node;
+mod not_grpc;
 pub mod refusals;
 pub(crate) mod replicas;
 pub mod role;
