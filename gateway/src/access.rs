@@ -73,7 +73,7 @@ pub async fn access(State(edge): State<Arc<Edge>>, mut request: Request, next: N
             Ok(()) => next.run(request).await,
             Err(failure) => failure.response(&edge.pool),
         };
-        if let Some(path) = path {
+        if let Some(path) = path.filter(|_| response.extensions().get::<MatchedRoute>().is_none()) {
             finish_options(&edge, &path, &mut response);
         }
         if method == Method::HEAD

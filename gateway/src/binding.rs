@@ -9,7 +9,7 @@ use prost_reflect::{DescriptorPool, DynamicMessage, FieldDescriptor, MethodDescr
 
 use crate::{
     annotation,
-    fields::{field_path, is_message, is_scalar, is_text},
+    fields::{field_path, has_text, is_message, is_text},
     raw,
     rpc::Rpc,
     template::Template,
@@ -35,7 +35,8 @@ pub struct Binding {
     pub response_body: Option<FieldDescriptor>,
     /// The field that `If-Match` sets.
     pub if_match: Option<Vec<FieldDescriptor>>,
-    /// The mask that is filled with what the body names.
+    /// The mask that is filled with what the body names. Of a PATCH alone: by another method the body is all that the
+    /// resource is to be.
     pub update_mask: Option<FieldDescriptor>,
 }
 
@@ -67,8 +68,8 @@ impl Binding {
         let mut variables = Vec::new();
         for variable in &template.variables {
             let path = field_path(&rpc.input, &variable.field)?;
-            // A path is text: a message or a list has no place in it.
-            if !path.last().is_some_and(is_scalar) {
+            // A path is text: a list has no place in it, nor a message but one whose JSON is text.
+            if !path.last().is_some_and(has_text) {
                 return Err(format!("`{}` in the path is not a scalar field", variable.field));
             }
             variables.push(path);
@@ -100,8 +101,11 @@ impl Binding {
         let if_match = etag_in_body
             .or_else(|| field_path(&rpc.input, "etag").ok())
             .filter(|path| path.last().is_some_and(is_text));
+        let updates = |field: &FieldDescriptor| {
+            method == Method::PATCH && field.kind().as_message().is_some() && !field.is_list()
+        };
         let update_mask = match &body {
-            Body::Field(field) if field.kind().as_message().is_some() && !field.is_list() => rpc
+            Body::Field(field) if updates(field) => rpc
                 .input
                 .get_field_by_name("update_mask")
                 .filter(|mask| is_message(mask, "google.protobuf.FieldMask")),
@@ -207,7 +211,12 @@ impl Rule {
         let mut rules = vec![Self::read(&rule)?];
         for more in annotation::list(&rule, "additional_bindings") {
             if let Value::Message(more) = more {
-                rules.push(Self::read(&more)?);
+                let read = Self::read(&more)?;
+                if !annotation::list(&more, "additional_bindings").is_empty() {
+                    let path = read.path;
+                    return Err(format!("path `{path}`: an additional binding can have none of its own"));
+                }
+                rules.push(read);
             }
         }
         Ok(rules)
@@ -233,8 +242,8 @@ impl Rule {
                     kind => vec![
                         Method::from_bytes(kind.as_bytes())
                             .ok()
-                            // The edge answers these two for every path: a rule could only contradict it.
-                            .filter(|method| !matches!(*method, Method::HEAD | Method::OPTIONS))
+                            // Not a request of a path's.
+                            .filter(|method| *method != Method::CONNECT)
                             .ok_or_else(|| format!("`{kind}` is no method for a rule"))?,
                     ],
                 };

@@ -2,6 +2,8 @@
 
 use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor};
 
+use crate::json;
+
 /// Finds the fields that a dotted path names, from a message's own field down.
 pub fn field_path(message: &MessageDescriptor, path: &str) -> Result<Vec<FieldDescriptor>, String> {
     let mut fields = Vec::new();
@@ -27,8 +29,14 @@ pub fn scalar_field(message: &MessageDescriptor, name: &str) -> Result<FieldDesc
 }
 
 /// Whether a field is neither repeated nor a message.
-pub fn is_scalar(field: &FieldDescriptor) -> bool {
+fn is_scalar(field: &FieldDescriptor) -> bool {
     !field.is_list() && !field.is_map() && field.kind().as_message().is_none()
+}
+
+/// Whether text can set a field by itself: a scalar, or one message whose JSON is text (a time, a wrapper).
+pub fn has_text(field: &FieldDescriptor) -> bool {
+    let single = !field.is_list() && !field.is_map();
+    single && field.kind().as_message().is_none_or(json::has_text)
 }
 
 /// Whether a field is a single string.

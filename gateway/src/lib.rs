@@ -28,10 +28,13 @@ use std::sync::Arc;
 
 use axum::{
     Router,
+    extract::{Request, State},
     http::{HeaderName, HeaderValue, Method, header},
-    middleware::from_fn_with_state,
+    middleware::{Next, from_fn_with_state},
+    response::Response,
 };
 use prost_reflect::DescriptorPool;
+use tower::ServiceExt as _;
 use tower_http::{
     catch_panic::CatchPanicLayer,
     compression::{
@@ -63,6 +66,7 @@ mod limited;
 mod lines;
 mod linger;
 mod marks;
+mod mask;
 mod merge;
 mod metadata;
 mod mount;
@@ -176,9 +180,27 @@ fn make(
         .with_state(edge.clone())
         .layer(CompressionLayer::new().compress_when(compressed));
     if !options.cors_origins.is_empty() {
-        router = router.layer(cors(&options.cors_origins));
+        let routes = router.clone();
+        router = router
+            .layer(cors(&options.cors_origins))
+            .layer(from_fn_with_state((edge.clone(), routes), own_options));
     }
     Ok(router.layer(panicked).layer(from_fn_with_state(edge, access::access)))
+}
+
+/// Hands OPTIONS to the route that a contract has for it: the layer of CORS answers every one itself. A browser's
+/// question before a request is still that layer's.
+async fn own_options(
+    State((edge, routes)): State<(Arc<edge::Edge>, Router)>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let asks = request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
+    if request.method() == Method::OPTIONS && !asks && edge.has_route(&Method::OPTIONS, request.uri().path())
+    {
+        return routes.oneshot(request).await.unwrap_or_else(|never| match never {});
+    }
+    next.run(request).await
 }
 
 /// Lets pages of other origins in. Their credentials travel in `authorization`, never in cookies: the header

@@ -6,15 +6,29 @@ use crate::error::Failure;
 
 /// Decodes percent encodings (RFC 3986); `None` where one is broken or the result is not UTF-8.
 pub fn decode(text: &str) -> Option<Cow<'_, str>> {
+    decode_but(None, text)
+}
+
+/// The same, but that an encoded slash stays as it was sent.
+pub fn decode_but_slashes(text: &str) -> Option<Cow<'_, str>> {
+    decode_but(Some(b'/'), text)
+}
+
+fn decode_but(kept: Option<u8>, text: &str) -> Option<Cow<'_, str>> {
     if !text.contains('%') {
         return Some(Cow::Borrowed(text));
     }
     let mut out = Vec::with_capacity(text.len());
     let mut bytes = text.bytes();
     while let Some(byte) = bytes.next() {
-        match byte {
-            b'%' => out.push(hex(bytes.next()?)? << 4 | hex(bytes.next()?)?),
-            _ => out.push(byte),
+        if byte != b'%' {
+            out.push(byte);
+            continue;
+        }
+        let (high, low) = (bytes.next()?, bytes.next()?);
+        match hex(high)? << 4 | hex(low)? {
+            byte if kept == Some(byte) => out.extend([b'%', high, low]),
+            byte => out.push(byte),
         }
     }
     String::from_utf8(out).ok().map(Cow::Owned)

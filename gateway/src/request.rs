@@ -1,7 +1,5 @@
 //! Makes a method's request of an HTTP one: path, query, body, and the headers that mean fields.
 
-use std::borrow::Cow;
-
 use axum::body::Body as HttpBody;
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt as _;
@@ -18,8 +16,9 @@ use crate::{
     fields::dotted,
     headers,
     json::{self, Bounds},
-    merge, query, raw,
+    mask, merge, query, raw,
     slot::{excluded_by, get, slot},
+    template::Piece,
 };
 
 /// A method's request, and what else the HTTP one said.
@@ -59,7 +58,7 @@ impl Request {
 /// Makes the request. `segments` are the path's, which the binding's template matches.
 pub fn make(
     binding: &Binding,
-    segments: &[Cow<'_, str>],
+    segments: &[Piece<'_>],
     parts: &Parts,
     body: &Bytes,
 ) -> Result<Request, Failure> {
@@ -84,7 +83,7 @@ pub fn make(
         own.inward(&mut message, Base::of(parts));
     }
     let (condition, unless) = condition(binding, &parts.headers, &message)?;
-    fill_mask(binding, &mut message, &named);
+    mask::fill(binding, &mut message, &named, body)?;
     let mut request = Request { message, condition, unless, bound: false };
     request.try_next_version();
     Ok(request)
@@ -182,7 +181,7 @@ fn set_variable(
         return Err(wrong(&format!("excludes `{}`", other.name())));
     }
     let (target, field) = slot(message, path).ok_or_else(|| wrong("cannot be set by the path"))?;
-    let value = json::from_text(&field.kind(), text).map_err(|description| wrong(&description))?;
+    let value = query::value(field, text).map_err(|description| wrong(&description))?;
     if in_body.is_some_and(|there| there != value) {
         return Err(wrong("contradicts the path"));
     }
@@ -229,33 +228,4 @@ fn condition(
         None => versions,
     };
     Ok((Some(Condition { path: path.clone(), versions: versions.into_iter(), tags }), false))
-}
-
-/// Fills an update mask that the caller did not give with the fields that the body names: not those that
-/// the path sets, nor the etag, which is a condition and no change.
-fn fill_mask(binding: &Binding, message: &mut DynamicMessage, named: &[u32]) {
-    let (Some(mask), Body::Field(resource)) = (&binding.update_mask, &binding.body) else { return };
-    if message.has_field(mask) {
-        return;
-    }
-    let kind = resource.kind();
-    let Some(desc) = kind.as_message() else { return };
-    let by_path = |number: u32| {
-        binding.variables.iter().any(
-            |path| matches!(path.as_slice(), [first, second, ..] if first == resource && second.number() == number),
-        )
-    };
-    let paths: Vec<Value> = named
-        .iter()
-        .filter(|number| !by_path(**number))
-        .filter_map(|number| desc.get_field(*number))
-        .filter(|field| field.name() != "etag")
-        .map(|field| Value::String(field.name().to_owned()))
-        .collect();
-    if paths.is_empty() {
-        return;
-    }
-    if let Some(mask) = message.get_field_mut(mask).as_message_mut() {
-        let _ = mask.try_set_field_by_name("paths", Value::List(paths));
-    }
 }

@@ -1,13 +1,14 @@
 //! The edge's own router: finds the route of a method and a path.
 //!
 //! A verb is matched before anything else; then literal segments beat variables, segment by segment, so
-//! that the order in which routes are added never matters.
+//! that the order in which routes are added never matters. What could be a verb, and is none that a route at this path
+//! has, is a part of its segment: `urn:isbn:1`.
 
-use std::{borrow::Cow, collections::HashMap};
+use std::collections::HashMap;
 
 use http::Method;
 
-use crate::template::{Path, Segment, Template, split};
+use crate::template::{Path, Piece, Segment, Template, split};
 
 /// Routes to values of `T`.
 #[derive(Debug)]
@@ -20,7 +21,7 @@ pub struct Routes<T> {
 #[derive(Debug)]
 pub enum Found<'r, 'p, T> {
     /// A route, and the path's segments, of which its template makes the variables' values.
-    Route(&'r T, Vec<Cow<'p, str>>),
+    Route(&'r T, Vec<Piece<'p>>),
     /// The path is there, with these methods only.
     OtherMethods(Vec<Method>),
     /// No such path.
@@ -75,26 +76,37 @@ impl<T> Routes<T> {
         Ok(())
     }
 
-    /// Finds the route of a request. HEAD is answered as GET is.
+    /// Finds the route of a request. HEAD is answered as GET is, where it has no route of its own.
     pub fn find<'p>(&self, method: &Method, path: &'p str) -> Found<'_, 'p, T> {
-        let Some(Path { segments, verb }) = split(path) else { return Found::Malformed };
-        let method = if method == Method::HEAD { &Method::GET } else { method };
-        let mut allowed = Vec::new();
-        match self.root.find(&segments, verb.as_deref(), method, &mut allowed) {
-            Some(index) => Found::Route(&self.values[index], segments),
-            None if allowed.is_empty() => Found::Nothing,
-            None => Found::OtherMethods(allowed),
-        }
+        self.search(Some(method), path)
     }
 
     /// The methods that a path has, HEAD and OPTIONS among them; none where there is no such path.
     pub fn methods(&self, path: &str) -> Vec<Method> {
-        let mut allowed = Vec::new();
-        if let Some(Path { segments, verb }) = split(path) {
-            // No route has this method, so all of the path's own are gathered.
-            self.root.find(&segments, verb.as_deref(), &Method::OPTIONS, &mut allowed);
+        match self.search(None, path) {
+            Found::OtherMethods(methods) => with_implied(methods),
+            Found::Route(..) | Found::Nothing | Found::Malformed => Vec::new(),
         }
-        with_implied(allowed)
+    }
+
+    fn search<'p>(&self, method: Option<&Method>, path: &'p str) -> Found<'_, 'p, T> {
+        let Some(Path { mut segments, verb }) = split(path) else { return Found::Malformed };
+        let mut allowed = Vec::new();
+        if let (Some((before, verb)), Some(last)) = (verb, segments.last_mut()) {
+            let whole = std::mem::replace(last, before);
+            match self.root.find(&segments, Some(&verb), method, &mut allowed) {
+                Some(index) => return Found::Route(&self.values[index], segments),
+                // The verb is there, by other methods.
+                None if !allowed.is_empty() => return Found::OtherMethods(allowed),
+                None => _ = segments.pop(),
+            }
+            segments.push(whole);
+        }
+        match self.root.find(&segments, None, method, &mut allowed) {
+            Some(index) => Found::Route(&self.values[index], segments),
+            None if allowed.is_empty() => Found::Nothing,
+            None => Found::OtherMethods(allowed),
+        }
     }
 
     /// All routes, in the order in which they were added.
@@ -106,20 +118,20 @@ impl<T> Routes<T> {
 impl Node {
     fn find(
         &self,
-        segments: &[Cow<'_, str>],
+        segments: &[Piece<'_>],
         verb: Option<&str>,
-        method: &Method,
+        method: Option<&Method>,
         allowed: &mut Vec<Method>,
     ) -> Option<usize> {
         let Some((first, left)) = segments.split_first() else {
             let rest = self.rest.as_deref();
             return self.end(verb, method, allowed).or_else(|| rest?.end(verb, method, allowed));
         };
-        if first.is_empty() {
+        if first.text.is_empty() {
             // An empty segment, such as a trailing slash, belongs to no path.
             return None;
         }
-        if let Some(node) = self.literals.get(first.as_ref())
+        if let Some(node) = self.literals.get(&*first.text)
             && let Some(found) = node.find(left, verb, method, allowed)
         {
             return Some(found);
@@ -130,12 +142,21 @@ impl Node {
             return Some(found);
         }
         let rest = self.rest.as_deref()?;
-        if left.iter().any(|segment| segment.is_empty()) { None } else { rest.end(verb, method, allowed) }
+        if left.iter().any(|segment| segment.text.is_empty()) {
+            None
+        } else {
+            rest.end(verb, method, allowed)
+        }
     }
 
-    fn end(&self, verb: Option<&str>, method: &Method, allowed: &mut Vec<Method>) -> Option<usize> {
+    fn end(&self, verb: Option<&str>, method: Option<&Method>, allowed: &mut Vec<Method>) -> Option<usize> {
         let end = self.ends.iter().find(|end| end.verb.as_deref() == verb)?;
-        let found = end.methods.iter().find(|(there, _)| there == method);
+        let of = |method: &Method| end.methods.iter().find(|(there, _)| there == method);
+        let found = match method {
+            Some(&Method::HEAD) => of(&Method::HEAD).or_else(|| of(&Method::GET)),
+            Some(method) => of(method),
+            None => None,
+        };
         if found.is_none() {
             allowed.extend(end.methods.iter().map(|(method, _)| method.clone()));
         }
@@ -212,9 +233,43 @@ mod tests {
         let routes = shop();
         assert_eq!(found(&routes, Method::GET, "/v1/orders/a:watch"), Ok("/v1/orders/{id}:watch"));
         assert_eq!(found(&routes, Method::GET, "/v1/orders/a%3Awatch"), Ok("/v1/orders/{id}"));
-        assert_eq!(found(&routes, Method::GET, "/v1/orders/a:other"), Err("nothing".to_owned()));
-        assert_eq!(found(&routes, Method::GET, "/v1/orders/:watch"), Err("nothing".to_owned()));
-        assert_eq!(found(&routes, Method::GET, "/v1/orders/a:"), Err("nothing".to_owned()));
+        assert_eq!(found(&routes, Method::GET, "/v1/orders/a:b:watch"), Ok("/v1/orders/{id}:watch"));
+        assert_eq!(found(&routes, Method::GET, "/v1/orders/a:cancel"), Err("[POST]".to_owned()));
+        assert_eq!(found(&routes, Method::POST, "/v1/orders/a:watch"), Err("[GET]".to_owned()));
+    }
+
+    #[test]
+    fn a_colon_that_starts_no_verb_is_data() {
+        let routes = shop();
+        for path in ["a:other", "a:", ":a", "urn:isbn:1", "2001:db8::1", ":watch", "a:watch:"] {
+            let path = format!("/v1/orders/{path}");
+            assert_eq!(found(&routes, Method::GET, &path), Ok("/v1/orders/{id}"), "{path}");
+        }
+        assert_eq!(found(&routes, Method::GET, "/v1/files/a:b/c:d/e:f"), Ok("/v1/files/{path=**}"));
+        assert_eq!(found(&routes, Method::GET, "/v1/nothing:x"), Err("nothing".to_owned()));
+    }
+
+    #[test]
+    fn head_and_options_can_have_routes_of_their_own() {
+        let routes = routes(&[
+            ("HEAD", "/a/{id}"),
+            ("GET", "/a/{id}"),
+            ("GET", "/b"),
+            ("OPTIONS", "/b"),
+            ("HEAD", "/c"),
+        ]);
+        for (index, path) in ["/a/1", "/b", "/c"].into_iter().enumerate() {
+            match routes.find(&Method::HEAD, path) {
+                Found::Route(_, _) => {}
+                other => panic!("{index}: {other:?}"),
+            }
+        }
+        let methods = |path| routes.methods(path).iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(methods("/a/1"), ["GET", "HEAD", "OPTIONS"]);
+        assert_eq!(methods("/b"), ["GET", "HEAD", "OPTIONS"]);
+        assert_eq!(methods("/c"), ["HEAD", "OPTIONS"]);
+        assert_eq!(found(&routes, Method::OPTIONS, "/b"), Ok("/b"));
+        assert!(found(&routes, Method::OPTIONS, "/a/1").is_err());
     }
 
     #[test]

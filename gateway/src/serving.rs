@@ -81,13 +81,14 @@ impl Table {
 
     fn bind(&mut self, rpc: &Arc<Rpc>, rules: &[Rule]) -> Result<(), String> {
         for rule in rules {
-            let template =
-                Template::parse(&rule.path).map_err(|error| format!("path `{}`: {error}", rule.path))?;
+            let wrong = |problem: String| format!("path `{}`: {problem}", rule.path);
+            let template = Template::parse(&rule.path).map_err(|error| wrong(error.to_string()))?;
             for method in &rule.methods {
-                let binding = Binding::resolve(rpc.clone(), method.clone(), &template, rule)?;
+                let binding =
+                    Binding::resolve(rpc.clone(), method.clone(), &template, rule).map_err(wrong)?;
                 self.routes
                     .add(method.clone(), &template, Arc::new(binding))
-                    .map_err(|taken| format!("{method} {} is the same route as {taken:?}", rule.path))?;
+                    .map_err(|taken| wrong(format!("by {method} it is the same route as {taken:?}")))?;
             }
         }
         Ok(())

@@ -1,7 +1,7 @@
 //! Client streams over HTTP: a body of JSON lines (`application/x-ndjson`) or of a table's rows (`text/csv`),
 //! each a message, or a raw body whose pieces are the messages of a method that takes `google.api.HttpBody`.
 
-use std::{borrow::Cow, time::Duration};
+use std::time::Duration;
 
 use axum::{body::Body as HttpBody, response::Response};
 use bytes::Bytes;
@@ -25,6 +25,7 @@ use crate::{
     json,
     lines::Lines,
     metadata, request, table,
+    template::Piece,
 };
 
 /// Characters at most of a bad line's description, as a service gets it.
@@ -33,7 +34,7 @@ const MOST_SHOWN: usize = 500;
 /// Calls a method with the messages of a body and answers with its one answer.
 pub async fn answer(
     binding: &Binding,
-    segments: &[Cow<'_, str>],
+    segments: &[Piece<'_>],
     parts: &Parts,
     body: HttpBody,
     timeout: Option<Duration>,

@@ -1,6 +1,6 @@
 //! Calls a method: by the way that its streams ask for.
 
-use std::{any::Any, borrow::Cow, sync::Arc, time::Duration};
+use std::{any::Any, sync::Arc, time::Duration};
 
 use axum::{body::Body as HttpBody, response::Response};
 use bytes::Bytes;
@@ -20,7 +20,9 @@ use crate::{
     error::Failure,
     etag, headers, merge, metadata, request,
     rpc::Rpc,
-    stream, upload,
+    stream,
+    template::Piece,
+    upload,
 };
 
 /// How often a change is made anew of what is there, because somebody else changed that in between.
@@ -43,7 +45,7 @@ impl Edge {
     pub(super) async fn call(
         &self,
         binding: &Arc<Binding>,
-        segments: &[Cow<'_, str>],
+        segments: &[Piece<'_>],
         parts: &Parts,
         body: HttpBody,
     ) -> Result<Response, Failure> {
@@ -91,7 +93,7 @@ impl Edge {
     async fn unary(
         &self,
         binding: &Binding,
-        segments: &[Cow<'_, str>],
+        segments: &[Piece<'_>],
         parts: &Parts,
         body: HttpBody,
         admitted: Option<Begin>,
@@ -102,6 +104,13 @@ impl Edge {
         let body = within(deadline, request::read(body, binding.rpc.body_limit)).await??;
         request::check_type(binding, &parts.headers, body.is_empty())?;
         let _place = begin(admitted, &binding.rpc.service)?;
+        let resource = match &binding.body {
+            Body::Field(field) => field.kind().as_message().cloned(),
+            Body::None | Body::Whole => None,
+        };
+        let patch = merge::patch(binding, resource.as_ref(), &parts.headers, &body);
+        // What a patch takes away (null) is no value of a map's.
+        let body = patch.as_ref().map_or(body, |patch| patch.onto(b""));
         let mut request = request::make(binding, segments, parts, &body)?;
         let cookie = match &binding.rpc.cookie {
             Some(cookie) if cookie::asked(&parts.headers)? => Some(cookie),
@@ -110,11 +119,6 @@ impl Edge {
         if let Some(cookie) = cookie {
             cookie.fill(&parts.headers, &mut request.message);
         }
-        let resource = match &binding.body {
-            Body::Field(field) => field.kind().as_message().cloned(),
-            Body::None | Body::Whole => None,
-        };
-        let patch = merge::patch(binding, resource.as_ref(), &parts.headers, &body);
         let depends = request.unless || patch.is_some();
         let conditional = request.unless || request.condition.is_some();
         let mut tries = 1;

@@ -1,8 +1,6 @@
 //! The thing that a change is about, as it is now. Some changes depend on it: merge patches, and those that
 //! `If-None-Match` allows for all versions but some. It is read as its path is read, with the caller's rights.
 
-use std::borrow::Cow;
-
 use axum::body::to_bytes;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Uri, header, request::Parts};
@@ -23,6 +21,7 @@ use crate::{
     request::{self, Request},
     routes::Found,
     slot::{get, slot},
+    template::Piece,
 };
 
 /// Headers of a change that say nothing of reading what it changes.
@@ -54,7 +53,7 @@ impl Edge {
     pub async fn fit(
         &self,
         binding: &Binding,
-        segments: &[Cow<'_, str>],
+        segments: &[Piece<'_>],
         parts: &Parts,
         patch: Option<&Patch<'_>>,
         request: &mut Request,

@@ -267,6 +267,11 @@ impl Edge {
         }
     }
 
+    /// Whether a route is for a method at a path.
+    pub fn has_route(&self, method: &Method, path: &str) -> bool {
+        matches!(self.routes.find(method, path), Found::Route(..))
+    }
+
     /// The route to what a call makes.
     fn reader(&self, binding: &Binding) -> Option<&Binding> {
         let creates = binding.rpc.success == StatusCode::CREATED && binding.response_body.is_none();

@@ -103,7 +103,8 @@ impl<'de> Visitor<'de> for Entries<'_> {
     }
 }
 
-fn map_key(value: Value) -> Option<MapKey> {
+/// A key of a map.
+pub fn map_key(value: Value) -> Option<MapKey> {
     Some(match value {
         Value::Bool(value) => MapKey::Bool(value),
         Value::I32(value) => MapKey::I32(value),

@@ -18,7 +18,7 @@ mod well_known;
 use prost_reflect::{DynamicMessage, FieldDescriptor, MessageDescriptor, SerializeOptions, Value};
 
 use self::well_known::Form;
-pub use self::{bounds::Bounds, decode::other_choice, path::At, scalar::from_text};
+pub use self::{bounds::Bounds, collections::map_key, decode::other_choice, path::At, scalar::from_text};
 
 /// How deep messages may be nested: what every protobuf implementation decodes.
 pub const DEPTH_LIMIT: u32 = 99;

@@ -80,7 +80,7 @@ impl Examples {
         for field in message.fields() {
             if part.has(field.number(), &behaviors(&field))
                 && self.is_shown(&field, part)
-                && let Some(value) = self.value(&field, part.inner(), within)
+                && let Some(value) = self.value(&field, part.within(&field), within)
             {
                 out.insert(field.json_name().to_owned(), value);
             }

@@ -21,6 +21,7 @@ use std::{
     sync::Arc,
 };
 
+use http::Method;
 use serde_json::{Map, Value, json};
 
 use self::{
@@ -36,6 +37,18 @@ const INTRODUCTION: &str = "Every answer carries `x-request-id`; the caller's ow
     lowerCamelCase or as the contract spells them; unknown and repeated ones are refused. Whole numbers of 64 bits \
     are strings. Errors are `{\"error\": {code, status, message, details}}` (AIP-193); `details` always has an \
     `ErrorInfo` whose `reason` says which error it is.";
+
+/// The methods that OpenAPI 3.1 can speak of.
+const METHODS: [Method; 8] = [
+    Method::GET,
+    Method::PUT,
+    Method::POST,
+    Method::DELETE,
+    Method::OPTIONS,
+    Method::HEAD,
+    Method::PATCH,
+    Method::TRACE,
+];
 
 /// Stands for the server's URL, which depends on who asks.
 pub const SERVER: &str = "__server__";
@@ -54,6 +67,9 @@ pub fn document(bindings: &[Arc<Binding>]) -> Value {
     let mut describer = Describer { schemas, examples, secured, ids: BTreeSet::new() };
     let mut items: BTreeMap<String, Map<String, Value>> = BTreeMap::new();
     for (path, binding) in paths::unify(bindings) {
+        if !METHODS.contains(&binding.method) {
+            continue;
+        }
         let operation = describer.operation(binding, &path);
         items.entry(path.text).or_default().insert(binding.method.as_str().to_ascii_lowercase(), operation);
     }

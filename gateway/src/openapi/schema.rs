@@ -11,7 +11,7 @@ use super::{
     rules,
     well_known::{self, integer_text},
 };
-use crate::annotation;
+use crate::{annotation, mask};
 
 /// The schemas of a document, gathered while its operations are described.
 #[derive(Default)]
@@ -39,9 +39,14 @@ pub enum Part<'a> {
 }
 
 impl Part<'_> {
-    /// The part of the messages that this one's fields hold.
-    pub fn inner(self) -> Part<'static> {
-        if self == Part::Answer { Part::Answer } else { Part::Request }
+    /// The part of the message that a field of this one holds.
+    pub fn within(self, field: &FieldDescriptor) -> Part<'static> {
+        match self {
+            Part::Answer => Part::Answer,
+            // Its fields are changed one by one, too.
+            Part::Update if mask::parts(field).is_some() => Part::Update,
+            Part::Request | Part::Update | Part::Without(_) => Part::Request,
+        }
     }
 
     /// Whether it has a field, by its number and behaviors.
@@ -116,7 +121,7 @@ impl Schemas {
             if !part.has(field.number(), &behaviors(&field)) {
                 continue;
             }
-            let (schema, must) = self.field(&field, part.inner());
+            let (schema, must) = self.field(&field, part.within(&field));
             // Answers have every field that cannot be absent.
             let must = if part == Part::Answer { !field.supports_presence() } else { must };
             if must && part != Part::Update {

@@ -80,10 +80,10 @@ impl Parser<'_> {
 
     pub fn literal(&mut self) -> Result<String, Error> {
         let start = self.at;
-        while self
-            .peek()
-            .is_some_and(|byte| !matches!(byte, b'/' | b'{' | b'}' | b'*' | b':' | b'=' | b'?' | b'#'))
-        {
+        while let Some(byte) = self.peek().filter(|byte| !b"/{}*:=".contains(byte)) {
+            if !may_stand(byte) {
+                return Err(self.error("a character that may not stand in a path"));
+            }
             self.at += 1;
         }
         let raw = self.text.get(start..self.at).unwrap_or_default();
@@ -93,4 +93,9 @@ impl Parser<'_> {
             None => Err(self.error("a broken percent encoding")),
         }
     }
+}
+
+/// Whether a byte may stand in a segment as it is (RFC 3986), or begins an encoding.
+fn may_stand(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~!$&'()+,;@%".contains(&byte)
 }

@@ -31,7 +31,8 @@ async fn what_is_sent_comes_back_the_same() {
         "time": "2026-01-31T12:00:00.000000001Z", "length": "-1.500s", "mask": "a,bC.d", "wrapped": "0",
         "object": {"a": [1.5, null, {"b": true}]}, "value": null, "list": ["x", []],
         "any": {"@type": "type.googleapis.com/library.v1.Inner", "units": "9", "currencyCode": "C"},
-        "right": {"units": "3", "currencyCode": ""}, "name": "n",
+        "right": {"units": "3", "currencyCode": ""}, "name": "n", "byText": {"": "e"}, "byFlag": {"true": "KIND_NOVEL"},
+        "byTime": {"x": "2026-01-31T12:00:00Z"},
     });
     let answer = shop().json("POST", "/v1/search/7", sent.to_string()).await;
     assert_eq!(answer.status, 200, "{}", answer.text());

@@ -15,7 +15,7 @@ use crate::support::{Answer, Answered, Call, Shop, message, request, shop_with};
 /// A service with one book that can be read and changed. As long as `races` is not 0, somebody else changes it
 /// between.
 fn library(races: u32) -> Shop {
-    let book = json!({"id": "b", "title": "t", "price": {"units": "12", "currencyCode": "EUR"}, "etag": "1"});
+    let book = json!({"id": "b", "title": "t", "fee": {"units": "12", "currencyCode": "EUR"}, "etag": "1"});
     let (book, races) = (Arc::new(Mutex::new(book)), Arc::new(AtomicU32::new(races)));
     shop_with(Default::default(), move |call: &Call| {
         let mut book = book.lock().unwrap();
@@ -26,7 +26,7 @@ fn library(races: u32) -> Shop {
             "UpdateBook" if sent["book"]["id"] == "b" => {
                 if races.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok()
                 {
-                    book["price"]["currencyCode"] = json!("CHF");
+                    book["fee"]["currencyCode"] = json!("CHF");
                     book["etag"] = next(&book).into();
                 }
                 if sent["book"]["etag"].as_str().is_some_and(|etag| book["etag"] != etag) {
@@ -34,7 +34,11 @@ fn library(races: u32) -> Shop {
                     return Answer::Status(Status::with_error_details(Code::Aborted, "no", details));
                 }
                 for name in sent["updateMask"].as_str().unwrap_or_default().split(',') {
-                    book[name] = sent["book"][name].clone();
+                    let (mut there, mut given) = (&mut *book, &sent["book"]);
+                    for name in name.split('.') {
+                        (there, given) = (&mut there[name], &given[name]);
+                    }
+                    *there = given.clone();
                 }
                 book["etag"] = next(&book).into();
                 Answer::Messages(vec![message("UpdateBookRequest", json!({"book": book.clone()}))])
@@ -111,32 +115,55 @@ async fn a_change_with_if_none_match_is_made_unless_one_matches() {
 
 #[tokio::test]
 async fn a_merge_patch_merges_objects_and_json_replaces_them() {
-    let price = |answer: Answered| answer.json()["book"]["price"].clone();
-    let units = r#"{"price":{"units":"13"}}"#;
+    let fee = |answer: Answered| answer.json()["book"]["fee"].clone();
+    let units = r#"{"fee":{"units":"13"}}"#;
     let merged = send(&library(0), "PATCH", &[MERGE], units).await;
-    assert_eq!(price(merged), json!({"units": "13", "currencyCode": "EUR"}));
+    assert_eq!(fee(merged), json!({"units": "13", "nanos": 0, "currencyCode": "EUR"}));
     let replaced = send(&library(0), "PATCH", &[JSON], units).await;
-    assert_eq!(price(replaced)["currencyCode"], "");
-    let called = send(&library(0), "PATCH", &[MERGE], r#"{"price":{"currency_code":"USD"}}"#).await;
+    assert_eq!(fee(replaced)["currencyCode"], "");
+    let called = send(&library(0), "PATCH", &[MERGE], r#"{"fee":{"currency_code":"USD"}}"#).await;
     assert_eq!(
-        price(called),
-        json!({"units": "12", "currencyCode": "USD"}),
+        fee(called),
+        json!({"units": "12", "nanos": 0, "currencyCode": "USD"}),
         "by the name that the proto has"
     );
-    let removed = r#"{"price":{"currency_code":null,"currencyCode":null}}"#;
+    let removed = r#"{"fee":{"currency_code":null,"currencyCode":null}}"#;
     assert_eq!(send(&library(0), "PATCH", &[MERGE], removed).await.status, 400, "one name twice");
-    let removed = send(&library(0), "PATCH", &[MERGE], r#"{"price":{"currencyCode":null}}"#).await;
-    assert_eq!(price(removed), json!({"units": "12", "currencyCode": ""}));
+    let removed = send(&library(0), "PATCH", &[MERGE], r#"{"fee":{"currencyCode":null}}"#).await;
+    assert_eq!(fee(removed), json!({"units": "12", "nanos": 0, "currencyCode": ""}));
     let shop = library(0);
-    let flat = send(&shop, "PATCH", &[MERGE], r#"{"price":null,"title":"u"}"#).await;
+    let flat = send(&shop, "PATCH", &[MERGE], r#"{"fee":null,"title":"u"}"#).await;
     assert_eq!((&flat.json()["book"]["title"], shop.count()), (&json!("u"), 1), "it reads nothing");
 }
 
 #[tokio::test]
+async fn what_is_changed_field_by_field_needs_no_reading_and_maps_are_merged_within_it() {
+    let shop = library(0);
+    for kind in [JSON, MERGE] {
+        let author = r#"{"author":{"name":"Ada","home":{"city":"Porto"}}}"#;
+        send(&shop, "PATCH", &[kind], author).await;
+        let moved = send(&shop, "PATCH", &[kind], r#"{"author":{"home":{"countryCode":"PT"}}}"#).await;
+        let author = &moved.json()["book"]["author"];
+        assert_eq!((&author["name"], &author["home"]["city"]), (&json!("Ada"), &json!("Porto")));
+        assert_eq!(author["home"]["countryCode"], "PT");
+    }
+    assert_eq!(shop.count(), 4, "it reads nothing");
+    let body = r#"{"author":{"homes":{"a":{"city":"x"},"b":{"city":"y"}}},"extra":{"a":1,"b":{"c":2}}}"#;
+    send(&shop, "PATCH", &[JSON], body).await;
+    let body = r#"{"author":{"homes":{"a":null,"b":{"countryCode":"PT"}}},"extra":{"b":{"d":3}}}"#;
+    let merged = send(&shop, "PATCH", &[MERGE], body).await.json();
+    let book = &merged["book"];
+    assert_eq!(book["author"]["homes"], json!({"b": {"city": "y", "countryCode": "PT"}}));
+    assert_eq!(book["extra"], json!({"a": 1.0, "b": {"c": 2.0, "d": 3.0}}));
+    assert_eq!(book["author"]["name"], "Ada", "what the patch does not name is not sent");
+    assert_eq!(shop.last().json()["updateMask"], "author.homes,extra");
+}
+
+#[tokio::test]
 async fn a_merge_patch_is_of_the_version_that_it_is_merged_with() {
-    let units = r#"{"price":{"units":"13"}}"#;
+    let units = r#"{"fee":{"units":"13"}}"#;
     let raced = send(&library(2), "PATCH", &[MERGE], units).await;
-    assert_eq!(raced.json()["book"]["price"], json!({"units": "13", "currencyCode": "CHF"}));
+    assert_eq!(raced.json()["book"]["fee"]["currencyCode"], "CHF");
     let shop = library(u32::MAX);
     assert_eq!(send(&shop, "PATCH", &[MERGE], units).await.error().1, "ETAG_MISMATCH");
     assert!(shop.count() < 20, "not for ever");
@@ -145,7 +172,7 @@ async fn a_merge_patch_is_of_the_version_that_it_is_merged_with() {
     assert_eq!(with("\"1\"", 0).await.status, 200);
     assert_eq!(with("\"2\"", 0).await.error().0, 412);
     assert_eq!(with("\"1\"", 1).await.error().0, 412);
-    let stale = r#"{"price":{"units":"13"},"etag":"7"}"#;
+    let stale = r#"{"fee":{"units":"13"},"etag":"7"}"#;
     assert_eq!(send(&library(0), "PATCH", &[MERGE], stale).await.error().0, 409);
     // A repeated call must be the same request.
     let shop = library(0);

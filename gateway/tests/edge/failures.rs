@@ -18,7 +18,7 @@ fn failing(status: impl Fn() -> Status + Send + Sync + 'static) -> Shop {
 async fn what_is_not_there_is_not_found() {
     let shop = shop();
     for path in
-        ["/v1/nowhere", "/v1/books/b/", "//v1/books/b", "/v1/books/b:unknown", "/v2/books/b", "/docs/nothing"]
+        ["/v1/nowhere", "/v1/books/b/", "//v1/books/b", "/v1/visits:unknown", "/v2/books/b", "/docs/nothing"]
     {
         assert_eq!(shop.get(path).await.error(), (404, "NOT_FOUND".into(), String::new()), "{path}");
     }
@@ -180,7 +180,11 @@ fn a_contract_that_cannot_be_served_is_refused_at_start() {
         ("Duplicate", "same route"),
         ("BadResume", "no field `nothing`"),
         ("BadSuccess", "no status of success"),
-        ("BodyInPath", "both in the path and the body"),
+        ("BodyInPath", "path `/a/{id}`: `id` is both in the path and the body"),
+        ("NestedBinding", "path `/b`: an additional binding can have none"),
+        ("BadCharacter", "path `/a b/{id}`: a character that may not stand in a path at character 2"),
+        ("MessageInPath", "path `/a/{m}`: `m` in the path is not a scalar"),
+        ("Tunnel", "`CONNECT` is no method for a rule"),
     ] {
         let full = format!("wrong.v1.{service}");
         let conn = kit::Conn::new(tower::service_fn(|_| async { Err(Status::internal("never called")) }));
@@ -192,5 +196,6 @@ fn a_contract_that_cannot_be_served_is_refused_at_start() {
         );
         let error = made.map(|_| ()).unwrap_err().to_string();
         assert!(error.contains(problem), "{service}: {error}");
+        assert!(error.starts_with(&format!("wrong.v1.{service}.R: ")), "{error}");
     }
 }

@@ -173,7 +173,7 @@ async fn an_update_without_a_mask_changes_what_its_body_names() {
         assert_eq!(answer.status, 200, "{}", answer.text());
         answer.json()["updateMask"].clone()
     };
-    assert_eq!(mask("/v1/books/b1", r#"{"title":"x","price":{"units":1}}"#).await, "title,price");
+    assert_eq!(mask("/v1/books/b1", r#"{"title":"x","price":{"units":1}}"#).await, "title,price.units");
     assert_eq!(mask("/v1/books/b1", r#"{"id":"b1","etag":"e","title":""}"#).await, "title");
     assert_eq!(mask("/v1/books/b1", r#"{"price":null}"#).await, "price");
     assert_eq!(mask("/v1/books/b1?updateMask=title", r#"{"price":null}"#).await, "title");
