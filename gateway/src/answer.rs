@@ -11,7 +11,14 @@ use prost_reflect::{DynamicMessage, FieldDescriptor, Value};
 use tonic::metadata::MetadataMap;
 
 use crate::{
-    base::Base, binding::Binding, cookie::Cookie, error::Failure, etag, json, metadata, percent::encode, raw,
+    base::Base,
+    binding::Binding,
+    cookie::Cookie,
+    error::Failure,
+    etag, json, metadata,
+    percent::encode,
+    raw,
+    template::{self, Path},
 };
 
 /// Answers a request with the one message of a unary call. `made` is the route to what
@@ -56,7 +63,7 @@ pub fn make(
     let body = body(binding, &message, size, &mut out)?;
     drop(message);
     if let Some(version) = version {
-        let counts_all = named && !rpc.unversioned;
+        let counts_all = named && rpc.versions_all;
         let tag = etag::text(&version, (!counts_all).then_some(body.as_ref()));
         insert(&mut out, header::ETAG, format!("\"{tag}\""));
     }
@@ -150,10 +157,12 @@ pub fn media_type(text: &str) -> HeaderValue {
 /// Whether a path names the very thing that is answered, by an id of its own: `me` is somebody else for
 /// each caller.
 fn is_named(binding: &Binding, path: &str, message: &DynamicMessage) -> bool {
+    let Some(Path { segments, verb }) = template::split(path) else { return false };
+    let pieces = || segments.iter().chain(verb.iter().map(|(before, _)| before));
     binding.variables.iter().filter_map(|variable| variable.last()).any(|field| {
         let own = message.get_field_by_name(field.name());
-        let own = own.as_deref().and_then(Value::as_str).filter(|own| !own.is_empty()).map(encode);
-        own.is_some_and(|own| path.split(['/', ':']).any(|segment| segment == own))
+        let own = own.as_deref().and_then(Value::as_str).filter(|own| !own.is_empty());
+        own.is_some_and(|own| pieces().any(|piece| piece.text == own))
     })
 }
 

@@ -3,9 +3,9 @@
 //! A compressed answer is another representation than the plain one, so it has a tag of its own: the plain one's
 //! with [`COMPRESSED`] at its end. A caller may send either back: both mean the same version.
 //!
-//! A version alone is no tag where it does not distinguish all representations that one URL can have: one that has what
-//! changes without it (an article's stock), and what is not named by its id (`/users/me` is each caller's own). There a
-//! digest of the answer follows it: `"2.0c3f…"`.
+//! A version alone is a tag only where it distinguishes all representations that one URL can have: where the contract
+//! says that nothing in the message changes without it (an article's stock does), and the path names the thing by its
+//! id (`/users/me` is each caller's own). Elsewhere a digest of the answer follows it: `"2.0c3f…"`.
 
 use std::hash::{DefaultHasher, Hasher as _};
 
@@ -155,8 +155,20 @@ pub fn has_already(headers: &HeaderMap, etag: &HeaderValue) -> Option<HeaderValu
         Tags::Any => Some(etag.clone()),
         Tags::Listed(tags) => {
             let known = tags.iter().map(Tag::strong).find(|tag| tag.versions().contains(&version))?;
-            HeaderValue::try_from(format!("\"{}\"", known.text)).ok()
+            let weak = if etag.as_bytes().starts_with(b"W/") { "W/" } else { "" };
+            HeaderValue::try_from(format!("{weak}\"{}\"", known.text)).ok()
         }
+    }
+}
+
+/// Whether a change of the thing with this tag is not to be made: its version is one that `If-None-Match` lists, by
+/// whatever answer its caller knows it.
+pub fn is_excluded(headers: &HeaderMap, etag: &HeaderValue) -> bool {
+    let Some(now) = version(etag) else { return false };
+    match condition(headers, &header::IF_NONE_MATCH) {
+        Ok(Some(Tags::Any)) => true,
+        Ok(Some(Tags::Listed(tags))) => tags.iter().any(|tag| tag.strong().versions().contains(&now)),
+        Ok(None) | Err(_) => false,
     }
 }
 
@@ -231,8 +243,25 @@ mod tests {
         };
         assert!(has(&format!("W/\"{one}\"")) && has(&format!("\"1\", \"{one}-gz\"")));
         assert!(!has(&format!("\"{other}\"")) && !has("\"2\""));
+        let excluded = |known: &str| {
+            let known = HeaderValue::try_from(known).unwrap();
+            is_excluded(&HeaderMap::from_iter([(header::IF_NONE_MATCH, known)]), &now)
+        };
+        assert!(excluded("\"2\"") && excluded(&format!("W/\"{other}-gz\"")) && !excluded("\"3\", \"22\""));
         let wanted = |known: &str| is_wanted(&tags(&[&format!("\"{known}\"")]).unwrap().unwrap(), Some(&now));
         assert!(wanted("2") && wanted(&one) && wanted("2-gz") && !wanted(&other) && !wanted("3"));
+    }
+
+    #[test]
+    fn a_weak_tag_stays_weak() {
+        let there = |known: &'static str| {
+            let known = HeaderMap::from_iter([(header::IF_NONE_MATCH, HeaderValue::from_static(known))]);
+            has_already(&known, &HeaderValue::from_static("W/\"2\""))
+        };
+        for known in ["W/\"2\"", "\"2\"", "*"] {
+            assert_eq!(there(known).unwrap(), "W/\"2\"", "{known}");
+        }
+        assert_eq!(there("W/\"3\""), None);
     }
 
     #[test]

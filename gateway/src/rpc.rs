@@ -53,8 +53,8 @@ pub struct Rpc {
     pub bad_line: Option<FieldDescriptor>,
     /// What becomes the `ETag` of the answer.
     pub etag: Option<FieldDescriptor>,
-    /// Whether some of the answer changes without its etag.
-    pub unversioned: bool,
+    /// Whether nothing of the answer changes without its etag.
+    pub versions_all: bool,
     /// Of bodies that are not JSON: the types that they can have.
     pub media_types: Vec<String>,
     /// Whether only some may see the answer, by an access rule.
@@ -81,9 +81,7 @@ impl Rpc {
             "" => Ok(None),
             name => scalar_field(message, name).map(Some),
         };
-        // Kept apart from the etag itself: such an answer has one, which alone does not tell its representations
-        // apart.
-        let unversioned = output.fields().any(|field| is_unversioned(&field));
+        let etag = output.get_field_by_name("etag").filter(is_text);
         // A stream of Empty has lines, one for each message, and so is no answer without content (RFC 9110,
         // 15.3.5).
         let empty = output.full_name() == "google.protobuf.Empty" && !method.is_server_streaming();
@@ -114,8 +112,8 @@ impl Rpc {
             },
             cookie: rest.cookie.map(|cookie| Cookie::new(&cookie, &input, &output)).transpose()?,
             own_urls: OwnUrls::of(&[&input, &output]),
-            etag: output.get_field_by_name("etag").filter(is_text),
-            unversioned,
+            versions_all: etag.as_ref().is_some_and(versions_all),
+            etag,
             media_types: rest.media_types,
             answer_example: rest.answer_example,
             access_token: field(&output, &rest.access_token)?,
@@ -186,8 +184,8 @@ impl Rest {
     }
 }
 
-fn is_unversioned(field: &FieldDescriptor) -> bool {
-    let option = annotation::extension(&field.options(), field.parent_pool(), "feira.http.v1.unversioned")
+fn versions_all(etag: &FieldDescriptor) -> bool {
+    let option = annotation::extension(&etag.options(), etag.parent_pool(), "feira.http.v1.versions_all")
         .and_then(|value| value.as_bool());
     option.unwrap_or_default()
 }

@@ -5,7 +5,7 @@ use std::{any::Any, sync::Arc, time::Duration};
 use axum::{body::Body as HttpBody, response::Response};
 use bytes::Bytes;
 use contracts::errors::Reason;
-use http::{HeaderMap, StatusCode, header, request::Parts};
+use http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts};
 use http_body::Body as _;
 use kit::telemetry::access::Seen;
 use prost::Message as _;
@@ -189,6 +189,8 @@ fn only_if_wanted(binding: &Binding, headers: &HeaderMap, mut answer: Response) 
         *answer.body_mut() = HttpBody::empty();
         answer.headers_mut().remove(header::CONTENT_TYPE);
         answer.headers_mut().insert(header::ETAG, there);
+        // As of an answer that may be compressed (RFC 9110, 15.4.5).
+        answer.headers_mut().append(header::VARY, HeaderValue::from_static("accept-encoding"));
     }
     Ok(answer)
 }

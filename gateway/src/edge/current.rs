@@ -63,7 +63,7 @@ impl Edge {
             // The service says why there is nothing to be seen.
             return Ok(());
         };
-        if request.unless && etag::has_already(&parts.headers, &current.tag).is_some() {
+        if request.unless && etag::is_excluded(&parts.headers, &current.tag) {
             return Err(Failure::excluded());
         }
         // Between this read and the change somebody else may change the thing. Bound to the version that was read,

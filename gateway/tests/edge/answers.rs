@@ -57,7 +57,8 @@ async fn a_method_says_the_status_of_its_success() {
 #[tokio::test]
 async fn an_answers_etag_is_a_header() {
     let answer = shop().get("/v1/books/b?etag=e1").await;
-    assert_eq!((answer.header("etag"), answer.header("content-type")), ("\"e1\"", "application/json"));
+    assert!(answer.header("etag").starts_with("\"e1."), "{}", answer.header("etag"));
+    assert_eq!(answer.header("content-type"), "application/json");
     assert_eq!(answer.header("idempotency-replayed"), "true");
     assert_eq!(answer.header("x-internal"), "");
     assert_eq!(answer.header("x-content-type-options"), "nosniff");
@@ -116,7 +117,8 @@ async fn head_is_get_without_its_body() {
     let shop = shop();
     let get = shop.get("/v1/books/b?etag=e").await;
     let head = shop.call("HEAD", "/v1/books/b?etag=e").await;
-    assert_eq!((head.status.as_u16(), head.bytes.len(), head.header("etag")), (200, 0, "\"e\""));
+    assert_eq!((head.status.as_u16(), head.bytes.len()), (200, 0));
+    assert_eq!(head.header("etag"), get.header("etag"));
     assert_eq!(head.header("content-length"), get.bytes.len().to_string());
     assert_eq!(shop.call("HEAD", "/nowhere").await.status, 404);
 }

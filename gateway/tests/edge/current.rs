@@ -96,12 +96,50 @@ async fn what_its_path_does_not_name_has_a_tag_of_its_content() {
 }
 
 #[tokio::test]
+async fn a_tag_covers_all_that_is_answered() {
+    let copies = Arc::new(AtomicU32::new(0));
+    let shop = {
+        let copies = copies.clone();
+        shop_with(Default::default(), move |_| {
+            let copies = copies.load(Ordering::SeqCst);
+            Answer::Messages(vec![message("BookName", json!({"name": "b", "etag": "2", "copies": copies}))])
+        })
+    };
+    let get = async |name: &str, known: &str| {
+        shop.send(request("GET", "/v1/books/b", &[(name, known)], Body::empty())).await
+    };
+    let before = get("if-none-match", "\"0\"").await.header("etag").to_owned();
+    let inner = before.trim_matches('"');
+    assert!(inner.starts_with("2.") && inner.len() == 2 + 16, "{before}");
+    for known in [before.clone(), format!("W/{before}"), format!("\"x\", \"{inner}-gz\""), "*".to_owned()] {
+        let answer = get("if-none-match", &known).await;
+        assert_eq!((answer.status.as_u16(), answer.bytes.len()), (304, 0), "{known}");
+        assert_eq!(answer.header("vary"), "accept-encoding");
+    }
+    // The version alone says nothing of what else is answered.
+    assert_eq!(get("if-none-match", "\"2\"").await.status, 200);
+    assert_eq!(get("if-match", "\"2\"").await.status, 200);
+    copies.store(5, Ordering::SeqCst);
+    let after = get("if-none-match", &before).await;
+    assert_eq!((after.status.as_u16(), &after.json()["copies"]), (200, &json!(5)));
+    assert_ne!(after.header("etag"), before);
+    assert_eq!(get("if-none-match", after.header("etag")).await.status, 304);
+    assert_eq!(get("if-match", &before).await.error().0, 412);
+    assert_eq!(get("if-match", after.header("etag")).await.status, 200);
+    // A change is of the version, whichever answer it was seen in.
+    let check_out =
+        request("POST", "/v1/shelves/1/books/b:checkOut", &[("if-match", &before)], Body::empty());
+    assert_eq!(shop.send(check_out).await.status, 200);
+    assert_eq!(shop.last().json()["etag"], "2");
+}
+
+#[tokio::test]
 async fn a_change_with_if_none_match_is_made_unless_one_matches() {
     let shop = library(0);
     let patch = async |headers: &[(&str, &str)]| {
         send(&shop, "PATCH", &[&[JSON], headers].concat(), r#"{"title":"u"}"#).await
     };
-    for known in ["\"1\"", "W/\"1\"", "\"9\", \"1-gz\""] {
+    for known in ["\"1\"", "W/\"1\"", "\"9\", \"1-gz\"", "\"1.0123456789abcdef\""] {
         let refused = patch(&[("if-none-match", known)]).await;
         assert_eq!((refused.error().0, refused.error().1.as_str()), (412, "ETAG_MISMATCH"), "{known}");
     }

@@ -61,7 +61,7 @@ async fn calls_streams_and_errors_cross_the_wire() {
         _ => Answer::Messages(call.messages.clone()),
     })
     .await;
-    assert_eq!(shop.get("/v1/books/b?etag=e").await.header("etag"), "\"e\"");
+    assert!(shop.get("/v1/books/b?etag=e").await.header("etag").starts_with("\"e."));
     assert_eq!(shop.get("/v1/books/b:watch").await.text().lines().count(), 2);
     assert_eq!(shop.call("DELETE", "/v1/books/b").await.error().0, 403);
 }
