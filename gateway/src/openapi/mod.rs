@@ -6,6 +6,7 @@ mod comments;
 mod content;
 mod errors;
 mod examples;
+mod names;
 mod operation;
 mod parameters;
 mod paths;
@@ -27,8 +28,9 @@ use serde_json::{Map, Value, json};
 use self::{
     comments::paragraphs,
     examples::Examples,
+    names::Names,
     operation::Describer,
-    schema::{Schemas, insert_text},
+    schema::{Schemas, insert_text, object},
 };
 use crate::binding::Binding;
 
@@ -55,10 +57,9 @@ pub const SERVER: &str = "__server__";
 
 /// The document of some routes.
 pub fn document(bindings: &[Arc<Binding>]) -> Value {
-    let mut schemas = Schemas::default();
     let requests: Vec<_> = bindings.iter().map(|binding| &binding.rpc.input).collect();
     let answers: Vec<_> = bindings.iter().map(|binding| &binding.rpc.output).collect();
-    schemas.name_all(&requests, &answers);
+    let mut schemas = Schemas::new(Names::new(&requests, &answers));
 
     let tags = tags(bindings, &mut schemas);
     let secured = bindings.iter().any(|binding| crate::access_rule::access(&binding.rpc.method).is_some());
@@ -92,19 +93,34 @@ pub fn document(bindings: &[Arc<Binding>]) -> Value {
         });
         components.insert("securitySchemes".to_owned(), json!({"bearer": bearer, "basic": basic}));
     }
+    let mut info = object(json!({
+        "title": title(bindings),
+        "version": env!("CARGO_PKG_VERSION"),
+        "description": INTRODUCTION,
+    }));
+    if secured {
+        // A contract with access rules is of this program's own; under which licence others are, nobody knows.
+        let license = json!({"name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0"});
+        info.insert("license".to_owned(), license);
+    }
     json!({
         "openapi": "3.1.0",
-        "info": {
-            "title": "Feira",
-            "version": env!("CARGO_PKG_VERSION"),
-            "description": INTRODUCTION,
-            "license": {"name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0"},
-        },
+        "info": info,
         "servers": [{"url": SERVER}],
         "tags": tags,
         "paths": paths,
         "components": components,
     })
+}
+
+/// What the packages of the services have in common at their root: `Feira` of `feira.order.v1` and `feira.user.v1`.
+fn title(bindings: &[Arc<Binding>]) -> String {
+    let root = |service: &str| service.split('.').next().unwrap_or_default().to_owned();
+    let roots: BTreeSet<_> = bindings.iter().map(|binding| root(&binding.rpc.service)).collect();
+    match (roots.first(), roots.len()) {
+        (Some(root), 1) => operation::pascal_case(root),
+        _ => "API".to_owned(),
+    }
 }
 
 /// What of a kind of components the paths refer to: a service's document has no more than it needs.
@@ -125,6 +141,8 @@ fn tags(bindings: &[Arc<Binding>], schemas: &mut Schemas) -> Vec<Value> {
         }
         let mut tag = Map::from_iter([("name".to_owned(), json!(service.name()))]);
         let comment = schemas.comments.of(&service.parent_file(), service.path());
+        let comment =
+            if comment.is_empty() { format!("The service `{}`.", service.full_name()) } else { comment };
         insert_text(&mut tag, "description", &paragraphs([comment.as_str()]));
         tags.push(tag.into());
     }

@@ -21,7 +21,7 @@ use crate::{
 const ACCESS_TOKEN: &str = "x-access-token-field";
 
 /// `by-code` and `tax_rate` as parts of a name.
-fn pascal_case(text: &str) -> String {
+pub fn pascal_case(text: &str) -> String {
     let words = text.split(|c: char| !c.is_ascii_alphanumeric());
     words
         .map(|word| match word.split_at_checked(1) {
@@ -58,7 +58,9 @@ impl Describer {
         insert_text(&mut out, "summary", &summary(&comment));
         let who =
             access.map(|access| format!("**Access**: {}.", in_words(access, method))).unwrap_or_default();
-        insert_text(&mut out, "description", &paragraphs([comment.as_str(), &who]));
+        let calls = format!("Calls `{}`.", method.full_name());
+        let told = if comment.is_empty() { &calls } else { &comment };
+        insert_text(&mut out, "description", &paragraphs([told.as_str(), &who]));
         let parameters = self.parameters(binding, path);
         if !parameters.is_empty() {
             out.insert("parameters".to_owned(), parameters.into());

@@ -1,6 +1,6 @@
 //! Parameters: what operations take beside their body.
 
-use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor};
+use prost_reflect::{FieldDescriptor, MessageDescriptor};
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -11,7 +11,8 @@ use super::{
 };
 use crate::{
     binding::{Binding, Body},
-    table,
+    fields::{dotted, has_text},
+    json as proto_json, table,
 };
 
 impl Describer {
@@ -32,7 +33,14 @@ impl Describer {
                 // An empty segment belongs to no path.
                 schema.entry("minLength").or_insert(json!(1));
             }
+            without_null(&mut schema);
             let slashes = if parameter.slashes { "May contain slashes." } else { "" };
+            if comment.is_empty() {
+                comment = match &parameter.field {
+                    Some(field) => sets(field.name()),
+                    None => "Any segment of a path.".to_owned(),
+                };
+            }
             let example = parameter
                 .field
                 .as_ref()
@@ -106,18 +114,23 @@ impl Describer {
         way: &mut Vec<FieldDescriptor>,
         out: &mut Vec<Value>,
     ) {
-        if let Kind::Message(message) = field.kind()
-            && !crate::json::has_text(&message)
-        {
-            let recursive =
-                way.iter().filter(|there| there.kind().as_message() == Some(&message)).count() > 1;
-            if !field.is_list() && !field.is_map() && !recursive && crate::json::has_fields(&message) {
-                self.query(binding, &message, way, out);
+        let kind = field.kind();
+        if let Some(message) = kind.as_message().filter(|message| {
+            if field.is_map() {
+                !has_text(&message.map_entry_value_field())
+            } else {
+                !proto_json::has_text(message)
+            }
+        }) {
+            let recursive = way.iter().filter(|there| there.kind().as_message() == Some(message)).count() > 1;
+            if !field.is_list() && !field.is_map() && !recursive && proto_json::has_fields(message) {
+                self.query(binding, message, way, out);
             }
             return;
         }
         let (schema, required) = self.schemas.field(field, Part::Request);
         let mut schema = object(schema);
+        without_null(&mut schema);
         let comment = schema.remove("description");
         let name = way.iter().map(FieldDescriptor::json_name).collect::<Vec<_>>().join(".");
         let required = required && way.len() == 1;
@@ -137,8 +150,30 @@ impl Describer {
         let outer = way.iter().rev().skip(1).next_back();
         let outer = outer.map(|outer| self.schemas.comments.of(&outer.parent_file(), outer.path()));
         let own = comment.as_ref().and_then(Value::as_str).unwrap_or_default();
-        insert_text(&mut entry, "description", &paragraphs([outer.as_deref().unwrap_or_default(), own]));
+        let told = paragraphs([outer.as_deref().unwrap_or_default(), own]);
+        let told = if told.is_empty() { sets(&dotted(way)) } else { told };
+        insert_text(&mut entry, "description", &told);
+        if field.is_map() {
+            // `labels[size]=L`.
+            entry.insert("style".to_owned(), json!("deepObject"));
+            entry.insert("explode".to_owned(), json!(true));
+        }
         out.push(entry.into());
+    }
+}
+
+/// What is said of a parameter of which the contract says nothing.
+fn sets(field: &str) -> String {
+    format!("Sets `{field}`.")
+}
+
+/// Takes null out of a schema's types: as text there is none.
+fn without_null(schema: &mut Map<String, Value>) {
+    if let Some(Value::Array(types)) = schema.get("type")
+        && let Some(kind) = types.iter().find(|kind| *kind != "null")
+    {
+        let kind = kind.clone();
+        schema.insert("type".to_owned(), kind);
     }
 }
 

@@ -1,6 +1,6 @@
 //! Messages and enums as JSON Schema.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use prost_reflect::{EnumDescriptor, FieldDescriptor, Kind, MessageDescriptor, Value};
 use serde_json::{Map, Value as Json, json};
@@ -8,6 +8,7 @@ use serde_json::{Map, Value as Json, json};
 use super::{
     choices,
     comments::{Comments, paragraphs},
+    names::Names,
     rules,
     well_known::{self, integer_text},
 };
@@ -19,9 +20,7 @@ pub struct Schemas {
     /// The contract's comments.
     pub comments: Comments,
     /// What each type is called in the document.
-    names: HashMap<String, String>,
-    /// The types that answers are made of: they may get more fields, so their readers must not mind.
-    answered: BTreeSet<String>,
+    names: Names,
     done: BTreeMap<String, Json>,
 }
 
@@ -62,23 +61,9 @@ impl Part<'_> {
 }
 
 impl Schemas {
-    /// Names the types that requests and answers reach: short where that is unambiguous.
-    pub fn name_all(&mut self, requests: &[&MessageDescriptor], answers: &[&MessageDescriptor]) {
-        self.answered = reachable(answers);
-        let full_names: BTreeSet<_> = reachable(requests).union(&self.answered).cloned().collect();
-        let short = |full: &str| full.rsplit('.').next().unwrap_or_default().to_owned();
-        let mut counts: HashMap<String, usize> = HashMap::new();
-        for full in &full_names {
-            *counts.entry(short(full)).or_default() += 1;
-        }
-        self.names = full_names
-            .into_iter()
-            .map(|full| match short(&full) {
-                // `Error` is what failures look like.
-                short if counts.get(&short) == Some(&1) && short != "Error" => (full, short),
-                _ => (full.clone(), full),
-            })
-            .collect();
+    /// Those of a document in which types have these names.
+    pub fn new(names: Names) -> Self {
+        Self { names, ..Self::default() }
     }
 
     /// All that were referred to.
@@ -91,16 +76,7 @@ impl Schemas {
         if let Some(schema) = well_known::schema(message.full_name()) {
             return schema;
         }
-        let plain = self.name(message.full_name());
-        let name = match part {
-            Part::Answer => plain,
-            // What is answered is more than what may be sent, and less is required of it.
-            Part::Request if self.answered.contains(message.full_name()) => format!("{plain}Input"),
-            Part::Request => plain,
-            Part::Without(set) if set.is_empty() => plain,
-            Part::Update => format!("{plain}Update"),
-            Part::Without(_) => format!("{}Body", plain.strip_suffix("Request").unwrap_or(&plain)),
-        };
+        let name = self.names.of(message, part);
         if !self.done.contains_key(&name) {
             // Stands for itself while its fields are described: messages may contain themselves.
             self.done.insert(name.clone(), Json::Null);
@@ -108,10 +84,6 @@ impl Schemas {
             self.done.insert(name.clone(), schema);
         }
         json!({"$ref": format!("#/components/schemas/{name}")})
-    }
-
-    fn name(&self, full: &str) -> String {
-        self.names.get(full).cloned().unwrap_or_else(|| full.to_owned())
     }
 
     fn object(&mut self, message: &MessageDescriptor, part: Part<'_>) -> Json {
@@ -211,7 +183,7 @@ impl Schemas {
         if desc.full_name() == "google.protobuf.NullValue" {
             return json!({"type": "null"});
         }
-        let name = self.name(desc.full_name());
+        let name = self.names.plain(desc.full_name());
         if !self.done.contains_key(&name) {
             let file = desc.parent_file();
             let lines: Vec<_> = desc
@@ -230,27 +202,6 @@ impl Schemas {
         }
         json!({"$ref": format!("#/components/schemas/{name}")})
     }
-}
-
-/// The messages and enums that some messages are made of, and these themselves.
-fn reachable(roots: &[&MessageDescriptor]) -> BTreeSet<String> {
-    let mut found = BTreeSet::new();
-    let mut queue: Vec<MessageDescriptor> = roots.iter().map(|root| (*root).clone()).collect();
-    while let Some(message) = queue.pop() {
-        if !found.insert(message.full_name().to_owned()) {
-            continue;
-        }
-        for field in message.fields() {
-            match field.kind() {
-                Kind::Message(next) => queue.push(next),
-                Kind::Enum(next) => {
-                    found.insert(next.full_name().to_owned());
-                }
-                _ => {}
-            }
-        }
-    }
-    found
 }
 
 /// `google.api.field_behavior`.

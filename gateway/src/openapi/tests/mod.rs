@@ -1,6 +1,7 @@
 //! Tests of the OpenAPI document.
 
 mod examples;
+mod foreign;
 
 use std::sync::Arc;
 
