@@ -12,7 +12,7 @@ use prost_reflect::DescriptorPool;
 use prost_types::Any;
 use tonic::Code;
 
-use crate::{details, json, limited};
+use crate::{coding, details, json, limited};
 
 /// The largest body that the edge reads into memory (4 MiB); streams and uploads have no such limit.
 pub const BODY_LIMIT: usize = 4 * 1024 * 1024;
@@ -89,9 +89,10 @@ impl Failure {
 
     /// A body with a content coding that is not known here.
     pub fn unsupported_encoding() -> Self {
-        let message = "the request's body may be sent as it is, or with `content-encoding: gzip`";
+        let message =
+            "the request's body may be sent as it is, or with one `content-encoding` of gzip, br and zstd";
         Self::new(Reason::UnsupportedContentEncoding, message)
-            .with(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip"))
+            .with(header::ACCEPT_ENCODING, HeaderValue::from_static(coding::ACCEPTED))
     }
 
     /// A reader whose condition (`If-Match`) is not met.

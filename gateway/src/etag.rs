@@ -1,7 +1,7 @@
 //! Entity tags and the conditions that name them (RFC 9110, 8.8.3 and 13.1).
 //!
 //! A compressed answer is another representation than the plain one, so it has a tag of its own: the plain one's
-//! with [`COMPRESSED`] at its end. A caller may send either back: both mean the same version.
+//! with the ending of its coding. A caller may send any of them back: all mean the same version.
 //!
 //! A version alone is a tag only where it distinguishes all representations that one URL can have: where the contract
 //! says that nothing in the message changes without it (an article's stock does), and the path names the thing by its
@@ -11,8 +11,8 @@ use std::hash::{DefaultHasher, Hasher as _};
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
-/// What the tag of a compressed answer ends with.
-const COMPRESSED: &str = "-gz";
+/// What the tag of a compressed answer ends with, by its coding.
+const ENDINGS: [(&str, &str); 3] = [("gzip", "-gz"), ("br", "-br"), ("zstd", "-zst")];
 /// Letters of the digest that follows a version and a dot.
 const DIGEST: usize = 16;
 /// Tags that one condition may list: each is a try at the service.
@@ -107,7 +107,7 @@ impl Tag {
         }
         // A service's own etag may end as ours do, so what is left without our endings is only the likeliest
         // reading.
-        let plain = self.text.strip_suffix(COMPRESSED);
+        let plain = plain(&self.text);
         let version = version_in(plain.unwrap_or(&self.text));
         [version, plain, Some(&self.text)].into_iter().flatten().map(str::to_owned).collect()
     }
@@ -121,6 +121,11 @@ pub fn text(version: &str, answer: Option<&[u8]>) -> String {
     let mut hasher = DefaultHasher::new();
     hasher.write(answer);
     format!("{version}.{:0DIGEST$x}", hasher.finish())
+}
+
+/// The text of a tag without the ending of a coding, if it has one.
+fn plain(text: &str) -> Option<&str> {
+    ENDINGS.iter().find_map(|(_, ending)| text.strip_suffix(ending))
 }
 
 /// The version in the text of a tag that has a digest.
@@ -142,9 +147,7 @@ pub fn is_wanted(tags: &Tags, etag: Option<&HeaderValue>) -> bool {
     let Some(etag) = etag else { return false };
     let version = version_in(&etag).unwrap_or(&etag);
     let of_it = |text: &str| text == etag || text == version;
-    tags.iter()
-        .filter(|tag| !tag.weak)
-        .any(|tag| of_it(&tag.text) || tag.text.strip_suffix(COMPRESSED).is_some_and(of_it))
+    tags.iter().filter(|tag| !tag.weak).any(|tag| of_it(&tag.text) || plain(&tag.text).is_some_and(of_it))
 }
 
 /// The tag by which the reader has the answer already: its `If-None-Match` lists it, strong or weak (13.1.2). One
@@ -174,13 +177,11 @@ pub fn is_excluded(headers: &HeaderMap, etag: &HeaderValue) -> bool {
 
 /// Gives a compressed answer a tag of its own.
 pub fn tell_compressed(headers: &mut HeaderMap) {
-    if !headers.contains_key(header::CONTENT_ENCODING) {
-        return;
-    }
+    let Some(coding) = headers.get(header::CONTENT_ENCODING) else { return };
+    let Some((_, ending)) = ENDINGS.iter().find(|(name, _)| *coding == *name) else { return };
     let own = headers.get(header::ETAG).and_then(|value| {
         let text = value.to_str().ok()?.strip_prefix('"')?.strip_suffix('"')?;
-        let plain = !text.ends_with(COMPRESSED);
-        plain.then(|| HeaderValue::try_from(format!("\"{text}{COMPRESSED}\"")).ok())?
+        plain(text).is_none().then(|| HeaderValue::try_from(format!("\"{text}{ending}\"")).ok())?
     });
     if let Some(own) = own {
         headers.insert(header::ETAG, own);
@@ -223,6 +224,7 @@ mod tests {
     fn a_weak_tag_matches_no_version_and_that_of_a_compressed_answer_its_own() {
         assert_eq!(tag(false, "2").versions(), ["2"]);
         assert_eq!(tag(false, "2-gz").versions(), ["2", "2-gz"]);
+        assert_eq!(tag(false, "2-zst").versions(), ["2", "2-zst"]);
         assert_eq!(tag(true, "2").versions(), ["W/\"2\""]);
         let listed = |text: &str| tags(&[text]).unwrap().unwrap();
         let etag = HeaderValue::from_static("\"2\"");
@@ -266,22 +268,21 @@ mod tests {
 
     #[test]
     fn a_compressed_answer_has_a_tag_of_its_own() {
-        let tags = |encoding: bool, etag: &'static str| {
+        for (coding, etag, told) in [
+            ("", "\"2\"", "\"2\""),
+            ("gzip", "\"2\"", "\"2-gz\""),
+            ("br", "\"2\"", "\"2-br\""),
+            ("zstd", "\"2.x\"", "\"2.x-zst\""),
+            ("gzip", "\"2-gz\"", "\"2-gz\""),
+            ("br", "W/\"2\"", "W/\"2\""),
+        ] {
             let mut headers = HeaderMap::from_iter([(header::ETAG, HeaderValue::from_static(etag))]);
-            if encoding {
-                headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+            if !coding.is_empty() {
+                headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding));
             }
             tell_compressed(&mut headers);
-            headers[header::ETAG].clone()
-        };
-        assert_eq!(
-            (tags(false, "\"2\""), tags(true, "\"2\"")),
-            ("\"2\"".parse().unwrap(), "\"2-gz\"".parse().unwrap())
-        );
-        assert_eq!(
-            (tags(true, "\"2-gz\""), tags(true, "W/\"2\"")),
-            ("\"2-gz\"".parse().unwrap(), "W/\"2\"".parse().unwrap())
-        );
+            assert_eq!(headers[header::ETAG], told, "{coding}");
+        }
     }
 
     proptest! {

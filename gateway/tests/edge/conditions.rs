@@ -97,6 +97,14 @@ async fn a_compressed_answer_has_a_tag_of_its_own() {
     let (plain, packed) = (get("GET", "identity").await, get("GET", "gzip").await);
     assert_eq!((plain.header("etag"), packed.header("etag")), ("\"2\"", "\"2-gz\""));
     assert!(packed.header("vary").contains("accept-encoding"));
+    for (coding, tag) in [("br", "\"2-br\""), ("zstd", "\"2-zst\"")] {
+        let packed = get("GET", coding).await;
+        assert_eq!((packed.header("content-encoding"), packed.header("etag")), (coding, tag));
+        assert!(packed.bytes.len() < 300);
+        let known = [("accept-encoding", coding), ("if-none-match", tag)];
+        let again = shop.send(request("GET", "/v1/copies/b", &known, Body::empty())).await;
+        assert_eq!((again.status.as_u16(), again.header("etag")), (304, tag));
+    }
     let head = get("HEAD", "gzip").await;
     assert_eq!((head.header("etag"), head.header("content-length")), ("\"2-gz\"", ""));
     assert_eq!(get("HEAD", "identity").await.header("content-length"), plain.bytes.len().to_string());
@@ -188,7 +196,10 @@ async fn who_refuses_answers_as_they_are_gets_them_all_the_same() {
     });
     for (accepted, coding) in [
         ("identity;q=0", ""),
-        ("br, *;q=0", ""),
+        ("br, *;q=0", "br"),
+        ("deflate, *;q=0", ""),
+        ("gzip, br, zstd", "zstd"),
+        ("gzip;q=0.9, br;q=1, zstd;q=0.1", "br"),
         ("*;q=0.0", ""),
         ("gzip;q=0.1, identity;q=0", "gzip"),
         ("gzip, *;q=0", "gzip"),
@@ -222,10 +233,10 @@ async fn bodies_may_come_compressed_within_the_limit() {
     assert_eq!(send("gzip", json, "/v1/search/1", gzip(&text(just))).await.status, 200);
     assert_eq!(send("gzip", json, "/v1/search/1", gzip(&text(just + 1))).await.error().0, 413);
     assert_eq!(send("gzip", json, "/v1/search/1", b"{}".to_vec()).await.error().0, 400);
-    for coding in ["br", "zstd", "gzip, gzip", "nonsense"] {
+    for coding in ["deflate", "br, zstd", "gzip, gzip", "nonsense"] {
         let answer = send(coding, json, "/v1/search/1", b"{}".to_vec()).await;
         assert_eq!(answer.error(), (415, "UNSUPPORTED_CONTENT_ENCODING".into(), String::new()), "{coding}");
-        assert_eq!(answer.header("accept-encoding"), "gzip");
+        assert_eq!(answer.header("accept-encoding"), "gzip, br, zstd");
     }
     let lines = shop_with(Default::default(), |call| {
         Answer::Messages(vec![message("Imported", json!({"count": call.messages.len()}))])
