@@ -21,6 +21,8 @@ pub static IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static(names::IDEMPOTE
 pub static IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static(names::IDEMPOTENCY_REPLAYED);
 /// Where a reader of server-sent events left off.
 pub static LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+/// What a caller says for all services on its request's way (W3C Baggage).
+pub static BAGGAGE: HeaderName = HeaderName::from_static("baggage");
 /// How a reverse proxy is reached by the client.
 pub const FORWARDED_PROTO: &str = "x-forwarded-proto";
 pub const FORWARDED_HOST: &str = "x-forwarded-host";

@@ -208,6 +208,7 @@ async fn own_options(
 fn cors(origins: &[HeaderValue]) -> CorsLayer {
     let sent = [
         header::AUTHORIZATION,
+        headers::BAGGAGE.clone(),
         header::CONTENT_ENCODING,
         header::CONTENT_TYPE,
         header::IF_MATCH,

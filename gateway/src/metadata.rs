@@ -8,7 +8,7 @@ use tonic::metadata::MetadataMap;
 
 use crate::{
     error::Failure,
-    headers::{CLIENT_ADDRESS, IDEMPOTENCY_KEY, IDEMPOTENCY_REPLAYED, single},
+    headers::{BAGGAGE, CLIENT_ADDRESS, IDEMPOTENCY_KEY, IDEMPOTENCY_REPLAYED, single},
     rpc::Rpc,
 };
 
@@ -125,6 +125,11 @@ fn copy(allowed: &[Allowed], from: &HeaderMap, to: &mut HeaderMap) {
     }
 }
 
+/// The same, of what a caller may choose at will: as long as a service need take it.
+static HANDED_ON_WITHIN_BOUNDS: [&HeaderName; 2] = [&header::ACCEPT_LANGUAGE, &BAGGAGE];
+/// Bytes of such a header at most (W3C Baggage, 3.3.2); of more, a part would say something else.
+const MOST: usize = 8_192;
+
 /// The metadata of a call: what every method gets, and what this one asks for. `timeout` becomes the
 /// call's deadline.
 pub fn of(headers: &HeaderMap, rpc: &Rpc, timeout: Option<Duration>) -> Result<MetadataMap, Failure> {
@@ -149,6 +154,12 @@ pub fn of(headers: &HeaderMap, rpc: &Rpc, timeout: Option<Duration>) -> Result<M
     copy(&forward.request, headers, &mut out);
     if let Some(address) = headers.get(&CLIENT_ADDRESS).filter(|_| forward.foreign) {
         out.insert(FORWARDED_FOR, address.clone());
+    }
+    for name in HANDED_ON_WITHIN_BOUNDS {
+        let values = || headers.get_all(name).iter();
+        if !out.contains_key(name) && values().map(HeaderValue::len).sum::<usize>() <= MOST {
+            values().for_each(|value| _ = out.append(name, value.clone()));
+        }
     }
     // What is left of it by now, not the caller's own header.
     if let Some(timeout) = timeout {

@@ -257,9 +257,15 @@ async fn pages_of_other_origins_may_send_conditions_and_traces() {
     let asked = [("origin", "https://shop.example"), ("access-control-request-method", "GET")];
     let allowed = shop.send(request("OPTIONS", "/v1/books/b", &asked, Body::empty())).await;
     let headers = allowed.header("access-control-allow-headers").to_owned();
-    for name in
-        ["if-match", "if-none-match", "traceparent", "tracestate", "content-encoding", "last-event-id"]
-    {
+    for name in [
+        "if-match",
+        "if-none-match",
+        "baggage",
+        "traceparent",
+        "tracestate",
+        "content-encoding",
+        "last-event-id",
+    ] {
         assert!(headers.split(',').any(|it| it.trim() == name), "{name}: {headers}");
     }
     let answer = shop.send(request("GET", "/v1/books/b", &asked[..1], Body::empty())).await;

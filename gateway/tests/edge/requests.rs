@@ -217,6 +217,8 @@ async fn only_chosen_headers_go_upstream() {
         ("x-request-id", "r-1"),
         ("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),
         ("tracestate", "a=b"),
+        ("accept-language", "pt, en;q=0.5"),
+        ("baggage", "tenant=7"),
         ("x-signature", "s"),
         ("cookie", "c"),
         ("x-forwarded-for", "1.2.3.4"),
@@ -227,7 +229,7 @@ async fn only_chosen_headers_go_upstream() {
     let answer = shop.send(request("POST", "/v1/shelves/1/books/2:checkOut", &headers, Body::empty())).await;
     assert_eq!((answer.status.as_u16(), answer.header("x-request-id")), (200, "r-1"));
     let metadata = shop.last().metadata;
-    for (name, value) in &headers[..6] {
+    for (name, value) in &headers[..8] {
         assert_eq!(metadata[*name], *value);
     }
     for name in ["cookie", "x-forwarded-for", "grpc-status", "feira-service"] {
@@ -236,6 +238,14 @@ async fn only_chosen_headers_go_upstream() {
     assert!(metadata["grpc-timeout"].to_str().unwrap().ends_with(['u', 'm']));
     shop.send(request("GET", "/v1/books/1", &headers, Body::empty())).await;
     assert!(!shop.last().metadata.contains_key("x-signature"));
+    // A caller's own words have a bound; half of them would say something else.
+    let long = "k=v,".repeat(2_048);
+    for (bags, there) in [(vec![long.as_str()], 1), (vec![long.as_str(), "a=b"], 0), (vec!["a=b", "c=d"], 2)]
+    {
+        let headers: Vec<_> = bags.iter().map(|bag| ("baggage", *bag)).collect();
+        shop.send(request("GET", "/v1/books/1", &headers, Body::empty())).await;
+        assert_eq!(shop.last().metadata.get_all("baggage").iter().count(), there);
+    }
 }
 
 #[tokio::test]
