@@ -5,6 +5,9 @@ use serde_json::{Value as Json, json};
 
 use super::rules;
 
+/// Fields of one choice whose pairs are told; with more, the words are all that is said.
+const MOST: usize = 16;
+
 /// Says which fields exclude each other.
 pub fn in_words(message: &MessageDescriptor) -> String {
     let lines: Vec<_> = real(message)
@@ -17,19 +20,31 @@ pub fn in_words(message: &MessageDescriptor) -> String {
     lines.join(" ")
 }
 
-/// The same as schemas, all of which a request must fit. `has` says which fields it can have.
-pub fn rules(message: &MessageDescriptor, has: impl Fn(&FieldDescriptor) -> bool) -> Vec<Json> {
-    real(message)
-        .filter_map(|oneof| {
-            let given = |field: FieldDescriptor| json!({"required": [field.json_name()]});
-            let mut one: Vec<_> = oneof.fields().filter(|field| has(field)).map(given).collect();
-            if !rules::oneof_required(&oneof) {
-                one.push(json!({"not": {"anyOf": one}}));
-            }
-            // The path sets one of the others.
-            (one.len() > 1).then(|| json!({"oneOf": one}))
-        })
-        .collect()
+/// The same as a schema that no request may fit. `has` says which fields it can have.
+///
+/// It is one that is forbidden, not one that is required: what is required by `oneOf` or `allOf` generators make classes
+/// of, and these have none of the message's own fields.
+pub fn forbidden(message: &MessageDescriptor, has: impl Fn(&FieldDescriptor) -> bool) -> Option<Json> {
+    let mut wrong = Vec::new();
+    for oneof in real(message) {
+        let fields: Vec<_> = oneof.fields().filter(|field| has(field)).collect();
+        let names: Vec<_> = fields.iter().map(FieldDescriptor::json_name).collect();
+        if names.len() > MOST {
+            continue;
+        }
+        for (index, one) in names.iter().enumerate() {
+            wrong.extend(names[index + 1..].iter().map(|other| json!({"required": [one, other]})));
+        }
+        // Where the path sets one, none of these need be given.
+        if rules::oneof_required(&oneof) && fields.len() == oneof.fields().len() {
+            let given: Vec<_> = names.iter().map(|name| json!({"required": [name]})).collect();
+            wrong.push(json!({"not": {"anyOf": given}}));
+        }
+    }
+    match wrong.len() {
+        0 | 1 => wrong.pop(),
+        _ => Some(json!({"anyOf": wrong})),
+    }
 }
 
 /// Those that are no `optional` fields.

@@ -167,7 +167,7 @@ impl Status {
         ]);
         let header = match self.http {
             401 => Some(("WWW-Authenticate", "How to sign in.")),
-            429 => Some(("Retry-After", "Seconds to wait.")),
+            429 | 503 => Some(("Retry-After", "Seconds to wait, or the time to come back at.")),
             _ => None,
         };
         if let Some((name, description)) = header {

@@ -97,6 +97,7 @@ pub fn document(bindings: &[Arc<Binding>]) -> Value {
         "title": title(bindings),
         "version": env!("CARGO_PKG_VERSION"),
         "description": INTRODUCTION,
+        "contact": {"name": "The operator of this server"},
     }));
     if secured {
         // A contract with access rules is of this program's own; under which licence others are, nobody knows.

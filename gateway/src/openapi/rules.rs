@@ -154,6 +154,10 @@ fn text(rules: &DynamicMessage, keywords: &mut Map<String, Json>) {
     let choices = annotation::list(rules, "in");
     if !choices.is_empty() {
         let choices: Vec<_> = choices.iter().filter_map(Value::as_str).collect();
+        if choices.contains(&"") {
+            let names: Vec<_> = choices.iter().map(|choice| constant(choice)).collect();
+            keywords.insert("x-enum-varnames".to_owned(), json!(names));
+        }
         keywords.insert("enum".to_owned(), json!(choices));
     }
     for (name, format) in [("email", "email"), ("uri", "uri"), ("hostname", "hostname"), ("uuid", "uuid")] {
@@ -222,6 +226,14 @@ fn enumeration(rules: &DynamicMessage, keywords: &mut Map<String, Json>, field: 
         .map(|value| value.name().to_owned())
         .collect();
     keywords.insert("enum".to_owned(), json!(names));
+}
+
+/// What generators call a choice: of an empty one they make no name by themselves.
+fn constant(choice: &str) -> String {
+    if choice.is_empty() {
+        return "EMPTY".to_owned();
+    }
+    choice.replace(|c: char| !c.is_ascii_alphanumeric(), "_").to_ascii_uppercase()
 }
 
 /// A pattern without what only some dialects of regular expressions know.

@@ -114,10 +114,8 @@ impl Schemas {
             schema.insert("required".to_owned(), required.into());
         }
         if part != Part::Answer {
-            let exclusions = choices::rules(message, |field| part.has(field.number(), &behaviors(field)));
-            if !exclusions.is_empty() {
-                schema.insert("allOf".to_owned(), exclusions.into());
-            }
+            let forbidden = choices::forbidden(message, |field| part.has(field.number(), &behaviors(field)));
+            schema.extend(forbidden.map(|forbidden| ("not".to_owned(), forbidden)));
             // Unknown fields of a request are refused.
             schema.insert("additionalProperties".to_owned(), json!(false));
         }
@@ -135,12 +133,12 @@ impl Schemas {
             Map::from_iter([("type".to_owned(), json!("object")), ("additionalProperties".to_owned(), value)])
         } else if field.is_list() {
             let mut items = object(self.kind(&field.kind(), part));
-            items.extend(rules.items);
+            narrow(&mut items, rules.items, &field.kind());
             Map::from_iter([("type".to_owned(), json!("array")), ("items".to_owned(), items.into())])
         } else {
             object(self.kind(&field.kind(), part))
         };
-        schema.extend(rules.keywords);
+        narrow(&mut schema, rules.keywords, &field.kind());
         let behaviors = behaviors(field);
         let is = |behavior: &str| behaviors.iter().any(|there| there == behavior);
         let immutable = if is("IMMUTABLE") { "Cannot be changed." } else { "" };
@@ -202,6 +200,21 @@ impl Schemas {
         }
         json!({"$ref": format!("#/components/schemas/{name}")})
     }
+}
+
+/// Adds the rules of a field to the schema of its kind. Of an enum that the schema refers to they say which values are not
+/// allowed: of a list of those that are, generators make a type beside the enum's own.
+fn narrow(schema: &mut Map<String, Json>, mut rules: Map<String, Json>, kind: &Kind) {
+    if let Some(desc) = kind.as_enum().filter(|_| schema.contains_key("$ref"))
+        && let Some(Json::Array(allowed)) = rules.remove("enum")
+    {
+        let names = desc.values().map(|value| json!(value.name()));
+        let excluded: Vec<_> = names.filter(|name| !allowed.contains(name)).collect();
+        if !excluded.is_empty() {
+            schema.insert("not".to_owned(), json!({"enum": excluded}));
+        }
+    }
+    schema.extend(rules);
 }
 
 /// `google.api.field_behavior`.
