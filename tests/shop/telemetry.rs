@@ -13,7 +13,11 @@ use crate::support::{
     transcode, until,
 };
 
-tests!(a_request_is_one_trace_in_one_process, a_request_is_one_trace_across_six_processes);
+tests!(
+    a_request_is_one_trace_in_one_process,
+    a_request_is_one_trace_across_six_processes,
+    a_trace_is_kept_as_a_whole_or_not_at_all,
+);
 each!(over_rest: Setup::default().over(Edge::Rest);
     a_trace_goes_from_the_route_to_the_commit_and_names_no_value,
     what_is_not_sampled_is_not_exported,
@@ -152,6 +156,37 @@ async fn what_is_not_sampled_is_not_exported(setup: Setup) {
     let creates = creates.iter().filter(|(_, span)| span.name.ends_with("/CreateOrder")).count();
     assert_eq!(creates, 1, "the one that was not sampled is not there");
     assert!(collector.traces().iter().all(|trace| trace == TRACE));
+}
+
+/// Covers: mesh.trace.
+async fn a_trace_is_kept_as_a_whole_or_not_at_all(setup: Setup) {
+    let collector = Collector::default();
+    let url = collector.by_http().await;
+    let half = [("OTEL_TRACES_SAMPLER", "parentbased_traceidratio"), ("OTEL_TRACES_SAMPLER_ARG", "0.5")];
+    let setup = half.iter().fold(traced(setup.split(), &url), |setup, (name, value)| setup.env(name, value));
+    let mesh = setup.start().await;
+    let sent = 30;
+    for _ in 0..sent {
+        assert_eq!(mesh.http().get("/v1/articles").await.status, 200);
+    }
+    // What a process has sent before that has arrived before it.
+    let last = mesh.http().with("traceparent", &format!("00-{TRACE}-{PARENT}-01"));
+    assert_eq!(last.get("/v1/articles").await.status, 200);
+    let (edge, call) = ("GET /v1/articles", "feira.article.v1.ArticleService/ListArticles");
+    until("the last one arrives from both processes", || async {
+        let spans = collector.of_trace(TRACE);
+        let has = |name: &str| spans.iter().any(|(_, span)| span.name == name && span.kind == SERVER);
+        (has(edge) && has(call)).then_some(())
+    })
+    .await;
+    let traces = collector.traces();
+    let with = |name: &str| -> BTreeSet<&String> {
+        let has = |trace: &&String| collector.of_trace(trace).iter().any(|(_, span)| span.name == name);
+        traces.iter().filter(has).collect()
+    };
+    let kept = with(edge).len();
+    assert_eq!(with(edge), with(call), "nobody decides anew further on");
+    assert!((2..=sent).contains(&kept), "some of {sent} and the last one: {kept}");
 }
 
 /// Covers: mesh.metrics.

@@ -8,8 +8,6 @@ use std::{
 
 use sea_orm::DatabaseBackend;
 
-use tracing::Span;
-
 use crate::{
     Role,
     fault::Meaning,
@@ -48,7 +46,8 @@ struct Kept {
 /// A statement under way.
 pub(crate) struct Statement {
     began: Option<Instant>,
-    span: Span,
+    /// In its trace, where that is exported.
+    traced: Option<spans::Place>,
     /// Of its first word.
     place: usize,
 }
@@ -82,19 +81,19 @@ impl Timing {
     /// A statement begins.
     pub fn statement(&self, sql: &str) -> Statement {
         if !metrics::on() && !spans::on() {
-            return Statement { began: None, span: Span::none(), place: 0 };
+            return Statement { began: None, traced: None, place: 0 };
         }
         let place = place(sql);
-        let span = spans::statement(self.0.system, self.0.role.name(), WORDS[place], sql);
-        Statement { began: Self::begin(), span, place }
+        let traced = spans::statement(self.0.system, self.0.role.name(), WORDS[place], sql);
+        Statement { began: Self::begin(), traced, place }
     }
 
     /// A statement has ended.
-    pub fn ended(&self, Statement { began, span, place }: Statement, failed: bool) {
-        if failed {
-            spans::failed(&span);
+    pub fn ended(&self, Statement { began, mut traced, place }: Statement, failed: bool) {
+        if failed && let Some(traced) = &mut traced {
+            traced.failed();
         }
-        drop(span);
+        drop(traced);
         let Some(began) = began else { return };
         let series = &self.0.statements[place][usize::from(failed)];
         record(&OPERATIONS, series, began, || {

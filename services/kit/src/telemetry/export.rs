@@ -1,34 +1,23 @@
 //! Traces and metrics by OTLP, as OpenTelemetry's own environment variables ask for.
 //! <https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/>
 
-use std::{sync::OnceLock, time::Duration};
+use std::time::Duration;
 
-use http::{HeaderMap, HeaderName, HeaderValue};
-use opentelemetry::{
-    Context, KeyValue, Value,
-    propagation::{Extractor, Injector, TextMapPropagator},
-    trace::{TraceContextExt, TracerProvider},
-};
+use opentelemetry::{KeyValue, Value, trace::TracerProvider};
 use opentelemetry_otlp::{
     self as otlp, MetricExporter, SpanExporter, WithExportConfig, WithTonicConfig,
     tonic_types::transport::ClientTlsConfig,
 };
-use opentelemetry_sdk::{
-    Resource, metrics::SdkMeterProvider, propagation::TraceContextPropagator, trace::SdkTracerProvider,
-};
-use tracing::{Span, Subscriber, level_filters::LevelFilter};
-use tracing_opentelemetry::OpenTelemetrySpanExt;
+use opentelemetry_sdk::{Resource, metrics::SdkMeterProvider, trace::SdkTracerProvider};
+use tracing::{Subscriber, level_filters::LevelFilter};
 use tracing_subscriber::{Layer, filter::Targets, registry::LookupSpan};
 
 use super::{
-    access,
     log::OURS,
     metrics::{self, Reader},
+    place::{self, Places},
     spans,
 };
-
-/// A process has one subscriber, hence one of these too.
-static SPANS: OnceLock<()> = OnceLock::new();
 
 /// What exports.
 #[derive(Clone)]
@@ -66,23 +55,16 @@ impl Export {
     where
         S: Subscriber + for<'a> LookupSpan<'a> + Send + Sync,
     {
-        let tracer = self.traces.as_ref()?.tracer("feira");
-        let _ = SPANS.set(());
+        // By the standard's default, and by all samplers that are called after it.
+        let sampler = variable("OTEL_TRACES_SAMPLER").unwrap_or_default();
+        let follows_callers = !["always_on", "always_off", "traceidratio"].contains(&sampler.as_str());
+        place::export_by(self.traces.as_ref()?.tracer("feira"), follows_callers);
         let ours = Targets::new()
             .with_targets(OURS.map(|name| (name, LevelFilter::INFO)))
             .with_target(spans::TARGET, LevelFilter::INFO)
             // Never ends while the process runs: what is done in it would be one trace without end.
-            .with_target(spans::KEPT, LevelFilter::OFF)
-            .with_target(access::TARGET, LevelFilter::OFF);
-        // Where a span is in its trace is read from the span itself; threads need not know it.
-        let layer = tracing_opentelemetry::layer()
-            .with_tracer(tracer)
-            .with_location(false)
-            .with_threads(false)
-            .with_target(false)
-            .with_tracked_inactivity(false)
-            .with_context_activation(false);
-        Some(layer.with_filter(ours).boxed())
+            .with_target(spans::KEPT, LevelFilter::OFF);
+        Some(Places.with_filter(ours).boxed())
     }
 
     /// Sends what is left, traces and metrics at the same time; blocks so long at most where the exporters
@@ -205,87 +187,4 @@ fn meters(resource: Resource, sends: bool, reader: Option<Reader>) -> Result<Sdk
     let provider = provider.build();
     metrics::start(&provider);
     Ok(provider)
-}
-
-/// Whether spans are exported.
-pub(super) fn active() -> bool {
-    SPANS.get().is_some()
-}
-
-/// Makes a span a child of the one that headers name.
-pub(super) fn child_of(span: &Span, headers: &HeaderMap) {
-    if active() {
-        span.record("otel.kind", "server");
-        let parent = TraceContextPropagator::new().extract_with_context(&Context::new(), &Headers(headers));
-        if parent.span().span_context().is_valid() {
-            // Fails only for a span that is filtered out, and then nothing is lost.
-            let _ = span.set_parent(parent);
-        }
-    }
-}
-
-/// The headers that name a span's place in its trace; `None` where spans are not exported.
-pub(super) fn place(span: &Span) -> Option<HeaderMap> {
-    if !active() {
-        return None;
-    }
-    let context = span.context();
-    if !context.span().span_context().is_valid() {
-        return None;
-    }
-    let mut headers = HeaderMap::with_capacity(2);
-    TraceContextPropagator::new().inject_context(&context, &mut HeadersMut(&mut headers));
-    Some(headers)
-}
-
-/// A span's trace id in hexadecimal.
-pub(super) fn trace_id(span: &Span) -> Option<String> {
-    let context = span.context();
-    let place = context.span().span_context().clone();
-    place.is_valid().then(|| place.trace_id().to_string())
-}
-
-/// The trace and the span that the current one is, where it is exported, in hexadecimal.
-pub(super) fn sampled() -> Option<(String, String)> {
-    let context = Span::current().context();
-    let place = context.span().span_context().clone();
-    (place.is_valid() && place.is_sampled())
-        .then(|| (place.trace_id().to_string(), place.span_id().to_string()))
-}
-
-/// Gives the current span another name. Recorded in its field, one would count only before the span was asked for its place.
-pub(super) fn rename(name: String) {
-    Span::current().context().span().update_name(name);
-}
-
-/// Whether what is done in the current span is exported, so that spans below it are worth their while.
-pub(super) fn is_traced() -> bool {
-    if !active() {
-        return false;
-    }
-    let context = Span::current().context();
-    let place = context.span().span_context().clone();
-    place.is_valid() && place.is_sampled()
-}
-
-struct Headers<'a>(&'a HeaderMap);
-
-impl Extractor for Headers<'_> {
-    fn get(&self, key: &str) -> Option<&str> {
-        self.0.get(key)?.to_str().ok()
-    }
-
-    fn keys(&self) -> Vec<&str> {
-        self.0.keys().map(HeaderName::as_str).collect()
-    }
-}
-
-struct HeadersMut<'a>(&'a mut HeaderMap);
-
-impl Injector for HeadersMut<'_> {
-    fn set(&mut self, key: &str, value: String) {
-        if let (Ok(name), Ok(value)) = (HeaderName::try_from(key), HeaderValue::try_from(value)) {
-            self.0.insert(name, value);
-        }
-    }
 }

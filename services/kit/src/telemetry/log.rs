@@ -3,13 +3,13 @@
 use std::{fmt, io::IsTerminal, str::FromStr};
 
 use tracing::{Subscriber, level_filters::LevelFilter};
-use tracing_subscriber::{
-    EnvFilter, Layer,
-    fmt::{format::JsonFields, layer},
-    registry::LookupSpan,
-};
+use tracing_subscriber::{EnvFilter, Layer, fmt::layer, registry::LookupSpan};
 
-use super::{access, json::Json, writer::Writer};
+use super::{
+    access,
+    json::{Json, Members},
+    writer::Writer,
+};
 
 /// Our own crates; a bare level is meant for them.
 pub(super) const OURS: [&str; 9] =
@@ -71,7 +71,7 @@ impl LogOptions {
                 let colours = std::io::stderr().is_terminal();
                 layer().with_writer(to).with_ansi(colours).boxed()
             }
-            Format::Json => layer().fmt_fields(JsonFields::new()).event_format(Json).with_writer(to).boxed(),
+            Format::Json => layer().fmt_fields(Members).event_format(Json).with_writer(to).boxed(),
         }
     }
 }
@@ -104,11 +104,7 @@ impl Level {
             None if is_level(part) => format!("warn,h2=error,{}", ours(part)),
             None => part.to_owned(),
         });
-        let mut parts: Vec<String> = parts.collect();
-        if !self.0.contains(access::TARGET) {
-            parts.push(format!("{}=off", access::TARGET));
-        }
-        parts.join(",")
+        parts.collect::<Vec<_>>().join(",")
     }
 }
 
@@ -149,9 +145,8 @@ mod tests {
     fn a_bare_level_counts_for_our_own_crates() {
         let directives = |text: &str| text.parse::<Level>().unwrap().directives();
         assert!(directives("debug").starts_with("warn,h2=error,feira=debug,kit=debug,"));
-        assert_eq!(directives("off"), "off,feira::access=off");
-        assert!(directives("info,sqlx=trace").ends_with("gateway=info,sqlx=trace,feira::access=off"));
-        assert!(directives("info,feira::access=info").ends_with("gateway=info,feira::access=info"));
+        assert_eq!(directives("off"), "off");
+        assert!(directives("info,sqlx=trace").ends_with("gateway=info,sqlx=trace"));
         let has = |text: &str| text.parse::<Level>().unwrap().has_access_log();
         assert!(has("info,feira::access=info") && has("warn, feira::access=debug"));
         assert!(!has("trace") && !has("info,feira::access=off") && !has("feira::access=warn"));

@@ -9,6 +9,7 @@ mod export;
 mod json;
 mod log;
 pub mod metrics;
+mod place;
 pub mod spans;
 mod writer;
 
@@ -20,11 +21,13 @@ use std::{
 };
 
 use http::{HeaderMap, HeaderValue};
+use opentelemetry::trace::{SpanContext, SpanKind};
 use tonic::Code;
 use tracing::Span;
 use tracing_subscriber::{Layer, layer::SubscriberExt, reload, util::SubscriberInitExt};
 
-use crate::headers::{TRACEPARENT, TRACESTATE};
+use self::place::Place;
+use crate::headers::{CLIENT_ADDRESS, REQUEST_ID, TRACEPARENT, TRACESTATE};
 
 pub use log::{Format, Level, LogFormat, LogOptions};
 pub use spans::{from_client, served, server_span};
@@ -108,41 +111,46 @@ fn panicked(panic: &PanicHookInfo<'_>) {
     }
 }
 
-/// A caller's place in a distributed trace (W3C Trace Context), carried along with a call.
+/// A place in a distributed trace (W3C Trace Context), carried along with a call.
 #[derive(Debug, Clone, Default)]
-pub struct Trace {
-    parent: Option<HeaderValue>,
-    state: Option<HeaderValue>,
+pub struct Trace(Option<Carried>);
+
+#[derive(Debug, Clone)]
+enum Carried {
+    /// A span of ours.
+    Own(SpanContext),
+    /// As a caller gave it.
+    Given { parent: HeaderValue, state: Option<HeaderValue> },
 }
 
 impl Trace {
     /// What travels on from here: the span's own place where spans are exported, else what came in.
     pub fn of(span: &Span, headers: &HeaderMap) -> Self {
-        match export::place(span) {
-            Some(place) => Self::read(&place),
-            None => Self::read(headers),
-        }
-    }
-
-    fn read(headers: &HeaderMap) -> Self {
-        let only = |name| {
-            let mut values = headers.get_all(name).iter();
-            values.next().filter(|_| values.next().is_none()).cloned()
-        };
-        let parent = only(TRACEPARENT).filter(|value| trace_id(value).is_some());
-        let state = headers.get(TRACESTATE).filter(|state| parent.is_some() && !state.is_empty()).cloned();
-        Self { parent, state }
+        let own = place::of(span, |place| place.context().clone()).filter(SpanContext::is_valid);
+        Self(own.map(Carried::Own).or_else(|| given(headers)))
     }
 
     fn write(&self, headers: &mut HeaderMap) {
-        if let Some(parent) = &self.parent {
-            headers.insert(TRACEPARENT, parent.clone());
-            match &self.state {
-                Some(state) => headers.insert(TRACESTATE, state.clone()),
-                None => headers.remove(TRACESTATE),
-            };
+        match &self.0 {
+            None => {}
+            Some(Carried::Own(context)) => place::write(context, headers),
+            Some(Carried::Given { parent, state }) => {
+                headers.insert(TRACEPARENT, parent.clone());
+                match state {
+                    Some(state) => headers.insert(TRACESTATE, state.clone()),
+                    None => headers.remove(TRACESTATE),
+                };
+            }
         }
     }
+}
+
+/// What headers say, if that is well-formed and said once.
+fn given(headers: &HeaderMap) -> Option<Carried> {
+    let mut parents = headers.get_all(TRACEPARENT).iter();
+    let parent = parents.next().filter(|parent| parents.next().is_none() && trace_id(parent).is_some())?;
+    let state = headers.get(TRACESTATE).filter(|state| !state.is_empty()).cloned();
+    Some(Carried::Given { parent: parent.clone(), state })
 }
 
 /// The 32 hexadecimal digits of a well-formed `traceparent`: version, trace id, parent id, flags.
@@ -157,10 +165,17 @@ fn trace_id(value: &HeaderValue) -> Option<&str> {
     (well_formed && (parts.next().is_none() || !text.starts_with("00"))).then(|| &text[3..35])
 }
 
-/// Makes the span of a call that came in a child of the one that its headers name, if they do. To be done
-/// before the span is entered; it needs a field `otel.kind` that is empty.
+/// Makes the span of a request over HTTP a child of the one that its headers name, or the first of a trace. To be done before the
+/// span is entered.
 pub fn child_of(span: &Span, headers: &HeaderMap) {
-    export::child_of(span, headers);
+    let Some(mut place) = Place::after("HTTP", SpanKind::Server, Some(headers)) else { return };
+    if place.is_recorded() {
+        let said = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        for (name, value) in [("request_id", said(REQUEST_ID)), ("client.address", said(CLIENT_ADDRESS))] {
+            value.into_iter().for_each(|value| place.note(name, value));
+        }
+    }
+    place.of(span);
 }
 
 /// Whether a code says that the server failed, not that the caller asked for the wrong thing.
@@ -174,10 +189,11 @@ fn is_server_fault(code: Code) -> bool {
 /// Writes the trace context into a call that goes out: the current span's where spans are exported, else
 /// what the call that it belongs to came with. What the headers say already stays where there is neither.
 pub fn inject(headers: &mut HeaderMap, carried: Option<&Trace>) {
-    if let Some(place) = export::place(&Span::current()) {
-        Trace::read(&place).write(headers);
-    } else if let Some(trace) = carried {
-        trace.write(headers);
+    let own = place::current(|place| place.context().clone()).filter(SpanContext::is_valid);
+    match (own, carried) {
+        (Some(own), _) => place::write(&own, headers),
+        (None, Some(trace)) => trace.write(headers),
+        (None, None) => {}
     }
 }
 

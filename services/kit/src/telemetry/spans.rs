@@ -5,10 +5,12 @@ use std::{net::IpAddr, time::Duration};
 
 use contracts::errors::code_name;
 use http::HeaderMap;
+use opentelemetry::trace::SpanKind;
 use tonic::Code;
-use tracing::{Span, field::Empty};
+use tracing::{Span, field::Empty, info_span};
 
-use super::{child_of, export, is_server_fault, trace_id};
+pub(crate) use super::place::Place;
+use super::{is_server_fault, place, trace_id};
 use crate::headers::TRACEPARENT;
 
 /// The target of spans that the log leaves out.
@@ -18,30 +20,22 @@ pub(super) const KEPT: &str = "kit::kept";
 
 /// The span of a call that came in, a child of the caller's if its headers name one. `known`: it is of a method.
 pub fn server_span(path: &str, known: bool, request_id: &str, headers: &HeaderMap) -> Span {
-    if export::active() {
-        let method = if known { path.trim_start_matches('/') } else { "_OTHER" };
-        let span = tracing::info_span!(
-            "grpc",
-            path,
-            request_id,
-            client.address = Empty,
-            trace_id = Empty,
-            otel.name = method,
-            otel.kind = Empty,
-            otel.status_code = Empty,
-            rpc.system.name = "grpc",
-            rpc.method = method,
-            rpc.response.status_code = Empty,
-        );
-        child_of(&span, headers);
-        if let Some(id) = export::trace_id(&span) {
-            span.record("trace_id", id);
-        }
-        return span;
+    let given = headers.get(TRACEPARENT).and_then(trace_id);
+    if !place::active() {
+        return info_span!("grpc", path, request_id, client.address = Empty, trace_id = given);
     }
-    let span = tracing::info_span!("grpc", path, request_id, client.address = Empty, trace_id = Empty);
-    if let Some(id) = headers.get(TRACEPARENT).and_then(trace_id) {
-        span.record("trace_id", id);
+    let method = if known { path.trim_start_matches('/') } else { "_OTHER" };
+    let place = Place::after(method.to_owned(), SpanKind::Server, Some(headers));
+    let own = place.as_ref().filter(|_| given.is_none()).map(|place| place.context().trace_id().to_string());
+    let trace_id = given.or(own.as_deref());
+    let span = info_span!("grpc", path, request_id, client.address = Empty, trace_id);
+    if let Some(mut place) = place {
+        if place.is_recorded() {
+            place.note("rpc.system.name", "grpc");
+            place.note("rpc.method", method.to_owned());
+            place.note("request_id", request_id.to_owned());
+        }
+        place.of(&span);
     }
     span
 }
@@ -55,9 +49,7 @@ pub fn from_client(address: Option<IpAddr>) {
 
 /// A call was answered, in the span of [`server_span`]. Only our own failures deserve attention.
 pub fn served(code: Code, took: Duration) {
-    if export::active() {
-        answered(&Span::current(), code, is_server_fault(code));
-    }
+    place::current(|place| answered(place, code, is_server_fault(code)));
     let took_us = took.as_micros() as u64;
     match code {
         Code::Ok => tracing::debug!(took_us, "call.served"),
@@ -66,72 +58,78 @@ pub fn served(code: Code, took: Duration) {
     }
 }
 
-fn answered(span: &Span, code: Code, failed: bool) {
-    span.record("rpc.response.status_code", code_name(code));
+fn answered(place: &mut Place, code: Code, failed: bool) {
+    place.note("rpc.response.status_code", code_name(code));
     if failed {
-        span.record("otel.status_code", "ERROR");
+        place.failed();
     }
 }
 
 /// Whether spans are exported at all.
 pub(crate) fn on() -> bool {
-    export::active()
+    place::active()
 }
 
 /// What a request over HTTP turns out to be for, in the current span: the route's template, if there is one.
 pub fn request_of(method: &http::Method, route: &str) {
-    if export::active() {
-        let name = if route.is_empty() { method.to_string() } else { format!("{method} {route}") };
-        export::rename(name);
-    }
+    place::current(|place| {
+        if place.is_recorded() {
+            place.note("http.request.method", method.to_string());
+            place.rename(if route.is_empty() { method.to_string() } else { format!("{method} {route}") });
+        }
+    });
 }
 
 /// A call of another process, if what it is made for is exported.
 pub(crate) fn client(path: &str) -> Span {
-    if !export::is_traced() {
-        return Span::none();
-    }
     let method = path.trim_start_matches('/');
-    tracing::info_span!(
-        target: TARGET,
-        "call",
-        otel.name = method,
-        otel.kind = "client",
-        otel.status_code = Empty,
-        rpc.system.name = "grpc",
-        rpc.method = method,
-        rpc.response.status_code = Empty,
-    )
+    let Some(mut place) = Place::below(|| method.to_owned().into(), SpanKind::Client) else {
+        return Span::none();
+    };
+    place.note("rpc.system.name", "grpc");
+    place.note("rpc.method", method.to_owned());
+    let span = info_span!(target: TARGET, "call");
+    place.of(&span);
+    span
 }
 
 /// A call of another process was answered.
 pub(crate) fn client_answered(span: &Span, code: Code) {
-    answered(span, code, code != Code::Ok);
+    place::of(span, |place| answered(place, code, code != Code::Ok));
 }
 
-/// A statement, if what it is for is exported. Its words say what is done to which table; no values.
-pub(crate) fn statement(system: &'static str, role: &str, operation: &str, sql: &str) -> Span {
-    if !export::is_traced() {
-        return Span::none();
+/// A statement, if what it is for is exported. Its words say what is done to which table; no values. Nothing is done within it, so
+/// it is no span of the log's.
+pub(crate) fn statement(
+    system: &'static str,
+    role: &'static str,
+    operation: &'static str,
+    sql: &str,
+) -> Option<Place> {
+    let mut found = None;
+    let name = || {
+        found = table(operation, sql);
+        found.map_or(operation.into(), |table| format!("{operation} {table}").into())
+    };
+    let mut place = Place::below(name, SpanKind::Client)?;
+    place.note("db.system.name", system);
+    place.note("db.namespace", role);
+    place.note("db.operation.name", operation);
+    if let Some(table) = found {
+        place.note("db.collection.name", table.to_owned());
     }
-    let table = table(sql);
-    let name = table.map(|table| format!("{operation} {table}"));
-    tracing::info_span!(
-        target: TARGET,
-        "db",
-        otel.name = name.as_deref().unwrap_or(operation),
-        otel.kind = "client",
-        otel.status_code = Empty,
-        db.system.name = system,
-        db.namespace = role,
-        db.operation.name = operation,
-        db.collection.name = table,
-    )
+    Some(place)
 }
 
 /// The first table that a statement names.
-fn table(sql: &str) -> Option<&str> {
-    let words = ["FROM ", "INTO ", "UPDATE "];
+fn table<'s>(operation: &str, sql: &'s str) -> Option<&'s str> {
+    let words: &[&str] = match operation {
+        "SELECT" | "DELETE" => &["FROM "],
+        "INSERT" => &["INTO "],
+        "UPDATE" => &["UPDATE "],
+        "WITH" => &["FROM ", "INTO ", "UPDATE "],
+        _ => return None,
+    };
     let place = words.iter().filter_map(|word| Some(sql.find(word)? + word.len())).min()?;
     let name = sql.get(place..)?.trim_start_matches(['"', '`', ' ']);
     let end =
@@ -140,37 +138,36 @@ fn table(sql: &str) -> Option<&str> {
 }
 
 /// A call of somebody else's service, if what it is made for is exported.
-pub fn outside(service: &str, operation: &str) -> Span {
-    if !export::is_traced() {
+pub fn outside(service: &'static str, operation: &str) -> Span {
+    let Some(mut place) = Place::below(|| format!("{service} {operation}").into(), SpanKind::Client) else {
         return Span::none();
-    }
-    tracing::info_span!(
-        target: TARGET,
-        "outside",
-        otel.name = format!("{service} {operation}"),
-        otel.kind = "client",
-        otel.status_code = Empty,
-        peer.service = service,
-    )
+    };
+    place.note("peer.service", service);
+    let span = info_span!(target: TARGET, "outside");
+    place.of(&span);
+    span
 }
 
 /// What a span is of has failed.
 pub fn failed(span: &Span) {
-    span.record("otel.status_code", "ERROR");
+    place::of(span, Place::failed);
 }
 
 /// A run of a background task.
 pub(crate) fn task(name: &str) -> Span {
-    if export::active() {
-        tracing::info_span!("task", task = name, otel.name = name)
-    } else {
-        tracing::info_span!("task", task = name)
+    let span = info_span!("task", task = name);
+    if place::active()
+        && let Some(mut place) = Place::after(name.to_owned(), SpanKind::Internal, None)
+    {
+        place.note("task", name.to_owned());
+        place.of(&span);
     }
+    span
 }
 
 /// A task that goes on for as long as the process does.
 pub(crate) fn kept(name: &str) -> Span {
-    tracing::info_span!(target: KEPT, "task", task = name)
+    info_span!(target: KEPT, "task", task = name)
 }
 
 #[cfg(test)]
@@ -184,10 +181,12 @@ mod tests {
             ("INSERT INTO `order_lines` (`id`) VALUES (?)", Some("order_lines")),
             ("UPDATE outbox SET position = CASE id WHEN 1 THEN 2 END", Some("outbox")),
             ("DELETE FROM \"idempotency\"", Some("idempotency")),
+            ("WITH part AS (UPDATE stock SET free = 1) SELECT * FROM part", Some("stock")),
             ("COMMIT", None),
             ("SELECT 1", None),
         ] {
-            assert_eq!(table(sql), found, "{sql}");
+            let operation = sql.split(' ').next().unwrap();
+            assert_eq!(table(operation, sql), found, "{sql}");
         }
     }
 }

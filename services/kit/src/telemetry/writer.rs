@@ -29,6 +29,9 @@ const PIECE: usize = 64 << 10;
 /// How long to wait where the other end of a non-blocking pipe has no room.
 const AGAIN: Duration = Duration::from_millis(50);
 
+/// How long lines of which there are many are gathered before they are written.
+const GATHER: Duration = Duration::from_millis(5);
+
 static STANDARD_ERROR: OnceLock<Writer> = OnceLock::new();
 
 /// A queue in front of a slow reader; cheap to clone.
@@ -51,6 +54,10 @@ struct Queue {
     bytes: usize,
     /// Lines dropped since the last that was kept.
     dropped: u64,
+    /// Whether the thread waits for a line: to wake it is a system call.
+    waits: bool,
+    /// Whether others are likely to follow at once.
+    gathers: bool,
 }
 
 impl Writer {
@@ -68,8 +75,26 @@ impl Writer {
         writer
     }
 
+    /// Standard error, once something is logged to it.
+    pub(super) fn get() -> Option<&'static Self> {
+        STANDARD_ERROR.get()
+    }
+
+    pub(super) fn format(&self) -> Format {
+        self.0.format
+    }
+
+    /// Queues a line of which there are as many as calls: it may wait a moment for others.
+    pub(super) fn push_one_of_many(&self, line: &[u8]) {
+        self.put(line, ROOM, true);
+    }
+
     /// Queues a line, its end included, where it fits into so many bytes.
     fn push(&self, line: &[u8], room: usize) {
+        self.put(line, room, false);
+    }
+
+    fn put(&self, line: &[u8], room: usize, is_one_of_many: bool) {
         let mut queue = self.0.lock();
         if queue.bytes + line.len() > room {
             queue.dropped += 1;
@@ -80,8 +105,12 @@ impl Writer {
             queue.push(notice.as_bytes());
         }
         queue.push(line);
+        queue.gathers |= is_one_of_many;
+        let waits = std::mem::take(&mut queue.waits);
         drop(queue);
-        self.0.more.notify_one();
+        if waits {
+            self.0.more.notify_one();
+        }
     }
 
     /// Waits until everything is written, at most so long.
@@ -121,7 +150,13 @@ impl Shared {
                 self.done.notify_all();
             }
             while queue.lines.is_empty() {
+                queue.waits = true;
                 queue = self.more.wait(queue).unwrap_or_else(PoisonError::into_inner);
+            }
+            if std::mem::take(&mut queue.gathers) && queue.bytes < PIECE {
+                drop(queue);
+                thread::park_timeout(GATHER);
+                queue = self.lock();
             }
             while let Some(line) = queue.lines.front() {
                 if !piece.is_empty() && piece.len() + line.len() > PIECE {

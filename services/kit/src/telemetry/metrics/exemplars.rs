@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{Label, text};
-use crate::telemetry::export;
+use crate::telemetry::place;
 
 /// How long one is kept before another takes its place.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -35,7 +35,7 @@ struct Exemplar {
 
 impl Exemplars {
     pub fn of(name: &'static str, labels: &[Label<'_>], bounds: &'static [f64]) -> Self {
-        if !export::active() {
+        if !place::active() {
             return Self(None);
         }
         let kept = Kept { bounds, buckets: Mutex::new(vec![None; bounds.len() + 1]) };
@@ -55,7 +55,7 @@ impl Exemplars {
         if bucket.as_ref().is_some_and(|exemplar| exemplar.since.elapsed() < AGAIN) {
             return;
         }
-        let Some((trace_id, span_id)) = export::sampled() else { return };
+        let Some((trace_id, span_id)) = place::sampled() else { return };
         let (time, since) = (SystemTime::now(), Instant::now());
         *bucket = Some(Exemplar { trace_id, span_id, value, time, since });
     }
