@@ -3,7 +3,10 @@
 #[cfg(feature = "database")]
 mod position;
 
-use std::{future::Future, time::Duration};
+use std::{
+    future::Future,
+    time::{Duration, Instant},
+};
 
 use contracts::mesh::{FeedEvent, SubscribeRequest, node_service_client::NodeServiceClient};
 use prost::{Message, Name};
@@ -16,6 +19,9 @@ use crate::{
 
 #[cfg(feature = "database")]
 pub use self::position::{advance, position};
+
+/// How long a role that is followed may take to be there, after the start.
+const START: Duration = Duration::from_secs(5);
 
 static LAG: Seconds = Seconds::new(
     "feira.feed.lag",
@@ -56,6 +62,7 @@ where
     HF: Future<Output = Result<(), E>>,
     E: std::fmt::Display,
 {
+    let (begun, mut got_through) = (Instant::now(), false);
     let mut pause = Duration::from_millis(100);
     loop {
         let round = async {
@@ -65,6 +72,7 @@ where
             let mut events =
                 NodeServiceClient::new(conn.clone()).subscribe(Request::new(request)).await?.into_inner();
             tasks.handled();
+            got_through = true;
             while let Some(event) = events.message().await? {
                 let (position, made) = (event.position, event.create_time);
                 tasks.received(made.map(Time::from));
@@ -78,7 +86,10 @@ where
         tokio::select! {
             () = tasks.draining() => return,
             ended = round => if let Err(status) = ended {
-                tasks.interrupted(&status.message());
+                // Where all start together, each waits for the others.
+                if got_through || begun.elapsed() >= START {
+                    tasks.interrupted(&status.message());
+                }
                 tracing::debug!(%role, code = ?status.code(), message = status.message(), "following a feed was interrupted");
             },
         }
