@@ -83,7 +83,11 @@ impl Stop {
     }
 }
 
-/// Does work that blocks; a signal ends it, and what it has made so far is removed.
+/// How long work that is broken off may take to end: what it waits for may never come.
+const LAST: Duration = Duration::from_secs(10);
+
+/// Does work that blocks; a signal ends it, and what it has made so far is removed. Where it waits for a pipe, it is left as
+/// it is after a while, or at another signal.
 async fn interruptible<T: Send + 'static>(
     work: impl FnOnce(&Stop) -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {
@@ -95,8 +99,15 @@ async fn interruptible<T: Send + 'static>(
         done = &mut work => return done.map_err(Error::other)?,
         () = signals.next() => stop.0.store(true, Ordering::Relaxed),
     }
-    work.await.map_err(Error::other)?
+    tokio::select! {
+        done = &mut work => done.map_err(Error::other)?,
+        () = signals.next() => Err(Error::other(LEFT)),
+        () = tokio::time::sleep(LAST) => Err(Error::other(LEFT)),
+    }
 }
+
+const LEFT: &str =
+    "it was broken off while it waited for standard input or output: what it has made so far is left behind";
 
 /// Makes a backup.
 pub async fn backup(backup: Backup) -> Result<(), Error> {

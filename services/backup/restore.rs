@@ -50,13 +50,14 @@ fn make(restore: &Restore, stop: &Stop) -> Result<(), Error> {
     refuse_what_is_there(folder)?;
     let archive = Archive::open(&restore.archive)?;
     data::make_folder(folder)?;
-    let done = put(archive, folder, stop);
+    let (unfinished, mut moved) = (claim(folder)?, Vec::new());
+    let done = put(archive, (&unfinished, folder), &mut moved, stop);
     if done.is_err() {
-        // Whatever was moved already is not whole either: nothing was there before.
-        for name in names(folder).unwrap_or_default() {
-            let path = folder.join(name);
-            let _ = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+        // What was moved already is not whole either. The mark goes last.
+        for path in moved {
+            let _ = fs::remove_file(path);
         }
+        let _ = fs::remove_dir_all(&unfinished);
         if is_new {
             let _ = fs::remove_dir(folder);
         }
@@ -72,29 +73,48 @@ fn names(folder: &Path) -> io::Result<Vec<std::ffi::OsString>> {
     Ok(names.into_iter().filter(|name| name != OF_A_VOLUME).collect())
 }
 
+const BROKEN_OFF: &str = "a restore into it was broken off: empty it first, unless it still goes on";
+const NOT_EMPTY: &str =
+    "is not empty, and nothing is restored over what is there: name another, or move it away";
+
+fn wrong(folder: &Path, problem: &dyn std::fmt::Display) -> Error {
+    Error::usage(format!("--data-dir: {}: {problem}", folder.display()))
+}
+
 fn refuse_what_is_there(folder: &Path) -> Result<(), Error> {
-    let wrong = |problem: &dyn std::fmt::Display| {
-        Err(Error::usage(format!("--data-dir: {}: {problem}", folder.display())))
-    };
     match names(folder) {
-        Ok(names) if names.iter().any(|name| name == UNFINISHED) => {
-            wrong(&"a restore into it was broken off: empty it first")
-        }
-        Ok(names) if !names.is_empty() => {
-            wrong(&"is not empty, and nothing is restored over what is there: name another, or move it away")
-        }
-        Err(error) if error.kind() != io::ErrorKind::NotFound => wrong(&error),
+        Ok(names) if names.iter().any(|name| name == UNFINISHED) => Err(wrong(folder, &BROKEN_OFF)),
+        Ok(names) if !names.is_empty() => Err(wrong(folder, &NOT_EMPTY)),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(wrong(folder, &error)),
         _ => Ok(()),
     }
 }
 
-fn put(archive: Archive, folder: &Path, stop: &Stop) -> Result<Manifest, Error> {
+/// Marks an empty folder as not whole: from here on a start refuses it, and another restore does, whatever happens to this one.
+fn claim(folder: &Path) -> Result<PathBuf, Error> {
     let broken = |error: io::Error| Error::other(format!("{}: {error}", folder.display()));
     let unfinished = folder.join(UNFINISHED);
-    fs::DirBuilder::new().mode(0o700).create(&unfinished).map_err(broken)?;
-    // From here on a start refuses the folder, whatever happens.
+    match fs::DirBuilder::new().mode(0o700).create(&unfinished) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(wrong(folder, &BROKEN_OFF)),
+        made => made.map_err(broken)?,
+    }
     sync(&unfinished).map_err(broken)?;
-    let manifest = archive.receive(&unfinished, stop)?;
+    // Somebody may have been faster since it was empty.
+    if names(folder).map_err(broken)?.len() > 1 {
+        fs::remove_dir(&unfinished).map_err(broken)?;
+        return Err(wrong(folder, &NOT_EMPTY));
+    }
+    Ok(unfinished)
+}
+
+fn put(
+    archive: Archive,
+    (unfinished, folder): (&Path, &Path),
+    moved: &mut Vec<PathBuf>,
+    stop: &Stop,
+) -> Result<Manifest, Error> {
+    let broken = |error: io::Error| Error::other(format!("{}: {error}", folder.display()));
+    let manifest = archive.receive(unfinished, stop)?;
     for database in &manifest.databases {
         let role = Role::from_str(&database.role).map_err(Error::other)?;
         renumber_feed(role, &unfinished.join(&database.file.file), &Clock::system()).map_err(failed)?;
@@ -103,10 +123,16 @@ fn put(archive: Archive, folder: &Path, stop: &Stop) -> Result<Manifest, Error> 
         return Err(Error::other("it was broken off"));
     }
     for file in manifest.files() {
-        fs::rename(unfinished.join(&file.file), folder.join(&file.file)).map_err(broken)?;
+        let place = folder.join(&file.file);
+        // A process that had looked before the mark was there may have made it.
+        if place.exists() {
+            return Err(wrong(folder, &NOT_EMPTY));
+        }
+        fs::rename(unfinished.join(&file.file), &place).map_err(broken)?;
+        moved.push(place);
     }
-    sync(&unfinished).map_err(broken)?;
-    fs::remove_dir(&unfinished).map_err(broken)?;
+    sync(unfinished).map_err(broken)?;
+    fs::remove_dir(unfinished).map_err(broken)?;
     sync(folder).map_err(broken)?;
     Ok(manifest)
 }
@@ -130,4 +156,28 @@ fn said(manifest: &Manifest, folder: &Path) -> String {
                  --key-file and FEIRA_MESH_SECRET_FILE.\n";
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_comes_second_leaves_the_first_one_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = claim(folder.path()).unwrap();
+        fs::write(first.join("user.db"), "half of it").unwrap();
+        assert!(matches!(claim(folder.path()), Err(Error::Usage(_))));
+        assert!(first.join("user.db").exists());
+    }
+
+    #[test]
+    fn a_folder_that_somebody_has_used_meanwhile_stays_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let used = folder.path().join("user.db");
+        fs::write(&used, "a shop").unwrap();
+        assert!(matches!(claim(folder.path()), Err(Error::Usage(_))));
+        assert_eq!(fs::read_to_string(&used).unwrap(), "a shop");
+        assert_eq!(names(folder.path()).unwrap(), ["user.db"], "no mark is left");
+    }
 }
