@@ -19,7 +19,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
 use super::{OpenError, location, sqlite};
 use crate::Role;
 
-pub use self::copy::renumber_feed;
+pub use self::copy::{LOG_JUMP, renumber_feed};
 
 /// How long between two tries to get the right to write: often, because writers that wait for each other leave only moments.
 const PAUSE: Duration = Duration::from_micros(50);

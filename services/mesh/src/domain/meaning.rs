@@ -30,11 +30,13 @@ pub fn read(event: &FeedEvent) -> Heard {
         "feira.payment.v1.PaymentChanged" => fact(value, payment),
         "feira.payment.v1.RefundChanged" => fact(value, refund),
         "feira.payment.v1.DisputeChanged" => fact(value, dispute),
-        // How the processes of the shop know whom to let in, the audit log on its way, and which order stock came back of.
+        // How the processes of the shop know whom to let in, the audit log on its way, which order stock came back of; and where a
+        // restored feed begins.
         "feira.user.v1.AccessRevoked"
         | "feira.user.v1.KeysChanged"
         | "feira.user.v1.AuditRecord"
-        | "feira.article.v1.StockReturned" => Heard::Nothing,
+        | "feira.article.v1.StockReturned"
+        | "google.protobuf.Empty" => Heard::Nothing,
         _ => Heard::Unknown,
     }
 }
@@ -266,6 +268,7 @@ mod tests {
         assert_eq!(read(&of(&KeysChanged {})), Heard::Nothing);
         assert_eq!(read(&of(&PaymentChanged::default())), Heard::Nothing);
         assert_eq!(read(&FeedEvent::default()), Heard::Unknown);
+        assert_eq!(read(&of(&())), Heard::Nothing, "a restored feed begins so");
         let mut broken = of(&UserErased { user_id: "usr_1".into() });
         if let Some(data) = &mut broken.data {
             data.type_url = "type.googleapis.com/feira.user.v1.FromTomorrow".into();

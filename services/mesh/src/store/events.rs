@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use kit::{Db, Role, Time, Tx, follow, id::EventId, outbox::cursor};
+use kit::{Db, Role, Time, Tx, db::snapshot::LOG_JUMP, follow, id::EventId, outbox::cursor};
 use sea_orm::{
     ActiveValue::Set,
     ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
@@ -103,17 +103,36 @@ pub async fn head(db: &Db) -> Result<i64, DbErr> {
 
 /// Forgets some of the events from before a time, and of those that are too many. Says whether there may be more.
 ///
-/// It stops at the first event that is to be kept, so what is left has no gaps.
+/// It stops at the first event that is to be kept, so what is left has no gaps but those of restores.
 pub async fn forget(tx: &Tx, before: Time, most: u64) -> Result<bool, DbErr> {
     let head = head::Entity::find_by_id(1).one(&**tx).await?.map_or(0, |head| head.position);
-    let surplus = head.saturating_sub(i64::try_from(most).unwrap_or(i64::MAX));
     let Some(oldest) = first(tx, event::Column::Position.gt(0_i64)).await? else { return Ok(false) };
+    let there_are = head - oldest + 1 - skipped(tx, oldest, head).await?;
+    let surplus = there_are.saturating_sub(i64::try_from(most).unwrap_or(i64::MAX));
     let end = oldest.saturating_add(AT_ONCE);
-    let kept = event::Column::Position.gt(surplus).and(event::Column::CreateTime.gte(before));
+    let kept = event::Column::Position.gte(oldest + surplus).and(event::Column::CreateTime.gte(before));
     let first_kept = first(tx, event::Column::Position.lt(end).and(kept)).await?;
     let old = event::Column::Position.lt(first_kept.unwrap_or(end));
     event::Entity::delete_many().filter(old).exec(&**tx).await?;
     Ok(first_kept.is_none())
+}
+
+/// How many positions there are no events of: a log that was restored goes on `LOG_JUMP` behind what it had. So whoever looks
+/// at every half of that finds each of these gaps, and the log need not be counted.
+async fn skipped(tx: &Tx, oldest: i64, head: i64) -> Result<i64, DbErr> {
+    let (mut skipped, mut at) = (0, oldest);
+    while at < head {
+        at = std::cmp::min(at.saturating_add(LOG_JUMP / 2), head);
+        let next = first(tx, event::Column::Position.gte(at)).await?.unwrap_or(head + 1);
+        if next > at {
+            let last = event::Entity::find().select_only().column(event::Column::Position);
+            let last = last.filter(event::Column::Position.lt(at)).order_by_desc(event::Column::Position);
+            let last = last.limit(1).into_tuple::<i64>().one(&**tx).await?;
+            skipped += next - 1 - last.unwrap_or(oldest - 1);
+            at = next;
+        }
+    }
+    Ok(skipped)
 }
 
 /// The first position of such events.

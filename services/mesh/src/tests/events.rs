@@ -2,13 +2,18 @@
 
 use std::time::Duration;
 
-use kit::{Call, Clock, Role, Time, Writer, testing::Database};
+use kit::{Call, Clock, Role, Time, Writer, db::snapshot::LOG_JUMP, testing::Database};
+use sea_orm::{
+    EntityTrait as _,
+    sea_query::{Expr, ExprTrait as _},
+};
 
 use crate::{
     Migrator,
     domain::{self, Fact, Types},
     error::Error,
     store::{
+        entities::head,
         event,
         events::{self, Appended, Batch, NewEvent},
         lists,
@@ -125,4 +130,36 @@ async fn what_is_old_or_too_much_goes_and_numbers_go_on() {
     assert!(forget(1_000, 5).await.unwrap(), "a whole piece of them went");
     assert!(!forget(1_000, 5).await.unwrap());
     assert_eq!(append(&db, batch(Role::Order, "order.paid", 21..=21)).await.head, 21);
+}
+
+#[tokio::test]
+async fn positions_that_a_restore_left_out_are_no_events() {
+    let database = Database::new(Role::Mesh).await;
+    let db = open(&database).await;
+    append(&db, batch(Role::Order, "order.paid", 1..=20)).await;
+    let call = call();
+    let jump = || {
+        db.transact(&call, (), |tx, _| async move {
+            let further = head::Entity::update_many()
+                .col_expr(head::Column::Position, Expr::col(head::Column::Position).add(LOG_JUMP));
+            Ok(further.exec(&*tx).await?)
+        })
+    };
+    let forget = |most| {
+        db.transact(&call, (), move |tx, _| async move { Ok(events::forget(&tx, START, most).await?) })
+    };
+    jump().await.unwrap();
+    assert!(!forget(20).await.unwrap());
+    assert_eq!(positions(&read(&db, &[], 0, 100).await.0), (1..=20).collect::<Vec<_>>(), "none came yet");
+    append(&db, batch(Role::Order, "order.paid", 21..=23)).await;
+    jump().await.unwrap();
+    append(&db, batch(Role::Order, "order.paid", 24..=25)).await;
+    assert!(!forget(22).await.unwrap());
+    let (first, second) = (20 + LOG_JUMP, 23 + 2 * LOG_JUMP);
+    let left: Vec<i64> = (4..=20).chain(first + 1..=first + 3).chain(second + 1..=second + 2).collect();
+    assert_eq!(positions(&read(&db, &[], 0, 100).await.0), left);
+    assert!(forget(4).await.unwrap(), "there may be more behind a gap");
+    assert_eq!(positions(&read(&db, &[], 0, 100).await.0).len(), 5);
+    assert!(!forget(4).await.unwrap());
+    assert_eq!(positions(&read(&db, &[], 0, 100).await.0).len(), 4);
 }

@@ -19,8 +19,8 @@ use crate::{Clock, Role};
 const PAGES: i32 = 1_000;
 /// Positions of a restored feed begin at the next multiple of this.
 pub(super) const JUMP: i64 = 1_000_000_000;
-/// Those of the log of events go on so far behind: less than it keeps, or the older ones would count as too many.
-pub(super) const LOG_JUMP: i64 = 5_000_000;
+/// Those of the log of events go on so far behind.
+pub const LOG_JUMP: i64 = 5_000_000;
 
 impl Snapshot {
     /// Writes it to a new file, which only its owner reads: one file, which has all. What is damaged is found by SQLite's own

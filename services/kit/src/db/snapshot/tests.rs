@@ -8,10 +8,7 @@ use std::{
 
 use tempfile::TempDir;
 
-use super::{
-    copy::{JUMP, LOG_JUMP},
-    *,
-};
+use super::{copy::JUMP, *};
 use crate::Clock;
 
 const ROLES: [Role; 2] = [Role::Order, Role::Payment];
