@@ -97,8 +97,9 @@ impl Outlet {
             return Ok(());
         }
         // Known to be well as soon as it is.
-        let until = if held.pause == RETRY { Instant::now() + RUN } else { Instant::now() };
-        let done = self.hand_on(&mut held.connection, until).await;
+        let well = held.pause == RETRY;
+        let until = if well { Instant::now() + RUN } else { Instant::now() };
+        let done = self.hand_on(&mut held.connection, until, well).await;
         if done.is_ok() {
             held.pause = RETRY;
         } else {
@@ -110,7 +111,12 @@ impl Outlet {
     }
 
     /// Hands events on until then, if it is this replica's turn.
-    async fn hand_on(&self, connection: &mut Option<Connection>, until: Instant) -> Result<(), Failure> {
+    async fn hand_on(
+        &self,
+        connection: &mut Option<Connection>,
+        until: Instant,
+        well: bool,
+    ) -> Result<(), Failure> {
         let Some(mut turn) = self.take().await? else {
             *connection = None;
             self.drains_before(Instant::now() + STAND_BY).await;
@@ -130,7 +136,7 @@ impl Outlet {
             let events =
                 lists::after(&self.log.db, &Types::default(), turn.position, IN_FLIGHT).await?.events;
             if !events.is_empty() {
-                self.send(connection, &turn, &events).await?;
+                self.send(connection, &turn, &events, well).await?;
                 turn.position = events.last().map_or(turn.position, |last| last.position);
             }
             let caught_up = (events.len() as u64) < IN_FLIGHT;
@@ -178,8 +184,15 @@ impl Outlet {
             .is_some_and(|event| event.position == last.position && event.id.to_string() == last.id))
     }
 
-    /// Sends events that follow each other, and waits until all are acknowledged.
-    async fn send(&self, to: &Connection, turn: &Turn, events: &[event::Model]) -> Result<(), Failure> {
+    /// Sends events that follow each other, and waits until all are acknowledged. After a failure one by one: what somebody else
+    /// has put into the stream between two of them would keep the second from being taken behind the first.
+    async fn send(
+        &self,
+        to: &Connection,
+        turn: &Turn,
+        events: &[event::Model],
+        well: bool,
+    ) -> Result<(), Failure> {
         if let Some(first) =
             events.first().filter(|first| turn.position > 0 && first.position > turn.position + 1)
         {
@@ -188,16 +201,19 @@ impl Outlet {
         let call = Call::of_service(Role::Mesh, "nats");
         let contents = self.log.resources.of(&call, events).await?;
         let mut sent = Vec::with_capacity(events.len());
-        let mut before = None;
+        let (mut before, mut repeats) = (None, 0);
         for event in events {
             let id = event.id.to_string();
             let message = self.message(event, &id, contents.of(event), to.most_bytes())?;
             // Without the one before it JetStream takes none, so that what it has is without gaps.
-            let after = before.filter(|_| !turn.replays);
-            sent.push(to.send(&event.kind, (&id, event.position), after.as_deref(), message).await?);
+            let after = before.filter(|_| well && !turn.replays);
+            let one = to.send(&event.kind, (&id, event.position), after.as_deref(), message).await?;
+            match well {
+                true => sent.push(one),
+                false => repeats += usize::from(to.acknowledged(one).await?),
+            }
             before = Some(id);
         }
-        let mut repeats = 0;
         for acknowledgement in sent {
             repeats += usize::from(to.acknowledged(acknowledgement).await?);
         }

@@ -146,7 +146,9 @@ async fn open(context: &Context, bounds: &Bounds) -> Result<(String, Option<Last
     let last = match stream.get_last_raw_message_by_subject(SUBJECTS).await {
         Ok(message) => {
             let header = |name: &str| message.headers.get(name).map(|value| value.as_str().to_owned());
-            let position = header(POSITION).and_then(|text| text.parse().ok());
+            // Whoever else may publish to the stream may say anything.
+            let position =
+                header(POSITION).and_then(|text| text.parse().ok()).filter(|position| *position > 0);
             position.zip(header(ID)).map(|(position, id)| Last { position, id })
         }
         Err(error) if matches!(error.kind(), LastRawMessageErrorKind::NoMessageFound) => None,
