@@ -113,19 +113,22 @@ fn follow(
                 // Before the read: a change that comes during it wakes the wait below.
                 news.mark_unchanged();
                 let read = async {
+                    // Before the events: what comes after it is read the next time, and what is of other types not again.
+                    let head = log.head().await?;
                     let found = lists::after(&log.db, &types, after, AT_ONCE as u64).await?;
+                    let last = found.events.last().map_or(after, |last| last.position);
                     let events = render_all(&log, &call, &found.events).await?;
-                    Ok::<_, Error>((events, found.until))
+                    Ok::<_, Error>((events, found.until.unwrap_or(head).max(last), found.until.is_some()))
                 };
-                let (events, until) = match read.await {
+                let (events, until, more) = match read.await {
                     Ok(found) => found,
                     Err(error) => return Some((vec![Err(Status::from(error))], (At::End, news))),
                 };
-                after = until.or(events.last().map(|last| last.position)).unwrap_or(after);
+                after = until;
                 if !events.is_empty() {
                     return Some((events.into_iter().map(Ok).collect::<Vec<_>>(), (At::After(after), news)));
                 }
-                if until.is_some() {
+                if more {
                     continue;
                 }
                 tokio::select! {
