@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// How many events a process sends at the same time, over all webhooks.
-const AT_ONCE: usize = 64;
+pub const PLACES: usize = 64;
 
 /// All of it; cheap to clone.
 #[derive(Clone)]
@@ -27,6 +27,7 @@ pub struct Webhooks {
     pub log: Log,
     /// Wakes who looks for webhooks that nobody sends for, and who sends.
     pub changed: Arc<Notify>,
+    /// One is held for each event while it is sent.
     pub places: Arc<Semaphore>,
     /// How this process is named where it sends.
     pub owner: Arc<str>,
@@ -44,7 +45,7 @@ impl Webhooks {
         Ok(Self {
             log,
             changed: Arc::default(),
-            places: Arc::new(Semaphore::new(AT_ONCE)),
+            places: Arc::new(Semaphore::new(PLACES)),
             owner: uuid::Uuid::now_v7().to_string().into(),
             receivers,
             vault: Arc::new(Vault(wrappers)),

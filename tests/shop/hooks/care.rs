@@ -1,7 +1,10 @@
 //! Where nothing is sent: to whom it must not be, and to who wants nothing.
 
 use contracts::{
-    event::{CreateWebhookRequest, DeliveryState, GetWebhookRequest, TestWebhookRequest, Webhook},
+    event::{
+        CreateWebhookRequest, DeliveryState, GetWebhookRequest, TestWebhookRequest, UpdateWebhookRequest,
+        Webhook,
+    },
     user::{ListAuditEventsRequest, Role, SetRolesRequest},
 };
 
@@ -19,6 +22,7 @@ tests!(
     nothing_is_sent_into_the_shops_own_network,
     a_receiver_that_is_gone_is_told_nothing_more,
     there_are_only_so_many_webhooks,
+    a_type_that_is_asked_for_later_is_told_from_then_on,
     a_receiver_with_a_certificate_that_nobody_knows_gets_nothing,
 );
 
@@ -94,6 +98,30 @@ async fn there_are_only_so_many_webhooks(setup: Setup) {
     let refused = staff.create_webhook(CreateWebhookRequest { webhook }).await;
     let refused = refused.refused(Code::FailedPrecondition, "LIMIT_EXCEEDED");
     assert_eq!((refused.info("limit"), refused.info("value")), ("webhooks", "50"));
+}
+
+/// Covers: mesh.webhooks.
+async fn a_type_that_is_asked_for_later_is_told_from_then_on(setup: Setup) {
+    let mesh = setting(setup).start().await;
+    let (staff, receiver, other) = (mesh.admin().await, Receiver::start().await, Receiver::start().await);
+    let made = hook(&staff, &receiver.url, &["order.paid"]).await;
+    hook(&staff, &other.url, &["article.created"]).await;
+    let before = staff.stocked(eur(100), 10).await;
+    other.until("article.created", 1).await;
+    // By the second one, both have looked at the first.
+    staff.stocked(eur(100), 10).await;
+    other.until("article.created", 2).await;
+    let types = vec!["article.created".into()];
+    let webhook = Some(Webhook { id: made.id.clone(), types, ..Default::default() });
+    let update_mask = Some(prost_types::FieldMask { paths: vec!["types".into()] });
+    staff.update_webhook(UpdateWebhookRequest { webhook, update_mask }).await.unwrap();
+    let after = staff.stocked(eur(100), 10).await;
+    let told = until("what happens from then on is told", || async {
+        let events = receiver.events();
+        events.iter().any(|event| event.subject() == after.id).then_some(events)
+    })
+    .await;
+    assert!(told.iter().all(|event| event.subject() != before.id), "{told:?}");
 }
 
 /// Covers: mesh.webhooks.

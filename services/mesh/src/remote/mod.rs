@@ -23,13 +23,13 @@ use kit::{Call, Conn, Fault, Mesh, Role};
 use prost::{Message, Name};
 use prost_reflect::{DynamicMessage, SerializeOptions};
 use prost_types::Any;
-use tonic::{Code, Request, Response, Status};
+use tonic::{Code, Response, Status};
 
 pub use self::receiver::{Receivers, Sent};
 
 use crate::{domain::Of, store::event};
 
-/// How long one service may take for one thing.
+/// How long reading one thing may take, whatever calls that takes.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How many things are read at the same time for one caller.
 const AT_ONCE: usize = 8;
@@ -95,33 +95,33 @@ impl Resources {
         id: &str,
         parent: Option<String>,
     ) -> Result<Option<Any>, Fault> {
-        let id = id.to_owned();
+        let (call, id) = (&call.within(PATIENCE), id.to_owned());
         match of {
             Of::User => {
-                let request = self.ask(call, GetUserRequest { id });
+                let request = call.request(GetUserRequest { id });
                 packed(UserServiceClient::new(self.conn(Role::User)).get_user(request).await)
             }
             Of::Article => {
-                let request = self.ask(call, GetArticleRequest { key: Some(Key::Id(id)) });
+                let request = call.request(GetArticleRequest { key: Some(Key::Id(id)) });
                 packed(ArticleServiceClient::new(self.conn(Role::Article)).get_article(request).await)
             }
             Of::Stock => {
-                let request = self.ask(call, GetStockRequest { article_id: id });
+                let request = call.request(GetStockRequest { article_id: id });
                 packed(StockServiceClient::new(self.conn(Role::Article)).get_stock(request).await)
             }
             Of::Order => {
-                let request = self.ask(call, GetOrderRequest { id });
+                let request = call.request(GetOrderRequest { id });
                 packed(OrderServiceClient::new(self.conn(Role::Order)).get_order(request).await)
             }
             Of::Payment => {
-                let request = self.ask(call, GetPaymentRequest { id });
+                let request = call.request(GetPaymentRequest { id });
                 packed(PaymentServiceClient::new(self.conn(Role::Payment)).get_payment(request).await)
             }
             Of::Refund => self.refund(call, &id, parent).await,
             Of::Dispute => self.dispute(call, &id, parent).await,
             Of::Address => {
                 let Some(user_id) = parent else { return Ok(None) };
-                let request = self.ask(call, GetAddressRequest { user_id, id });
+                let request = call.request(GetAddressRequest { user_id, id });
                 packed(UserServiceClient::new(self.conn(Role::User)).get_address(request).await)
             }
         }
@@ -134,7 +134,7 @@ impl Resources {
         let mut page_token = String::new();
         loop {
             let request = ListRefundsRequest { payment_id: payment_id.clone(), page_size: PAGE, page_token };
-            let page = match payments.list_refunds(self.ask(call, request)).await {
+            let page = match payments.list_refunds(call.request(request)).await {
                 Ok(page) => page.into_inner(),
                 Err(status) => return absent(&status),
             };
@@ -155,7 +155,7 @@ impl Resources {
         let mut page_token = String::new();
         loop {
             let request = ListDisputesRequest { payment_id: payment_id.clone(), page_size: PAGE, page_token };
-            let page = match payments.list_disputes(self.ask(call, request)).await {
+            let page = match payments.list_disputes(call.request(request)).await {
                 Ok(page) => page.into_inner(),
                 Err(status) => return absent(&status),
             };
@@ -171,10 +171,6 @@ impl Resources {
 
     fn conn(&self, role: Role) -> Conn {
         self.mesh.conn(Role::Mesh, role)
-    }
-
-    fn ask<M>(&self, call: &Call, message: M) -> Request<M> {
-        call.within(PATIENCE).request(message)
     }
 }
 

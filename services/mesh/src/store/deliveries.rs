@@ -23,6 +23,8 @@ const AT_ONCE: i64 = 2_000;
 const KEPT: i64 = 100_000;
 /// How many wait to be sent to a webhook at the most; other events wait in the log.
 pub const WAITING: usize = 1_000;
+/// How many of those that wait are read at a time: there are more where many were begun anew.
+pub const READ: usize = 2 * WAITING;
 
 /// Makes deliveries of events for a webhook whose row is locked, in their order, and moves it on to `until`.
 pub async fn insert(
@@ -84,10 +86,10 @@ async fn count(tx: &Tx, webhook: &webhook::Model) -> Result<(), DbErr> {
     counted.filter(webhook::Column::Id.eq(webhook.id)).exec(&**tx).await.map(|_| ())
 }
 
-/// What waits to be sent to a webhook, in its order.
+/// What waits to be sent to a webhook, in its order: the first [`READ`].
 pub async fn waiting(db: &Db, webhook: WebhookId) -> Result<Vec<Model>, DbErr> {
     let waiting = of(webhook).filter(Column::State.eq(DeliveryState::Pending));
-    waiting.order_by_asc(Column::Sequence).limit(2 * WAITING as u64).all(db.read()).await
+    waiting.order_by_asc(Column::Sequence).limit(READ as u64).all(db.read()).await
 }
 
 fn of(webhook: WebhookId) -> sea_orm::Select<delivery::Entity> {

@@ -167,11 +167,10 @@ pub async fn note_failing(tx: &Tx, id: WebhookId, since: Option<Time>) -> Result
     noted.filter(Column::Id.eq(id)).exec(&**tx).await.map(|_| ())
 }
 
-/// Notes how far events were looked at, if nothing else is to be read again.
-pub async fn note_position(tx: &Tx, id: WebhookId, revision: i64, position: i64) -> Result<(), DbErr> {
+/// Notes how far events were looked at, of a webhook whose row is locked.
+pub async fn note_position(tx: &Tx, id: WebhookId, position: i64) -> Result<(), DbErr> {
     let noted = webhook::Entity::update_many().col_expr(Column::Position, Expr::value(position));
-    let noted = noted.filter(Column::Id.eq(id)).filter(Column::Revision.eq(revision));
-    noted.filter(Column::Position.lt(position)).exec(&**tx).await.map(|_| ())
+    noted.filter(Column::Id.eq(id)).exec(&**tx).await.map(|_| ())
 }
 
 /// Stores a secret anew, if it is still the same.

@@ -11,15 +11,15 @@ use tokio::{
 
 use super::{LEASE, own, settle::Answer};
 use crate::{
-    domain::{Queue, Types},
+    domain::Queue,
     error::Error,
     remote::Sent,
     store::{
-        deliveries::{self, WAITING},
+        deliveries::{self, READ, WAITING},
         entities::{delivery, webhook},
-        lists, webhooks,
+        webhooks,
     },
-    webhooks::Webhooks,
+    webhooks::{PLACES, Webhooks},
 };
 
 /// How many events are sent to one webhook at the same time.
@@ -28,10 +28,8 @@ const AT_ONCE: usize = 8;
 const READ_AGAIN: Duration = Duration::from_secs(1);
 /// How often the lease is renewed.
 const RENEW: Duration = Duration::from_secs(10);
-/// How many events are taken from the log at a time.
-const TAKEN: usize = 200;
 /// The least time between two looks into the log: what comes meanwhile is taken together.
-const GATHER: Duration = Duration::from_millis(25);
+pub(super) const GATHER: Duration = Duration::from_millis(25);
 /// The pause after the database could not be used.
 const RETRY: Duration = Duration::from_secs(1);
 /// How long what is being sent may take when the process ends.
@@ -53,19 +51,25 @@ pub struct Courier {
     /// Answers that are not written yet.
     pub(super) answers: Vec<Answer>,
     under_way: JoinSet<Done>,
-    news: watch::Receiver<i64>,
+    pub(super) news: watch::Receiver<i64>,
     /// When the lease was renewed, the webhook read, and the log looked into.
     renewed: Instant,
     read: Instant,
-    looked: Instant,
-    /// Whether there may be more in the log than was taken.
-    more: bool,
+    pub(super) looked: Instant,
+    /// Whether there may be more in the log than was taken, and more that waits than was read.
+    pub(super) more: bool,
+    behind: bool,
+    /// How far the log was looked through, as it is stored; the webhook's position here may be ahead of it.
+    pub(super) stored: i64,
+    /// When it was warned of last that events cannot be read.
+    pub(super) warned: Option<Instant>,
 }
 
 impl Courier {
     /// One for a webhook whose lease was just taken.
     pub fn new(shared: Webhooks, webhook: webhook::Model) -> Self {
         let (news, now) = (shared.log.news(), Instant::now());
+        let stored = webhook.position;
         Self {
             shared,
             webhook,
@@ -77,6 +81,9 @@ impl Courier {
             read: now,
             looked: now.checked_sub(GATHER).unwrap_or(now),
             more: true,
+            behind: false,
+            stored,
+            warned: None,
         }
     }
 
@@ -114,9 +121,10 @@ impl Courier {
         self.shared.log.db.clock().now()
     }
 
-    /// Reads all that waits.
+    /// Reads what waits.
     async fn load(&mut self) -> Result<(), Error> {
         let rows = deliveries::waiting(&self.shared.log.db, self.webhook.id).await?;
+        self.behind = rows.len() >= READ;
         self.queue.reload(
             rows.into_iter().map(|row| (row.subject.clone(), row.sequence, row.id, row.next_try, row)),
         );
@@ -128,12 +136,15 @@ impl Courier {
         if !self.keep().await? {
             return Ok(false);
         }
+        if self.behind && self.queue.len() < WAITING {
+            self.load().await?;
+        }
         self.take().await?;
         self.send();
         let changed = self.shared.changed.clone();
         let until_due = self.queue.next_due().map_or(READ_AGAIN, |due| due.since(self.now()));
         let wait = if self.is_full() { READ_AGAIN } else { until_due.clamp(GATHER, READ_AGAIN) };
-        let wakes = self.queue.len() < WAITING;
+        let wakes = self.has_room();
         let done = tokio::select! {
             () = self.shared.log.tasks.draining() => None,
             Some(done) = self.under_way.join_next() => Some(done),
@@ -154,8 +165,13 @@ impl Courier {
     }
 
     /// Has the webhook read again at once.
-    fn read_again(&mut self) {
+    pub(super) fn read_again(&mut self) {
         (self.more, self.read) = (true, self.read.checked_sub(READ_AGAIN).unwrap_or(self.read));
+    }
+
+    /// Whether what is new can be taken: behind all that waits.
+    pub(super) fn has_room(&self) -> bool {
+        !self.behind && self.queue.len() < WAITING
     }
 
     fn is_full(&self) -> bool {
@@ -167,9 +183,16 @@ impl Courier {
         let (db, id, call) = (&self.shared.log.db, self.webhook.id, own());
         let found = if self.renewed.elapsed() >= RENEW {
             let begun = Instant::now();
-            let owner = self.shared.owner.clone();
+            let (owner, revision, position) =
+                (self.shared.owner.clone(), self.webhook.revision, self.webhook.position);
             let held = db.transact(&call, owner, move |tx, owner| async move {
-                webhooks::hold(&tx, id, &owner, LEASE).await
+                let Some(mut found) = webhooks::hold(&tx, id, &owner, LEASE).await? else { return Ok(None) };
+                // How far the log was looked through without finding anything.
+                if found.revision == revision && found.position < position {
+                    webhooks::note_position(&tx, id, position).await?;
+                    found.position = position;
+                }
+                Ok(Some(found))
             });
             let Some(found) = held.await? else { return Ok(false) };
             (self.renewed, self.read) = (begun, begun);
@@ -187,73 +210,28 @@ impl Courier {
         // Also where deliveries were made of whose commit nothing was heard.
         if found.revision != self.webhook.revision || found.position > self.webhook.position {
             self.load().await?;
-            self.webhook = found;
             self.more = true;
-        } else {
-            // How far the log was looked through without finding anything is known here alone.
-            self.webhook = webhook::Model { position: self.webhook.position, ..found };
         }
+        // A replay goes back. Else what was looked through is done with, by the types that counted then.
+        let position = match found.position < self.stored {
+            true => found.position,
+            false => found.position.max(self.webhook.position),
+        };
+        self.stored = found.position;
+        self.webhook = webhook::Model { position, ..found };
         Ok(true)
-    }
-
-    /// Makes deliveries of new events of the webhook's types.
-    async fn take(&mut self) -> Result<(), Error> {
-        if !self.more || self.queue.len() >= WAITING || self.looked.elapsed() < GATHER {
-            return Ok(());
-        }
-        self.looked = Instant::now();
-        self.news.mark_unchanged();
-        let (log, after, call) = (&self.shared.log, self.webhook.position, own());
-        let types = Types::of(self.webhook.types.split_whitespace());
-        // Before the events are read: whatever comes after it is read the next time.
-        let head = log.head().await?;
-        let found = lists::after(&log.db, &types, after, TAKEN as u64).await?;
-        self.more = found.until.is_some();
-        let last = found.events.last().map_or(after, |event| event.position);
-        let until = found.until.unwrap_or(head).max(last);
-        if found.events.is_empty() {
-            self.webhook.position = until.max(after);
-            let (id, revision) = (self.webhook.id, self.webhook.revision);
-            if until >= after + 1_000 {
-                let noted = log.db.transact(&call, (), move |tx, _| async move {
-                    Ok(webhooks::note_position(&tx, id, revision, until).await?)
-                });
-                noted.await?;
-            }
-            return Ok(());
-        }
-        let (id, revision, owner) = (self.webhook.id, self.webhook.revision, self.shared.owner.clone());
-        let made = log.db.transact(&call, (found.events, owner), move |tx, input| async move {
-            let (events, owner) = &*input;
-            let row = match webhooks::lock(&tx, id).await {
-                Ok(row) => row,
-                Err(Error::NoWebhook) => return Ok(None),
-                Err(error) => return Err(error),
-            };
-            // Somebody changed it, or sends for it by now: it is read again first.
-            if row.revision != revision || row.lease_owner != **owner || row.disabled || row.position > after
-            {
-                return Ok(None);
-            }
-            Ok(Some(deliveries::insert(&tx, &row, events, until).await?))
-        });
-        match made.await? {
-            Some(made) => {
-                self.webhook.position = until;
-                for row in made {
-                    self.queue.push(&row.subject.clone(), row.sequence, row.id, row.next_try, row);
-                }
-            }
-            None => self.read_again(),
-        }
-        Ok(())
     }
 
     /// Begins to send what is due.
     fn send(&mut self) {
         let now = self.now();
+        // Each place of those who fail may be taken for as long as an answer may take: they leave half of all to others.
+        let left = if self.webhook.failing_since.is_some() { PLACES / 2 } else { 0 };
         // A lease that could run out before an answer comes is renewed first.
         while !self.is_full() && self.renewed.elapsed() + 3 * RENEW < LEASE {
+            if self.shared.places.available_permits() <= left {
+                return;
+            }
             let Ok(place) = self.shared.places.clone().try_acquire_owned() else { return };
             let Some(delivery) = self.queue.take(now) else { return };
             let (shared, webhook) = (self.shared.clone(), self.webhook.clone());

@@ -5,6 +5,7 @@
 
 mod courier;
 mod figures;
+mod intake;
 mod settle;
 
 use std::{

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use kit::{Fault, Time, audit_log::Act};
+use tokio::time::Instant;
 
 use super::{courier::Courier, figures, own};
 use crate::{
@@ -14,6 +15,8 @@ use crate::{
 
 /// The pause after what an event is about could not be read.
 const UNREADABLE: Duration = Duration::from_secs(5);
+/// How often it is warned of that.
+const WARN: Duration = Duration::from_secs(60);
 
 /// A delivery as an answer has left it; none, where it could not be sent.
 #[derive(Debug, Clone)]
@@ -33,10 +36,21 @@ impl Courier {
                 delivery.response = sent.response;
                 Some(sent.verdict)
             }
-            // That is not the receiver's fault, and no attempt.
+            // That is not the receiver's fault, and no attempt. It ends all the same, or all behind it would wait for ever.
             Err(fault) => {
-                tracing::debug!(delivery = %delivery.id, problem = fault.message, "an event cannot be read yet");
-                delivery.next_try = now + UNREADABLE;
+                if self.warned.is_none_or(|warned| warned.elapsed() >= WARN) {
+                    let problem = fault.message;
+                    tracing::warn!(webhook = %self.webhook.id, delivery = %delivery.id, problem, "webhook.unreadable");
+                    self.warned = Some(Instant::now());
+                }
+                let first = *delivery.first_try.get_or_insert(now);
+                match domain::again(first, now, UNREADABLE) {
+                    Some(next) => delivery.next_try = next,
+                    None => {
+                        delivery.state = DeliveryState::Failed;
+                        "what it is about could not be read".clone_into(&mut delivery.response);
+                    }
+                }
                 None
             }
         };
