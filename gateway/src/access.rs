@@ -71,7 +71,7 @@ pub async fn access(State(edge): State<Arc<Edge>>, mut request: Request, next: N
     async {
         let mut response = match check_host(&request).and_then(|()| check_coding(&request)) {
             Ok(()) => next.run(request).await,
-            Err(failure) => failure.response(&edge.pool),
+            Err(failure) => failure.response(&edge.tables),
         };
         if let Some(path) = path.filter(|_| response.extensions().get::<MatchedRoute>().is_none()) {
             finish_options(&edge, &path, &mut response);

@@ -6,6 +6,7 @@
 
 use std::net::IpAddr;
 
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, header, request::Parts, uri::Authority};
 use prost_reflect::{DynamicMessage, FieldDescriptor, MessageDescriptor, Value};
 use tonic::Code;
@@ -16,6 +17,7 @@ use crate::{
     error::Failure,
     fields::is_text,
     headers::{FORWARDED_PROTO, single},
+    wire::{self, Malformed},
 };
 
 /// The header by which a caller asks for cookies; its value is `1`.
@@ -76,13 +78,14 @@ impl Cookie {
     }
 
     /// The cookie of a good answer, whose field is left empty.
-    pub fn keep(&self, request: &Parts, answer: &mut DynamicMessage) -> Option<HeaderValue> {
-        let Some(field) = &self.given else { return self.end(request) };
-        let value = answer.get_field(field).as_str().unwrap_or_default().to_owned();
+    pub fn keep(&self, request: &Parts, answer: &mut Bytes) -> Result<Option<HeaderValue>, Malformed> {
+        let Some(field) = &self.given else { return Ok(self.end(request)) };
+        let value = wire::text(answer, field).unwrap_or_default().to_owned();
         // Out of the body whatever becomes of it: what a script can read there is no secret kept from scripts.
-        answer.clear_field(field);
+        *answer = wire::without(answer, field.number())?;
         let fits = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b',' | b';' | b'\\');
-        (!value.is_empty() && value.bytes().all(fits)).then(|| self.header(&value, self.max_age, request))?
+        let cookie = (!value.is_empty() && value.bytes().all(fits)).then_some(value);
+        Ok(cookie.and_then(|value| self.header(&value, self.max_age, request)))
     }
 
     /// The cookie's end after a good answer that has no field for it.

@@ -5,12 +5,12 @@ use std::sync::LazyLock;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use contracts::errors::{DOMAIN, Reason};
 use prost::Message;
-use prost_reflect::{DescriptorPool, DynamicMessage};
+use prost_reflect::DescriptorPool;
 use prost_types::Any;
 use serde_json::{Value, json};
 use tonic_types::pb;
 
-use crate::json as proto_json;
+use crate::json::Tables;
 
 /// Makes an ErrorInfo.
 pub fn error_info<'a>(reason: Reason, metadata: impl IntoIterator<Item = (&'a str, &'a str)>) -> Any {
@@ -89,9 +89,9 @@ pub fn has_reason(details: &[Any], wanted: Reason) -> bool {
 }
 
 /// A detail's JSON, with its type under `@type`. One of a type that nobody here knows is its bytes in base64.
-pub fn json(detail: &Any, pool: &DescriptorPool) -> Option<Value> {
+pub fn json(detail: &Any, tables: &Tables) -> Option<Value> {
     // Ours before the contract's: a contract may bring a copy of google.rpc that has fewer fields.
-    let known = RPC.as_ref().and_then(|rpc| render(detail, rpc)).or_else(|| render(detail, pool));
+    let known = RPC.as_ref().and_then(|rpc| render(detail, rpc)).or_else(|| render(detail, tables));
     Some(
         known.unwrap_or_else(
             || json!({"@type": detail.type_url, "value": BASE64_STANDARD.encode(&detail.value)}),
@@ -99,21 +99,15 @@ pub fn json(detail: &Any, pool: &DescriptorPool) -> Option<Value> {
     )
 }
 
-fn render(detail: &Any, pool: &DescriptorPool) -> Option<Value> {
-    let (_, name) = detail.type_url.rsplit_once('/')?;
-    let message = DynamicMessage::decode(pool.get_message_by_name(name)?, detail.value.as_slice()).ok()?;
-    match proto_json::encode_value(&message).ok()? {
-        Value::Object(mut fields) => {
-            fields.insert("@type".to_owned(), detail.type_url.clone().into());
-            Some(Value::Object(fields))
-        }
-        value => Some(json!({"@type": detail.type_url, "value": value})),
-    }
+fn render(detail: &Any, tables: &Tables) -> Option<Value> {
+    let mut json = Vec::new();
+    tables.any(&detail.type_url, &detail.value, &mut json).ok()?;
+    serde_json::from_slice(&json).ok()
 }
 
 /// google.rpc's own types.
-static RPC: LazyLock<Option<DescriptorPool>> =
-    LazyLock::new(|| DescriptorPool::decode(pb::FILE_DESCRIPTOR_SET).ok());
+static RPC: LazyLock<Option<Tables>> =
+    LazyLock::new(|| Some(Tables::new(&DescriptorPool::decode(pb::FILE_DESCRIPTOR_SET).ok()?, |_| false)));
 
 #[cfg(test)]
 mod tests {
@@ -123,24 +117,24 @@ mod tests {
     fn the_types_of_google_rpc_are_known() {
         let rpc = RPC.as_ref().unwrap();
         for name in ["ErrorInfo", "BadRequest", "RetryInfo", "PreconditionFailure", "QuotaFailure", "Help"] {
-            assert!(rpc.get_message_by_name(&format!("google.rpc.{name}")).is_some(), "{name}");
+            assert!(rpc.any(&format!("x/google.rpc.{name}"), b"", &mut Vec::new()).is_ok(), "{name}");
         }
     }
 
     #[test]
     fn details_are_proto3_json_with_their_type() {
-        let pool = DescriptorPool::new();
+        let tables = Tables::default();
         let info = error_info(Reason::OutOfStock, [("article_id", "art_1")]);
         assert_eq!(
-            json(&info, &pool),
+            json(&info, &tables),
             Some(json!({
                 "@type": "type.googleapis.com/google.rpc.ErrorInfo",
                 "reason": "OUT_OF_STOCK", "domain": "feira", "metadata": {"article_id": "art_1"}
             }))
         );
-        let bad = json(&bad_field("lines[0].quantity".into(), "too many".into()), &pool).unwrap();
+        let bad = json(&bad_field("lines[0].quantity".into(), "too many".into()), &tables).unwrap();
         assert_eq!(bad["fieldViolations"][0]["field"], "lines[0].quantity");
         let unknown = Any { type_url: "example.com/a.B".into(), value: vec![1, 2] };
-        assert_eq!(json(&unknown, &pool), Some(json!({"@type": "example.com/a.B", "value": "AQI="})));
+        assert_eq!(json(&unknown, &tables), Some(json!({"@type": "example.com/a.B", "value": "AQI="})));
     }
 }

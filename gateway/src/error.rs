@@ -8,7 +8,6 @@ use std::time::Duration;
 use axum::response::{IntoResponse, Response};
 use contracts::errors::{Reason, code_name};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
-use prost_reflect::DescriptorPool;
 use prost_types::Any;
 use tonic::Code;
 
@@ -182,13 +181,13 @@ impl Failure {
     }
 
     /// Its JSON, as a whole answer or as the last line of a stream.
-    pub fn json(&self, pool: &DescriptorPool) -> Vec<u8> {
+    pub fn json(&self, tables: &json::Tables) -> Vec<u8> {
         let body = Body {
             error: Error {
                 code: self.http.as_u16(),
                 status: code_name(self.code),
                 message: &self.message,
-                details: self.details.iter().filter_map(|detail| details::json(detail, pool)).collect(),
+                details: self.details.iter().filter_map(|detail| details::json(detail, tables)).collect(),
             },
         };
         // Made of strings and numbers alone, it can always be written.
@@ -196,8 +195,8 @@ impl Failure {
     }
 
     /// The answer.
-    pub fn response(self, pool: &DescriptorPool) -> Response {
-        let body = self.json(pool);
+    pub fn response(self, tables: &json::Tables) -> Response {
+        let body = self.json(tables);
         let mut headers = self.headers.map(|headers| *headers).unwrap_or_default();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         limited::tell(&self.details, &mut headers);

@@ -61,7 +61,7 @@ mod error;
 mod etag;
 mod fields;
 mod headers;
-mod json;
+pub mod json;
 mod limited;
 mod lines;
 mod linger;
@@ -90,6 +90,7 @@ mod table;
 mod template;
 mod upload;
 mod web;
+mod wire;
 
 pub use contract::{Contract, ContractError};
 pub use edge::{Admitted, Guard};
@@ -140,26 +141,28 @@ pub fn router(
     upstream: impl Fn(&str) -> Option<kit::Conn>,
     extras: Extras,
 ) -> Result<Router, Error> {
-    make(options, Served::of_pool(pool, upstream), pool.clone(), extras)
+    make(options, Served::of_pool(pool, upstream), Some(pool), extras)
 }
 
 /// Makes the interface of some services, each with a contract of its own. The error says which method is wrong and
 /// why, or which two have the same route.
 pub fn router_of(options: &Options, served: Vec<Served>, extras: Extras) -> Result<Router, Error> {
-    make(options, served, DescriptorPool::new(), extras)
+    make(options, served, None, extras)
 }
 
+/// `own` has the types that the details of the edge's own errors may be of.
 fn make(
     options: &Options,
     served: Vec<Served>,
-    pool: DescriptorPool,
+    own: Option<&DescriptorPool>,
     extras: Extras,
 ) -> Result<Router, Error> {
-    let table = serving::Table::of(&served)?;
+    let mut table = serving::Table::of(&served)?;
+    let tables = own.map_or_else(Arc::default, |pool| table.tables(pool));
     let Extras { guard, mount, page, incomplete } = extras;
     let bindings = table.routes.iter().cloned().collect();
     let pages = pages::Pages::new(bindings, web::Web::new(page.as_ref()));
-    let mut edge = edge::Edge::new(table, pool.clone(), pages, options);
+    let mut edge = edge::Edge::new(table, tables.clone(), pages, options);
     (edge.guard, edge.mount, edge.incomplete) = (guard, mount, incomplete);
     let edge = Arc::new(edge);
 
@@ -172,7 +175,7 @@ fn make(
         .and(NotForContentType::const_new("application/octet-stream"))
         .and(NotForContentType::GRPC)
         .and(NotForContentType::const_new("application/connect+"));
-    let panicked = CatchPanicLayer::custom(move |_| error::Failure::internal().response(&pool));
+    let panicked = CatchPanicLayer::custom(move |_| error::Failure::internal().response(&tables));
     // Each layer wraps those before it. `access` is the outermost, so that what a panic or a preflight becomes has
     // an id, a line in the log and our headers, too.
     let mut router = Router::new()

@@ -12,10 +12,10 @@ use crate::{annotation, base::Base};
 pub struct OwnUrls(HashMap<String, Vec<FieldDescriptor>>);
 
 impl OwnUrls {
-    /// Finds them; nothing where there are none.
-    pub fn of(roots: &[&MessageDescriptor]) -> Option<Self> {
+    /// Finds those of a message; nothing where there are none.
+    pub fn of(root: &MessageDescriptor) -> Option<Self> {
         let mut messages = HashMap::new();
-        let mut queue: Vec<MessageDescriptor> = roots.iter().map(|root| (*root).clone()).collect();
+        let mut queue = vec![root.clone()];
         while let Some(message) = queue.pop() {
             if messages.contains_key(message.full_name()) {
                 continue;
@@ -43,18 +43,6 @@ impl OwnUrls {
             }
         }
         (!ways.is_empty()).then_some(Self(ways))
-    }
-
-    /// Makes paths what the client reaches.
-    pub fn outward(&self, message: &mut DynamicMessage, base: &Base) {
-        // A service stores paths and nothing else: the shop may move to another host, and be reached by several.
-        if !base.is_unknown() {
-            self.each(message, &|url| {
-                // `//host` leads elsewhere.
-                let own = url.starts_with('/') && !url.starts_with("//");
-                own.then(|| base.url(url))
-            });
-        }
     }
 
     /// Makes what the client reaches paths again.
@@ -88,6 +76,14 @@ impl OwnUrls {
     }
 }
 
+/// What the client reaches by a URL that a service gives; nothing of those that stay as they are.
+pub fn outward(url: &str, base: &Base) -> Option<String> {
+    // A service stores paths and nothing else: the shop may move to another host, and be reached by several. `//host`
+    // leads elsewhere.
+    let own = url.starts_with('/') && !url.starts_with("//") && !base.is_unknown();
+    own.then(|| base.url(url))
+}
+
 /// The message that a field holds, also as a map's value.
 fn inner(field: &FieldDescriptor) -> Option<MessageDescriptor> {
     match field.kind() {
@@ -97,7 +93,8 @@ fn inner(field: &FieldDescriptor) -> Option<MessageDescriptor> {
     }
 }
 
-fn is_own_url(field: &FieldDescriptor) -> bool {
+/// Whether a field is such a URL.
+pub fn is_own_url(field: &FieldDescriptor) -> bool {
     let options = field.options();
     let own = annotation::extension(&options, field.parent_pool(), "feira.http.v1.own_url");
     matches!(field.kind(), Kind::String) && own.and_then(|own| own.as_bool()).unwrap_or_default()

@@ -5,9 +5,15 @@ use bytes::Bytes;
 use http::HeaderValue;
 use prost_reflect::{DynamicMessage, FieldDescriptor, MessageDescriptor, Value};
 
-use crate::fields::is_message;
+use crate::{
+    fields::is_message,
+    wire::{self, Malformed},
+};
 
 const NAME: &str = "google.api.HttpBody";
+/// The numbers of its fields.
+const CONTENT_TYPE: u32 = 1;
+const DATA: u32 = 2;
 
 /// A raw body and its type.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,13 +47,17 @@ pub fn set(message: &mut DynamicMessage, raw: Raw) {
 }
 
 /// Reads an answer that is an HttpBody.
-pub fn get(message: &DynamicMessage) -> Raw {
-    let text = message.get_field_by_name("content_type").and_then(|value| value.as_str().map(str::to_owned));
-    let data = message.get_field_by_name("data").and_then(|value| value.as_bytes().cloned());
-    Raw {
-        content_type: text
-            .filter(|text| !text.is_empty())
-            .unwrap_or_else(|| "application/octet-stream".to_owned()),
-        data: data.unwrap_or_default(),
-    }
+pub fn get(message: &Bytes) -> Result<Raw, Malformed> {
+    let content_type = match wire::last(message, CONTENT_TYPE)? {
+        None | Some(b"") => "application/octet-stream",
+        Some(text) => wire::utf8(text)?,
+    };
+    let data = wire::last(message, DATA)?.map(|data| message.slice_ref(data));
+    Ok(Raw { content_type: content_type.to_owned(), data: data.unwrap_or_default() })
+}
+
+/// Reads the field of an answer that is an HttpBody.
+pub fn get_field(message: &Bytes, field: &FieldDescriptor) -> Result<Raw, Malformed> {
+    let body = wire::last(message, field.number())?.map(|body| message.slice_ref(body));
+    get(&body.unwrap_or_default())
 }

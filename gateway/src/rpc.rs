@@ -12,7 +12,7 @@ use crate::{
     annotation,
     cookie::Cookie,
     fields::{is_message, is_text, scalar_field},
-    json::Bounds,
+    json::{Bounds, Tables, Writer},
     own_urls::OwnUrls,
     serving::Way,
 };
@@ -33,6 +33,10 @@ pub struct Rpc {
     pub input: MessageDescriptor,
     /// The answer's type.
     pub output: MessageDescriptor,
+    /// How messages of its contract are written.
+    pub tables: Arc<Tables>,
+    /// Writes answers.
+    pub writer: Writer,
     /// Bytes that a body may have that is read as a whole.
     pub body_limit: usize,
     /// How long the lists of a request may be.
@@ -65,13 +69,13 @@ pub struct Rpc {
     pub answer_example: Json,
     /// What callers may have kept as a cookie.
     pub cookie: Option<Cookie>,
-    /// The URLs of the edge's own in requests and answers.
+    /// The URLs of the edge's own in requests.
     pub own_urls: Option<OwnUrls>,
 }
 
 impl Rpc {
     /// Reads a method's descriptor. The error says what is wrong with its options.
-    pub fn new(method: MethodDescriptor, way: &Way) -> Result<Self, String> {
+    pub fn new(method: MethodDescriptor, tables: Arc<Tables>, way: &Way) -> Result<Self, String> {
         let pool = method.parent_pool().clone();
         let service = method.parent_service().full_name().to_owned();
         let path = format!("/{service}/{}", method.name());
@@ -85,8 +89,12 @@ impl Rpc {
         // A stream of Empty has lines, one for each message, and so is no answer without content (RFC 9110,
         // 15.3.5).
         let empty = output.full_name() == "google.protobuf.Empty" && !method.is_server_streaming();
+        let writer = Writer::new(&tables, &output)
+            .ok_or_else(|| format!("the contract lacks `{}`", output.full_name()))?;
         Ok(Self {
             service,
+            tables,
+            writer,
             body_limit: kit::sizes::of(&input),
             bounds: Arc::new(Bounds::of(&input)),
             private: access(&method).is_some_and(|access| access != Access::Public),
@@ -111,7 +119,7 @@ impl Rpc {
                 ),
             },
             cookie: rest.cookie.map(|cookie| Cookie::new(&cookie, &input, &output)).transpose()?,
-            own_urls: OwnUrls::of(&[&input, &output]),
+            own_urls: OwnUrls::of(&input),
             versions_all: etag.as_ref().is_some_and(versions_all),
             etag,
             media_types: rest.media_types,

@@ -8,7 +8,9 @@ use crate::{
     Error,
     access_rule::{Access, access},
     binding::{Binding, Rule},
+    json::Tables,
     metadata::Forward,
+    own_urls,
     protocol::Native,
     routes::Routes,
     rpc::Rpc,
@@ -37,6 +39,8 @@ pub struct Way {
 /// All that can be called.
 #[derive(Default)]
 pub struct Table {
+    /// How the messages of each contract are written.
+    tables: Vec<(DescriptorPool, Arc<Tables>)>,
     /// The routes that the contracts' HTTP rules give.
     pub routes: Routes<Arc<Binding>>,
     /// The methods by the paths that gRPC gives them.
@@ -68,7 +72,8 @@ impl Table {
                 if rules.is_empty() && !is_open {
                     continue;
                 }
-                let rpc = Arc::new(Rpc::new(method, way).map_err(wrong)?);
+                let tables = table.tables(service.parent_pool());
+                let rpc = Arc::new(Rpc::new(method, tables, way).map_err(wrong)?);
                 table.bind(&rpc, &rules).map_err(wrong)?;
                 let path = rpc.path.path().to_owned();
                 if is_open && table.methods.insert(path, Arc::new(Native::new(rpc))).is_some() {
@@ -77,6 +82,16 @@ impl Table {
             }
         }
         Ok(table)
+    }
+
+    /// How the messages of a contract are written.
+    pub fn tables(&mut self, pool: &DescriptorPool) -> Arc<Tables> {
+        if let Some((_, tables)) = self.tables.iter().find(|(known, _)| known == pool) {
+            return tables.clone();
+        }
+        let tables = Arc::new(Tables::new(pool, own_urls::is_own_url));
+        self.tables.push((pool.clone(), tables.clone()));
+        tables
     }
 
     fn bind(&mut self, rpc: &Arc<Rpc>, rules: &[Rule]) -> Result<(), String> {

@@ -1,6 +1,8 @@
 //! Server streams over HTTP: lines of JSON (`{"result":…}`, a failure last as `{"error":…}`), server-sent
 //! events or a table (`text/csv`) for those who accept them, or raw bytes for `google.api.HttpBody`.
 
+mod written;
+
 use std::{sync::Arc, time::Duration};
 
 use axum::{
@@ -8,12 +10,12 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use bytes::Bytes;
-use futures::{Stream, StreamExt as _, TryStreamExt as _, future, stream};
+use futures::{Stream, StreamExt as _, TryStreamExt as _, stream};
 use http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts};
-use prost_reflect::{DescriptorPool, DynamicMessage, Value};
 use tokio::time::{Instant, timeout, timeout_at};
 use tonic::{Status, metadata::MetadataMap};
 
+use self::written::Written;
 use crate::{
     accept::{self, Media},
     answer,
@@ -31,9 +33,6 @@ const FIRST_MESSAGE: Duration = Duration::from_secs(1);
 /// How often a stream without messages says that it is alive: within 25 seconds, whatever delays it.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
-/// What an event stream begins with: the milliseconds after which a reader whose stream broke comes back.
-const RETRY: &str = "retry: 2000\n\n";
-
 /// How a stream is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Format {
@@ -46,7 +45,6 @@ enum Format {
 /// Calls a method and answers with its stream. It ends by itself at `deadline`, if there is one.
 pub async fn answer(
     binding: Arc<Binding>,
-    pool: DescriptorPool,
     request: &Parts,
     metadata: MetadataMap,
     message: Bytes,
@@ -68,19 +66,20 @@ pub async fn answer(
     };
     let upstream = until(deadline, stream::once(call).try_flatten());
     let mut messages = Box::pin({
-        let (binding, base) = (binding.clone(), Base::of(request).clone());
+        let binding = binding.clone();
         upstream.map(move |message| match message {
-            Ok(Ok(message)) => answer::decode(&binding, message).map(|mut message| {
-                if let Some(own) = &binding.rpc.own_urls {
-                    own.outward(&mut message, &base);
-                }
-                message
-            }),
+            Ok(Ok(message)) => Ok(message),
             Ok(Err(status)) => Err(Failure::from_status(&status, &binding.rpc.service)),
             Err(_) => Err(Failure::deadline()),
         })
     })
     .fuse();
+    let table = match format {
+        Format::Table(style) => Some(table::Writer::new(&binding.rpc.output, style)),
+        _ => None,
+    };
+    let tables = binding.rpc.tables.clone();
+    let written = Written { format, binding, base: Base::of(request).clone(), table, tables };
 
     let mut headers = HeaderMap::new();
     let first = match format {
@@ -94,7 +93,7 @@ pub async fn answer(
             }
             Ok(first) => first,
             Err(_) => {
-                let body = body(format, binding, pool, messages);
+                let body = written.body(messages);
                 return Ok(respond(format, HeaderMap::new(), body));
             }
         },
@@ -105,15 +104,12 @@ pub async fn answer(
         headers.extend(returned);
     }
     if format == Format::Raw {
-        let content_type =
-            first.as_ref().and_then(|first| answer::raw_body(&binding, first)).map(|raw| raw.content_type);
-        headers.insert(
-            header::CONTENT_TYPE,
-            answer::media_type(content_type.as_deref().unwrap_or("application/octet-stream")),
-        );
+        let raw = first.as_ref().and_then(|first| answer::raw_body(&written.binding, first)).transpose()?;
+        let content_type = raw.as_ref().map_or("application/octet-stream", |raw| &raw.content_type);
+        headers.insert(header::CONTENT_TYPE, answer::media_type(content_type));
     }
     let all = stream::iter(first.map(Ok)).chain(messages);
-    let body = body(format, binding, pool, all);
+    let body = written.body(all);
     Ok(respond(format, headers, body))
 }
 
@@ -132,105 +128,6 @@ fn respond(format: Format, mut headers: HeaderMap, body: Body) -> Response {
         headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
     }
     (StatusCode::OK, headers, body).into_response()
-}
-
-/// Writes messages until the first failure, which is written too.
-fn body(
-    format: Format,
-    binding: Arc<Binding>,
-    pool: DescriptorPool,
-    messages: impl Stream<Item = Result<DynamicMessage, Failure>> + Send + 'static,
-) -> Body {
-    let table = match format {
-        Format::Table(style) => Some(table::Writer::new(&binding.rpc.output, style)),
-        _ => None,
-    };
-    let first = match format {
-        Format::Events => Some(Bytes::from(RETRY)),
-        _ => table.as_ref().map(|table| Bytes::from(table.header())),
-    };
-    let first = first.filter(|first| !first.is_empty()).map(Ok);
-    let written = messages.scan(false, move |failed, message| {
-        if *failed {
-            return future::ready(None);
-        }
-        let chunk = match message.and_then(|message| write(format, &binding, table.as_ref(), &message)) {
-            Ok(chunk) => Some(Ok(chunk)),
-            Err(failure) => {
-                *failed = true;
-                tracing::debug!(path = %binding.rpc.path, status = %failure.http(), "stream failed");
-                match format {
-                    Format::Lines => Some(Ok([failure.json(&pool).as_slice(), b"\n"].concat().into())),
-                    Format::Events => Some(Ok(event("error", None, &failure.json(&pool)))),
-                    // Bytes and rows have no place for an error: breaking off is the only sign.
-                    Format::Raw | Format::Table(_) => Some(Err("the stream broke off")),
-                }
-            }
-        };
-        future::ready(chunk)
-    });
-    let first = stream::iter(first);
-    match format {
-        Format::Events => Body::from_stream(first.chain(keep_alive(written, b":\n\n"))),
-        // An empty line is none, to who reads lines of JSON or a table.
-        Format::Lines => Body::from_stream(first.chain(keep_alive(written, b"\n"))),
-        Format::Table(_) => Body::from_stream(first.chain(keep_alive(written, b"\r\n"))),
-        // Any byte would count.
-        Format::Raw => Body::from_stream(first.chain(written)),
-    }
-}
-
-fn write(
-    format: Format,
-    binding: &Binding,
-    table: Option<&table::Writer>,
-    message: &DynamicMessage,
-) -> Result<Bytes, Failure> {
-    let mut json = Vec::with_capacity(256);
-    if let Some(table) = table {
-        return table.row(message).map(Bytes::from).map_err(|error| {
-            tracing::warn!(path = %binding.rpc.path, %error, "an answer has no row");
-            Failure::internal()
-        });
-    }
-    match format {
-        Format::Raw => Ok(answer::raw_body(binding, message).map(|raw| raw.data).unwrap_or_default()),
-        Format::Lines | Format::Table(_) => {
-            json.extend_from_slice(b"{\"result\":");
-            answer::write(binding, message, &mut json)?;
-            json.extend_from_slice(b"}\n");
-            Ok(json.into())
-        }
-        Format::Events => {
-            answer::write(binding, message, &mut json)?;
-            let id = binding.rpc.event_id.as_ref().map(|field| text(&message.get_field(field)));
-            Ok(event("message", id.as_deref(), &json))
-        }
-    }
-}
-
-/// One server-sent event. JSON as it is written here has no line breaks.
-fn event(name: &str, id: Option<&str>, json: &[u8]) -> Bytes {
-    let mut out = Vec::with_capacity(json.len() + 64);
-    if let Some(id) = id.filter(|id| !id.contains(['\r', '\n', '\0'])) {
-        out.extend_from_slice(format!("id: {id}\n").as_bytes());
-    }
-    out.extend_from_slice(format!("event: {name}\ndata: ").as_bytes());
-    out.extend_from_slice(json);
-    out.extend_from_slice(b"\n\n");
-    out.into()
-}
-
-fn text(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        Value::Bool(value) => value.to_string(),
-        Value::I32(value) | Value::EnumNumber(value) => value.to_string(),
-        Value::I64(value) => value.to_string(),
-        Value::U32(value) => value.to_string(),
-        Value::U64(value) => value.to_string(),
-        _ => String::new(),
-    }
 }
 
 /// Puts what says nothing wherever there is nothing else for a while: proxies and load balancers end what is

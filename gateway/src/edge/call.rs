@@ -70,15 +70,7 @@ impl Edge {
                 let request = request::make(binding, segments, parts, &body)?;
                 let metadata = metadata::of(&parts.headers, &binding.rpc, timeout)?;
                 let message = request.message.encode_to_vec().into();
-                stream::answer(
-                    binding.clone(),
-                    method.parent_pool().clone(),
-                    parts,
-                    metadata,
-                    message,
-                    deadline,
-                )
-                .await
+                stream::answer(binding.clone(), parts, metadata, message, deadline).await
             }
             (true, false) => {
                 upload::answer(binding, segments, parts, body, headers::caller_timeout(&parts.headers)).await

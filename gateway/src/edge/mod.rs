@@ -15,7 +15,6 @@ use contracts::errors::Reason;
 use futures::future::BoxFuture;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts};
 use kit::telemetry::{access::Who, metrics::web::Route};
-use prost_reflect::DescriptorPool;
 use tokio::time::Instant;
 use tonic::Status;
 
@@ -24,7 +23,9 @@ use crate::{
     base::{Base, Reach},
     binding::Binding,
     error::{BODY_LIMIT, Failure, allow},
-    headers, linger,
+    headers,
+    json::Tables,
+    linger,
     marks::{MatchedRoute, SignsIn},
     mount::Mount,
     options::Options,
@@ -44,8 +45,8 @@ pub struct Edge {
     pub methods: HashMap<String, Arc<Native>>,
     /// Whether there are services whose contracts are not known yet.
     pub incomplete: bool,
-    /// The types of the details of the edge's own errors.
-    pub pool: DescriptorPool,
+    /// How the details of the edge's own errors are written.
+    pub tables: Arc<Tables>,
     /// The edge's own pages.
     pub pages: Pages,
     /// How long a call may take that is no stream.
@@ -91,7 +92,7 @@ pub struct Admitted {
 pub async fn handle(State(edge): State<Arc<Edge>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let body = linger::over(parts.version, parts.headers.contains_key(header::EXPECT), body);
-    let failed = |failure: Failure| failure.response(&edge.pool);
+    let failed = |failure: Failure| failure.response(&edge.tables);
     if parts.extensions.get::<kit::listen::Crowded>().is_some() {
         kit::telemetry::metrics::figures::limited("answers");
         return failed(Failure::overloaded());
@@ -123,8 +124,7 @@ pub async fn handle(State(edge): State<Arc<Edge>>, request: Request) -> Response
         Found::Route(binding, segments) => {
             let answer = edge.call(binding, &segments, &parts, body).await;
             // What the details of an error mean is in the contract of who made it.
-            let pool = binding.rpc.method.parent_pool();
-            let mut answer = answer.unwrap_or_else(|failure| failure.response(pool));
+            let mut answer = answer.unwrap_or_else(|failure| failure.response(&binding.rpc.tables));
             answer.extensions_mut().insert(MatchedRoute(binding.route.clone(), binding.measured.clone()));
             if binding.rpc.access_token.is_some() {
                 answer.extensions_mut().insert(SignsIn);
@@ -175,7 +175,7 @@ impl Edge {
         if let (true, Some(guard)) = (crate::pages::are_dear(parts.uri.path()), &self.guard)
             && let Err(status) = guard.reads_page(&parts.headers)
         {
-            return Failure::from_status(&status, "").response(&self.pool);
+            return Failure::from_status(&status, "").response(&self.tables);
         }
         match self.pages.get(parts.uri.path(), &parts.headers, Base::of(parts)) {
             Some(page) if reads(&parts.method) => match page.extensions().get::<Subject>() {
@@ -183,7 +183,7 @@ impl Edge {
                 _ => page,
             },
             Some(_) => other_method(&parts.method, vec![Method::GET])
-                .unwrap_or_else(|failure| failure.response(&self.pool)),
+                .unwrap_or_else(|failure| failure.response(&self.tables)),
             None => self.missing(parts),
         }
     }
@@ -211,7 +211,7 @@ impl Edge {
             .flatten();
         // What is not known yet may be there.
         let nothing = if self.incomplete { Failure::incomplete } else { Failure::not_found };
-        page.unwrap_or_else(|| nothing().response(&self.pool))
+        page.unwrap_or_else(|| nothing().response(&self.tables))
     }
 
     /// Whether what a page is about is not there, for everybody: the API says so. Where it cannot say, the page may.
@@ -231,7 +231,7 @@ impl Edge {
         match self.routes.find(&Method::GET, parts.uri.path()) {
             Found::Route(binding, segments) => {
                 let answer = self.call(binding, &segments, &parts, HttpBody::empty()).await;
-                let answer = answer.unwrap_or_else(|failure| failure.response(&self.pool));
+                let answer = answer.unwrap_or_else(|failure| failure.response(&self.tables));
                 // An id that is none names nothing.
                 matches!(answer.status(), StatusCode::NOT_FOUND | StatusCode::BAD_REQUEST)
             }
@@ -240,8 +240,8 @@ impl Edge {
     }
 
     /// An edge of these routes.
-    pub fn new(table: Table, pool: DescriptorPool, pages: Pages, options: &Options) -> Self {
-        let Table { routes, methods } = table;
+    pub fn new(table: Table, tables: Arc<Tables>, pages: Pages, options: &Options) -> Self {
+        let Table { routes, methods, .. } = table;
         let mut readers = HashMap::new();
         for binding in routes.iter() {
             if binding.reads_by_fields() {
@@ -255,7 +255,7 @@ impl Edge {
             routes,
             methods,
             incomplete: false,
-            pool,
+            tables,
             pages,
             timeout,
             reach,

@@ -15,6 +15,7 @@ use serde_json::{error::Category, value::RawValue};
 use super::{
     At, BadField, Bounds, DEPTH_LIMIT, Decoded, Error,
     field::{Field, Name},
+    member::Member,
     scalar::{Scalar, from_json, is_numeric},
     tree::Tree,
     well_known::{self, Form},
@@ -40,10 +41,10 @@ pub fn message(
 
 /// Reads the value of a field; `None` for null.
 pub fn field(field: &FieldDescriptor, json: &[u8], bounds: &Bounds) -> Result<Decoded<Option<Value>>, Error> {
-    let kind = field.kind();
+    let (kind, field) = (field.kind(), Member::Field(field.clone()));
     run(json, &kind, bounds, |element, json| {
         let at = At::Field(&At::Root, field.name());
-        Field { field, kind: &kind, element: Element { at: &at, ..element } }.deserialize(json)
+        Field { field: &field, kind: &kind, element: Element { at: &at, ..element } }.deserialize(json)
     })
 }
 
@@ -88,8 +89,11 @@ pub struct Context<'a> {
 
 impl Context<'_> {
     /// How many items or entries a field may have, if there is a rule.
-    pub fn most(&self, field: &FieldDescriptor) -> Option<usize> {
-        self.bounds.most(field)
+    pub fn most(&self, member: &Member) -> Option<usize> {
+        match member {
+            Member::Field(field) => self.bounds.most(field),
+            Member::Extension(_) => None,
+        }
     }
 }
 
@@ -255,20 +259,14 @@ impl<'de> Visitor<'de> for Element<'_> {
             let Some(value) = map.next_value_seed(Field { field: &field, kind: &kind, element })? else {
                 continue;
             };
-            if let Some(other) = other_choice(&message, &field) {
+            if let Some(other) = field.excluded_by(&message) {
                 return Err(element.wrong(format!("excludes `{}`", other.name())));
             }
-            message.set_field(&field, value);
+            field.set(&mut message, value);
         }
         if self.depth == 0 {
             self.context.named.replace(seen);
         }
         Ok(Value::Message(message))
     }
-}
-
-/// The field of the same oneof that is set already.
-pub fn other_choice(message: &DynamicMessage, field: &FieldDescriptor) -> Option<FieldDescriptor> {
-    let oneof = field.containing_oneof()?;
-    oneof.fields().find(|other| other.number() != field.number() && message.has_field(other))
 }

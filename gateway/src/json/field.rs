@@ -2,13 +2,14 @@
 
 use std::fmt;
 
-use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor, Value};
+use prost_reflect::{Kind, MessageDescriptor, Value};
 use serde::de::{DeserializeSeed, Deserializer, Visitor};
 
 use super::{
     At,
     collections::{Entries, List},
     decode::Element,
+    member::Member,
     well_known::{self, Form},
 };
 
@@ -19,7 +20,7 @@ pub struct Name<'a> {
 }
 
 impl<'de> DeserializeSeed<'de> for Name<'_> {
-    type Value = Option<FieldDescriptor>;
+    type Value = Option<Member>;
 
     fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Self::Value, D::Error> {
         json.deserialize_str(self)
@@ -27,7 +28,7 @@ impl<'de> DeserializeSeed<'de> for Name<'_> {
 }
 
 impl Visitor<'_> for Name<'_> {
-    type Value = Option<FieldDescriptor>;
+    type Value = Option<Member>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a field's name")
@@ -37,8 +38,7 @@ impl Visitor<'_> for Name<'_> {
         if self.of.in_any && name == "@type" {
             return Ok(None);
         }
-        let known = self.desc.get_field_by_json_name(name).or_else(|| self.desc.get_field_by_name(name));
-        known.map(Some).ok_or_else(|| {
+        Member::named(self.desc, name).map(Some).ok_or_else(|| {
             let at = At::Field(self.of.at, name);
             Element { at: &at, ..self.of }.wrong("unknown field")
         })
@@ -47,7 +47,7 @@ impl Visitor<'_> for Name<'_> {
 
 /// Reads what stands for a field: a value, an array, an object that is a map, or null for none.
 pub struct Field<'a> {
-    pub field: &'a FieldDescriptor,
+    pub field: &'a Member,
     pub kind: &'a Kind,
     pub element: Element<'a>,
 }

@@ -9,16 +9,26 @@ mod bounds;
 mod collections;
 mod decode;
 mod field;
+mod member;
 mod number;
 mod path;
 mod scalar;
+mod time;
 mod tree;
 mod well_known;
+mod write;
 
-use prost_reflect::{DynamicMessage, FieldDescriptor, MessageDescriptor, SerializeOptions, Value};
+use prost_reflect::{DynamicMessage, FieldDescriptor, MessageDescriptor, Value};
 
 use self::well_known::Form;
-pub use self::{bounds::Bounds, collections::map_key, decode::other_choice, path::At, scalar::from_text};
+pub use self::{
+    bounds::Bounds,
+    collections::map_key,
+    member::other_choice,
+    path::At,
+    scalar::from_text,
+    write::{Error as WriteError, Tables, Writer},
+};
 
 /// How deep messages may be nested: what every protobuf implementation decodes.
 pub const DEPTH_LIMIT: u32 = 99;
@@ -92,46 +102,7 @@ pub fn has_fields(desc: &MessageDescriptor) -> bool {
     well_known::form(desc) == Form::Object
 }
 
-/// Writes a message, fields without presence always among it. Fails only for what proto3 JSON cannot say
-/// (a timestamp after the year 9999, say).
-pub fn encode(message: &DynamicMessage, out: &mut Vec<u8>) -> Result<(), String> {
-    message
-        .serialize_with_options(&mut serde_json::Serializer::new(out), &options())
-        .map_err(|error| error.to_string())
-}
-
-/// [`encode`] to a value.
-pub fn encode_value(message: &DynamicMessage) -> Result<serde_json::Value, String> {
-    message
-        .serialize_with_options(serde_json::value::Serializer, &options())
-        .map_err(|error| error.to_string())
-}
-
-/// Writes one field of a message as its message would.
-pub fn encode_field(
-    message: &DynamicMessage,
-    field: &FieldDescriptor,
-    out: &mut Vec<u8>,
-) -> Result<(), String> {
-    match message.get_field(field).as_ref() {
-        Value::Message(_) if !message.has_field(field) => {
-            out.extend_from_slice(b"null");
-            Ok(())
-        }
-        Value::Message(part) => encode(part, out),
-        _ => {
-            let mut whole = encode_value(message)?;
-            let part = whole.get_mut(field.json_name()).map(serde_json::Value::take).unwrap_or_default();
-            serde_json::to_writer(out, &part).map_err(|error| error.to_string())
-        }
-    }
-}
-
-const fn options() -> SerializeOptions {
-    SerializeOptions::new().skip_default_fields(false)
-}
-
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
-pub use tests::test_pool;
+pub use tests::{encode, test_pool};

@@ -6,7 +6,10 @@ use base64::{
 };
 use prost_reflect::{EnumDescriptor, Kind, Value};
 
-use super::number::{Real, is_number, nearest, whole};
+use super::{
+    number::{Real, is_number, nearest, whole},
+    write::is_closed,
+};
 
 /// A JSON value that is no object, array or null.
 #[derive(Debug, Clone, Copy)]
@@ -104,14 +107,19 @@ fn real<F: Real>(json: Scalar<'_>) -> Result<F, String> {
 }
 
 fn enumeration(values: &EnumDescriptor, json: Scalar<'_>) -> Result<i32, String> {
+    let names = || {
+        let names: Vec<_> = values.values().take(20).map(|value| value.name().to_owned()).collect();
+        format!("expected one of {}", names.join(", "))
+    };
     match json {
         Scalar::Text("NULL_VALUE") if values.full_name() == "google.protobuf.NullValue" => Ok(0),
-        Scalar::Text(name) => values.get_value_by_name(name).map(|value| value.number()).ok_or_else(|| {
-            let names: Vec<_> = values.values().take(20).map(|value| value.name().to_owned()).collect();
-            format!("expected one of {}", names.join(", "))
-        }),
+        Scalar::Text(name) => values.get_value_by_name(name).map(|value| value.number()).ok_or_else(names),
         Scalar::Bool(_) => Err("expected the name of an enum's value".to_owned()),
-        number => integer(number),
+        number => {
+            let number = integer(number)?;
+            // To the readers of a closed enum it would not be there.
+            if is_closed(values) && values.get_value(number).is_none() { Err(names()) } else { Ok(number) }
+        }
     }
 }
 

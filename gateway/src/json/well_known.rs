@@ -2,10 +2,12 @@
 
 use prost::Message as _;
 use prost_reflect::{DescriptorPool, DynamicMessage, FieldDescriptor, MessageDescriptor, Value};
-use serde::de::{IntoDeserializer as _, value::StrDeserializer};
 use serde_json::Value as Json;
 
-use super::scalar::{Scalar, from_json, from_text as scalar_from_text, is_numeric};
+use super::{
+    scalar::{Scalar, from_json, from_text as scalar_from_text, is_numeric},
+    time,
+};
 
 /// What the JSON of a message looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,7 +103,12 @@ pub fn pack(
 
 /// The type that an `Any`'s type URL names.
 pub fn named_type(pool: &DescriptorPool, type_url: &str) -> Option<MessageDescriptor> {
-    pool.get_message_by_name(type_url.rsplit_once('/')?.1)
+    pool.get_message_by_name(type_name(type_url)?)
+}
+
+/// The name in an `Any`'s type URL.
+pub fn type_name(type_url: &str) -> Option<&str> {
+    type_url.rsplit_once('/').map(|(_, name)| name)
 }
 
 fn wrapped(desc: &MessageDescriptor) -> Result<FieldDescriptor, String> {
@@ -115,15 +122,24 @@ fn wrap(desc: &MessageDescriptor, field: &FieldDescriptor, value: Value) -> Dyna
 }
 
 fn formatted(desc: &MessageDescriptor, text: &str) -> Result<DynamicMessage, String> {
-    let wrong = |_| format!("expected {}", format_of(desc));
-    // Digits beyond nanoseconds would be lost in silence.
-    let fraction =
-        text.split_once('.').map_or(0, |(_, tail)| tail.bytes().take_while(u8::is_ascii_digit).count());
-    if fraction > 9 && desc.name() != "FieldMask" {
-        return Err(format!("expected {}", format_of(desc)));
+    let wrong = || format!("expected {}", format_of(desc));
+    let mut message = DynamicMessage::new(desc.clone());
+    let mut set =
+        |name: &str, value| message.try_set_field_by_name(name, value).map_err(|error| error.to_string());
+    match desc.name() {
+        "FieldMask" => {
+            let paths = text.split(',').filter(|path| !path.is_empty());
+            let paths: Option<Vec<_>> = paths.map(|path| snake(path).map(Value::String)).collect();
+            set("paths", Value::List(paths.ok_or_else(wrong)?))?;
+        }
+        name => {
+            let read = if name == "Timestamp" { time::read_timestamp } else { time::read_duration };
+            let (seconds, nanos) = read(text).ok_or_else(wrong)?;
+            set("seconds", Value::I64(seconds))?;
+            set("nanos", Value::I32(nanos))?;
+        }
     }
-    let text: StrDeserializer<'_, serde_json::Error> = text.into_deserializer();
-    DynamicMessage::deserialize(desc.clone(), text).map_err(wrong)
+    Ok(message)
 }
 
 fn format_of(desc: &MessageDescriptor) -> &'static str {
@@ -132,6 +148,19 @@ fn format_of(desc: &MessageDescriptor) -> &'static str {
         "Duration" => "a duration such as 1.5s",
         _ => "names of fields, separated by commas",
     }
+}
+
+/// Spells a path of a field mask as the proto does; nothing where it is in no lowerCamelCase.
+fn snake(path: &str) -> Option<String> {
+    let mut out = String::with_capacity(path.len() + 4);
+    for c in path.chars() {
+        match c {
+            '_' => return None,
+            c if c.is_ascii_uppercase() => out.extend(['_', c.to_ascii_lowercase()]),
+            c => out.push(c),
+        }
+    }
+    Some(out)
 }
 
 /// Spells the names of a field mask in lowerCamelCase.

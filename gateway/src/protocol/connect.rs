@@ -13,7 +13,6 @@ use bytes::{Bytes, BytesMut};
 use futures::{StreamExt as _, future, stream};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request::Parts};
 use kit::listen::Holds;
-use prost_reflect::DescriptorPool;
 use serde_json::{Map, Value as Json, json};
 use tonic::Code;
 
@@ -23,7 +22,7 @@ use super::{
     json as messages,
     reply::{End, Piece, Reply, answer as answer_of},
 };
-use crate::{call::ANSWER_LIMIT, details, error::Failure, headers::single, limited, rpc::Rpc};
+use crate::{call::ANSWER_LIMIT, details, error::Failure, headers::single, json::Tables, limited, rpc::Rpc};
 
 /// The flag of the envelope that ends a stream.
 const END: u8 = 2;
@@ -180,7 +179,7 @@ fn error(failure: &Failure) -> Json {
         let kind = detail.type_url.rsplit('/').next().unwrap_or_default();
         let mut one = json!({"type": kind, "value": BASE64_STANDARD_NO_PAD.encode(&detail.value)});
         // For people; programs read the value.
-        if let Some(Json::Object(mut shown)) = details::json(detail, &DescriptorPool::new()) {
+        if let Some(Json::Object(mut shown)) = details::json(detail, &Tables::default()) {
             shown.remove("@type");
             one["debug"] = shown.into();
         }

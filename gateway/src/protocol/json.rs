@@ -2,7 +2,6 @@
 
 use bytes::Bytes;
 use prost::Message as _;
-use prost_reflect::DynamicMessage;
 
 use super::Codec;
 use crate::{error::Failure, json, rpc::Rpc};
@@ -24,11 +23,10 @@ pub fn answer(codec: Codec, rpc: &Rpc, message: Bytes) -> Result<Bytes, Failure>
         return Ok(message);
     }
     let mut out = Vec::with_capacity(256 + message.len());
-    let decoded = DynamicMessage::decode(rpc.output.clone(), message).map_err(|error| error.to_string());
-    match decoded.and_then(|message| json::encode(&message, &mut out)) {
+    match rpc.writer.message(&message, None, &mut out) {
         Ok(()) => Ok(out.into()),
         Err(error) => {
-            tracing::warn!(path = %rpc.path, error, "an answer has no JSON");
+            tracing::warn!(path = %rpc.path, %error, "an answer has no JSON");
             Err(Failure::internal())
         }
     }

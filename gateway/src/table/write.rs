@@ -1,9 +1,9 @@
 //! Tables on their way out.
 
-use prost_reflect::{DynamicMessage, MessageDescriptor};
+use prost_reflect::MessageDescriptor;
+use serde_json::Value as Json;
 
 use super::{column::Column, style::Style};
-use crate::json;
 
 /// By which spreadsheets know UTF-8.
 const MARK: &[u8] = "\u{feff}".as_bytes();
@@ -33,10 +33,9 @@ impl Writer {
         header
     }
 
-    /// A message's row.
-    pub fn row(&self, message: &DynamicMessage) -> Result<Vec<u8>, String> {
-        let json = json::encode_value(message)?;
-        Ok(self.join(self.columns.iter().map(|column| column.write(&json))))
+    /// The row of a message's JSON.
+    pub fn row(&self, message: &Json) -> Vec<u8> {
+        self.join(self.columns.iter().map(|column| column.write(message)))
     }
 
     fn join(&self, cells: impl Iterator<Item = String>) -> Vec<u8> {

@@ -2,15 +2,14 @@
 
 use prost_reflect::DynamicMessage;
 
-use super::{super::*, article, desc};
-use crate::json as proto_json;
+use super::{super::*, article, desc, json_of};
 
 fn priced(cell: &str, currency: &str) -> Result<String, String> {
     let column = |name| column::Column::named(&article(), name).unwrap();
     let mut message = DynamicMessage::new(article());
     column("price.currencyCode").read(currency, &mut message).unwrap();
     column("price.amount").read(cell, &mut message)?;
-    Ok(column("price.amount").write(&proto_json::encode_value(&message).unwrap()))
+    Ok(column("price.amount").write(&json_of(&message)))
 }
 
 #[test]

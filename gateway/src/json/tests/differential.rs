@@ -1,0 +1,140 @@
+//! Holds the writer against prost-reflect, and the reader against the writer, by arbitrary messages. Each test runs for
+//! some seconds, or as many as `FEIRA_TEST_FUZZ_SECONDS` says.
+
+use std::{
+    sync::{Arc, LazyLock},
+    time::{Duration, Instant},
+};
+
+use proptest::{
+    prelude::*,
+    test_runner::{Config, TestRunner},
+};
+use prost::Message as _;
+use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor, SerializeOptions};
+
+use super::{messages::Maker, same::same};
+use crate::{
+    json::{Bounds, Tables, WriteError, Writer, decode, write::ENTRY},
+    wire::Malformed,
+};
+
+pub static POOL: LazyLock<DescriptorPool> = LazyLock::new(|| {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/json/tests");
+    let mut compiler = protox::Compiler::new([folder]).unwrap();
+    compiler.include_imports(true).open_file("closed.proto").unwrap();
+    DescriptorPool::decode(compiler.encode_file_descriptor_set().as_slice()).unwrap()
+});
+
+static TABLES: LazyLock<Arc<Tables>> = LazyLock::new(|| Arc::new(Tables::new(&POOL, |_| false)));
+
+pub fn desc(name: &str) -> MessageDescriptor {
+    POOL.get_message_by_name(name).unwrap()
+}
+
+/// What the writer makes of bytes.
+pub fn written(desc: &MessageDescriptor, bytes: &[u8]) -> Result<String, WriteError> {
+    let mut out = Vec::new();
+    Writer::new(&TABLES, desc).unwrap().message(bytes, None, &mut out)?;
+    Ok(String::from_utf8(out).unwrap())
+}
+
+/// What prost-reflect makes of a message.
+pub fn theirs(message: &DynamicMessage) -> Result<String, String> {
+    let mut out = Vec::new();
+    let options = SerializeOptions::new().skip_default_fields(false);
+    message
+        .serialize_with_options(&mut serde_json::Serializer::new(&mut out), &options)
+        .map_err(|error| error.to_string())?;
+    Ok(String::from_utf8(out).unwrap())
+}
+
+/// Tries what comes of choices, for some time.
+fn for_some_time<S: Strategy>(
+    more: S,
+    test: impl Fn(&MessageDescriptor, &[u32], S::Value) -> Result<(), TestCaseError>,
+) where
+    S: Clone,
+{
+    let seconds =
+        std::env::var_os("FEIRA_TEST_FUZZ_SECONDS").and_then(|it| it.to_str()?.parse().ok()).unwrap_or(2);
+    let end = Instant::now() + Duration::from_secs(seconds);
+    let types = [desc("kinds.v1.Kinds"), desc("closed.v1.Closed")];
+    let strategy = (0..types.len(), prop::collection::vec(any::<u32>(), 0..300), more);
+    while Instant::now() < end {
+        let mut runner =
+            TestRunner::new(Config { cases: 200, failure_persistence: None, ..Config::default() });
+        let run = runner.run(&strategy, |(kind, choices, more)| test(&types[kind], &choices, more));
+        if let Err(failure) = run {
+            panic!("{failure}");
+        }
+    }
+}
+
+#[test]
+fn what_is_written_is_what_prost_reflect_writes() {
+    for_some_time(Just(()), |desc, choices, ()| {
+        let mut maker = Maker { pool: &POOL, choices, plain: true, has_entries: false };
+        let bytes = maker.message(desc, 0);
+        let message = DynamicMessage::decode(desc.clone(), bytes.as_slice());
+        let message = message.map_err(|error| TestCaseError::fail(format!("{bytes:?}: {error}")))?;
+        let theirs = theirs(&message).map_err(|error| TestCaseError::fail(format!("{bytes:?}: {error}")))?;
+        let ours =
+            written(desc, &bytes).map_err(|error| TestCaseError::fail(format!("{theirs}: {error}")))?;
+        // prost-reflect writes a map's entries in any order.
+        if maker.has_entries {
+            let parse = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+            prop_assert_eq!(parse(&ours), parse(&theirs), "{} {}", ours, theirs);
+        } else {
+            prop_assert_eq!(ours, theirs);
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn what_is_no_message_is_none_to_prost_reflect() {
+    let changes = prop::collection::vec((any::<usize>(), any::<u8>(), 0..3_u8), 0..4);
+    for_some_time(changes, |desc, choices, changes| {
+        let mut maker = Maker { pool: &POOL, choices, plain: true, has_entries: false };
+        let mut bytes = maker.message(desc, 0);
+        for (place, byte, change) in changes {
+            let place = place % (bytes.len() + 1);
+            match change {
+                0 if place < bytes.len() => bytes[place] = byte,
+                1 => bytes.insert(place, byte),
+                _ => bytes.truncate(place),
+            }
+        }
+        let theirs = DynamicMessage::decode(desc.clone(), bytes.as_slice());
+        match written(desc, &bytes) {
+            // It takes any number for the length of an entry.
+            Err(WriteError::Malformed(Malformed(ENTRY))) => {}
+            Err(WriteError::Malformed(why)) => prop_assert!(theirs.is_err(), "{:?}: {}", bytes, why),
+            // Whatever comes after that is not looked at.
+            Err(WriteError::Unsayable(_)) => {}
+            Ok(text) => {
+                prop_assert!(theirs.is_ok(), "{:?}: {:?}", bytes, theirs.err());
+                prop_assert!(serde_json::from_str::<serde::de::IgnoredAny>(&text).is_ok(), "{}", text);
+            }
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn what_is_written_is_read_as_the_same() {
+    for_some_time(Just(()), |desc, choices, ()| {
+        let mut maker = Maker { pool: &POOL, choices, plain: false, has_entries: false };
+        let bytes = maker.message(desc, 0);
+        let message = DynamicMessage::decode(desc.clone(), bytes.as_slice()).unwrap();
+        let text = written(desc, &bytes).map_err(|error| TestCaseError::fail(error.to_string()))?;
+        let again = decode(desc, text.as_bytes(), &Bounds::default());
+        let again = again.map_err(|error| TestCaseError::fail(format!("{text}: {error:?}")))?.value;
+        prop_assert!(same(&message, &again), "{}", text);
+        // Of a zero without presence prost-reflect does not encode the sign.
+        let unsigned = |text: String| text.replace("-0.0", "0.0");
+        prop_assert_eq!(written(desc, &again.encode_to_vec()).map(unsigned), Ok(unsigned(text)));
+        Ok(())
+    });
+}
