@@ -12,18 +12,30 @@ use proptest::{
 };
 use prost::Message as _;
 use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor, SerializeOptions};
+use prost_types::{DescriptorProto, FileDescriptorSet};
 
 use super::{messages::Maker, same::same};
-use crate::{
-    json::{Bounds, Tables, WriteError, Writer, decode, write::ENTRY},
-    wire::Malformed,
-};
+use crate::json::{Bounds, Tables, WriteError, Writer, decode};
 
 pub static POOL: LazyLock<DescriptorPool> = LazyLock::new(|| {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/json/tests");
     let mut compiler = protox::Compiler::new([folder]).unwrap();
     compiler.include_imports(true).open_file("closed.proto").unwrap();
     DescriptorPool::decode(compiler.encode_file_descriptor_set().as_slice()).unwrap()
+});
+
+/// The same with lists of entries for maps, which are the same bytes: of a map prost-reflect takes any number for the
+/// length of an entry.
+static WITHOUT_MAPS: LazyLock<DescriptorPool> = LazyLock::new(|| {
+    fn open(message: &mut DescriptorProto) {
+        if let Some(options) = &mut message.options {
+            options.map_entry = None;
+        }
+        message.nested_type.iter_mut().for_each(open);
+    }
+    let mut files = FileDescriptorSet::decode(POOL.encode_to_vec().as_slice()).unwrap();
+    files.file.iter_mut().flat_map(|file| &mut file.message_type).for_each(open);
+    DescriptorPool::from_file_descriptor_set(files).unwrap()
 });
 
 static TABLES: LazyLock<Arc<Tables>> = LazyLock::new(|| Arc::new(Tables::new(&POOL, |_| false)));
@@ -106,10 +118,9 @@ fn what_is_no_message_is_none_to_prost_reflect() {
                 _ => bytes.truncate(place),
             }
         }
-        let theirs = DynamicMessage::decode(desc.clone(), bytes.as_slice());
+        let opened = WITHOUT_MAPS.get_message_by_name(desc.full_name()).unwrap();
+        let theirs = DynamicMessage::decode(opened, bytes.as_slice());
         match written(desc, &bytes) {
-            // It takes any number for the length of an entry.
-            Err(WriteError::Malformed(Malformed(ENTRY))) => {}
             Err(WriteError::Malformed(why)) => prop_assert!(theirs.is_err(), "{:?}: {}", bytes, why),
             // Whatever comes after that is not looked at.
             Err(WriteError::Unsayable(_)) => {}

@@ -2,8 +2,9 @@
 
 use prost_reflect::{DynamicMessage, ReflectMessage as _, Value};
 
-/// Whether two messages of a type are the same, with four liberties: NaN is NaN, a `Value` of nothing is one of null,
-/// what an `Any` holds may be other bytes of the same message, and what no reader knows is nothing.
+/// Whether two messages of a type are the same, with five liberties: NaN is NaN, zero has no sign (of one without presence
+/// prost-reflect does not encode it), a `Value` of nothing is one of null, what an `Any` holds may be other bytes of the
+/// same message, and what no reader knows is nothing.
 pub fn same(one: &DynamicMessage, other: &DynamicMessage) -> bool {
     if one.descriptor().full_name() == "google.protobuf.Any" {
         return match (held(one), held(other)) {
@@ -34,12 +35,8 @@ pub fn same(one: &DynamicMessage, other: &DynamicMessage) -> bool {
 
 fn same_value(one: &Value, other: &Value) -> bool {
     match (one, other) {
-        (Value::F64(one), Value::F64(other)) => {
-            one.to_bits() == other.to_bits() || one.is_nan() && other.is_nan()
-        }
-        (Value::F32(one), Value::F32(other)) => {
-            one.to_bits() == other.to_bits() || one.is_nan() && other.is_nan()
-        }
+        (Value::F64(one), Value::F64(other)) => one == other || one.is_nan() && other.is_nan(),
+        (Value::F32(one), Value::F32(other)) => one == other || one.is_nan() && other.is_nan(),
         (Value::Message(one), Value::Message(other)) => same(one, other),
         (Value::List(one), Value::List(other)) => {
             one.len() == other.len() && one.iter().zip(other).all(|(one, other)| same_value(one, other))

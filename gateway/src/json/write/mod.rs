@@ -17,8 +17,6 @@ use std::{fmt, sync::Arc};
 use prost_reflect::MessageDescriptor;
 
 use self::scan::Slot;
-#[cfg(test)]
-pub use self::tables::ENTRY;
 pub use self::tables::{Tables, is_closed};
 use crate::wire::{DEPTH, Malformed, Raw};
 
