@@ -173,7 +173,8 @@ fn make(
         .and(NotForContentType::SSE)
         .and(NotForContentType::const_new("application/x-ndjson"))
         .and(NotForContentType::const_new("application/octet-stream"))
-        .and(NotForContentType::GRPC)
+        // gRPC-Web among them: messages are not to be held back.
+        .and(NotForContentType::const_new("application/grpc"))
         .and(NotForContentType::const_new("application/connect+"));
     let panicked = CatchPanicLayer::custom(move |_| error::Failure::internal().response(&tables));
     // Each layer wraps those before it. `access` is the outermost, so that what a panic or a preflight becomes has

@@ -113,7 +113,6 @@ impl Follower {
     async fn reload(&mut self, telemetry: &Telemetry, reread: Reread) {
         let read = reread().and_then(|settings| {
             let known = Known::all(&settings.upstreams, &self.known)?;
-            telemetry.set_level(&settings.log.log_level).map_err(Error::other)?;
             Ok((settings, known))
         });
         let (settings, known) = match read {
@@ -127,13 +126,18 @@ impl Follower {
             std::mem::replace(&mut self.guard, guard),
         );
         self.of = stamp(&self.settings);
-        let mut problems = Vec::new();
-        self.ask(&mut problems, &mut Vec::new()).await;
+        let (mut problems, mut waits) = (Vec::new(), Vec::new());
+        self.ask(&mut problems, &mut waits).await;
         let unserved = self.known.iter().any(|known| known.contract.is_none());
         match self.make(&self.settings, &self.known) {
             Ok(made) if problems.is_empty() || !unserved => {
-                tracing::info!(log_level = %self.settings.log.log_level, "settings.reloaded");
+                let level = &self.settings.log.log_level;
+                match telemetry.set_level(level) {
+                    Ok(()) => tracing::info!(log_level = %level, "settings.reloaded"),
+                    Err(error) => tracing::warn!(error, "settings.not_reloaded"),
+                }
                 self.put(made);
+                problems.append(&mut waits);
                 self.complain(problems);
             }
             made => {
@@ -214,7 +218,9 @@ impl Follower {
         let Made { router, behind, services, methods } = made;
         self.switch.set(router);
         self.readiness.set(behind);
-        tracing::info!(services, methods, "contract.loaded");
+        if services > 0 {
+            tracing::info!(services, methods, "contract.loaded");
+        }
     }
 
     /// Says what is wrong, once.

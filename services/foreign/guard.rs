@@ -15,9 +15,8 @@ use tonic::Status;
 
 use super::settings::Limits;
 
-/// Documents and files that one address may have made for it.
-const PAGES: Rate =
-    Rate(Some(Quota { count: NonZeroU32::new(600).unwrap(), window: Duration::from_secs(60) }));
+/// Documents and files that one address may have made for it in a minute.
+const PAGES: NonZeroU32 = NonZeroU32::MIN.saturating_add(599);
 
 /// Counts requests by their addresses, and calls under way.
 pub struct Guard {
@@ -28,8 +27,9 @@ pub struct Guard {
 impl Guard {
     /// With these limits.
     pub fn new(limits: &Limits) -> Self {
+        let pages = Rate(Some(Quota { count: PAGES, window: Duration::from_secs(60) }));
         Self {
-            limits: Limiter::of_addresses(limits.rate_limit_address, PAGES),
+            limits: Limiter::of_addresses(limits.rate_limit_address, pages),
             calls: Arc::new(Semaphore::new(limits.max_calls as usize)),
         }
     }

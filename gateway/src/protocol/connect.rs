@@ -10,6 +10,7 @@ use axum::{
 };
 use base64::{Engine as _, prelude::BASE64_STANDARD_NO_PAD};
 use bytes::{Bytes, BytesMut};
+use contracts::errors::Reason;
 use futures::{StreamExt as _, future, stream};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request::Parts};
 use kit::listen::Holds;
@@ -32,15 +33,22 @@ static VERSION: HeaderName = HeaderName::from_static("connect-protocol-version")
 static TIMEOUT: HeaderName = HeaderName::from_static("connect-timeout-ms");
 static STREAM_ENCODING: HeaderName = HeaderName::from_static("connect-content-encoding");
 
-/// Refuses other versions of the protocol, and streams whose messages are compressed.
+/// Refuses other versions of the protocol.
 pub fn check_version(headers: &HeaderMap) -> Result<(), Failure> {
     match single(headers, &VERSION)? {
-        None | Some("1") => {}
-        Some(_) => return Err(Failure::invalid("`connect-protocol-version` can be 1")),
+        None | Some("1") => Ok(()),
+        Some(_) => Err(Failure::invalid("`connect-protocol-version` can be 1")),
     }
+}
+
+/// Whether messages of a stream may be compressed by gzip.
+pub fn takes_gzip(headers: &HeaderMap) -> Result<bool, Failure> {
     match single(headers, &STREAM_ENCODING)? {
-        None | Some("identity") => Ok(()),
-        Some(_) => Err(super::frames::compressed()),
+        None | Some("identity") => Ok(false),
+        Some("gzip") => Ok(true),
+        Some(_) => {
+            Err(Failure::new(Reason::Unimplemented, "`connect-content-encoding` can be identity or gzip"))
+        }
     }
 }
 
@@ -69,7 +77,7 @@ pub async fn answer(reply: Reply, codec: Codec, rpc: &Rpc, parts: &Parts) -> Res
     }
     let End { result, metadata } = end.ok_or_else(Failure::internal)?;
     result?;
-    let message = only(&body, ANSWER_LIMIT).map_err(|_| malformed(rpc, "it is not one message"))?;
+    let message = only(&body, false, ANSWER_LIMIT).map_err(|_| malformed(rpc, "it is not one message"))?;
     for (name, value) in &metadata {
         if let Ok(name) = HeaderName::try_from(format!("trailer-{name}")) {
             headers.append(name, value.clone());

@@ -1,6 +1,9 @@
 //! Messages with five bytes before each: a flag, and the message's length (gRPC; Connect calls them envelopes).
 
+use std::io::Read as _;
+
 use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
+use flate2::read::GzDecoder;
 
 use crate::error::Failure;
 
@@ -57,28 +60,43 @@ impl Frames {
     }
 }
 
-/// The only message of a body, which is not compressed.
-pub fn only(body: &[u8], limit: usize) -> Result<Bytes, Failure> {
+/// The only message of a body. `gzip` says whether it may be compressed so.
+pub fn only(body: &[u8], gzip: bool, limit: usize) -> Result<Bytes, Failure> {
     let mut frames = Frames::new(limit);
     frames.push(body);
     match frames.next()? {
-        Some((0, message)) if !frames.is_within() => Ok(message),
-        Some((COMPRESSED, _)) => Err(compressed()),
-        Some((0, _)) => Err(Failure::invalid("this method takes one message")),
-        Some((flag, _)) => {
-            Err(Failure::invalid(format!("a message has the flag {flag}, which means nothing")))
-        }
+        Some((flag, message)) if !frames.is_within() => plain(flag, message, gzip, limit),
+        Some(_) => Err(Failure::invalid("this method takes one message")),
         None => Err(Failure::invalid("the request's body is no message: each has five bytes before it")),
     }
 }
 
-/// Messages that are compressed one by one are not read here.
-pub fn compressed() -> Failure {
-    Failure::new(contracts::errors::Reason::Unimplemented, "messages are taken as they are, not compressed")
+/// A message as it is, whatever its flag says.
+pub fn plain(flag: u8, message: Bytes, gzip: bool, limit: usize) -> Result<Bytes, Failure> {
+    match flag {
+        0 => Ok(message),
+        COMPRESSED if gzip => gunzip(&message, limit),
+        COMPRESSED => Err(Failure::invalid("a message is compressed, and the request does not say how")),
+        _ => Err(Failure::invalid(format!("a message has the flag {flag}, which means nothing"))),
+    }
+}
+
+/// What was compressed by gzip, up to a limit.
+pub fn gunzip(message: &[u8], limit: usize) -> Result<Bytes, Failure> {
+    let mut out = Vec::new();
+    let mut bounded = GzDecoder::new(message).take(limit as u64 + 1);
+    bounded.read_to_end(&mut out).map_err(|_| Failure::invalid("a message is not the gzip that it says"))?;
+    if out.len() > limit {
+        return Err(Failure::too_large(limit));
+    }
+    Ok(out.into())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
+
+    use flate2::{Compression, write::GzEncoder};
     use proptest::prelude::*;
 
     use super::*;
@@ -108,7 +126,7 @@ mod tests {
         let mut frames = Frames::new(10);
         frames.push(&[0, 0, 0, 0, 11]);
         assert!(frames.next().is_err());
-        assert!(only(&frame(0, b"ab"), 10).is_ok());
+        assert!(only(&frame(0, b"ab"), false, 10).is_ok());
         for wrong in [
             &b""[..],
             b"abc",
@@ -116,7 +134,20 @@ mod tests {
             &frame(2, b"a"),
             &[&frame(0, b"a")[..], &frame(0, b"b")].concat(),
         ] {
-            assert!(only(wrong, 10).is_err(), "{wrong:?}");
+            assert!(only(wrong, false, 10).is_err(), "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn a_compressed_message_has_the_limit_of_a_plain_one() {
+        let packed = |length: usize| {
+            let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+            encoder.write_all(&vec![b'x'; length]).unwrap();
+            frame(COMPRESSED, &encoder.finish().unwrap())
+        };
+        assert_eq!(only(&packed(1_000), true, 1_000).unwrap().len(), 1_000);
+        assert!(only(&packed(1_001), true, 1_000).is_err(), "too long");
+        assert!(only(&packed(10), false, 1_000).is_err(), "nobody said how");
+        assert!(only(&frame(COMPRESSED, b"none"), true, 1_000).is_err());
     }
 }

@@ -22,7 +22,7 @@ use tonic::{Status, body::Body};
 
 use super::{
     Protocol, connect,
-    frames::{COMPRESSED, Frames, HEAD, compressed, frame, only},
+    frames::{Frames, HEAD, frame, gunzip, only, plain},
     json,
     reply::{ENCODING, Reply},
     web,
@@ -66,7 +66,8 @@ pub async fn call(
     let broken = Broken::default();
     let mut place = None;
     let (body, takes_stream) = if rpc.method.is_client_streaming() {
-        (messages(rpc, protocol, body, broken.clone()), true)
+        let gzip = connect::takes_gzip(&parts.headers)?;
+        (messages(rpc, protocol, (gzip, body), broken.clone()), true)
     } else {
         let message = within(within_edge, message(rpc, protocol, parts, body)).await??;
         place = begin(admitted, &rpc.service)?;
@@ -142,7 +143,7 @@ fn timeout(protocol: Protocol, headers: &HeaderMap) -> Result<Option<Duration>, 
 async fn message(rpc: &Rpc, protocol: Protocol, parts: &Parts, body: HttpBody) -> Result<Bytes, Failure> {
     let limit = rpc.body_limit;
     if let (Protocol::Connect(codec), &Method::GET) = (protocol, &parts.method) {
-        let message = of_query(parts.uri.query().unwrap_or_default())?;
+        let message = of_query(parts.uri.query().unwrap_or_default(), limit)?;
         return Ok(frame(0, &json::request(codec, rpc, message)?));
     }
     match protocol {
@@ -158,7 +159,8 @@ async fn message(rpc: &Rpc, protocol: Protocol, parts: &Parts, body: HttpBody) -
             Ok(frame(0, &json::request(codec, rpc, message)?))
         }
         Protocol::ConnectStream(codec) => {
-            let message = only(&request::read(body, limit).await?, limit)?;
+            let gzip = connect::takes_gzip(&parts.headers)?;
+            let message = only(&request::read(body, limit + HEAD).await?, gzip, limit)?;
             Ok(frame(0, &json::request(codec, rpc, message)?))
         }
     }
@@ -175,27 +177,31 @@ fn largest(limit: usize) -> u32 {
 }
 
 /// The message that a GET has in its query.
-fn of_query(query: &str) -> Result<Bytes, Failure> {
-    let (mut message, mut base64) = (None, false);
+fn of_query(query: &str, limit: usize) -> Result<Bytes, Failure> {
+    let (mut message, mut base64, mut gzip) = (None, false, false);
     for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
         match (&*name, &*value) {
             ("message", _) => message = Some(value),
             ("base64", "1") => base64 = true,
+            ("compression", "gzip") => gzip = true,
             ("compression", "" | "identity") | ("encoding" | "connect" | "base64", _) => {}
-            ("compression", _) => return Err(compressed()),
             _ => return Err(Failure::invalid(format!("there is no query parameter `{name}` here"))),
         }
     }
     let message = message.ok_or_else(|| Failure::invalid("the query parameter `message` is missing"))?;
-    if !base64 {
-        return Ok(message.into_owned().into());
-    }
-    let decoded = URL_SAFE.decode(message.as_bytes());
-    decoded.map(Bytes::from).map_err(|_| Failure::invalid("the query parameter `message` is not base64"))
+    let message = match base64 {
+        false => message.into_owned().into(),
+        true => Bytes::from(
+            URL_SAFE
+                .decode(message.as_bytes())
+                .map_err(|_| Failure::invalid("the query parameter `message` is not base64"))?,
+        ),
+    };
+    if gzip { gunzip(&message, limit) } else { Ok(message) }
 }
 
 /// The messages of a request that is a stream, framed.
-fn messages(rpc: &Arc<Rpc>, protocol: Protocol, body: HttpBody, broken: Broken) -> Body {
+fn messages(rpc: &Arc<Rpc>, protocol: Protocol, (gzip, body): (bool, HttpBody), broken: Broken) -> Body {
     let limit = rpc.body_limit;
     let Protocol::ConnectStream(codec) = protocol else {
         let checked = wire::Frames::new(Body::new(body), false, largest(limit));
@@ -218,9 +224,10 @@ fn messages(rpc: &Arc<Rpc>, protocol: Protocol, body: HttpBody, broken: Broken) 
                     None if frames.is_within() => break Err(Failure::invalid("the last message is cut off")),
                     None => return None,
                 },
-                Ok(Some((0, message))) => break json::request(codec, &rpc, message),
-                Ok(Some((COMPRESSED, _))) => break Err(compressed()),
-                Ok(Some((flag, _))) => break Err(Failure::invalid(format!("a message has the flag {flag}"))),
+                Ok(Some((flag, message))) => {
+                    let message = plain(flag, message, gzip, limit);
+                    break message.and_then(|message| json::request(codec, &rpc, message));
+                }
                 Err(failure) => break Err(failure),
             }
         };

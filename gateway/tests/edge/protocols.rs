@@ -158,7 +158,7 @@ async fn a_get_is_for_what_changes_nothing() {
         "encoding=json",
         "encoding=json&message=%7B%7D&other=1",
         "encoding=json&base64=1&message=!",
-        "encoding=json&message=%7B%7D&compression=gzip",
+        "encoding=json&message=%7B%7D&compression=br",
     ] {
         let answer = ask(wrong).await;
         assert!(answer.status.as_u16() >= 400, "{wrong}");
