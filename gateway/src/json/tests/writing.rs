@@ -183,6 +183,21 @@ fn a_map_is_written_by_its_keys() {
     let entries: Vec<_> = entries.iter().map(|entry| (55, entry.as_slice())).collect();
     let text = written(&desc("kinds.v1.Kinds"), &parts(&entries)).unwrap();
     assert!(text.contains(r#""byUint64":{"2":"","9":"","10":""}"#), "{text}");
+    // An entry without key has the key that is nothing, and replaces another of it.
+    for (field, key) in [
+        (51, "\"\":"),
+        (52, "\"0\":"),
+        (53, "\"0\":"),
+        (54, "\"0\":"),
+        (55, "\"0\":"),
+        (59, "\"0\":"),
+        (62, "\"false\":"),
+    ] {
+        let wire = if field == 51 { parts(&[(1, b"")]) } else { wholes(&[(1, 0)]) };
+        let wire = if field == 59 { [9, 0, 0, 0, 0, 0, 0, 0, 0].to_vec() } else { wire };
+        let text = written(&desc("kinds.v1.Kinds"), &parts(&[(field, &wire), (field, b"")])).unwrap();
+        assert_eq!(text.matches(key).count(), 1, "{field}: {text}");
+    }
 }
 
 #[test]

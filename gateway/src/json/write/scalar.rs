@@ -56,6 +56,7 @@ impl<'b> Key<'b> {
             (Kind::String, Some(Raw::Bytes(text))) => Key::Text(wire::utf8(text)?),
             (Kind::Bool, None) => Key::Bool(false),
             (Kind::Bool, Some(Raw::Varint(value))) => Key::Bool(value != 0),
+            (Kind::Uint64 | Kind::Fixed64, None) => Key::Unsigned(0),
             (_, None) => Key::Signed(0),
             (kind, Some(raw)) => match integer(kind, raw)? {
                 Integer::Short(value) | Integer::Signed(value) => Key::Signed(value),
