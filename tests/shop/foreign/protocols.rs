@@ -53,7 +53,15 @@ impl Decoder for Bytes {
 }
 
 /// A book whose id is `b`.
-const BOOK: &[u8] = b"\x0a\x01b";
+pub const BOOK: &[u8] = b"\x0a\x01b";
+
+/// A call that answers with the book that it is given.
+pub async fn annotate(channel: Channel) -> Vec<u8> {
+    let mut client = Grpc::new(channel);
+    client.ready().await.unwrap();
+    let path = http::uri::PathAndQuery::from_static("/books.v1.Books/Annotate");
+    client.unary(tonic::Request::new(BOOK.to_vec()), path, Bytes).await.unwrap().into_inner()
+}
 
 fn framed() -> Vec<u8> {
     [&[0, 0, 0, 0, 3], BOOK].concat()

@@ -18,10 +18,14 @@ use hyper::body::Frame;
 use prost_reflect::DescriptorPool;
 use tokio::{
     net::TcpListener,
-    sync::{Notify, watch},
+    sync::{Notify, oneshot, watch},
     task::JoinHandle,
 };
-use tonic::{Status, service::Routes};
+use tonic::{
+    Status,
+    service::Routes,
+    transport::{Identity, Server, ServerTlsConfig, server::TcpIncoming},
+};
 use tonic_health::{ServingStatus, server::HealthReporter};
 use tonic_reflection::server::Builder;
 
@@ -42,6 +46,7 @@ pub struct Foreign {
     pub begun: Arc<Notify>,
     pub go: watch::Sender<bool>,
     health: HealthReporter,
+    end: oneshot::Sender<()>,
     task: JoinHandle<()>,
 }
 
@@ -62,6 +67,15 @@ impl Foreign {
 
     /// Serves it at an address.
     pub async fn serve_at(address: &str, folder: &str, reflects: Reflects) -> Self {
+        Self::start(address, folder, reflects, None).await
+    }
+
+    /// Serves it by TLS.
+    pub async fn serve_by_tls(folder: &str, identity: Identity) -> Self {
+        Self::start("127.0.0.1:0", folder, Reflects::V1, Some(identity)).await
+    }
+
+    async fn start(address: &str, folder: &str, reflects: Reflects, tls: Option<Identity>) -> Self {
         let set = contract(folder);
         let pool = DescriptorPool::decode(set.as_slice()).unwrap();
         let (health, health_service) = tonic_health::server::health_reporter();
@@ -83,9 +97,21 @@ impl Foreign {
             answer(pool.clone(), seen.clone(), begins.clone(), going.clone(), request)
         });
         let listener = TcpListener::bind(address).await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let task = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-        Self { url, calls, begun, go, health, task }
+        let address = listener.local_addr().unwrap();
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let mut server = Server::builder();
+        if let Some(identity) = tls {
+            server = server.tls_config(ServerTlsConfig::new().identity(identity)).unwrap();
+        }
+        let (end, ends) = oneshot::channel::<()>();
+        let ended = async {
+            // Also where nobody is left who could say so.
+            let _ = ends.await;
+        };
+        let server = server.add_routes(Routes::from(router));
+        let serving = server.serve_with_incoming_shutdown(TcpIncoming::from(listener), ended);
+        let task = tokio::spawn(async move { serving.await.unwrap() });
+        Self { url: format!("{scheme}://{address}"), calls, begun, go, health, end, task }
     }
 
     /// Says whether it serves.
@@ -94,10 +120,10 @@ impl Foreign {
         self.health.set_service_status("", status).await;
     }
 
-    /// Ends it; answers where it was.
+    /// Ends it and all of its connections; answers where it was.
     pub async fn stop(self) -> String {
-        self.task.abort();
-        let _ = self.task.await;
+        self.end.send(()).unwrap();
+        self.task.await.unwrap();
         self.url.trim_start_matches("http://").to_owned()
     }
 

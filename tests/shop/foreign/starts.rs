@@ -2,14 +2,23 @@
 
 use serde_json::json;
 use tempfile::tempdir;
+use tonic::transport::{Certificate, ClientTlsConfig, Endpoint, Identity};
 
-use super::{Edge, Foreign, Reflects, gateway, server::contract};
-use crate::support::{Setup, process::Start};
+use super::{
+    Edge, Foreign, Reflects, gateway,
+    protocols::{BOOK, annotate},
+    server::contract,
+};
+use crate::{
+    support::{Setup, process::Start},
+    tls::certificate,
+};
 
 tests!(
     a_foreign_service_is_served_from_its_reflection,
     a_contract_comes_from_a_file_where_there_is_no_reflection,
     several_upstreams_have_routes_of_their_own,
+    an_upstream_by_tls_is_known_by_its_certificate,
     what_cannot_be_served_is_exit_code_2_and_says_what_to_do,
 );
 
@@ -59,6 +68,29 @@ async fn several_upstreams_have_routes_of_their_own(_: Setup) {
     assert_eq!((books.calls.lock().unwrap().len(), films.calls.lock().unwrap().len()), (1, 1));
     let document = edge.json("/openapi.json").await;
     assert!(document["paths"]["/books/{id}"].is_object() && document["paths"]["/films/{id}"].is_object());
+}
+
+/// Covers: mesh.gateway, mesh.tls.
+async fn an_upstream_by_tls_is_known_by_its_certificate(_: Setup) {
+    let folder = tempdir().unwrap();
+    let pem = certificate(folder.path());
+    let key = std::fs::read(folder.path().join("key.pem")).unwrap();
+    let books = Foreign::serve_by_tls("books", Identity::from_pem(&pem, key)).await;
+    let edge = Edge::start(&gateway(&[&books.url], "--upstream-ca cert.pem"), folder.path());
+    assert_eq!(edge.json("/books/b1").await["id"], "b1");
+    edge.process.stop();
+    // To whoever knows another authority it is a stranger, whose contract may come once it is none.
+    let edge = Edge::start(&gateway(&[&books.url], ""), folder.path());
+    assert_eq!(edge.status("/books/b1").await, 503);
+    edge.logs("contract.not_loaded").await;
+    assert!(edge.process.stderr().to_lowercase().contains("certificate"), "{}", edge.process.stderr());
+    assert_eq!(books.calls.lock().unwrap().len(), 1);
+    // The port itself by TLS: HTTP/2, and gRPC over it.
+    let flags = "--upstream-ca cert.pem --tls-cert cert.pem --tls-key key.pem";
+    let edge = Edge::start(&gateway(&[&books.url], flags), folder.path());
+    let root = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(&pem)).domain_name("localhost");
+    let channel = Endpoint::from_shared(edge.url.clone()).unwrap().tls_config(root).unwrap();
+    assert_eq!(annotate(channel.connect().await.unwrap()).await, BOOK);
 }
 
 /// Covers: mesh.gateway.
