@@ -76,13 +76,16 @@ pub fn explain(known: &Known, error: &ContractError) -> String {
     format!("{}: {error}{advice}", known.upstream.url)
 }
 
+/// The names of an upstream's services; none where its contract is not known.
+pub type Names = Option<Vec<String>>;
+
 /// The services of all upstreams whose contracts are known, and of each upstream their names. A service that two of
 /// them have must be said to be one's.
 pub fn services(
     all: &[Known],
     forward: &Arc<Forward>,
     tasks: &Tasks,
-) -> Result<(Vec<Served>, Vec<Option<Vec<String>>>), String> {
+) -> Result<(Vec<Served>, Vec<Names>), String> {
     let mut owners: BTreeMap<String, (usize, Served)> = BTreeMap::new();
     for (index, known) in all.iter().enumerate() {
         let Some(contract) = &known.contract else { continue };

@@ -128,7 +128,7 @@ pub fn stream(reply: Reply, codec: Codec, rpc: Arc<Rpc>) -> Response {
                 *over = true;
                 last(Err(&failure), &HeaderMap::new())
             }),
-            Piece::End(end) => last(end.result.as_ref().map(|()| ()), &end.metadata),
+            Piece::End(end) => last(end.result.as_ref().copied(), &end.metadata),
         };
         future::ready(Some(Ok::<_, std::convert::Infallible>(bytes)))
     });

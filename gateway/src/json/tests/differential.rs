@@ -62,12 +62,10 @@ pub fn theirs(message: &DynamicMessage) -> Result<String, String> {
 }
 
 /// Tries what comes of choices, for some time.
-fn for_some_time<S: Strategy>(
+fn for_some_time<S: Strategy + Clone>(
     more: S,
     test: impl Fn(&MessageDescriptor, &[u32], S::Value) -> Result<(), TestCaseError>,
-) where
-    S: Clone,
-{
+) {
     let seconds =
         std::env::var_os("FEIRA_TEST_FUZZ_SECONDS").and_then(|it| it.to_str()?.parse().ok()).unwrap_or(2);
     let end = Instant::now() + Duration::from_secs(seconds);
