@@ -55,6 +55,7 @@ class Shop:
             "PATH": os.environ["PATH"], "FEIRA_ADMIN_PASSWORD": PASSWORD, "FEIRA_PASSWORD_MEMORY_KIB": "8",
             "FEIRA_PASSWORD_ITERATIONS": "1", "FEIRA_MESH_SECRET": SECRET, "FEIRA_ALLOW_SIMULATED_PAYMENTS": "true", "FEIRA_MAX_UNPAID_ORDERS": "1000",
             # All callers are one address.
+            "FEIRA_CONNECTIONS_PER_ADDRESS": "100000",
             **{f"FEIRA_RATE_LIMIT_{kind}": "off" for kind in ("ADDRESS", "SIGN_IN", "READS", "WRITES", "ORDERS", "STREAMS")},
         }  # fmt: skip
         listen = ["--rest-listen", "127.0.0.1:0", "--grpc-listen", "127.0.0.1:0"]
