@@ -73,7 +73,7 @@ async fn a_method_without_a_route_is_called_with_json_at_its_path() {
     let shop = shop();
     let answer = post(&shop, "Hidden", &[JSON, ("x-request-id", "r-1")], r#"{"name":"b"}"#).await;
     assert_eq!((answer.status.as_u16(), answer.header("content-type")), (200, "application/json"));
-    assert_eq!(answer.json(), json!({"name": "b", "etag": ""}));
+    assert_eq!(answer.json(), json!({"name": "b", "etag": "", "copies": 0}));
     assert_eq!(answer.header("x-request-id"), "r-1");
     assert!(answer.headers.get("x-internal").is_none(), "only what is named comes back");
     assert_eq!(shop.last().metadata["x-request-id"], "r-1");
@@ -149,7 +149,7 @@ async fn a_get_is_for_what_changes_nothing() {
     }
     let ask = async |query: &str| shop.get(&format!("{}?{query}", path("Peek"))).await;
     let answer = ask("connect=v1&encoding=json&message=%7B%22name%22%3A%22b%22%7D").await;
-    assert_eq!((answer.status.as_u16(), answer.json()), (200, json!({"name": "b", "etag": ""})));
+    assert_eq!((answer.status.as_u16(), answer.json()), (200, json!({"name": "b", "etag": "", "copies": 0})));
     let bytes = message("BookName", json!({"name": "?>"})).encode_to_vec();
     let text = base64::prelude::BASE64_URL_SAFE_NO_PAD.encode(&bytes);
     let answer = ask(&format!("connect=v1&encoding=proto&base64=1&message={text}")).await;
