@@ -11,7 +11,9 @@ use crate::support::{Edge, Setup, rest::Rest, shop::PASSWORD};
 
 tests!(a_known_device_signs_in_while_hundreds_of_wrong_ones_arrive);
 
-/// How soon whoever is refused comes again: 400 of them make some 700 guesses a second.
+/// Who guess at the same time, and how soon whoever is refused comes again: some 200 guesses a second, several times what can
+/// be hashed. An unoptimized build on a slow machine has no CPU for more; of an optimized one `tests/drills/floods` asks 700.
+const CALLERS: usize = 120;
 const AGAIN: Duration = Duration::from_millis(550);
 
 /// Guesses one password after the other, of nobody, until it is told to stop.
@@ -37,7 +39,7 @@ async fn a_known_device_signs_in_while_hundreds_of_wrong_ones_arrive(setup: Setu
     let mesh = setup.env("FEIRA_SIGN_IN_ATTEMPTS_PER_SOURCE", "0").start().await;
     let ada = mesh.shopper().await;
     let (end, mut flood) = (CancellationToken::new(), JoinSet::new());
-    for number in 0..400 {
+    for number in 0..CALLERS {
         flood.spawn(guess(mesh.http(), number, end.clone()));
     }
     let mut slowest = Duration::ZERO;
@@ -52,6 +54,6 @@ async fn a_known_device_signs_in_while_hundreds_of_wrong_ones_arrive(setup: Setu
     }
     end.cancel();
     let guesses: u32 = flood.join_all().await.into_iter().sum();
-    assert!(guesses > 400, "{guesses} guesses");
+    assert!(guesses > 2 * CALLERS as u32, "{guesses} guesses");
     assert!(slowest < Duration::from_secs(2), "the right one took {slowest:?} among {guesses} wrong ones");
 }
