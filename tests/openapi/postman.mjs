@@ -46,7 +46,9 @@ assert.equal(requests.filter((request) => request.request.auth?.type === "bearer
 
 // Does what running the collection does, with the calls that end everything put last.
 const late = (item) => (item.item ? item.item.some(late) : last.includes(item.name));
-const order = (items) => [...items].sort((one, other) => Number(late(one)) - Number(late(other))).map((item) => (item.item ? { ...item, item: order(item.item) } : item));
+// Newman waits for the end of an answer, which this one has when its token ends.
+const isEndless = (item) => item.name.startsWith("Streams events from");
+const order = (items) => [...items].filter((item) => !isEndless(item)).sort((one, other) => Number(late(one)) - Number(late(other))).map((item) => (item.item ? { ...item, item: order(item.item) } : item));
 collection.item = order(collection.item);
 
 const signedIn = await fetch(`${url}/v1/auth:signIn`, {
