@@ -18,6 +18,7 @@ use crate::{
     etag, metadata, own_urls,
     percent::encode,
     raw,
+    rpc::Rpc,
     template::{self, Path},
     wire,
 };
@@ -41,7 +42,7 @@ pub fn make(
         return Ok((rpc.success, out).into_response());
     }
     if let Some(cookie) = cookie {
-        let kept = cookie.keep(request, &mut message).map_err(|error| unreadable(binding, error))?;
+        let kept = cookie.keep(request, &mut message).map_err(|error| unreadable(&binding.rpc, error))?;
         out.extend(kept.map(|kept| (header::SET_COOKIE, kept)));
     }
     let version = rpc.etag.as_ref().and_then(|etag| version(&message, etag));
@@ -105,12 +106,12 @@ pub fn write(binding: &Binding, message: &[u8], base: &Base, out: &mut Vec<u8>) 
         Some(field) => writer.field(field.number(), message, Some(&own_url), out),
         None => writer.message(message, Some(&own_url), out),
     }
-    .map_err(|error| unreadable(binding, error))
+    .map_err(|error| unreadable(&binding.rpc, error))
 }
 
 /// The failure that an answer is which cannot be answered.
-fn unreadable(binding: &Binding, error: impl std::fmt::Display) -> Failure {
-    tracing::warn!(path = %binding.rpc.path, %error, "an answer has no JSON");
+pub fn unreadable(rpc: &Rpc, error: impl std::fmt::Display) -> Failure {
+    tracing::warn!(path = %rpc.path, %error, "an answer has no JSON");
     Failure::internal()
 }
 
@@ -121,7 +122,7 @@ pub fn raw_body(binding: &Binding, message: &Bytes) -> Option<Result<raw::Raw, F
         Some(field) if raw::is_field(field) => raw::get_field(message, field),
         _ => return None,
     };
-    Some(raw.map_err(|error| unreadable(binding, error)))
+    Some(raw.map_err(|error| unreadable(&binding.rpc, error)))
 }
 
 /// The body of an answer.

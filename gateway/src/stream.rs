@@ -78,8 +78,7 @@ pub async fn answer(
         Format::Table(style) => Some(table::Writer::new(&binding.rpc.output, style)),
         _ => None,
     };
-    let tables = binding.rpc.tables.clone();
-    let written = Written { format, binding, base: Base::of(request).clone(), table, tables };
+    let written = Written { format, binding, base: Base::of(request).clone(), table };
 
     let mut headers = HeaderMap::new();
     let first = match format {

@@ -56,7 +56,7 @@ pub struct Upstreams {
     pub upstream_ca: Option<PathBuf>,
 
     /// A header of requests that services get as metadata, beside `authorization`, `idempotency-key`, `x-request-id`,
-    /// `traceparent` and `tracestate`: a name, `x-*` for all that begin so, or `*`. Can be repeated, or separated by commas
+    /// `traceparent`, `tracestate`, `baggage` and `accept-language`: a name, `x-*` for all that begin so, or `*`. Can be repeated, or separated by commas
     #[arg(
         id = "request_header",
         long = "request-header",

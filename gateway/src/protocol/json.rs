@@ -4,7 +4,7 @@ use bytes::Bytes;
 use prost::Message as _;
 
 use super::Codec;
-use crate::{error::Failure, json, rpc::Rpc};
+use crate::{answer::unreadable, error::Failure, json, rpc::Rpc};
 
 /// A message of a request as gRPC has it.
 pub fn request(codec: Codec, rpc: &Rpc, message: Bytes) -> Result<Bytes, Failure> {
@@ -23,11 +23,6 @@ pub fn answer(codec: Codec, rpc: &Rpc, message: Bytes) -> Result<Bytes, Failure>
         return Ok(message);
     }
     let mut out = Vec::with_capacity(256 + message.len());
-    match rpc.writer.message(&message, None, &mut out) {
-        Ok(()) => Ok(out.into()),
-        Err(error) => {
-            tracing::warn!(path = %rpc.path, %error, "an answer has no JSON");
-            Err(Failure::internal())
-        }
-    }
+    rpc.writer.message(&message, None, &mut out).map_err(|error| unreadable(rpc, error))?;
+    Ok(out.into())
 }

@@ -8,7 +8,7 @@ use futures::{Stream, StreamExt as _, future, stream};
 use serde_json::Value as Json;
 
 use super::{Format, keep_alive};
-use crate::{answer, base::Base, binding::Binding, error::Failure, json::Tables, table};
+use crate::{answer, base::Base, binding::Binding, error::Failure, table};
 
 /// What an event stream begins with: the milliseconds after which a reader whose stream broke comes back.
 const RETRY: &str = "retry: 2000\n\n";
@@ -20,8 +20,6 @@ pub struct Written {
     pub base: Base,
     /// Writes the rows of a table.
     pub table: Option<table::Writer>,
-    /// Of the contract, for failures.
-    pub tables: Arc<Tables>,
 }
 
 impl Written {
@@ -60,7 +58,7 @@ impl Written {
     /// The failure that ends the stream.
     fn failure(&self, failure: &Failure) -> Result<Bytes, &'static str> {
         tracing::debug!(path = %self.binding.rpc.path, status = %failure.http(), "stream failed");
-        let json = failure.json(&self.tables);
+        let json = failure.json(&self.binding.rpc.tables);
         match self.format {
             Format::Lines => Ok([json.as_slice(), b"\n"].concat().into()),
             Format::Events => Ok(event("error", None, &json)),
