@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use kit::{
     Tasks,
-    listen::{Ends, Tls, raise_open_files},
+    listen::{Ends, Tls, Workers, raise_open_files},
     telemetry::Telemetry,
 };
 use tokio::{
@@ -58,6 +58,7 @@ pub async fn gateway(settings: Settings, reread: Reread) -> Result<(), Error> {
     let tls = ports::outward(listening)?.map(Tls::outward).transpose().map_err(Error::other)?;
     // Clients queue at the port until it serves.
     let rest = ports::open_rest(listening, tls, settings.gateway.proxy_protocol).await?;
+    let rest = rest.on(Some(Workers::start().map_err(Error::other)?));
     let admin = ports::open_admin(listening).await?;
     let limits = ports::limits(listening, settings.gateway.proxies());
     let (tasks, readiness) = (Tasks::default(), Readiness::default());

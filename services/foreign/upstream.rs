@@ -14,7 +14,7 @@ use std::{
 use contracts::health::{
     HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
 };
-use kit::Conn;
+use kit::{Conn, listen::workers::PerWorker};
 use tokio::time::timeout;
 use tonic::{
     Code, Status,
@@ -25,8 +25,8 @@ use tower::ServiceExt as _;
 
 use crate::error::Error;
 
-/// Connections to one upstream. One alone would end for all clients when too many of them leave at once: servers count
-/// calls that are broken off, by connection.
+/// Connections to one upstream, of each worker. One alone would end for all clients when too many of them leave at once:
+/// servers count calls that are broken off, by connection.
 const CONNECTIONS: usize = 4;
 /// How long connecting may take, and how often a quiet connection is asked whether it is still there.
 const CONNECT: Duration = Duration::from_secs(2);
@@ -67,12 +67,12 @@ impl Upstream {
             };
             endpoint = endpoint.tls_config(tls).map_err(|error| wrong(&deepest(&error)))?;
         }
-        let channels: Arc<[Channel]> = (0..CONNECTIONS).map(|_| endpoint.connect_lazy()).collect();
         let first = endpoint.connect_lazy();
+        let channels = Arc::new(PerWorker::<[Channel; CONNECTIONS]>::default());
         let next = Arc::new(AtomicUsize::new(0));
         let conn = Conn::new(tower::service_fn(move |mut request: axum::http::Request<Body>| {
-            let turn = next.fetch_add(1, Ordering::Relaxed) % channels.len();
-            let channel = channels[turn].clone();
+            let turn = next.fetch_add(1, Ordering::Relaxed) % CONNECTIONS;
+            let channel = channels.get(|| std::array::from_fn(|_| endpoint.connect_lazy()))[turn].clone();
             async move {
                 kit::telemetry::inject(request.headers_mut(), None);
                 channel.oneshot(request).await.map_err(|error| Status::from_error(error.into()))

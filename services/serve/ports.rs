@@ -5,7 +5,7 @@ use std::{net::SocketAddr, sync::Arc};
 use kit::{
     Role,
     client::Proxies,
-    listen::{Ends, Limits, Listener, Outward, Protocol, Tls, raise_open_files},
+    listen::{Ends, Limits, Listener, Outward, Protocol, Tls, Workers, raise_open_files},
     mesh::certificates::Certificates,
     telemetry::Telemetry,
     wire::Wire,
@@ -46,7 +46,10 @@ impl Ports {
         };
         let grpc_tls = grpc_tls.transpose().map_err(Error::other)?;
         let rest = match process.roles.get().contains(&Role::Gateway) {
-            true => Some(open_rest(listening, tls, settings.gateway.proxy_protocol).await?),
+            true => {
+                let listener = open_rest(listening, tls, settings.gateway.proxy_protocol).await?;
+                Some(listener.on(workers(&process.roles.get())?))
+            }
             false => None,
         };
         let grpc = open(&process.grpc_listen, "--grpc-listen", Protocol::Grpc).await?.by_tls(grpc_tls);
@@ -89,6 +92,11 @@ impl Ports {
             tokio::join!(rest, admin, self.grpc.serve(services, ends.clone(), self.limits.clone()));
         }
     }
+}
+
+/// What serves the edge where nothing else runs that would need its cores.
+fn workers(roles: &[Role]) -> Result<Option<Workers>, Error> {
+    (roles == [Role::Gateway]).then(Workers::start).transpose().map_err(Error::other)
 }
 
 /// The certificate that clients from outside are shown.

@@ -136,10 +136,7 @@ impl Hop {
             Target::Remote(_) => spans::client(request.uri().path()),
             _ => Span::none(),
         };
-        if span.is_none() {
-            return self.go(request).await;
-        }
-        // What is written into the headers is the place of this span then.
+        // What is written into the headers is the place of this span, where there is one.
         let answer = self.go(request).instrument(span.clone()).await;
         spans::client_answered(&span, answer.as_ref().map_or_else(Status::code, code));
         answer
@@ -227,10 +224,6 @@ impl Hop {
         let keyed = parts.headers.contains_key(IDEMPOTENCY_KEY) && method.keeps_answers();
         let repeatable = method.is_retriable(!self.hands_on) || keyed;
         let bytes = self.in_time(deadline, body.collect()).await??.to_bytes();
-        let request = || {
-            let body = http_body_util::Full::new(bytes.clone()).map_err(|never| match never {});
-            Request::from_parts(parts.clone(), Body::new(body))
-        };
         let (mut tries, mut not_to) = (1, None);
         loop {
             // Part of the time is kept for somebody else, where there is one and it may be tried.
@@ -239,7 +232,7 @@ impl Hop {
             } else {
                 deadline
             };
-            let sent = replicas.send(Attempt { until, repeatable, not_to }, request).await;
+            let sent = replicas.send(Attempt { until, repeatable, not_to }, &parts, &bytes).await;
             let unanswered = match sent {
                 Ok(response) => return Ok(response),
                 Err(unanswered) => unanswered,

@@ -15,7 +15,7 @@ use tokio::{
 };
 use tonic::transport::{Channel, Endpoint};
 
-use super::{Replica, Shared, errors::causes, vitals};
+use super::{Shared, errors::causes, replica::Replica, vitals};
 use crate::mesh::certificates::Connector;
 
 /// How often it looks: without need, and while somebody is missing that calls are waiting for.
@@ -24,21 +24,25 @@ const SOON: Duration = Duration::from_millis(300);
 /// How long it looks often for one that is gone.
 const OFTEN: Duration = Duration::from_secs(10);
 /// Room for the details of an error, which travel in a header.
-const HEADERS: u32 = 64 * 1024;
+pub(super) const HEADERS: u32 = 64 * 1024;
 
 /// Windows of a call and of a connection. A call's are small beside the connection's, so that answers that are not
 /// taken yet (a slow reader's export) hold up no other.
-const CALL_WINDOW: u32 = 128 * 1024;
-const CONNECTION_WINDOW: u32 = 64 * 1024 * 1024;
+pub(super) const CALL_WINDOW: u32 = 128 * 1024;
+pub(super) const CONNECTION_WINDOW: u32 = 64 * 1024 * 1024;
+/// How long connecting may take, how often a connection is asked whether it is still there, and how long that may take.
+pub(super) const CONNECT: Duration = Duration::from_secs(1);
+pub(super) const KEEP_ALIVE: Duration = Duration::from_secs(5);
+pub(super) const KEEP_ALIVE_ANSWER: Duration = Duration::from_secs(3);
 
 /// How every connection between roles is kept.
 pub fn kept(endpoint: Endpoint) -> Endpoint {
     endpoint
-        .connect_timeout(Duration::from_secs(1))
+        .connect_timeout(CONNECT)
         .tcp_keepalive(Some(Duration::from_secs(30)))
         .tcp_nodelay(true)
-        .http2_keep_alive_interval(Duration::from_secs(5))
-        .keep_alive_timeout(Duration::from_secs(3))
+        .http2_keep_alive_interval(KEEP_ALIVE)
+        .keep_alive_timeout(KEEP_ALIVE_ANSWER)
         .keep_alive_while_idle(true)
         .initial_stream_window_size(CALL_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
@@ -46,11 +50,24 @@ pub fn kept(endpoint: Endpoint) -> Endpoint {
 }
 
 /// A connection that begins when it is used.
-pub fn lazy(endpoint: Endpoint, connector: Option<&Connector>) -> Channel {
+pub fn lazy(endpoint: &Endpoint, connector: Option<&Connector>) -> Channel {
     match connector {
-        Some(connector) => kept(endpoint).connect_with_connector_lazy(connector.clone()),
-        None => kept(endpoint).connect_lazy(),
+        Some(connector) => endpoint.connect_with_connector_lazy(connector.clone()),
+        None => endpoint.connect_lazy(),
     }
+}
+
+/// The addresses behind some hosts.
+pub async fn resolve(hosts: Vec<(String, u16)>) -> io::Result<Vec<SocketAddr>> {
+    let (mut found, mut failed) = (Vec::new(), None);
+    for addresses in join_all(hosts.into_iter().map(tokio::net::lookup_host)).await {
+        match addresses {
+            Ok(addresses) => found.extend(addresses),
+            Err(error) => failed = Some(error),
+        }
+    }
+    // Whoever is behind a name that cannot be resolved now may be there still.
+    failed.map_or(Ok(found), Err)
 }
 
 /// Keeps replicas at the addresses that `look` finds, until nobody sends to them any more. `gone` says that one
@@ -108,7 +125,7 @@ async fn connect(shared: &Shared, address: SocketAddr) {
     };
     match connected {
         Ok(channel) if vitals::answers(&channel).await => {
-            let replica = Replica { address, channel, vitals: Arc::default() };
+            let replica = Replica::new(address, channel, shared.connector.clone());
             shared.change(|up| up.replicas.push(replica));
         }
         Ok(_) => tracing::debug!(%address, "a replica does not answer"),

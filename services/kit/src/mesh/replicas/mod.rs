@@ -7,12 +7,14 @@
 
 mod errors;
 mod keep;
+mod near;
+mod received;
+mod replica;
 #[cfg(test)]
 mod tests;
 mod vitals;
 
 use std::{
-    error::Error,
     io,
     net::SocketAddr,
     pin::pin,
@@ -23,23 +25,20 @@ use std::{
     time::Duration,
 };
 
-use futures::future::join_all;
-use http::{Request, Response};
+use bytes::Bytes;
+use http::{Request, Response, request::Parts};
 use tokio::{
     sync::{Notify, watch},
     time::{Instant, interval_at, sleep_until, timeout_at},
 };
-use tonic::{
-    ConnectError,
-    body::Body,
-    transport::{Channel, Endpoint},
-};
+use tonic::{body::Body, transport::Endpoint};
 use tower::ServiceExt;
 
 pub use errors::Unanswered;
 
 use self::{
-    errors::{causes, is_silence, never_sent},
+    errors::{causes, is_silence, is_unconnected, never_sent},
+    replica::Replica,
     vitals::{DOUBT, Vitals},
 };
 use crate::mesh::certificates::Connector;
@@ -48,6 +47,8 @@ use crate::mesh::certificates::Connector;
 const PATIENCE: Duration = Duration::from_secs(1);
 /// How long a replica is left alone that answers, but has answered no call in time for a while.
 const REST: Duration = Duration::from_secs(10);
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// How a call is sent.
 #[derive(Debug, Clone, Copy)]
@@ -86,13 +87,6 @@ struct Up {
     seen: Instant,
 }
 
-#[derive(Clone)]
-struct Replica {
-    address: SocketAddr,
-    channel: Channel,
-    vitals: Arc<Vitals>,
-}
-
 impl Replicas {
     /// Those behind the hosts of endpoints.
     pub fn of(endpoints: Vec<Endpoint>, connector: Option<Connector>) -> Self {
@@ -105,25 +99,12 @@ impl Replicas {
             && let Ok(address) = host.parse()
         {
             // There is nothing to look for and nobody else to send to: it connects when it is used.
-            let channel = keep::lazy(endpoint.clone(), connector.as_ref());
-            let address = SocketAddr::new(address, *port);
-            return Self::new(true, connector, vec![Replica { address, channel, vitals: Arc::default() }]);
+            let endpoint = keep::kept(endpoint.clone());
+            let channel = keep::lazy(&endpoint, connector.as_ref());
+            let replica = Replica::new(SocketAddr::new(address, *port), channel, connector.clone());
+            return Self::new(true, connector, vec![replica]);
         }
-        Self::found_by(connector, move || {
-            let hosts = hosts.clone();
-            async move {
-                let looking = hosts.into_iter().map(tokio::net::lookup_host);
-                let (mut found, mut failed) = (Vec::new(), None);
-                for addresses in join_all(looking).await {
-                    match addresses {
-                        Ok(addresses) => found.extend(addresses),
-                        Err(error) => failed = Some(error),
-                    }
-                }
-                // Whoever is behind a name that cannot be resolved now may be there still.
-                failed.map_or(Ok(found), Err)
-            }
-        })
+        Self::found_by(connector, move || keep::resolve(hosts.clone()))
     }
 
     /// Those at the addresses that `look` finds, each time that it is asked.
@@ -152,12 +133,13 @@ impl Replicas {
     pub async fn send(
         &self,
         attempt: Attempt,
-        request: impl Fn() -> Request<Body>,
+        parts: &Parts,
+        message: &Bytes,
     ) -> Result<Response<Body>, Unanswered> {
         let mut sent = 0;
         loop {
             let replica = self.next(attempt.not_to).await?;
-            let failed = match self.send_to(replica, attempt, request()).await {
+            let failed = match self.follow(&replica, attempt, replica.send(parts, message)).await {
                 Err(unanswered) if unanswered.never_sent => unanswered,
                 done => return done,
             };
@@ -176,14 +158,16 @@ impl Replicas {
         request: Request<Body>,
     ) -> Result<Response<Body>, Unanswered> {
         let replica = self.next(None).await?;
-        self.send_to(replica, Attempt { until, repeatable: false, not_to: None }, request).await
+        let answer = async { Ok(replica.channel.clone().oneshot(request).await?) };
+        self.follow(&replica, Attempt { until, repeatable: false, not_to: None }, answer).await
     }
 
-    async fn send_to(
+    /// What comes of a call to one of them, and what that says of it.
+    async fn follow(
         &self,
-        replica: Replica,
+        replica: &Replica,
         attempt: Attempt,
-        request: Request<Body>,
+        answer: impl Future<Output = Result<Response<Body>, BoxError>>,
     ) -> Result<Response<Body>, Unanswered> {
         let unanswered = |never_sent, given_up, cause| Unanswered {
             never_sent,
@@ -192,7 +176,7 @@ impl Replicas {
             cause,
         };
         let (vitals, sent) = (&replica.vitals, Instant::now());
-        let mut answer = pin!(replica.channel.clone().oneshot(request));
+        let mut answer = pin!(answer);
         let mut doubt = interval_at(sent + DOUBT, DOUBT);
         let answer = loop {
             tokio::select! {
@@ -203,11 +187,11 @@ impl Replicas {
                 }
                 () = sleep_until(attempt.until) => {
                     if vitals.missed(sent) {
-                        self.0.eject(&replica, "it has answered no call in time for a while", Some(REST));
+                        self.0.eject(replica, "it has answered no call in time for a while", Some(REST));
                     }
                     return Err(unanswered(false, true, "the replica did not answer in time".into()));
                 }
-                _ = doubt.tick() => self.0.doubt(&replica),
+                _ = doubt.tick() => self.0.doubt(replica),
             }
         };
         let error = match answer {
@@ -217,12 +201,12 @@ impl Replicas {
             }
             Err(error) => error,
         };
-        if causes(&error).any(<dyn Error>::is::<ConnectError>) {
-            self.0.forget(&replica);
-        } else if causes(&error).any(is_silence) {
-            self.0.eject(&replica, "its connection was silent", None);
+        if causes(&*error).any(is_unconnected) {
+            self.0.forget(replica);
+        } else if causes(&*error).any(is_silence) {
+            self.0.eject(replica, "its connection was silent", None);
         }
-        Err(unanswered(never_sent(&error), false, error.into()))
+        Err(unanswered(never_sent(&*error), false, error))
     }
 
     /// The next in turn.

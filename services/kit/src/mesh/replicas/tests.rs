@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use tower::service_fn;
 
 use super::*;
-use crate::listen::{Ends, Limits, Listener, Protocol};
+use crate::listen::{Ends, Limits, Listener, Protocol, Workers};
 
 type Counts = Arc<Mutex<HashMap<SocketAddr, usize>>>;
 
@@ -86,18 +86,58 @@ impl Name {
     }
 }
 
-async fn call(replicas: &Replicas) -> Result<Response<Body>, Unanswered> {
-    call_within(replicas, Duration::from_secs(20), false).await
+/// Who calls: this thread, or workers by connections of their own.
+#[derive(Clone)]
+struct Caller(Option<Workers>);
+
+impl Caller {
+    async fn call(&self, replicas: &Replicas) -> Result<Response<Body>, Unanswered> {
+        self.call_within(replicas, Duration::from_secs(20), false).await
+    }
+
+    async fn call_within(
+        &self,
+        replicas: &Replicas,
+        time: Duration,
+        repeatable: bool,
+    ) -> Result<Response<Body>, Unanswered> {
+        let attempt = Attempt { until: Instant::now() + time, repeatable, not_to: None };
+        let (parts, ()) = Request::post("http://role/feira.x/Change").body(()).unwrap().into_parts();
+        let replicas = replicas.clone();
+        let call = async move { replicas.send(attempt, &parts, &Bytes::new()).await };
+        match &self.0 {
+            Some(workers) => workers.next().spawn(call).await.unwrap(),
+            None => call.await,
+        }
+    }
 }
 
-async fn call_within(
-    replicas: &Replicas,
-    time: Duration,
-    repeatable: bool,
-) -> Result<Response<Body>, Unanswered> {
-    let attempt = Attempt { until: Instant::now() + time, repeatable, not_to: None };
-    replicas.send(attempt, || Request::post("http://role/feira.x/Change").body(Body::empty()).unwrap()).await
+/// Each test for both.
+macro_rules! tests {
+    ($($name:ident,)*) => {$(
+        mod $name {
+            #[tokio::test]
+            async fn by_this_thread() {
+                super::$name(super::Caller(None)).await;
+            }
+
+            #[tokio::test]
+            async fn by_workers() {
+                super::$name(super::Caller(Some(super::Workers::start().unwrap()))).await;
+            }
+        }
+    )*};
 }
+
+tests!(
+    an_address_where_nobody_listens_costs_no_call,
+    replicas_that_leave_and_come_cost_no_call_while_the_name_is_out_of_date,
+    without_replicas_a_call_fails_soon_and_with_one_again_it_does_not,
+    a_call_that_was_sent_and_lost_is_not_sent_again,
+    a_replica_that_answers_nothing_leaves_the_rotation_until_it_answers,
+    a_replica_that_lives_but_answers_no_call_in_time_rests,
+    at_most_half_of_the_replicas_leave_the_rotation,
+);
 
 fn are_up(replicas: &Replicas) -> usize {
     replicas.0.up.borrow().replicas.len()
@@ -117,32 +157,30 @@ async fn nowhere() -> SocketAddr {
     tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
 }
 
-#[tokio::test]
-async fn an_address_where_nobody_listens_costs_no_call() {
+async fn an_address_where_nobody_listens_costs_no_call(caller: Caller) {
     let (counts, name) = (Counts::default(), Name::default());
     let (one, two) = (Server::start(&counts).await, Server::start(&counts).await);
     name.set(&[one.address, nowhere().await, two.address]);
     let replicas = name.replicas();
     until(|| are_up(&replicas) == 2).await;
     for _ in 0..20 {
-        call(&replicas).await.unwrap();
+        caller.call(&replicas).await.unwrap();
     }
     let counts = counts.lock().unwrap();
     assert_eq!((counts[&one.address], counts[&two.address]), (10, 10), "they take turns");
 }
 
-#[tokio::test]
-async fn replicas_that_leave_and_come_cost_no_call_while_the_name_is_out_of_date() {
+async fn replicas_that_leave_and_come_cost_no_call_while_the_name_is_out_of_date(caller: Caller) {
     let (counts, name) = (Counts::default(), Name::default());
     let (one, two) = (Server::start(&counts).await, Server::start(&counts).await);
     name.set(&[one.address, two.address]);
     let replicas = name.replicas();
     let calling = tokio::spawn({
-        let replicas = replicas.clone();
+        let (replicas, caller) = (replicas.clone(), caller.clone());
         async move {
             let (mut calls, stop) = (0, Instant::now() + Duration::from_secs(2));
             while Instant::now() < stop {
-                let together = futures::future::join_all((0..8).map(|_| call(&replicas))).await;
+                let together = futures::future::join_all((0..8).map(|_| caller.call(&replicas))).await;
                 calls += together.into_iter().collect::<Result<Vec<_>, _>>().map(|answers| answers.len())?;
             }
             Ok::<_, Unanswered>(calls)
@@ -158,24 +196,22 @@ async fn replicas_that_leave_and_come_cost_no_call_while_the_name_is_out_of_date
     assert_eq!(counts.lock().unwrap().values().sum::<usize>(), calls, "each was answered once");
 }
 
-#[tokio::test]
-async fn without_replicas_a_call_fails_soon_and_with_one_again_it_does_not() {
+async fn without_replicas_a_call_fails_soon_and_with_one_again_it_does_not(caller: Caller) {
     let (counts, name) = (Counts::default(), Name::default());
     let replicas = name.replicas();
     let begun = Instant::now();
-    let unanswered = call(&replicas).await.unwrap_err();
+    let unanswered = caller.call(&replicas).await.unwrap_err();
     assert!(unanswered.never_sent && begun.elapsed() < 2 * PATIENCE, "{unanswered}");
     let begun = Instant::now();
-    call(&replicas).await.unwrap_err();
+    caller.call(&replicas).await.unwrap_err();
     assert!(begun.elapsed() < PATIENCE / 2, "nobody has been there for a while");
     let server = Server::start(&counts).await;
     name.set(&[server.address]);
     until(|| !replicas.0.up.borrow().replicas.is_empty()).await;
-    call(&replicas).await.unwrap();
+    caller.call(&replicas).await.unwrap();
 }
 
-#[tokio::test]
-async fn a_call_that_was_sent_and_lost_is_not_sent_again() {
+async fn a_call_that_was_sent_and_lost_is_not_sent_again(caller: Caller) {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     // Takes connections, and closes each as soon as something was said on it.
@@ -187,12 +223,11 @@ async fn a_call_that_was_sent_and_lost_is_not_sent_again() {
         }
     });
     let replicas = Replicas::of(vec![Endpoint::from_shared(format!("http://{address}")).unwrap()], None);
-    let unanswered = call(&replicas).await.unwrap_err();
+    let unanswered = caller.call(&replicas).await.unwrap_err();
     assert!(!unanswered.never_sent, "{unanswered}");
 }
 
-#[tokio::test]
-async fn a_replica_that_answers_nothing_leaves_the_rotation_until_it_answers() {
+async fn a_replica_that_answers_nothing_leaves_the_rotation_until_it_answers(caller: Caller) {
     let (counts, name) = (Counts::default(), Name::default());
     let (one, two) = (Server::start(&counts).await, Server::start(&counts).await);
     name.set(&[one.address, two.address]);
@@ -201,14 +236,14 @@ async fn a_replica_that_answers_nothing_leaves_the_rotation_until_it_answers() {
     one.stop(true);
     // Both kinds of calls wait at it: one is given up as soon as it is known to be silent, the other may be done.
     let time = Duration::from_secs(20);
-    let repeatable = futures::future::join_all((0..2).map(|_| call_within(&replicas, time, true)));
+    let repeatable = futures::future::join_all((0..2).map(|_| caller.call_within(&replicas, time, true)));
     let (begun, answers) = (Instant::now(), repeatable.await);
     assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
     let given_up: Vec<_> = answers.iter().filter_map(|answer| answer.as_ref().err()).collect();
     assert!(given_up.len() == 1 && given_up[0].given_up && !given_up[0].never_sent, "{given_up:?}");
     assert_eq!((given_up[0].by, are_up(&replicas)), (Some(one.address), 1));
     for _ in 0..20 {
-        call(&replicas).await.unwrap();
+        caller.call(&replicas).await.unwrap();
     }
     // It can be connected all the while, and stays out.
     tokio::time::sleep(Duration::from_secs(2)).await;
@@ -217,8 +252,7 @@ async fn a_replica_that_answers_nothing_leaves_the_rotation_until_it_answers() {
     until(|| are_up(&replicas) == 2).await;
 }
 
-#[tokio::test]
-async fn a_replica_that_lives_but_answers_no_call_in_time_rests() {
+async fn a_replica_that_lives_but_answers_no_call_in_time_rests(caller: Caller) {
     let (counts, name) = (Counts::default(), Name::default());
     let (one, two) = (Server::start(&counts).await, Server::start(&counts).await);
     name.set(&[one.address, two.address]);
@@ -227,19 +261,18 @@ async fn a_replica_that_lives_but_answers_no_call_in_time_rests() {
     one.stop(true);
     // Sooner than anybody would ask whether it lives.
     for _ in 0..10 {
-        let _ = call_within(&replicas, Duration::from_millis(50), false).await;
+        let _ = caller.call_within(&replicas, Duration::from_millis(50), false).await;
     }
     assert_eq!(are_up(&replicas), 1, "five calls were not answered in time");
     one.stop(false);
     for _ in 0..20 {
-        call(&replicas).await.unwrap();
+        caller.call(&replicas).await.unwrap();
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     assert_eq!(are_up(&replicas), 1, "that it lives is not enough, yet");
 }
 
-#[tokio::test]
-async fn at_most_half_of_the_replicas_leave_the_rotation() {
+async fn at_most_half_of_the_replicas_leave_the_rotation(caller: Caller) {
     let (counts, name) = (Counts::default(), Name::default());
     let mut servers = Vec::new();
     for _ in 0..3 {
@@ -250,8 +283,8 @@ async fn at_most_half_of_the_replicas_leave_the_rotation() {
     until(|| are_up(&replicas) == 3).await;
     servers.iter().for_each(|server| server.stop(true));
     let time = Duration::from_secs(3);
-    futures::future::join_all((0..9).map(|_| call_within(&replicas, time, true))).await;
+    futures::future::join_all((0..9).map(|_| caller.call_within(&replicas, time, true))).await;
     assert_eq!(are_up(&replicas), 2, "one of three may leave, two may not");
     servers.iter().for_each(|server| server.stop(false));
-    call(&replicas).await.unwrap();
+    caller.call(&replicas).await.unwrap();
 }

@@ -14,13 +14,14 @@ mod proxied;
 mod refusal;
 mod tls;
 mod waiting;
+pub mod workers;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{Request, Response};
 use tokio::{
-    net::{TcpListener, TcpSocket, ToSocketAddrs},
+    net::{TcpListener, TcpSocket, TcpStream, ToSocketAddrs},
     sync::Semaphore,
     time::{sleep, timeout},
 };
@@ -33,6 +34,7 @@ pub use gate::{Crowded, Lane};
 pub use intake::Held;
 pub use limits::Limits;
 pub use tls::{Encrypted, Outward, PeerRoles, Tls};
+pub use workers::Workers;
 
 use self::{
     connection::connection,
@@ -120,12 +122,13 @@ pub struct Listener {
     protocol: Protocol,
     tls: Option<Arc<Tls>>,
     proxied: bool,
+    workers: Option<Workers>,
 }
 
 impl Listener {
     /// Opens a port; `address` is a host and a port. Clients are not let in yet.
     pub async fn bind(address: &str, protocol: Protocol) -> std::io::Result<Self> {
-        Ok(Self { socket: open(address).await?, protocol, tls: None, proxied: false })
+        Ok(Self { socket: open(address).await?, protocol, tls: None, proxied: false, workers: None })
     }
 
     /// The same by TLS.
@@ -137,6 +140,12 @@ impl Listener {
     /// Whether the proxies that are believed begin their connections by a header of the PROXY protocol.
     pub fn proxied(mut self, proxied: bool) -> Self {
         self.proxied = proxied;
+        self
+    }
+
+    /// Has connections served by these, and not where it is served itself.
+    pub fn on(mut self, workers: Option<Workers>) -> Self {
+        self.workers = workers;
         self
     }
 
@@ -167,7 +176,7 @@ impl Listener {
                 accepted = accepted => accepted,
             };
             match accepted {
-                Ok((mut stream, mut peer)) => {
+                Ok((stream, mut peer)) => {
                     let proxied = self.proxied && limits.proxies.trust(peer.ip());
                     let mut of_address = enter(&places, peer, &limits);
                     if of_address.is_none() {
@@ -176,7 +185,7 @@ impl Listener {
                     }
                     let (service, ends, limits) = (service.clone(), ends.clone(), limits.clone());
                     let (protocol, tls, places) = (self.protocol, self.tls.clone(), places.clone());
-                    connections.spawn(async move {
+                    let serve = move |mut stream: TcpStream| async move {
                         let served = async {
                             if proxied {
                                 peer = tokio::select! {
@@ -194,7 +203,23 @@ impl Listener {
                             tracing::debug!(%peer, ?protocol, error, "connection.ended");
                         }
                         drop((place, of_address));
-                    });
+                    };
+                    match &self.workers {
+                        None => drop(connections.spawn(serve(stream))),
+                        // Whoever waits for a stream is woken by the runtime that it was made on.
+                        Some(workers) => match stream.into_std() {
+                            Ok(stream) => {
+                                let serving = async move {
+                                    match TcpStream::from_std(stream) {
+                                        Ok(stream) => serve(stream).await,
+                                        Err(error) => tracing::warn!(%error, "connection.not_moved"),
+                                    }
+                                };
+                                drop(connections.spawn_on(serving, workers.next()));
+                            }
+                            Err(error) => tracing::warn!(%error, "connection.not_moved"),
+                        },
+                    }
                 }
                 // The client left before it was let in.
                 Err(error)
