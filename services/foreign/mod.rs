@@ -74,14 +74,15 @@ pub async fn gateway(settings: Settings, reread: Reread) -> Result<(), Error> {
     let (rest_at, admin_at) = (address(&rest)?, admin.as_ref().map(address).transpose()?);
     let ends = Ends::default();
     let serving = {
-        let (ends, telemetry) = (ends.clone(), telemetry.clone());
+        let operators = operators::router(telemetry.clone(), readiness.probe());
+        let (ends, operators_limits) = (ends.clone(), ports::operators_limits(listening));
         tokio::spawn(async move {
             let admin = async {
                 if let Some(listener) = admin {
-                    listener.serve(operators::router(telemetry), ends.clone(), limits.clone()).await;
+                    listener.serve(operators, ends.clone(), operators_limits).await;
                 }
             };
-            tokio::join!(rest.serve(switch, ends.clone(), limits.clone()), admin);
+            tokio::join!(rest.serve(switch, ends.clone(), limits), admin);
         })
     };
     let public = settings.gateway.public_url.as_ref().map(ToString::to_string);

@@ -22,6 +22,7 @@ use serde_json::json;
 use tokio::time::sleep;
 
 use super::upstream::Upstream;
+use crate::serve::operators;
 
 /// How often upstreams are asked.
 const PAUSE: Duration = Duration::from_secs(2);
@@ -81,6 +82,16 @@ impl Readiness {
                 .route("/livez", get(alive))
                 .with_state(self.clone()),
         )
+    }
+
+    /// The same for the admin listener.
+    pub fn probe(&self) -> operators::Ready {
+        let readiness = self.clone();
+        Arc::new(move || match readiness.serves("") {
+            Some(true) => Ok(()),
+            _ if readiness.0.leaves.load(Ordering::Relaxed) => Err("it is going away".to_owned()),
+            _ => Err("no upstream serves, or not all of their contracts are known".to_owned()),
+        })
     }
 
     fn behind(&self) -> Behind {

@@ -1,5 +1,5 @@
-//! The admin listener: what operators and their tools read of a process. It asks for no password, so it is on no port that
-//! others reach.
+//! The admin listener: what operators, their tools and their orchestrators read of a process. It asks for no password, so it
+//! is on no port that others reach.
 
 use std::sync::Arc;
 
@@ -18,10 +18,28 @@ use kit::{
 /// The longest filter that is taken, in bytes.
 const LONGEST: usize = 4_096;
 
+/// Whether the process takes calls; why not, otherwise.
+pub type Ready = Arc<dyn Fn() -> Result<(), String> + Send + Sync>;
+
 /// What is there.
-pub fn router(telemetry: Arc<Telemetry>) -> Router {
+pub fn router(telemetry: Arc<Telemetry>, ready: Ready) -> Router {
     let level = get(log_level).put(set_log_level);
-    Router::new().route("/metrics", get(metrics)).route("/log-level", level).with_state(telemetry)
+    // That it answers says that the process runs.
+    let alive = get(|| async { "ok\n" });
+    let probes = Router::new().route("/livez", alive).route("/readyz", get(readyz)).with_state(ready);
+    Router::new()
+        .route("/metrics", get(metrics))
+        .route("/log-level", level)
+        .with_state(telemetry)
+        .merge(probes)
+}
+
+/// Whether calls should be sent to the process.
+async fn readyz(State(ready): State<Ready>) -> Response {
+    match ready() {
+        Ok(()) => "ok\n".into_response(),
+        Err(problem) => (StatusCode::SERVICE_UNAVAILABLE, format!("{problem}\n")).into_response(),
+    }
 }
 
 /// All metrics, as Prometheus's text or, for whoever asks for it, OpenMetrics.

@@ -1,6 +1,6 @@
 //! The open ports of a process.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use kit::{
     Role,
@@ -17,12 +17,20 @@ use crate::{
     settings::{Listening, Settings},
 };
 
+/// How long operators may take nothing of an answer, and how long their connections may be silent: a reader of metrics
+/// comes every minute at least.
+const OPERATORS_SEND: Duration = Duration::from_secs(30);
+const OPERATORS_IDLE: Duration = Duration::from_secs(90);
+/// Bytes of answers to operators that are under way at the most, and of their requests.
+const OPERATORS_MEMORY: usize = 16 << 20;
+
 /// The open ports. Clients queue at them until the process is ready.
 pub struct Ports {
     rest: Option<Listener>,
     grpc: Listener,
     admin: Option<Listener>,
     limits: Limits,
+    operators_limits: Limits,
 }
 
 /// Where the open ports are.
@@ -55,7 +63,7 @@ impl Ports {
         let grpc = open(&process.grpc_listen, "--grpc-listen", Protocol::Grpc).await?.by_tls(grpc_tls);
         let admin = open_admin(listening).await?;
         let limits = limits(listening, settings.gateway.proxies());
-        Ok(Self { rest, grpc, admin, limits })
+        Ok(Self { rest, grpc, admin, limits, operators_limits: operators_limits(listening) })
     }
 
     /// Where they are.
@@ -77,6 +85,7 @@ impl Ports {
         ends: Ends,
     ) -> impl Future<Output = ()> + use<> {
         let (services, edge) = (process.services.clone(), process.edge.clone());
+        let operators = operators::router(telemetry, process.readiness());
         async move {
             let rest = async {
                 if let (Some(listener), Some(edge)) = (self.rest, edge) {
@@ -85,7 +94,7 @@ impl Ports {
             };
             let admin = async {
                 if let Some(listener) = self.admin {
-                    listener.serve(operators::router(telemetry), ends.clone(), self.limits.clone()).await;
+                    listener.serve(operators, ends.clone(), self.operators_limits).await;
                 }
             };
             let services = Wire::new(services, contracts::pool());
@@ -113,6 +122,14 @@ pub fn limits(listening: &Listening, proxies: Proxies) -> Limits {
     let mut limits = Limits::new(listening.send_timeout, listening.idle_timeout, memory, requests);
     limits.connections = listening.connections_per_address as usize;
     limits.proxies = proxies;
+    limits
+}
+
+/// What operators and their tools may cost. It is counted by itself: metrics are read and probes answered, whatever
+/// clients make the process hold.
+pub fn operators_limits(listening: &Listening) -> Limits {
+    let mut limits = Limits::new(OPERATORS_SEND, OPERATORS_IDLE, OPERATORS_MEMORY, OPERATORS_MEMORY);
+    limits.connections = listening.connections_per_address as usize;
     limits
 }
 

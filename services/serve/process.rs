@@ -13,7 +13,7 @@ use tonic::service::Routes;
 use user::AdminOutcome;
 
 use super::{
-    memory, renewal,
+    memory, operators, renewal,
     routes::{common_services, edge, routes},
 };
 use crate::{
@@ -137,6 +137,12 @@ impl Process {
             .then(|| edge(settings, &context, &edge_methods, (limits, refusals), pages))
             .transpose()?;
         Ok(Self { services, edge, databases, health, tasks, first_administrator })
+    }
+
+    /// Whether everything that runs here serves, for whoever asks.
+    pub(super) fn readiness(&self) -> operators::Ready {
+        let health = self.health.clone();
+        Arc::new(move || health.ready())
     }
 
     /// Makes the first administrator, where the user service runs here and there is none yet; answers with the

@@ -267,28 +267,37 @@ def check_backup(overlay, binary):
         assert not enters, f"{name} is open at {enters}"
 
 
-def asked(probe, by_command):
-    """The service whose health a probe asks for. The kubelet speaks no TLS: there the program asks."""
-    if not by_command:
-        assert probe["grpc"]["port"] == GRPC and "exec" not in probe, probe
-        return probe["grpc"].get("service", "")
-    assert "grpc" not in probe, probe
-    program, command, *rest = probe["exec"]["command"]
-    assert (program, command, rest[:-1]) in [("/feira", "health", []), ("/feira", "health", ["--service"])], probe
-    return rest[-1] if rest else ""
+def asked(probe, name, by_http):
+    """What a probe asks for: whether the process runs, or whether it takes calls. The kubelet speaks no TLS: there it asks
+    by HTTP, at the admin listener."""
+    if not by_http:
+        assert probe["grpc"]["port"] == GRPC and "httpGet" not in probe, probe
+        service = probe["grpc"].get("service", "")
+        return {"": "alive", f"feira.{name}.v1.{name.capitalize()}Service": "ready"}[service]
+    assert "grpc" not in probe and probe["httpGet"].get("scheme", "HTTP") == "HTTP", probe
+    assert probe["httpGet"]["port"] == "admin", probe
+    return {"/livez": "alive", "/readyz": "ready"}[probe["httpGet"]["path"]]
 
 
 def check_probes(overlay, binary):
-    """The process is alive whatever its database does; it is ready with it. All by the standard health protocol."""
+    """The process is alive whatever its database does; it is ready with it."""
+    by_http = has_certificates(overlay)
+    data = {key: value for config in overlay.all("ConfigMap") for key, value in config["data"].items()}
     for name, template in overlay.pods().items():
         for container in template["spec"]["containers"]:
             for probe in ["startupProbe", "livenessProbe", "readinessProbe"]:
-                service = asked(container[probe], has_certificates(overlay))
-                wanted = f"feira.{name}.v1.{name.capitalize()}Service" if probe == "readinessProbe" else ""
-                assert service == ("" if name == "gateway" else wanted), f"{name}: {probe} asks for {service!r}"
+                # The gateway has no database: by gRPC it is ready when it runs.
+                ready = probe == "readinessProbe" and (by_http or name != "gateway")
+                found = asked(container[probe], name, by_http)
+                assert found == ("ready" if ready else "alive"), f"{name}: {probe} asks whether it is {found}"
+            if by_http:
+                ports = {port["name"]: port["containerPort"] for port in container["ports"]}
+                assert data["FEIRA_ADMIN_LISTEN"] == f"0.0.0.0:{ports['admin']}", f"{name}: nobody answers"
+            start = container["startupProbe"]
+            patience = start["periodSeconds"] * start["failureThreshold"]
+            assert patience >= 120, f"{name}: its database may be late, and migrations take their time: {patience} s"
             # Whatever is under way must have ended before the pod is killed.
             pause = container.get("lifecycle", {}).get("preStop", {}).get("sleep", {}).get("seconds", 0)
-            data = {key: value for config in overlay.all("ConfigMap") for key, value in config["data"].items()}
             seconds = lambda key, default: int(data.get(key, default).removesuffix("s"))
             ends = seconds("FEIRA_DRAIN_DELAY", "0s") + seconds("FEIRA_DRAIN_TIMEOUT", "25s") + 1
             assert pause + ends < template["spec"]["terminationGracePeriodSeconds"], name

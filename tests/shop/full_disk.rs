@@ -16,7 +16,7 @@ use crate::{
 tests!(a_full_disk_refuses_what_writes_and_breaks_nothing);
 
 /// Lets the process write no file beyond so many bytes, or as it likes: to SQLite it is a disk without room.
-fn room(mesh: &Mesh, bytes: Option<u64>) {
+pub fn room(mesh: &Mesh, bytes: Option<u64>) {
     let limit = Rlimit { current: bytes, maximum: None };
     prlimit(Some(mesh.main().pid()), Resource::Fsize, limit).expect("the limit can be set");
 }

@@ -57,6 +57,7 @@ mod pages;
 mod passkeys;
 mod payments;
 mod personal_data;
+mod probes;
 mod program;
 mod purchases;
 mod races;

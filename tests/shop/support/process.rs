@@ -262,9 +262,12 @@ fn wait(mut child: Child, readers: [thread::JoinHandle<()>; 2]) -> ExitStatus {
 
 fn read(stream: impl std::io::Read, into: &Mutex<String>, mut look: impl FnMut(&str)) {
     for line in BufReader::new(stream).lines().map_while(Result::ok) {
+        {
+            let mut text = into.lock().unwrap();
+            text.push_str(&line);
+            text.push('\n');
+        }
+        // Whoever is woken by it finds it there.
         look(&line);
-        let mut text = into.lock().unwrap();
-        text.push_str(&line);
-        text.push('\n');
     }
 }

@@ -13,7 +13,7 @@ use tokio::{sync::watch, time::timeout};
 use tokio_stream::wrappers::WatchStream;
 use tonic::{Request, Response, Status};
 
-use crate::{Db, Fault, Service, Tasks, compressed};
+use crate::{Db, Fault, Role, Service, Tasks, compressed};
 
 /// How often a database is asked, and how long it may take to answer.
 const PAUSE: Duration = Duration::from_secs(2);
@@ -27,6 +27,8 @@ pub struct Health(watch::Sender<Known>);
 #[derive(Debug, Clone, Default)]
 struct Known {
     statuses: BTreeMap<&'static str, ServingStatus>,
+    /// Why services do not serve, by the role that they are of.
+    problems: BTreeMap<Role, String>,
     /// Nothing serves any more, whatever is reported.
     leaves: bool,
 }
@@ -37,25 +39,25 @@ impl Health {
     pub async fn start(tasks: &Tasks, services: &[Service], common: &[&'static str]) -> Self {
         let of_process = [""].iter().chain(common).map(|name| (*name, ServingStatus::Serving));
         let process = of_process.collect();
-        let health = Self(watch::Sender::new(Known { statuses: process, leaves: false }));
+        let health = Self(watch::Sender::new(Known { statuses: process, ..Known::default() }));
         for service in services {
             let (names, db) = (service.names.clone(), service.db.clone());
-            let first = ready(&db).await;
-            health.report(&names, first.is_ok());
-            let health = health.clone();
             let (name, role) = (format!("{}.health", db.role()), db.role());
+            let mut last = ready(&db).await;
+            health.report(role, &names, &last);
+            let health = health.clone();
             let watching = tasks.until_drain(async move {
-                let mut last = first.is_ok();
                 loop {
                     tokio::time::sleep(PAUSE).await;
                     let now = ready(&db).await;
-                    if now.is_ok() != last {
-                        last = now.is_ok();
-                        match now {
-                            Ok(()) => tracing::info!(%role, "database.ready_again"),
-                            Err(problem) => tracing::warn!(%role, problem, "database.not_ready"),
-                        }
-                        health.report(&names, last);
+                    match &now {
+                        Ok(()) if last.is_err() => tracing::info!(%role, "database.ready_again"),
+                        Err(problem) if last.is_ok() => tracing::warn!(%role, problem, "database.not_ready"),
+                        _ => {}
+                    }
+                    if now != last {
+                        health.report(role, &names, &now);
+                        last = now;
                     }
                 }
             });
@@ -69,11 +71,26 @@ impl Health {
         compressed!(HealthServer::new(self.clone()))
     }
 
-    fn report(&self, names: &[&'static str], serving: bool) {
-        let status = if serving { ServingStatus::Serving } else { ServingStatus::NotServing };
+    /// Whether everything of this process serves; why not, otherwise.
+    pub fn ready(&self) -> Result<(), String> {
+        let known = self.0.borrow();
+        if known.leaves {
+            return Err("it is going away".to_owned());
+        }
+        let problems = known.problems.iter().map(|(role, problem)| format!("{role}: {problem}"));
+        let problems = problems.collect::<Vec<_>>().join("\n");
+        if problems.is_empty() { Ok(()) } else { Err(problems) }
+    }
+
+    fn report(&self, role: Role, names: &[&'static str], ready: &Result<(), String>) {
+        let status = if ready.is_ok() { ServingStatus::Serving } else { ServingStatus::NotServing };
         self.0.send_modify(|known| {
             let status = if known.leaves { ServingStatus::NotServing } else { status };
             known.statuses.extend(names.iter().map(|name| (*name, status)));
+            match ready {
+                Ok(()) => known.problems.remove(&role),
+                Err(problem) => known.problems.insert(role, problem.clone()),
+            };
         });
     }
 
@@ -146,14 +163,30 @@ mod tests {
         let mut watch = health.watch(request("a.B")).await.unwrap().into_inner();
         let mut next = async || watch.next().await.unwrap().unwrap().status();
         assert_eq!(next().await, ServingStatus::ServiceUnknown);
-        health.report(&["c.D"], true);
-        health.report(&["a.B"], true);
+        health.report(Role::User, &["c.D"], &Ok(()));
+        health.report(Role::Order, &["a.B"], &Ok(()));
         assert_eq!(next().await, ServingStatus::Serving);
         health.leave();
         assert_eq!(next().await, ServingStatus::NotServing);
-        health.report(&["a.B"], true);
+        health.report(Role::Order, &["a.B"], &Ok(()));
         let all = health.list(Request::new(HealthListRequest {})).await.unwrap().into_inner().statuses;
         assert_eq!(all.len(), 4);
         assert!(all.values().all(|status| status.status() == ServingStatus::NotServing), "it leaves");
+    }
+
+    #[tokio::test]
+    async fn it_is_ready_while_all_of_it_is_and_says_what_is_not() {
+        let health = Health::start(&Tasks::default(), &[], &[]).await;
+        assert_eq!(health.ready(), Ok(()));
+        health.report(Role::User, &["a.B"], &Err("it takes reads alone".to_owned()));
+        health.report(Role::Order, &["c.D"], &Err("it does not answer".to_owned()));
+        let both = health.ready().unwrap_err();
+        assert_eq!(both, "user: it takes reads alone\norder: it does not answer");
+        health.report(Role::User, &["a.B"], &Ok(()));
+        assert_eq!(health.ready().unwrap_err(), "order: it does not answer");
+        health.report(Role::Order, &["c.D"], &Ok(()));
+        assert_eq!(health.ready(), Ok(()));
+        health.leave();
+        assert_eq!(health.ready().unwrap_err(), "it is going away");
     }
 }
