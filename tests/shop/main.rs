@@ -29,6 +29,7 @@ mod event_types;
 mod events;
 mod exports;
 mod failover;
+mod feeds;
 mod figures;
 mod floods;
 mod foreign;

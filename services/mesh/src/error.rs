@@ -37,6 +37,10 @@ impl From<Error> for Fault {
         match error {
             // The caller's own time is over: that says nothing of the service.
             Error::CannotTell(_, status) if status.code() == Code::DeadlineExceeded => Fault::of(&status),
+            Error::CannotTell(role, status) if status.code() == Code::Internal => {
+                let message = format!("the {role} service fails at reading its own data: see its log");
+                Fault::new(Reason::UpstreamUnavailable, message).with("service", role.name())
+            }
             Error::CannotTell(role, _) => Fault::unavailable(role.name()),
             Error::NothingToReplay => Fault::new(Reason::NotFound, error.to_string()),
             Error::BadInstance => Fault::invalid("instance.id", "must be a UUID"),

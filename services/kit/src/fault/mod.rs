@@ -123,6 +123,13 @@ impl Fault {
         Self::new(Reason::Internal, "internal error")
     }
 
+    /// Whether a service says that it failed by its own fault: it would do so the next time, too. What a connection broke
+    /// off with may have the same code, and no details.
+    pub fn is_services_own(status: &Status) -> bool {
+        let info = status.get_details_error_info();
+        status.code() == Code::Internal && info.is_some_and(|info| info.domain == DOMAIN)
+    }
+
     /// Adds a key to the last `ErrorInfo`.
     #[must_use]
     pub fn with(mut self, key: &str, value: impl ToString) -> Self {

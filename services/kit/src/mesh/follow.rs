@@ -10,7 +10,7 @@ use std::{
 
 use contracts::mesh::{FeedEvent, SubscribeRequest, node_service_client::NodeServiceClient};
 use prost::{Message, Name};
-use tonic::{Request, Status};
+use tonic::{Code, Request, Status};
 
 use crate::{
     Clock, Conn, Role, Tasks, Time, tasks,
@@ -53,7 +53,8 @@ pub fn event<M: Message + Name + Default>(event: &FeedEvent) -> Option<M> {
 }
 
 /// Follows `role`'s feed: asks `start` where to begin, hands `handle` one event after the other, and begins
-/// anew whenever the stream or the handler fails. Ends when the process drains.
+/// anew whenever the stream or the handler fails. Ends when the process drains. A feed that has gone back (its database was
+/// restored, or a standby promoted that lacked the last commits) is not followed until it is further than it was.
 pub async fn follow<S, SF, H, HF, E>(tasks: Tasks, conn: Conn, role: Role, start: S, handle: H)
 where
     S: Fn() -> SF,
@@ -64,6 +65,7 @@ where
 {
     let (begun, mut got_through) = (Instant::now(), false);
     let mut pause = Duration::from_millis(100);
+    let mut warned = false;
     loop {
         let round = async {
             // Read anew at each connection: another replica may have followed further meanwhile.
@@ -72,7 +74,7 @@ where
             let mut events =
                 NodeServiceClient::new(conn.clone()).subscribe(Request::new(request)).await?.into_inner();
             tasks.handled();
-            got_through = true;
+            (got_through, warned) = (true, false);
             while let Some(event) = events.message().await? {
                 let (position, made) = (event.position, event.create_time);
                 tasks.received(made.map(Time::from));
@@ -89,6 +91,10 @@ where
                 // Where all start together, each waits for the others.
                 if got_through || begun.elapsed() >= START {
                     tasks.interrupted(&status.message());
+                }
+                // That does not pass by itself soon, and what happens meanwhile is not followed.
+                if status.code() == Code::FailedPrecondition && !std::mem::replace(&mut warned, true) {
+                    tracing::warn!(%role, problem = status.message(), "feed.not_followed");
                 }
                 tracing::debug!(%role, code = ?status.code(), message = status.message(), "following a feed was interrupted");
             },

@@ -70,8 +70,11 @@ impl NodeService for Node {
         {
             return Err(Fault::denied(format!("the role {role} does not follow this feed")).into());
         }
+        let reached = outbox::reached(&db).await.map_err(Fault::from)?;
         let start = match request.after_position {
             -1 => outbox::last(&db).await.map_err(Fault::from)?,
+            // What happens until it is that far again would be skipped without a word.
+            position if position > reached => return Err(went_back(position, reached).into()),
             position => position,
         };
         Ok(Response::new(Box::pin(feed(db, start))))
@@ -130,19 +133,33 @@ fn all_figures(audit: Arc<dyn Audit>) -> impl Stream<Item = Result<ReadFiguresRe
     })
 }
 
-/// The events after a position, then those that follow, without end.
+/// A follower knows more than the feed: its database is of an earlier time than the follower's.
+fn went_back(follower: i64, feed: i64) -> Fault {
+    let message = format!("the feed has gone back to {feed}, and was followed up to {follower}");
+    Fault::illegal_state(message, "EARLIER")
+}
+
+/// The events after a position, then those that follow, without end but by a failure.
 pub(crate) fn feed(db: Db, start: i64) -> impl Stream<Item = Result<FeedEvent, Status>> + Send {
     let changes = db.0.feed.changes();
-    let batches = futures::stream::unfold((db, changes, start), |(db, mut changes, position)| async move {
+    let highest = *changes.borrow();
+    let at = (db, changes, start, highest);
+    let batches = futures::stream::unfold(at, |(db, mut changes, position, mut highest)| async move {
         loop {
             // Marked before looking: what is published in between ends the wait at once.
-            changes.mark_unchanged();
+            let last = *changes.borrow_and_update();
+            if last < highest {
+                let failed = vec![Err(went_back(highest, last).into())];
+                return Some((failed, (db, changes, position, last)));
+            }
+            highest = last;
             let events = match db.0.feed.after(position, BATCH as usize) {
                 After::Events(events) => events,
                 After::Database => match outbox::after(&db, position, BATCH).await {
                     Ok(rows) => rows.into_iter().map(Arc::new).collect(),
                     Err(error) => {
-                        return Some((vec![Err(Fault::from(error).into())], (db, changes, position)));
+                        let failed = vec![Err(Fault::from(error).into())];
+                        return Some((failed, (db, changes, position, highest)));
                     }
                 },
             };
@@ -153,7 +170,7 @@ pub(crate) fn feed(db: Db, start: i64) -> impl Stream<Item = Result<FeedEvent, S
             };
             let events: Vec<Result<FeedEvent, Status>> =
                 events.iter().map(|event| Ok(render(event))).collect();
-            return Some((events, (db, changes, last)));
+            return Some((events, (db, changes, last, highest)));
         }
     });
     futures::StreamExt::flat_map(batches, futures::stream::iter)

@@ -49,8 +49,9 @@ struct Runs {
     warned: Option<Instant>,
     /// When a run went well last.
     well: Option<Time>,
-    /// How often it runs, of what does so again and again.
+    /// How often it runs, of what does so again and again, and for how long a run goes on that is not late.
     pause: Option<Duration>,
+    lasts: Duration,
     /// Since when it waits for its next run.
     waits_since: Option<Instant>,
     /// When the event happened that it has received and not handled yet.
@@ -61,7 +62,7 @@ impl Runs {
     /// For how long it has been behind.
     fn lag(&self, now: Time) -> Duration {
         let overdue = self.waits_since.zip(self.pause);
-        let overdue = overdue.map(|(since, pause)| since.elapsed().saturating_sub(pause));
+        let overdue = overdue.map(|(since, pause)| since.elapsed().saturating_sub(pause + self.lasts));
         let unhandled = self.unhandled.map(|event| now.since(event));
         // What the clock of a busy runtime makes of a pause is no delay worth telling.
         overdue.into_iter().chain(unhandled).max().filter(|lag| *lag >= TELL).unwrap_or_default()
@@ -142,6 +143,11 @@ impl Tasks {
                 }
             }
         });
+    }
+
+    /// Says of a task that runs again and again for how long a run goes on that waits for something to do.
+    pub fn lasts(&self, name: impl Into<Arc<str>>, most: Duration) {
+        self.change(&name.into(), |runs| runs.lasts = most);
     }
 
     /// Notes a run's end. A failure is logged as a warning, repeated ones now and then.

@@ -19,7 +19,7 @@ use contracts::{
     user::{GetAddressRequest, GetUserRequest, user_service_client::UserServiceClient},
 };
 use futures::{StreamExt as _, TryStreamExt as _, stream};
-use kit::{Call, Conn, Fault, Mesh, Role};
+use kit::{Call, Conn, Fault, Mesh, Role, telemetry::metrics::Counter};
 use prost::{Message, Name};
 use prost_reflect::{DynamicMessage, SerializeOptions};
 use prost_types::Any;
@@ -35,6 +35,17 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const AT_ONCE: usize = 8;
 /// Refunds or disputes on a page.
 const PAGE: i32 = 100;
+
+static UNREADABLE: Counter = Counter::new(
+    "feira.events.unreadable",
+    "{read}",
+    "Reads of what events are about that a service failed at by its own fault",
+);
+
+/// Begins what is counted at 0.
+pub fn begin_figures() {
+    UNREADABLE.begin(&[&[]]);
+}
 
 /// Reads things; cheap to clone.
 #[derive(Clone)]
@@ -58,7 +69,7 @@ impl Resources {
         Self { mesh: mesh.clone() }
     }
 
-    /// What some events are about, each thing read once.
+    /// What some events are about, each thing read once. Fails where a service cannot be asked now.
     pub async fn of(&self, call: &Call, events: &[event::Model]) -> Result<Contents, Fault> {
         let mut wanted = HashMap::new();
         for event in events {
@@ -88,6 +99,8 @@ impl Resources {
         }
     }
 
+    /// What the service itself fails at reading would fail the next time, too, and hold up all that is behind it: that event is
+    /// told without what it is about.
     async fn read(
         &self,
         call: &Call,
@@ -95,6 +108,19 @@ impl Resources {
         id: &str,
         parent: Option<String>,
     ) -> Result<Option<Any>, Fault> {
+        match self.ask(call, of, id, parent).await {
+            Ok(found) => Ok(Some(found)),
+            Err(status) if status.code() == Code::NotFound => Ok(None),
+            Err(status) if Fault::is_services_own(&status) => {
+                tracing::warn!(kind = ?of, subject = id, "event.unreadable");
+                UNREADABLE.add(1, &[]);
+                Ok(None)
+            }
+            Err(status) => Err(Fault::of(&status)),
+        }
+    }
+
+    async fn ask(&self, call: &Call, of: Of, id: &str, parent: Option<String>) -> Result<Any, Status> {
         let (call, id) = (&call.within(PATIENCE), id.to_owned());
         match of {
             Of::User => {
@@ -120,7 +146,7 @@ impl Resources {
             Of::Refund => self.refund(call, &id, parent).await,
             Of::Dispute => self.dispute(call, &id, parent).await,
             Of::Address => {
-                let Some(user_id) = parent else { return Ok(None) };
+                let user_id = parent.ok_or_else(gone)?;
                 let request = call.request(GetAddressRequest { user_id, id });
                 packed(UserServiceClient::new(self.conn(Role::User)).get_address(request).await)
             }
@@ -128,42 +154,36 @@ impl Resources {
     }
 
     /// A refund, which is read among those of its payment.
-    async fn refund(&self, call: &Call, id: &str, payment: Option<String>) -> Result<Option<Any>, Fault> {
-        let Some(payment_id) = payment else { return Ok(None) };
+    async fn refund(&self, call: &Call, id: &str, payment: Option<String>) -> Result<Any, Status> {
+        let payment_id = payment.ok_or_else(gone)?;
         let mut payments = PaymentServiceClient::new(self.conn(Role::Payment));
         let mut page_token = String::new();
         loop {
             let request = ListRefundsRequest { payment_id: payment_id.clone(), page_size: PAGE, page_token };
-            let page = match payments.list_refunds(call.request(request)).await {
-                Ok(page) => page.into_inner(),
-                Err(status) => return absent(&status),
-            };
+            let page = payments.list_refunds(call.request(request)).await?.into_inner();
             if let Some(refund) = page.refunds.iter().find(|refund| refund.id == id) {
-                return Ok(Some(pack(refund)));
+                return Ok(pack(refund));
             }
             if page.next_page_token.is_empty() {
-                return Ok(None);
+                return Err(gone());
             }
             page_token = page.next_page_token;
         }
     }
 
     /// A dispute, likewise.
-    async fn dispute(&self, call: &Call, id: &str, payment: Option<String>) -> Result<Option<Any>, Fault> {
-        let Some(payment_id) = payment else { return Ok(None) };
+    async fn dispute(&self, call: &Call, id: &str, payment: Option<String>) -> Result<Any, Status> {
+        let payment_id = payment.ok_or_else(gone)?;
         let mut payments = PaymentServiceClient::new(self.conn(Role::Payment));
         let mut page_token = String::new();
         loop {
             let request = ListDisputesRequest { payment_id: payment_id.clone(), page_size: PAGE, page_token };
-            let page = match payments.list_disputes(call.request(request)).await {
-                Ok(page) => page.into_inner(),
-                Err(status) => return absent(&status),
-            };
+            let page = payments.list_disputes(call.request(request)).await?.into_inner();
             if let Some(dispute) = page.disputes.iter().find(|dispute| dispute.id == id) {
-                return Ok(Some(pack(dispute)));
+                return Ok(pack(dispute));
             }
             if page.next_page_token.is_empty() {
-                return Ok(None);
+                return Err(gone());
             }
             page_token = page.next_page_token;
         }
@@ -184,19 +204,13 @@ pub fn json(any: &Any) -> Result<serde_json::Value, Fault> {
     message.serialize_with_options(serde_json::value::Serializer, &options).map_err(Fault::internal)
 }
 
-fn packed<M: Message + Name>(answer: Result<Response<M>, Status>) -> Result<Option<Any>, Fault> {
-    match answer {
-        Ok(message) => Ok(Some(pack(message.get_ref()))),
-        Err(status) => absent(&status),
-    }
+fn packed<M: Message + Name>(answer: Result<Response<M>, Status>) -> Result<Any, Status> {
+    answer.map(|message| pack(message.get_ref()))
 }
 
-/// Nothing, where it is not there; else what went wrong.
-fn absent(status: &Status) -> Result<Option<Any>, Fault> {
-    match status.code() {
-        Code::NotFound => Ok(None),
-        _ => Err(Fault::of(status)),
-    }
+/// There is no such thing.
+fn gone() -> Status {
+    Fault::not_found("what an event is about").into()
 }
 
 fn pack<M: Message + Name>(message: &M) -> Any {

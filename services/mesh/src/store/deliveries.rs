@@ -21,6 +21,8 @@ use crate::{domain::DeliveryState, error::Error};
 const AT_ONCE: i64 = 2_000;
 /// How many of a webhook are kept at the most.
 const KEPT: i64 = 100_000;
+/// Of so many of a webhook's newest the answer is kept, and of all that wait; of others what status it had.
+const ANSWERS: i64 = 1_000;
 /// How many wait to be sent to a webhook at the most; other events wait in the log.
 pub const WAITING: usize = 1_000;
 /// How many of those that wait are read at a time: there are more where many were begun anew.
@@ -61,12 +63,14 @@ pub async fn insert(
         let rows = some.iter().cloned().map(sea_orm::IntoActiveModel::into_active_model);
         delivery::Entity::insert_many(rows).exec_without_returning(&**tx).await?;
     }
+    let sequences = webhook.sequences + made.len() as i64;
     webhook::Entity::update_many()
-        .col_expr(webhook::Column::Sequences, Expr::value(webhook.sequences + made.len() as i64))
+        .col_expr(webhook::Column::Sequences, Expr::value(sequences))
         .col_expr(webhook::Column::Position, Expr::value(until))
         .filter(webhook::Column::Id.eq(webhook.id))
         .exec(&**tx)
         .await?;
+    forget_answers(tx, webhook.id, webhook.sequences, sequences).await?;
     Ok(made)
 }
 
@@ -83,7 +87,25 @@ async fn count(tx: &Tx, webhook: &webhook::Model) -> Result<(), DbErr> {
     let counted = webhook::Entity::update_many()
         .col_expr(webhook::Column::Sequences, Expr::value(webhook.sequences))
         .col_expr(webhook::Column::Revision, Expr::col(webhook::Column::Revision).add(1));
-    counted.filter(webhook::Column::Id.eq(webhook.id)).exec(&**tx).await.map(|_| ())
+    counted.filter(webhook::Column::Id.eq(webhook.id)).exec(&**tx).await?;
+    forget_answers(tx, webhook.id, webhook.sequences - 1, webhook.sequences).await
+}
+
+/// Forgets what was answered to deliveries that are over and have left the newest, as the last sequence went from `before` to
+/// `now`: receivers decide how long their answers are, and of most nobody asks any more.
+async fn forget_answers(tx: &Tx, webhook: WebhookId, before: i64, now: i64) -> Result<(), DbErr> {
+    if now <= ANSWERS {
+        return Ok(());
+    }
+    delivery::Entity::update_many()
+        .col_expr(Column::Response, Expr::value(""))
+        .filter(Column::WebhookId.eq(webhook))
+        .filter(Column::Sequence.gt(before - ANSWERS))
+        .filter(Column::Sequence.lte(now - ANSWERS))
+        .filter(Column::State.ne(DeliveryState::Pending))
+        .exec(&**tx)
+        .await
+        .map(|_| ())
 }
 
 /// What waits to be sent to a webhook, in its order: the first [`READ`].
@@ -128,13 +150,15 @@ pub async fn begin_anew(tx: &Tx, mut webhook: webhook::Model, id: DeliveryId) ->
     Ok(model)
 }
 
-/// Writes what became of one that was sent, unless it was ended meanwhile.
-pub async fn record(tx: &Tx, model: &Model) -> Result<(), DbErr> {
+/// Writes what became of one that was sent, unless it was ended meanwhile. `newest` is its webhook's last sequence.
+pub async fn record(tx: &Tx, model: &Model, newest: i64) -> Result<(), DbErr> {
+    let is_kept = model.state == DeliveryState::Pending || model.sequence > newest - ANSWERS;
+    let response = if is_kept { model.response.clone() } else { String::new() };
     let row = delivery::ActiveModel {
         state: Set(model.state),
         attempts: Set(model.attempts),
         status_code: Set(model.status_code),
-        response: Set(model.response.clone()),
+        response: Set(response),
         first_try: Set(model.first_try),
         next_try: Set(model.next_try),
         update_time: Set(tx.now()),

@@ -82,7 +82,8 @@ impl Hooks {
     async fn settle(&self, mut delivery: delivery::Model, state: DeliveryState) {
         delivery.state = state;
         let done = self.db.transact(&self.call, delivery, |tx, delivery| async move {
-            Ok(deliveries::record(&tx, &delivery).await?)
+            let newest = webhooks::lock(&tx, delivery.webhook_id).await?.sequences;
+            Ok(deliveries::record(&tx, &delivery, newest).await?)
         });
         done.await.unwrap();
     }
@@ -156,6 +157,34 @@ async fn what_waits_is_not_forgotten_and_what_is_over_is() {
     while hooks.forget(id, None).await {}
     assert!(hooks.sequences(id).await.is_empty());
     assert_eq!(hooks.sequences(other).await, [1]);
+}
+
+#[tokio::test]
+async fn answers_are_kept_of_the_newest_and_of_what_waits() {
+    let hooks = Hooks::open().await;
+    let id = hooks.webhook().await.id;
+    let mut made = hooks.deliver(id, 1..=3).await;
+    made.iter_mut().for_each(|delivery| delivery.response = "x".repeat(4_096));
+    hooks.settle(made[0].clone(), DeliveryState::Succeeded).await;
+    hooks.settle(made[1].clone(), DeliveryState::Pending).await;
+    let ids: Vec<_> = made.iter().map(|delivery| delivery.id).collect();
+    let answer =
+        async |place: usize| deliveries::find(hooks.db.read(), id, ids[place]).await.unwrap().response.len();
+    hooks.deliver(id, 4..=1_000).await;
+    assert_eq!((answer(0).await, answer(1).await), (4_096, 4_096));
+    hooks.deliver(id, 1_001..=1_004).await;
+    assert_eq!((answer(0).await, answer(1).await), (0, 4_096), "one is over, the other waits");
+    // What ends late, and what is begun anew.
+    hooks.settle(made[2].clone(), DeliveryState::Failed).await;
+    hooks.settle(made[1].clone(), DeliveryState::Failed).await;
+    assert_eq!((answer(1).await, answer(2).await), (0, 0));
+    let again = hooks.db.transact(&hooks.call, ids[0], move |tx, delivery| async move {
+        let webhook = webhooks::lock(&tx, id).await?;
+        deliveries::begin_anew(&tx, webhook, *delivery).await
+    });
+    made[0].sequence = again.await.unwrap().sequence;
+    hooks.settle(made[0].clone(), DeliveryState::Succeeded).await;
+    assert_eq!(answer(0).await, 4_096, "it is the newest");
 }
 
 #[tokio::test]

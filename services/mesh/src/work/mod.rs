@@ -7,7 +7,7 @@ mod webhooks;
 
 use kit::{Context, Fault, StartError};
 
-use crate::{options::Options, webhooks::Webhooks};
+use crate::{options::Options, remote, webhooks::Webhooks};
 
 /// Starts all of it.
 ///
@@ -20,6 +20,7 @@ use crate::{options::Options, webhooks::Webhooks};
 /// | `mesh.webhooks` | sees to it that for each webhook one process sends |
 /// | `mesh.sweep` | forgets what is old |
 pub async fn start(shared: &Webhooks, options: &Options, context: &Context) -> Result<(), StartError> {
+    remote::begin_figures();
     feeds::start(&shared.log, context);
     webhooks::start(shared).await.map_err(Fault::from)?;
     sweep::start(&shared.log, options);

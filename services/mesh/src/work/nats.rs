@@ -83,6 +83,8 @@ pub fn start(log: &Log, options: &NatsOptions) -> Result<(), StartError> {
         owner: uuid::Uuid::now_v7().to_string(),
         held: Mutex::new(held),
     });
+    // With a second for its statements.
+    log.tasks.lasts("mesh.nats", RUN + Duration::from_secs(1));
     log.tasks.every("mesh.nats", PAUSE, move || {
         let outlet = outlet.clone();
         async move { outlet.run().await }
@@ -204,7 +206,7 @@ impl Outlet {
         let (mut before, mut repeats) = (None, 0);
         for event in events {
             let id = event.id.to_string();
-            let message = self.message(event, &id, contents.of(event), to.most_bytes())?;
+            let message = self.message(event, &id, contents.of(event), to.most_bytes());
             // Without the one before it JetStream takes none, so that what it has is without gaps.
             let after = before.filter(|_| well && !turn.replays);
             let one = to.send(&event.kind, (&id, event.position), after.as_deref(), message).await?;
@@ -229,20 +231,21 @@ impl Outlet {
         id: &str,
         about: Option<&prost_types::Any>,
         most: usize,
-    ) -> Result<Vec<u8>, Failure> {
+    ) -> Vec<u8> {
         let time = prost_types::Timestamp::from(event.create_time).to_string();
         let with = |data| {
             let (source, kind, subject) = (&*self.source, &*event.kind, &*event.subject);
             Envelope { id, source, kind, subject, time: &time, position: event.position, data }.json()
         };
-        let data = about.map(|about| Ok::<_, Fault>((about.type_url.clone(), json(about)?))).transpose()?;
+        // What has no JSON, which is logged there, would have none the next time: what is behind it does not wait.
+        let data = about.and_then(|about| Some((about.type_url.clone(), json(about).ok()?)));
         let message = with(data);
         // With room for the headers.
         if message.len() + 512 <= most {
-            return Ok(message);
+            return message;
         }
         tracing::warn!(event = id, bytes = message.len(), most, "nats.too_large");
-        Ok(with(None))
+        with(None)
     }
 
     async fn take(&self) -> Result<Option<Turn>, Error> {

@@ -165,6 +165,14 @@ pub(crate) async fn last(db: &Db) -> Result<i64, DbErr> {
     Ok(newest.and_then(|event| event.position).unwrap_or(0))
 }
 
+/// How far positions have come: the next one is behind this.
+pub(crate) async fn reached(db: &Db) -> Result<i64, DbErr> {
+    if db.backend() == DatabaseBackend::Sqlite {
+        return last(db).await;
+    }
+    Ok(head::Entity::find_by_id(1).one(db.read()).await?.map_or(0, |head| head.position))
+}
+
 /// Forgets events older than a time, but never the newest: the next position follows from it.
 pub(crate) async fn prune(db: &Db, before: Time) -> Result<u64, DbErr> {
     let last = last(db).await?;

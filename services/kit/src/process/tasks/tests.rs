@@ -83,4 +83,6 @@ async fn a_task_says_how_far_it_is_behind() {
     });
     tokio::time::sleep(Duration::from_millis(200)).await;
     assert!(lag("order.slow").0 >= Duration::from_millis(100));
+    tasks.lasts("order.slow", Duration::from_secs(60));
+    assert_eq!(lag("order.slow").0, Duration::ZERO, "it waits for something to do");
 }

@@ -78,7 +78,7 @@ impl Courier {
         let gone = any(|verdict| *verdict == Verdict::Gone);
         let reason = if gone { Some("gone") } else { failed.then_some("failing") };
         let noted = (failing_since != self.webhook.failing_since).then_some(failing_since);
-        let (id, call) = (self.webhook.id, own());
+        let (id, newest, call) = (self.webhook.id, self.webhook.sequences, own());
         let written =
             self.shared.log.db.transact(&call, self.answers.clone(), move |tx, answers| async move {
                 // The webhook's row first, as whoever changes it does.
@@ -90,7 +90,7 @@ impl Courier {
                     webhooks::note_failing(&tx, id, since).await?;
                 }
                 for answer in &*answers {
-                    deliveries::record(&tx, &answer.delivery).await?;
+                    deliveries::record(&tx, &answer.delivery, newest).await?;
                 }
                 if let Some((mut webhook, reason)) = row.filter(|(webhook, _)| !webhook.disabled) {
                     webhooks::disable(&tx, &mut webhook, reason).await?;

@@ -133,3 +133,31 @@ async fn a_gap_in_the_database_holds_up_no_follower() {
         assert!(events[0].0 >= 50, "{:?}: {events:?}", here.backend());
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_feed_that_goes_back_says_so_to_its_followers() {
+    for database in Database::of_each_kind(Role::User).await {
+        database.migrated::<Migrator>(Clock::system()).await;
+        let here = replica(&database).await;
+        // An embedded database does not change under the process that has it open.
+        if here.backend() == DatabaseBackend::Sqlite {
+            continue;
+        }
+        for number in 0..3 {
+            write(&here, 0, number).await;
+        }
+        follow(&here, 0, 3).await;
+        let mut followed = std::pin::pin!(node::feed(Db::clone(&here), 3));
+        for back in ["DELETE FROM outbox WHERE position > 1", "UPDATE feed_head SET position = 1"] {
+            here.0.writer.execute_unprepared(back).await.unwrap();
+        }
+        let next = tokio::time::timeout(Duration::from_secs(10), followed.next());
+        let told = next.await.unwrap().unwrap().unwrap_err();
+        assert_eq!(told.code(), tonic::Code::FailedPrecondition, "{told:?}");
+        assert!(told.message().contains("gone back to 1"), "{told:?}");
+        assert_eq!(outbox::reached(&here).await.unwrap(), 1);
+        // Who begins anew is told what there is now.
+        write(&here, 1, 1).await;
+        assert_eq!(follow(&here, 1, 1).await[0].0, 2);
+    }
+}
