@@ -17,6 +17,7 @@ tests!(
     a_request_is_one_trace_in_one_process,
     a_request_is_one_trace_across_six_processes,
     a_trace_is_kept_as_a_whole_or_not_at_all,
+    a_collector_by_tls_is_known_by_the_systems_authorities,
 );
 each!(over_rest: Setup::default().over(Edge::Rest);
     a_trace_goes_from_the_route_to_the_commit_and_names_no_value,
@@ -207,4 +208,29 @@ async fn metrics_are_sent_by_http_too(setup: Setup) {
         .then_some(())
     })
     .await;
+}
+
+/// Covers: mesh.trace, mesh.metrics.
+async fn a_collector_by_tls_is_known_by_the_systems_authorities(setup: Setup) {
+    let folder = tempfile::tempdir().unwrap();
+    for protocol in ["http/protobuf", "grpc"] {
+        let collector = Collector::default();
+        let (url, authority) = collector.by_tls().await;
+        let roots = folder.path().join("roots.pem");
+        std::fs::write(&roots, authority).unwrap();
+        let by_tls = traced(setup.clone(), &url).env("OTEL_EXPORTER_OTLP_PROTOCOL", protocol);
+        // To whom no authority vouches for it, nothing is sent, and the shop sells all the same.
+        let mesh = by_tls.clone().start().await;
+        let (staff, ada) = (mesh.admin().await, mesh.shopper().await);
+        let article = staff.stocked(eur(100), 5).await;
+        order(&ada, &article.id, "01").await;
+        mesh.stop("feira-0");
+        assert!(collector.traces().is_empty(), "{protocol}: sent to a stranger");
+
+        let mesh = by_tls.env("SSL_CERT_FILE", roots.to_str().unwrap()).start().await;
+        let (staff, ada) = (mesh.admin().await, mesh.shopper().await);
+        let article = staff.stocked(eur(100), 5).await;
+        order(&ada, &article.id, "01").await;
+        until(protocol, || async { is_one_tree(&collector.of_trace(TRACE)).then_some(()) }).await;
+    }
 }

@@ -18,9 +18,14 @@ use opentelemetry_proto::tonic::{
     trace::v1::Span,
 };
 use prost::Message;
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
-use tonic::{Request, Response, Status, transport::Server};
+use tonic::{
+    Request, Response, Status,
+    service::Routes,
+    transport::{Identity, Server, ServerTlsConfig},
+};
 
 /// Spans with the name of the service that sent them, and metrics with their units.
 #[derive(Clone, Default)]
@@ -62,12 +67,34 @@ impl Collector {
     pub async fn by_http(&self) -> String {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let router = Router::new()
-            .route("/v1/traces", post(traces))
-            .route("/v1/metrics", post(metrics))
-            .with_state(self.clone());
+        let router = self.router();
         tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
         url
+    }
+
+    fn router(&self) -> Router {
+        Router::new()
+            .route("/v1/traces", post(traces))
+            .route("/v1/metrics", post(metrics))
+            .with_state(self.clone())
+    }
+
+    /// Starts one by TLS, which speaks both on its port; its URL, and the certificate of the authority that it has its own of.
+    pub async fn by_tls(&self) -> (String, String) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("https://localhost:{}", listener.local_addr().unwrap().port());
+        let key = || KeyPair::generate().unwrap();
+        let (mut authority, authority_key, own_key) = (CertificateParams::default(), key(), key());
+        authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let root = authority.self_signed(&authority_key).unwrap();
+        let own = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+        let own = own.signed_by(&own_key, &Issuer::new(authority, authority_key)).unwrap();
+        let identity = Identity::from_pem(own.pem(), own_key.serialize_pem());
+        let mut server = Server::builder().tls_config(ServerTlsConfig::new().identity(identity)).unwrap();
+        let services = Routes::from(self.router()).add_service(TraceServiceServer::new(self.clone()));
+        let server = server.add_routes(services);
+        tokio::spawn(server.serve_with_incoming(TcpListenerStream::new(listener)));
+        (url, root.pem())
     }
 
     fn take(&self, request: ExportTraceServiceRequest) {
