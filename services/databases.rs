@@ -19,6 +19,8 @@ use crate::{
 
 /// How often a database server that does not answer is tried again.
 const PAUSE: Duration = Duration::from_millis(500);
+/// How often it is warned of one and the same reason to wait.
+const WARN: Duration = Duration::from_secs(5);
 
 /// Finds what keeps the databases from being used, before anything is made: connects to those that there are. An
 /// embedded one that is not there yet is made later.
@@ -119,11 +121,17 @@ pub async fn patiently<T>(
     work: impl AsyncFn() -> Result<T, OpenError>,
 ) -> Result<T, OpenError> {
     let until = Instant::now() + wait;
+    let mut warned: Option<(Instant, String)> = None;
     loop {
         match work().await {
             // The end is checked before the pause, so that the last error is told, not that time is over.
             Err(error) if may_pass(options, &error) && Instant::now() + PAUSE < until => {
-                tracing::warn!(%error, role = %options.role, "database.waiting");
+                let said = error.to_string();
+                let is_news = |(at, before): &(Instant, String)| at.elapsed() >= WARN || *before != said;
+                if warned.as_ref().is_none_or(is_news) {
+                    tracing::warn!(%error, role = %options.role, "database.waiting");
+                    warned = Some((Instant::now(), said));
+                }
                 tokio::time::sleep(PAUSE).await;
             }
             done => return done,

@@ -30,7 +30,7 @@ pub fn one_line(
         lines.take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more information"));
     let said =
         said.map(|line| line.trim_start_matches("error: ").trim_start_matches("tip: ")).collect::<Vec<_>>();
-    let mut line = said.join("; ").replace("; [", " [");
+    let mut line = said.join("; ").replace("; [", " [").replace(":; ", ": ");
     let flag = match error.get(ContextKind::InvalidArg) {
         Some(ContextValue::String(usage)) => usage.split([' ', '=']).next().unwrap_or_default().to_owned(),
         _ => return line,

@@ -39,11 +39,15 @@ pub async fn check(patient: &Patient<'_>, report: &mut Report) {
 
 async fn look(patient: &Patient<'_>, role: Role, options: DatabaseOptions, report: &mut Report) {
     let name = format!("database.{role}");
-    let wanted = options.max_connections;
+    let (wanted, embedded) = (options.max_connections, options.url.starts_with("sqlite:"));
     let db = match Db::open(options).await {
         Ok(db) => db,
         Err(problem) => {
-            return report.problem(name, problem, "see whether it is up, the URL, its user and password");
+            let advice = match embedded {
+                true => "see whether its disk has room and works, and who may write there",
+                false => "see whether it is up, the URL, its user and password",
+            };
+            return report.problem(name, problem, advice);
         }
     };
     examine(patient, &name, &db, wanted, report).await;

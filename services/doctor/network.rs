@@ -7,12 +7,14 @@ use kit::{Fault, Reason, Role, mesh::certificates::Facts};
 use tonic::Code;
 
 use super::{Patient, report::Report};
-use crate::{calls::calls, operator::Way};
+use crate::{
+    calls::calls,
+    operator::Way,
+    serve::{expiry::SOON, renewal},
+};
 
 /// How long another role may take to answer.
 const ANSWER: Duration = Duration::from_secs(5);
-/// Before a certificate ends, somebody should know.
-const SOON: Duration = Duration::from_secs(14 * 24 * 3_600);
 
 pub async fn check(patient: &Patient<'_>, report: &mut Report) {
     let process = &patient.settings.process;
@@ -26,6 +28,10 @@ pub async fn check(patient: &Patient<'_>, report: &mut Report) {
     let shown = certificates(patient, report);
     if patient.has(Role::Gateway) {
         public_url(patient, shown.as_ref(), report);
+    }
+    // They would be asked as somebody else.
+    if patient.settings.secrets.files.are_given() && patient.certificates.is_none() {
+        return;
     }
     for role in Role::SERVICES {
         let called = patient.here.iter().any(|here| calls(*here).contains(&role));
@@ -61,15 +67,15 @@ fn certificates(patient: &Patient<'_>, report: &mut Report) -> Option<Facts> {
     let files = &patient.settings.secrets.files;
     if files.are_given() {
         let name = "mesh certificate";
-        match (files.open(), files.certificate().map(|file| Facts::read(file, None))) {
-            (Err(problem), _) => {
-                report.problem(name, problem, "`feira certs` makes certificates for the roles")
+        let usable = files.open().and_then(|opened| renewal::check(opened.as_ref(), &patient.here));
+        let shown = files.certificate().map(|file| Facts::read(file, None)).transpose();
+        match (usable.map_err(|error| error.to_string()), shown) {
+            (Err(problem), _) | (_, Err(problem)) => {
+                let advice = "`feira certs` makes certificates for the roles, and with --renew new ones of their authority";
+                report.problem(name, problem, advice);
             }
-            (_, Some(Err(problem))) => {
-                report.problem(name, problem, "`feira certs` makes certificates for the roles")
-            }
-            (Ok(_), Some(Ok(shown))) => age(name, &shown, report),
-            (Ok(_), None) => {}
+            (Ok(()), Ok(Some(shown))) => age(name, &shown, report),
+            (Ok(()), Ok(None)) => {}
         }
     }
     let (Some(certificate), Some(key)) = (&process.listening.tls_cert, &process.listening.tls_key) else {

@@ -101,10 +101,17 @@ impl Report {
         let (problems, warnings) = (count(Status::Problem), count(Status::Warning));
         match (problems, warnings) {
             (0, 0) => Ok(()),
-            (0, warnings) => Err(Error::Unhealthy(format!("{warnings} warnings"))),
-            (problems, warnings) => Err(Error::usage(format!("{problems} problems, {warnings} warnings"))),
+            (0, warnings) => Err(Error::Unhealthy(so_many(warnings, "warning"))),
+            (problems, warnings) => {
+                let problems = so_many(problems, "problem");
+                Err(Error::usage(format!("{problems}, {}", so_many(warnings, "warning"))))
+            }
         }
     }
+}
+
+fn so_many(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 #[cfg(test)]
@@ -117,9 +124,9 @@ mod tests {
         assert!(report.verdict().is_ok());
         report.ok("settings", "user");
         report.warning("mail", "no\nserver\u{1b}[2J", "set --smtp-url");
-        assert!(matches!(report.verdict(), Err(Error::Unhealthy(_))));
+        assert!(matches!(report.verdict(), Err(Error::Unhealthy(said)) if said == "1 warning"));
         report.problem("databases.user", "gone", "bring it back");
-        assert!(matches!(report.verdict(), Err(Error::Usage(_))));
+        assert!(matches!(report.verdict(), Err(Error::Usage(said)) if said == "1 problem, 1 warning"));
         let text = report.text();
         assert_eq!(
             text.lines().map(str::trim_end).collect::<Vec<_>>(),

@@ -25,7 +25,7 @@ use crate::{
     banner::Ready,
     budget::Budget,
     error::Error,
-    serve::{Signals, operators, ports},
+    serve::{Signals, expiry, operators, ports},
     settings::ConfigFile,
 };
 
@@ -63,6 +63,7 @@ pub async fn gateway(settings: Settings, reread: Reread) -> Result<(), Error> {
     let limits = ports::limits(listening, settings.gateway.proxies());
     let (tasks, readiness) = (Tasks::default(), Readiness::default());
     tasks.observe();
+    expiry::watch(None, listening.tls_cert.as_deref(), &tasks);
     let (follower, switch) = tokio::select! {
         started = Follower::start(settings.clone(), readiness.clone(), tasks.clone()) => started?,
         () = signals.next() => return Ok(()),

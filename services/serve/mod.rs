@@ -1,10 +1,11 @@
 //! `feira serve`: from settings to ports that answer, and back to nothing.
 
+pub mod expiry;
 mod memory;
 pub mod operators;
 pub mod ports;
 mod process;
-mod renewal;
+pub mod renewal;
 mod routes;
 mod signals;
 

@@ -13,7 +13,7 @@ use tonic::service::Routes;
 use user::AdminOutcome;
 
 use super::{
-    memory, operators, renewal,
+    expiry, memory, operators, renewal,
     routes::{common_services, edge, routes},
 };
 use crate::{
@@ -79,6 +79,8 @@ impl Process {
         let tasks = Tasks::default();
         tasks.observe();
         renewal::start(settings, &identity, certificates, &tasks);
+        let shown = settings.process.listening.tls_cert.as_deref();
+        expiry::watch(settings.secrets.files.certificate(), shown, &tasks);
         let ways = (identity.clone(), methods.clone());
         let mesh = Mesh::by(&here, &local, settings.urls.all(), ways, certificates).map_err(Error::usage)?;
         let context = Context { clock, mesh, identity: identity.clone(), tasks: tasks.clone() };

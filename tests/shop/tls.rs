@@ -7,15 +7,20 @@ use rcgen::{CertifiedKey, generate_simple_self_signed};
 use serde_json::json;
 use tonic::transport::{Certificate, ClientTlsConfig, Endpoint};
 
-use crate::support::{
-    Setup,
-    process::{Process, serve},
-    until,
+use crate::{
+    doctor::network::certificate_for,
+    support::{
+        Setup,
+        process::{Process, serve},
+        scrape::Scrape,
+        until,
+    },
 };
 
 tests!(
     rest_is_served_by_tls_and_a_new_certificate_counts_without_a_restart,
     a_certificate_that_cannot_be_used_is_exit_code_2,
+    a_certificate_that_ends_soon_is_told_while_there_is_time,
 );
 
 /// A certificate of one's own for this machine, and its key, as files.
@@ -107,4 +112,27 @@ async fn a_certificate_that_cannot_be_used_is_exit_code_2(_: Setup) {
     let alone =
         serve(&folder.path().join("data")).env("FEIRA_TLS_CERT", &path("cert.pem")).run(folder.path());
     assert_eq!(alone.code, Some(2), "{alone:?}");
+}
+
+/// Covers: mesh.tls, mesh.metrics.
+async fn a_certificate_that_ends_soon_is_told_while_there_is_time(_: Setup) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs_f64();
+    for (days, is_told) in [(5, true), (90, false)] {
+        let (certificate, key) = certificate_for("shop.example", days);
+        fs::write(path("cert.pem"), certificate).unwrap();
+        fs::write(path("key.pem"), key).unwrap();
+        let start = serve(&folder.path().join("data"))
+            .env("FEIRA_TLS_CERT", &path("cert.pem"))
+            .env("FEIRA_TLS_KEY", &path("key.pem"))
+            .env("FEIRA_ADMIN_LISTEN", "127.0.0.1:0");
+        let process = Process::start(&start, folder.path());
+        process.ready();
+        let scrape = Scrape::of(&process.admin()).await;
+        let left = scrape.value("feira_certificate_end_seconds{certificate=\"tls\"}") - now;
+        assert!((left / 86_400.0 - days as f64).abs() < 0.1, "{days} days: {left}");
+        process.stop();
+        assert_eq!(process.stderr().contains("certificate.ends"), is_told, "{days} days");
+    }
 }

@@ -1,7 +1,8 @@
 //! `feira doctor`: each thing that can be wrong with settings and surroundings is found and told with what to do, and nothing is
 //! changed by looking.
 
-mod network;
+pub mod network;
+mod surroundings;
 
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 

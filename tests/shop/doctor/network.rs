@@ -84,7 +84,7 @@ async fn ports_certificates_and_urls_that_are_not_right_are_found(_: Setup) {
 }
 
 /// A certificate for a name that counts for so many days more, and its key.
-fn certificate_for(name: &str, days: i64) -> (String, String) {
+pub fn certificate_for(name: &str, days: i64) -> (String, String) {
     let pair = rcgen::KeyPair::generate().unwrap();
     let mut parameters = rcgen::CertificateParams::new(vec![name.to_owned()]).unwrap();
     let now = time::OffsetDateTime::now_utc();

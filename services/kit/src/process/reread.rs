@@ -39,7 +39,7 @@ impl<T> Reread<T> {
         read: impl Fn() -> Result<T, String> + Send + Sync + 'static,
     ) -> Result<Self, String> {
         // Before they are read: what changes meanwhile is read again.
-        let of = stamps(&files).map_err(|error| error.to_string())?;
+        let of = stamps(&files)?;
         let state = Mutex::new(State { value: Arc::new(read()?), of, looked: Instant::now() });
         Ok(Self { files, read: Box::new(read), told, state })
     }
@@ -59,12 +59,14 @@ impl<T> Reread<T> {
     }
 }
 
-fn stamps(files: &[PathBuf]) -> io::Result<Vec<Stamp>> {
+fn stamps(files: &[PathBuf]) -> Result<Vec<Stamp>, String> {
     let stamp = |file: &PathBuf| {
         let metadata = fs::metadata(file)?;
         Ok((metadata.modified()?, metadata.len()))
     };
-    files.iter().map(stamp).collect()
+    let named =
+        |file: &PathBuf| stamp(file).map_err(|error: io::Error| format!("{}: {error}", file.display()));
+    files.iter().map(named).collect()
 }
 
 #[cfg(test)]
@@ -80,7 +82,8 @@ mod tests {
             let text = fs::read_to_string(&path).map_err(|error| error.to_string())?;
             text.parse::<u32>().map_err(|error| error.to_string())
         };
-        assert!(Reread::open(vec![file.clone()], |_| {}, read.clone()).is_err(), "there is none");
+        let none = Reread::open(vec![file.clone()], |_| {}, read.clone()).err().unwrap();
+        assert!(none.starts_with(&format!("{}: ", file.display())), "{none}");
         fs::write(&file, "1").unwrap();
         let number = Reread::open(vec![file.clone()], |_| {}, read).unwrap();
         assert_eq!(*number.current(), 1);
