@@ -126,6 +126,8 @@ impl Target {
         match self {
             Self::Folder { draft, place } => {
                 write_new(&draft.path().join(MANIFEST), &mut text.as_bytes())?;
+                // All that is in it first: what has its name after a power cut is whole.
+                sync(draft.path()).map_err(|error| broken(draft.path(), &error))?;
                 // An empty folder may be there; nothing else takes its name without being seen.
                 fs::rename(draft.path(), &place).map_err(|error| broken(&place, &error))?;
                 let _ = draft.keep();

@@ -85,7 +85,7 @@ impl KeyFile {
         }
         match keys_in(setting, path) {
             Ok(keys) => {
-                tracing::info!(keys = keys.0.len(), "key_file.reloaded");
+                tracing::info!(keys = keys.lines(), "key_file.reloaded");
                 *known = Known { keys: Arc::new(keys), read: stamp, refused: None };
             }
             // Once for each content that is of no use.
@@ -100,6 +100,11 @@ impl KeyFile {
 }
 
 impl Keys {
+    /// How many keys stand in the file. Of several lines all together are one more (see [`parse`]).
+    fn lines(&self) -> usize {
+        self.0.len().saturating_sub(1).max(1)
+    }
+
     /// Wraps something by the first key; `name` must be given again to unwrap it.
     pub fn wrap(&self, name: &str, plain: &[u8]) -> Result<Vec<u8>, kit::Fault> {
         self.first().wrapper.wrap(name, plain)
@@ -188,6 +193,7 @@ mod tests {
         let both = parse(&format!("\n {NEW} \r\n{OLD}\n\n")).unwrap();
         assert_eq!(both.unwrap("a", &wrapped), Some((b"secret".to_vec(), false)));
         assert_eq!(both.unwrap("b", &wrapped), None);
+        assert_eq!((old.lines(), both.lines()), (1, 2));
         let again = both.wrap("a", b"secret").unwrap();
         assert_eq!(both.unwrap("a", &again), Some((b"secret".to_vec(), true)));
         assert_eq!(parse(NEW).unwrap().unwrap("a", &again), Some((b"secret".to_vec(), true)));
