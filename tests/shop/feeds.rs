@@ -2,7 +2,8 @@
 
 use contracts::{
     event::{Event, ListEventsRequest},
-    order::OrderState,
+    order::{ListOrdersRequest, OrderState},
+    user::DisableUserRequest,
 };
 
 use crate::hooks::{hook, setting};
@@ -13,6 +14,8 @@ use crate::support::{
 each!(on_postgres: Setup::default().on(Backend::Postgres);
     a_feed_behind_its_followers_is_told_until_it_is_ahead_of_them,
     what_cannot_be_read_holds_up_nobody);
+each!(in_six_processes: Setup::default().split().on(Backend::Postgres);
+    what_ends_access_counts_after_the_feed_of_users_has_gone_back);
 
 async fn events(staff: &Client) -> Vec<Event> {
     let request = ListEventsRequest { page_size: 1_000, ..Default::default() };
@@ -60,6 +63,36 @@ async fn a_feed_behind_its_followers_is_told_until_it_is_ahead_of_them(setup: Se
     let next = staff.stocked(eur(100), 10).await;
     until_told(&staff, "article.created", &next.id).await;
     assert_eq!(Scrape::of(&mesh.main().admin()).await.value(failing), 0.0);
+}
+
+/// As after a failover to a standby that lacked the last commits. Every process follows that feed by a position that it has in
+/// memory alone.
+///
+/// Covers: mesh.events, access, user.roles.
+async fn what_ends_access_counts_after_the_feed_of_users_has_gone_back(setup: Setup) {
+    let mesh = setup.start().await;
+    let (admin, ada) = (mesh.admin().await, mesh.shoppers(5).await.remove(0));
+    until("the feed has more events than will come", || async {
+        let last = mesh.ask("user", "SELECT position::text FROM feed_head").await.remove(0);
+        (last.parse::<i64>().unwrap() > 8).then_some(())
+    })
+    .await;
+    ada.list_orders(ListOrdersRequest::default()).await.unwrap();
+    mesh.tell("user", "DELETE FROM outbox WHERE position > 1").await;
+    mesh.tell("user", "UPDATE feed_head SET position = 1").await;
+    for process in ["order", "article"] {
+        until("its followers have seen it", || async {
+            mesh.process(process).stderr().contains("feed.not_followed").then_some(())
+        })
+        .await;
+    }
+    admin.disable_user(DisableUserRequest { id: ada.user.id.clone() }).await.unwrap();
+    until("the order service takes her token no more", || async {
+        ada.list_orders(ListOrdersRequest::default()).await.is_err().then_some(())
+    })
+    .await;
+    // What follows the feed for good is behind it until that is raised, and an audit is right all the same.
+    mesh.tell("user", "UPDATE feed_head SET position = position + 1000000000").await;
 }
 
 /// A row that the program has not written so: by hand, by a broken disk.

@@ -99,7 +99,7 @@ pub fn deliver(context: &Context, db: &Db) {
     context.tasks.keep(format!("{role}.audit_log"), async move {
         let written = Mutex::new(Instant::now());
         let (db, user, written) = (&db, &user, &written);
-        let start = || async { follow::position(db, SOURCE).await.map_err(Fault::from) };
+        let start = |_| async { follow::position(db, SOURCE).await.map_err(Fault::from) };
         let handle = |event: FeedEvent| async move {
             let position = event.position;
             let record = follow::event::<AuditRecord>(&event);

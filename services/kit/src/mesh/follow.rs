@@ -52,12 +52,12 @@ pub fn event<M: Message + Name + Default>(event: &FeedEvent) -> Option<M> {
     (name == M::full_name()).then(|| M::decode(data.value.as_slice()).ok()).flatten()
 }
 
-/// Follows `role`'s feed: asks `start` where to begin, hands `handle` one event after the other, and begins
+/// Follows `role`'s feed: asks `start` where to begin (and says whether the feed has gone back before that), hands `handle` one event after the other, and begins
 /// anew whenever the stream or the handler fails. Ends when the process drains. A feed that has gone back (its database was
 /// restored, or a standby promoted that lacked the last commits) is not followed until it is further than it was.
 pub async fn follow<S, SF, H, HF, E>(tasks: Tasks, conn: Conn, role: Role, start: S, handle: H)
 where
-    S: Fn() -> SF,
+    S: Fn(bool) -> SF,
     SF: Future<Output = Result<i64, E>>,
     H: Fn(FeedEvent) -> HF,
     HF: Future<Output = Result<(), E>>,
@@ -65,16 +65,17 @@ where
 {
     let (begun, mut got_through) = (Instant::now(), false);
     let mut pause = Duration::from_millis(100);
-    let mut warned = false;
+    let mut went_back = false;
     loop {
         let round = async {
             // Read anew at each connection: another replica may have followed further meanwhile.
-            let after_position = start().await.map_err(|error| Status::unavailable(error.to_string()))?;
+            let after_position =
+                start(went_back).await.map_err(|error| Status::unavailable(error.to_string()))?;
             let request = SubscribeRequest { role: role.name().to_owned(), after_position };
             let mut events =
                 NodeServiceClient::new(conn.clone()).subscribe(Request::new(request)).await?.into_inner();
             tasks.handled();
-            (got_through, warned) = (true, false);
+            (got_through, went_back) = (true, false);
             while let Some(event) = events.message().await? {
                 let (position, made) = (event.position, event.create_time);
                 tasks.received(made.map(Time::from));
@@ -93,7 +94,7 @@ where
                     tasks.interrupted(&status.message());
                 }
                 // That does not pass by itself soon, and what happens meanwhile is not followed.
-                if status.code() == Code::FailedPrecondition && !std::mem::replace(&mut warned, true) {
+                if status.code() == Code::FailedPrecondition && !std::mem::replace(&mut went_back, true) {
                     tracing::warn!(%role, problem = status.message(), "feed.not_followed");
                 }
                 tracing::debug!(%role, code = ?status.code(), message = status.message(), "following a feed was interrupted");

@@ -63,7 +63,11 @@ impl Context {
                     Ok::<(), Fault>(())
                 }
             };
-            let start = || {
+            let start = |went_back| {
+                if went_back {
+                    // Nothing but memory knows how far it was: all that is kept is looked at again, as at the start.
+                    position.store(0, std::sync::atomic::Ordering::Relaxed);
+                }
                 let position = position.load(std::sync::atomic::Ordering::Relaxed);
                 async move {
                     identity.fetch_keys().await?;

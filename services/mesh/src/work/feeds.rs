@@ -52,7 +52,7 @@ pub fn start(log: &Log, context: &Context) {
         context.tasks.keep(format!("mesh.feed.{source}"), async move {
             let unknown = Unknown::default();
             let start =
-                || async { follow::position(&db, &events::cursor_of(source)).await.map_err(Fault::from) };
+                |_| async { follow::position(&db, &events::cursor_of(source)).await.map_err(Fault::from) };
             let handle = |event: FeedEvent| {
                 let next = read(source, &event, &unknown);
                 async { to.send(next).await.map_err(|_| Fault::unavailable("mesh")) }

@@ -60,7 +60,7 @@ pub fn start(orders: &Orders, context: &Context) {
         let conn = context.mesh.conn(Role::Order, role);
         context.tasks.keep(format!("order.feed.{role}"), async move {
             let passed = Passed::new(role);
-            let start = || async { follow::position(&orders.db, role.name()).await.map_err(Fault::from) };
+            let start = |_| async { follow::position(&orders.db, role.name()).await.map_err(Fault::from) };
             let handle = |event: FeedEvent| async {
                 let handled = match role {
                     Role::Payment => payment_feed::handle(&orders, &passed, event).await,
