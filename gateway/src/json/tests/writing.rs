@@ -1,8 +1,10 @@
 //! Tests of writing: what prost-reflect, which the writer is held against, writes wrong or not at all, and what no
 //! arbitrary message shows.
 
+use std::sync::Arc;
+
 use prost::encoding::{WireType, encode_key};
-use prost_reflect::DynamicMessage;
+use prost_reflect::{DynamicMessage, MessageDescriptor};
 
 use super::{
     differential::{desc, written},
@@ -218,4 +220,26 @@ fn extensions_are_read_by_their_names_in_brackets() {
         let refused = decode(&closed, json.as_bytes(), &Bounds::default());
         assert!(matches!(refused, Err(Error::Field(bad)) if bad.field == field), "{json}");
     }
+}
+
+#[test]
+fn little_on_the_wire_does_not_become_endlessly_much() {
+    let tables = Arc::new(Tables::new(contracts::pool(), |_| false));
+    let written = |desc: &MessageDescriptor, bytes: &[u8]| {
+        let mut out = Vec::new();
+        Writer::new(&tables, desc).unwrap().message(bytes, None, &mut out).map(|()| out.len())
+    };
+    let list = contracts::pool().get_message_by_name("feira.user.v1.ListUsersResponse").unwrap();
+    // Users without anything, of two bytes each: their JSON has all their fields.
+    let users = |count: usize| [10_u8, 0].repeat(count);
+    assert!(written(&list, &users(1_000)).unwrap() > 100_000);
+    assert_eq!(written(&list, &users(1_000_000)), Err(WriteError::TooLarge));
+    // A number of one byte whose JSON is a long name.
+    let user = contracts::pool().get_message_by_name("feira.user.v1.User").unwrap();
+    let roles = user.get_field_by_name("roles").unwrap();
+    let mut packed = Vec::new();
+    encode_key(roles.number(), WireType::LengthDelimited, &mut packed);
+    prost::encoding::encode_varint(6_000_000, &mut packed);
+    packed.resize(packed.len() + 6_000_000, 1);
+    assert_eq!(written(&user, &packed), Err(WriteError::TooLarge));
 }

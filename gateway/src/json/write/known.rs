@@ -81,7 +81,7 @@ impl<'t, 'b> Run<'t, 'b, '_> {
     /// Writes what an `Any` holds, with its type.
     pub(super) fn typed(&mut self, type_url: &str, parts: &[&'b [u8]], left: u32) -> Result<(), Error> {
         let place = type_name(type_url).and_then(|name| self.tables.place(name));
-        let place = place.ok_or_else(|| Error::Unsayable(format!("unknown type `{type_url}`")))?;
+        let place = place.ok_or_else(|| Error::Unsayable(format!("unknown type `{}`", shown(type_url))))?;
         let (table, left) = (self.table(place)?, wire::deeper(left)?);
         self.out.extend_from_slice(b"{\"@type\":");
         scalar::text(type_url, self.out)?;
@@ -93,8 +93,11 @@ impl<'t, 'b> Run<'t, 'b, '_> {
             self.message(place, parts, left)
         };
         self.close(b'}');
-        // The message that it stands in is one.
-        held.map_err(|error| Error::Unsayable(format!("what is in an `Any` of `{type_url}`: {error}")))
+        held.map_err(|error| match error {
+            // The message that it stands in is one.
+            Error::Malformed(error) => Error::Unsayable(format!("what is in an `Any`: {error}")),
+            error => error,
+        })
     }
 
     /// Writes a field mask: the names of fields in lowerCamelCase.
@@ -108,10 +111,16 @@ impl<'t, 'b> Run<'t, 'b, '_> {
                 mask.push(',');
             }
             camel(path, &mut mask)
-                .ok_or_else(|| Error::Unsayable(format!("`{path}` is no path of a field mask")))?;
+                .ok_or_else(|| Error::Unsayable(format!("`{}` is no path of a field mask", shown(path))))?;
         }
         scalar::text(&mask, self.out)
     }
+}
+
+/// As much of a text as an error tells: it ends in the log.
+fn shown(text: &str) -> String {
+    const MOST: usize = 200;
+    text.chars().take(MOST).flat_map(char::escape_debug).collect()
 }
 
 /// Adds a path in lowerCamelCase; nothing where reading that would give another path.

@@ -63,6 +63,7 @@ impl<'t, 'b> Run<'t, 'b, '_> {
                 None => continue,
             }
             self.out.push(b',');
+            self.room()?;
         }
         self.slots.truncate(base);
         Ok(())
@@ -139,7 +140,7 @@ impl<'t, 'b> Run<'t, 'b, '_> {
                 self.out.push(b',');
             }
         }
-        Ok(())
+        self.room()
     }
 
     /// Writes one value.
@@ -206,6 +207,7 @@ impl<'t, 'b> Run<'t, 'b, '_> {
                 None => self.nested(value.kind, &[], left)?,
             }
             self.out.push(b',');
+            self.room()?;
         }
         self.close(b'}');
         Ok(())

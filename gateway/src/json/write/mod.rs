@@ -18,7 +18,10 @@ use prost_reflect::MessageDescriptor;
 
 use self::scan::Slot;
 pub use self::tables::{Tables, is_closed};
-use crate::wire::{DEPTH, Malformed, Raw};
+use crate::{
+    call::ANSWER_LIMIT,
+    wire::{DEPTH, Malformed, Raw},
+};
 
 /// Why a message has no JSON.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -29,6 +32,9 @@ pub enum Error {
     /// It holds what proto3 JSON cannot say: a time after the year 9999, say.
     #[error("{0}")]
     Unsayable(String),
+    /// Its JSON is more than an answer may have: what takes two bytes on the wire can be a page of fields in JSON.
+    #[error("its JSON is larger than {ANSWER_LIMIT} bytes")]
+    TooLarge,
 }
 
 /// Makes what clients reach of a URL of the edge's own; nothing of what is to stay as it is.
@@ -89,12 +95,20 @@ struct Run<'t, 'b, 'o> {
     tables: &'t Tables,
     own_url: Option<OwnUrl<'o>>,
     out: &'o mut Vec<u8>,
+    /// How long `out` may become.
+    most: usize,
     /// What was found of the messages that are being written, the outermost first.
     slots: Vec<Slot<'b>>,
 }
 
 impl<'t, 'o> Run<'t, '_, 'o> {
     fn new(tables: &'t Tables, own_url: Option<OwnUrl<'o>>, out: &'o mut Vec<u8>) -> Self {
-        Self { tables, own_url, out, slots: Vec::new() }
+        let most = out.len() + ANSWER_LIMIT;
+        Self { tables, own_url, out, most, slots: Vec::new() }
+    }
+
+    /// Whether there is room for more.
+    fn room(&self) -> Result<(), Error> {
+        if self.out.len() > self.most { Err(Error::TooLarge) } else { Ok(()) }
     }
 }
