@@ -28,11 +28,13 @@ use crate::{
     error::{Failure, allow},
     etag, headers,
     marks::{MatchedRoute, SignsIn},
+    metadata,
 };
 
 /// Carries a request through.
 pub async fn access(State(edge): State<Arc<Edge>>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
+    metadata::end_at_connection(request.headers_mut());
     let id = headers::request_id(request.headers());
     // From here on there is exactly one, also in the call upstream.
     request.headers_mut().insert(&headers::REQUEST_ID, id.clone());

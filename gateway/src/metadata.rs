@@ -27,10 +27,11 @@ static CLIENT: [HeaderName; 2] =
 const FORWARDED_FOR: &str = "x-forwarded-for";
 
 /// What belongs to a connection, to a body, or to the protocol itself: never handed on, whoever asks for it.
-const OWN: [&str; 22] = [
+const OWN: [&str; 26] = [
     "accept",
     "accept-charset",
     "accept-encoding",
+    "alt-svc",
     "connection",
     "content-encoding",
     "content-length",
@@ -39,6 +40,7 @@ const OWN: [&str; 22] = [
     "expect",
     "forwarded",
     "host",
+    "http2-settings",
     "keep-alive",
     "proxy-authenticate",
     "proxy-authorization",
@@ -48,7 +50,9 @@ const OWN: [&str; 22] = [
     "trailer",
     "transfer-encoding",
     "upgrade",
+    "via",
     "x-grpc-web",
+    "x-real-ip",
     FORWARDED_FOR,
 ];
 /// The same by what they begin with.
@@ -100,11 +104,30 @@ impl FromStr for Allowed {
 }
 
 impl Allowed {
+    /// The one name that it lets through; nothing where names that begin alike are meant.
+    pub fn name(&self) -> Option<&HeaderName> {
+        match self {
+            Self::Name(name) => Some(name),
+            Self::Prefix(_) => None,
+        }
+    }
+
     fn has(&self, name: &HeaderName) -> bool {
         match self {
             Self::Name(allowed) => allowed == name,
             Self::Prefix(prefix) => name.as_str().starts_with(prefix.as_str()) && !is_own(name),
         }
+    }
+}
+
+/// Takes away the headers that a request names as its connection's alone (RFC 9110, 7.6.1). Those that always are stay:
+/// nobody hands them on, and what frames the request, or says whose it is, is no client's to hide.
+pub fn end_at_connection(headers: &mut HeaderMap) {
+    let lines = headers.get_all(header::CONNECTION).iter().filter_map(|value| value.to_str().ok());
+    let named: Vec<HeaderName> =
+        lines.flat_map(|line| line.split(',')).filter_map(|name| name.trim().parse().ok()).collect();
+    for name in named.iter().filter(|name| !is_own(name)) {
+        headers.remove(name);
     }
 }
 
@@ -211,8 +234,30 @@ mod tests {
     }
 
     #[test]
+    fn what_is_said_to_be_the_connections_own_ends_there() {
+        let mut headers = HeaderMap::new();
+        for (name, value) in [
+            ("connection", "Close, X-Tenant,, b@d"),
+            ("connection", "authorization, content-length, x-forwarded-for"),
+            ("x-tenant", "t"),
+            ("authorization", "a"),
+            ("content-length", "1"),
+            ("x-forwarded-for", "10.9.8.7"),
+            ("x-other", "o"),
+        ] {
+            headers.append(HeaderName::from_static(name), HeaderValue::from_static(value));
+        }
+        end_at_connection(&mut headers);
+        let mut left: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
+        left.sort_unstable();
+        assert_eq!(left, ["connection", "content-length", "x-forwarded-for", "x-other"]);
+    }
+
+    #[test]
     fn what_belongs_to_the_connection_cannot_be_named() {
-        for wrong in ["", "host", "Content-Length", "grpc-timeout", "x-feira-edge", "a b", "*x", "x-**"] {
+        for wrong in
+            ["", "host", "Content-Length", "grpc-timeout", "x-feira-edge", "x-real-ip", "a b", "*x", "x-**"]
+        {
             assert!(wrong.parse::<Allowed>().is_err(), "{wrong}");
         }
     }
