@@ -7,6 +7,9 @@ use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, Re
 
 use crate::{annotation, base::Base};
 
+/// The option that makes a field one.
+const OPTION: &str = "feira.http.v1.own_url";
+
 /// Which fields of some messages, and of those in them, are such URLs or lead to them; by the message's name.
 #[derive(Debug, Clone)]
 pub struct OwnUrls(HashMap<String, Vec<FieldDescriptor>>);
@@ -14,6 +17,8 @@ pub struct OwnUrls(HashMap<String, Vec<FieldDescriptor>>);
 impl OwnUrls {
     /// Finds those of a message; nothing where there are none.
     pub fn of(root: &MessageDescriptor) -> Option<Self> {
+        // Contracts of others have none.
+        root.parent_pool().get_extension_by_name(OPTION)?;
         let mut messages = HashMap::new();
         let mut queue = vec![root.clone()];
         while let Some(message) = queue.pop() {
@@ -96,6 +101,6 @@ fn inner(field: &FieldDescriptor) -> Option<MessageDescriptor> {
 /// Whether a field is such a URL.
 pub fn is_own_url(field: &FieldDescriptor) -> bool {
     let options = field.options();
-    let own = annotation::extension(&options, field.parent_pool(), "feira.http.v1.own_url");
+    let own = annotation::extension(&options, field.parent_pool(), OPTION);
     matches!(field.kind(), Kind::String) && own.and_then(|own| own.as_bool()).unwrap_or_default()
 }

@@ -4,22 +4,29 @@ use std::collections::HashMap;
 
 use prost_reflect::{FileDescriptor, prost_types::FileDescriptorProto};
 
+/// The comments of a file, by their places in it.
+type OfFile = HashMap<Vec<i32>, String>;
+
 /// The comments of files, each read once.
 #[derive(Default)]
 pub struct Comments {
-    files: HashMap<String, HashMap<Vec<i32>, String>>,
+    /// By name; two contracts may know different files by one.
+    files: HashMap<String, Vec<(FileDescriptor, OfFile)>>,
 }
 
 impl Comments {
     /// The comment before what stands at a path of a file; empty where there is none.
     pub fn of(&mut self, file: &FileDescriptor, path: &[i32]) -> String {
-        let comments =
-            self.files.entry(file.name().to_owned()).or_insert_with(|| read(file.file_descriptor_proto()));
-        comments.get(path).cloned().unwrap_or_default()
+        let named = self.files.entry(file.name().to_owned()).or_default();
+        if !named.iter().any(|(known, _)| known == file) {
+            named.push((file.clone(), read(file.file_descriptor_proto())));
+        }
+        let comments = named.iter().find(|(known, _)| known == file);
+        comments.and_then(|(_, comments)| comments.get(path)).cloned().unwrap_or_default()
     }
 }
 
-fn read(file: &FileDescriptorProto) -> HashMap<Vec<i32>, String> {
+fn read(file: &FileDescriptorProto) -> OfFile {
     let locations = file.source_code_info.iter().flat_map(|info| &info.location);
     locations
         .filter_map(|location| {

@@ -1,11 +1,17 @@
 //! Values to show: those that the contract declares (`feira.http.v1.example`), and where it declares none,
 //! what follows from types, rules and names.
 
-use std::collections::HashMap;
+mod text;
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::HashMap,
+};
 
 use prost_reflect::{DescriptorPool, FieldDescriptor, Kind, MessageDescriptor, OneofDescriptor};
 use serde_json::{Map, Value as Json, json};
 
+use self::text::snake_case;
 use super::{
     comments::Comments,
     pattern,
@@ -15,19 +21,37 @@ use super::{
 };
 use crate::annotation;
 
+/// Values of an example, and of all in a document. Messages that hold each other in several ways have more ways from one
+/// to another than could ever be written.
+const MOST: usize = 500;
+const MOST_IN_ALL: usize = 200_000;
+/// How deep messages are shown within messages.
+const DEEPEST: usize = 12;
+
 /// What a contract has to show.
 pub struct Examples {
     /// Fields with an example of their own, by name.
     declared: HashMap<String, Vec<(FieldDescriptor, Json)>>,
     /// What the TypeIDs of things begin with, by a thing's name in lower case (`order_line`).
     prefixes: HashMap<String, String>,
+    /// Whether a message has an example in it that is declared, by its name and how far down that was looked for.
+    leads: RefCell<HashMap<(String, usize), bool>>,
+    /// Values that may still be shown: in this example, and in all.
+    left: Cell<usize>,
+    left_in_all: Cell<usize>,
 }
 
 impl Examples {
-    /// Reads a contract.
-    pub fn new(pool: &DescriptorPool, comments: &mut Comments) -> Self {
-        let mut found = Self { declared: HashMap::new(), prefixes: HashMap::new() };
-        for message in pool.all_messages() {
+    /// Reads the contracts.
+    pub fn new(pools: &[&DescriptorPool], comments: &mut Comments) -> Self {
+        let mut found = Self {
+            declared: HashMap::new(),
+            prefixes: HashMap::new(),
+            leads: RefCell::default(),
+            left: Cell::new(0),
+            left_in_all: Cell::new(MOST_IN_ALL),
+        };
+        for message in pools.iter().flat_map(|pool| pool.all_messages()) {
             for field in message.fields() {
                 if let Some(value) = declared(&field) {
                     found.declared.entry(field.name().to_owned()).or_default().push((field, value));
@@ -44,12 +68,26 @@ impl Examples {
 
     /// A message's JSON. A request has what it must have and what the contract declares examples for.
     pub fn message(&self, message: &MessageDescriptor, part: Part<'_>) -> Json {
+        self.left.set(MOST);
         self.object(message, part, &mut Vec::new())
     }
 
     /// A field's JSON; null where it has none.
     pub fn field(&self, field: &FieldDescriptor, part: Part<'_>) -> Json {
+        self.left.set(MOST);
         self.value(field, part, &mut Vec::new()).unwrap_or_default()
+    }
+
+    /// Takes room for one more value; false where there is none.
+    fn takes_one(&self) -> bool {
+        let (Some(left), Some(left_in_all)) =
+            (self.left.get().checked_sub(1), self.left_in_all.get().checked_sub(1))
+        else {
+            return false;
+        };
+        self.left.set(left);
+        self.left_in_all.set(left_in_all);
+        true
     }
 
     /// The value of a parameter that sets the last of some fields, each within the one before; none where there
@@ -116,6 +154,9 @@ impl Examples {
     fn is_declared(&self, field: &FieldDescriptor, depth: usize) -> bool {
         /// Messages may hold themselves.
         const DEEPEST: usize = 4;
+        if self.declared.is_empty() {
+            return false;
+        }
         if self.declared(field).is_some() {
             return true;
         }
@@ -123,7 +164,14 @@ impl Examples {
         let inner = kind.as_message().filter(|message| {
             depth < DEEPEST && !field.is_map() && well_known::example(message.full_name()).is_none()
         });
-        inner.is_some_and(|message| message.fields().any(|field| self.is_declared(&field, depth + 1)))
+        let Some(message) = inner else { return false };
+        let key = (message.full_name().to_owned(), depth);
+        if let Some(leads) = self.leads.borrow().get(&key) {
+            return *leads;
+        }
+        let leads = message.fields().any(|field| self.is_declared(&field, depth + 1));
+        self.leads.borrow_mut().insert(key, leads);
+        leads
     }
 
     /// The example that the contract declares for a field: its own, else that of another field of this name and
@@ -148,6 +196,9 @@ impl Examples {
         part: Part<'_>,
         within: &mut Vec<MessageDescriptor>,
     ) -> Option<Json> {
+        if !self.takes_one() {
+            return None;
+        }
         if field.is_map() {
             let kind = field.kind();
             let value = self.value(&kind.as_message()?.map_entry_value_field(), part, within)?;
@@ -168,7 +219,7 @@ impl Examples {
     ) -> Option<Json> {
         let rules = rules::of(field);
         Some(match field.kind() {
-            Kind::Message(message) if within.contains(&message) => return None,
+            Kind::Message(message) if within.len() == DEEPEST || within.contains(&message) => return None,
             Kind::Message(message) => self.object(&message, part, within),
             Kind::Enum(values) => {
                 let keywords = if field.is_list() { &rules.items } else { &rules.keywords };
@@ -187,51 +238,6 @@ impl Examples {
             }
             _ => json!(number(&rules)),
         })
-    }
-
-    fn text(&self, field: &FieldDescriptor, rules: &Rules, part: Part<'_>) -> String {
-        let keywords = if field.is_list() { &rules.items } else { &rules.keywords };
-        let keyword = |name: &str| keywords.get(name);
-        let least = keyword("minLength").and_then(Json::as_u64).unwrap_or_default();
-        let least = usize::try_from(least).unwrap_or_default();
-        if let Some(only) = keyword("const").and_then(Json::as_str) {
-            return only.to_owned();
-        }
-        if let Some(choices) = keyword("enum").and_then(Json::as_array) {
-            let mut choices = choices.iter().filter_map(Json::as_str);
-            return choices.find(|choice| !choice.is_empty()).unwrap_or_default().to_owned();
-        }
-        match keyword("format").and_then(Json::as_str) {
-            Some("email") => return "somebody@example.com".to_owned(),
-            Some("uri") => return "https://example.com/".to_owned(),
-            Some("hostname") => return "example.com".to_owned(),
-            Some("uuid") => return "019cb4a1-9f38-7c2d-b5e6-3f8a7d41c290".to_owned(),
-            _ => {}
-        }
-        let pattern = keyword("pattern").and_then(Json::as_str);
-        if part == Part::Answer
-            && let Some(prefix) = pattern.and_then(pattern::type_id_prefix)
-        {
-            // `me` and `open` are words of callers.
-            return pattern::type_id(prefix);
-        }
-        let fitting = pattern.map(|pattern| pattern::example(pattern, least));
-        match fitting.flatten().or_else(|| self.id(field)) {
-            Some(text) => text,
-            // What the edge makes an `ETag` of.
-            None if field.name() == "etag" && part == Part::Answer => "9f38b5e6".to_owned(),
-            None if least > 0 => "text ".chars().cycle().take(least.max(4)).collect(),
-            None => String::new(),
-        }
-    }
-
-    /// The id that a field holds by its name: `id` its own message's, `order_id` an order's.
-    fn id(&self, field: &FieldDescriptor) -> Option<String> {
-        let thing = match field.name() {
-            "id" => snake_case(field.parent_message().name()),
-            name => name.strip_suffix("_id").or_else(|| name.strip_suffix("_ids"))?.to_owned(),
-        };
-        self.prefixes.get(&thing).map(|prefix| pattern::type_id(prefix))
     }
 }
 
@@ -266,15 +272,4 @@ fn prefix(id: &FieldDescriptor, comment: &str) -> Option<String> {
 fn number(rules: &Rules) -> i128 {
     let (least, most) = rules.bounds;
     1_i128.max(least.unwrap_or(1)).min(most.unwrap_or(i128::MAX))
-}
-
-fn snake_case(name: &str) -> String {
-    let mut out = String::new();
-    for letter in name.chars() {
-        if letter.is_ascii_uppercase() && !out.is_empty() {
-            out.push('_');
-        }
-        out.push(letter.to_ascii_lowercase());
-    }
-    out
 }

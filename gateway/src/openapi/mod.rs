@@ -15,6 +15,7 @@ mod rules;
 mod schema;
 #[cfg(test)]
 mod tests;
+mod types;
 mod well_known;
 
 use std::{
@@ -23,6 +24,7 @@ use std::{
 };
 
 use http::Method;
+use prost_reflect::DescriptorPool;
 use serde_json::{Map, Value, json};
 
 use self::{
@@ -63,8 +65,13 @@ pub fn document(bindings: &[Arc<Binding>]) -> Value {
 
     let tags = tags(bindings, &mut schemas);
     let secured = bindings.iter().any(|binding| crate::access_rule::access(&binding.rpc.method).is_some());
-    let pool = bindings.first().map(|binding| binding.rpc.method.parent_pool().clone());
-    let examples = Examples::new(&pool.unwrap_or_default(), &mut schemas.comments);
+    let mut pools: Vec<&DescriptorPool> = Vec::new();
+    for pool in bindings.iter().map(|binding| binding.rpc.method.parent_pool()) {
+        if !pools.contains(&pool) {
+            pools.push(pool);
+        }
+    }
+    let examples = Examples::new(&pools, &mut schemas.comments);
     let mut describer = Describer { schemas, examples, secured, ids: BTreeSet::new() };
     let mut items: BTreeMap<String, Map<String, Value>> = BTreeMap::new();
     for (path, binding) in paths::unify(bindings) {

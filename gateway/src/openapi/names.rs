@@ -3,13 +3,15 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use prost_reflect::{Kind, MessageDescriptor};
+use prost_reflect::{EnumDescriptor, Kind, MessageDescriptor};
 
-use super::schema::Part;
+use super::{schema::Part, types::Types};
 
 /// The names of a document's types.
 #[derive(Default)]
 pub struct Names {
+    /// What types are called in full.
+    types: Types,
     /// What each type is called.
     plain: HashMap<String, String>,
     /// The types that answers are made of: they may get more fields, so their readers must not mind.
@@ -33,8 +35,9 @@ enum Form {
 impl Names {
     /// Names the types that requests and answers reach.
     pub fn new(requests: &[&MessageDescriptor], answers: &[&MessageDescriptor]) -> Self {
-        let answered = reachable(answers);
-        let full_names: BTreeSet<_> = reachable(requests).union(&answered).cloned().collect();
+        let types = Types::of(requests.iter().chain(answers).map(|message| message.parent_pool()));
+        let answered = reachable(&types, answers);
+        let full_names: BTreeSet<_> = reachable(&types, requests).union(&answered).cloned().collect();
         let short = |full: &str| full.rsplit('.').next().unwrap_or_default().to_owned();
         let mut counts: HashMap<String, usize> = HashMap::new();
         for full in &full_names {
@@ -49,19 +52,23 @@ impl Names {
             })
             .collect();
         let taken = plain.values().cloned().collect();
-        Self { plain, answered, forms: HashMap::new(), taken }
+        Self { types, plain, answered, forms: HashMap::new(), taken }
     }
 
-    /// What a type is called.
-    pub fn plain(&self, full: &str) -> String {
+    /// What an enum is called.
+    pub fn of_enum(&self, values: &EnumDescriptor) -> String {
+        self.plain(&self.types.name(values.parent_pool(), values.full_name()))
+    }
+
+    fn plain(&self, full: &str) -> String {
         self.plain.get(full).cloned().unwrap_or_else(|| full.to_owned())
     }
 
     /// What a part of a message is called. What is answered has the plain name, and so has what is only sent: what is
     /// answered is more than what may be sent, and less is required of it.
     pub fn of(&mut self, message: &MessageDescriptor, part: Part<'_>) -> String {
-        let full = message.full_name();
-        let plain = self.plain(full);
+        let full = self.types.name(message.parent_pool(), message.full_name());
+        let plain = self.plain(&full);
         let form = match part {
             Part::Answer => Form::Answer,
             Part::Without(set) if !set.is_empty() => Form::Without(set.clone()),
@@ -70,12 +77,12 @@ impl Names {
         };
         let wanted = match &form {
             Form::Answer => return plain,
-            Form::Request if !self.answered.contains(full) => return plain,
+            Form::Request if !self.answered.contains(&full) => return plain,
             Form::Request => format!("{plain}Input"),
             Form::Update => format!("{plain}Update"),
             Form::Without(_) => format!("{}Body", plain.strip_suffix("Request").unwrap_or(&plain)),
         };
-        let key = (full.to_owned(), form);
+        let key = (full, form);
         if let Some(name) = self.forms.get(&key) {
             return name.clone();
         }
@@ -91,18 +98,18 @@ impl Names {
 }
 
 /// The messages and enums that some messages are made of, and these themselves.
-fn reachable(roots: &[&MessageDescriptor]) -> BTreeSet<String> {
+fn reachable(types: &Types, roots: &[&MessageDescriptor]) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     let mut queue: Vec<MessageDescriptor> = roots.iter().map(|root| (*root).clone()).collect();
     while let Some(message) = queue.pop() {
-        if !found.insert(message.full_name().to_owned()) {
+        if !found.insert(types.name(message.parent_pool(), message.full_name())) {
             continue;
         }
         for field in message.fields() {
             match field.kind() {
                 Kind::Message(next) => queue.push(next),
                 Kind::Enum(next) => {
-                    found.insert(next.full_name().to_owned());
+                    found.insert(types.name(next.parent_pool(), next.full_name()));
                 }
                 _ => {}
             }

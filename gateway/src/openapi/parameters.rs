@@ -15,6 +15,11 @@ use crate::{
     json as proto_json, table,
 };
 
+/// Fields of a request's query that are looked at, and how far down: messages that hold each other have no end of
+/// ways to fields.
+const MOST: usize = 1_000;
+const DEEPEST: usize = 8;
+
 impl Describer {
     /// The parameters of a binding.
     pub fn parameters(&mut self, binding: &Binding, path: &Path) -> Vec<Value> {
@@ -53,8 +58,7 @@ impl Describer {
             insert_text(&mut entry, "description", &paragraphs([comment.as_str(), slashes]));
             out.push(entry.into());
         }
-        let mut way = Vec::new();
-        self.query(binding, &binding.rpc.input, &mut way, &mut out);
+        out.extend(of_query(binding).iter().filter_map(|way| self.query_field(way)));
         if binding.answers_tables() {
             out.extend(table::PARAMETERS.iter().map(|(name, parameter, choices)| {
                 json!({
@@ -85,49 +89,9 @@ impl Describer {
         out
     }
 
-    /// Parameters for all fields of a message that neither the path nor the body sets.
-    fn query(
-        &mut self,
-        binding: &Binding,
-        message: &MessageDescriptor,
-        way: &mut Vec<FieldDescriptor>,
-        out: &mut Vec<Value>,
-    ) {
-        if binding.body == Body::Whole {
-            return;
-        }
-        for field in message.fields() {
-            way.push(field.clone());
-            let taken = binding.variables.iter().any(|path| path == way || excludes(path, way))
-                || matches!(&binding.body, Body::Field(body) if way.first() == Some(body));
-            if !taken {
-                self.query_field(binding, &field, way, out);
-            }
-            way.pop();
-        }
-    }
-
-    fn query_field(
-        &mut self,
-        binding: &Binding,
-        field: &FieldDescriptor,
-        way: &mut Vec<FieldDescriptor>,
-        out: &mut Vec<Value>,
-    ) {
-        let kind = field.kind();
-        if let Some(message) = kind.as_message().filter(|message| {
-            if field.is_map() {
-                !has_text(&message.map_entry_value_field())
-            } else {
-                !proto_json::has_text(message)
-            }
-        }) {
-            let recursive = way.iter().filter(|there| there.kind().as_message() == Some(message)).count() > 1;
-            if !field.is_list() && !field.is_map() && !recursive && proto_json::has_fields(message) {
-                self.query(binding, message, way, out);
-            }
-            return;
-        }
+    /// The parameter that sets the last of some fields, each within the one before.
+    fn query_field(&mut self, way: &[FieldDescriptor]) -> Option<Value> {
+        let field = way.last()?;
         let (schema, required) = self.schemas.field(field, Part::Request);
         let mut schema = object(schema);
         without_null(&mut schema);
@@ -158,8 +122,64 @@ impl Describer {
             entry.insert("style".to_owned(), json!("deepObject"));
             entry.insert("explode".to_owned(), json!(true));
         }
-        out.push(entry.into());
+        Some(entry.into())
     }
+}
+
+/// The ways to the fields of a request that neither its path nor its body sets, as far down as there are not too many.
+fn of_query(binding: &Binding) -> Vec<Vec<FieldDescriptor>> {
+    let mut ways = Vec::new();
+    for deepest in (1..=DEEPEST).rev().filter(|_| binding.body != Body::Whole) {
+        ways.clear();
+        let mut left = MOST;
+        gather(binding, &binding.rpc.input, deepest, &mut left, &mut Vec::new(), &mut ways);
+        if left > 0 {
+            break;
+        }
+    }
+    ways
+}
+
+/// Adds the ways to the fields of a message that is reached by `way`, down to so many levels, while some are `left`.
+fn gather(
+    binding: &Binding,
+    message: &MessageDescriptor,
+    deepest: usize,
+    left: &mut usize,
+    way: &mut Vec<FieldDescriptor>,
+    ways: &mut Vec<Vec<FieldDescriptor>>,
+) {
+    for field in message.fields() {
+        let Some(less) = left.checked_sub(1) else { return };
+        *left = less;
+        way.push(field.clone());
+        let taken = binding.variables.iter().any(|path| path == way || excludes(path, way))
+            || matches!(&binding.body, Body::Field(body) if way.first() == Some(body));
+        if !taken {
+            match within(&field) {
+                None => ways.push(way.clone()),
+                Some(message) => {
+                    let again =
+                        way.iter().filter(|there| there.kind().as_message() == Some(&message)).count();
+                    let has_fields = !field.is_list() && !field.is_map() && proto_json::has_fields(&message);
+                    if has_fields && again <= 1 && way.len() < deepest {
+                        gather(binding, &message, deepest, left, way, ways);
+                    }
+                }
+            }
+        }
+        way.pop();
+    }
+}
+
+/// The message that a field holds which no text can set.
+fn within(field: &FieldDescriptor) -> Option<MessageDescriptor> {
+    let kind = field.kind();
+    let has_text = |message: &&MessageDescriptor| match field.is_map() {
+        true => has_text(&message.map_entry_value_field()),
+        false => proto_json::has_text(message),
+    };
+    kind.as_message().filter(|message| !has_text(message)).cloned()
 }
 
 /// What is said of a parameter of which the contract says nothing.

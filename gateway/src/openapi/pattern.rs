@@ -7,6 +7,8 @@ use regex_syntax::hir::{Class, Hir, HirKind};
 const TYPE_ID: (&str, &str) = ("[0-7][0-9a-hjkmnp-tv-z]{25}", "01kjta37srfgpvbshzh9ym3gmg");
 /// How much longer than its shortest a text may become.
 const MORE: u32 = 64;
+/// The longest that is looked at, in bytes: a pattern may ask for any length.
+const LONGEST: usize = 4_096;
 
 /// An id of a kind that has this prefix (`usr_`).
 pub fn type_id(prefix: &str) -> String {
@@ -35,18 +37,27 @@ pub fn example(pattern: &str, least: usize) -> Option<String> {
             write(&hir, more, &mut text);
             text
         })
+        .take_while(|text| text.len() <= LONGEST)
         .find(|text| text.chars().count() >= least.max(1))
 }
 
 /// Writes what fits; what may repeat does so `more` often than it must.
 fn write(hir: &Hir, more: u32, text: &mut String) {
+    if text.len() > LONGEST {
+        return;
+    }
     match hir.kind() {
         HirKind::Empty | HirKind::Look(_) => {}
         HirKind::Literal(literal) => text.push_str(&String::from_utf8_lossy(&literal.0)),
         HirKind::Class(class) => text.extend(member(class, text.len())),
         HirKind::Repetition(repetition) => {
             let most = repetition.max.unwrap_or(u32::MAX);
-            for _ in 0..repetition.min.saturating_add(more).min(most) {
+            // What adds nothing adds nothing however often it is written.
+            let times = repetition.min.saturating_add(more).min(most).min(LONGEST as u32);
+            for _ in 0..times {
+                if text.len() > LONGEST {
+                    return;
+                }
                 write(&repetition.sub, more, text);
             }
         }

@@ -22,6 +22,9 @@ pub struct Schemas {
     /// What each type is called in the document.
     names: Names,
     done: BTreeMap<String, Json>,
+    /// Messages that were referred to and are not described yet. Not by recursion: how long a chain of messages is that
+    /// hold each other, is somebody else's choice.
+    waiting: Vec<(String, MessageDescriptor, Part<'static>)>,
 }
 
 /// Which of a message's fields a schema is about.
@@ -67,7 +70,11 @@ impl Schemas {
     }
 
     /// All that were referred to.
-    pub fn finish(self) -> Map<String, Json> {
+    pub fn finish(mut self) -> Map<String, Json> {
+        while let Some((name, message, part)) = self.waiting.pop() {
+            let schema = self.object(&message, part);
+            self.done.insert(name, schema);
+        }
         self.done.into_iter().collect()
     }
 
@@ -78,10 +85,17 @@ impl Schemas {
         }
         let name = self.names.of(message, part);
         if !self.done.contains_key(&name) {
-            // Stands for itself while its fields are described: messages may contain themselves.
+            // Stands for itself until its fields are described: messages may contain themselves.
             self.done.insert(name.clone(), Json::Null);
-            let schema = self.object(message, part);
-            self.done.insert(name.clone(), schema);
+            match part {
+                Part::Without(_) => {
+                    let schema = self.object(message, part);
+                    self.done.insert(name.clone(), schema);
+                }
+                Part::Answer => self.waiting.push((name.clone(), message.clone(), Part::Answer)),
+                Part::Request => self.waiting.push((name.clone(), message.clone(), Part::Request)),
+                Part::Update => self.waiting.push((name.clone(), message.clone(), Part::Update)),
+            }
         }
         json!({"$ref": format!("#/components/schemas/{name}")})
     }
@@ -181,7 +195,7 @@ impl Schemas {
         if desc.full_name() == "google.protobuf.NullValue" {
             return json!({"type": "null"});
         }
-        let name = self.names.plain(desc.full_name());
+        let name = self.names.of_enum(desc);
         if !self.done.contains_key(&name) {
             let file = desc.parent_file();
             let lines: Vec<_> = desc

@@ -15,6 +15,8 @@ const MONEY: &str = "google.type.Money";
 pub(super) const AMOUNT: &str = "amount";
 /// How far down columns reach; what is deeper is JSON.
 const DEPTH_LIMIT: usize = 4;
+/// With so many columns the messages that are left are JSON, too: those that hold each other have no end of ways to fields.
+const MOST: usize = 1_000;
 
 /// One column.
 #[derive(Debug, Clone)]
@@ -194,7 +196,9 @@ fn add(desc: &MessageDescriptor, way: &[FieldDescriptor], columns: &mut Vec<Colu
                     columns.push(Column { path: [path, vec![code]].concat(), form: Form::Text });
                 }
             }
-            (None, Some(inner)) if path.len() < DEPTH_LIMIT => add(inner, &path, columns),
+            (None, Some(inner)) if path.len() < DEPTH_LIMIT && columns.len() < MOST => {
+                add(inner, &path, columns)
+            }
             _ => columns.push(Column { path, form: Form::Json }),
         }
     }

@@ -213,4 +213,11 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn a_template_has_so_many_segments_at_most() {
+        assert!(Template::parse(&"/a".repeat(100)).is_ok());
+        assert!(Template::parse(&"/a".repeat(101)).is_err());
+        assert!(Template::parse(&format!("/{{name={}}}", vec!["*"; 101].join("/"))).is_err());
+    }
 }

@@ -3,6 +3,9 @@
 use super::{Error, Segment, Template, Variable};
 use crate::percent::decode;
 
+/// Segments that a template may have. Routes are found segment by segment, each a step deeper.
+const MOST: usize = 100;
+
 /// A template as far as it has been read.
 pub struct Parser<'t> {
     pub text: &'t str,
@@ -46,6 +49,9 @@ impl Parser<'_> {
                     let literal = self.literal()?;
                     self.template.segments.push(Segment::Literal(literal));
                 }
+            }
+            if self.template.segments.len() > MOST {
+                return Err(self.error("more than 100 segments"));
             }
             if !self.eat(b'/') {
                 return Ok(());

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::{all, describe, feira};
+use super::{all, describe, describe_all, feira, hostile::pool};
 use crate::openapi::{names::Names, schema::Part};
 
 fn library() -> Value {
@@ -92,4 +92,42 @@ fn what_can_stand_in_paths_and_queries_is_told() {
     // By their methods.
     let probes = document["paths"]["/v1/probes/{number}"].as_object().unwrap();
     assert_eq!(probes.keys().collect::<Vec<_>>(), ["head", "options"]);
+}
+
+#[test]
+fn types_of_one_name_in_two_contracts_are_told_apart_unless_they_are_the_same() {
+    let contract = |service: &str, path: &str, comment: &str, field: &str| {
+        pool(&format!(
+            "syntax = \"proto3\"; package a.v1;
+            import \"google/api/annotations.proto\";
+            service {service} {{ rpc Get(Q) returns (M) {{ option (google.api.http) = {{get: \"{path}/{{id}}\"}}; }} }}
+            message Q {{ string id = 1; }}
+            message M {{
+              Page page = 1;
+              Same same = 2;
+            }}
+            // {comment}
+            message Page {{ string {field} = 1; }}
+            message Same {{ string x = 1; }}"
+        ))
+    };
+    let pools = [contract("S", "/x", "Of S.", "token"), contract("T", "/y", "Of T.", "cursor")];
+    let document = describe_all(&[&pools[0], &pools[1]], "a.v1.");
+    let schemas = &document["components"]["schemas"];
+    let answer = |path: &str| {
+        let answer = &document["paths"][path]["get"]["responses"]["200"]["content"]["application/json"];
+        let name = answer["schema"]["$ref"].as_str().unwrap().rsplit('/').next().unwrap();
+        schemas[name]["properties"].clone()
+    };
+    let page = |path: &str| {
+        let name = answer(path)["page"]["$ref"].as_str().unwrap().rsplit('/').next().unwrap().to_owned();
+        (
+            schemas[&name]["properties"].as_object().unwrap().keys().next().unwrap().clone(),
+            schemas[&name]["description"].clone(),
+        )
+    };
+    assert_eq!(page("/x/{id}"), ("token".to_owned(), json!("Of S.")));
+    assert_eq!(page("/y/{id}"), ("cursor".to_owned(), json!("Of T.")));
+    // What is the same is there once.
+    assert_eq!(answer("/x/{id}")["same"], answer("/y/{id}")["same"]);
 }

@@ -2,6 +2,7 @@
 
 mod examples;
 mod foreign;
+mod hostile;
 
 use std::sync::Arc;
 
@@ -10,9 +11,15 @@ use serde_json::{Value, json};
 use super::*;
 
 /// The document of a pool's services whose names begin with a prefix.
-fn describe(pool: &prost_reflect::DescriptorPool, prefix: &str) -> Value {
+fn describe(pool: &DescriptorPool, prefix: &str) -> Value {
+    describe_all(&[pool], prefix)
+}
+
+/// The same of several pools.
+fn describe_all(pools: &[&DescriptorPool], prefix: &str) -> Value {
     let conn = kit::Conn::new(tower::service_fn(|_| async { Err(tonic::Status::internal("never called")) }));
-    let served = crate::Served::of_pool(pool, |name| name.starts_with(prefix).then(|| conn.clone()));
+    let of_pool = |pool| crate::Served::of_pool(pool, |name| name.starts_with(prefix).then(|| conn.clone()));
+    let served: Vec<_> = pools.iter().flat_map(|pool| of_pool(pool)).collect();
     let table = crate::serving::Table::of(&served).unwrap();
     document(&table.routes.iter().cloned().collect::<Vec<Arc<Binding>>>())
 }

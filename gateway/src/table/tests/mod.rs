@@ -234,3 +234,32 @@ fn what_is_repeated_is_one_cell_of_json() {
     assert_eq!(column.write(&json_of(&message)), "[\"a\",\"b\"]");
     assert!(column.read("a", &mut message).is_err());
 }
+
+#[test]
+fn messages_that_hold_each_other_have_columns_up_to_a_bound() {
+    let field = |number: i32, name: String, message: bool| prost_types::FieldDescriptorProto {
+        name: Some(name),
+        number: Some(number),
+        label: Some(1),
+        r#type: Some(if message { 11 } else { 9 }),
+        type_name: message.then(|| ".M".to_owned()),
+        ..Default::default()
+    };
+    let fields = (2..60).map(|number| field(number, format!("f{number}"), true));
+    let message = prost_types::DescriptorProto {
+        name: Some("M".to_owned()),
+        field: [field(1, "id".to_owned(), false)].into_iter().chain(fields).collect(),
+        ..Default::default()
+    };
+    let file = prost_types::FileDescriptorProto {
+        name: Some("a.proto".to_owned()),
+        message_type: vec![message],
+        syntax: Some("proto3".to_owned()),
+        ..Default::default()
+    };
+    let mut pool = prost_reflect::DescriptorPool::new();
+    pool.add_file_descriptor_proto(file).unwrap();
+    let columns = column::Column::all(&pool.get_message_by_name("M").unwrap());
+    assert!((1_000..2_000).contains(&columns.len()), "{}", columns.len());
+    assert!(columns.iter().any(|column| column.name() == "f59"), "each field is there");
+}

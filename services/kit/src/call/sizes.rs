@@ -83,14 +83,16 @@ impl Rules {
                 let text = rules.and_then(|rules| inner(rules, "string"));
                 let bound = text.and_then(|text| {
                     let characters = number(&text, "max_len").or_else(|| number(&text, "len"));
-                    let bytes = number(&text, "max_bytes").map(|bytes| bytes * 6);
-                    characters.map(|count| count * CHARACTER).or(bytes).or_else(|| by_pattern(&text))
+                    // Whoever allows any length says so by the largest number.
+                    let bytes = number(&text, "max_bytes").map(|bytes| bytes.saturating_mul(6));
+                    let characters = characters.map(|count| count.saturating_mul(CHARACTER));
+                    characters.or(bytes).or_else(|| by_pattern(&text))
                 });
                 bound.or_else(|| self.is_answered(field).then_some(ANSWERED))
             }
             Kind::Bytes => {
                 let bytes = rules.and_then(|rules| inner(rules, "bytes"));
-                bytes.and_then(|bytes| number(&bytes, "max_len")).map(|most| most * 2)
+                bytes.and_then(|bytes| number(&bytes, "max_len")).map(|most| most.saturating_mul(2))
             }
             _ => Some(SCALAR),
         }
