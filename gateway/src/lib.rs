@@ -24,7 +24,7 @@
 //! query, body) → [`call`] → [`answer`] or [`stream`]; where it comes by gRPC, gRPC-Web or Connect, [`edge`] →
 //! [`protocol`].
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use axum::{
     Router,
@@ -158,6 +158,11 @@ fn make(
     extras: Extras,
 ) -> Result<Router, Error> {
     let mut table = serving::Table::of(&served)?;
+    let named = |of: fn(&Forward) -> &[Allowed]| -> HashSet<HeaderName> {
+        let all = served.iter().flat_map(|served| of(&served.way.forward));
+        all.filter_map(Allowed::name).cloned().collect()
+    };
+    let cors = cors(&options.cors_origins, named(|it| &it.request), named(|it| &it.response));
     let tables = own.map_or_else(Arc::default, |pool| table.tables(pool));
     let Extras { guard, mount, page, incomplete } = extras;
     let bindings = table.routes.iter().cloned().collect();
@@ -185,9 +190,7 @@ fn make(
         .layer(CompressionLayer::new().compress_when(compressed));
     if !options.cors_origins.is_empty() {
         let routes = router.clone();
-        router = router
-            .layer(cors(&options.cors_origins))
-            .layer(from_fn_with_state((edge.clone(), routes), own_options));
+        router = router.layer(cors).layer(from_fn_with_state((edge.clone(), routes), own_options));
     }
     Ok(router.layer(panicked).layer(from_fn_with_state(edge, access::access)))
 }
@@ -208,8 +211,13 @@ async fn own_options(
 }
 
 /// Lets pages of other origins in. Their credentials travel in `authorization`, never in cookies: the header
-/// that asks for these ([`cookie::ASKED`]) is not among those that they may send.
-fn cors(origins: &[HeaderValue]) -> CorsLayer {
+/// that asks for these ([`cookie::ASKED`]) is not among those that they may send. Headers that go to the services by
+/// their names, or come from there, pass here, too.
+fn cors(
+    origins: &[HeaderValue],
+    to_services: HashSet<HeaderName>,
+    from_services: HashSet<HeaderName>,
+) -> CorsLayer {
     let sent = [
         header::AUTHORIZATION,
         headers::BAGGAGE.clone(),
@@ -244,6 +252,10 @@ fn cors(origins: &[HeaderValue]) -> CorsLayer {
         HeaderName::from_static("grpc-message"),
         HeaderName::from_static("grpc-status-details-bin"),
     ];
+    // In Connect the trailers of an answer are headers of this name.
+    let trailers = from_services.iter().filter_map(|name| format!("trailer-{name}").try_into().ok());
+    let seen: Vec<HeaderName> =
+        SEEN.into_iter().chain(trailers).chain(from_services.iter().cloned()).collect();
     let origins = if origins.iter().any(|origin| origin == "*") {
         AllowOrigin::any()
     } else {
@@ -252,7 +264,7 @@ fn cors(origins: &[HeaderValue]) -> CorsLayer {
     CorsLayer::new()
         .allow_origin(origins)
         .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
-        .allow_headers(sent)
-        .expose_headers(SEEN)
+        .allow_headers(Vec::from_iter(sent.into_iter().chain(to_services)))
+        .expose_headers(seen)
         .max_age(std::time::Duration::from_secs(3_600))
 }

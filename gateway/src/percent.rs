@@ -18,6 +18,15 @@ fn decode_but(kept: Option<u8>, text: &str) -> Option<Cow<'_, str>> {
     if !text.contains('%') {
         return Some(Cow::Borrowed(text));
     }
+    String::from_utf8(bytes_but(kept, text)?).ok().map(Cow::Owned)
+}
+
+/// What `application/x-www-form-urlencoded` has of a value that may be any bytes; `None` where an encoding is broken.
+pub fn form_bytes(text: &str) -> Option<Vec<u8>> {
+    bytes_but(None, &text.replace('+', " "))
+}
+
+fn bytes_but(kept: Option<u8>, text: &str) -> Option<Vec<u8>> {
     let mut out = Vec::with_capacity(text.len());
     let mut bytes = text.bytes();
     while let Some(byte) = bytes.next() {
@@ -31,7 +40,7 @@ fn decode_but(kept: Option<u8>, text: &str) -> Option<Cow<'_, str>> {
             byte => out.push(byte),
         }
     }
-    String::from_utf8(out).ok().map(Cow::Owned)
+    Some(out)
 }
 
 fn hex(digit: u8) -> Option<u8> {

@@ -128,6 +128,9 @@ pub fn stream(reply: Reply, codec: Codec, rpc: Arc<Rpc>) -> Response {
                 *over = true;
                 last(Err(&failure), &HeaderMap::new())
             }),
+            Piece::End(End { result: Ok(()), metadata }) if frames.is_within() => {
+                last(Err(&malformed(&rpc, "it ends within a message")), &metadata)
+            }
             Piece::End(end) => last(end.result.as_ref().copied(), &end.metadata),
         };
         future::ready(Some(Ok::<_, std::convert::Infallible>(bytes)))

@@ -81,7 +81,10 @@ impl Protocol {
         if method != Method::POST {
             return None;
         }
-        let media = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
+        let mut types = headers.get_all(header::CONTENT_TYPE).iter();
+        // Of two types each reader would take another.
+        let (Some(media), None) = (types.next(), types.next()) else { return None };
+        let media = media.to_str().ok()?;
         let media = media.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
         let kind = media.strip_prefix("application/")?;
         Some(match kind {
@@ -152,6 +155,11 @@ mod tests {
         for unknown in ["application/grpc+json", "application/connect+xml", "text/plain", "json", ""] {
             assert_eq!(of(unknown), None, "{unknown}");
         }
+        let mut two = HeaderMap::new();
+        for media in ["application/grpc", "application/json"] {
+            two.append(header::CONTENT_TYPE, HeaderValue::from_static(media));
+        }
+        assert_eq!(Protocol::of(&Method::POST, &two, None), None);
         let get = |query| Protocol::of(&Method::GET, &HeaderMap::new(), query);
         assert_eq!(
             get(Some("connect=v1&encoding=json&message=%7B%7D")),

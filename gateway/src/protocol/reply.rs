@@ -68,7 +68,8 @@ impl Reply {
         let (parts, body) =
             answered.map_err(|status| Failure::from_status(&status, &rpc.service))?.into_parts();
         let metadata = metadata::returned_headers(&parts.headers, rpc);
-        let refused = Status::from_header_map(&parts.headers).or_else(|| not_grpc(parts.status));
+        let refused =
+            Status::from_header_map(&parts.headers).or_else(|| not_grpc(parts.status, &parts.headers));
         if let Some(status) = refused {
             let end = End { result: result(&status, rpc), metadata };
             let pieces = stream::iter([Piece::End(end)]).fuse().boxed();
@@ -172,10 +173,11 @@ fn result(status: &Status, rpc: &Rpc) -> Result<(), Failure> {
     }
 }
 
-/// What an HTTP status means that no gRPC server gave (gRPC's `http-grpc-status-mapping`).
-fn not_grpc(answered: StatusCode) -> Option<Status> {
+/// What an HTTP answer means that no gRPC server gave (gRPC's `http-grpc-status-mapping`).
+fn not_grpc(answered: StatusCode, headers: &HeaderMap) -> Option<Status> {
+    let media = headers.get(header::CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
     let code = match answered.as_u16() {
-        200 => return None,
+        200 if media.starts_with(b"application/grpc") => return None,
         401 => Code::Unauthenticated,
         403 => Code::PermissionDenied,
         404 => Code::Unimplemented,

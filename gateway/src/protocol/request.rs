@@ -31,7 +31,9 @@ use crate::{
     coding,
     edge::{Edge, begin, within},
     error::Failure,
-    headers, metadata, request,
+    headers, metadata,
+    percent::form_bytes,
+    request,
     rpc::Rpc,
 };
 
@@ -178,26 +180,42 @@ fn largest(limit: usize) -> u32 {
 
 /// The message that a GET has in its query.
 fn of_query(query: &str, limit: usize) -> Result<Bytes, Failure> {
-    let (mut message, mut base64, mut gzip) = (None, false, false);
-    for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
-        match (&*name, &*value) {
-            ("message", _) => message = Some(value),
+    let (mut message, mut base64, mut gzip, mut seen) = (None, false, false, Vec::new());
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let wrong = |problem: &str| Failure::invalid(format!("the query parameter `{name}` {problem}"));
+        if seen.contains(&name) {
+            return Err(wrong("is given more than once"));
+        }
+        seen.push(name);
+        match (name, value) {
+            // Any bytes: not every message is text.
+            ("message", _) => message = Some(form_bytes(value).ok_or_else(|| wrong("is encoded wrongly"))?),
             ("base64", "1") => base64 = true,
             ("compression", "gzip") => gzip = true,
-            ("compression", "" | "identity") | ("encoding" | "connect" | "base64", _) => {}
-            _ => return Err(Failure::invalid(format!("there is no query parameter `{name}` here"))),
+            ("compression", "" | "identity") | ("connect", "v1") | ("base64", "" | "0") | ("encoding", _) => {
+            }
+            ("compression", _) => return Err(wrong("can be gzip or identity")),
+            ("connect", _) => return Err(wrong("can be v1")),
+            ("base64", _) => return Err(wrong("can be 1")),
+            // Not told again: it is the caller's own text, of any length.
+            _ => return Err(Failure::invalid("there is a query parameter that means nothing here")),
         }
     }
     let message = message.ok_or_else(|| Failure::invalid("the query parameter `message` is missing"))?;
     let message = match base64 {
-        false => message.into_owned().into(),
+        false => Bytes::from(message),
         true => Bytes::from(
             URL_SAFE
-                .decode(message.as_bytes())
+                .decode(message)
                 .map_err(|_| Failure::invalid("the query parameter `message` is not base64"))?,
         ),
     };
-    if gzip { gunzip(&message, limit) } else { Ok(message) }
+    match gzip {
+        true => gunzip(&message, limit),
+        false if message.len() > limit => Err(Failure::too_large(limit)),
+        false => Ok(message),
+    }
 }
 
 /// The messages of a request that is a stream, framed.

@@ -8,6 +8,7 @@ mod conditions;
 mod cookies;
 mod current;
 mod failures;
+mod hostile;
 mod masks;
 mod pages;
 mod prefix;
