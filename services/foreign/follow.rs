@@ -8,23 +8,25 @@ use std::{
 };
 
 use axum::Router;
-use gateway::{Extras, Switch};
+use futures::{StreamExt as _, stream::FuturesUnordered};
+use gateway::Switch;
 use kit::{Tasks, telemetry::Telemetry};
 use tokio::{
     signal::unix::Signal,
-    time::{Instant, MissedTickBehavior, interval},
+    time::{MissedTickBehavior, interval},
 };
 
 use super::{
     Reread,
     guard::Guard,
-    learn::{self, Known, explain},
-    readiness::{Behind, Readiness},
+    learn::{self, Answer, Known},
+    made::Made,
+    readiness::Readiness,
     settings::Settings,
 };
 use crate::error::Error;
 
-/// How often it is looked whether the file has changed, and whether upstreams are there that were not.
+/// How often it is looked whether the file has changed, and whether it is time to ask an upstream.
 const LOOK: Duration = Duration::from_secs(1);
 
 /// By which a change of a file is noticed: when it was written, and its length.
@@ -38,18 +40,9 @@ pub struct Follower {
     readiness: Readiness,
     tasks: Tasks,
     switch: Switch,
-    of: Stamp,
-    asked: Instant,
-    /// What was complained of last, which is not said again and again.
-    problem: String,
-}
-
-/// An interface, and what it is made of.
-struct Made {
-    router: Router,
-    behind: Behind,
-    services: usize,
-    methods: usize,
+    /// The file as it was when it was read, and as it was when it was looked at last.
+    read: Stamp,
+    seen: Stamp,
 }
 
 impl Follower {
@@ -60,27 +53,15 @@ impl Follower {
         readiness: Readiness,
         tasks: Tasks,
     ) -> Result<(Self, Switch), Error> {
-        let known = Known::all(&settings.upstreams, &[])?;
+        let read = stamp(&settings);
+        let mut known = Known::all(&settings.upstreams, &[])?;
+        learn::ask(&settings.upstreams, &mut known).await.map_err(Error::usage)?;
         let guard = Arc::new(Guard::new(&settings.limits));
         let switch = Switch::new(Router::new());
-        let of = stamp(&settings);
-        let mut follower = Self {
-            settings,
-            known,
-            guard,
-            readiness,
-            tasks,
-            switch: switch.clone(),
-            of,
-            asked: Instant::now(),
-            problem: String::new(),
-        };
-        let mut problems = Vec::new();
-        follower.ask(&mut problems, &mut Vec::new()).await;
-        if let Some(problem) = problems.into_iter().next() {
-            return Err(Error::usage(problem));
-        }
-        let made = follower.make(&follower.settings, &follower.known).map_err(Error::usage)?;
+        let mut follower =
+            Self { settings, known, guard, readiness, tasks, switch: switch.clone(), read, seen: read };
+        let all = follower.known.iter().map(Known::newest).collect();
+        let made = follower.make(all).await.map_err(Error::usage)?;
         follower.put(made);
         Ok((follower, switch))
     }
@@ -89,21 +70,21 @@ impl Follower {
     pub async fn follow(mut self, mut hangups: Signal, telemetry: Arc<Telemetry>, reread: Reread) {
         let mut looks = interval(LOOK);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        // Each by itself: who does not answer keeps nobody else waiting.
+        let mut asked = FuturesUnordered::new();
         loop {
             tokio::select! {
                 hangup = hangups.recv() => match hangup {
-                    Some(()) => self.reload(&telemetry, reread).await,
+                    Some(()) => {
+                        asked.clear();
+                        self.reload(&telemetry, reread).await;
+                    }
                     None => return,
                 },
-                _ = looks.tick() => {
-                    let missing = self.known.iter().any(|known| known.contract.is_none());
-                    let polls = self.settings.upstreams.descriptors.is_none()
-                        && self.asked.elapsed() >= self.settings.upstreams.poll_interval;
-                    let now = stamp(&self.settings);
-                    if missing || polls || now != self.of {
-                        self.of = now;
-                        self.renew().await;
-                    }
+                Some(answer) = asked.next() => self.answered(answer).await,
+                _ = looks.tick() => match &self.settings.upstreams.descriptors {
+                    Some(_) => self.look().await,
+                    None => asked.extend(self.known.iter_mut().filter_map(Known::due)),
                 }
             }
         }
@@ -111,125 +92,107 @@ impl Follower {
 
     /// Reads the settings again, then the contracts.
     async fn reload(&mut self, telemetry: &Telemetry, reread: Reread) {
-        let read = reread().and_then(|settings| {
-            let known = Known::all(&settings.upstreams, &self.known)?;
-            Ok((settings, known))
-        });
-        let (settings, known) = match read {
-            Ok(read) => read,
-            Err(error) => return tracing::warn!(%error, "settings.not_reloaded"),
-        };
-        let guard = Arc::new(Guard::new(&settings.limits));
-        let before = (
-            std::mem::replace(&mut self.settings, settings),
-            std::mem::replace(&mut self.known, known),
-            std::mem::replace(&mut self.guard, guard),
-        );
-        self.of = stamp(&self.settings);
-        let (mut problems, mut waits) = (Vec::new(), Vec::new());
-        self.ask(&mut problems, &mut waits).await;
-        let unserved = self.known.iter().any(|known| known.contract.is_none());
-        match self.make(&self.settings, &self.known) {
-            Ok(made) if problems.is_empty() || !unserved => {
-                let level = &self.settings.log.log_level;
-                match telemetry.set_level(level) {
-                    Ok(()) => tracing::info!(log_level = %level, "settings.reloaded"),
-                    Err(error) => tracing::warn!(error, "settings.not_reloaded"),
-                }
-                self.put(made);
-                problems.append(&mut waits);
-                self.complain(problems);
-            }
-            made => {
-                (self.settings, self.known, self.guard) = before;
-                self.of = stamp(&self.settings);
-                let error = made.err().or_else(|| problems.into_iter().next()).unwrap_or_default();
-                tracing::warn!(error, "settings.not_reloaded");
-            }
+        if let Err(error) = self.reloaded(reread).await {
+            self.known.iter_mut().for_each(Known::ask_soon);
+            return tracing::warn!(error, "settings.not_reloaded");
+        }
+        let level = &self.settings.log.log_level;
+        match telemetry.set_level(level) {
+            Ok(()) => tracing::info!(log_level = %level, "settings.reloaded"),
+            Err(error) => tracing::warn!(error, "settings.not_reloaded"),
         }
     }
 
-    /// Asks for the contracts again, and serves those that have changed.
-    async fn renew(&mut self) {
-        let before: Vec<_> = self.known.iter().map(|known| known.contract.clone()).collect();
-        let (mut problems, mut waits) = (Vec::new(), Vec::new());
-        let changed = self.ask(&mut problems, &mut waits).await;
-        if changed {
-            match self.make(&self.settings, &self.known) {
-                Ok(made) => self.put(made),
-                Err(problem) => {
-                    for (known, contract) in self.known.iter_mut().zip(before) {
-                        known.contract = contract;
-                    }
-                    problems.push(problem);
+    async fn reloaded(&mut self, reread: Reread) -> Result<(), String> {
+        let settings = reread().map_err(|error| error.to_string())?;
+        let read = stamp(&settings);
+        let mut known = Known::all(&settings.upstreams, &self.known).map_err(|error| error.to_string())?;
+        learn::ask(&settings.upstreams, &mut known).await?;
+        // Who has used up a limit has not more of it by a reload, and calls under way still count.
+        let guard = match settings.limits == self.settings.limits {
+            true => self.guard.clone(),
+            false => Arc::new(Guard::new(&settings.limits)),
+        };
+        let all = known.iter().map(Known::newest).collect();
+        let (readiness, tasks) = (self.readiness.clone(), self.tasks.clone());
+        let made = Made::of(settings.clone(), all, guard.clone(), readiness, tasks).await?;
+        (self.settings, self.guard) = (settings, guard);
+        (self.read, self.seen) = (read, read);
+        self.put(made);
+        Ok(())
+    }
+
+    /// Reads the file again if it is another than was read. One that is being written is let finish: it is read once
+    /// it has been the same for two looks.
+    async fn look(&mut self) {
+        let now = stamp(&self.settings);
+        let is_quiet = std::mem::replace(&mut self.seen, now) == now;
+        let Some(file) = self.settings.upstreams.descriptors.clone().filter(|_| is_quiet && now != self.read)
+        else {
+            return;
+        };
+        self.read = now;
+        let problem = match learn::read(&file).await {
+            Ok(contract) => {
+                learn::tell(&contract, &mut self.known);
+                if self.known.iter().all(Known::is_served) {
+                    return;
+                }
+                let all = self.known.iter().map(Known::newest).collect();
+                match self.make(all).await {
+                    Ok(made) => return self.put(made),
+                    Err(problem) => problem,
                 }
             }
-        }
-        problems.append(&mut waits);
-        self.complain(problems);
+            Err(problem) => problem,
+        };
+        tracing::warn!(problem, "contract.not_loaded");
     }
 
-    /// Asks for all contracts; answers whether one is another now. `problems` are what somebody must do something
-    /// about, `waits` what may pass.
-    async fn ask(&mut self, problems: &mut Vec<String>, waits: &mut Vec<String>) -> bool {
-        self.asked = Instant::now();
-        let answers = match &self.settings.upstreams.descriptors {
-            Some(file) => match learn::read(file) {
-                Ok(contract) => self.known.iter().map(|_| Ok(contract.clone())).collect(),
-                Err(problem) => {
-                    problems.push(problem);
-                    return false;
-                }
-            },
-            None => learn::reflect(&self.known).await,
+    /// Notes what an upstream answered, and serves it where it is new.
+    async fn answered(&mut self, (upstream, answer): Answer) {
+        let poll = self.settings.upstreams.poll_interval;
+        let is_its = |known: &Known| Arc::ptr_eq(&known.upstream, &upstream);
+        let Some(asked) = self.known.iter_mut().find(|known| is_its(known)) else { return };
+        let problem = match asked.heard(answer, poll) {
+            Ok(()) if asked.is_served() => None,
+            Ok(()) => self.serve(&is_its).await.err(),
+            Err((problem, _)) => Some(problem),
         };
-        let mut changed = false;
-        for (known, answer) in self.known.iter_mut().zip(answers) {
-            match answer {
-                Ok(contract) => {
-                    let same = known.contract.as_ref().is_some_and(|before| before.is_same(&contract));
-                    changed |= !same;
-                    known.contract = Some(contract);
-                }
-                Err(error) if error.passes() => waits.push(explain(known, &error)),
-                Err(error) => problems.push(explain(known, &error)),
+        if let Some(asked) = self.known.iter_mut().find(|known| is_its(known)) {
+            asked.complain(problem);
+        }
+    }
+
+    /// Serves what all upstreams said last. Where that cannot be, because they contradict each other, what this one said,
+    /// beside what is served of the others.
+    async fn serve(&mut self, is_its: &(dyn Fn(&Known) -> bool + Sync)) -> Result<(), String> {
+        let all = self.known.iter().map(Known::newest).collect();
+        let made = match self.make(all).await {
+            Ok(made) => made,
+            Err(_) => {
+                let one = |known: &Known| if is_its(known) { known.newest() } else { known.clone() };
+                let all = self.known.iter().map(one).collect();
+                self.make(all).await?
             }
-        }
-        changed
-    }
-
-    fn make(&self, settings: &Settings, known: &[Known]) -> Result<Made, String> {
-        let (served, names) = learn::services(known, &Arc::new(settings.forward()), &self.tasks)?;
-        let (services, methods) =
-            (served.len(), served.iter().map(|served| served.service.methods().len()).sum());
-        let extras = Extras {
-            guard: Some(self.guard.clone()),
-            mount: Some(self.readiness.mount()),
-            page: None,
-            incomplete: known.iter().any(|known| known.contract.is_none()),
         };
-        let router =
-            gateway::router_of(&settings.gateway, served, extras).map_err(|error| error.to_string())?;
-        let upstreams = known.iter().map(|known| known.upstream.clone()).zip(names).collect();
-        Ok(Made { router, behind: Behind { upstreams }, services, methods })
+        self.put(made);
+        Ok(())
     }
 
-    fn put(&self, made: Made) {
-        let Made { router, behind, services, methods } = made;
+    async fn make(&self, known: Vec<Known>) -> Result<Made, String> {
+        let (guard, readiness, tasks) = (self.guard.clone(), self.readiness.clone(), self.tasks.clone());
+        Made::of(self.settings.clone(), known, guard, readiness, tasks).await
+    }
+
+    fn put(&mut self, made: Made) {
+        let Made { router, behind, known, services, methods } = made;
+        self.known = known;
         self.switch.set(router);
         self.readiness.set(behind);
         if services > 0 {
             tracing::info!(services, methods, "contract.loaded");
         }
-    }
-
-    /// Says what is wrong, once.
-    fn complain(&mut self, problems: Vec<String>) {
-        let problem = problems.join("; ");
-        if problem != self.problem && !problem.is_empty() {
-            tracing::warn!(problem, "contract.not_loaded");
-        }
-        self.problem = problem;
     }
 }
 

@@ -1,6 +1,6 @@
 //! What keeps a gateway from being asked for more than it can do. Who may call what is the services' to say.
 
-use std::{num::NonZeroU32, sync::Arc, time::Duration};
+use std::{net::IpAddr, num::NonZeroU32, sync::Arc, time::Duration};
 
 use axum::http::HeaderMap;
 use futures::future::BoxFuture;
@@ -8,7 +8,7 @@ use gateway::Admitted;
 use kit::{
     Fault,
     client::Client,
-    limits::{Limiter, Quota, Rate},
+    limits::{Limiter, OpenStream, Quota, Rate},
 };
 use tokio::sync::Semaphore;
 use tonic::Status;
@@ -29,9 +29,14 @@ impl Guard {
     pub fn new(limits: &Limits) -> Self {
         let pages = Rate(Some(Quota { count: PAGES, window: Duration::from_secs(60) }));
         Self {
-            limits: Limiter::of_addresses(limits.rate_limit_address, pages),
+            limits: Limiter::of_addresses(limits.rate_limit_address, pages, limits.streams_per_address),
             calls: Arc::new(Semaphore::new(limits.max_calls as usize)),
         }
+    }
+
+    /// Counts a stream of an address, for as long as what is answered lives.
+    pub fn opens(&self, address: Option<IpAddr>) -> Result<Option<OpenStream>, Status> {
+        Ok(self.limits.open_at(address)?)
     }
 }
 

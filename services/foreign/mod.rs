@@ -3,8 +3,10 @@
 mod follow;
 mod guard;
 mod learn;
+mod made;
 mod readiness;
 mod settings;
+mod streams;
 mod upstream;
 
 use std::sync::Arc;
@@ -68,8 +70,9 @@ pub async fn gateway(settings: Settings, reread: Reread) -> Result<(), Error> {
         started = Follower::start(settings.clone(), readiness.clone(), tasks.clone()) => started?,
         () = signals.next() => return Ok(()),
     };
-    tasks.spawn_until_drain(readiness.clone().watch());
-    tasks.spawn_until_drain(follower.follow(hangups, telemetry.clone(), reread));
+    tasks.keep("gateway.health", tasks.until_drain(readiness.clone().watch()));
+    let follow = follower.follow(hangups, telemetry.clone(), reread);
+    tasks.keep("gateway.contracts", tasks.until_drain(follow));
 
     let address = |listener: &kit::listen::Listener| listener.address().map_err(Error::other);
     let (rest_at, admin_at) = (address(&rest)?, admin.as_ref().map(address).transpose()?);

@@ -10,7 +10,7 @@ use std::{
 
 use axum::{
     Json, Router,
-    extract::{Query, State},
+    extract::{Query, State, rejection::QueryRejection},
     http::StatusCode,
     response::{IntoResponse, Response},
     routing::get,
@@ -117,8 +117,13 @@ impl Readiness {
     }
 }
 
-async fn healthz(State(readiness): State<Readiness>, Query(asked): Query<Asked>) -> Response {
-    match readiness.serves(&asked.service) {
+async fn healthz(
+    State(readiness): State<Readiness>,
+    asked: Result<Query<Asked>, QueryRejection>,
+) -> Response {
+    // A query that names no service, or two, names none that there is.
+    let serves = asked.ok().and_then(|Query(asked)| readiness.serves(&asked.service));
+    match serves {
         Some(true) => answer(StatusCode::OK, "SERVING"),
         Some(false) => answer(StatusCode::SERVICE_UNAVAILABLE, "NOT_SERVING"),
         None => answer(StatusCode::NOT_FOUND, "SERVICE_UNKNOWN"),

@@ -78,7 +78,7 @@ pub struct Upstreams {
 }
 
 /// What clients may do.
-#[derive(clap::Args, Debug, Clone)]
+#[derive(clap::Args, Debug, Clone, PartialEq, Eq)]
 #[group(skip)]
 pub struct Limits {
     /// Requests of one client address: `COUNT/TIME`, or `off`. Behind a reverse proxy name that by --trusted-proxies, or
@@ -89,6 +89,10 @@ pub struct Limits {
     /// Calls that one process works on at the same time, streams aside. One more is refused at once
     #[arg(long, env = "FEIRA_MAX_CALLS", value_name = "COUNT", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..))]
     pub max_calls: u32,
+
+    /// Streams that the clients of one address may have open at the same time
+    #[arg(long, env = "FEIRA_STREAMS_PER_ADDRESS", value_name = "COUNT", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..))]
+    pub streams_per_address: u32,
 }
 
 /// Where services are, and which of them are meant.

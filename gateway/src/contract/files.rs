@@ -15,6 +15,9 @@ use super::ContractError;
 /// What a contract may have.
 pub const MOST_FILES: usize = 5_000;
 pub const MOST_BYTES: usize = 32 << 20;
+const MOST_IMPORTS: usize = 200_000;
+/// What a file can be written in; without a word it is proto2.
+const SYNTAXES: [&str; 3] = ["", "proto2", "proto3"];
 
 /// A `FileDescriptorSet` whose files are not read yet.
 #[derive(Clone, PartialEq, prost::Message)]
@@ -23,20 +26,25 @@ struct Set {
     file: Vec<Bytes>,
 }
 
-/// What of a `FileDescriptorProto` says where it belongs.
+/// What of a `FileDescriptorProto` says where it belongs, and what it is written in.
 #[derive(Clone, PartialEq, prost::Message)]
 struct Head {
     #[prost(string, tag = "1")]
     name: String,
     #[prost(string, repeated, tag = "3")]
     dependency: Vec<String>,
+    #[prost(string, tag = "12")]
+    syntax: String,
 }
 
 /// Files by their names.
 #[derive(Debug, Default)]
 pub struct Files {
     all: BTreeMap<String, File>,
+    /// What is imported and not there, each with one that imports it.
+    missing: BTreeMap<String, String>,
     bytes: usize,
+    imports: usize,
 }
 
 #[derive(Debug, Hash)]
@@ -68,10 +76,18 @@ impl Files {
 
     /// Adds a file. One of a name that is there already is the same file, told twice.
     pub fn add(&mut self, bytes: Bytes) -> Result<(), ContractError> {
-        let Head { name, dependency } = Head::decode(bytes.clone())
+        let Head { name, dependency, syntax } = Head::decode(bytes.clone())
             .map_err(|error| ContractError::Invalid(format!("a file in it is none: {error}")))?;
         if self.all.contains_key(&name) {
             return Ok(());
+        }
+        if !SYNTAXES.contains(&syntax.as_str()) {
+            let problem = format!("{name} is written in `{syntax}`: only proto2 and proto3 are known here");
+            return Err(ContractError::Invalid(problem));
+        }
+        self.imports += dependency.len();
+        if self.imports > MOST_IMPORTS {
+            return Err(ContractError::TooLarge { most: MOST_IMPORTS, what: "imports" });
         }
         self.bytes += bytes.len();
         if self.bytes > MOST_BYTES {
@@ -80,16 +96,17 @@ impl Files {
         if self.all.len() == MOST_FILES {
             return Err(ContractError::TooLarge { most: MOST_FILES, what: "files" });
         }
+        self.missing.remove(&name);
+        for import in dependency.iter().filter(|import| **import != name && !self.all.contains_key(*import)) {
+            self.missing.entry(import.clone()).or_insert_with(|| name.clone());
+        }
         self.all.insert(name, File { bytes, imports: dependency });
         Ok(())
     }
 
     /// A file that is imported and not there, and by which one.
     pub fn missing(&self) -> Option<(String, String)> {
-        self.all.iter().find_map(|(by, file)| {
-            let missing = file.imports.iter().find(|import| !self.all.contains_key(*import))?;
-            Some((missing.clone(), by.clone()))
-        })
+        self.missing.first_key_value().map(|(missing, by)| (missing.clone(), by.clone()))
     }
 
     /// What they say together.

@@ -1,5 +1,6 @@
 //! Contracts that are not built in: read from a file of descriptors, or asked of a server by reflection.
 
+mod check;
 mod files;
 mod reflection;
 
@@ -72,7 +73,11 @@ pub struct Contract {
 impl Contract {
     /// Reads a `google.protobuf.FileDescriptorSet`, as `protoc --include_imports --descriptor_set_out` and
     /// `buf build` write it: all services in it.
-    pub fn read(set: &[u8]) -> Result<Self, ContractError> {
+    pub async fn read(set: Vec<u8>) -> Result<Self, ContractError> {
+        apart(move || Self::of_set(&set)).await
+    }
+
+    fn of_set(set: &[u8]) -> Result<Self, ContractError> {
         let files = Files::of_set(set)?;
         let pool = files.pool()?;
         let services = pool.services().map(|service| service.full_name().to_owned()).collect();
@@ -82,11 +87,14 @@ impl Contract {
     /// Asks a server by reflection (v1, else v1alpha) for all of its services. Bounded in time and size.
     pub async fn reflect(conn: &kit::Conn) -> Result<Self, ContractError> {
         let (files, services) = reflection::ask(conn).await?;
-        let pool = files.pool()?;
-        if let Some(missing) = services.iter().find(|name| pool.get_service_by_name(name).is_none()) {
-            return Err(ContractError::Malformed(format!("it lists {missing} and does not describe it")));
-        }
-        Self::new(files, pool, services)
+        apart(move || {
+            let pool = files.pool()?;
+            if let Some(missing) = services.iter().find(|name| pool.get_service_by_name(name).is_none()) {
+                return Err(ContractError::Malformed(format!("it lists {missing} and does not describe it")));
+            }
+            Self::new(files, pool, services)
+        })
+        .await
     }
 
     fn new(
@@ -98,6 +106,7 @@ impl Contract {
         if services.is_empty() {
             return Err(ContractError::Empty);
         }
+        check::all(&pool)?;
         let mut hasher = DefaultHasher::new();
         (&files, &services).hash(&mut hasher);
         Ok(Self { pool, services, stamp: hasher.finish() })
@@ -129,6 +138,15 @@ impl Contract {
     pub fn is_same(&self, other: &Self) -> bool {
         self.stamp == other.stamp
     }
+}
+
+/// Reads descriptors on a thread of its own: that takes as long as their writer likes, and requests are not to wait for
+/// it. What its reader panics at is an error as any other.
+async fn apart(
+    work: impl FnOnce() -> Result<Contract, ContractError> + Send + 'static,
+) -> Result<Contract, ContractError> {
+    let failed = |_| Err(ContractError::Invalid("they cannot be read at all".to_owned()));
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(failed)
 }
 
 fn is_of_contract(service: &str) -> bool {

@@ -102,7 +102,9 @@ impl Session {
             let _ = self.questions.send(Ok(request.encode_to_vec().into())).await;
         }
         let answer = self.answers.message().await.map_err(|status| failed(&status))?;
-        let answer = answer.ok_or_else(|| ContractError::Malformed("it ends too early".to_owned()))?;
+        // As a server does that is told to stop.
+        let answer =
+            answer.ok_or_else(|| ContractError::Unreachable("it ends before its answer".to_owned()))?;
         let answer = ServerReflectionResponse::decode(answer)
             .map_err(|error| ContractError::Malformed(error.to_string()))?;
         answer.message_response.ok_or_else(|| ContractError::Malformed("an answer is empty".to_owned()))

@@ -1,7 +1,11 @@
 //! Contracts from files, and what is wrong with some.
 
 use prost::Message as _;
-use prost_types::{FileDescriptorProto, FileDescriptorSet, ServiceDescriptorProto};
+use prost_types::{
+    DescriptorProto, FieldDescriptorProto, FileDescriptorProto, FileDescriptorSet, MessageOptions,
+    MethodDescriptorProto, ServiceDescriptorProto,
+    field_descriptor_proto::{Label, Type},
+};
 
 use super::*;
 
@@ -19,7 +23,7 @@ fn file(name: &str, imports: &[&str], service: Option<&str>) -> FileDescriptorPr
 }
 
 fn read(file: Vec<FileDescriptorProto>) -> Result<Contract, String> {
-    Contract::read(&FileDescriptorSet { file }.encode_to_vec()).map_err(|error| error.to_string())
+    Contract::of_set(&FileDescriptorSet { file }.encode_to_vec()).map_err(|error| error.to_string())
 }
 
 fn names(contract: &Contract, named: &[&str]) -> Result<Vec<String>, String> {
@@ -61,7 +65,7 @@ fn what_is_missing_or_goes_in_a_circle_is_named() {
         "files import each other in a circle: a.proto → a.proto"
     );
     assert_eq!(problem(vec![file("a.proto", &[], None)]), "there is no service in it");
-    assert!(Contract::read(b"nonsense").unwrap_err().to_string().contains("no FileDescriptorSet"));
+    assert!(Contract::of_set(b"nonsense").unwrap_err().to_string().contains("no FileDescriptorSet"));
     let twice = FileDescriptorProto { name: Some("b.proto".to_owned()), ..file("a.proto", &[], Some("S")) };
     assert!(problem(vec![file("a.proto", &[], Some("S")), twice]).contains("not valid"));
 }
@@ -92,4 +96,63 @@ fn the_same_contract_is_known_again() {
     };
     let both = read(vec![file("a.proto", &[], Some("S")), health]).unwrap();
     assert_eq!(names(&both, &[]).unwrap(), ["a.v1.S"]);
+}
+
+#[test]
+fn what_its_reader_does_not_look_at_is_looked_at() {
+    let problem = |change: &dyn Fn(&mut FileDescriptorProto)| {
+        let mut one = file("a.proto", &[], Some("S"));
+        one.message_type.push(DescriptorProto { name: Some("M".to_owned()), ..Default::default() });
+        change(&mut one);
+        read(vec![one]).unwrap_err()
+    };
+    for syntax in ["editions", "proto4"] {
+        let problem = problem(&|file| file.syntax = Some(syntax.to_owned()));
+        assert!(problem.contains(&format!("a.proto is written in `{syntax}`")), "{problem}");
+    }
+    for name in ["a b", "a/b", "a?b", "a..b", "ä", "", "1x", "a\nb", "*"] {
+        let service = problem(&|file| file.service[0].name = Some(name.to_owned()));
+        assert!(service.contains("can be no service's name") && !service.contains('\n'), "{service}");
+        let method = MethodDescriptorProto {
+            name: Some(name.to_owned()),
+            input_type: Some(".a.v1.M".to_owned()),
+            output_type: Some(".a.v1.M".to_owned()),
+            ..Default::default()
+        };
+        let method = problem(&|file| file.service[0].method.push(method.clone()));
+        assert!(method.contains("can be no method's name"), "{method}");
+        let message = problem(&|file| file.message_type[0].name = Some(name.to_owned()));
+        assert!(message.contains("can be no message's name"), "{message}");
+    }
+    let field = |name: &str, number, kind| FieldDescriptorProto {
+        name: Some(name.to_owned()),
+        number: Some(number),
+        label: Some(Label::Optional as i32),
+        r#type: Some(kind as i32),
+        ..Default::default()
+    };
+    let (key, value) = (field("key", 1, Type::String), field("value", 2, Type::String));
+    for fields in [
+        vec![],
+        vec![key.clone()],
+        vec![value.clone()],
+        vec![key.clone(), value.clone(), field("more", 3, Type::String)],
+        vec![field("key", 1, Type::Double), value.clone()],
+        vec![field("key", 1, Type::Bytes), value],
+    ] {
+        let entry = DescriptorProto {
+            name: Some("Entry".to_owned()),
+            field: fields,
+            options: Some(MessageOptions { map_entry: Some(true), ..Default::default() }),
+            ..Default::default()
+        };
+        let problem = problem(&|file| file.message_type[0].nested_type = vec![entry.clone()]);
+        assert!(problem.ends_with("a.v1.M.Entry is no entry of a map"), "{problem}");
+    }
+}
+
+#[tokio::test]
+async fn a_reader_that_panics_is_an_error() {
+    let read = apart(|| panic!("descriptors that nobody foresaw")).await;
+    assert!(matches!(read, Err(ContractError::Invalid(_))));
 }

@@ -1,6 +1,7 @@
 //! `feira gateway`: the edge of services that are not ours, in front of real servers with contracts of their own.
 
 mod follows;
+mod hostile;
 mod protocols;
 mod server;
 mod starts;

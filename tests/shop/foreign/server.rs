@@ -2,7 +2,10 @@
 
 use std::{
     convert::Infallible,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use axum::{
@@ -42,6 +45,8 @@ pub struct Foreign {
     pub url: String,
     /// The paths and headers of the calls that it got.
     pub calls: Arc<Mutex<Vec<(String, HeaderMap)>>>,
+    /// How often it was asked for its contract.
+    pub reflected: Arc<AtomicUsize>,
     /// Calls with `x-wait` wait until they are let go.
     pub begun: Arc<Notify>,
     pub go: watch::Sender<bool>,
@@ -96,6 +101,13 @@ impl Foreign {
         let router: Router = routes.into_axum_router().fallback(move |request: Request| {
             answer(pool.clone(), seen.clone(), begins.clone(), going.clone(), request)
         });
+        let reflected = Arc::<AtomicUsize>::default();
+        let counter = reflected.clone();
+        let router = router.layer(axum::middleware::map_request(move |request: Request| {
+            let reflects = request.uri().path().starts_with("/grpc.reflection.");
+            counter.fetch_add(usize::from(reflects), Ordering::Relaxed);
+            std::future::ready(request)
+        }));
         let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap();
         let scheme = if tls.is_some() { "https" } else { "http" };
@@ -111,7 +123,7 @@ impl Foreign {
         let server = server.add_routes(Routes::from(router));
         let serving = server.serve_with_incoming_shutdown(TcpIncoming::from(listener), ended);
         let task = tokio::spawn(async move { serving.await.unwrap() });
-        Self { url: format!("{scheme}://{address}"), calls, begun, go, health, end, task }
+        Self { url: format!("{scheme}://{address}"), calls, reflected, begun, go, health, end, task }
     }
 
     /// Says whether it serves.

@@ -134,11 +134,11 @@ impl Limiter {
         }))
     }
 
-    /// With limits on addresses alone: on all of their requests, and on the edge's own pages. For whoever knows neither
-    /// users nor what calls do.
-    pub fn of_addresses(requests: Rate, pages: Rate) -> Self {
+    /// With limits on addresses alone: on all of their requests, on the edge's own pages, and on streams that are open.
+    /// For whoever knows neither users nor what calls do.
+    pub fn of_addresses(requests: Rate, pages: Rate, streams: u32) -> Self {
         let (address, reads) = (limit("address", requests), limit("reads", pages));
-        Self(Arc::new(Limits { address, reads, ..Limits::default() }))
+        Self(Arc::new(Limits { address, reads, most_open: Some(streams), ..Limits::default() }))
     }
 
     /// Counts a request, whatever it is.
