@@ -17,6 +17,9 @@ use crate::{
     template::Template,
 };
 
+/// Characters at most of a path that an error tells.
+const LONGEST: usize = 200;
+
 /// A service, and the way to it. Its descriptor has a pool of its own: two services may know different files by one
 /// name.
 #[derive(Clone)]
@@ -96,7 +99,9 @@ impl Table {
 
     fn bind(&mut self, rpc: &Arc<Rpc>, rules: &[Rule]) -> Result<(), String> {
         for rule in rules {
-            let wrong = |problem: String| format!("path `{}`: {problem}", rule.path);
+            // As much of a path as leaves room for what is wrong with it.
+            let shown: String = rule.path.chars().take(LONGEST).collect();
+            let wrong = |problem: String| format!("path `{shown}`: {problem}");
             let template = Template::parse(&rule.path).map_err(|error| wrong(error.to_string()))?;
             for method in &rule.methods {
                 let binding =
