@@ -163,7 +163,7 @@ fn make(
         all.filter_map(Allowed::name).cloned().collect()
     };
     let cors = cors(&options.cors_origins, named(|it| &it.request), named(|it| &it.response));
-    let tables = own.map_or_else(Arc::default, |pool| table.tables(pool));
+    let tables = own.map_or_else(Arc::default, |pool| table.forms(pool).answers);
     let Extras { guard, mount, page, incomplete } = extras;
     let bindings = table.routes.iter().cloned().collect();
     let pages = pages::Pages::new(bindings, web::Web::new(page.as_ref()));

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::{HeaderName, StatusCode, uri::PathAndQuery};
 use prost_reflect::{DescriptorPool, DynamicMessage, FieldDescriptor, MessageDescriptor, MethodDescriptor};
 use serde_json::Value as Json;
@@ -11,10 +12,11 @@ use crate::{
     access_rule::{Access, access},
     annotation,
     cookie::Cookie,
+    error::Failure,
     fields::{is_message, is_text, scalar_field},
-    json::{Bounds, Tables, Writer},
+    json::{Bounds, Required, Tables, Writer},
     own_urls::OwnUrls,
-    serving::Way,
+    serving::{Forms, Way},
 };
 
 /// The message that reports a bad line to a service.
@@ -37,6 +39,8 @@ pub struct Rpc {
     pub tables: Arc<Tables>,
     /// Writes answers.
     pub writer: Writer,
+    /// Knows what requests must have; none where they can lack nothing.
+    required: Option<Arc<Required>>,
     /// Bytes that a body may have that is read as a whole.
     pub body_limit: usize,
     /// How long the lists of a request may be.
@@ -75,7 +79,7 @@ pub struct Rpc {
 
 impl Rpc {
     /// Reads a method's descriptor. The error says what is wrong with its options.
-    pub fn new(method: MethodDescriptor, tables: Arc<Tables>, way: &Way) -> Result<Self, String> {
+    pub fn new(method: MethodDescriptor, forms: Forms, way: &Way) -> Result<Self, String> {
         let pool = method.parent_pool().clone();
         let service = method.parent_service().full_name().to_owned();
         let path = format!("/{service}/{}", method.name());
@@ -89,12 +93,14 @@ impl Rpc {
         // A stream of Empty has lines, one for each message, and so is no answer without content (RFC 9110,
         // 15.3.5).
         let empty = output.full_name() == "google.protobuf.Empty" && !method.is_server_streaming();
+        let Forms { answers: tables, required } = forms;
         let writer = Writer::new(&tables, &output)
             .ok_or_else(|| format!("the contract lacks `{}`", output.full_name()))?;
         Ok(Self {
             service,
             tables,
             writer,
+            required: Some(required).filter(|required| required.concerns(&input)),
             body_limit: kit::sizes::of(&input),
             bounds: Arc::new(Bounds::of(&input)),
             private: access(&method).is_some_and(|access| access != Access::Public),
@@ -129,6 +135,14 @@ impl Rpc {
             output,
             method,
         })
+    }
+
+    /// A request's bytes, which are refused where they lack a field that proto2 requires.
+    pub fn complete(&self, request: Bytes) -> Result<Bytes, Failure> {
+        if let Some(required) = &self.required {
+            required.check(&self.input, &request)?;
+        }
+        Ok(request)
     }
 }
 

@@ -8,7 +8,7 @@ use crate::{
     Error,
     access_rule::{Access, access},
     binding::{Binding, Rule},
-    json::Tables,
+    json::{Required, Tables},
     metadata::Forward,
     own_urls,
     protocol::Native,
@@ -39,11 +39,27 @@ pub struct Way {
     pub forward: Arc<Forward>,
 }
 
+/// How the messages of a contract are written and judged.
+#[derive(Clone)]
+pub struct Forms {
+    /// Writes answers.
+    pub answers: Arc<Tables>,
+    /// Knows what requests must have.
+    pub required: Arc<Required>,
+}
+
+impl Forms {
+    fn new(pool: &DescriptorPool) -> Self {
+        let answers = Arc::new(Tables::new(pool, own_urls::is_own_url));
+        Self { answers, required: Arc::new(Required::new(pool)) }
+    }
+}
+
 /// All that can be called.
 #[derive(Default)]
 pub struct Table {
-    /// How the messages of each contract are written.
-    tables: Vec<(DescriptorPool, Arc<Tables>)>,
+    /// Those of each contract.
+    forms: Vec<(DescriptorPool, Forms)>,
     /// The routes that the contracts' HTTP rules give.
     pub routes: Routes<Arc<Binding>>,
     /// The methods by the paths that gRPC gives them.
@@ -75,8 +91,8 @@ impl Table {
                 if rules.is_empty() && !is_open {
                     continue;
                 }
-                let tables = table.tables(service.parent_pool());
-                let rpc = Arc::new(Rpc::new(method, tables, way).map_err(wrong)?);
+                let forms = table.forms(service.parent_pool());
+                let rpc = Arc::new(Rpc::new(method, forms, way).map_err(wrong)?);
                 table.bind(&rpc, &rules).map_err(wrong)?;
                 let path = rpc.path.path().to_owned();
                 if is_open && table.methods.insert(path, Arc::new(Native::new(rpc))).is_some() {
@@ -87,14 +103,14 @@ impl Table {
         Ok(table)
     }
 
-    /// How the messages of a contract are written.
-    pub fn tables(&mut self, pool: &DescriptorPool) -> Arc<Tables> {
-        if let Some((_, tables)) = self.tables.iter().find(|(known, _)| known == pool) {
-            return tables.clone();
+    /// How the messages of a contract are written and judged.
+    pub fn forms(&mut self, pool: &DescriptorPool) -> Forms {
+        if let Some((_, forms)) = self.forms.iter().find(|(known, _)| known == pool) {
+            return forms.clone();
         }
-        let tables = Arc::new(Tables::new(pool, own_urls::is_own_url));
-        self.tables.push((pool.clone(), tables.clone()));
-        tables
+        let forms = Forms::new(pool);
+        self.forms.push((pool.clone(), forms.clone()));
+        forms
     }
 
     fn bind(&mut self, rpc: &Arc<Rpc>, rules: &[Rule]) -> Result<(), String> {

@@ -67,21 +67,23 @@ pub async fn answer(
                 None => break,
             };
             number += 1;
-            let message = match message {
-                Ok(mut message) => {
-                    // Rows of a table are not made as requests are.
-                    if let Some(own) = &binding.rpc.own_urls {
-                        own.inward(&mut message, Base::of(parts));
-                    }
-                    message
+            let message = message.and_then(|mut message| {
+                // Rows of a table are not made as requests are.
+                if let Some(own) = &binding.rpc.own_urls {
+                    own.inward(&mut message, Base::of(parts));
                 }
+                let bytes = message.encode_to_vec().into();
+                binding.rpc.complete(bytes).map_err(|failure| Refused::new(failure, message))
+            });
+            let message = match message {
+                Ok(message) => message,
                 Err(refused) => match bad_line(binding, *refused) {
-                    Ok(message) => message,
+                    Ok(message) => message.encode_to_vec().into(),
                     Err(failure) if source.has_rows() => return Err(failure.in_line(number)),
                     Err(failure) => return Err(failure),
                 },
             };
-            if send.send(Some(message.encode_to_vec().into())).await.is_err() {
+            if send.send(Some(message)).await.is_err() {
                 // The service has answered already, or failed: the call says which.
                 return Ok::<_, Failure>(());
             }

@@ -3,7 +3,6 @@
 use std::{any::Any, sync::Arc, time::Duration};
 
 use axum::{body::Body as HttpBody, response::Response};
-use bytes::Bytes;
 use contracts::errors::Reason;
 use http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts};
 use http_body::Body as _;
@@ -69,7 +68,7 @@ impl Edge {
                 let _place = begin(admitted, &binding.rpc.service)?;
                 let request = request::make(binding, segments, parts, &body)?;
                 let metadata = metadata::of(&parts.headers, &binding.rpc, timeout)?;
-                let message = request.message.encode_to_vec().into();
+                let message = binding.rpc.complete(request.message.encode_to_vec().into())?;
                 stream::answer(binding.clone(), parts, metadata, message, deadline).await
             }
             (true, false) => {
@@ -120,7 +119,7 @@ impl Edge {
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             let metadata = metadata::of(&parts.headers, &binding.rpc, Some(left))?;
-            let message = Bytes::from(request.message.encode_to_vec());
+            let message = binding.rpc.complete(request.message.encode_to_vec().into())?;
             match within(deadline, call::unary(&binding.rpc, metadata, message)).await? {
                 Ok(response) => {
                     let (metadata, message, _) = response.into_parts();

@@ -12,6 +12,7 @@ mod field;
 mod member;
 mod number;
 mod path;
+mod required;
 mod scalar;
 mod time;
 mod tree;
@@ -26,6 +27,7 @@ pub use self::{
     collections::map_key,
     member::other_choice,
     path::At,
+    required::Required,
     scalar::from_text,
     write::{Error as WriteError, Tables, Writer},
 };

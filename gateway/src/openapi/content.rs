@@ -182,7 +182,9 @@ impl Describer {
                 .any(|path| path.len() == 1 && path[0].number() == number && within.is_empty())
         };
         let given = message.fields().filter(|field| !bound(field.number()));
-        let mut must = given.filter(|field| binding.update_mask.is_none() && rules::of(field).required);
+        let mut must = given.filter(|field| {
+            field.is_required() || binding.update_mask.is_none() && rules::of(field).required
+        });
         if let Some(field) = must.next() {
             return Some((format!("{within}{}", field.name()), "is required".to_owned()));
         }

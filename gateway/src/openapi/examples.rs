@@ -140,7 +140,7 @@ impl Examples {
         };
         match part {
             Part::Answer => true,
-            Part::Update => self.is_declared(field, 0),
+            Part::Update => self.is_declared(field, 0) || field.is_required(),
             Part::Request | Part::Without(_) => self.is_declared(field, 0) || must(),
         }
     }

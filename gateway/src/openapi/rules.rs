@@ -12,7 +12,7 @@ const ABOVE_ZERO: &str = "^[1-9][0-9]*$";
 /// What the rules of a field say.
 #[derive(Debug, Default)]
 pub struct Rules {
-    /// It must be given: it says so, or what counts where nothing is given breaks the others.
+    /// It must be given: it says so, by its rules or by proto2's `required`, or what counts where nothing is given breaks the others.
     pub required: bool,
     /// Keywords of its schema.
     pub keywords: Map<String, Json>,
@@ -31,6 +31,7 @@ pub fn of(field: &FieldDescriptor) -> Rules {
         read(&message, &mut rules, field);
     }
     known(field, &mut rules);
+    rules.required |= field.is_required();
     if rules.required && !field.supports_presence() {
         refuse_zero(field, &mut rules);
     }

@@ -108,9 +108,14 @@ impl Schemas {
                 continue;
             }
             let (schema, must) = self.field(&field, part.within(&field));
-            // Answers have every field that cannot be absent.
-            let must = if part == Part::Answer { !field.supports_presence() } else { must };
-            if must && part != Part::Update {
+            let must = match part {
+                // Answers have every field that cannot be absent.
+                Part::Answer => !field.supports_presence(),
+                Part::Update => false,
+                Part::Request | Part::Without(_) => must,
+            };
+            // Without what proto2 requires there is no message, of whatever part.
+            if must || field.is_required() {
                 required.push(field.json_name().to_owned());
             }
             properties.insert(field.json_name().to_owned(), schema);

@@ -12,7 +12,7 @@ pub fn request(codec: Codec, rpc: &Rpc, message: Bytes) -> Result<Bytes, Failure
         Codec::Proto => Ok(message),
         Codec::Json => {
             let decoded = json::decode(&rpc.input, &message, &rpc.bounds)?;
-            Ok(decoded.value.encode_to_vec().into())
+            rpc.complete(decoded.value.encode_to_vec().into())
         }
     }
 }

@@ -227,6 +227,10 @@ impl Answered {
 }
 
 impl Shop {
+    pub fn of_router(router: Router) -> Self {
+        Self { router, calls: Arc::default() }
+    }
+
     pub async fn send(&self, request: Request<Body>) -> Answered {
         let (parts, body) = self.open(request).await.into_parts();
         let bytes = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
