@@ -15,7 +15,9 @@ use crate::{
     binding::Binding,
     cookie::Cookie,
     error::Failure,
-    etag, metadata, own_urls,
+    etag,
+    json::{Style, Writer},
+    metadata, own_urls,
     percent::encode,
     raw,
     rpc::Rpc,
@@ -60,7 +62,8 @@ pub fn make(
     }
     let body = body(binding, message, base, &mut out)?;
     if let Some(version) = version {
-        let counts_all = named && rpc.versions_all;
+        // In another style the same version is another answer.
+        let counts_all = named && rpc.versions_all && rpc.tables.style() == Style::default();
         let tag = etag::text(&version, (!counts_all).then_some(body.as_ref()));
         insert(&mut out, header::ETAG, format!("\"{tag}\""));
     }
@@ -100,8 +103,24 @@ fn next_page(binding: &Binding, request: &Parts, page: &[u8]) -> Option<String> 
 
 /// Writes the JSON of an answer, or of the field of it that is answered.
 pub fn write(binding: &Binding, message: &[u8], base: &Base, out: &mut Vec<u8>) -> Result<(), Failure> {
+    write_by(&binding.rpc.writer, binding, message, base, out)
+}
+
+/// The same as proto3 JSON, in whatever style it is answered.
+pub fn canonical(binding: &Binding, message: &[u8], base: &Base) -> Result<Vec<u8>, Failure> {
+    let mut out = Vec::with_capacity(512 + message.len());
+    write_by(&binding.rpc.canonical, binding, message, base, &mut out)?;
+    Ok(out)
+}
+
+fn write_by(
+    writer: &Writer,
+    binding: &Binding,
+    message: &[u8],
+    base: &Base,
+    out: &mut Vec<u8>,
+) -> Result<(), Failure> {
     let own_url = |url: &str| own_urls::outward(url, base);
-    let writer = &binding.rpc.writer;
     match &binding.response_body {
         Some(field) => writer.field(field.number(), message, Some(&own_url), out),
         None => writer.message(message, Some(&own_url), out),

@@ -1,6 +1,6 @@
 //! The details of an error (google.rpc.Status): made, found and rendered as JSON.
 
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use contracts::errors::{DOMAIN, Reason};
@@ -10,7 +10,7 @@ use prost_types::Any;
 use serde_json::{Value, json};
 use tonic_types::pb;
 
-use crate::json::Tables;
+use crate::json::{Style, Tables};
 
 /// Makes an ErrorInfo.
 pub fn error_info<'a>(reason: Reason, metadata: impl IntoIterator<Item = (&'a str, &'a str)>) -> Any {
@@ -91,7 +91,7 @@ pub fn has_reason(details: &[Any], wanted: Reason) -> bool {
 /// A detail's JSON, with its type under `@type`. One of a type that nobody here knows is its bytes in base64.
 pub fn json(detail: &Any, tables: &Tables) -> Option<Value> {
     // Ours before the contract's: a contract may bring a copy of google.rpc that has fewer fields.
-    let known = RPC.as_ref().and_then(|rpc| render(detail, rpc)).or_else(|| render(detail, tables));
+    let known = render(detail, of_rpc(tables.style())).or_else(|| render(detail, tables));
     Some(
         known.unwrap_or_else(
             || json!({"@type": detail.type_url, "value": BASE64_STANDARD.encode(&detail.value)}),
@@ -105,9 +105,16 @@ fn render(detail: &Any, tables: &Tables) -> Option<Value> {
     serde_json::from_slice(&json).ok()
 }
 
-/// google.rpc's own types.
-static RPC: LazyLock<Option<Tables>> =
-    LazyLock::new(|| Some(Tables::new(&DescriptorPool::decode(pb::FILE_DESCRIPTOR_SET).ok()?, |_| false)));
+/// google.rpc's own types, as they are written in a style.
+fn of_rpc(style: Style) -> &'static Tables {
+    static POOL: LazyLock<Option<DescriptorPool>> =
+        LazyLock::new(|| DescriptorPool::decode(pb::FILE_DESCRIPTOR_SET).ok());
+    static TABLES: [OnceLock<Tables>; Style::COUNT] = [const { OnceLock::new() }; Style::COUNT];
+    TABLES[style.index()].get_or_init(|| match &*POOL {
+        Some(pool) => Tables::styled(pool, style, |_| false),
+        None => Tables::empty(style),
+    })
+}
 
 #[cfg(test)]
 mod tests {
@@ -115,7 +122,7 @@ mod tests {
 
     #[test]
     fn the_types_of_google_rpc_are_known() {
-        let rpc = RPC.as_ref().unwrap();
+        let rpc = of_rpc(Style::default());
         for name in ["ErrorInfo", "BadRequest", "RetryInfo", "PreconditionFailure", "QuotaFailure", "Help"] {
             assert!(rpc.any(&format!("x/google.rpc.{name}"), b"", &mut Vec::new()).is_ok(), "{name}");
         }

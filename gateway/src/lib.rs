@@ -129,6 +129,8 @@ pub struct Extras {
     pub page: Option<Page>,
     /// Whether there are services whose contracts are not known yet: what leads nowhere may lead somewhere soon.
     pub incomplete: bool,
+    /// How REST answers in JSON.
+    pub json: json::Style,
 }
 
 /// Makes the REST interface of a contract.
@@ -157,16 +159,19 @@ fn make(
     own: Option<&DescriptorPool>,
     extras: Extras,
 ) -> Result<Router, Error> {
-    let mut table = serving::Table::of(&served)?;
+    let Extras { guard, mount, page, incomplete, json } = extras;
+    let mut table = serving::Table::of(&served, json)?;
     let named = |of: fn(&Forward) -> &[Allowed]| -> HashSet<HeaderName> {
         let all = served.iter().flat_map(|served| of(&served.way.forward));
         all.filter_map(Allowed::name).cloned().collect()
     };
     let cors = cors(&options.cors_origins, named(|it| &it.request), named(|it| &it.response));
-    let tables = own.map_or_else(Arc::default, |pool| table.forms(pool).answers);
-    let Extras { guard, mount, page, incomplete } = extras;
+    let tables = match own {
+        Some(pool) => table.forms(pool).answers,
+        None => Arc::new(json::Tables::empty(json)),
+    };
     let bindings = table.routes.iter().cloned().collect();
-    let pages = pages::Pages::new(bindings, web::Web::new(page.as_ref()));
+    let pages = pages::Pages::new(bindings, json, web::Web::new(page.as_ref()));
     let mut edge = edge::Edge::new(table, tables.clone(), pages, options);
     (edge.guard, edge.mount, edge.incomplete) = (guard, mount, incomplete);
     let edge = Arc::new(edge);

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde_json::json;
 
-use crate::{base::Base, binding::Binding, openapi, swagger, web::Web};
+use crate::{base::Base, binding::Binding, json::Style, openapi, swagger, web::Web};
 
 /// What the page at `/docs` may do: run its own scripts and call this very origin. Swagger UI styles
 /// elements directly and has its icons inline.
@@ -26,6 +26,7 @@ pub fn are_dear(path: &str) -> bool {
 /// The pages, made when they are first asked for.
 pub struct Pages {
     bindings: Vec<Arc<Binding>>,
+    style: Style,
     whole: OnceLock<Document>,
     /// The documents of some services, by the names of these.
     parts: Mutex<HashMap<String, Document>>,
@@ -42,10 +43,10 @@ struct Document {
 }
 
 impl Pages {
-    /// Pages about some routes, and the one at the root.
-    pub fn new(bindings: Vec<Arc<Binding>>, web: Web) -> Self {
+    /// Pages about some routes that are answered for in a style, and the one at the root.
+    pub fn new(bindings: Vec<Arc<Binding>>, style: Style, web: Web) -> Self {
         let initializer = initializer(&bindings).into();
-        Self { bindings, whole: OnceLock::new(), parts: Mutex::default(), initializer, web }
+        Self { bindings, style, whole: OnceLock::new(), parts: Mutex::default(), initializer, web }
     }
 
     /// The page at a path, for a client that sent these headers.
@@ -71,7 +72,7 @@ impl Pages {
     }
 
     fn whole(&self) -> &Document {
-        self.whole.get_or_init(|| document(&self.bindings))
+        self.whole.get_or_init(|| document(&self.bindings, self.style))
     }
 
     /// `/openapi/package.Service.json`: the document of one service; `/openapi/order.json`, that of all services whose
@@ -96,7 +97,7 @@ impl Pages {
         let services: BTreeSet<_> = bindings.iter().map(|binding| binding.rpc.service.as_str()).collect();
         let name = Vec::from_iter(services).join(" ");
         let mut parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
-        parts.entry(name).or_insert_with(|| document(bindings)).clone()
+        parts.entry(name).or_insert_with(|| document(bindings, self.style)).clone()
     }
 
     fn docs(&self, name: &str, headers: &HeaderMap) -> Option<Response> {
@@ -129,8 +130,8 @@ fn is_called(service: &str, name: &str) -> bool {
     [service, own, package].contains(&name) || short == Some(name)
 }
 
-fn document(bindings: &[Arc<Binding>]) -> Document {
-    let document = openapi::document(bindings);
+fn document(bindings: &[Arc<Binding>], style: Style) -> Document {
+    let document = openapi::document(bindings, style);
     Document {
         json: serde_json::to_vec(&document).unwrap_or_default().into(),
         yaml: yaml_serde::to_string(&document).unwrap_or_default().into(),

@@ -35,10 +35,12 @@ pub struct Rpc {
     pub input: MessageDescriptor,
     /// The answer's type.
     pub output: MessageDescriptor,
-    /// How messages of its contract are written.
+    /// How messages of its contract are written where REST answers with them.
     pub tables: Arc<Tables>,
-    /// Writes answers.
+    /// Writes answers, likewise.
     pub writer: Writer,
+    /// Writes answers as proto3 JSON, in whatever style those of REST are.
+    pub canonical: Writer,
     /// Knows what requests must have; none where they can lack nothing.
     required: Option<Arc<Required>>,
     /// Bytes that a body may have that is read as a whole.
@@ -93,13 +95,15 @@ impl Rpc {
         // A stream of Empty has lines, one for each message, and so is no answer without content (RFC 9110,
         // 15.3.5).
         let empty = output.full_name() == "google.protobuf.Empty" && !method.is_server_streaming();
-        let Forms { answers: tables, required } = forms;
-        let writer = Writer::new(&tables, &output)
-            .ok_or_else(|| format!("the contract lacks `{}`", output.full_name()))?;
+        let Forms { answers: tables, canonical, required } = forms;
+        let writer = |tables| {
+            Writer::new(tables, &output).ok_or_else(|| format!("the contract lacks `{}`", output.full_name()))
+        };
         Ok(Self {
             service,
+            writer: writer(&tables)?,
+            canonical: writer(&canonical)?,
             tables,
-            writer,
             required: Some(required).filter(|required| required.concerns(&input)),
             body_limit: kit::sizes::of(&input),
             bounds: Arc::new(Bounds::of(&input)),

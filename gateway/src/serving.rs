@@ -8,7 +8,7 @@ use crate::{
     Error,
     access_rule::{Access, access},
     binding::{Binding, Rule},
-    json::{Required, Tables},
+    json::{Required, Style, Tables},
     metadata::Forward,
     own_urls,
     protocol::Native,
@@ -42,22 +42,29 @@ pub struct Way {
 /// How the messages of a contract are written and judged.
 #[derive(Clone)]
 pub struct Forms {
-    /// Writes answers.
+    /// Writes what REST answers.
     pub answers: Arc<Tables>,
+    /// Writes proto3 JSON, in whatever style the answers are.
+    pub canonical: Arc<Tables>,
     /// Knows what requests must have.
     pub required: Arc<Required>,
 }
 
 impl Forms {
-    fn new(pool: &DescriptorPool) -> Self {
-        let answers = Arc::new(Tables::new(pool, own_urls::is_own_url));
-        Self { answers, required: Arc::new(Required::new(pool)) }
+    fn new(pool: &DescriptorPool, style: Style) -> Self {
+        let canonical = Arc::new(Tables::new(pool, own_urls::is_own_url));
+        let answers = match style == Style::default() {
+            true => canonical.clone(),
+            false => Arc::new(Tables::styled(pool, style, own_urls::is_own_url)),
+        };
+        Self { answers, canonical, required: Arc::new(Required::new(pool)) }
     }
 }
 
 /// All that can be called.
 #[derive(Default)]
 pub struct Table {
+    style: Style,
     /// Those of each contract.
     forms: Vec<(DescriptorPool, Forms)>,
     /// The routes that the contracts' HTTP rules give.
@@ -78,9 +85,9 @@ impl Served {
 }
 
 impl Table {
-    /// The table of some services. The error says which method is wrong and why.
-    pub fn of(all: &[Served]) -> Result<Self, Error> {
-        let mut table = Self::default();
+    /// The table of some services, which are answered for in a style. The error says which method is wrong and why.
+    pub fn of(all: &[Served], style: Style) -> Result<Self, Error> {
+        let mut table = Self { style, ..Self::default() };
         for Served { service, way } in all {
             for method in service.methods() {
                 let name = method.full_name().to_owned();
@@ -108,7 +115,7 @@ impl Table {
         if let Some((_, forms)) = self.forms.iter().find(|(known, _)| known == pool) {
             return forms.clone();
         }
-        let forms = Forms::new(pool);
+        let forms = Forms::new(pool, self.style);
         self.forms.push((pool.clone(), forms.clone()));
         forms
     }

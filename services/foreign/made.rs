@@ -57,6 +57,7 @@ fn make(
         mount: Some(readiness.mount()),
         page: None,
         incomplete: known.iter().any(|known| known.contract.is_none()),
+        json: settings.json,
     };
     let router = gateway::router_of(&settings.gateway, served, extras).map_err(|error| cut(&error))?;
     let upstreams = known.iter().map(|known| known.upstream.clone()).zip(names).collect();

@@ -23,6 +23,8 @@ pub struct Settings {
     pub log: LogOptions,
     #[command(flatten, next_help_heading = "Gateway")]
     pub gateway: gateway::Options,
+    #[command(flatten, next_help_heading = "JSON")]
+    pub json: gateway::json::Style,
     #[command(flatten, next_help_heading = "Limits")]
     pub limits: Limits,
 }

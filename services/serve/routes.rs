@@ -131,6 +131,6 @@ pub fn edge(
     let upstream = |service: &str| Role::serving(service).map(|role| context.mesh.conn(Role::Gateway, role));
     let mount = pages.map(|pages| gateway::Mount::new(payment::PAGES_BELOW, pages));
     let page = Some(settings.page.clone());
-    let extras = gateway::Extras { guard: Some(guard), mount, page, incomplete: false };
+    let extras = gateway::Extras { guard: Some(guard), mount, page, ..Default::default() };
     gateway::router(&settings.gateway, contracts::pool(), upstream, extras).map_err(Error::other)
 }

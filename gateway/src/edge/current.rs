@@ -1,7 +1,6 @@
 //! The thing that a change is about, as it is now. Some changes depend on it: merge patches, and those that
 //! `If-None-Match` allows for all versions but some. It is read as its path is read, with the caller's rights.
 
-use axum::body::to_bytes;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Uri, header, request::Parts};
 use prost::Message as _;
@@ -12,6 +11,7 @@ use tonic::Code;
 use super::{Edge, deadline::within};
 use crate::{
     answer,
+    base::Base,
     binding::Binding,
     call,
     error::Failure,
@@ -41,7 +41,7 @@ struct Current {
     /// The full name of its type.
     kind: String,
     tag: HeaderValue,
-    json: Bytes,
+    json: Vec<u8>,
 }
 
 impl Edge {
@@ -132,9 +132,9 @@ impl Edge {
                 };
             }
         };
+        let json = answer::canonical(reader, &message, Base::of(&parts))?;
         let answer = answer::make(reader, None, &parts, None, &metadata, message)?;
         let Some(tag) = answer.headers().get(header::ETAG).cloned() else { return Ok(None) };
-        let json = to_bytes(answer.into_body(), usize::MAX).await.map_err(|_| Failure::internal())?;
         Ok(Some(Current { kind: reader.rpc.output.full_name().to_owned(), tag, json }))
     }
 }

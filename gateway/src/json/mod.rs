@@ -14,6 +14,7 @@ mod number;
 mod path;
 mod required;
 mod scalar;
+mod style;
 mod time;
 mod tree;
 mod well_known;
@@ -29,6 +30,7 @@ pub use self::{
     path::At,
     required::Required,
     scalar::from_text,
+    style::{Defaults, EnumValues, FieldNames, Style},
     write::{Error as WriteError, Tables, Writer},
 };
 

@@ -4,15 +4,16 @@ use prost_reflect::{FieldDescriptor, MessageDescriptor, OneofDescriptor};
 use serde_json::{Value as Json, json};
 
 use super::rules;
+use crate::json::Style;
 
 /// Fields of one choice whose pairs are told; with more, the words are all that is said.
 const MOST: usize = 16;
 
 /// Says which fields exclude each other.
-pub fn in_words(message: &MessageDescriptor) -> String {
+pub fn in_words(message: &MessageDescriptor, style: Style) -> String {
     let lines: Vec<_> = real(message)
         .map(|oneof| {
-            let names: Vec<_> = oneof.fields().map(|field| format!("`{}`", field.json_name())).collect();
+            let names: Vec<_> = oneof.fields().map(|field| format!("`{}`", style.name(&field))).collect();
             let rule = if rules::oneof_required(&oneof) { "Exactly one" } else { "At most one" };
             format!("{rule} of {}.", names.join(", "))
         })
@@ -24,11 +25,15 @@ pub fn in_words(message: &MessageDescriptor) -> String {
 ///
 /// It is one that is forbidden, not one that is required: what is required by `oneOf` or `allOf` generators make classes
 /// of, and these have none of the message's own fields.
-pub fn forbidden(message: &MessageDescriptor, has: impl Fn(&FieldDescriptor) -> bool) -> Option<Json> {
+pub fn forbidden(
+    message: &MessageDescriptor,
+    style: Style,
+    has: impl Fn(&FieldDescriptor) -> bool,
+) -> Option<Json> {
     let mut wrong = Vec::new();
     for oneof in real(message) {
         let fields: Vec<_> = oneof.fields().filter(|field| has(field)).collect();
-        let names: Vec<_> = fields.iter().map(FieldDescriptor::json_name).collect();
+        let names: Vec<_> = fields.iter().map(|field| style.name(field)).collect();
         if names.len() > MOST {
             continue;
         }

@@ -12,6 +12,7 @@ use super::{
     operation::Describer,
     rules,
     schema::{Part, insert_text, object},
+    styled,
 };
 use crate::{
     binding::{Binding, Body},
@@ -125,6 +126,7 @@ impl Describer {
         ] {
             if there {
                 let own = self.own_failure(binding, status);
+                let own = own.map(|own| styled::errors(own, self.schemas.style));
                 out.insert(status.to_owned(), own.unwrap_or_else(|| errors::response(status)));
             }
         }
@@ -215,7 +217,10 @@ impl Describer {
         };
         let example = match &rpc.answer_example {
             Value::Null => example,
-            own => merge::merge(example, own),
+            own => {
+                let own = styled::message(own.clone(), &rpc.output, self.schemas.style);
+                merge::merge(example, &own)
+            }
         };
         let mut out = object(json!({"description": description}));
         let content = if rpc.method.is_server_streaming() {

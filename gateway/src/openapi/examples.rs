@@ -17,9 +17,9 @@ use super::{
     pattern,
     rules::{self, Rules},
     schema::{Part, behaviors},
-    well_known,
+    styled, well_known,
 };
-use crate::annotation;
+use crate::{annotation, json::Style};
 
 /// Values of an example, and of all in a document. Messages that hold each other in several ways have more ways from one
 /// to another than could ever be written.
@@ -39,17 +39,20 @@ pub struct Examples {
     /// Values that may still be shown: in this example, and in all.
     left: Cell<usize>,
     left_in_all: Cell<usize>,
+    /// How they are written in the end.
+    style: Style,
 }
 
 impl Examples {
     /// Reads the contracts.
-    pub fn new(pools: &[&DescriptorPool], comments: &mut Comments) -> Self {
+    pub fn new(pools: &[&DescriptorPool], comments: &mut Comments, style: Style) -> Self {
         let mut found = Self {
             declared: HashMap::new(),
             prefixes: HashMap::new(),
             leads: RefCell::default(),
             left: Cell::new(0),
             left_in_all: Cell::new(MOST_IN_ALL),
+            style,
         };
         for message in pools.iter().flat_map(|pool| pool.all_messages()) {
             for field in message.fields() {
@@ -69,13 +72,12 @@ impl Examples {
     /// A message's JSON. A request has what it must have and what the contract declares examples for.
     pub fn message(&self, message: &MessageDescriptor, part: Part<'_>) -> Json {
         self.left.set(MOST);
-        self.object(message, part, &mut Vec::new())
+        styled::message(self.object(message, part, &mut Vec::new()), message, self.style)
     }
 
     /// A field's JSON; null where it has none.
     pub fn field(&self, field: &FieldDescriptor, part: Part<'_>) -> Json {
-        self.left.set(MOST);
-        self.value(field, part, &mut Vec::new()).unwrap_or_default()
+        styled::field(self.plain(field, part), field, self.style)
     }
 
     /// Takes room for one more value; false where there is none.
@@ -95,13 +97,19 @@ impl Examples {
     pub fn parameter(&self, way: &[FieldDescriptor]) -> Option<Json> {
         let (first, inner) = way.split_first()?;
         let last = inner.last().unwrap_or(first);
-        let mut value = self.field(first, Part::Request);
+        let mut value = self.plain(first, Part::Request);
         for field in inner {
             value = value.get_mut(field.json_name()).map(Json::take).unwrap_or_default();
         }
-        let value = if value.is_null() { self.field(last, Part::Request) } else { value };
+        let value = if value.is_null() { self.plain(last, Part::Request) } else { value };
         let nothing = value.is_null() || value.as_str().is_some_and(str::is_empty);
-        (!nothing).then_some(value)
+        (!nothing).then(|| styled::field(value, last, self.style))
+    }
+
+    /// A field's proto3 JSON; null where it has none.
+    fn plain(&self, field: &FieldDescriptor, part: Part<'_>) -> Json {
+        self.left.set(MOST);
+        self.value(field, part, &mut Vec::new()).unwrap_or_default()
     }
 
     fn object(

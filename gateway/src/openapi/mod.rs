@@ -13,6 +13,7 @@ mod paths;
 mod pattern;
 mod rules;
 mod schema;
+mod styled;
 #[cfg(test)]
 mod tests;
 mod types;
@@ -34,7 +35,7 @@ use self::{
     operation::Describer,
     schema::{Schemas, insert_text, object},
 };
-use crate::binding::Binding;
+use crate::{binding::Binding, json::Style};
 
 /// What holds for every operation.
 const INTRODUCTION: &str = "Every answer carries `x-request-id`; the caller's own is kept. Fields may be sent in \
@@ -57,11 +58,11 @@ const METHODS: [Method; 8] = [
 /// Stands for the server's URL, which depends on who asks.
 pub const SERVER: &str = "__server__";
 
-/// The document of some routes.
-pub fn document(bindings: &[Arc<Binding>]) -> Value {
+/// The document of some routes that are answered for in a style.
+pub fn document(bindings: &[Arc<Binding>], style: Style) -> Value {
     let requests: Vec<_> = bindings.iter().map(|binding| &binding.rpc.input).collect();
     let answers: Vec<_> = bindings.iter().map(|binding| &binding.rpc.output).collect();
-    let mut schemas = Schemas::new(Names::new(&requests, &answers));
+    let mut schemas = Schemas::new(Names::new(&requests, &answers), style);
 
     let tags = tags(bindings, &mut schemas);
     let secured = bindings.iter().any(|binding| crate::access_rule::access(&binding.rpc.method).is_some());
@@ -71,10 +72,10 @@ pub fn document(bindings: &[Arc<Binding>]) -> Value {
             pools.push(pool);
         }
     }
-    let examples = Examples::new(&pools, &mut schemas.comments);
+    let examples = Examples::new(&pools, &mut schemas.comments, style);
     let mut describer = Describer { schemas, examples, secured, ids: BTreeSet::new() };
     let mut items: BTreeMap<String, Map<String, Value>> = BTreeMap::new();
-    for (path, binding) in paths::unify(bindings) {
+    for (path, binding) in paths::unify(bindings, style) {
         if !METHODS.contains(&binding.method) {
             continue;
         }
@@ -85,9 +86,10 @@ pub fn document(bindings: &[Arc<Binding>]) -> Value {
     let paths = json!(items);
     let mut components = Map::new();
     let mut all = describer.schemas.finish();
-    all.insert("Error".to_owned(), errors::schema());
+    all.insert("Error".to_owned(), styled::errors(errors::schema(), style));
     components.insert("schemas".to_owned(), all.into());
-    components.insert("responses".to_owned(), used("responses", &paths, errors::responses()));
+    let responses = styled::errors(used("responses", &paths, errors::responses()), style);
+    components.insert("responses".to_owned(), responses);
     components.insert("parameters".to_owned(), used("parameters", &paths, parameters::shared()));
     if secured {
         let bearer = json!({

@@ -80,7 +80,7 @@ impl Describer {
             None => {}
         }
         if let Some(field) = &binding.rpc.access_token {
-            out.insert(ACCESS_TOKEN.to_owned(), json!(field.json_name()));
+            out.insert(ACCESS_TOKEN.to_owned(), json!(self.schemas.style.name(field)));
         }
         if annotation::flag(&method.options(), "deprecated") {
             out.insert("deprecated".to_owned(), json!(true));

@@ -96,7 +96,8 @@ impl Describer {
         let mut schema = object(schema);
         without_null(&mut schema);
         let comment = schema.remove("description");
-        let name = way.iter().map(FieldDescriptor::json_name).collect::<Vec<_>>().join(".");
+        let names = way.iter().map(|field| self.schemas.style.name(field));
+        let name = names.collect::<Vec<_>>().join(".");
         let required = required && way.len() == 1;
         let example = self.examples.parameter(way);
         if let Some(example) = example.clone().filter(|_| !required) {

@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use prost_reflect::FieldDescriptor;
 
-use crate::{binding::Binding, percent::encode, template::Segment};
+use crate::{binding::Binding, json::Style, percent::encode, template::Segment};
 
 /// A path and its parameters.
 #[derive(Debug, Clone)]
@@ -28,11 +28,11 @@ pub struct Parameter {
 }
 
 /// The path of each binding; equal ones are spelled equally.
-pub fn unify(bindings: &[Arc<Binding>]) -> Vec<(Path, &Arc<Binding>)> {
+pub fn unify(bindings: &[Arc<Binding>], style: Style) -> Vec<(Path, &Arc<Binding>)> {
     let mut names: HashMap<String, Vec<String>> = HashMap::new();
     let mut out = Vec::new();
     for binding in bindings {
-        let parameters = parameters(binding);
+        let parameters = parameters(binding, style);
         let shape = write(binding, |_| "{}".to_owned());
         let names = names
             .entry(shape)
@@ -52,7 +52,7 @@ pub fn unify(bindings: &[Arc<Binding>]) -> Vec<(Path, &Arc<Binding>)> {
 }
 
 /// A parameter for each segment that is no literal, named after the field that it sets.
-fn parameters(binding: &Binding) -> Vec<Parameter> {
+fn parameters(binding: &Binding, style: Style) -> Vec<Parameter> {
     let template = &binding.template;
     let variables = || template.variables.iter().zip(&binding.variables);
     let places =
@@ -63,7 +63,7 @@ fn parameters(binding: &Binding) -> Vec<Parameter> {
                 .find(|(variable, _)| (variable.from..variable.to).contains(&index))
                 .and_then(|(_, path)| path.last());
             Parameter {
-                name: field.map_or_else(|| "segment".to_owned(), |field| field.json_name().to_owned()),
+                name: field.map_or_else(|| "segment".to_owned(), |field| style.name(field).to_owned()),
                 field: field.cloned(),
                 slashes: *segment == Segment::Rest,
             }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use prost_reflect::{EnumDescriptor, FieldDescriptor, Kind, MessageDescriptor, Value};
+use prost_reflect::{EnumDescriptor, EnumValueDescriptor, FieldDescriptor, Kind, MessageDescriptor, Value};
 use serde_json::{Map, Value as Json, json};
 
 use super::{
@@ -12,13 +12,19 @@ use super::{
     rules,
     well_known::{self, integer_text},
 };
-use crate::{annotation, mask};
+use crate::{
+    annotation,
+    json::{Defaults, EnumValues, Style},
+    mask,
+};
 
 /// The schemas of a document, gathered while its operations are described.
 #[derive(Default)]
 pub struct Schemas {
     /// The contract's comments.
     pub comments: Comments,
+    /// How answers are written.
+    pub style: Style,
     /// What each type is called in the document.
     names: Names,
     done: BTreeMap<String, Json>,
@@ -64,9 +70,9 @@ impl Part<'_> {
 }
 
 impl Schemas {
-    /// Those of a document in which types have these names.
-    pub fn new(names: Names) -> Self {
-        Self { names, ..Self::default() }
+    /// Those of a document in which types have these names, of answers in a style.
+    pub fn new(names: Names, style: Style) -> Self {
+        Self { names, style, ..Self::default() }
     }
 
     /// All that were referred to.
@@ -109,21 +115,22 @@ impl Schemas {
             }
             let (schema, must) = self.field(&field, part.within(&field));
             let must = match part {
-                // Answers have every field that cannot be absent.
-                Part::Answer => !field.supports_presence(),
+                // Answers have every field that cannot be absent, where defaults are printed.
+                Part::Answer => !field.supports_presence() && self.style.defaults == Defaults::Print,
                 Part::Update => false,
                 Part::Request | Part::Without(_) => must,
             };
+            let name = self.style.name(&field).to_owned();
             // Without what proto2 requires there is no message, of whatever part.
             if must || field.is_required() {
-                required.push(field.json_name().to_owned());
+                required.push(name.clone());
             }
-            properties.insert(field.json_name().to_owned(), schema);
+            properties.insert(name, schema);
         }
         let mut schema = Map::from_iter([("type".to_owned(), json!("object"))]);
         let comment = self.comments.of(&message.parent_file(), message.path());
         let update = if part == Part::Update { "Only what is given is changed." } else { "" };
-        let choices = choices::in_words(message);
+        let choices = choices::in_words(message, self.style);
         let description = paragraphs([comment.as_str(), update, &choices]);
         insert_text(&mut schema, "description", &description);
         if !properties.is_empty() {
@@ -133,7 +140,8 @@ impl Schemas {
             schema.insert("required".to_owned(), required.into());
         }
         if part != Part::Answer {
-            let forbidden = choices::forbidden(message, |field| part.has(field.number(), &behaviors(field)));
+            let forbidden =
+                choices::forbidden(message, self.style, |field| part.has(field.number(), &behaviors(field)));
             schema.extend(forbidden.map(|forbidden| ("not".to_owned(), forbidden)));
             // Unknown fields of a request are refused.
             schema.insert("additionalProperties".to_owned(), json!(false));
@@ -152,12 +160,12 @@ impl Schemas {
             Map::from_iter([("type".to_owned(), json!("object")), ("additionalProperties".to_owned(), value)])
         } else if field.is_list() {
             let mut items = object(self.kind(&field.kind(), part));
-            narrow(&mut items, rules.items, &field.kind());
+            narrow(&mut items, rules.items, &field.kind(), self.style);
             Map::from_iter([("type".to_owned(), json!("array")), ("items".to_owned(), items.into())])
         } else {
             object(self.kind(&field.kind(), part))
         };
-        narrow(&mut schema, rules.keywords, &field.kind());
+        narrow(&mut schema, rules.keywords, &field.kind(), self.style);
         let behaviors = behaviors(field);
         let is = |behavior: &str| behaviors.iter().any(|there| there == behavior);
         let immutable = if is("IMMUTABLE") { "Cannot be changed." } else { "" };
@@ -207,11 +215,15 @@ impl Schemas {
                 .values()
                 .filter_map(|value| {
                     let comment = self.comments.of(&file, value.path()).replace('\n', " ");
-                    (!comment.is_empty()).then(|| format!("- `{}`: {comment}", value.name()))
+                    (!comment.is_empty()).then(|| match self.style.enums {
+                        EnumValues::Names => format!("- `{}`: {comment}", value.name()),
+                        EnumValues::Numbers => {
+                            format!("- {} (`{}`): {comment}", value.number(), value.name())
+                        }
+                    })
                 })
                 .collect();
-            let names: Vec<_> = desc.values().map(|value| value.name().to_owned()).collect();
-            let mut schema = object(json!({"type": "string", "enum": names}));
+            let mut schema = self.values(desc);
             let comment = self.comments.of(&file, desc.path());
             let description = paragraphs([comment.as_str(), &lines.join("\n")]);
             insert_text(&mut schema, "description", &description);
@@ -219,16 +231,36 @@ impl Schemas {
         }
         json!({"$ref": format!("#/components/schemas/{name}")})
     }
+
+    /// The type of an enum's values, and which there are.
+    fn values(&self, desc: &EnumDescriptor) -> Map<String, Json> {
+        // Of several names for one number the first.
+        let mut numbers = BTreeSet::new();
+        let by_number = self.style.enums == EnumValues::Numbers;
+        let told: Vec<_> =
+            desc.values().filter(|value| !by_number || numbers.insert(value.number())).collect();
+        let values: Vec<_> = told.iter().map(|value| self.style.value(value)).collect();
+        match self.style.enums {
+            EnumValues::Names => object(json!({"type": "string", "enum": values})),
+            EnumValues::Numbers => {
+                // What generators call them.
+                let names: Vec<_> = told.iter().map(EnumValueDescriptor::name).collect();
+                object(json!({
+                    "type": "integer", "format": "int32", "enum": values, "x-enum-varnames": names
+                }))
+            }
+        }
+    }
 }
 
 /// Adds the rules of a field to the schema of its kind. Of an enum that the schema refers to they say which values are not
 /// allowed: of a list of those that are, generators make a type beside the enum's own.
-fn narrow(schema: &mut Map<String, Json>, mut rules: Map<String, Json>, kind: &Kind) {
+fn narrow(schema: &mut Map<String, Json>, mut rules: Map<String, Json>, kind: &Kind, style: Style) {
     if let Some(desc) = kind.as_enum().filter(|_| schema.contains_key("$ref"))
         && let Some(Json::Array(allowed)) = rules.remove("enum")
     {
-        let names = desc.values().map(|value| json!(value.name()));
-        let excluded: Vec<_> = names.filter(|name| !allowed.contains(name)).collect();
+        let excluded = desc.values().filter(|value| !allowed.contains(&json!(value.name())));
+        let excluded: Vec<_> = excluded.map(|value| style.value(&value)).collect();
         if !excluded.is_empty() {
             schema.insert("not".to_owned(), json!({"enum": excluded}));
         }

@@ -23,6 +23,6 @@ pub fn answer(codec: Codec, rpc: &Rpc, message: Bytes) -> Result<Bytes, Failure>
         return Ok(message);
     }
     let mut out = Vec::with_capacity(256 + message.len());
-    rpc.writer.message(&message, None, &mut out).map_err(|error| unreadable(rpc, error))?;
+    rpc.canonical.message(&message, None, &mut out).map_err(|error| unreadable(rpc, error))?;
     Ok(out.into())
 }

@@ -76,7 +76,7 @@ impl Written {
                 Ok(raw.map(|raw| raw.data).unwrap_or_default())
             }
             (Format::Table(_), Some(table)) => {
-                let json = self.json(b"", message)?;
+                let json = answer::canonical(binding, message, &self.base)?;
                 Ok(table.row(&parsed(&json)?).into())
             }
             (Format::Lines | Format::Table(_), _) => {
@@ -103,7 +103,7 @@ impl Written {
     fn event_id(&self, message: &[u8]) -> Result<Option<String>, Failure> {
         let Some(field) = &self.binding.rpc.event_id else { return Ok(None) };
         let mut json = Vec::new();
-        let written = self.binding.rpc.writer.field(field.number(), message, None, &mut json);
+        let written = self.binding.rpc.canonical.field(field.number(), message, None, &mut json);
         written.map_err(|_| Failure::internal())?;
         Ok(match parsed(&json)? {
             Json::Null => None,

@@ -15,9 +15,14 @@ use crate::support::{Answer, Answered, Call, Shop, message, request, shop_with};
 /// A service with one book that can be read and changed. As long as `races` is not 0, somebody else changes it
 /// between.
 fn library(races: u32) -> Shop {
+    shop_with(Default::default(), service(races))
+}
+
+/// What it answers.
+pub fn service(races: u32) -> impl Fn(&Call) -> Answer + Send + Sync + 'static {
     let book = json!({"id": "b", "title": "t", "fee": {"units": "12", "currencyCode": "EUR"}, "etag": "1"});
     let (book, races) = (Arc::new(Mutex::new(book)), Arc::new(AtomicU32::new(races)));
-    shop_with(Default::default(), move |call: &Call| {
+    move |call: &Call| {
         let mut book = book.lock().unwrap();
         let next = |book: &Value| (book["etag"].as_str().unwrap().parse::<u32>().unwrap() + 1).to_string();
         let sent = call.json();
@@ -45,7 +50,7 @@ fn library(races: u32) -> Shop {
             }
             _ => Answer::Status(Status::not_found("no")),
         }
-    })
+    }
 }
 
 async fn send(shop: &Shop, method: &str, headers: &[(&str, &str)], body: &str) -> Answered {

@@ -5,10 +5,10 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use axum::body::Body;
+use axum::{Router, body::Body};
 use bytes::Bytes;
 use futures::stream;
-use gateway::{Contract, Extras, Options, Served, Way};
+use gateway::{Contract, Extras, Options, Served, Way, json::Style};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use http_body::Frame;
 use http_body_util::{BodyExt as _, StreamBody};
@@ -35,19 +35,25 @@ fn conn(last: Asked) -> kit::Conn {
     }))
 }
 
-/// The services of a contract.
-pub fn serve(contract: &Contract) -> (Shop, Asked) {
+/// The services of a contract, answered for in a style.
+pub fn serve(contract: &Contract, json: Style) -> (Shop, Asked) {
+    let (router, asked) = router(contract, json);
+    (Shop::of_router(router), asked)
+}
+
+/// The same as a router.
+pub fn router(contract: &Contract, json: Style) -> (Router, Asked) {
     let asked = Asked::default();
     let way = Way { conn: conn(asked.clone()), forward: Default::default() };
     let services = contract.services(&[]).unwrap().into_iter();
     let served = services.map(|service| Served { service, way: way.clone() }).collect();
-    let router = gateway::router_of(&Options::default(), served, Extras::default()).unwrap();
-    (Shop::of_router(router), asked)
+    let extras = Extras { json, ..Extras::default() };
+    (gateway::router_of(&Options::default(), served, extras).unwrap(), asked)
 }
 
-/// Those of a pool.
+/// Those of a pool, as proto3 JSON.
 pub fn serve_pool(pool: &DescriptorPool) -> Shop {
-    serve(&Contract::read(&pool.encode_to_vec()).unwrap()).0
+    serve(&Contract::read(&pool.encode_to_vec()).unwrap(), Style::default()).0
 }
 
 /// The body of a Connect stream's request: these messages.

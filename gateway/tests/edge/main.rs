@@ -18,6 +18,7 @@ mod proxies;
 mod requests;
 mod required;
 mod streams;
+mod styles;
 mod support;
 mod transcoding;
 mod uploads;

@@ -19,6 +19,7 @@ tests!(
     a_contract_comes_from_a_file_where_there_is_no_reflection,
     several_upstreams_have_routes_of_their_own,
     an_upstream_by_tls_is_known_by_its_certificate,
+    json_is_answered_as_the_settings_say,
     what_cannot_be_served_is_exit_code_2_and_says_what_to_do,
 );
 
@@ -64,7 +65,10 @@ async fn several_upstreams_have_routes_of_their_own(_: Setup) {
         (Foreign::serve("books", Reflects::V1).await, Foreign::serve("films", Reflects::V1Alpha).await);
     let edge = Edge::start(&gateway(&[&books.url, &films.url], ""), folder.path());
     assert_eq!(edge.json("/books/b1").await["id"], "b1");
-    assert_eq!(edge.json("/films/f1").await, json!({"id": "f1", "genre": "GENRE_UNSPECIFIED"}));
+    assert_eq!(
+        edge.json("/films/f1").await,
+        json!({"id": "f1", "genre": "GENRE_UNSPECIFIED", "firstShown": 0})
+    );
     assert_eq!((books.calls.lock().unwrap().len(), films.calls.lock().unwrap().len()), (1, 1));
     let document = edge.json("/openapi.json").await;
     assert!(document["paths"]["/books/{id}"].is_object() && document["paths"]["/films/{id}"].is_object());
@@ -91,6 +95,26 @@ async fn an_upstream_by_tls_is_known_by_its_certificate(_: Setup) {
     let root = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(&pem)).domain_name("localhost");
     let channel = Endpoint::from_shared(edge.url.clone()).unwrap().tls_config(root).unwrap();
     assert_eq!(annotate(channel.connect().await.unwrap()).await, BOOK);
+}
+
+/// Covers: mesh.gateway.
+async fn json_is_answered_as_the_settings_say(_: Setup) {
+    let folder = tempdir().unwrap();
+    let films = Foreign::serve("films", Reflects::V1).await;
+    let flags = "--json-defaults omit --json-names proto --json-enums numbers";
+    let file = "json-defaults = \"omit\"\njson-names = \"proto\"\njson-enums = \"numbers\"\n";
+    std::fs::write(folder.path().join("feira.toml"), file).unwrap();
+    for flags in [flags, "--config feira.toml"] {
+        let edge = Edge::start(&gateway(&[&films.url], flags), folder.path());
+        assert_eq!(edge.json("/films/f1").await, json!({"id": "f1"}), "{flags}");
+        let film = edge.json("/films/f1?genre=GENRE_DRAMA&firstShown=1999").await;
+        assert_eq!(film, json!({"id": "f1", "genre": 1, "first_shown": 1999}), "{flags}");
+        let document = edge.json("/openapi.json").await;
+        assert!(document["components"]["schemas"]["Film"]["properties"]["first_shown"].is_object());
+        edge.process.stop();
+    }
+    let refused = gateway(&[&films.url], "--json-names kebab").run(folder.path());
+    assert_eq!(refused.code, Some(2), "{refused:?}");
 }
 
 /// Covers: mesh.gateway.

@@ -15,7 +15,7 @@ use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor, Serialize
 use prost_types::{DescriptorProto, FileDescriptorSet};
 
 use super::{messages::Maker, same::same};
-use crate::json::{Bounds, Tables, WriteError, Writer, decode};
+use crate::json::{Bounds, Defaults, EnumValues, FieldNames, Style, Tables, WriteError, Writer, decode};
 
 pub static POOL: LazyLock<DescriptorPool> = LazyLock::new(|| {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/json/tests");
@@ -40,14 +40,32 @@ static WITHOUT_MAPS: LazyLock<DescriptorPool> = LazyLock::new(|| {
 
 static TABLES: LazyLock<Arc<Tables>> = LazyLock::new(|| Arc::new(Tables::new(&POOL, |_| false)));
 
+/// The same in each style.
+static STYLED: LazyLock<Vec<Arc<Tables>>> = LazyLock::new(|| {
+    let mut styles = Vec::new();
+    for defaults in [Defaults::Print, Defaults::Omit] {
+        for names in [FieldNames::Camel, FieldNames::Proto] {
+            for enums in [EnumValues::Names, EnumValues::Numbers] {
+                styles.push(Style { defaults, names, enums });
+            }
+        }
+    }
+    assert_eq!(styles.iter().map(|style| style.index()).max(), Some(Style::COUNT - 1));
+    styles.into_iter().map(|style| Arc::new(Tables::styled(&POOL, style, |_| false))).collect()
+});
+
 pub fn desc(name: &str) -> MessageDescriptor {
     POOL.get_message_by_name(name).unwrap()
 }
 
 /// What the writer makes of bytes.
 pub fn written(desc: &MessageDescriptor, bytes: &[u8]) -> Result<String, WriteError> {
+    written_by(&TABLES, desc, bytes)
+}
+
+fn written_by(tables: &Arc<Tables>, desc: &MessageDescriptor, bytes: &[u8]) -> Result<String, WriteError> {
     let mut out = Vec::new();
-    Writer::new(&TABLES, desc).unwrap().message(bytes, None, &mut out)?;
+    Writer::new(tables, desc).unwrap().message(bytes, None, &mut out)?;
     Ok(String::from_utf8(out).unwrap())
 }
 
@@ -144,6 +162,21 @@ fn what_is_written_is_read_as_the_same() {
         // Of a zero without presence prost-reflect does not encode the sign.
         let unsigned = |text: String| text.replace("-0.0", "0.0");
         prop_assert_eq!(written(desc, &again.encode_to_vec()).map(unsigned), Ok(unsigned(text)));
+        Ok(())
+    });
+}
+
+#[test]
+fn every_style_says_the_same() {
+    for_some_time(0..Style::COUNT, |desc, choices, style| {
+        let mut maker = Maker { pool: &POOL, choices, plain: false, has_entries: false };
+        let bytes = maker.message(desc, 0);
+        let message = DynamicMessage::decode(desc.clone(), bytes.as_slice()).unwrap();
+        let text = written_by(&STYLED[style], desc, &bytes);
+        let text = text.map_err(|error| TestCaseError::fail(error.to_string()))?;
+        let again = decode(desc, text.as_bytes(), &Bounds::default());
+        let again = again.map_err(|error| TestCaseError::fail(format!("{text}: {error:?}")))?.value;
+        prop_assert!(same(&message, &again), "{}", text);
         Ok(())
     });
 }

@@ -9,7 +9,7 @@ use super::{
     scan::{Slot, occurrences},
     tables::{Field, Message},
 };
-use crate::wire;
+use crate::{json::Defaults, wire};
 
 impl<'t, 'b> Run<'t, 'b, '_> {
     /// Writes a message of the type at a place, whose parts are merged.
@@ -50,23 +50,32 @@ impl<'t, 'b> Run<'t, 'b, '_> {
                     let from = self.out.len();
                     self.out.extend_from_slice(&field.name);
                     self.value(field, slot, parts, left)?;
-                    // An extension without items is not there, whatever there is on the wire.
-                    if field.default.is_none() && field.shape == Shape::List && self.out.ends_with(b":[]") {
+                    if self.is_omitted(field, from) {
                         self.out.truncate(from);
                         continue;
                     }
                 }
-                Some(default) => {
+                Some(default) if self.tables.style.defaults == Defaults::Print => {
                     self.out.extend_from_slice(&field.name);
                     self.out.extend_from_slice(default);
                 }
-                None => continue,
+                _ => continue,
             }
             self.out.push(b',');
             self.room()?;
         }
         self.slots.truncate(base);
         Ok(())
+    }
+
+    /// Whether a field that has just been written, from this byte, is not to be there, whatever there is on the wire: an
+    /// extension without items, or what has its default where that is not printed.
+    fn is_omitted(&self, field: &Field, from: usize) -> bool {
+        let written = self.out.get(from + field.name.len()..).unwrap_or_default();
+        match &field.default {
+            Some(default) => self.tables.style.defaults == Defaults::Omit && written == &**default,
+            None => field.shape == Shape::List && written == b"[]",
+        }
     }
 
     /// Writes what a message has in one field; null where it has nothing.

@@ -8,7 +8,10 @@ use prost_reflect::{
 };
 
 use super::kind::{Form, Kind, Shape};
-use crate::wire::{Malformed, Raw};
+use crate::{
+    json::Style,
+    wire::{Malformed, Raw},
+};
 
 /// How the messages of a contract are written.
 #[derive(Debug, Default)]
@@ -17,6 +20,7 @@ pub struct Tables {
     enums: Vec<Enum>,
     /// Where messages are, by their full names.
     places: HashMap<String, usize>,
+    pub(super) style: Style,
 }
 
 /// How messages of one type are written.
@@ -56,21 +60,37 @@ struct Enum {
     is_closed: bool,
     /// The number that stands for none.
     default: i32,
-    /// Their names in quotes, by number.
+    /// What is written for each number: its name in quotes, or the number itself.
     names: Vec<(i32, Box<[u8]>)>,
 }
 
 impl Tables {
-    /// The tables of all messages of a contract. `own_url` tells which texts are URLs of the edge's own.
+    /// The tables of all messages of a contract, by which they are written as proto3 JSON. `own_url` tells which texts are
+    /// URLs of the edge's own.
     pub fn new(pool: &DescriptorPool, own_url: impl Fn(&FieldDescriptor) -> bool) -> Self {
+        Self::styled(pool, Style::default(), own_url)
+    }
+
+    /// The same, by which they are written in a style.
+    pub fn styled(pool: &DescriptorPool, style: Style, own_url: impl Fn(&FieldDescriptor) -> bool) -> Self {
         let places = pool.all_messages().enumerate().map(|(place, it)| (it.full_name().to_owned(), place));
-        let mut tables = Self { places: places.collect(), ..Default::default() };
+        let mut tables = Self { places: places.collect(), style, ..Default::default() };
         let enums: HashMap<_, _> =
             pool.all_enums().enumerate().map(|(place, it)| (it.full_name().to_owned(), place)).collect();
-        tables.enums = pool.all_enums().map(|desc| Enum::new(&desc)).collect();
+        tables.enums = pool.all_enums().map(|desc| Enum::new(&desc, style)).collect();
         let messages = pool.all_messages().map(|desc| Message::new(&desc, &tables, &enums, &own_url));
         tables.messages = messages.collect();
         tables
+    }
+
+    /// Tables of nothing.
+    pub fn empty(style: Style) -> Self {
+        Self { style, ..Self::default() }
+    }
+
+    /// In which style they write.
+    pub fn style(&self) -> Style {
+        self.style
     }
 
     /// Where the table of a message is.
@@ -142,11 +162,11 @@ impl Tables {
 }
 
 impl Enum {
-    fn new(desc: &EnumDescriptor) -> Self {
+    fn new(desc: &EnumDescriptor, style: Style) -> Self {
         let mut names: Vec<(i32, Box<[u8]>)> = desc
             .values()
             .filter_map(|value| desc.get_value(value.number()))
-            .map(|value| (value.number(), format!("\"{}\"", value.name()).into_bytes().into()))
+            .map(|value| (value.number(), style.value(&value).to_string().into_bytes().into()))
             .collect();
         names.sort();
         names.dedup();
@@ -212,7 +232,7 @@ impl Field {
         let own_url = own_url(desc);
         Self {
             number: desc.number(),
-            name: name(desc.json_name()),
+            name: name(tables.style.name(desc)),
             kind,
             shape,
             default,

@@ -4,8 +4,11 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::{all, describe, describe_all, feira, hostile::pool};
-use crate::openapi::{names::Names, schema::Part};
+use super::{all, describe, describe_in, feira, hostile::pool};
+use crate::{
+    json::Style,
+    openapi::{names::Names, schema::Part},
+};
 
 fn library() -> Value {
     describe(&crate::json::test_pool(), "library.")
@@ -112,7 +115,7 @@ fn types_of_one_name_in_two_contracts_are_told_apart_unless_they_are_the_same() 
         ))
     };
     let pools = [contract("S", "/x", "Of S.", "token"), contract("T", "/y", "Of T.", "cursor")];
-    let document = describe_all(&[&pools[0], &pools[1]], "a.v1.");
+    let document = describe_in(Style::default(), &[&pools[0], &pools[1]], "a.v1.");
     let schemas = &document["components"]["schemas"];
     let answer = |path: &str| {
         let answer = &document["paths"][path]["get"]["responses"]["200"]["content"]["application/json"];

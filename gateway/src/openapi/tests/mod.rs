@@ -12,16 +12,16 @@ use super::*;
 
 /// The document of a pool's services whose names begin with a prefix.
 fn describe(pool: &DescriptorPool, prefix: &str) -> Value {
-    describe_all(&[pool], prefix)
+    describe_in(Style::default(), &[pool], prefix)
 }
 
-/// The same of several pools.
-fn describe_all(pools: &[&DescriptorPool], prefix: &str) -> Value {
+/// The same of several pools, of answers in a style.
+fn describe_in(style: Style, pools: &[&DescriptorPool], prefix: &str) -> Value {
     let conn = kit::Conn::new(tower::service_fn(|_| async { Err(tonic::Status::internal("never called")) }));
     let of_pool = |pool| crate::Served::of_pool(pool, |name| name.starts_with(prefix).then(|| conn.clone()));
     let served: Vec<_> = pools.iter().flat_map(|pool| of_pool(pool)).collect();
-    let table = crate::serving::Table::of(&served).unwrap();
-    document(&table.routes.iter().cloned().collect::<Vec<Arc<Binding>>>())
+    let table = crate::serving::Table::of(&served, style).unwrap();
+    document(&table.routes.iter().cloned().collect::<Vec<Arc<Binding>>>(), style)
 }
 
 fn feira() -> Value {
