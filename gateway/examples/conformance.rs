@@ -2,13 +2,19 @@
 //! standard input and output, and knows only JSON.
 //!
 //!   conformance FOLDER     the folder has the suite's own contracts
+//!   conformance SET        the file has them compiled, those of editions among them
 
 use std::{
+    fs,
     io::{self, ErrorKind, Read as _, Write as _},
+    path::Path,
     sync::Arc,
 };
 
-use gateway::json::{Bounds, Tables, WriteError, Writer, decode};
+use gateway::{
+    Contract,
+    json::{Bounds, Tables, WriteError, Writer, decode},
+};
 use prost::Message as _;
 use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor, Value};
 
@@ -18,17 +24,9 @@ const JSON: i32 = 2;
 type Failure = Box<dyn std::error::Error>;
 
 fn main() -> Result<(), Failure> {
-    let folder = std::env::args().nth(1).ok_or("expected the folder of the suite's contracts")?;
-    let mut compiler = protox::Compiler::new([folder])?;
-    compiler.include_imports(true);
-    for file in [
-        "conformance/conformance.proto",
-        "google/protobuf/test_messages_proto2.proto",
-        "google/protobuf/test_messages_proto3.proto",
-    ] {
-        compiler.open_file(file)?;
-    }
-    let pool = DescriptorPool::decode(compiler.encode_file_descriptor_set().as_slice())?;
+    let contracts = std::env::args().nth(1).ok_or("expected the folder of the suite's contracts")?;
+    let contracts = Path::new(&contracts);
+    let pool = if contracts.is_dir() { compiled(contracts)? } else { read(contracts)? };
     let tested = Tested { tables: Arc::new(Tables::new(&pool, |_| false)), pool };
     let request = tested.message("conformance.ConformanceRequest")?;
     let response = tested.message("conformance.ConformanceResponse")?;
@@ -49,6 +47,24 @@ fn main() -> Result<(), Failure> {
         output.write_all(&answer)?;
         output.flush()?;
     }
+}
+
+fn compiled(folder: &Path) -> Result<DescriptorPool, Failure> {
+    let mut compiler = protox::Compiler::new([folder])?;
+    compiler.include_imports(true);
+    for file in [
+        "conformance/conformance.proto",
+        "google/protobuf/test_messages_proto2.proto",
+        "google/protobuf/test_messages_proto3.proto",
+    ] {
+        compiler.open_file(file)?;
+    }
+    Ok(DescriptorPool::decode(compiler.encode_file_descriptor_set().as_slice())?)
+}
+
+/// As the edge reads contracts.
+fn read(set: &Path) -> Result<DescriptorPool, Failure> {
+    Ok(Contract::read(&fs::read(set)?)?.pool().clone())
 }
 
 struct Tested {

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use prost::Message as _;
 use prost_reflect::DescriptorPool;
 
-use super::ContractError;
+use super::{ContractError, edition};
 
 /// What a contract may have.
 pub const MOST_FILES: usize = 5_000;
@@ -35,7 +35,12 @@ struct Head {
     dependency: Vec<String>,
     #[prost(string, tag = "12")]
     syntax: String,
+    /// What is imported for its options alone (since edition 2024).
+    #[prost(string, repeated, tag = "15")]
+    option_dependency: Vec<String>,
 }
+
+type Imports<'f> = std::iter::Chain<std::slice::Iter<'f, String>, std::slice::Iter<'f, String>>;
 
 /// Files by their names.
 #[derive(Debug, Default)]
@@ -51,6 +56,8 @@ pub struct Files {
 struct File {
     bytes: Bytes,
     imports: Vec<String>,
+    /// Files that it does without where they are not there.
+    may_import: Vec<String>,
 }
 
 impl Hash for Files {
@@ -76,16 +83,25 @@ impl Files {
 
     /// Adds a file. One of a name that is there already is the same file, told twice.
     pub fn add(&mut self, bytes: Bytes) -> Result<(), ContractError> {
-        let Head { name, dependency, syntax } = Head::decode(bytes.clone())
+        let Head { name, dependency, syntax, option_dependency } = Head::decode(bytes.clone())
             .map_err(|error| ContractError::Invalid(format!("a file in it is none: {error}")))?;
         if self.all.contains_key(&name) {
             return Ok(());
         }
-        if !SYNTAXES.contains(&syntax.as_str()) {
-            let problem = format!("{name} is written in `{syntax}`: only proto2 and proto3 are known here");
-            return Err(ContractError::Invalid(problem));
-        }
-        self.imports += dependency.len();
+        let bytes = match syntax.as_str() {
+            edition::SYNTAX => edition::plain(&bytes)?,
+            known if SYNTAXES.contains(&known) => bytes,
+            _ => {
+                let problem = format!(
+                    "{name} is written in `{syntax}`: only proto2, proto3 and editions are known here"
+                );
+                return Err(ContractError::Invalid(problem));
+            }
+        };
+        // Those that say what options mean are needed for that, and servers need not have them.
+        let may_import: Vec<_> =
+            option_dependency.into_iter().filter(|name| well_known(name).is_some()).collect();
+        self.imports += dependency.len() + may_import.len();
         if self.imports > MOST_IMPORTS {
             return Err(ContractError::TooLarge { most: MOST_IMPORTS, what: "imports" });
         }
@@ -97,10 +113,11 @@ impl Files {
             return Err(ContractError::TooLarge { most: MOST_FILES, what: "files" });
         }
         self.missing.remove(&name);
-        for import in dependency.iter().filter(|import| **import != name && !self.all.contains_key(*import)) {
+        let imports = dependency.iter().chain(&may_import);
+        for import in imports.filter(|import| **import != name && !self.all.contains_key(*import)) {
             self.missing.entry(import.clone()).or_insert_with(|| name.clone());
         }
-        self.all.insert(name, File { bytes, imports: dependency });
+        self.all.insert(name, File { bytes, imports: dependency, may_import });
         Ok(())
     }
 
@@ -123,7 +140,7 @@ impl Files {
         let (mut ordered, mut done) = (Vec::with_capacity(self.all.len()), BTreeSet::new());
         // The way from a file to the one that is looked at, each with its imports that are still to be looked at. Not by
         // recursion: how long a chain of imports is, is somebody else's choice.
-        let mut way: Vec<(&str, std::slice::Iter<'_, String>)> = Vec::new();
+        let mut way: Vec<(&str, Imports<'_>)> = Vec::new();
         for first in self.all.keys() {
             let mut next = Some(first.as_str());
             while let Some(name) = next.take() {
@@ -132,7 +149,7 @@ impl Files {
                         let circle = way[start..].iter().map(|(name, _)| *name).chain([name]);
                         return Err(ContractError::Circle(circle.collect::<Vec<_>>().join(" → ")));
                     }
-                    way.push((name, file.imports.iter()));
+                    way.push((name, file.imports.iter().chain(&file.may_import)));
                 }
                 while let Some((name, imports)) = way.last_mut() {
                     next = imports.next().map(String::as_str);

@@ -1,6 +1,7 @@
 //! Contracts that are not built in: read from a file of descriptors, or asked of a server by reflection.
 
 mod check;
+mod edition;
 mod files;
 mod reflection;
 
@@ -12,6 +13,7 @@ use std::{
 use prost_reflect::{DescriptorPool, ServiceDescriptor};
 use tonic::Code;
 
+pub use self::edition::is_closed;
 use self::files::Files;
 
 /// Services beside a contract's own, which every server may have: who asks the edge for them means the edge.

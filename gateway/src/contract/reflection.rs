@@ -61,7 +61,15 @@ async fn with(conn: &kit::Conn, version: &str) -> Result<(Files, BTreeSet<String
     }
     // Some servers answer with a file and all that it imports, others with the file alone.
     while let Some((missing, by)) = files.missing() {
-        let known = session.files(MessageRequest::FileByFilename(missing.clone()), &mut files).await?;
+        let known = match session.files(MessageRequest::FileByFilename(missing.clone()), &mut files).await {
+            // Some servers end the conversation by what others answer (tonic's do).
+            Err(ContractError::Refused { code: Code::NotFound, .. }) => {
+                session = Session::open(conn, version).await?;
+                session.ask(MessageRequest::ListServices(String::new())).await?;
+                false
+            }
+            answered => answered?,
+        };
         if !known || files.missing().is_some_and(|(still, _)| still == missing) {
             files.add(well_known(&missing).ok_or(ContractError::Missing { file: missing, by })?)?;
         }

@@ -8,6 +8,7 @@ mod conditions;
 mod cookies;
 mod current;
 mod echo;
+mod editions;
 mod failures;
 mod hostile;
 mod masks;

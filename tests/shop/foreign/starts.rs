@@ -7,7 +7,7 @@ use tonic::transport::{Certificate, ClientTlsConfig, Endpoint, Identity};
 use super::{
     Edge, Foreign, Reflects, gateway,
     protocols::{BOOK, annotate},
-    server::contract,
+    server::{EDITION, contract},
 };
 use crate::{
     support::{Setup, process::Start},
@@ -19,6 +19,7 @@ tests!(
     a_contract_comes_from_a_file_where_there_is_no_reflection,
     several_upstreams_have_routes_of_their_own,
     an_upstream_by_tls_is_known_by_its_certificate,
+    a_contract_of_an_edition_comes_by_reflection_and_from_a_file,
     json_is_answered_as_the_settings_say,
     what_cannot_be_served_is_exit_code_2_and_says_what_to_do,
 );
@@ -95,6 +96,24 @@ async fn an_upstream_by_tls_is_known_by_its_certificate(_: Setup) {
     let root = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(&pem)).domain_name("localhost");
     let channel = Endpoint::from_shared(edge.url.clone()).unwrap().tls_config(root).unwrap();
     assert_eq!(annotate(channel.connect().await.unwrap()).await, BOOK);
+}
+
+/// Covers: mesh.gateway.
+async fn a_contract_of_an_edition_comes_by_reflection_and_from_a_file(_: Setup) {
+    let folder = tempdir().unwrap();
+    std::fs::write(folder.path().join("case.bin"), contract(EDITION)).unwrap();
+    for (reflects, flags) in [(Reflects::V1, ""), (Reflects::Not, "--descriptors case.bin")] {
+        let cases = Foreign::serve(EDITION, reflects).await;
+        let edge = Edge::start(&gateway(&[&cases.url], flags), folder.path());
+        let case = r#"{"id":"c","own":{"under":{"name":"u"}},"open":9}"#;
+        let answer = edge.post("/cases", "application/json", case).await;
+        let whole = json!({"id": "c", "sizes": [], "open": 9, "opens": [], "own": {"under": {"name": "u"}}});
+        assert_eq!(answer.json::<serde_json::Value>().await.unwrap(), whole, "{reflects:?}");
+        for lacks in [r#"{"own":{}}"#, r#"{"id":"c","own":{},"size":4}"#] {
+            assert_eq!(edge.post("/cases", "application/json", lacks).await.status(), 400, "{lacks}");
+        }
+        edge.process.stop();
+    }
 }
 
 /// Covers: mesh.gateway.

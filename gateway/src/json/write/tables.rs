@@ -4,11 +4,12 @@ use std::collections::HashMap;
 
 use prost_reflect::{
     DescriptorPool, EnumDescriptor, ExtensionDescriptor, FieldDescriptor, Kind as Described,
-    MessageDescriptor, Syntax,
+    MessageDescriptor,
 };
 
 use super::kind::{Form, Kind, Shape};
 use crate::{
+    contract::is_closed,
     json::Style,
     wire::{Malformed, Raw},
 };
@@ -172,11 +173,6 @@ impl Enum {
         names.dedup();
         Self { is_closed: is_closed(desc), default: desc.default_value().number(), names }
     }
-}
-
-/// Whether an enum has no values but those that it names.
-pub fn is_closed(desc: &EnumDescriptor) -> bool {
-    desc.parent_file().syntax() == Syntax::Proto2
 }
 
 impl Message {
