@@ -11,6 +11,7 @@ mod operation;
 mod parameters;
 mod paths;
 mod pattern;
+mod recursion;
 mod rules;
 mod schema;
 mod styled;

@@ -9,6 +9,7 @@ use super::{
     choices,
     comments::{Comments, paragraphs},
     names::Names,
+    recursion::is_in_itself,
     rules,
     well_known::{self, integer_text},
 };
@@ -143,8 +144,11 @@ impl Schemas {
             let forbidden =
                 choices::forbidden(message, self.style, |field| part.has(field.number(), &behaviors(field)));
             schema.extend(forbidden.map(|forbidden| ("not".to_owned(), forbidden)));
-            // Unknown fields of a request are refused.
-            schema.insert("additionalProperties".to_owned(), json!(false));
+            // Unknown fields of a request are refused. What forbids them by the common keyword some generators take for no
+            // type that can be pointed to: of one in itself Rust's makes a type of endless size.
+            let keyword =
+                if is_in_itself(message) { "unevaluatedProperties" } else { "additionalProperties" };
+            schema.insert(keyword.to_owned(), json!(false));
         }
         schema.into()
     }

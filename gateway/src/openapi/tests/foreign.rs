@@ -26,6 +26,9 @@ fn what_is_sent_and_what_is_answered_of_one_message_are_told_apart() {
     assert_eq!(schemas["PassInput"]["additionalProperties"], false);
     assert!(schemas["PassInput"]["required"].is_null() && schemas["Pass"]["additionalProperties"].is_null());
     assert_eq!(schemas["Pass"]["required"], json!(["ticket", "holder"]));
+    // One that stands in itself says it by another keyword, for generators.
+    assert_eq!(schemas["AuthorInput"]["unevaluatedProperties"], false);
+    assert!(schemas["AuthorInput"]["additionalProperties"].is_null());
     // Of a message that is changed field by field none need be given, and of a value all that it is.
     let update = &document["paths"]["/v1/books/{name}"]["patch"]["requestBody"];
     assert_eq!(schema(update), "#/components/schemas/BookUpdate");
