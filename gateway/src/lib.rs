@@ -20,6 +20,26 @@
 //! # }
 //! ```
 //!
+//! # What there is
+//!
+//! | | |
+//! |---|---|
+//! | [`Contract`] | services with all that their messages need, read from a `FileDescriptorSet` or asked of a server; [`ContractError`] says why there is none |
+//! | [`Served`], [`Way`], [`Forward`] | a service, the transport to it, and the headers that pass |
+//! | [`router_of`], [`router`] | an axum `Router` of services with contracts of their own, or of those of one pool; [`Error`] names the method that cannot be served, and says why |
+//! | [`Options`], [`Extras`] | what can be set: time, origins, proxies; and the style of answers ([`json::Style`]), a [`Guard`] before all calls, a [`Mount`] of other pages |
+//! | [`Switch`] | a service that hands requests to the router of the moment |
+//! | [`json`] | proto3 JSON by descriptors: reading into messages, writing from bytes |
+//!
+//! A router answers each request with one response, and never fails: failures are answers, `{"error": {"code", "status",
+//! "message", "details"}}` with the HTTP status that the gRPC code has (AIP-193), and in the form of each protocol where a call
+//! came by that. It keeps no state but what it is made of, so it can be cloned, nested and put behind layers. Behind a
+//! server of one's own it sees no peer addresses: `kit::listen` gives them.
+//!
+//! `examples/serve.rs` is a whole program.
+//!
+//! # Inside
+//!
 //! One request's way: [`access`] (id, span, log) → [`edge`] (finds the route) → [`request`] (path,
 //! query, body) → [`call`] → [`answer`] or [`stream`]; where it comes by gRPC, gRPC-Web or Connect, [`edge`] →
 //! [`protocol`].

@@ -6,9 +6,9 @@ use std::{
     task::{Context, Poll},
 };
 
-use axum::{Router, response::Response, routing::future::RouteFuture};
+use axum::{BoxError, Router, response::Response, routing::future::RouteFuture};
+use bytes::Bytes;
 use http::Request;
-use tonic::body::Body;
 use tower::Service;
 
 /// The interface that counts; cheap to clone.
@@ -31,7 +31,11 @@ impl Switch {
     }
 }
 
-impl Service<Request<Body>> for Switch {
+impl<B> Service<Request<B>> for Switch
+where
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
     type Response = Response;
     type Error = Infallible;
     type Future = RouteFuture<Infallible>;
@@ -41,7 +45,7 @@ impl Service<Request<Body>> for Switch {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
+    fn call(&mut self, request: Request<B>) -> Self::Future {
         let mut router = self.0.read().unwrap_or_else(PoisonError::into_inner).clone();
         router.call(request)
     }

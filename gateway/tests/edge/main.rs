@@ -11,6 +11,7 @@ mod echo;
 mod editions;
 mod failures;
 mod hostile;
+mod library;
 mod masks;
 mod pages;
 mod prefix;
