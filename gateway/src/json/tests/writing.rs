@@ -10,7 +10,7 @@ use super::{
     differential::{desc, written},
     messages::{bytes, whole},
 };
-use crate::json::{Bounds, Error, Tables, WriteError, Writer, decode};
+use crate::json::{Bounds, Defaults, Error, Style, Tables, WriteError, Writer, decode};
 
 /// A message of these numbers.
 fn wholes(values: &[(u32, u64)]) -> Vec<u8> {
@@ -177,6 +177,28 @@ fn one_field_is_written_as_its_message_would() {
     assert_eq!([4, 17, 22, 23, 38].map(field), ["\"0\"", "null", "\"7\"", "null", r#"["https://x/a","b"]"#]);
     let cut = &message[..message.len() - 1];
     assert!(matches!(writer.field(22, cut, None, &mut Vec::new()), Err(WriteError::Malformed(_))));
+}
+
+#[test]
+fn a_default_that_stands_on_the_wire_is_left_out_as_well_where_defaults_are() {
+    let style = Style { defaults: Defaults::Omit, ..Style::default() };
+    let tables = std::sync::Arc::new(Tables::styled(&super::differential::POOL, style, |_| false));
+    let writer = Writer::new(&tables, &desc("kinds.v1.Kinds")).unwrap();
+    let said = |message: &[u8]| {
+        let mut out = Vec::new();
+        writer.message(message, None, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    };
+    let zero = |sign: u8| [9, 0, 0, 0, 0, 0, 0, 0, sign].to_vec();
+    let numbers = wholes(&[(3, 0), (4, 0), (6, 0), (7, 0), (13, 0), (16, 0), (18, 0)]);
+    let defaults = [zero(0), numbers, parts(&[(14, b""), (15, b""), (31, b""), (37, b"")])].concat();
+    assert_eq!(said(&defaults), "{}");
+    // Not what has presence, the zero below zero, nor what is in a map.
+    let others = [zero(0x80), parts(&[(17, b"")]), wholes(&[(22, 0)]), parts(&[(23, b""), (51, b"")])];
+    assert_eq!(
+        said(&others.concat()),
+        r#"{"aDouble":-0.0,"nested":{},"maybeInt64":"0","maybeString":"","byString":{"":""}}"#
+    );
 }
 
 #[test]
