@@ -13,7 +13,7 @@ use std::{
 use prost_reflect::{DescriptorPool, ServiceDescriptor};
 use tonic::Code;
 
-pub use self::edition::is_closed;
+pub use self::edition::says_closed;
 use self::files::Files;
 
 /// Services beside a contract's own, which every server may have: who asks the edge for them means the edge.

@@ -115,11 +115,3 @@ pub fn map_key(value: Value) -> Option<MapKey> {
         _ => return None,
     })
 }
-
-/// A map's key as its JSON names it.
-pub fn text_of_key(key: &Value) -> String {
-    match key {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    }
-}

@@ -6,10 +6,10 @@
 use std::collections::HashMap;
 
 use prost_reflect::{
-    DescriptorPool, DynamicMessage, ExtensionDescriptor, FieldDescriptor, Kind, MessageDescriptor,
+    DescriptorPool, DynamicMessage, ExtensionDescriptor, FieldDescriptor, Kind, MessageDescriptor, Value,
 };
 
-use super::{BadField, Error, collections::text_of_key, well_known::type_name};
+use super::{BadField, Error, well_known::type_name};
 use crate::wire::{self, DEPTH, Malformed, Raw};
 
 /// The messages of a contract that have required fields, or hold such messages.
@@ -183,14 +183,8 @@ impl Required {
             return Ok(());
         };
         let there = wire::last(bytes, value.number)?.unwrap_or_default();
-        self.look(value.place, &[there], left).map_err(|problem| {
-            problem.within(|| {
-                let key = DynamicMessage::decode(entry.clone(), bytes)
-                    .map(|read| text_of_key(&read.get_field(&entry.map_entry_key_field())))
-                    .unwrap_or_default();
-                format!("{}[{key:?}]", map.name)
-            })
-        })
+        self.look(value.place, &[there], left)
+            .map_err(|problem| problem.within(|| format!("{}[{:?}]", map.name, key(entry, bytes))))
     }
 
     /// Looks through what an `Any` holds. Its fields stand beside its type's name, so its own add nothing to the path.
@@ -204,6 +198,15 @@ impl Required {
             Some(place) => self.look(*place, &[last(2)?], wire::deeper(left)?),
             None => Ok(()),
         }
+    }
+}
+
+/// The key of a map's entry, as its JSON names it.
+fn key(entry: &MessageDescriptor, bytes: &[u8]) -> String {
+    let Ok(read) = DynamicMessage::decode(entry.clone(), bytes) else { return String::new() };
+    match &*read.get_field(&entry.map_entry_key_field()) {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
     }
 }
 

@@ -6,8 +6,10 @@ use base64::{
 };
 use prost_reflect::{EnumDescriptor, Kind, Value};
 
-use super::number::{Real, is_number, nearest, whole};
-use crate::contract::is_closed;
+use super::{
+    number::{Real, is_number, nearest, whole},
+    write::is_closed,
+};
 
 /// A JSON value that is no object, array or null.
 #[derive(Debug, Clone, Copy)]
@@ -116,7 +118,7 @@ fn enumeration(values: &EnumDescriptor, json: Scalar<'_>) -> Result<i32, String>
         number => {
             let number = integer(number)?;
             // To the readers of a closed enum it would not be there.
-            if values.get_value(number).is_none() && is_closed(values) { Err(names()) } else { Ok(number) }
+            if is_closed(values) && values.get_value(number).is_none() { Err(names()) } else { Ok(number) }
         }
     }
 }

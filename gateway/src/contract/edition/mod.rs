@@ -9,7 +9,7 @@
 //! | `field_presence` | proto3 where any field has none (`IMPLICIT`), and `optional` there where one has some; else proto2. `required` in both |
 //! | `repeated_field_encoding` | the option `packed` |
 //! | `message_encoding` | groups |
-//! | `enum_type` | a feature still, on each enum that is not what enums of the syntax are: see [`is_closed`] |
+//! | `enum_type` | a feature still, on each enum that is not what enums of the syntax are: see [`says_closed`] |
 
 mod features;
 mod file;
@@ -17,10 +17,10 @@ mod walk;
 
 use bytes::Bytes;
 use prost::Message as _;
-use prost_reflect::{EnumDescriptor, Syntax};
+use prost_reflect::EnumDescriptor;
 
 use self::{
-    features::{EnumType, Features},
+    features::EnumType,
     file::{EnumOptions, File},
     walk::{Rewrite, Survey},
 };
@@ -60,16 +60,13 @@ pub fn plain(file: &[u8]) -> Result<Bytes, ContractError> {
     Ok(file.encode_to_vec().into())
 }
 
-/// Whether an enum has no values but those that it names: as its features say, else as its file's syntax has it.
-pub fn is_closed(desc: &EnumDescriptor) -> bool {
+/// Whether an enum's own features say that it has no values but those that it names; nothing where they say nothing.
+pub fn says_closed(desc: &EnumDescriptor) -> Option<bool> {
     // Few have options.
-    let options = desc.enum_descriptor_proto().options.is_some().then(|| desc.options().encode_to_vec());
-    let said = options
-        .and_then(|options| EnumOptions::decode(options.as_slice()).ok()?.features)
-        .map(|features: Features| features.enum_type());
-    match said {
-        Some(EnumType::Closed) => true,
-        Some(EnumType::Open) => false,
-        Some(EnumType::Unknown) | None => desc.parent_file().syntax() == Syntax::Proto2,
+    let options = desc.enum_descriptor_proto().options.is_some().then(|| desc.options().encode_to_vec())?;
+    match EnumOptions::decode(options.as_slice()).ok()?.features?.enum_type() {
+        EnumType::Closed => Some(true),
+        EnumType::Open => Some(false),
+        EnumType::Unknown => None,
     }
 }

@@ -17,7 +17,7 @@ use std::{fmt, sync::Arc};
 use prost_reflect::MessageDescriptor;
 
 use self::scan::Slot;
-pub use self::tables::Tables;
+pub use self::tables::{Tables, is_closed};
 use crate::{
     call::ANSWER_LIMIT,
     wire::{DEPTH, Malformed, Raw},

@@ -4,12 +4,12 @@ use std::collections::HashMap;
 
 use prost_reflect::{
     DescriptorPool, EnumDescriptor, ExtensionDescriptor, FieldDescriptor, Kind as Described,
-    MessageDescriptor,
+    MessageDescriptor, Syntax,
 };
 
 use super::kind::{Form, Kind, Shape};
 use crate::{
-    contract::is_closed,
+    contract::says_closed,
     json::Style,
     wire::{Malformed, Raw},
 };
@@ -173,6 +173,11 @@ impl Enum {
         names.dedup();
         Self { is_closed: is_closed(desc), default: desc.default_value().number(), names }
     }
+}
+
+/// Whether an enum has no values but those that it names: as its features say, else as its file's syntax has it.
+pub fn is_closed(desc: &EnumDescriptor) -> bool {
+    says_closed(desc).unwrap_or_else(|| desc.parent_file().syntax() == Syntax::Proto2)
 }
 
 impl Message {
