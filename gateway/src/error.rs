@@ -163,9 +163,9 @@ impl Failure {
         }
     }
 
-    /// The same, said of one line of a body.
-    pub fn in_line(mut self, number: usize) -> Self {
-        self.message = format!("line {number}: {}", self.message);
+    /// The same, said of one part of a body: a line, say.
+    pub fn at(mut self, part: &str, number: usize) -> Self {
+        self.message = format!("{part} {number}: {}", self.message);
         self
     }
 

@@ -49,7 +49,7 @@ use std::{collections::HashSet, sync::Arc};
 use axum::{
     Router,
     extract::{Request, State},
-    http::{HeaderName, HeaderValue, Method, header},
+    http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, header},
     middleware::{Next, from_fn_with_state},
     response::Response,
 };
@@ -109,6 +109,7 @@ mod switch;
 mod table;
 mod template;
 mod upload;
+mod values;
 mod web;
 mod wire;
 
@@ -205,7 +206,8 @@ fn make(
         .and(NotForContentType::const_new("application/octet-stream"))
         // gRPC-Web among them: messages are not to be held back.
         .and(NotForContentType::const_new("application/grpc"))
-        .and(NotForContentType::const_new("application/connect+"));
+        .and(NotForContentType::const_new("application/connect+"))
+        .and(is_whole);
     let panicked = CatchPanicLayer::custom(move |_| error::Failure::internal().response(&tables));
     // Each layer wraps those before it. `access` is the outermost, so that what a panic or a preflight becomes has
     // an id, a line in the log and our headers, too.
@@ -218,6 +220,11 @@ fn make(
         router = router.layer(cors).layer(from_fn_with_state((edge.clone(), routes), own_options));
     }
     Ok(router.layer(panicked).layer(from_fn_with_state(edge, access::access)))
+}
+
+/// Whether an answer is not one whose messages go out as they come, by what its own type does not say.
+fn is_whole(_: StatusCode, _: Version, _: &HeaderMap, extensions: &Extensions) -> bool {
+    extensions.get::<marks::Streamed>().is_none()
 }
 
 /// Hands OPTIONS to the route that a contract has for it: the layer of CORS answers every one itself. A browser's

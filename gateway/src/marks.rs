@@ -11,3 +11,7 @@ pub struct MatchedRoute(pub Arc<str>, pub Route);
 /// In the extensions of answers of methods that sign in: what they refuse is not the caller's token.
 #[derive(Debug, Clone, Copy)]
 pub struct SignsIn;
+
+/// In the extensions of answers whose messages are to go out as they come: whatever compresses them holds them back.
+#[derive(Debug, Clone, Copy)]
+pub struct Streamed;

@@ -1,5 +1,6 @@
-//! Server streams over HTTP: lines of JSON (`{"result":…}`, a failure last as `{"error":…}`), server-sent
-//! events or a table (`text/csv`) for those who accept them, or raw bytes for `google.api.HttpBody`.
+//! Server streams over HTTP: lines of JSON (`{"result":…}`, a failure last as `{"error":…}`); server-sent events, one
+//! JSON array, a sequence (RFC 7464) or a table (`text/csv`) for those who accept them; or raw bytes for
+//! `google.api.HttpBody`.
 
 mod written;
 
@@ -24,6 +25,7 @@ use crate::{
     call,
     error::Failure,
     headers::LAST_EVENT_ID,
+    marks::Streamed,
     metadata, table,
 };
 
@@ -38,6 +40,8 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 enum Format {
     Lines,
     Events,
+    Array,
+    Sequence,
     Table(table::Style),
     Raw,
 }
@@ -116,6 +120,8 @@ fn respond(format: Format, mut headers: HeaderMap, body: Body) -> Response {
     let kind = match format {
         Format::Lines => Some("application/x-ndjson"),
         Format::Events => Some("text/event-stream"),
+        Format::Array => Some("application/json"),
+        Format::Sequence => Some("application/json-seq"),
         Format::Table(_) => Some("text/csv; charset=utf-8"),
         Format::Raw => None,
     };
@@ -126,7 +132,11 @@ fn respond(format: Format, mut headers: HeaderMap, body: Body) -> Response {
         // Asks proxies not to hold lines back (nginx's own header, understood by others).
         headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
     }
-    (StatusCode::OK, headers, body).into_response()
+    let mut response = (StatusCode::OK, headers, body).into_response();
+    if matches!(format, Format::Array | Format::Sequence) {
+        response.extensions_mut().insert(Streamed);
+    }
+    response
 }
 
 /// Puts what says nothing wherever there is nothing else for a while: proxies and load balancers end what is
@@ -142,7 +152,6 @@ fn keep_alive<E: Send + 'static>(
             Err(_) => Some((Ok(Bytes::from_static(nothing)), chunks)),
         }
     })
-    // What compresses it asks again after its end.
     .fuse()
 }
 
@@ -167,18 +176,23 @@ fn until<T>(
     })
 }
 
-/// How a caller wants a stream written: what `Accept` wants most. What it names goes before what its ranges mean;
-/// of those wanted as much, events before tables before lines, which are also for who wants neither.
+/// How a caller wants a stream written: what `Accept` wants most. What it names goes before what its ranges mean. Of
+/// those named and wanted as much, what is made to be read as it comes goes first; of those that only a range means, the
+/// plainest. Lines are also for who wants none of them.
 fn format(binding: &Binding, accepted: &[Media], style: table::Style) -> Format {
     if binding.answers_http_body() {
         return Format::Raw;
     }
-    let tables = binding.response_body.is_none().then_some((Format::Table(style), table::MEDIA_TYPE, 1));
-    let offers = [(Format::Events, "text/event-stream", 2), (Format::Lines, "application/x-ndjson", 0)];
-    let wanted = offers.into_iter().chain(tables).filter_map(|(format, media, rank)| {
+    let tables = binding.response_body.is_none().then_some((Format::Table(style), table::MEDIA_TYPE, (3, 1)));
+    let offers = [
+        (Format::Events, "text/event-stream", (4, 0)),
+        (Format::Lines, "application/x-ndjson", (2, 4)),
+        (Format::Sequence, "application/json-seq", (1, 2)),
+        (Format::Array, "application/json", (0, 3)),
+    ];
+    let wanted = offers.into_iter().chain(tables).filter_map(|(format, media, (named, meant))| {
         let wish = accept::wish(accepted, media)?;
-        // Of those that only a range means, the plainest.
-        let rank = if wish.named { rank } else { -rank };
+        let rank = if wish.named { named } else { meant };
         Some(((wish, rank), format))
     });
     wanted.max_by_key(|(wanted, _)| *wanted).map_or(Format::Lines, |(_, format)| format)

@@ -1,14 +1,17 @@
-//! Client streams over HTTP: a body of JSON lines (`application/x-ndjson`) or of a table's rows (`text/csv`),
-//! each a message, or a raw body whose pieces are the messages of a method that takes `google.api.HttpBody`.
+//! Client streams over HTTP: a body of JSON lines (`application/x-ndjson`), of JSON values (`application/json`,
+//! `application/json-seq`) or of a table's rows (`text/csv`), each a message, or a raw body whose pieces are the
+//! messages of a method that takes `google.api.HttpBody`.
+
+mod source;
 
 use std::time::Duration;
 
 use axum::{body::Body as HttpBody, response::Response};
 use bytes::Bytes;
 use futures::{Stream, stream};
-use http::{HeaderValue, header, request::Parts};
+use http::request::Parts;
 use prost::Message as _;
-use prost_reflect::{DynamicMessage, Kind, MessageDescriptor, Value};
+use prost_reflect::{DynamicMessage, Kind, Value};
 use serde_json::Value as Json;
 use tokio::{
     sync::mpsc,
@@ -16,15 +19,14 @@ use tokio::{
 };
 use tonic::Status;
 
+use self::source::{Refused, Source, row_type};
 use crate::{
     answer,
     base::Base,
     binding::{Binding, Body},
     call,
     error::Failure,
-    json,
-    lines::Lines,
-    metadata, request, table,
+    metadata, request,
     template::Piece,
 };
 
@@ -79,8 +81,7 @@ pub async fn answer(
                 Ok(message) => message,
                 Err(refused) => match bad_line(binding, *refused) {
                     Ok(message) => message.encode_to_vec().into(),
-                    Err(failure) if source.has_rows() => return Err(failure.in_line(number)),
-                    Err(failure) => return Err(failure),
+                    Err(failure) => return Err(source.at(failure, number)),
                 },
             };
             if send.send(Some(message)).await.is_err() {
@@ -118,109 +119,6 @@ pub async fn answer(
             Err(if conditional { failure.with_condition() } else { failure })
         }
     }
-}
-
-/// A line that is not what it must be.
-struct Refused {
-    failure: Failure,
-    /// What of it can be read, by which the service may know it.
-    known: DynamicMessage,
-}
-
-impl Refused {
-    fn new(failure: Failure, known: DynamicMessage) -> Box<Self> {
-        Box::new(Self { failure, known })
-    }
-}
-
-/// What a body is made of.
-enum Source {
-    /// Lines of JSON, or the pieces of a raw body.
-    Lines(Lines),
-    /// Rows of a table.
-    Table(Box<table::Reader>),
-}
-
-impl Source {
-    async fn open(binding: &Binding, parts: &Parts, body: HttpBody) -> Result<Self, Failure> {
-        if binding.body == Body::None || binding.takes_http_body() {
-            return Ok(Source::Lines(Lines::pieces(body)));
-        }
-        let content_type =
-            parts.headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
-        let end = content_type.iter().position(|byte| *byte == b';').unwrap_or(content_type.len());
-        let (media, parameters) = content_type.split_at(end);
-        let is = |name: &str| media.trim_ascii().eq_ignore_ascii_case(name.as_bytes());
-        match row_type(binding) {
-            _ if is("application/x-ndjson") || is("application/jsonl") => Ok(Source::Lines(Lines::new(body))),
-            Some(row) if is(table::MEDIA_TYPE) && is_utf8(parameters) => {
-                let delimiter = table::delimiter_of_body(&String::from_utf8_lossy(content_type))?;
-                Ok(Source::Table(Box::new(table::Reader::open(body, &row, delimiter).await?)))
-            }
-            Some(_) => {
-                Err(Failure::unsupported_media_type("application/x-ndjson` or `text/csv; charset=utf-8"))
-            }
-            None => Err(Failure::unsupported_media_type("application/x-ndjson")),
-        }
-    }
-
-    /// Whether what is wrong with it is wrong with a line or row of it.
-    fn has_rows(&self) -> bool {
-        match self {
-            Source::Lines(lines) => lines.split,
-            Source::Table(_) => true,
-        }
-    }
-
-    /// The next message, or what is wrong with what should be one.
-    async fn next(
-        &mut self,
-        binding: &Binding,
-        empty: &DynamicMessage,
-        make: &impl Fn(&Bytes) -> Result<DynamicMessage, Box<Refused>>,
-    ) -> Result<Option<Result<DynamicMessage, Box<Refused>>>, Failure> {
-        match self {
-            Source::Lines(lines) => match lines.next().await? {
-                Some(line) if lines.split => Ok(Some(make(&unwrapped(binding, line)?))),
-                Some(piece) => Ok(Some(make(&piece))),
-                None => Ok(None),
-            },
-            Source::Table(table) => {
-                let Some(row) = table.next().await? else { return Ok(None) };
-                let mut message = empty.clone();
-                let read = match &binding.body {
-                    Body::Field(field) => {
-                        let part = message.get_field_mut(field).as_message_mut();
-                        table.read(&row, part.ok_or_else(Failure::internal)?)
-                    }
-                    _ => table.read(&row, &mut message),
-                };
-                Ok(Some(match read {
-                    Ok(()) => Ok(message),
-                    Err(failure) => Err(Refused::new(failure, message)),
-                }))
-            }
-        }
-    }
-}
-
-/// The message that a row of the body is, if it can be one.
-fn row_type(binding: &Binding) -> Option<MessageDescriptor> {
-    match &binding.body {
-        Body::None => None,
-        Body::Whole => Some(binding.rpc.input.clone()),
-        Body::Field(field) if field.is_list() || field.is_map() => None,
-        Body::Field(field) => field.kind().as_message().cloned(),
-    }
-    .filter(json::has_fields)
-}
-
-/// Whether a media type's parameters name no charset but UTF-8.
-fn is_utf8(parameters: &[u8]) -> bool {
-    parameters.split(|byte| *byte == b';').all(|parameter| {
-        let text = String::from_utf8_lossy(parameter).to_ascii_lowercase();
-        text.trim().strip_prefix("charset=").is_none_or(|charset| charset.trim_matches('"') == "utf-8")
-    })
 }
 
 /// Takes a line of a stream's answer for what is in it, so that what one method gave can be sent to another.

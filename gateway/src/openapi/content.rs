@@ -12,7 +12,7 @@ use super::{
     operation::Describer,
     rules,
     schema::{Part, insert_text, object},
-    styled,
+    streams, styled,
 };
 use crate::{
     binding::{Binding, Body},
@@ -68,26 +68,7 @@ impl Describer {
             }
         };
         let content = if rpc.method.is_client_streaming() {
-            let table = json!({
-                "type": "string",
-                "description": "A table: the first row names fields by their paths, amounts of money as `price.amount`, \
-                                in capitals or not; an empty cell says nothing. Numbers have no thousands separators: \
-                                what could be one is refused. Cells stand between commas, semicolons, tabs or bars, as \
-                                the first row shows, a line `sep=;` before it says, or the media type's parameter \
-                                `delimiter` (`comma`, `semicolon`, `tab`, `pipe`)."
-            });
-            json!({
-                "application/x-ndjson": {
-                    "schema": {
-                        "type": "string",
-                        "description": "Lines, each of them JSON.",
-                        "contentMediaType": "application/x-ndjson",
-                        "contentSchema": schema
-                    },
-                    "example": format!("{example}\n")
-                },
-                "text/csv": {"schema": table}
-            })
+            streams::of_requests(&schema, &example)
         } else {
             let body = json!({"schema": schema, "example": example});
             let types = match binding.method {
@@ -162,7 +143,7 @@ impl Describer {
             "415" if rpc.method.is_client_streaming() => Some(errors::with_message(
                 status,
                 Reason::UnsupportedMediaType,
-                "the request's body must be sent with `content-type: application/x-ndjson` or `text/csv; charset=utf-8`",
+                "the request's body must be sent with `content-type: application/x-ndjson`, `application/json` or `text/csv; charset=utf-8`",
             )),
             _ => None,
         }
@@ -224,41 +205,7 @@ impl Describer {
         };
         let mut out = object(json!({"description": description}));
         let content = if rpc.method.is_server_streaming() {
-            // Of many values one after the other OpenAPI 3.1 knows only that they are text, and generators only how to
-            // hand on a text: described as an object, it becomes one that never comes, or a file.
-            let line = json!({
-                "type": "object",
-                "description": "One line: a result, or the error that ends the stream.",
-                "properties": {
-                    "result": schema,
-                    "error": {"$ref": "#/components/schemas/Error/properties/error"}
-                }
-            });
-            let events = json!({
-                "type": "string",
-                "description": "Server-sent events: `message` with a result, or `error`, which ends the stream."
-            });
-            let table = json!({
-                "type": "string",
-                "description": "A table; one that a failure ends breaks off. How it is written, the media type's \
-                                parameters say: `text/csv; delimiter=semicolon; bom=none; header=absent`."
-            });
-            json!({
-                "application/x-ndjson": {
-                    "schema": {
-                        "type": "string",
-                        "description": "Lines, each of them JSON.",
-                        "contentMediaType": "application/x-ndjson",
-                        "contentSchema": line
-                    },
-                    "example": format!("{}\n", json!({"result": example}))
-                },
-                "text/csv": {"schema": table},
-                "text/event-stream": {
-                    "schema": events,
-                    "example": format!("event: message\ndata: {example}\n\n")
-                }
-            })
+            streams::of_answers(&schema, &example)
         } else {
             json!({"application/json": {"schema": schema, "example": example}})
         };

@@ -14,6 +14,7 @@ mod pattern;
 mod recursion;
 mod rules;
 mod schema;
+mod streams;
 mod styled;
 #[cfg(test)]
 mod tests;

@@ -4,14 +4,32 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use bytes::Bytes;
-use futures::{Stream, StreamExt as _, future, stream};
+use futures::{Stream, StreamExt as _, stream};
 use serde_json::Value as Json;
 
 use super::{Format, keep_alive};
 use crate::{answer, base::Base, binding::Binding, error::Failure, table};
 
 /// What an event stream begins with: the milliseconds after which a reader whose stream broke comes back.
-const RETRY: &str = "retry: 2000\n\n";
+const RETRY: &[u8] = b"retry: 2000\n\n";
+/// Why an answer breaks off.
+const BROKEN: &str = "the stream broke off";
+
+/// A piece of the answer; an error breaks it off.
+type Chunk = Result<Bytes, &'static str>;
+
+/// What comes next of a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    /// Its first message.
+    First,
+    /// Another.
+    More,
+    /// The end of an answer that is not whole.
+    BreakOff,
+    /// Nothing.
+    End,
+}
 
 /// How the messages of a stream are written.
 pub struct Written {
@@ -27,48 +45,65 @@ impl Written {
     pub fn body(self, messages: impl Stream<Item = Result<Bytes, Failure>> + Send + 'static) -> Body {
         let format = self.format;
         let first = match format {
-            Format::Events => Some(Bytes::from(RETRY)),
+            Format::Events => Some(Bytes::from_static(RETRY)),
+            Format::Array => Some(Bytes::from_static(b"[")),
             _ => self.table.as_ref().map(|table| Bytes::from(table.header())),
         };
-        let first = first.filter(|first| !first.is_empty()).map(Ok);
-        let written = messages.scan(false, move |failed, message| {
-            if *failed {
-                return future::ready(None);
-            }
-            let chunk = match message.and_then(|message| self.chunk(&message)) {
-                Ok(chunk) => Some(Ok(chunk)),
-                Err(failure) => {
-                    *failed = true;
-                    Some(self.failure(&failure))
-                }
-            };
-            future::ready(chunk)
-        });
-        let first = stream::iter(first);
-        match format {
-            Format::Events => Body::from_stream(first.chain(keep_alive(written, b":\n\n"))),
-            // An empty line is none, to who reads lines of JSON or a table.
-            Format::Lines => Body::from_stream(first.chain(keep_alive(written, b"\n"))),
-            Format::Table(_) => Body::from_stream(first.chain(keep_alive(written, b"\r\n"))),
-            // Any byte would count.
-            Format::Raw => Body::from_stream(first.chain(written)),
+        let first = stream::iter(first.filter(|first| !first.is_empty()).map(Ok));
+        let written = self.written(messages);
+        match nothing(format) {
+            Some(nothing) => Body::from_stream(first.chain(keep_alive(written, nothing))),
+            None => Body::from_stream(first.chain(written)),
         }
     }
 
+    /// The messages as they go out, and what ends them.
+    fn written(
+        self,
+        messages: impl Stream<Item = Result<Bytes, Failure>> + Send + 'static,
+    ) -> impl Stream<Item = Chunk> + Send + 'static {
+        let state = (self, Box::pin(messages), Next::First);
+        stream::unfold(state, |(written, mut messages, next)| async move {
+            let (chunk, next) = match next {
+                Next::First | Next::More => match messages.next().await {
+                    Some(message) => match message.and_then(|message| written.chunk(&message, next)) {
+                        Ok(chunk) => (Ok(chunk), Next::More),
+                        Err(failure) => written.failure(&failure),
+                    },
+                    None if written.format == Format::Array => (Ok(Bytes::from_static(b"\n]\n")), Next::End),
+                    None => return None,
+                },
+                Next::BreakOff => {
+                    // Lets the connection write what says why.
+                    tokio::task::yield_now().await;
+                    (Err(BROKEN), Next::End)
+                }
+                Next::End => return None,
+            };
+            Some((chunk, (written, messages, next)))
+        })
+        // What compresses it asks again after its end.
+        .fuse()
+    }
+
     /// The failure that ends the stream.
-    fn failure(&self, failure: &Failure) -> Result<Bytes, &'static str> {
+    fn failure(&self, failure: &Failure) -> (Chunk, Next) {
         tracing::debug!(path = %self.binding.rpc.path, status = %failure.http(), "stream failed");
-        let json = failure.json(&self.binding.rpc.tables);
+        let json = || failure.json(&self.binding.rpc.tables);
         match self.format {
-            Format::Lines => Ok([json.as_slice(), b"\n"].concat().into()),
-            Format::Events => Ok(event("error", None, &json)),
+            Format::Lines => (Ok([&json()[..], b"\n"].concat().into()), Next::End),
+            Format::Sequence => (Ok([b"\x1e", &json()[..], b"\n"].concat().into()), Next::End),
+            Format::Events => (Ok(event("error", None, &json())), Next::End),
+            // No element of the array, which never ends: whoever reads it to its end cannot take it for a whole one, also
+            // where the break is not to be seen (HTTP/1.0).
+            Format::Array => (Ok([b"\n", &json()[..], b"\n"].concat().into()), Next::BreakOff),
             // Bytes and rows have no place for an error: breaking off is the only sign.
-            Format::Raw | Format::Table(_) => Err("the stream broke off"),
+            Format::Raw | Format::Table(_) => (Err(BROKEN), Next::End),
         }
     }
 
     /// A message as it goes out.
-    fn chunk(&self, message: &Bytes) -> Result<Bytes, Failure> {
+    fn chunk(&self, message: &Bytes, next: Next) -> Result<Bytes, Failure> {
         let binding = &*self.binding;
         match (self.format, &self.table) {
             (Format::Raw, _) => {
@@ -83,6 +118,16 @@ impl Written {
                 let mut line = self.json(b"{\"result\":", message)?;
                 line.extend_from_slice(b"}\n");
                 Ok(line.into())
+            }
+            (Format::Sequence, _) => {
+                let mut text = self.json(b"\x1e{\"result\":", message)?;
+                text.extend_from_slice(b"}\n");
+                Ok(text.into())
+            }
+            // Each on a line of its own, and whole where that ends: nobody waits for the comma of the next.
+            (Format::Array, _) => {
+                let before: &[u8] = if next == Next::First { b"\n" } else { b",\n" };
+                Ok(self.json(before, message)?.into())
             }
             (Format::Events, _) => {
                 let json = self.json(b"", message)?;
@@ -110,6 +155,20 @@ impl Written {
             Json::String(text) => Some(text),
             other => Some(other.to_string()),
         })
+    }
+}
+
+/// What says nothing in a format, where there is such a thing.
+fn nothing(format: Format) -> Option<&'static [u8]> {
+    match format {
+        Format::Events => Some(b":\n\n"),
+        // An empty line is none, to who reads lines of JSON; and white space between the elements of an array.
+        Format::Lines | Format::Array => Some(b"\n"),
+        // Several of them are one (RFC 7464, 2.1).
+        Format::Sequence => Some(b"\x1e"),
+        Format::Table(_) => Some(b"\r\n"),
+        // Any byte would count.
+        Format::Raw => None,
     }
 }
 

@@ -69,6 +69,7 @@ async fn a_stream_is_written_as_its_reader_wants_it_most() {
     const LINES: &str = "application/x-ndjson";
     const EVENT: &str = "text/event-stream";
     const TABLE: &str = "text/csv; charset=utf-8";
+    const ARRAY: &str = "application/json";
     for (accept, kind) in [
         ("application/x-ndjson, text/event-stream;q=0.1", LINES),
         ("text/csv;q=0.2, application/x-ndjson", LINES),
@@ -78,7 +79,13 @@ async fn a_stream_is_written_as_its_reader_wants_it_most() {
         ("text/event-stream;q=0.000, */*;q=0.1", LINES),
         ("text/csv, */*", TABLE),
         ("text/csv;q=0.5, */*", LINES),
-        ("application/json", LINES),
+        ("application/json", ARRAY),
+        ("application/json, text/plain, */*", ARRAY),
+        ("application/json, application/x-ndjson", LINES),
+        ("application/json, application/json-seq", "application/json-seq"),
+        ("application/*", LINES),
+        ("application/x-ndjson;q=0, application/*", ARRAY),
+        ("image/png", LINES),
         ("", LINES),
     ] {
         let answer = streaming(|| vec![Ok(event(1))]).send(watch(&[("accept", accept)])).await;

@@ -237,8 +237,12 @@ impl Shop {
         Answered { status: parts.status, headers: parts.headers, bytes }
     }
 
+    pub fn router(&self) -> Router {
+        self.router.clone()
+    }
+
     pub async fn open(&self, request: Request<Body>) -> Response<Body> {
-        self.router.clone().oneshot(request).map(Result::unwrap).await
+        self.router().oneshot(request).map(Result::unwrap).await
     }
 
     pub async fn call(&self, method: &str, path: &str) -> Answered {

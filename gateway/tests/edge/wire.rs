@@ -19,7 +19,7 @@ use tower::ServiceExt as _;
 use crate::support::{Answer, Call, Shop, message, request, shop_of, upstream};
 
 /// A router before an upstream on a port of its own.
-async fn shop_with(handler: impl Fn(&Call) -> Answer + Send + Sync + 'static) -> Shop {
+pub async fn shop_with(handler: impl Fn(&Call) -> Answer + Send + Sync + 'static) -> Shop {
     shop_noticing(Arc::default(), handler).await
 }
 

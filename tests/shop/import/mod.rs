@@ -229,7 +229,7 @@ async fn a_large_file_goes_through_in_little_memory(setup: Setup) {
 async fn what_is_no_file_of_rows_is_refused(setup: Setup) {
     let mesh = setup.start().await;
     let staff = mesh.admin().await;
-    for content_type in ["application/json", "text/plain", "application/vnd.ms-excel"] {
+    for content_type in ["application/jsonp", "text/plain", "application/vnd.ms-excel"] {
         let reply = staff.import_text(content_type, "{}").await;
         let refusal = reply.refused(415, "INVALID_ARGUMENT", "UNSUPPORTED_MEDIA_TYPE");
         assert!(refusal.message.contains(NDJSON) && refusal.message.contains("text/csv"), "{refusal:?}");

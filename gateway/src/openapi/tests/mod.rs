@@ -200,7 +200,7 @@ fn every_reason_is_described_by_the_answer_that_it_comes_with() {
 }
 
 #[test]
-fn streams_are_lines_of_text() {
+fn streams_are_lines_of_text_or_arrays() {
     let document = feira();
     let stream = &document["paths"]["/v1/orders/{id}:watch"]["get"]["responses"]["200"]["content"];
     let lines = &stream["application/x-ndjson"];
@@ -215,6 +215,8 @@ fn streams_are_lines_of_text() {
     let import =
         &document["paths"]["/v1/articles:import"]["post"]["requestBody"]["content"]["application/x-ndjson"];
     assert_eq!(import["schema"]["type"], "string");
+    let array = &stream["application/json"]["schema"];
+    assert_eq!(*array, json!({"type": "array", "items": {"$ref": "#/components/schemas/OrderEvent"}}));
 }
 
 #[test]
