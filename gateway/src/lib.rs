@@ -80,6 +80,7 @@ mod edge;
 mod error;
 mod etag;
 mod fields;
+mod forwarded;
 mod headers;
 pub mod json;
 mod limited;

@@ -2,13 +2,14 @@
 
 use std::{str::FromStr, time::Duration};
 
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue, header, request::Parts};
 use kit::headers as names;
 use tonic::metadata::MetadataMap;
 
 use crate::{
     error::Failure,
-    headers::{BAGGAGE, CLIENT_ADDRESS, IDEMPOTENCY_KEY, IDEMPOTENCY_REPLAYED, single},
+    forwarded,
+    headers::{BAGGAGE, IDEMPOTENCY_KEY, IDEMPOTENCY_REPLAYED, single},
     rpc::Rpc,
 };
 
@@ -23,11 +24,9 @@ static HANDED_ON: [HeaderName; 3] = [
 /// By which Feira's own services are told who calls.
 static CLIENT: [HeaderName; 2] =
     [HeaderName::from_static(names::CLIENT_ADDRESS), HeaderName::from_static(names::CLIENT_AGENT)];
-/// By which others are.
-const FORWARDED_FOR: &str = "x-forwarded-for";
 
 /// What belongs to a connection, to a body, or to the protocol itself: never handed on, whoever asks for it.
-const OWN: [&str; 26] = [
+const OWN: [&str; 25] = [
     "accept",
     "accept-charset",
     "accept-encoding",
@@ -53,7 +52,6 @@ const OWN: [&str; 26] = [
     "via",
     "x-grpc-web",
     "x-real-ip",
-    FORWARDED_FOR,
 ];
 /// The same by what they begin with.
 const OWN_PREFIXES: [&str; 6] = ["grpc-", "connect-", "access-control-", "sec-", "x-feira-", "x-forwarded-"];
@@ -65,7 +63,8 @@ pub struct Forward {
     pub request: Vec<Allowed>,
     /// Of answers.
     pub response: Vec<Allowed>,
-    /// Whether the service is not Feira's: it is told by `X-Forwarded-For` for whom a call is.
+    /// Whether the service is not Feira's: it is told by `X-Forwarded-*` and `Forwarded` for whom a call is, and where its
+    /// client reaches the edge.
     pub foreign: bool,
 }
 
@@ -155,8 +154,8 @@ const MOST: usize = 8_192;
 
 /// The metadata of a call: what every method gets, and what this one asks for. `timeout` becomes the
 /// call's deadline.
-pub fn of(headers: &HeaderMap, rpc: &Rpc, timeout: Option<Duration>) -> Result<MetadataMap, Failure> {
-    let forward = &rpc.way.forward;
+pub fn of(request: &Parts, rpc: &Rpc, timeout: Option<Duration>) -> Result<MetadataMap, Failure> {
+    let (headers, forward) = (&request.headers, &rpc.way.forward);
     let mut out = HeaderMap::with_capacity(8);
     for name in ONCE {
         if single(headers, name)?.is_some()
@@ -175,8 +174,8 @@ pub fn of(headers: &HeaderMap, rpc: &Rpc, timeout: Option<Duration>) -> Result<M
         }
     }
     copy(&forward.request, headers, &mut out);
-    if let Some(address) = headers.get(&CLIENT_ADDRESS).filter(|_| forward.foreign) {
-        out.insert(FORWARDED_FOR, address.clone());
+    if forward.foreign {
+        forwarded::tell(request, &mut out);
     }
     for name in HANDED_ON_WITHIN_BOUNDS {
         let values = || headers.get_all(name).iter();

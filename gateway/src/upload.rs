@@ -53,7 +53,7 @@ pub async fn answer(
         Ok(request) => Ok(request.message),
         Err(failure) => Err(Refused::new(failure, plain_texts(binding, &empty, line))),
     };
-    let metadata = metadata::of(&parts.headers, &binding.rpc, timeout)?;
+    let metadata = metadata::of(parts, &binding.rpc, timeout)?;
     // Few: a service that is slower than its client makes the client wait, not this process's memory grow.
     let (send, receive) = mpsc::channel(4);
     let call = call::client_streaming(&binding.rpc, metadata, messages(receive));

@@ -47,6 +47,11 @@ impl Base {
         request.extensions.get::<Arc<Base>>().map_or(&NONE, |base| base)
     }
 
+    /// Scheme and host, where they are known.
+    pub fn origin(&self) -> Option<&str> {
+        self.origin.as_deref()
+    }
+
     /// What all paths begin with.
     pub fn prefix(&self) -> &str {
         &self.prefix
@@ -154,14 +159,17 @@ impl Reach {
 /// Where a trusted proxy says that its client reaches it.
 fn forwarded(public: &Arc<Base>, headers: &HeaderMap) -> Arc<Base> {
     let (prefix, origin) = (prefix(headers), origin(headers));
-    if prefix.is_none() && (origin.is_none() || public.origin.is_some()) {
+    // Of proxies that hand on the host as it was sent, most say only this.
+    let https = values(headers, FORWARDED_PROTO).next() == Some("https");
+    let secure = public.secure || https && public.origin.is_none();
+    if prefix.is_none() && (origin.is_none() || public.origin.is_some()) && secure == public.secure {
         return public.clone();
     }
     Arc::new(Base {
         // The operator's word goes before the proxy's.
         origin: public.origin.clone().or(origin),
         prefix: prefix.unwrap_or_else(|| public.prefix.clone()),
-        secure: public.secure,
+        secure,
     })
 }
 

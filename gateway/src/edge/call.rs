@@ -67,7 +67,7 @@ impl Edge {
                 request::check_type(binding, &parts.headers, body.is_empty())?;
                 let _place = begin(admitted, &binding.rpc.service)?;
                 let request = request::make(binding, segments, parts, &body)?;
-                let metadata = metadata::of(&parts.headers, &binding.rpc, timeout)?;
+                let metadata = metadata::of(parts, &binding.rpc, timeout)?;
                 let message = binding.rpc.complete(request.message.encode_to_vec().into())?;
                 stream::answer(binding.clone(), parts, metadata, message, deadline).await
             }
@@ -118,7 +118,7 @@ impl Edge {
         }
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            let metadata = metadata::of(&parts.headers, &binding.rpc, Some(left))?;
+            let metadata = metadata::of(parts, &binding.rpc, Some(left))?;
             let message = binding.rpc.complete(request.message.encode_to_vec().into())?;
             match within(deadline, call::unary(&binding.rpc, metadata, message)).await? {
                 Ok(response) => {

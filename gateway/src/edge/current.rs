@@ -113,7 +113,7 @@ impl Edge {
         }
         let request = request::make(reader, &segments, &parts, &Bytes::new())?;
         let left = deadline.saturating_duration_since(Instant::now());
-        let metadata = metadata::of(&parts.headers, &reader.rpc, Some(left))?;
+        let metadata = metadata::of(&parts, &reader.rpc, Some(left))?;
         let message = request.message.encode_to_vec().into();
         let (metadata, message) = match within(deadline, call::unary(&reader.rpc, metadata, message)).await? {
             Ok(response) => {

@@ -76,7 +76,7 @@ pub async fn call(
         (Body::new(http_body_util::Full::new(message)), false)
     };
     let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-    let mut headers = metadata::of(&parts.headers, rpc, left)?.into_headers();
+    let mut headers = metadata::of(parts, rpc, left)?.into_headers();
     if matches!(protocol, Protocol::Grpc | Protocol::Web { .. }) {
         for name in [ENCODING, ACCEPT_ENCODING] {
             if let Some(value) = parts.headers.get(&name) {

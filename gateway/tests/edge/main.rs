@@ -11,6 +11,7 @@ mod echo;
 mod editions;
 mod failures;
 mod formats;
+mod forwarded;
 mod hostile;
 mod library;
 mod masks;
