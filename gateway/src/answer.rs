@@ -19,6 +19,7 @@ use crate::{
     json::{Style, Writer},
     metadata, own_urls,
     percent::encode,
+    proto::{self, Wanted},
     raw,
     rpc::Rpc,
     template::{self, Path},
@@ -60,10 +61,11 @@ pub fn make(
         // RFC 6749, 5.1; and what is somebody's own is to be kept by nobody else, not even the disk of their browser.
         out.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
-    let body = body(binding, message, base, &mut out)?;
+    let binary = proto::wanted(&request.headers) != Wanted::Less;
+    let body = body(binding, message, (base, binary), &mut out)?;
     if let Some(version) = version {
-        // In another style the same version is another answer.
-        let counts_all = named && rpc.versions_all && rpc.tables.style() == Style::default();
+        // Of two answers of one version at least one must have a tag of its own: another format, or another style.
+        let counts_all = named && rpc.versions_all && !binary && rpc.tables.style() == Style::default();
         let tag = etag::text(&version, (!counts_all).then_some(body.as_ref()));
         insert(&mut out, header::ETAG, format!("\"{tag}\""));
     }
@@ -144,12 +146,22 @@ pub fn raw_body(binding: &Binding, message: &Bytes) -> Option<Result<raw::Raw, F
     Some(raw.map_err(|error| unreadable(&binding.rpc, error)))
 }
 
-/// The body of an answer.
-fn body(binding: &Binding, message: Bytes, base: &Base, headers: &mut HeaderMap) -> Result<Bytes, Failure> {
+/// The body of an answer, which is `binary` for who wants protobuf.
+fn body(
+    binding: &Binding,
+    message: Bytes,
+    (base, binary): (&Base, bool),
+    headers: &mut HeaderMap,
+) -> Result<Bytes, Failure> {
     if let Some(raw) = raw_body(binding, &message) {
         let raw = raw?;
         headers.insert(header::CONTENT_TYPE, media_type(&raw.content_type));
         return Ok(raw.data);
+    }
+    headers.append(header::VARY, HeaderValue::from_static("accept"));
+    if binary {
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(proto::MEDIA_TYPE));
+        return proto::answer(binding, &message).map_err(|error| unreadable(&binding.rpc, error));
     }
     // Large answers are mostly text, which is as long in JSON: one allocation, and none of it unused while it waits for
     // a slow reader.

@@ -8,10 +8,15 @@ use std::time::Duration;
 use axum::response::{IntoResponse, Response};
 use contracts::errors::{Reason, code_name};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use prost::Message as _;
 use prost_types::Any;
 use tonic::Code;
+use tonic_types::pb;
 
-use crate::{coding, details, json, limited};
+use crate::{
+    coding, details, json, limited,
+    proto::{self, Wanted},
+};
 
 /// The largest body that the edge reads into memory (4 MiB); streams and uploads have no such limit.
 pub const BODY_LIMIT: usize = 4 * 1024 * 1024;
@@ -194,11 +199,29 @@ impl Failure {
         serde_json::to_vec(&body).unwrap_or_default()
     }
 
+    /// As `google.rpc.Status`.
+    pub fn status(&self) -> pb::Status {
+        pb::Status { code: self.code as i32, message: self.message.clone(), details: self.details.clone() }
+    }
+
+    /// The answer to a request with these headers: protobuf for who takes nothing else.
+    pub fn response_to(self, asked: &HeaderMap, tables: &json::Tables) -> Response {
+        if proto::wanted(asked) != Wanted::Only {
+            return self.response(tables);
+        }
+        let body = self.status().encode_to_vec();
+        self.answer(proto::MEDIA_TYPE, body)
+    }
+
     /// The answer.
     pub fn response(self, tables: &json::Tables) -> Response {
         let body = self.json(tables);
+        self.answer("application/json", body)
+    }
+
+    fn answer(self, media: &'static str, body: Vec<u8>) -> Response {
         let mut headers = self.headers.map(|headers| *headers).unwrap_or_default();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media));
         limited::tell(&self.details, &mut headers);
         (self.http, headers, body).into_response()
     }

@@ -96,6 +96,7 @@ mod options;
 mod own_urls;
 mod pages;
 mod percent;
+mod proto;
 mod protocol;
 mod query;
 mod raw;

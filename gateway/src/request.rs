@@ -16,7 +16,7 @@ use crate::{
     fields::dotted,
     headers,
     json::{self, Bounds},
-    mask, merge, query, raw,
+    mask, merge, proto, query, raw,
     slot::{excluded_by, get, slot},
     template::Piece,
 };
@@ -131,6 +131,11 @@ fn of_body(binding: &Binding, parts: &Parts, body: &Bytes) -> Result<(DynamicMes
             }
             Ok((message, Vec::new()))
         }
+        _ if proto::is(&parts.headers) => {
+            let request = proto::request(binding, body)?;
+            let message = DynamicMessage::decode(input.clone(), request.as_slice());
+            Ok((message.map_err(|error| Failure::invalid(error.to_string()))?, Vec::new()))
+        }
         Body::Whole => {
             let decoded = json::decode(input, body, bounds)?;
             Ok((decoded.value, decoded.named))
@@ -145,9 +150,9 @@ fn of_body(binding: &Binding, parts: &Parts, body: &Bytes) -> Result<(DynamicMes
     }
 }
 
-/// Bodies are JSON in UTF-8, and say so; `empty` ones need not.
+/// Bodies are JSON in UTF-8, or protobuf, and say so; `empty` ones need not.
 pub fn check_type(binding: &Binding, headers: &HeaderMap, empty: bool) -> Result<(), Failure> {
-    if empty || binding.body == Body::None || binding.takes_http_body() {
+    if empty || binding.body == Body::None || binding.takes_http_body() || proto::is(headers) {
         return Ok(());
     }
     // Parameters have no meaning for JSON (RFC 8259, 11), a charset's neither: it is UTF-8 or it cannot be read.

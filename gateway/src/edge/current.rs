@@ -25,7 +25,8 @@ use crate::{
 };
 
 /// Headers of a change that say nothing of reading what it changes.
-const OF_CHANGES: [HeaderName; 8] = [
+const OF_CHANGES: [HeaderName; 9] = [
+    header::ACCEPT,
     header::CONTENT_ENCODING,
     header::CONTENT_LENGTH,
     header::CONTENT_TYPE,

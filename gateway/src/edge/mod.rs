@@ -92,7 +92,7 @@ pub struct Admitted {
 pub async fn handle(State(edge): State<Arc<Edge>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let body = linger::over(parts.version, parts.headers.contains_key(header::EXPECT), body);
-    let failed = |failure: Failure| failure.response(&edge.tables);
+    let failed = |failure: Failure| failure.response_to(&parts.headers, &edge.tables);
     if parts.extensions.get::<kit::listen::Crowded>().is_some() {
         kit::telemetry::metrics::figures::limited("answers");
         return failed(Failure::overloaded());
@@ -124,7 +124,8 @@ pub async fn handle(State(edge): State<Arc<Edge>>, request: Request) -> Response
         Found::Route(binding, segments) => {
             let answer = edge.call(binding, &segments, &parts, body).await;
             // What the details of an error mean is in the contract of who made it.
-            let mut answer = answer.unwrap_or_else(|failure| failure.response(&binding.rpc.tables));
+            let failed = |failure: Failure| failure.response_to(&parts.headers, &binding.rpc.tables);
+            let mut answer = answer.unwrap_or_else(failed);
             answer.extensions_mut().insert(MatchedRoute(binding.route.clone(), binding.measured.clone()));
             if binding.rpc.access_token.is_some() {
                 answer.extensions_mut().insert(SignsIn);
@@ -211,7 +212,7 @@ impl Edge {
             .flatten();
         // What is not known yet may be there.
         let nothing = if self.incomplete { Failure::incomplete } else { Failure::not_found };
-        page.unwrap_or_else(|| nothing().response(&self.tables))
+        page.unwrap_or_else(|| nothing().response_to(&parts.headers, &self.tables))
     }
 
     /// Whether what a page is about is not there, for everybody: the API says so. Where it cannot say, the page may.

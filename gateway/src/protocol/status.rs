@@ -5,19 +5,14 @@ use bytes::Bytes;
 use http::HeaderMap;
 use prost::Message as _;
 use tonic::Status;
-use tonic_types::pb;
 
 use super::reply::{End, answer};
 use crate::error::Failure;
 
 /// The status that a failure is, with its details.
 pub fn of(failure: &Failure) -> Status {
-    let status = pb::Status {
-        code: failure.code as i32,
-        message: failure.message.clone(),
-        details: failure.details.clone(),
-    };
-    Status::with_details(failure.code, failure.message.clone(), Bytes::from(status.encode_to_vec()))
+    let status = failure.status().encode_to_vec();
+    Status::with_details(failure.code, failure.message.clone(), Bytes::from(status))
 }
 
 /// The trailers of a call's end.

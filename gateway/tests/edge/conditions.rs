@@ -96,7 +96,7 @@ async fn a_compressed_answer_has_a_tag_of_its_own() {
     };
     let (plain, packed) = (get("GET", "identity").await, get("GET", "gzip").await);
     assert_eq!((plain.header("etag"), packed.header("etag")), ("\"2\"", "\"2-gz\""));
-    assert!(packed.header("vary").contains("accept-encoding"));
+    assert!(packed.headers.get_all("vary").iter().any(|vary| vary == "accept-encoding"));
     for (coding, tag) in [("br", "\"2-br\""), ("zstd", "\"2-zst\"")] {
         let packed = get("GET", coding).await;
         assert_eq!((packed.header("content-encoding"), packed.header("etag")), (coding, tag));

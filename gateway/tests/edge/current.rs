@@ -119,7 +119,7 @@ async fn a_tag_covers_all_that_is_answered() {
     for known in [before.clone(), format!("W/{before}"), format!("\"x\", \"{inner}-gz\""), "*".to_owned()] {
         let answer = get("if-none-match", &known).await;
         assert_eq!((answer.status.as_u16(), answer.bytes.len()), (304, 0), "{known}");
-        assert_eq!(answer.header("vary"), "accept-encoding");
+        assert!(answer.headers.get_all("vary").iter().any(|vary| vary == "accept-encoding"));
     }
     // The version alone says nothing of what else is answered.
     assert_eq!(get("if-none-match", "\"2\"").await.status, 200);

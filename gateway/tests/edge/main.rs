@@ -19,6 +19,7 @@ mod pages;
 mod ports;
 mod prefix;
 mod pressure;
+mod proto;
 mod protocols;
 mod proxies;
 mod requests;
