@@ -127,6 +127,15 @@ impl Binding {
         })
     }
 
+    /// The route of a method at the path that gRPC gives it: the body is its whole request.
+    pub fn native(rpc: Arc<Rpc>) -> Result<Self, String> {
+        let path = rpc.path.path().to_owned();
+        let template = Template::parse(&path).map_err(|error| error.to_string())?;
+        let rule =
+            Rule { methods: vec![Method::POST], path, body: "*".to_owned(), response_body: String::new() };
+        Self::resolve(rpc, Method::POST, &template, &rule)
+    }
+
     /// Whether its body is not JSON but handed on as it is.
     pub fn takes_http_body(&self) -> bool {
         match &self.body {

@@ -91,3 +91,14 @@ pub async fn server_streaming(
     client.ready().await?;
     client.server_streaming(request(metadata, Ok(message)), rpc.path.clone(), Raw).await
 }
+
+/// Calls a method in the one way that is good for all: with many messages, and many answers.
+pub async fn streaming(
+    rpc: &Rpc,
+    metadata: MetadataMap,
+    messages: impl Stream<Item = Outgoing> + Send + 'static,
+) -> Result<Response<Streaming<Bytes>>, Status> {
+    let mut client = client(rpc);
+    client.ready().await?;
+    client.streaming(request(metadata, messages), rpc.path.clone(), Raw).await
+}

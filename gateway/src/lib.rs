@@ -113,6 +113,7 @@ mod template;
 mod upload;
 mod values;
 mod web;
+mod websocket;
 mod wire;
 
 pub use contract::{Contract, ContractError};

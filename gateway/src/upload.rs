@@ -121,6 +121,22 @@ pub async fn answer(
     }
 }
 
+/// The message that one text of JSON is, or that tells the service of a bad one.
+pub fn message(
+    binding: &Binding,
+    segments: &[Piece<'_>],
+    parts: &Parts,
+    text: &Bytes,
+) -> Result<DynamicMessage, Failure> {
+    let text = if binding.takes_http_body() { text.clone() } else { unwrapped(binding, text.clone())? };
+    let failure = match request::make(binding, segments, parts, &text) {
+        Ok(request) => return Ok(request.message),
+        Err(failure) => failure,
+    };
+    let empty = request::make(binding, segments, parts, &Bytes::new())?.message;
+    bad_line(binding, *Refused::new(failure, plain_texts(binding, &empty, &text)))
+}
+
 /// Takes a line of a stream's answer for what is in it, so that what one method gave can be sent to another.
 /// Where the line is the failure that ended that stream, there is something missing: it breaks the call off.
 fn unwrapped(binding: &Binding, line: Bytes) -> Result<Bytes, Failure> {
@@ -173,7 +189,9 @@ fn bad_line(binding: &Binding, refused: Refused) -> Result<DynamicMessage, Failu
 
 /// The messages that come by a channel, until `None` ends them well. A sender that is dropped before, since
 /// the body is bad or its sender has gone, breaks the call off: half an upload is never taken for all of it.
-fn messages(receive: mpsc::Receiver<Option<Bytes>>) -> impl Stream<Item = call::Outgoing> + Send + 'static {
+pub fn messages(
+    receive: mpsc::Receiver<Option<Bytes>>,
+) -> impl Stream<Item = call::Outgoing> + Send + 'static {
     stream::unfold(Some(receive), |receive| async move {
         let mut receive = receive?;
         match receive.recv().await {

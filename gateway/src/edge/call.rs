@@ -76,7 +76,7 @@ impl Edge {
             }
             (true, true) => Err(Failure::new(
                 Reason::Unimplemented,
-                "streams in both directions at once are to be had by gRPC only",
+                "streams in both directions at once are to be had by a WebSocket, or by gRPC",
             )),
         }
     }

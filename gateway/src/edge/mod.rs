@@ -35,6 +35,7 @@ use crate::{
     routes::{Found, Routes, with_implied},
     serving::Table,
     web::Subject,
+    websocket,
 };
 
 /// What all requests share.
@@ -61,6 +62,8 @@ pub struct Edge {
     pub mount: Option<Mount>,
     /// How requests are measured that no route is for.
     pub others: Route,
+    /// The origins whose pages may call.
+    pub origins: Vec<HeaderValue>,
     /// What reads the things of a type one by one, by the type's name.
     readers: HashMap<String, Arc<Binding>>,
 }
@@ -105,6 +108,12 @@ pub async fn handle(State(edge): State<Arc<Edge>>, request: Request) -> Response
     }
     if parts.uri.path() == "*" {
         return everywhere(&parts.method).unwrap_or_else(failed);
+    }
+    if let Some(binding) = websocket::asked(&edge, &parts) {
+        let opened = websocket::open(&edge, &binding, parts, body).await;
+        let mut answer = opened.unwrap_or_else(|failure| failure.response(&binding.rpc.tables));
+        answer.extensions_mut().insert(MatchedRoute(binding.route.clone(), binding.measured.clone()));
+        return answer;
     }
     let protocol = Protocol::of(&parts.method, &parts.headers, parts.uri.query());
     match (edge.methods.get(parts.uri.path()), protocol) {
@@ -264,6 +273,7 @@ impl Edge {
             guard: None,
             mount: None,
             others: Route::default(),
+            origins: options.cors_origins.clone(),
             readers,
         }
     }

@@ -20,6 +20,11 @@ use crate::{
 /// Says of an operation which field of its answer is an access token.
 const ACCESS_TOKEN: &str = "x-access-token-field";
 
+/// Says of a stream how else it is to be had.
+const SOCKET: &str = "**WebSocket**: a GET of this path opens one, too, with a message a text frame (`{\"result\":…}` or \
+                      `{\"error\":…}` in answers). An empty one ends the client's messages; browsers give their token by the \
+                      protocols `bearer` and the token.";
+
 /// `by-code` and `tax_rate` as parts of a name.
 pub fn pascal_case(text: &str) -> String {
     let words = text.split(|c: char| !c.is_ascii_alphanumeric());
@@ -60,7 +65,9 @@ impl Describer {
             access.map(|access| format!("**Access**: {}.", in_words(access, method))).unwrap_or_default();
         let calls = format!("Calls `{}`.", method.full_name());
         let told = if comment.is_empty() { &calls } else { &comment };
-        insert_text(&mut out, "description", &paragraphs([told.as_str(), &who]));
+        let streams = method.is_client_streaming() || method.is_server_streaming();
+        let socket = if streams { SOCKET } else { "" };
+        insert_text(&mut out, "description", &paragraphs([told.as_str(), socket, &who]));
         let parameters = self.parameters(binding, path);
         if !parameters.is_empty() {
             out.insert("parameters".to_owned(), parameters.into());

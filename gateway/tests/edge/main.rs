@@ -24,6 +24,7 @@ mod protocols;
 mod proxies;
 mod requests;
 mod required;
+mod sockets;
 mod streams;
 mod styles;
 mod support;

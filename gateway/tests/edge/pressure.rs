@@ -9,14 +9,16 @@ use std::{
 };
 
 use axum::body::Body;
-use futures::{StreamExt as _, stream};
+use futures::{SinkExt as _, StreamExt as _, stream};
 use gateway::Options;
 use serde_json::json;
 use tokio::{io::AsyncReadExt as _, time::sleep};
+use tokio_tungstenite::tungstenite::Message as Frame;
 use tower::service_fn;
 
 use crate::{
     ports::Port,
+    sockets::{self, Socket},
     support::{Answer, message, request, shop_of},
     wire,
 };
@@ -57,7 +59,7 @@ async fn a_reader_that_does_not_read_stops_the_service() {
     let kinds =
         ["application/x-ndjson", "application/json", "application/json-seq", "text/event-stream", "text/csv"];
     let accepts = kinds.map(|kind| format!("accept: {kind}\r\n"));
-    for how in accepts {
+    for how in accepts.into_iter().chain([sockets::UPGRADE.to_owned()]) {
         made.store(0, Relaxed);
         let head = format!("GET /v1/books/b:watch HTTP/1.1\r\nhost: x\r\n{how}\r\n");
         let mut reader = port.open(&head).await;
@@ -99,5 +101,18 @@ async fn a_service_that_does_not_read_stops_the_sender() {
             answer = shop.open(upload) => panic!("{kind}: {answer:?}"),
             stopped = still(&sent) => assert!(stopped < 20, "{kind}: {stopped}"),
         }
+    }
+    let port = Port::of(&shop).await;
+    let (mut socket, sent) = (Socket::open(&port, "/v1/books:import").await, AtomicUsize::new(0));
+    let line = format!("{{\"title\":\"{}\"}}", "x".repeat(LARGE));
+    let sending = async {
+        loop {
+            socket.0.send(Frame::text(&line)).await.unwrap();
+            sent.fetch_add(1, Relaxed);
+        }
+    };
+    tokio::select! {
+        () = sending => {}
+        stopped = still(&sent) => assert!(stopped > 1, "sockets hold some"),
     }
 }

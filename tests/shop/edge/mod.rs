@@ -5,6 +5,7 @@ mod documents;
 mod pages;
 mod protocols;
 mod secrecy;
+mod sockets;
 
 use http::Method;
 use serde_json::json;

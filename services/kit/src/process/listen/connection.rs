@@ -1,14 +1,16 @@
 //! One connection, from its first byte to its end.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, pin::Pin, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, header::CONNECTION};
+use http::{
+    HeaderValue, Request, Response, StatusCode,
+    header::{CONNECTION, UPGRADE},
+};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::graceful::GracefulConnection,
     service::TowerToHyperService,
 };
 use tokio::{
@@ -23,7 +25,7 @@ use tower::{Service, ServiceExt};
 use super::{
     AGE, AGE_SPREAD_SECONDS, BoxError, Encrypted, Ends, HEAD, HEAD_SPARED, HEADERS, HTTP1_BUFFER, Held,
     KEEP_ALIVE, KEEP_ALIVE_ANSWER, Limits, PENDING_RESETS, Peer, Protocol, SEND_BUFFER, STRANGERS_STREAMS,
-    STREAMS, gate::Gate, intake::Received, io::Watched, line::Line, preface, tls::Tls,
+    STREAMS, gate::Gate, intake::Received, io::Watched, line::Line, preface, takeover::Slot, tls::Tls,
 };
 
 /// Serves one connection to its end.
@@ -95,8 +97,15 @@ where
     // Over gRPC, streams of requests may pause; a message that is begun and not ended is held only until memory is short.
     let patience = (protocol == Protocol::Rest).then_some(limits.send_timeout);
     let intake = limits.intake.clone();
+    let line = Line::new(limits, peer.ip(), protocol == Protocol::Grpc);
+    let slot = Slot::new(line.clone(), limits, ends.close.clone());
+    let upgrades = (!speaks_http2).then(|| slot.clone());
     let service = service.map_request(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(Peer(peer));
+        if let Some(slot) = upgrades.as_ref().filter(|_| request.headers().contains_key(UPGRADE)) {
+            let upgrade = hyper::upgrade::on(&mut request);
+            request.extensions_mut().insert(slot.of(upgrade));
+        }
         if request.body().is_end_stream() {
             return request.map(Body::new);
         }
@@ -104,7 +113,6 @@ where
         request.extensions_mut().insert(held.clone());
         request.map(|body| Body::new(Received::new(body, held, patience)))
     });
-    let line = Line::new(limits, peer.ip(), protocol == Protocol::Grpc);
     let service = Gate::new(service, line.clone());
     let io = TokioIo::new(Watched::new(stream, line.clone()));
     if !speaks_http2 {
@@ -118,17 +126,23 @@ where
         // Closing it while a request is on its way would lose that: so the next answer asks the client to close it.
         let leave = ends.leave.clone();
         let service = ServiceExt::map_response(service, move |mut response: Response<_>| {
-            if leave.is_cancelled() {
+            if leave.is_cancelled() && response.status() != StatusCode::SWITCHING_PROTOCOLS {
                 response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
             response
         });
         let service = TowerToHyperService::new(service);
-        let served = until_end(http1.serve_connection(io, service), std::future::pending(), ends.close);
-        return tokio::select! {
+        let served = http1.serve_connection(io, service).with_upgrades();
+        let served = until_end(served, std::future::pending(), ends.close, |it| it.graceful_shutdown());
+        let served = tokio::select! {
             served = served => served,
             why = line.hopeless(true) => Err(why.into()),
         };
+        if served.is_err() {
+            slot.clear();
+        }
+        served?;
+        return slot.run().await;
     }
     let mut http2 = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
     http2
@@ -162,7 +176,8 @@ where
             () = idle => {}
         }
     };
-    let served = until_end(http2.serve_connection(io, TowerToHyperService::new(service)), over, end);
+    let served = http2.serve_connection(io, TowerToHyperService::new(service));
+    let served = until_end(served, over, end, |it| it.graceful_shutdown());
     tokio::select! {
         served = served => served,
         why = line.hopeless(false) => Err(why.into()),
@@ -178,14 +193,15 @@ fn head<B>(request: &Request<B>) -> usize {
 }
 
 /// Serves a connection until it ends; asks it to end when it is old or idle, or when the process drains.
-async fn until_end<C>(
+async fn until_end<C, E>(
     connection: C,
     over: impl Future<Output = ()>,
     end: CancellationToken,
+    ask: impl FnOnce(Pin<&mut C>),
 ) -> Result<(), BoxError>
 where
-    C: GracefulConnection,
-    C::Error: Into<BoxError>,
+    C: Future<Output = Result<(), E>>,
+    E: Into<BoxError>,
 {
     let mut connection = std::pin::pin!(connection);
     tokio::select! {
@@ -193,6 +209,6 @@ where
         () = end.cancelled() => {}
         () = over => {}
     }
-    connection.as_mut().graceful_shutdown();
+    ask(connection.as_mut());
     connection.await.map_err(Into::into)
 }

@@ -28,11 +28,12 @@ const LARGEST: usize = 4 << 20;
 /// A client may have this part of what all may have.
 const PART: usize = 4;
 /// What is not more is small: it finds room when large bodies have none, and is not worth being cut off for.
-const SMALL: usize = 16 << 10;
+pub(super) const SMALL: usize = 16 << 10;
 /// How often a body that is waited for is looked at; so long it may bring nothing while memory is short.
-const LOOK: Duration = if cfg!(test) { Duration::from_millis(100) } else { Duration::from_secs(3) };
+pub(super) const LOOK: Duration =
+    if cfg!(test) { Duration::from_millis(100) } else { Duration::from_secs(3) };
 /// The least that must come of a body in the time that a client may be silent.
-const LEAST: usize = 1 << 10;
+pub(super) const LEAST: usize = 1 << 10;
 
 /// The bodies of a process.
 #[derive(Debug)]
@@ -48,7 +49,7 @@ impl Intake {
         Arc::new(Self { most, bytes: AtomicUsize::new(0), clients: Mutex::default() })
     }
 
-    fn is_short(&self) -> bool {
+    pub(super) fn is_short(&self) -> bool {
         self.bytes.load(Ordering::Relaxed) > self.most / 2
     }
 

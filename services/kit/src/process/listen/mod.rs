@@ -12,6 +12,7 @@ mod places;
 mod preface;
 mod proxied;
 mod refusal;
+mod takeover;
 mod tls;
 mod waiting;
 pub mod workers;
@@ -33,6 +34,7 @@ pub use answer::Holds;
 pub use gate::{Crowded, Lane};
 pub use intake::Held;
 pub use limits::Limits;
+pub use takeover::{Io, Meter, Takeover};
 pub use tls::{Encrypted, Outward, PeerRoles, Tls};
 pub use workers::Workers;
 
