@@ -91,6 +91,7 @@ mod mask;
 mod merge;
 mod metadata;
 mod mount;
+mod multipart;
 mod openapi;
 mod options;
 mod own_urls;

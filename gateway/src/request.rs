@@ -16,7 +16,7 @@ use crate::{
     fields::dotted,
     headers,
     json::{self, Bounds},
-    mask, merge, proto, query, raw,
+    mask, merge, multipart, proto, query, raw,
     slot::{excluded_by, get, slot},
     template::Piece,
 };
@@ -125,10 +125,22 @@ fn of_body(binding: &Binding, parts: &Parts, body: &Bytes) -> Result<(DynamicMes
     match &binding.body {
         Body::None => Err(Failure::invalid("this method takes no body")),
         _ if binding.takes_http_body() => {
-            let body = raw::read(parts.headers.get(header::CONTENT_TYPE), body.clone());
+            let form = match &binding.rpc.method {
+                // A stream hands on what comes as it is.
+                method if method.is_client_streaming() => None,
+                _ => multipart::read(&parts.headers, body)?,
+            };
+            let (body, query) = match form {
+                Some(form) => (form.file, form.query),
+                None => (raw::read(parts.headers.get(header::CONTENT_TYPE), body.clone()), String::new()),
+            };
             if let Some(target) = binding.body.of(&mut message) {
                 raw::set(target, body);
             }
+            if !query.is_empty() && parts.uri.query().is_some() {
+                return Err(Failure::invalid("a form that has other fields than its file takes no query"));
+            }
+            query::apply(&query, binding, &mut message)?;
             Ok((message, Vec::new()))
         }
         _ if proto::is(&parts.headers) => {

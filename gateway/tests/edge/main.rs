@@ -15,6 +15,7 @@ mod forwarded;
 mod hostile;
 mod library;
 mod masks;
+mod multipart;
 mod pages;
 mod ports;
 mod prefix;
