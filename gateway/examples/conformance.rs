@@ -64,7 +64,7 @@ fn compiled(folder: &Path) -> Result<DescriptorPool, Failure> {
 
 /// As the edge reads contracts.
 fn read(set: &Path) -> Result<DescriptorPool, Failure> {
-    Ok(Contract::read(&fs::read(set)?)?.pool().clone())
+    Ok(Contract::of_set(&fs::read(set)?)?.pool().clone())
 }
 
 struct Tested {

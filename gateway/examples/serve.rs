@@ -31,7 +31,7 @@ struct Source {
 impl Source {
     async fn read(&self) -> Result<Contract, Box<dyn Error>> {
         match &self.file {
-            Some(file) => Ok(Contract::read(&fs::read(file)?)?),
+            Some(file) => Ok(Contract::read(fs::read(file)?).await?),
             None => Ok(Contract::reflect(&self.conn).await?),
         }
     }

@@ -79,7 +79,8 @@ impl Contract {
         apart(move || Self::of_set(&set)).await
     }
 
-    fn of_set(set: &[u8]) -> Result<Self, ContractError> {
+    /// The same where blocking does no harm. A large contract takes seconds.
+    pub fn of_set(set: &[u8]) -> Result<Self, ContractError> {
         let files = Files::of_set(set)?;
         let pool = files.pool()?;
         let services = pool.services().map(|service| service.full_name().to_owned()).collect();

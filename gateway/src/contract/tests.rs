@@ -163,6 +163,6 @@ fn an_edition_that_is_not_known_is_named() {
     // `edition`, which prost does not know: 9999, a test's own.
     file.extend_from_slice(&[14 << 3, 0x8f, 0x4e]);
     let set = [&[10, file.len() as u8][..], &file].concat();
-    let refused = Contract::read(&set).unwrap_err().to_string();
+    let refused = Contract::of_set(&set).unwrap_err().to_string();
     assert!(refused.contains("a.proto has an edition (number 9999)"), "{refused}");
 }

@@ -53,7 +53,7 @@ pub fn router(contract: &Contract, json: Style) -> (Router, Asked) {
 
 /// Those of a pool, as proto3 JSON.
 pub fn serve_pool(pool: &DescriptorPool) -> Shop {
-    serve(&Contract::read(&pool.encode_to_vec()).unwrap(), Style::default()).0
+    serve(&Contract::of_set(&pool.encode_to_vec()).unwrap(), Style::default()).0
 }
 
 /// The body of a Connect stream's request: these messages.

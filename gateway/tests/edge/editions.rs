@@ -15,7 +15,7 @@ pub fn file(name: &str) -> Vec<u8> {
 }
 
 fn edge(name: &str) -> (Shop, Asked) {
-    serve(&Contract::read(&file(&format!("{name}.bin"))).unwrap(), Style::default())
+    serve(&Contract::of_set(&file(&format!("{name}.bin"))).unwrap(), Style::default())
 }
 
 /// A message's JSON with some of it changed.
@@ -91,7 +91,7 @@ async fn what_says_what_options_mean_may_be_imported_for_that_alone() {
 
 #[test]
 fn what_neither_syntax_can_say_is_refused_by_name() {
-    let refused = Contract::read(&file("mixed.bin")).unwrap_err().to_string();
+    let refused = Contract::of_set(&file("mixed.bin")).unwrap_err().to_string();
     for says in ["mixed.proto", "mixed.v1.Thing.Inner.text", "IMPLICIT", "mixed.v1.Size", "begins with 3"] {
         assert!(refused.contains(says), "{says}: {refused}");
     }

@@ -6,7 +6,7 @@ use gateway::{Contract, Error, Extras, Options, Served, Switch, json::Style};
 use crate::{echo::router, editions::file, support::Shop};
 
 fn contract(name: &str) -> Contract {
-    Contract::read(&file(name)).unwrap()
+    Contract::of_set(&file(name)).unwrap()
 }
 
 #[tokio::test]

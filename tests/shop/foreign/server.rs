@@ -89,7 +89,7 @@ impl Foreign {
 
     async fn start(address: &str, folder: &str, reflects: Reflects, tls: Option<Identity>) -> Self {
         let set = contract(folder);
-        let pool = gateway::Contract::read(&set).unwrap().pool().clone();
+        let pool = gateway::Contract::of_set(&set).unwrap().pool().clone();
         let (health, health_service) = tonic_health::server::health_reporter();
         let mut routes = Routes::new(health_service);
         let own: Vec<_> = pool.services().map(|service| service.full_name().to_owned()).collect();

@@ -39,7 +39,7 @@ pub use errors::Unanswered;
 use self::{
     errors::{causes, is_silence, is_unconnected, never_sent},
     replica::Replica,
-    vitals::{DOUBT, Vitals},
+    vitals::DOUBT,
 };
 use crate::mesh::certificates::Connector;
 
