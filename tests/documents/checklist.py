@@ -65,8 +65,8 @@ def of_file(file):
         begins = re.match(r"\s*(?:pub )?(?:async )?fn (\w+)", line)
         if begins:
             marked = any(re.match(r"#\[(?:tokio::)?test\b", each) for each in attributes)
-            # Tests of the shop are named a second time, in the list at the head of their file.
-            listed_too = file.startswith("tests/shop/") and words[begins[1]] > 1 and ": Setup)" in line
+            # Tests that run in several ways are named a second time, in a list at the head of their file.
+            listed_too = words[begins[1]] > 1 and re.search(r": (Setup|Caller)\)", line)
             if marked or listed_too:
                 yield "::".join([*path, *inline, begins[1]])
         attributes = [*attributes, line.strip()] if line.strip().startswith(("#", "//")) else []
