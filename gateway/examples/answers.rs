@@ -1,7 +1,8 @@
-//! Measures what an answer's JSON costs: as it is written from the message's bytes, and by way of prost-reflect, which is
-//! what that is held against. Prints nanoseconds an answer, the best of some rounds.
+//! Measures what JSON costs at the edge: an answer's, as it is written from the message's bytes, and a request's, as it is
+//! read into them; each also by way of prost-reflect, which both are held against. Prints nanoseconds, the best of some
+//! rounds, and how often memory is asked for.
 //!
-//!   cargo run --release --example answers
+//!   cargo run --release -p gateway --example answers
 
 use std::{
     hint::black_box,
@@ -9,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use gateway::json::{Bounds, Tables, Writer, decode};
+use gateway::json::{Reader, Tables, Writer};
 use prost::Message as _;
 use prost_reflect::{DescriptorPool, DynamicMessage, SerializeOptions};
 
@@ -37,47 +38,74 @@ fn main() -> Result<(), Failure> {
         ("a list of 50", "feira.article.v1.ListArticlesResponse", &list),
     ] {
         let desc = pool.get_message_by_name(name).ok_or("there is no such message")?;
-        let message =
-            decode(&desc, json.as_bytes(), &Bounds::default()).map_err(|error| format!("{error:?}"))?;
-        let bytes = message.value.encode_to_vec();
+        let reader = Reader::new(&tables, &desc).ok_or("there is no table")?;
         let writer = Writer::new(&tables, &desc).ok_or("there is no table")?;
-        let direct = || -> Result<Vec<u8>, Failure> {
+        let read = || -> Result<Vec<u8>, Failure> {
+            let mut out = Vec::with_capacity(json.len());
+            reader.message(json.as_bytes(), &mut out).map_err(|error| format!("{error:?}"))?;
+            Ok(out)
+        };
+        let read_before = || -> Result<Vec<u8>, Failure> {
+            let mut json = serde_json::Deserializer::from_str(json);
+            Ok(DynamicMessage::deserialize(desc.clone(), &mut json)?.encode_to_vec())
+        };
+        let bytes = read()?;
+        let write = || -> Result<Vec<u8>, Failure> {
             let mut out = Vec::with_capacity(512 + bytes.len() * 2);
             writer.message(&bytes, None, &mut out)?;
             Ok(out)
         };
-        let reflected = || -> Result<Vec<u8>, Failure> {
+        let write_before = || -> Result<Vec<u8>, Failure> {
             let mut out = Vec::with_capacity(512 + bytes.len() * 2);
             let message = DynamicMessage::decode(desc.clone(), bytes.as_slice())?;
             let options = SerializeOptions::new().skip_default_fields(false);
             message.serialize_with_options(&mut serde_json::Serializer::new(&mut out), &options)?;
             Ok(out)
         };
-        if direct()? != reflected()? {
-            return Err("they write different JSON".into());
+        // Fields come in the order of the text, which here is the contract's.
+        if read()? != read_before()? || write()? != write_before()? {
+            return Err("they make different things".into());
         }
-        // In turns, so that both have the same machine.
-        let (mut best, mut before) = (f64::MAX, f64::MAX);
-        for _ in 0..ROUNDS {
-            best = best.min(nanos(direct)?);
-            before = before.min(nanos(reflected)?);
-        }
-        println!(
-            "{what} ({} bytes, {} of JSON): {best:.0} ns; by prost-reflect {before:.0} ns, {:.1} times as long",
-            bytes.len(),
-            direct()?.len(),
-            before / best,
-        );
+        let sizes = format!("{} bytes, {} of JSON", bytes.len(), write()?.len());
+        compare(&format!("{what} read ({sizes})"), read, read_before)?;
+        compare(&format!("{what} written ({sizes})"), write, write_before)?;
     }
     Ok(())
 }
 
-/// Nanoseconds that one answer takes.
-fn nanos(write: impl Fn() -> Result<Vec<u8>, Failure>) -> Result<f64, Failure> {
+/// Measures two ways in turns, so that both have the same machine.
+fn compare(
+    what: &str,
+    direct: impl Fn() -> Result<Vec<u8>, Failure>,
+    reflected: impl Fn() -> Result<Vec<u8>, Failure>,
+) -> Result<(), Failure> {
+    let (mut best, mut before) = (f64::MAX, f64::MAX);
+    for _ in 0..ROUNDS {
+        best = best.min(nanos(&direct)?);
+        before = before.min(nanos(&reflected)?);
+    }
+    println!(
+        "{what}: {best:.0} ns, {} allocations; by prost-reflect {before:.0} ns, {:.1} times as long, {} allocations",
+        allocations(&direct)?,
+        before / best,
+        allocations(&reflected)?,
+    );
+    Ok(())
+}
+
+/// How often one of them asks for memory.
+fn allocations(make: impl Fn() -> Result<Vec<u8>, Failure>) -> Result<u64, Failure> {
+    let mut made = Ok(Vec::new());
+    let counted = allocation_counter::measure(|| made = make());
+    made.map(|_| counted.count_total)
+}
+
+/// Nanoseconds that one of them takes.
+fn nanos(make: impl Fn() -> Result<Vec<u8>, Failure>) -> Result<f64, Failure> {
     let (start, mut count) = (Instant::now(), 0_u32);
     while start.elapsed() < ROUND {
         for _ in 0..10 {
-            black_box(write()?);
+            black_box(make()?);
         }
         count += 10;
     }

@@ -13,7 +13,7 @@ use std::{
 
 use gateway::{
     Contract,
-    json::{Bounds, Tables, WriteError, Writer, decode},
+    json::{Reader, Tables, WriteError, Writer},
 };
 use prost::Message as _;
 use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor, Value};
@@ -93,8 +93,10 @@ impl Tested {
                 return skipped("there is no JSON in it");
             }
             (Some(Value::String(json)), _) if request.has_field_by_name("json_payload") => {
-                match decode(&desc, json.as_bytes(), &Bounds::default()) {
-                    Ok(decoded) => decoded.value.encode_to_vec(),
+                let reader = Reader::new(&self.tables, &desc).ok_or("there is no table")?;
+                let mut message = Vec::new();
+                match reader.message(json.as_bytes(), &mut message) {
+                    Ok(_) => message,
                     Err(error) => return Ok(("parse_error", Value::String(format!("{error:?}")))),
                 }
             }

@@ -9,6 +9,7 @@ use prost_reflect::{DescriptorPool, DynamicMessage, FieldDescriptor, MethodDescr
 
 use crate::{
     annotation,
+    draft::Draft,
     fields::{field_path, has_text, is_message, is_text},
     raw,
     rpc::Rpc,
@@ -53,11 +54,11 @@ pub enum Body {
 
 impl Body {
     /// The message within a request that the body becomes.
-    pub fn of<'m>(&self, request: &'m mut DynamicMessage) -> Option<&'m mut DynamicMessage> {
+    pub fn of<'m>(&self, request: &'m mut Draft) -> Option<&'m mut Draft> {
         match self {
             Body::None => None,
             Body::Whole => Some(request),
-            Body::Field(field) => request.get_field_mut(field).as_message_mut(),
+            Body::Field(field) => request.within(field),
         }
     }
 }

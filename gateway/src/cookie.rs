@@ -8,7 +8,7 @@ use std::net::IpAddr;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, header, request::Parts, uri::Authority};
-use prost_reflect::{DynamicMessage, FieldDescriptor, MessageDescriptor, Value};
+use prost_reflect::{DynamicMessage, FieldDescriptor, MessageDescriptor};
 use tonic::Code;
 
 use crate::{
@@ -67,13 +67,15 @@ impl Cookie {
     }
 
     /// Fills the request's field, where the caller left it empty.
-    pub fn fill(&self, headers: &HeaderMap, message: &mut DynamicMessage) {
+    pub fn fill(&self, headers: &HeaderMap, message: &mut Bytes) {
         // The body goes first: a program that sends a token means that one, whatever cookies come along.
         if let Some(field) = &self.taken
-            && !message.has_field(field)
+            && let Ok(None) = wire::last(message, field.number())
             && let Some(value) = self.sent(headers)
         {
-            message.set_field(field, Value::String(value.to_owned()));
+            let mut filled = message.to_vec();
+            wire::put(field.number(), wire::Raw::Bytes(value.as_bytes()), &mut filled);
+            *message = filled.into();
         }
     }
 

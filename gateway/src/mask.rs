@@ -7,18 +7,22 @@
 
 use std::fmt;
 
-use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, ReflectMessage as _, Value};
+use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor};
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 
 use crate::{
     binding::{Binding, Body},
+    draft::Draft,
     error::Failure,
     fields::dotted,
     json,
+    wire::{self, Raw},
 };
 
 /// Paths that a mask made here may have: a message that contains itself has more than anybody needs.
 const MOST: usize = 1_000;
+/// The number of a mask's paths.
+const PATHS: u32 = 1;
 
 /// The message that a field holds, where its fields are changed one by one.
 pub fn parts(field: &FieldDescriptor) -> Option<MessageDescriptor> {
@@ -38,15 +42,10 @@ pub fn named(message: &MessageDescriptor, name: &str) -> Option<FieldDescriptor>
 
 /// Fills the mask that the caller of an update did not give with what the body names: not what the path sets, nor
 /// the etag, which is a condition and no change. `numbers` are those of the fields that the body has at its top.
-pub fn fill(
-    binding: &Binding,
-    message: &mut DynamicMessage,
-    numbers: &[u32],
-    body: &[u8],
-) -> Result<(), Failure> {
+pub fn fill(binding: &Binding, message: &mut Draft, numbers: &[u32], body: &[u8]) -> Result<(), Failure> {
     let (Some(mask), Body::Field(resource)) = (&binding.update_mask, &binding.body) else { return Ok(()) };
     let kind = resource.kind();
-    let Some(kind) = kind.as_message().filter(|_| !numbers.is_empty() && !message.has_field(mask)) else {
+    let Some(kind) = kind.as_message().filter(|_| !numbers.is_empty() && !message.has(mask)) else {
         return Ok(());
     };
     let mut paths = leaves(kind, numbers, body).map_err(|error| Failure::field(mask.name(), error))?;
@@ -57,31 +56,29 @@ pub fn fill(
         .filter_map(|path| Some(dotted(path).strip_prefix(&prefix)?.to_owned()))
         .collect();
     paths.retain(|path| path != "etag" && !by_path.contains(path));
-    leave_out_empty(
-        message.get_field_mut(resource).as_message_mut(),
-        &[paths.as_slice(), by_path.as_slice()].concat(),
-    );
+    leave_out_empty(message.within(resource), kind, &[paths.as_slice(), by_path.as_slice()].concat());
     if paths.is_empty() {
         return Ok(());
     }
-    if let Some(mask) = message.get_field_mut(mask).as_message_mut() {
-        let paths = paths.into_iter().map(Value::String).collect();
-        let _ = mask.try_set_field_by_name("paths", Value::List(paths));
+    let (mut all, mut set) = (Vec::new(), Vec::new());
+    for path in &paths {
+        wire::put(PATHS, Raw::Bytes(path.as_bytes()), &mut all);
     }
+    wire::put(mask.number(), Raw::Bytes(&all), &mut set);
+    message.set(mask, &set);
     Ok(())
 }
 
 /// Takes away the messages of a resource in which nothing is named: a service that gets no mask changes what is set,
 /// and would empty them.
-fn leave_out_empty(resource: Option<&mut DynamicMessage>, paths: &[String]) {
+fn leave_out_empty(resource: Option<&mut Draft>, kind: &MessageDescriptor, paths: &[String]) {
     let Some(resource) = resource else { return };
-    let kind = resource.descriptor();
     for field in kind.fields().filter(|field| parts(field).is_some()) {
         let within = |path: &String| {
             path.strip_prefix(field.name()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
         };
         if !paths.iter().any(within) {
-            resource.clear_field(&field);
+            resource.clear(&field);
         }
     }
 }

@@ -3,16 +3,23 @@
 
 use std::collections::HashMap;
 
-use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, ReflectMessage as _, Value};
+use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor};
 
-use crate::{annotation, base::Base};
+use crate::{
+    annotation,
+    base::Base,
+    wire::{self, Malformed, Raw},
+};
 
 /// The option that makes a field one.
 const OPTION: &str = "feira.http.v1.own_url";
 
 /// Which fields of some messages, and of those in them, are such URLs or lead to them; by the message's name.
 #[derive(Debug, Clone)]
-pub struct OwnUrls(HashMap<String, Vec<FieldDescriptor>>);
+pub struct OwnUrls {
+    root: String,
+    ways: HashMap<String, Vec<FieldDescriptor>>,
+}
 
 impl OwnUrls {
     /// Finds those of a message; nothing where there are none.
@@ -47,36 +54,44 @@ impl OwnUrls {
                 break;
             }
         }
-        (!ways.is_empty()).then_some(Self(ways))
+        (!ways.is_empty()).then(|| Self { root: root.full_name().to_owned(), ways })
     }
 
-    /// Makes what the client reaches paths again.
-    pub fn inward(&self, message: &mut DynamicMessage, base: &Base) {
-        if !base.is_unknown() {
-            self.each(message, &|url| base.inside(url).map(str::to_owned));
+    /// A request in which what the client reaches are paths again.
+    pub fn inward(&self, message: Vec<u8>, base: &Base) -> Vec<u8> {
+        if base.is_unknown() {
+            return message;
+        }
+        let mut out = Vec::with_capacity(message.len());
+        match self.each(&self.root, &message, base, &mut out) {
+            Ok(()) => out,
+            // It was made here, so it is well-formed.
+            Err(Malformed(_)) => message,
         }
     }
 
-    fn each(&self, message: &mut DynamicMessage, change: &dyn Fn(&str) -> Option<String>) {
-        let name = message.descriptor().full_name().to_owned();
-        for field in self.0.get(&name).into_iter().flatten() {
-            if message.has_field(field) {
-                self.value(message.get_field_mut(field), change);
-            }
-        }
-    }
-
-    fn value(&self, value: &mut Value, change: &dyn Fn(&str) -> Option<String>) {
-        match value {
-            Value::String(url) => {
-                if let Some(changed) = change(url) {
-                    *url = changed;
+    /// Adds a message of a type with its URLs changed.
+    fn each(&self, name: &str, message: &[u8], base: &Base, out: &mut Vec<u8>) -> Result<(), Malformed> {
+        let ways = self.ways.get(name).map(Vec::as_slice).unwrap_or_default();
+        let mut rest = message;
+        loop {
+            let from = rest;
+            let Some((number, raw)) = wire::next(&mut rest, wire::DEPTH)? else { return Ok(()) };
+            let way = ways.iter().find(|field| field.number() == number);
+            match (way.map(FieldDescriptor::kind), raw) {
+                (Some(Kind::String), Raw::Bytes(url)) => {
+                    let path = base.inside(wire::utf8(url)?).map_or(url, str::as_bytes);
+                    wire::put(number, Raw::Bytes(path), out);
                 }
+                (Some(Kind::Message(inner)), Raw::Bytes(held) | Raw::Group(held)) => {
+                    let is_group = matches!(raw, Raw::Group(_));
+                    wire::begin(number, is_group, out);
+                    let body = out.len();
+                    self.each(inner.full_name(), held, base, out)?;
+                    wire::end(number, is_group, body, out);
+                }
+                _ => out.extend_from_slice(&from[..from.len() - rest.len()]),
             }
-            Value::Message(message) => self.each(message, change),
-            Value::List(list) => list.iter_mut().for_each(|value| self.value(value, change)),
-            Value::Map(map) => map.values_mut().for_each(|value| self.value(value, change)),
-            _ => {}
         }
     }
 }
@@ -89,13 +104,9 @@ pub fn outward(url: &str, base: &Base) -> Option<String> {
     own.then(|| base.url(url))
 }
 
-/// The message that a field holds, also as a map's value.
+/// The message that a field holds; of a map, an entry.
 fn inner(field: &FieldDescriptor) -> Option<MessageDescriptor> {
-    match field.kind() {
-        Kind::Message(entry) if field.is_map() => entry.map_entry_value_field().kind().as_message().cloned(),
-        Kind::Message(message) => Some(message),
-        _ => None,
-    }
+    field.kind().as_message().cloned()
 }
 
 /// Whether a field is such a URL.

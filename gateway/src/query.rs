@@ -4,28 +4,30 @@
 
 use std::collections::HashSet;
 
-use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, Value};
+use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor};
 
 use crate::{
     binding::{Binding, Body},
+    draft::Draft,
     error::Failure,
     fields::{dotted, has_text},
-    json,
+    json::{self, Tables},
     percent::pairs,
-    slot::{excluded_by, slot},
     table,
+    wire::{self, Raw},
 };
 
 /// How many fields a parameter's name may go down.
 const DEPTH_LIMIT: usize = 32;
 
 /// Sets in a request what its query says.
-pub fn apply(query: &str, binding: &Binding, message: &mut DynamicMessage) -> Result<(), Failure> {
+pub fn apply(query: &str, binding: &Binding, message: &mut Draft) -> Result<(), Failure> {
+    let tables = binding.rpc.reader.tables();
     let mut seen = HashSet::new();
     for pair in pairs(query) {
         let (name, text) = pair?;
         if is_of_table(binding, &name) {
-            if !seen.insert(name.to_string()) {
+            if !seen.insert((name.to_string(), Vec::new())) {
                 return Err(Failure::field(name, "given more than once"));
             }
             continue;
@@ -44,29 +46,31 @@ pub fn apply(query: &str, binding: &Binding, message: &mut DynamicMessage) -> Re
             }
             _ => {}
         }
-        if let Some(other) = excluded_by(message, &path) {
+        if let Some(other) = message.excluded_by(&path) {
             return Err(wrong(&format!("excludes `{}`", other.name())));
         }
-        let (target, field) = slot(message, &path).ok_or_else(|| wrong("cannot be set by the query"))?;
+        let (target, field) = message.slot(&path).ok_or_else(|| wrong("cannot be set by the query"))?;
         if field.is_map() {
-            let set = set_entry(target, field, key, &text);
-            set.map_err(|description| Failure::field(with_key(&proto, key), description))?;
+            let wrong = |description: String| Failure::field(with_key(&proto, key), description);
+            let (of_key, entry) = entry(tables, field, key, &text).map_err(wrong)?;
+            if !seen.insert((proto.clone(), of_key)) {
+                return Err(wrong("given more than once".to_owned()));
+            }
+            target.add(field, &entry);
             continue;
         }
         if key.is_some() {
             return Err(wrong("is no map, so it has no keys"));
         }
-        let value = value(field, &text).map_err(|description| wrong(&description))?;
+        let value = value(tables, field, &text).map_err(|description| wrong(&description))?;
         if field.is_list() {
-            if let Some(list) = target.get_field_mut(field).as_list_mut() {
-                list.push(value);
-            }
+            target.add(field, &value);
             continue;
         }
-        if !seen.insert(proto.clone()) {
+        if !seen.insert((proto.clone(), Vec::new())) {
             return Err(wrong("given more than once"));
         }
-        target.set_field(field, value);
+        target.set(field, &value);
     }
     Ok(())
 }
@@ -89,13 +93,13 @@ fn with_key(proto: &str, key: Option<&str>) -> String {
     key.map_or_else(|| proto.to_owned(), |key| format!("{proto}[{key:?}]"))
 }
 
-/// Sets one entry of a map.
-fn set_entry(
-    message: &mut DynamicMessage,
+/// One entry of a map: its key, and all of it.
+fn entry(
+    tables: &Tables,
     field: &FieldDescriptor,
     key: Option<&str>,
     text: &str,
-) -> Result<(), String> {
+) -> Result<(Vec<u8>, Vec<u8>), String> {
     let kind = field.kind();
     let entry = kind.as_message().ok_or("is no map")?;
     let of_value = entry.map_entry_value_field();
@@ -103,15 +107,15 @@ fn set_entry(
         return Err("cannot be set by the query".to_owned());
     }
     let key = key.ok_or_else(|| format!("is a map: `{}[key]=value` sets an entry", field.json_name()))?;
-    let key = json::from_text(&entry.map_entry_key_field().kind(), key)
+    let mut key = tables
+        .field_of_text(&entry.map_entry_key_field(), key)
         .map_err(|description| format!("the key: {description}"))?;
-    let key = json::map_key(key).ok_or("not a key")?;
-    let value = value(&of_value, text)?;
-    let map = message.get_field_mut(field).as_map_mut().ok_or("is no map")?;
-    match map.insert(key, value) {
-        None => Ok(()),
-        Some(_) => Err("given more than once".to_owned()),
-    }
+    let held = [key.as_slice(), &value(tables, &of_value, text)?].concat();
+    let mut whole = Vec::new();
+    wire::put(field.number(), Raw::Bytes(&held), &mut whole);
+    // The key that is zero is nothing, as the values are by which other parameters are known.
+    key.push(0);
+    Ok((key, whole))
 }
 
 /// Finds the fields that the name of a parameter leads to, each in either spelling.
@@ -139,13 +143,12 @@ fn resolve(
     Ok(path)
 }
 
-/// What text means for a field: the value of it, or of an item of it.
-pub fn value(field: &FieldDescriptor, text: &str) -> Result<Value, String> {
+/// What text means for a field, or for an item of it: the bytes of that field.
+pub fn value(tables: &Tables, field: &FieldDescriptor, text: &str) -> Result<Vec<u8>, String> {
     match field.kind() {
-        Kind::Message(desc) => match json::message_from_text(&desc, text) {
-            Some(message) => message.map(Value::Message),
-            None => Err("cannot be set by the query; its fields can".to_owned()),
-        },
-        kind => json::from_text(&kind, text),
+        Kind::Message(desc) if !json::has_text(&desc) => {
+            Err("cannot be set by the query; its fields can".to_owned())
+        }
+        _ => tables.field_of_text(field, text),
     }
 }

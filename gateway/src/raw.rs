@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use http::HeaderValue;
-use prost_reflect::{DynamicMessage, FieldDescriptor, MessageDescriptor, Value};
+use prost_reflect::{FieldDescriptor, MessageDescriptor};
 
 use crate::{
     fields::is_message,
@@ -40,10 +40,13 @@ pub fn read(content_type: Option<&HeaderValue>, data: Bytes) -> Raw {
     Raw { content_type: content_type.unwrap_or("application/octet-stream").to_owned(), data }
 }
 
-/// Sets an HttpBody.
-pub fn set(message: &mut DynamicMessage, raw: Raw) {
-    let _ = message.try_set_field_by_name("content_type", Value::String(raw.content_type));
-    let _ = message.try_set_field_by_name("data", Value::Bytes(raw.data));
+/// Adds what is in an HttpBody.
+pub fn encode(raw: &Raw, out: &mut Vec<u8>) {
+    for (number, value) in [(CONTENT_TYPE, raw.content_type.as_bytes()), (DATA, &raw.data)] {
+        if !value.is_empty() {
+            wire::put(number, wire::Raw::Bytes(value), out);
+        }
+    }
 }
 
 /// Reads an answer that is an HttpBody.

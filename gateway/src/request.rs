@@ -5,27 +5,26 @@ use bytes::{Bytes, BytesMut};
 use futures::StreamExt as _;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header, request::Parts};
 use http_body::Body as _;
-use prost_reflect::{DynamicMessage, FieldDescriptor, Value};
+use prost_reflect::FieldDescriptor;
 
 use crate::{
     base::Base,
     binding::{Binding, Body},
     coding,
+    draft::{self, Draft},
     error::Failure,
     etag::{self, Tag, Tags},
     fields::dotted,
-    headers,
-    json::{self, Bounds},
-    mask, merge, multipart, proto, query, raw,
-    slot::{excluded_by, get, slot},
+    headers, mask, merge, multipart, proto, query, raw,
     template::Piece,
+    wire::{self, Raw},
 };
 
 /// A method's request, and what else the HTTP one said.
 #[derive(Debug)]
 pub struct Request {
     /// The message to send.
-    pub message: DynamicMessage,
+    pub message: Bytes,
     /// The etags that a condition (`If-Match`) leaves to try, one after the other: each as the last.
     pub condition: Option<Condition>,
     /// Whether it is to be made only unless the version is one that `If-None-Match` lists.
@@ -49,8 +48,21 @@ impl Request {
     pub fn try_next_version(&mut self) -> bool {
         let Some(condition) = &mut self.condition else { return false };
         let Some(version) = condition.versions.next() else { return false };
-        let Some((target, field)) = slot(&mut self.message, &condition.path) else { return false };
-        target.set_field(field, Value::String(version));
+        let path = condition.path.clone();
+        self.set_text(&path, &version)
+    }
+
+    /// Whether a field is set.
+    pub fn has(&self, path: &[FieldDescriptor]) -> bool {
+        draft::get(&self.message, path).is_some()
+    }
+
+    /// Sets a text; false where no path leads to it.
+    pub fn set_text(&mut self, path: &[FieldDescriptor], text: &str) -> bool {
+        let mut draft = Draft::new(self.message.to_vec());
+        let Some((target, field)) = draft.slot(path) else { return false };
+        target.set_text(field, text);
+        self.message = draft.finish().into();
         true
     }
 }
@@ -64,9 +76,10 @@ pub fn make(
 ) -> Result<Request, Failure> {
     // Body, then path, then query: what is set already is what the next is compared with. A field in body and path
     // must be the same in both; one that the query would set again is refused.
-    let (mut message, named) = of_body(binding, parts, body)?;
+    let (message, named) = of_body(binding, parts, body)?;
+    let mut message = Draft::new(message);
     for (variable, path) in binding.template.variables.iter().zip(&binding.variables) {
-        set_variable(&mut message, path, &binding.template.value(variable, segments))?;
+        set_variable(binding, &mut message, path, &binding.template.value(variable, segments))?;
     }
     if let Some(query) = parts.uri.query() {
         query::apply(query, binding, &mut message)?;
@@ -75,15 +88,18 @@ pub fn make(
         && let Some(id) = headers::single(&parts.headers, &headers::LAST_EVENT_ID)?
     {
         // A browser that reconnects repeats the query as it was: the header is newer.
-        let value = json::from_text(&resume.kind(), id)
-            .map_err(|description| Failure::field(resume.name(), format!("last-event-id: {description}")))?;
-        message.set_field(resume, value);
-    }
-    if let Some(own) = &binding.rpc.own_urls {
-        own.inward(&mut message, Base::of(parts));
+        let value = binding.rpc.reader.tables().field_of_text(resume, id);
+        let wrong =
+            |description: String| Failure::field(resume.name(), format!("last-event-id: {description}"));
+        message.set(resume, &value.map_err(wrong)?);
     }
     let (condition, unless) = condition(binding, &parts.headers, &message)?;
     mask::fill(binding, &mut message, &named, body)?;
+    let mut message = message.finish();
+    if let Some(own) = &binding.rpc.own_urls {
+        message = own.inward(message, Base::of(parts));
+    }
+    let message = message.into();
     let mut request = Request { message, condition, unless, bound: false };
     request.try_next_version();
     Ok(request)
@@ -113,17 +129,18 @@ pub async fn read(body: HttpBody, limit: usize) -> Result<Bytes, Failure> {
 }
 
 /// The request as far as the body makes it, and the numbers of the fields that the body names.
-fn of_body(binding: &Binding, parts: &Parts, body: &Bytes) -> Result<(DynamicMessage, Vec<u32>), Failure> {
-    let input = &binding.rpc.input;
+fn of_body(binding: &Binding, parts: &Parts, body: &Bytes) -> Result<(Vec<u8>, Vec<u32>), Failure> {
+    if body.is_empty() && !binding.takes_http_body() {
+        return Ok((Vec::new(), Vec::new()));
+    }
     // In an update whose mask is given apart, what it leaves out need not keep to any rule: the service tells.
     let masked = binding.update_mask.is_some() && parts.uri.query().is_some();
-    let bounds = if masked { &Bounds::default() } else { &*binding.rpc.bounds };
-    let mut message = DynamicMessage::new(input.clone());
-    if body.is_empty() && !binding.takes_http_body() {
-        return Ok((message, Vec::new()));
-    }
-    match &binding.body {
-        Body::None => Err(Failure::invalid("this method takes no body")),
+    let reader = &binding.rpc.reader;
+    let reader = if masked { &reader.without_bounds() } else { reader };
+    // Few messages are longer than their JSON; a raw body has its type beside it.
+    let mut message = Vec::with_capacity(body.len() + 128);
+    let named = match &binding.body {
+        Body::None => return Err(Failure::invalid("this method takes no body")),
         _ if binding.takes_http_body() => {
             let form = match &binding.rpc.method {
                 // A stream hands on what comes as it is.
@@ -134,32 +151,35 @@ fn of_body(binding: &Binding, parts: &Parts, body: &Bytes) -> Result<(DynamicMes
                 Some(form) => (form.file, form.query),
                 None => (raw::read(parts.headers.get(header::CONTENT_TYPE), body.clone()), String::new()),
             };
-            if let Some(target) = binding.body.of(&mut message) {
-                raw::set(target, body);
+            match &binding.body {
+                Body::Field(field) => {
+                    wire::begin(field.number(), false, &mut message);
+                    let from = message.len();
+                    raw::encode(&body, &mut message);
+                    wire::end(field.number(), false, from, &mut message);
+                }
+                _ => raw::encode(&body, &mut message),
             }
-            if !query.is_empty() && parts.uri.query().is_some() {
-                return Err(Failure::invalid("a form that has other fields than its file takes no query"));
+            if !query.is_empty() {
+                if parts.uri.query().is_some() {
+                    return Err(Failure::invalid(
+                        "a form that has other fields than its file takes no query",
+                    ));
+                }
+                let mut draft = Draft::new(message);
+                query::apply(&query, binding, &mut draft)?;
+                message = draft.finish();
             }
-            query::apply(&query, binding, &mut message)?;
-            Ok((message, Vec::new()))
+            Vec::new()
         }
         _ if proto::is(&parts.headers) => {
-            let request = proto::request(binding, body)?;
-            let message = DynamicMessage::decode(input.clone(), request.as_slice());
-            Ok((message.map_err(|error| Failure::invalid(error.to_string()))?, Vec::new()))
+            message = proto::request(binding, body)?;
+            Vec::new()
         }
-        Body::Whole => {
-            let decoded = json::decode(input, body, bounds)?;
-            Ok((decoded.value, decoded.named))
-        }
-        Body::Field(field) => {
-            let decoded = json::decode_field(field, body, bounds)?;
-            if let Some(value) = decoded.value {
-                message.set_field(field, value);
-            }
-            Ok((message, decoded.named))
-        }
-    }
+        Body::Whole => reader.message(body, &mut message)?,
+        Body::Field(field) => reader.field(field.number(), body, &mut message)?,
+    };
+    Ok((message, named))
 }
 
 /// Bodies are JSON in UTF-8, or protobuf, and say so; `empty` ones need not.
@@ -188,21 +208,24 @@ pub fn check_type(binding: &Binding, headers: &HeaderMap, empty: bool) -> Result
 }
 
 fn set_variable(
-    message: &mut DynamicMessage,
-    path: &[prost_reflect::FieldDescriptor],
+    binding: &Binding,
+    message: &mut Draft,
+    path: &[FieldDescriptor],
     text: &str,
 ) -> Result<(), Failure> {
     let wrong = |description: &str| Failure::field(dotted(path), description);
-    let in_body = get(message, path);
-    if let Some(other) = excluded_by(message, path) {
+    if let Some(other) = message.excluded_by(path) {
         return Err(wrong(&format!("excludes `{}`", other.name())));
     }
-    let (target, field) = slot(message, path).ok_or_else(|| wrong("cannot be set by the path"))?;
-    let value = query::value(field, text).map_err(|description| wrong(&description))?;
-    if in_body.is_some_and(|there| there != value) {
+    let field = path.last().ok_or_else(|| wrong("cannot be set by the path"))?;
+    let value =
+        query::value(&binding.rpc.reader.tables(), field, text).map_err(|description| wrong(&description))?;
+    let of_path = wire::next(&mut value.as_slice(), wire::DEPTH).ok().flatten().map(|(_, raw)| raw);
+    if message.get(path).is_some_and(|of_body| Some(of_body) != of_path) {
         return Err(wrong("contradicts the path"));
     }
-    target.set_field(field, value);
+    let (target, field) = message.slot(path).ok_or_else(|| wrong("cannot be set by the path"))?;
+    target.set(field, &value);
     Ok(())
 }
 
@@ -211,7 +234,7 @@ fn set_variable(
 fn condition(
     binding: &Binding,
     headers: &HeaderMap,
-    message: &DynamicMessage,
+    message: &Draft,
 ) -> Result<(Option<Condition>, bool), Failure> {
     if !binding.mutates() {
         return Ok((None, false));
@@ -239,8 +262,10 @@ fn condition(
     if versions.is_empty() {
         return Err(Failure::excluded());
     }
-    let versions = match get(message, path) {
-        Some(Value::String(there)) if versions.contains(&there) => vec![there],
+    let versions = match message.get(path) {
+        Some(Raw::Bytes(there)) if versions.iter().any(|version| version.as_bytes() == there) => {
+            versions.into_iter().filter(|version| version.as_bytes() == there).take(1).collect()
+        }
         Some(_) => return Err(Failure::field(dotted(path), "contradicts the header `if-match`")),
         None => versions,
     };

@@ -14,7 +14,7 @@ use crate::{
     cookie::Cookie,
     error::Failure,
     fields::{is_message, is_text, scalar_field},
-    json::{Bounds, Required, Tables, Writer},
+    json::{Reader, Required, Tables, Writer},
     own_urls::OwnUrls,
     serving::{Forms, Way},
 };
@@ -37,7 +37,9 @@ pub struct Rpc {
     pub output: MessageDescriptor,
     /// How messages of its contract are written where REST answers with them.
     pub tables: Arc<Tables>,
-    /// Writes answers, likewise.
+    /// Reads requests, in whatever style answers are.
+    pub reader: Reader,
+    /// Writes answers as those tables have it.
     pub writer: Writer,
     /// Writes answers as proto3 JSON, in whatever style those of REST are.
     pub canonical: Writer,
@@ -45,8 +47,6 @@ pub struct Rpc {
     required: Option<Arc<Required>>,
     /// Bytes that a body may have that is read as a whole.
     pub body_limit: usize,
-    /// How long the lists of a request may be.
-    pub bounds: Arc<Bounds>,
     /// The way to its service.
     pub way: Way,
     /// The status of a good answer.
@@ -96,17 +96,16 @@ impl Rpc {
         // 15.3.5).
         let empty = output.full_name() == "google.protobuf.Empty" && !method.is_server_streaming();
         let Forms { answers: tables, canonical, required } = forms;
-        let writer = |tables| {
-            Writer::new(tables, &output).ok_or_else(|| format!("the contract lacks `{}`", output.full_name()))
-        };
+        let lacks = |message: &MessageDescriptor| format!("the contract lacks `{}`", message.full_name());
+        let writer = |tables| Writer::new(tables, &output).ok_or_else(|| lacks(&output));
         Ok(Self {
             service,
             writer: writer(&tables)?,
             canonical: writer(&canonical)?,
             tables,
+            reader: Reader::new(&canonical, &input).ok_or_else(|| lacks(&input))?,
             required: Some(required).filter(|required| required.concerns(&input)),
             body_limit: kit::sizes::of(&input),
-            bounds: Arc::new(Bounds::of(&input)),
             private: access(&method).is_some_and(|access| access != Access::Public),
             path: path.parse().map_err(|_| format!("`{path}` is no path"))?,
             way: way.clone(),

@@ -39,12 +39,12 @@ pub struct Way {
     pub forward: Arc<Forward>,
 }
 
-/// How the messages of a contract are written and judged.
+/// How the messages of a contract are written, read and judged.
 #[derive(Clone)]
 pub struct Forms {
     /// Writes what REST answers.
     pub answers: Arc<Tables>,
-    /// Writes proto3 JSON, in whatever style the answers are.
+    /// Reads requests, and writes proto3 JSON, in whatever style the answers are.
     pub canonical: Arc<Tables>,
     /// Knows what requests must have.
     pub required: Arc<Required>,
@@ -110,7 +110,7 @@ impl Table {
         Ok(table)
     }
 
-    /// How the messages of a contract are written and judged.
+    /// How the messages of a contract are written, read and judged.
     pub fn forms(&mut self, pool: &DescriptorPool) -> Forms {
         if let Some((_, forms)) = self.forms.iter().find(|(known, _)| known == pool) {
             return forms.clone();

@@ -10,8 +10,7 @@ use axum::{body::Body as HttpBody, response::Response};
 use bytes::Bytes;
 use futures::{Stream, stream};
 use http::request::Parts;
-use prost::Message as _;
-use prost_reflect::{DynamicMessage, Kind, Value};
+use prost_reflect::Kind;
 use serde_json::Value as Json;
 use tokio::{
     sync::mpsc,
@@ -21,12 +20,7 @@ use tonic::Status;
 
 use self::source::{Refused, Source, row_type};
 use crate::{
-    answer,
-    base::Base,
-    binding::{Binding, Body},
-    call,
-    error::Failure,
-    metadata, request,
+    answer, base::Base, binding::Binding, call, draft::Draft, error::Failure, metadata, request,
     template::Piece,
 };
 
@@ -69,18 +63,18 @@ pub async fn answer(
                 None => break,
             };
             number += 1;
-            let message = message.and_then(|mut message| {
+            let message = message.and_then(|message| {
                 // Rows of a table are not made as requests are.
-                if let Some(own) = &binding.rpc.own_urls {
-                    own.inward(&mut message, Base::of(parts));
-                }
-                let bytes = message.encode_to_vec().into();
-                binding.rpc.complete(bytes).map_err(|failure| Refused::new(failure, message))
+                let message = match &binding.rpc.own_urls {
+                    Some(own) => own.inward(message.to_vec(), Base::of(parts)).into(),
+                    None => message,
+                };
+                binding.rpc.complete(message.clone()).map_err(|failure| Refused::new(failure, message))
             });
             let message = match message {
                 Ok(message) => message,
                 Err(refused) => match bad_line(binding, *refused) {
-                    Ok(message) => message.encode_to_vec().into(),
+                    Ok(message) => message,
                     Err(failure) => return Err(source.at(failure, number)),
                 },
             };
@@ -127,10 +121,11 @@ pub fn message(
     segments: &[Piece<'_>],
     parts: &Parts,
     text: &Bytes,
-) -> Result<DynamicMessage, Failure> {
+) -> Result<Bytes, Failure> {
     let text = if binding.takes_http_body() { text.clone() } else { unwrapped(binding, text.clone())? };
-    let failure = match request::make(binding, segments, parts, &text) {
-        Ok(request) => return Ok(request.message),
+    let made = request::make(binding, segments, parts, &text);
+    let failure = match made.and_then(|request| binding.rpc.complete(request.message)) {
+        Ok(message) => return Ok(message),
         Err(failure) => failure,
     };
     let empty = request::make(binding, segments, parts, &Bytes::new())?.message;
@@ -153,13 +148,10 @@ fn unwrapped(binding: &Binding, line: Bytes) -> Result<Bytes, Failure> {
 }
 
 /// The strings of a line of JSON that is not what it must be otherwise.
-fn plain_texts(binding: &Binding, empty: &DynamicMessage, line: &[u8]) -> DynamicMessage {
-    let mut message = empty.clone();
+fn plain_texts(binding: &Binding, empty: &Bytes, line: &[u8]) -> Bytes {
+    let mut message = Draft::new(empty.to_vec());
     let desc = row_type(binding);
-    let target = match &binding.body {
-        Body::Field(field) => message.get_field_mut(field).as_message_mut(),
-        _ => Some(&mut message),
-    };
+    let target = binding.body.of(&mut message);
     if let (Some(desc), Some(target), Ok(Json::Object(fields))) = (desc, target, serde_json::from_slice(line))
     {
         for (name, value) in fields {
@@ -168,23 +160,27 @@ fn plain_texts(binding: &Binding, empty: &DynamicMessage, line: &[u8]) -> Dynami
                 && field.kind() == Kind::String
                 && !field.is_list()
             {
-                target.set_field(&field, Value::String(text));
+                target.set_text(&field, &text);
             }
         }
     }
-    message
+    message.finish().into()
 }
 
 /// The message that reports a bad line to the service, where the method has a field for it.
-fn bad_line(binding: &Binding, refused: Refused) -> Result<DynamicMessage, Failure> {
-    let Refused { failure, known: mut message } = refused;
+fn bad_line(binding: &Binding, refused: Refused) -> Result<Bytes, Failure> {
+    let Refused { failure, known } = refused;
+    let mut message = Draft::new(known.to_vec());
     let Some(place) = &binding.rpc.bad_line else { return Err(failure) };
-    let Some(bad) = message.get_field_mut(place).as_message_mut() else { return Err(failure) };
+    let Some(bad) = message.within(place) else { return Err(failure) };
     let (field, description) = failure.bad_field();
-    let cut = |text: String| Value::String(text.chars().take(MOST_SHOWN).collect());
-    let _ = bad.try_set_field_by_name("field", cut(field));
-    let _ = bad.try_set_field_by_name("description", cut(description));
-    Ok(message)
+    let kind = place.kind();
+    for (name, text) in [("field", field), ("description", description)] {
+        if let Some(field) = kind.as_message().and_then(|kind| kind.get_field_by_name(name)) {
+            bad.set_text(&field, &text.chars().take(MOST_SHOWN).collect::<String>());
+        }
+    }
+    Ok(message.finish().into())
 }
 
 /// The messages that come by a channel, until `None` ends them well. A sender that is dropped before, since

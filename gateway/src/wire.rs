@@ -1,7 +1,7 @@
 //! The wire format of protobuf: the fields of messages that are bytes, as they stand there.
 
 use bytes::Bytes;
-use prost::encoding::{WireType, decode_key, decode_varint};
+use prost::encoding::{WireType, decode_key, decode_varint, encode_key, encode_varint, encoded_len_varint};
 use prost_reflect::FieldDescriptor;
 
 use crate::fields::is_text;
@@ -15,7 +15,7 @@ pub const DEPTH: u32 = 100;
 pub struct Malformed(pub &'static str);
 
 /// What a field has on the wire.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Raw<'b> {
     Varint(u64),
     Fixed64(u64),
@@ -24,6 +24,18 @@ pub enum Raw<'b> {
     /// A message between two keys.
     Group(&'b [u8]),
     Fixed32(u32),
+}
+
+impl Raw<'_> {
+    /// Whether it is what a field without presence has that is not set.
+    pub fn is_zero(self) -> bool {
+        match self {
+            Raw::Varint(value) | Raw::Fixed64(value) => value == 0,
+            Raw::Fixed32(value) => value == 0,
+            Raw::Bytes(value) => value.is_empty(),
+            Raw::Group(_) => false,
+        }
+    }
 }
 
 /// Takes the next field off a message: its number and what it has. `left` is how many levels of messages may still
@@ -125,6 +137,61 @@ pub fn without(message: &[u8], number: u32) -> Result<Bytes, Malformed> {
             None => return Ok(kept.into()),
         }
     }
+}
+
+/// Adds a field to a message.
+pub fn put(number: u32, raw: Raw<'_>, out: &mut Vec<u8>) {
+    let wire = match raw {
+        Raw::Varint(_) => WireType::Varint,
+        Raw::Fixed64(_) => WireType::SixtyFourBit,
+        Raw::Fixed32(_) => WireType::ThirtyTwoBit,
+        Raw::Bytes(_) => WireType::LengthDelimited,
+        Raw::Group(_) => WireType::StartGroup,
+    };
+    encode_key(number, wire, out);
+    if let Raw::Bytes(value) = raw {
+        encode_varint(value.len() as u64, out);
+    }
+    put_bare(raw, out);
+    if wire == WireType::StartGroup {
+        encode_key(number, WireType::EndGroup, out);
+    }
+}
+
+/// Adds what a field has without its key or length: a number beside others, say.
+pub fn put_bare(raw: Raw<'_>, out: &mut Vec<u8>) {
+    match raw {
+        Raw::Varint(value) => encode_varint(value, out),
+        Raw::Fixed64(value) => out.extend_from_slice(&value.to_le_bytes()),
+        Raw::Fixed32(value) => out.extend_from_slice(&value.to_le_bytes()),
+        Raw::Bytes(value) | Raw::Group(value) => out.extend_from_slice(value),
+    }
+}
+
+/// Begins a field whose length is not known yet; what is in it begins at the end of `out` then.
+pub fn begin(number: u32, is_group: bool, out: &mut Vec<u8>) {
+    if is_group {
+        encode_key(number, WireType::StartGroup, out);
+    } else {
+        encode_key(number, WireType::LengthDelimited, out);
+        // Most lengths take one byte; for others what is in it is moved.
+        out.push(0);
+    }
+}
+
+/// Ends such a field, in which everything from `body` on is.
+pub fn end(number: u32, is_group: bool, body: usize, out: &mut Vec<u8>) {
+    if is_group {
+        encode_key(number, WireType::EndGroup, out);
+        return;
+    }
+    let length = out.len() - body;
+    let more = encoded_len_varint(length as u64) - 1;
+    if more > 0 {
+        out.resize(out.len() + more, 0);
+        out.copy_within(body..body + length, body + more);
+    }
+    encode_varint(length as u64, &mut &mut out[body - 1..body + more]);
 }
 
 #[cfg(test)]

@@ -7,7 +7,6 @@ use contracts::errors::Reason;
 use http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts};
 use http_body::Body as _;
 use kit::telemetry::access::Seen;
-use prost::Message as _;
 use tokio::time::Instant;
 use tonic::{Code, Status};
 
@@ -68,7 +67,7 @@ impl Edge {
                 let _place = begin(admitted, &binding.rpc.service)?;
                 let request = request::make(binding, segments, parts, &body)?;
                 let metadata = metadata::of(parts, &binding.rpc, timeout)?;
-                let message = binding.rpc.complete(request.message.encode_to_vec().into())?;
+                let message = binding.rpc.complete(request.message)?;
                 stream::answer(binding.clone(), parts, metadata, message, deadline).await
             }
             (true, false) => {
@@ -119,7 +118,7 @@ impl Edge {
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             let metadata = metadata::of(parts, &binding.rpc, Some(left))?;
-            let message = binding.rpc.complete(request.message.encode_to_vec().into())?;
+            let message = binding.rpc.complete(request.message.clone())?;
             match within(deadline, call::unary(&binding.rpc, metadata, message)).await? {
                 Ok(response) => {
                     let (metadata, message, _) = response.into_parts();

@@ -3,8 +3,6 @@
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Uri, header, request::Parts};
-use prost::Message as _;
-use prost_reflect::Value;
 use tokio::time::Instant;
 use tonic::Code;
 
@@ -20,7 +18,6 @@ use crate::{
     metadata,
     request::{self, Request},
     routes::Found,
-    slot::{get, slot},
     template::Piece,
 };
 
@@ -81,14 +78,13 @@ impl Edge {
             *request = request::make(binding, segments, parts, &patch.onto(&current.json))?;
         }
         let Some(path) = binding.if_match.as_ref().filter(|_| bind) else { return Ok(()) };
-        if request.condition.is_none() && !request.bound && get(&request.message, path).is_some() {
+        if request.condition.is_none() && !request.bound && request.has(path) {
             // The body names the version that it is about.
             return Ok(());
         }
-        if let (Some(version), Some((target, field))) =
-            (etag::version(&current.tag), slot(&mut request.message, path))
+        if let Some(version) = etag::version(&current.tag)
+            && request.set_text(path, &version)
         {
-            target.set_field(field, Value::String(version));
             request.condition = None;
             request.bound = true;
         }
@@ -115,8 +111,8 @@ impl Edge {
         let request = request::make(reader, &segments, &parts, &Bytes::new())?;
         let left = deadline.saturating_duration_since(Instant::now());
         let metadata = metadata::of(&parts, &reader.rpc, Some(left))?;
-        let message = request.message.encode_to_vec().into();
-        let (metadata, message) = match within(deadline, call::unary(&reader.rpc, metadata, message)).await? {
+        let calling = call::unary(&reader.rpc, metadata, request.message);
+        let (metadata, message) = match within(deadline, calling).await? {
             Ok(response) => {
                 let (metadata, message, _) = response.into_parts();
                 (metadata, message)

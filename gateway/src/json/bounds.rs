@@ -2,28 +2,34 @@
 
 use std::collections::{HashMap, HashSet};
 
-use prost_reflect::{
-    DynamicMessage, ExtensionDescriptor, FieldDescriptor, MessageDescriptor, ReflectMessage as _, Value,
-};
+use prost_reflect::{DynamicMessage, ExtensionDescriptor, MessageDescriptor, ReflectMessage as _, Value};
+
+use super::Tables;
 
 /// The bounds of a message and of all that it holds, read once.
 #[derive(Debug, Default)]
-pub struct Bounds(HashMap<String, usize>);
+pub struct Bounds(HashMap<(usize, u32), usize>);
 
 impl Bounds {
-    /// Those of a message.
-    pub fn of(message: &MessageDescriptor) -> Self {
+    /// Those of a message of a contract that has these tables.
+    pub fn of(message: &MessageDescriptor, tables: &Tables) -> Self {
         let mut bounds = Self::default();
         if let Some(rules) = message.parent_pool().get_extension_by_name("buf.validate.field") {
-            bounds.read(message, &rules, &mut HashSet::new());
+            bounds.read(message, &rules, tables, &mut HashSet::new());
         }
         bounds
     }
 
-    fn read(&mut self, message: &MessageDescriptor, rules: &ExtensionDescriptor, seen: &mut HashSet<String>) {
-        if !seen.insert(message.full_name().to_owned()) {
+    fn read(
+        &mut self,
+        message: &MessageDescriptor,
+        rules: &ExtensionDescriptor,
+        tables: &Tables,
+        seen: &mut HashSet<usize>,
+    ) {
+        let Some(place) = tables.place(message.full_name()).filter(|place| seen.insert(*place)) else {
             return;
-        }
+        };
         for field in message.fields() {
             if field.is_list() || field.is_map() {
                 let options = field.options();
@@ -33,18 +39,19 @@ impl Bounds {
                     false => number(said, "repeated", "max_items"),
                 });
                 if let Some(most) = most {
-                    self.0.insert(field.full_name().to_owned(), most);
+                    self.0.insert((place, field.number()), most);
                 }
             }
             if let Some(inner) = field.kind().as_message() {
-                self.read(inner, rules, seen);
+                self.read(inner, rules, tables, seen);
             }
         }
     }
 
-    /// How many items or entries a field may have, if there is a rule.
-    pub fn most(&self, field: &FieldDescriptor) -> Option<usize> {
-        self.0.get(field.full_name()).copied()
+    /// How many items or entries a field may have, by where the table of its message is and by its number; nothing where
+    /// there is no rule.
+    pub fn most(&self, message: usize, number: u32) -> Option<usize> {
+        self.0.get(&(message, number)).copied()
     }
 }
 
@@ -61,13 +68,20 @@ fn number(rules: &DynamicMessage, of: &str, name: &str) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
-    use crate::json::{BadField, Error, decode, test_pool};
+    use crate::json::{BadField, Error, Reader, test_pool};
 
     fn order(lines: &str) -> Result<usize, Error> {
         let order = contracts::pool().get_message_by_name("feira.order.v1.CreateOrderRequest").unwrap();
-        let decoded = decode(&order, format!("{{\"lines\":[{lines}]}}").as_bytes(), &Bounds::of(&order))?;
-        Ok(decoded.value.get_field_by_name("lines").unwrap().as_list().unwrap().len())
+        let tables = Arc::new(Tables::new(contracts::pool(), |_| false));
+        let mut out = Vec::new();
+        Reader::new(&tables, &order)
+            .unwrap()
+            .message(format!("{{\"lines\":[{lines}]}}").as_bytes(), &mut out)?;
+        let message = DynamicMessage::decode(order, out.as_slice()).unwrap();
+        Ok(message.get_field_by_name("lines").unwrap().as_list().unwrap().len())
     }
 
     #[test]
@@ -86,8 +100,9 @@ mod tests {
     #[test]
     fn what_no_rule_bounds_ends_somewhere_in_whatever_form_it_comes() {
         let everything = test_pool().get_message_by_name("library.v1.Everything").unwrap();
-        let bounds = Bounds::of(&everything);
-        let read = |json: &str| decode(&everything, json.as_bytes(), &bounds).map(|_| ());
+        let tables = Arc::new(Tables::new(everything.parent_pool(), |_| false));
+        let reader = Reader::new(&tables, &everything).unwrap();
+        let read = |json: &str| reader.message(json.as_bytes(), &mut Vec::new()).map(|_| ());
         let list = |name: &str, item: &str, count: usize| {
             read(&format!("{{\"{name}\":[{}]}}", vec![item; count].join(",")))
         };

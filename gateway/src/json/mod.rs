@@ -1,35 +1,28 @@
 //! The seam between JSON and protobuf: everything that knows proto3 JSON is below this module, and nothing
 //! else depends on how it is done.
 //!
+//! Messages are never objects here: JSON is read into their bytes, and written from these, by tables made from their
+//! descriptors once ([`Tables`]).
+//!
 //! Requests are read strictly: unknown fields, repeated fields (in either spelling), wrong types, numbers
 //! out of range and messages nested too deep are errors that name the field by its proto path.
 
-mod any;
 mod bounds;
-mod collections;
-mod decode;
-mod field;
-mod member;
 mod number;
 mod path;
+mod read;
 mod required;
-mod scalar;
 mod style;
 mod time;
-mod tree;
 mod well_known;
 mod write;
 
-use prost_reflect::{DynamicMessage, FieldDescriptor, MessageDescriptor, Value};
+use prost_reflect::MessageDescriptor;
 
-use self::well_known::Form;
+use self::{bounds::Bounds, path::At, well_known::Form};
 pub use self::{
-    bounds::Bounds,
-    collections::map_key,
-    member::other_choice,
-    path::At,
+    read::Reader,
     required::Required,
-    scalar::from_text,
     style::{Defaults, EnumValues, FieldNames, Style},
     write::{Error as WriteError, Tables, Writer},
 };
@@ -55,39 +48,6 @@ pub struct BadField {
     pub field: String,
     /// What is wrong with it.
     pub description: String,
-}
-
-/// A decoded JSON text.
-#[derive(Debug)]
-pub struct Decoded<T> {
-    /// What it says.
-    pub value: T,
-    /// The numbers of the fields that its outermost object names, in order; those that are null, too.
-    pub named: Vec<u32>,
-}
-
-/// Reads a message whose lists and maps keep to their bounds: what is beyond them is never made.
-pub fn decode(
-    desc: &MessageDescriptor,
-    json: &[u8],
-    bounds: &Bounds,
-) -> Result<Decoded<DynamicMessage>, Error> {
-    decode::message(desc, json, bounds)
-}
-
-/// Reads the value of one field of a message; `None` where the JSON is null.
-pub fn decode_field(
-    field: &FieldDescriptor,
-    json: &[u8],
-    bounds: &Bounds,
-) -> Result<Decoded<Option<Value>>, Error> {
-    decode::field(field, json, bounds)
-}
-
-/// Reads a message of a well-known type from its JSON string, as a query parameter gives it. `None` where
-/// its JSON is not a string, number or bool.
-pub fn message_from_text(desc: &MessageDescriptor, text: &str) -> Option<Result<DynamicMessage, String>> {
-    well_known::from_text(desc, text)
 }
 
 /// Whether a message's JSON is a string, number or bool, so that a query parameter can be one.

@@ -6,18 +6,32 @@ use serde_json::value::RawValue;
 
 /// Digits at most of a number that fits into any integer.
 const MOST: i64 = 20;
+/// Digits of which any number fits into 64 bits.
+const PLAIN: usize = 18;
 
 /// Whether a text is a JSON number, and nothing else.
 pub fn is_number(text: &str) -> bool {
     // JSON allows white space around a number; a quoted number has none.
-    text.ends_with(|c: char| c.is_ascii_digit())
-        && text.starts_with(|c: char| c == '-' || c.is_ascii_digit())
-        && serde_json::from_str::<&RawValue>(text).is_ok()
+    let is_bare = text.ends_with(|c: char| c.is_ascii_digit())
+        && text.starts_with(|c: char| c == '-' || c.is_ascii_digit());
+    is_bare && (plain(text).is_some() || serde_json::from_str::<&RawValue>(text).is_ok())
+}
+
+/// The whole number that a JSON number of digits alone is, as almost all are written.
+fn plain(text: &str) -> Option<i64> {
+    let digits = text.strip_prefix('-').unwrap_or(text).as_bytes();
+    let is_plain = matches!(digits, [b'0'] | [b'1'..=b'9', ..])
+        && digits.len() <= PLAIN
+        && digits.iter().all(u8::is_ascii_digit);
+    if is_plain { text.parse().ok() } else { None }
 }
 
 /// The whole number that a JSON number is, in whatever notation: `12`, `12.0`, `1.2e1`, `120e-1`. `None` where it has a
 /// fraction, or more digits than any integer here.
 pub fn whole(text: &str) -> Option<i128> {
+    if let Some(value) = plain(text) {
+        return Some(value.into());
+    }
     let (negative, text) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
     let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
     let (before, after) = mantissa.split_once('.').unwrap_or((mantissa, ""));
@@ -77,6 +91,9 @@ mod tests {
         for (text, value) in [
             ("0", 0),
             ("-0", 0),
+            ("-7", -7),
+            ("999999999999999999", 999_999_999_999_999_999),
+            ("1000000000000000000", 1_000_000_000_000_000_000),
             ("0.000e-999999999999999999999", 0),
             ("12.0", 12),
             ("1.2e1", 12),

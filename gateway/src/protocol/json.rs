@@ -1,18 +1,18 @@
 //! Messages of a method in JSON and back, for Connect.
 
 use bytes::Bytes;
-use prost::Message as _;
 
 use super::Codec;
-use crate::{answer::unreadable, error::Failure, json, rpc::Rpc};
+use crate::{answer::unreadable, error::Failure, rpc::Rpc};
 
 /// A message of a request as gRPC has it.
 pub fn request(codec: Codec, rpc: &Rpc, message: Bytes) -> Result<Bytes, Failure> {
     match codec {
         Codec::Proto => Ok(message),
         Codec::Json => {
-            let decoded = json::decode(&rpc.input, &message, &rpc.bounds)?;
-            rpc.complete(decoded.value.encode_to_vec().into())
+            let mut read = Vec::with_capacity(message.len());
+            rpc.reader.message(&message, &mut read)?;
+            rpc.complete(read.into())
         }
     }
 }

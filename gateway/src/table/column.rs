@@ -1,13 +1,14 @@
 //! Columns: where their cells are in a message, and what these look like.
 
-use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, Value};
+use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor};
 use serde_json::Value as Json;
 
 use super::{guard, number};
 use crate::{
+    draft::Draft,
     fields::dotted,
-    json,
-    slot::{excluded_by, slot},
+    json::{self, Tables},
+    wire::Raw,
 };
 
 const MONEY: &str = "google.type.Money";
@@ -121,49 +122,38 @@ impl Column {
     }
 
     /// Sets in a message what a cell says.
-    pub fn read(&self, cell: &str, message: &mut DynamicMessage) -> Result<(), String> {
-        if let Some(other) = excluded_by(message, &self.path) {
+    pub fn read(&self, tables: &Tables, cell: &str, message: &mut Draft) -> Result<(), String> {
+        if let Some(other) = message.excluded_by(&self.path) {
             return Err(format!("excludes `{}`", other.name()));
         }
-        let (target, field) = slot(message, &self.path).ok_or("cannot be set by a cell")?;
+        let (target, field) = message.slot(&self.path).ok_or("cannot be set by a cell")?;
         let cell = if self.form == Form::Text { cell } else { cell.trim() };
         let value = match (self.form, field.kind()) {
-            (Form::Amount, _) => {
-                let money = target.get_field_mut(field).as_message_mut().ok_or("is no money")?;
-                let currency = money.get_field_by_name("currency_code");
-                let currency = currency.as_ref().and_then(|code| code.as_str()).unwrap_or_default();
-                let (units, nanos) = number::amount(cell, currency)?;
-                let _ = money.try_set_field_by_name("units", Value::I64(units));
-                let _ = money.try_set_field_by_name("nanos", Value::I32(nanos));
-                return Ok(());
+            (Form::Amount, kind) => {
+                let money = target.within(field).ok_or("is no money")?;
+                return set_amount(kind.as_message().ok_or("is no money")?, cell, money);
             }
-            (Form::Text, kind) => json::from_text(&kind, &guard::unguard(cell))?,
-            (Form::Plain, Kind::Message(desc)) => {
-                if json::wrapped_kind(&desc).is_some_and(|kind| is_whole(&kind)) {
-                    number::whole(cell)?;
-                }
-                let message = json::message_from_text(&desc, cell).ok_or("cannot be set by a cell")?;
-                Value::Message(message?)
-            }
+            (Form::Text, _) => tables.field_of_text(field, &guard::unguard(cell))?,
             // Spreadsheets write TRUE and FALSE.
-            (Form::Plain, Kind::Bool) => json::from_text(&Kind::Bool, &cell.to_ascii_lowercase())?,
+            (Form::Plain, Kind::Bool) => tables.field_of_text(field, &cell.to_ascii_lowercase())?,
             (Form::Plain, kind) => {
+                let kind = kind.as_message().map_or(Some(kind.clone()), json::wrapped_kind);
                 let is_number = || cell.starts_with(|c: char| c == '-' || c.is_ascii_digit());
-                if is_whole(&kind) || matches!(kind, Kind::Enum(_)) && is_number() {
+                let whole = |kind: Kind| is_whole(&kind) || matches!(kind, Kind::Enum(_)) && is_number();
+                if kind.is_some_and(whole) {
                     number::whole(cell)?;
                 }
-                json::from_text(&kind, cell)?
+                tables.field_of_text(field, cell)?
             }
-            (Form::Json, _) => match json::decode_field(field, cell.as_bytes(), &json::Bounds::default()) {
-                Ok(decoded) => match decoded.value {
-                    Some(value) => value,
-                    None => return Ok(()),
-                },
+            (Form::Json, _) => match tables.field_of_json(field, cell.as_bytes()) {
+                // Null, or a list of nothing.
+                Ok(value) if value.is_empty() => return Ok(()),
+                Ok(value) => value,
                 Err(json::Error::Syntax(problem)) => return Err(format!("is not JSON: {problem}")),
                 Err(json::Error::Field(bad) | json::Error::Rule(bad)) => return Err(bad.description),
             },
         };
-        target.set_field(field, value);
+        target.set(field, &value);
         Ok(())
     }
 
@@ -225,6 +215,19 @@ fn is_whole(kind: &Kind) -> bool {
             | Kind::Enum(_)
             | Kind::Message(_)
     )
+}
+
+/// Sets an amount of money, whose currency is known already.
+fn set_amount(desc: &MessageDescriptor, cell: &str, money: &mut Draft) -> Result<(), String> {
+    let field = |name: &str| desc.get_field_by_name(name).ok_or("is no money");
+    let currency = match money.get(&[field("currency_code")?]) {
+        Some(Raw::Bytes(code)) => String::from_utf8_lossy(code).into_owned(),
+        _ => String::new(),
+    };
+    let (units, nanos) = number::amount(cell, &currency)?;
+    money.set_whole(&field("units")?, units);
+    money.set_whole(&field("nanos")?, nanos.into());
+    Ok(())
 }
 
 /// Money's units and nanos as a decimal number, with two decimals where it has any.

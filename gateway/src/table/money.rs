@@ -1,9 +1,9 @@
 //! Money in several columns: what a row says of it as a whole.
 
-use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, Value};
+use prost_reflect::{FieldDescriptor, Kind};
 
 use super::column::{AMOUNT, Column};
-use crate::{annotation, fields::dotted, slot::slot};
+use crate::{annotation, draft::Draft, fields::dotted};
 
 /// What takes the currency of money whose amount is left out.
 const BARE: &str = "feira.http.v1.bare_currency_field";
@@ -62,7 +62,7 @@ impl Money {
     }
 
     /// Takes back what a row did not say, once its cells are read: a currency alone is no amount of zero.
-    pub fn settle(&self, row: &[String], message: &mut DynamicMessage) -> Result<(), Problem> {
+    pub fn settle(&self, row: &[String], message: &mut Draft) -> Result<(), Problem> {
         let cell = |place: Option<usize>| {
             place.and_then(|place| row.get(place)).map(|cell| cell.trim()).filter(|cell| !cell.is_empty())
         };
@@ -78,9 +78,9 @@ impl Money {
         let Some(bare) = &self.bare else {
             return Err(wrong(AMOUNT, "is needed where a currency is given"));
         };
-        if let Some((target, field)) = slot(message, &self.path) {
-            target.clear_field(field);
-            target.set_field(bare, Value::String(currency.to_owned()));
+        if let Some((target, field)) = message.slot(&self.path) {
+            target.clear(field);
+            target.set_text(bare, currency);
         }
         Ok(())
     }

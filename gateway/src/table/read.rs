@@ -1,15 +1,19 @@
 //! Tables on their way in.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, sync::Arc};
 
 use axum::body::{Body, BodyDataStream};
 use bytes::{Buf as _, Bytes};
 use csv_core::{ReadRecordResult, ReaderBuilder};
 use futures::StreamExt as _;
-use prost_reflect::{DynamicMessage, MessageDescriptor};
+use prost_reflect::MessageDescriptor;
 
 use super::{column::Column, first, money::Money};
-use crate::error::{BODY_LIMIT, Failure};
+use crate::{
+    draft::Draft,
+    error::{BODY_LIMIT, Failure},
+    json::Tables,
+};
 
 /// Most cells of a row.
 const MOST_CELLS: usize = 1_000;
@@ -19,6 +23,7 @@ const MARK: &[u8] = b"\xef\xbb\xbf";
 /// Reads rows as they come: the first names the columns, the others are messages.
 pub struct Reader {
     body: BodyDataStream,
+    tables: Arc<Tables>,
     /// What came and is not read yet.
     input: Bytes,
     ended: bool,
@@ -41,11 +46,16 @@ pub struct Row {
 }
 
 impl Reader {
-    /// Reads the header of a table whose rows are messages of this type. Without a delimiter given, the table's
-    /// first line shows it.
-    pub async fn open(body: Body, desc: &MessageDescriptor, delimiter: Option<u8>) -> Result<Self, Failure> {
+    /// Reads the header of a table whose rows are messages of this type, of a contract with these tables. Without a
+    /// delimiter given, the table's first line shows it.
+    pub async fn open(
+        body: Body,
+        (desc, tables): (&MessageDescriptor, &Arc<Tables>),
+        delimiter: Option<u8>,
+    ) -> Result<Self, Failure> {
         let mut reader = Self {
             body: body.into_data_stream(),
+            tables: tables.clone(),
             input: Bytes::new(),
             ended: false,
             parser: None,
@@ -105,12 +115,12 @@ impl Reader {
 
     /// Sets in a message what a row says; an empty cell says nothing. What can be read is, also where something is
     /// wrong.
-    pub fn read(&self, row: &Row, message: &mut DynamicMessage) -> Result<(), Failure> {
+    pub fn read(&self, row: &Row, message: &mut Draft) -> Result<(), Failure> {
         let mut wrong = row.problem.clone().map(Failure::invalid);
         let cells = || self.columns.iter().zip(&row.cells).filter(|(_, cell)| !is_blank(cell));
         let amounts = cells().filter(|(column, _)| column.is_amount());
         for (column, cell) in cells().filter(|(column, _)| !column.is_amount()).chain(amounts) {
-            if let Err(problem) = column.read(cell, message) {
+            if let Err(problem) = column.read(&self.tables, cell, message) {
                 wrong.get_or_insert_with(|| Failure::field(column.field(), problem));
             }
         }

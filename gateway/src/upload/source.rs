@@ -3,11 +3,12 @@
 use axum::body::Body as HttpBody;
 use bytes::Bytes;
 use http::{HeaderValue, header, request::Parts};
-use prost_reflect::{DynamicMessage, MessageDescriptor};
+use prost_reflect::MessageDescriptor;
 
 use super::unwrapped;
 use crate::{
     binding::{Binding, Body},
+    draft::Draft,
     error::Failure,
     json,
     lines::Lines,
@@ -42,7 +43,8 @@ impl Source {
             _ if is("application/json-seq") => Ok(Source::Values(Values::sequence(body))),
             Some(row) if is(table::MEDIA_TYPE) && is_utf8(parameters) => {
                 let delimiter = table::delimiter_of_body(&String::from_utf8_lossy(content_type))?;
-                Ok(Source::Table(Box::new(table::Reader::open(body, &row, delimiter).await?)))
+                let of = (&row, binding.rpc.reader.tables());
+                Ok(Source::Table(Box::new(table::Reader::open(body, of, delimiter).await?)))
             }
             Some(_) => Err(Failure::unsupported_media_type(
                 "application/x-ndjson`, `application/json` or `text/csv; charset=utf-8",
@@ -72,9 +74,9 @@ impl Source {
     pub async fn next(
         &mut self,
         binding: &Binding,
-        empty: &DynamicMessage,
-        make: &impl Fn(&Bytes) -> Result<DynamicMessage, Box<Refused>>,
-    ) -> Result<Option<Result<DynamicMessage, Box<Refused>>>, Failure> {
+        empty: &Bytes,
+        make: &impl Fn(&Bytes) -> Result<Bytes, Box<Refused>>,
+    ) -> Result<Option<Result<Bytes, Box<Refused>>>, Failure> {
         match self {
             Source::Lines(lines) => match lines.next().await? {
                 Some(line) if lines.split => Ok(Some(make(&unwrapped(binding, line)?))),
@@ -87,14 +89,9 @@ impl Source {
             }
             Source::Table(table) => {
                 let Some(row) = table.next().await? else { return Ok(None) };
-                let mut message = empty.clone();
-                let read = match &binding.body {
-                    Body::Field(field) => {
-                        let part = message.get_field_mut(field).as_message_mut();
-                        table.read(&row, part.ok_or_else(Failure::internal)?)
-                    }
-                    _ => table.read(&row, &mut message),
-                };
+                let mut message = Draft::new(empty.to_vec());
+                let read = table.read(&row, binding.body.of(&mut message).ok_or_else(Failure::internal)?);
+                let message = message.finish().into();
                 Ok(Some(match read {
                     Ok(()) => Ok(message),
                     Err(failure) => Err(Refused::new(failure, message)),
@@ -127,11 +124,11 @@ fn is_utf8(parameters: &[u8]) -> bool {
 pub struct Refused {
     pub failure: Failure,
     /// What of it can be read, by which the service may know it.
-    pub known: DynamicMessage,
+    pub known: Bytes,
 }
 
 impl Refused {
-    pub fn new(failure: Failure, known: DynamicMessage) -> Box<Self> {
+    pub fn new(failure: Failure, known: Bytes) -> Box<Self> {
         Box::new(Self { failure, known })
     }
 }

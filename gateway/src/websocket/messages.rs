@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::request::Parts;
-use prost::Message as _;
 use tokio_tungstenite::tungstenite::Message as Frame;
 
 use crate::{
@@ -34,21 +33,24 @@ impl Messages {
         }
     }
 
+    /// What the path and the query say.
+    fn of_head(&self) -> Result<Bytes, Failure> {
+        Ok(request::make(&self.binding, &self.segments(), &self.parts, &Bytes::new())?.message)
+    }
+
     /// Finds what is wrong with the path and the query.
     pub fn check(&self) -> Result<(), Failure> {
-        request::make(&self.binding, &self.segments(), &self.parts, &Bytes::new()).map(|_| ())
+        self.of_head().map(|_| ())
     }
 
     /// The message that the path and the query are by themselves.
     pub fn empty(&self) -> Result<Bytes, Failure> {
-        let made = request::make(&self.binding, &self.segments(), &self.parts, &Bytes::new())?;
-        Ok(made.message.encode_to_vec().into())
+        self.binding.rpc.complete(self.of_head()?)
     }
 
     /// The message that a text frame is.
     pub fn of_text(&self, text: Bytes) -> Result<Bytes, Failure> {
-        let made = upload::message(&self.binding, &self.segments(), &self.parts, &text)?;
-        Ok(made.encode_to_vec().into())
+        upload::message(&self.binding, &self.segments(), &self.parts, &text)
     }
 
     /// The message that a binary frame is: protobuf, to which the path and the query are added.
@@ -58,8 +60,8 @@ impl Messages {
         }
         let mut message = proto::request(&self.binding, &bytes)?;
         // Of what stands there twice the last counts.
-        message.extend_from_slice(&self.empty()?);
-        Ok(message.into())
+        message.extend_from_slice(&self.of_head()?);
+        self.binding.rpc.complete(message.into())
     }
 
     /// The frame that an answer is.

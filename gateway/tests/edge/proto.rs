@@ -52,6 +52,10 @@ async fn a_body_and_an_answer_are_protobuf_for_who_says_so() {
     let contradicting = message("Book", json!({"id": "other"}));
     let answer = send(&shop, "PATCH", path, &[IS], &contradicting).await;
     assert_eq!(answer.bad_field(), "book.id", "as in JSON");
+    // Of what stands there twice the last counts.
+    let twice = [&contradicting, &message("Book", json!({"id": "b"}))].map(|book| book.encode_to_vec());
+    let answer = shop.send(request("PATCH", path, &[IS], Body::from(twice.concat()))).await;
+    assert_eq!((answer.status.as_u16(), &shop.last().json()["book"]), (200, &json!({"id": "b"})));
 }
 
 #[tokio::test]
@@ -60,7 +64,8 @@ async fn what_is_no_message_changes_nothing() {
     let put = |bytes: Vec<u8>| {
         shop.send(request("POST", "/v1/shelves/s/books/b:checkOut", &[IS], Body::from(bytes)))
     };
-    for wrong in [vec![0x0a, 9, b'x'], vec![0xff], vec![0x0a, 1, 0xff]] {
+    // Cut off; no key; no UTF-8; a number for a text, and a text for a number.
+    for wrong in [vec![0x0a, 9, b'x'], vec![0xff], vec![0x0a, 1, 0xff], vec![0x10, 1], vec![0x1a, 1, b'x']] {
         let answer = put(wrong.clone()).await;
         assert_eq!(answer.error().0, 400, "{wrong:?}");
     }

@@ -2,13 +2,20 @@
 //! before the service is called.
 
 use axum::body::Body;
+use futures::SinkExt as _;
 use http::header;
 use serde_json::json;
+use tokio_tungstenite::tungstenite::Message as Frame;
 
 use crate::{
     echo::{enveloped, serve_pool},
+    ports::Port,
+    sockets::Socket,
     support::{Shop, compile, request},
 };
+
+/// A record in protobuf that has a title only.
+const TITLED: &[u8] = b"\x4a\x01t";
 
 fn records() -> Shop {
     serve_pool(&compile("record.proto"))
@@ -87,6 +94,24 @@ async fn lines_and_rows_are_told_by_their_numbers() {
 }
 
 #[tokio::test]
+async fn protobuf_and_frames_lack_nothing_either() {
+    let shop = records();
+    let send = |method: &'static str, path: &'static str| {
+        shop.send(request(method, path, &[("content-type", "application/x-protobuf")], Body::from(TITLED)))
+    };
+    assert_eq!(send("POST", "/records").await.bad_field(), "id");
+    assert_eq!(send("PUT", "/shelves/s1").await.json()["id"], "s1");
+    let port = Port::of(&shop).await;
+    for frame in [Frame::text(r#"{"title":"t"}"#), Frame::binary(TITLED)] {
+        let mut socket = Socket::open(&port, "/records:import").await;
+        socket.0.send(frame.clone()).await.unwrap();
+        let told = socket.json().await.to_string();
+        assert!(told.contains("message 1: ") && told.contains("is required"), "{frame:?}: {told}");
+        assert_eq!(socket.close().await.0, 4400);
+    }
+}
+
+#[tokio::test]
 async fn connect_refuses_its_json_and_hands_bytes_on() {
     let shop = records();
     let connect = |media: &'static str, path: &'static str, body: Body| {
@@ -108,8 +133,8 @@ async fn connect_refuses_its_json_and_hands_bytes_on() {
         stream.text()
     );
     // What a service can read is the service's own matter where the edge reads nothing.
-    let bytes = connect("application/proto", MAKE, Body::from(&b"\x4a\x01t"[..])).await;
-    assert_eq!((bytes.status.as_u16(), &bytes.bytes[..]), (200, &b"\x4a\x01t"[..]));
+    let bytes = connect("application/proto", MAKE, Body::from(TITLED)).await;
+    assert_eq!((bytes.status.as_u16(), &bytes.bytes[..]), (200, TITLED));
     assert_eq!(bytes.headers[header::CONTENT_TYPE], "application/proto");
 }
 

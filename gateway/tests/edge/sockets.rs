@@ -61,13 +61,13 @@ impl Socket {
         timeout(Duration::from_secs(20), self.0.next()).await.expect("a frame").unwrap().unwrap()
     }
 
-    async fn json(&mut self) -> Json {
+    pub async fn json(&mut self) -> Json {
         let frame = self.next().await;
         serde_json::from_str(frame.to_text().unwrap()).unwrap()
     }
 
     /// The code and the reason of the close, which is all that still comes.
-    async fn close(&mut self) -> (u16, String) {
+    pub async fn close(&mut self) -> (u16, String) {
         match self.next().await {
             Frame::Close(Some(close)) => (close.code.into(), close.reason.to_string()),
             other => panic!("{other:?}"),

@@ -5,7 +5,7 @@ use prost_reflect::{
     DescriptorPool, EnumDescriptor, ExtensionDescriptor, FieldDescriptor, Kind, MessageDescriptor,
 };
 
-use crate::json::write::is_closed;
+use crate::json::write::tables::is_closed;
 
 /// How deep messages are nested.
 const DEEPEST: u32 = 4;

@@ -7,10 +7,10 @@ use prost::encoding::{WireType, encode_key};
 use prost_reflect::{DynamicMessage, MessageDescriptor};
 
 use super::{
-    differential::{desc, written},
+    differential::{desc, read, written},
     messages::{bytes, whole},
 };
-use crate::json::{Bounds, Defaults, Error, Style, Tables, WriteError, Writer, decode};
+use crate::json::{Defaults, Error, Style, Tables, WriteError, Writer};
 
 /// A message of these numbers.
 fn wholes(values: &[(u32, u64)]) -> Vec<u8> {
@@ -65,7 +65,7 @@ fn a_number_that_a_closed_enum_lacks_is_as_good_as_not_there() {
     assert_eq!(said(&map), r#"{"byName":{"a":"SIZE_SMALL","c":"SIZE_SMALL"}}"#);
     assert_eq!(said(&[parts(&[(10, b"a")]), wholes(&[(9, 4)])].concat()), r#"{"chosenText":"a"}"#);
     let json = br#"{"size":4}"#;
-    let refused = decode(&desc("closed.v1.Closed"), json, &Bounds::default());
+    let refused = read(&desc("closed.v1.Closed"), json);
     assert!(matches!(refused, Err(Error::Field(bad)) if bad.field == "size"));
 }
 
@@ -229,7 +229,7 @@ fn extensions_are_read_by_their_names_in_brackets() {
     let closed = desc("closed.v1.Closed");
     let json =
         br#"{"[closed.v1.number]":"5","[closed.v1.words]":["a"],"[closed.v1.Scope.kinds]":{"aBool":true}}"#;
-    let message = decode(&closed, json, &Bounds::default()).unwrap().value;
+    let message = read(&closed, json).unwrap();
     let pool = closed.parent_pool();
     let number = pool.get_extension_by_name("closed.v1.number").unwrap();
     assert_eq!(message.get_extension(&number).as_i64(), Some(5));
@@ -239,7 +239,7 @@ fn extensions_are_read_by_their_names_in_brackets() {
         (r#"{"closed.v1.number":1}"#, "closed.v1.number"),
         (r#"{"[closed.v1.words]":[1]}"#, "[closed.v1.words][0]"),
     ] {
-        let refused = decode(&closed, json.as_bytes(), &Bounds::default());
+        let refused = read(&closed, json.as_bytes());
         assert!(matches!(refused, Err(Error::Field(bad)) if bad.field == field), "{json}");
     }
 }

@@ -1,14 +1,15 @@
-//! Reads what is not written: what another value took the place of must be well-formed, too.
+//! Judges bytes that are not written: what another value took the place of must be well-formed, too, and so must what
+//! clients send as protobuf.
 
 use super::{
-    Malformed, Raw, Run,
+    Tables,
     kind::{Kind, Shape},
 };
-use crate::wire;
+use crate::wire::{self, Malformed, Raw};
 
-impl Run<'_, '_, '_> {
+impl Tables {
     /// Reads a value that stands in a message in which `left` levels may still come.
-    pub fn check(&self, kind: Kind, raw: Raw<'_>, left: u32) -> Result<(), Malformed> {
+    pub(super) fn check(&self, kind: Kind, raw: Raw<'_>, left: u32) -> Result<(), Malformed> {
         match (kind, raw) {
             (Kind::String, Raw::Bytes(text)) => wire::utf8(text).map(|_| ()),
             (Kind::Message(place) | Kind::Group(place), Raw::Bytes(message) | Raw::Group(message)) => {
@@ -19,8 +20,13 @@ impl Run<'_, '_, '_> {
     }
 
     /// Reads a message of the type at a place.
-    pub fn check_message(&self, place: usize, message: &[u8], left: u32) -> Result<(), Malformed> {
-        let Some(table) = self.tables.messages.get(place) else { return Ok(()) };
+    pub(in crate::json) fn check_message(
+        &self,
+        place: usize,
+        message: &[u8],
+        left: u32,
+    ) -> Result<(), Malformed> {
+        let Some(table) = self.messages.get(place) else { return Ok(()) };
         let (mut rest, mut guess) = (message, 0);
         while let Some((number, raw)) = wire::next(&mut rest, left)? {
             let Some(index) = table.find(number, guess) else { continue };

@@ -9,7 +9,7 @@ use crate::{
 
 /// What the JSON of a message is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Form {
+pub(in crate::json) enum Form {
     /// An object of its fields.
     Object,
     /// An object without any, which an `Any` holds as a value.
@@ -39,7 +39,7 @@ impl Form {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Shape {
+pub(in crate::json) enum Shape {
     One,
     List,
     Map,
@@ -47,7 +47,7 @@ pub(super) enum Shape {
 
 /// What a value is; of enums and messages, also where their tables are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(in crate::json) enum Kind {
     Double,
     Float,
     Int32,

@@ -200,7 +200,7 @@ impl<'t, 'b> Run<'t, 'b, '_> {
             let is_unknown = there.count > 0 && self.tables.is_unknown(value.kind, there.last);
             let replaced = if is_unknown { Some(entry) } else { entries.insert(name, entry) };
             if let Some(replaced) = replaced {
-                self.check_message(place, replaced, left)?;
+                self.tables.check_message(place, replaced, left)?;
             }
         }
         self.out.push(b'{');

@@ -5,19 +5,19 @@
 //! merged. What is not written is read all the same: bytes that are no message of their type have no JSON.
 
 mod check;
-mod kind;
+pub(super) mod kind;
 mod known;
 mod message;
 mod scalar;
 mod scan;
-mod tables;
+pub(super) mod tables;
 
 use std::{fmt, sync::Arc};
 
 use prost_reflect::MessageDescriptor;
 
 use self::scan::Slot;
-pub use self::tables::{Tables, is_closed};
+pub use self::tables::Tables;
 use crate::{
     call::ANSWER_LIMIT,
     wire::{DEPTH, Malformed, Raw},
@@ -77,9 +77,8 @@ impl Writer {
         own_url: Option<OwnUrl<'_>>,
         out: &mut Vec<u8>,
     ) -> Result<(), Error> {
-        let mut run = Run::new(&self.tables, own_url, out);
-        run.check_message(self.root, message, DEPTH)?;
-        run.only(self.root, number, &[message], DEPTH)
+        self.tables.check_message(self.root, message, DEPTH)?;
+        Run::new(&self.tables, own_url, out).only(self.root, number, &[message], DEPTH)
     }
 }
 

@@ -51,7 +51,7 @@ impl<'t, 'b> Run<'t, 'b, '_> {
                 if before.count == 0 {
                     slot.first = (part, from);
                 } else if field.shape == Shape::One && !field.kind.is_message() {
-                    self.check(field.kind, before.last, left)?;
+                    self.tables.check(field.kind, before.last, left)?;
                 }
             }
         }
@@ -62,7 +62,7 @@ impl<'t, 'b> Run<'t, 'b, '_> {
     fn clear(&mut self, field: &Field, place: usize, parts: &[&'b [u8]], left: u32) -> Result<(), Error> {
         let slot = self.slots[place];
         for raw in occurrences(field, slot, parts, left) {
-            self.check(field.kind, raw?, left)?;
+            self.tables.check(field.kind, raw?, left)?;
         }
         self.slots[place] = NOTHING;
         Ok(())

@@ -1,4 +1,4 @@
-//! How messages are written, made from their descriptors once.
+//! How messages are written and read, made from their descriptors once.
 
 use std::collections::HashMap;
 
@@ -10,15 +10,17 @@ use prost_reflect::{
 use super::kind::{Form, Kind, Shape};
 use crate::{
     contract::says_closed,
-    json::Style,
+    json::{Style, read::Names},
     wire::{Malformed, Raw},
 };
 
-/// How the messages of a contract are written.
+/// How the messages of a contract are written and read.
 #[derive(Debug, Default)]
 pub struct Tables {
-    pub(super) messages: Vec<Message>,
+    pub(in crate::json) messages: Vec<Message>,
     enums: Vec<Enum>,
+    /// What only reading needs.
+    pub(in crate::json) names: Names,
     /// Where messages are, by their full names.
     places: HashMap<String, usize>,
     pub(super) style: Style,
@@ -26,7 +28,7 @@ pub struct Tables {
 
 /// How messages of one type are written.
 #[derive(Debug)]
-pub(super) struct Message {
+pub(in crate::json) struct Message {
     pub form: Form,
     /// Whether it is the type of a map's entries.
     pub is_entry: bool,
@@ -40,7 +42,7 @@ pub(super) struct Message {
 
 /// How a field is written.
 #[derive(Debug)]
-pub(super) struct Field {
+pub(in crate::json) struct Field {
     pub number: u32,
     /// What comes before its value: `"name":`.
     pub name: Box<[u8]>,
@@ -81,6 +83,7 @@ impl Tables {
         tables.enums = pool.all_enums().map(|desc| Enum::new(&desc, style)).collect();
         let messages = pool.all_messages().map(|desc| Message::new(&desc, &tables, &enums, &own_url));
         tables.messages = messages.collect();
+        tables.names = Names::new(pool, &tables.messages);
         tables
     }
 
@@ -95,8 +98,13 @@ impl Tables {
     }
 
     /// Where the table of a message is.
-    pub(super) fn place(&self, full_name: &str) -> Option<usize> {
+    pub(in crate::json) fn place(&self, full_name: &str) -> Option<usize> {
         self.places.get(full_name).copied()
+    }
+
+    /// Whether an enum can have a number.
+    pub(in crate::json) fn has_number(&self, place: usize, number: i32) -> bool {
+        !self.is_unknown(Kind::Enum(place), Raw::Varint(i64::from(number) as u64))
     }
 
     /// What an enum calls a number.

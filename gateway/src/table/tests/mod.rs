@@ -2,12 +2,21 @@
 
 mod numbers;
 
+use std::sync::{Arc, LazyLock};
+
 use axum::body::Body;
 use futures::stream;
 use prost_reflect::{DynamicMessage, MessageDescriptor};
 use serde_json::json;
 
 use super::*;
+use crate::{draft::Draft, json::Tables};
+
+static TABLES: LazyLock<Arc<Tables>> = LazyLock::new(|| Arc::new(Tables::new(contracts::pool(), |_| false)));
+
+fn decoded(desc: &MessageDescriptor, message: Draft) -> DynamicMessage {
+    DynamicMessage::decode(desc.clone(), message.finish().as_slice()).unwrap()
+}
 
 fn desc(name: &str) -> MessageDescriptor {
     contracts::pool().get_message_by_name(name).unwrap()
@@ -36,11 +45,12 @@ async fn read(table: &str, piece: usize) -> Result<Vec<Result<serde_json::Value,
         (field, problem) if field.is_empty() => problem,
         (field, problem) => format!("{field}: {problem}"),
     };
-    let mut reader = Reader::open(body, &article(), None).await.map_err(problem)?;
+    let mut reader = Reader::open(body, (&article(), &TABLES), None).await.map_err(problem)?;
     let mut rows = Vec::new();
     while let Some(row) = reader.next().await.map_err(problem)? {
-        let mut message = DynamicMessage::new(article());
+        let mut message = Draft::default();
         let done = reader.read(&row, &mut message);
+        let message = decoded(&article(), message);
         let options = prost_reflect::SerializeOptions::new();
         rows.push(
             done.map_err(problem)
@@ -133,11 +143,12 @@ async fn imported(table: &str) -> Result<serde_json::Value, String> {
         let (field, problem) = failure.bad_field();
         format!("{field}: {problem}")
     };
-    let mut reader = Reader::open(Body::from(table.to_owned()), &row, None).await.map_err(problem)?;
+    let mut reader =
+        Reader::open(Body::from(table.to_owned()), (&row, &TABLES), None).await.map_err(problem)?;
     let cells = reader.next().await.map_err(problem)?.unwrap();
-    let mut message = DynamicMessage::new(row);
+    let mut message = Draft::default();
     reader.read(&cells, &mut message).map_err(problem)?;
-    Ok(message
+    Ok(decoded(&row, message)
         .serialize_with_options(serde_json::value::Serializer, &prost_reflect::SerializeOptions::new())
         .unwrap())
 }
@@ -229,10 +240,10 @@ fn what_is_repeated_is_one_cell_of_json() {
     assert!(header.contains(",state,lines,adjustments,subtotal.amount,subtotal.currencyCode,"), "{header}");
     assert!(header.contains("address.recipient,address.lines,"), "{header}");
     let column = column::Column::named(&order, "address.lines").unwrap();
-    let mut message = DynamicMessage::new(order);
-    column.read("[\"a\", \"b\"]", &mut message).unwrap();
-    assert_eq!(column.write(&json_of(&message)), "[\"a\",\"b\"]");
-    assert!(column.read("a", &mut message).is_err());
+    let mut message = Draft::default();
+    column.read(&TABLES, "[\"a\", \"b\"]", &mut message).unwrap();
+    assert_eq!(column.write(&json_of(&decoded(&order, message.clone()))), "[\"a\",\"b\"]");
+    assert!(column.read(&TABLES, "a", &mut message).is_err());
 }
 
 #[test]

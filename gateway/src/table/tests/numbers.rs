@@ -1,15 +1,14 @@
 //! Amounts and counts in cells.
 
-use prost_reflect::DynamicMessage;
-
-use super::{super::*, article, desc, json_of};
+use super::{super::*, TABLES, article, decoded, desc, json_of};
+use crate::draft::Draft;
 
 fn priced(cell: &str, currency: &str) -> Result<String, String> {
     let column = |name| column::Column::named(&article(), name).unwrap();
-    let mut message = DynamicMessage::new(article());
-    column("price.currencyCode").read(currency, &mut message).unwrap();
-    column("price.amount").read(cell, &mut message)?;
-    Ok(column("price.amount").write(&json_of(&message)))
+    let mut message = Draft::default();
+    column("price.currencyCode").read(&TABLES, currency, &mut message).unwrap();
+    column("price.amount").read(&TABLES, cell, &mut message)?;
+    Ok(column("price.amount").write(&json_of(&decoded(&article(), message))))
 }
 
 #[test]
@@ -64,8 +63,7 @@ fn what_could_be_a_thousands_separator_is_never_guessed_about() {
     }
     let units = |cell: &str, name: &str| {
         let row = desc("feira.article.v1.ImportArticlesRequest");
-        let mut message = DynamicMessage::new(row.clone());
-        column::Column::named(&row, name).unwrap().read(cell, &mut message)
+        column::Column::named(&row, name).unwrap().read(&TABLES, cell, &mut Draft::default())
     };
     for name in
         ["received", "counted", "taxRateBasisPoints", "lowStockThreshold", "price.units", "price.nanos"]
