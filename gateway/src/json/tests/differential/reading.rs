@@ -108,13 +108,15 @@ fn theirs(desc: &MessageDescriptor, json: &str) -> Result<DynamicMessage, String
 }
 
 /// What is refused here that prost-reflect takes: how what is said of it begins, and what is in the text then.
-const STRICTER: [(&str, &str); 5] = [
+const STRICTER: [(&str, &str); 7] = [
     ("given more than once", ""),
-    // JSON has no numbers that begin with a zero.
-    ("expected a number within range", r#""01""#),
-    ("expected a whole number", r#""01""#),
-    // It reads this as a real number, which it takes for one that fits.
-    ("expected a whole number", "18446744073709551616"),
+    // JSON has no numbers that begin with a zero and go on, in quotes or not.
+    ("expected a number within range", r#""0"#),
+    ("expected a number within range", r#""-0"#),
+    ("expected a whole number", r#""0"#),
+    ("expected a whole number", r#""-0"#),
+    // It reads what is beyond 64 bits as a real number, which it takes for one that fits.
+    ("expected a whole number", "1844674407370955"),
     // It has no closed enums.
     ("expected one of SIZE_SMALL, SIZE_LARGE", ""),
 ];
