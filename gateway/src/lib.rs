@@ -49,7 +49,7 @@ use std::{collections::HashSet, sync::Arc};
 use axum::{
     Router,
     extract::{Request, State},
-    http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, header},
+    http::{Extensions, HeaderMap, HeaderName, Method, StatusCode, Version, header},
     middleware::{Next, from_fn_with_state},
     response::Response,
 };
@@ -61,7 +61,6 @@ use tower_http::{
         CompressionLayer,
         predicate::{NotForContentType, Predicate as _, SizeAbove},
     },
-    cors::{AllowOrigin, CorsLayer},
 };
 
 mod accept;
@@ -75,6 +74,7 @@ mod call;
 mod coding;
 mod contract;
 mod cookie;
+mod cors;
 mod details;
 mod draft;
 mod edge;
@@ -190,7 +190,7 @@ fn make(
         let all = served.iter().flat_map(|served| of(&served.way.forward));
         all.filter_map(Allowed::name).cloned().collect()
     };
-    let cors = cors(&options.cors_origins, named(|it| &it.request), named(|it| &it.response));
+    let cors = cors::layer(&options.cors_origins, named(|it| &it.request), named(|it| &it.response));
     let tables = match own {
         Some(pool) => table.forms(pool).answers,
         None => Arc::new(json::Tables::empty(json)),
@@ -244,63 +244,4 @@ async fn own_options(
         return routes.oneshot(request).await.unwrap_or_else(|never| match never {});
     }
     next.run(request).await
-}
-
-/// Lets pages of other origins in. Their credentials travel in `authorization`, never in cookies: the header
-/// that asks for these ([`cookie::ASKED`]) is not among those that they may send. Headers that go to the services by
-/// their names, or come from there, pass here, too.
-fn cors(
-    origins: &[HeaderValue],
-    to_services: HashSet<HeaderName>,
-    from_services: HashSet<HeaderName>,
-) -> CorsLayer {
-    let sent = [
-        header::AUTHORIZATION,
-        headers::BAGGAGE.clone(),
-        header::CONTENT_ENCODING,
-        header::CONTENT_TYPE,
-        header::IF_MATCH,
-        header::IF_NONE_MATCH,
-        HeaderName::from_static(kit::headers::GRPC_TIMEOUT),
-        HeaderName::from_static(kit::headers::IDEMPOTENCY_KEY),
-        headers::LAST_EVENT_ID.clone(),
-        HeaderName::from_static(kit::headers::TRACEPARENT),
-        HeaderName::from_static(kit::headers::TRACESTATE),
-        HeaderName::from_static(kit::headers::REQUEST_ID),
-        HeaderName::from_static("connect-protocol-version"),
-        HeaderName::from_static("connect-timeout-ms"),
-        HeaderName::from_static("x-grpc-web"),
-        HeaderName::from_static("x-user-agent"),
-    ];
-    const SEEN: [HeaderName; 14] = [
-        header::ACCEPT_ENCODING,
-        header::ALLOW,
-        header::ETAG,
-        header::LINK,
-        header::LOCATION,
-        headers::RATE_LIMIT,
-        headers::RATE_LIMIT_POLICY,
-        header::RETRY_AFTER,
-        header::WWW_AUTHENTICATE,
-        HeaderName::from_static(kit::headers::IDEMPOTENCY_REPLAYED),
-        HeaderName::from_static(kit::headers::REQUEST_ID),
-        HeaderName::from_static("grpc-status"),
-        HeaderName::from_static("grpc-message"),
-        HeaderName::from_static("grpc-status-details-bin"),
-    ];
-    // In Connect the trailers of an answer are headers of this name.
-    let trailers = from_services.iter().filter_map(|name| format!("trailer-{name}").try_into().ok());
-    let seen: Vec<HeaderName> =
-        SEEN.into_iter().chain(trailers).chain(from_services.iter().cloned()).collect();
-    let origins = if origins.iter().any(|origin| origin == "*") {
-        AllowOrigin::any()
-    } else {
-        AllowOrigin::list(origins.iter().cloned())
-    };
-    CorsLayer::new()
-        .allow_origin(origins)
-        .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
-        .allow_headers(Vec::from_iter(sent.into_iter().chain(to_services)))
-        .expose_headers(seen)
-        .max_age(std::time::Duration::from_secs(3_600))
 }

@@ -29,8 +29,7 @@ pub struct Schemas {
     /// What each type is called in the document.
     names: Names,
     done: BTreeMap<String, Json>,
-    /// Messages that were referred to and are not described yet. Not by recursion: how long a chain of messages is that
-    /// hold each other, is somebody else's choice.
+    /// Messages that were referred to and are not described yet: a chain of them may be too long for recursion.
     waiting: Vec<(String, MessageDescriptor, Part<'static>)>,
 }
 
