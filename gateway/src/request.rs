@@ -219,7 +219,7 @@ fn set_variable(
     }
     let field = path.last().ok_or_else(|| wrong("cannot be set by the path"))?;
     let value =
-        query::value(&binding.rpc.reader.tables(), field, text).map_err(|description| wrong(&description))?;
+        query::value(binding.rpc.reader.tables(), field, text).map_err(|description| wrong(&description))?;
     let of_path = wire::next(&mut value.as_slice(), wire::DEPTH).ok().flatten().map(|(_, raw)| raw);
     if message.get(path).is_some_and(|of_body| Some(of_body) != of_path) {
         return Err(wrong("contradicts the path"));

@@ -126,7 +126,7 @@ impl<'de> Visitor<'de> for Tree<'_, '_> {
             loop {
                 let at = At::Index(place.at, count);
                 let place = Place { at: &at, put: Put::Field(ALL), ..*place };
-                if seq.next_element_seed(Tree(Element { run: &mut *run, place }))?.is_none() {
+                if seq.next_element_seed(Tree(Element { run, place }))?.is_none() {
                     return Ok(());
                 }
                 count += 1;
@@ -145,7 +145,7 @@ impl<'de> Visitor<'de> for Tree<'_, '_> {
                 let frame = run.begin(Put::Field(ALL), place.kind);
                 run.put(Put::UnlessZero(KEY), Raw::Bytes(key.as_bytes()));
                 let place = Place { at: &at, put: Put::Field(HELD), ..*place };
-                map.next_value_seed(Tree(Element { run: &mut *run, place }))?;
+                map.next_value_seed(Tree(Element { run, place }))?;
                 run.end(frame);
                 keys.insert(key);
             }
