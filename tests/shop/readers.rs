@@ -30,6 +30,9 @@ tests!(
 /// (`--answer-memory`). Without a bound it was 340 MiB and more.
 const LITTLE: u64 = (64 << 20) * 13 / 10;
 
+/// Less than one answer takes.
+const ANSWER: u64 = 2 << 20;
+
 /// A shop whose whole list is about 3 MiB, which has answered it once.
 async fn shop(setup: Setup, send_timeout: &'static str) -> (Mesh, Shopper, u64) {
     let mesh = setup.env("FEIRA_SEND_TIMEOUT", send_timeout).env("FEIRA_IDLE_TIMEOUT", "12s").start().await;
@@ -155,20 +158,18 @@ async fn leave_unread(mesh: &Mesh, count: usize) -> Vec<TcpStream> {
 async fn unread_answers_take_the_memory_that_there_is_for_them(setup: Setup) {
     let (mesh, _, before) = shop(setup, "60s").await;
     let unread = leave_unread(&mesh, 60).await;
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + Duration::from_secs(90);
     let (mut most, mut since) = (0, Instant::now());
-    // As much as there will be is there when it has not grown for a while.
-    while since.elapsed() < Duration::from_secs(3) {
-        assert!(Instant::now() < deadline, "it goes on growing");
+    // As much as there will be is there when some have been answered, and nothing to speak of came for a while.
+    while most < ANSWER || since.elapsed() < Duration::from_secs(3) {
+        assert!(Instant::now() < deadline, "they are answered, as far as there is room: {} MiB", most >> 20);
         tokio::time::sleep(Duration::from_millis(200)).await;
-        let now = mesh.main().most_memory();
-        if now > most {
-            (most, since) = (now, Instant::now());
+        let taken = mesh.main().most_memory() - before;
+        assert!(taken < LITTLE, "{} MiB", taken >> 20);
+        if taken > most + (1 << 20) {
+            (most, since) = (taken, Instant::now());
         }
     }
-    let taken = most - before;
-    assert!(taken < LITTLE, "{} MiB", taken >> 20);
-    assert!(taken > LITTLE / 8, "they are answered, as far as there is room: {} MiB", taken >> 20);
     drop(unread);
 }
 
