@@ -52,9 +52,10 @@ pub fn event<M: Message + Name + Default>(event: &FeedEvent) -> Option<M> {
     (name == M::full_name()).then(|| M::decode(data.value.as_slice()).ok()).flatten()
 }
 
-/// Follows `role`'s feed: asks `start` where to begin (and says whether the feed has gone back before that), hands `handle` one event after the other, and begins
-/// anew whenever the stream or the handler fails. Ends when the process drains. A feed that has gone back (its database was
-/// restored, or a standby promoted that lacked the last commits) is not followed until it is further than it was.
+/// Follows `role`'s feed: asks `start` where to begin (and tells it whether the feed has gone back before), hands `handle`
+/// one event after the other, and begins anew whenever the stream or the handler fails. Ends when the process drains. A feed
+/// that has gone back (its database was restored, or a standby promoted that lacked the last commits) is not followed until
+/// it is further than it was.
 pub async fn follow<S, SF, H, HF, E>(tasks: Tasks, conn: Conn, role: Role, start: S, handle: H)
 where
     S: Fn(bool) -> SF,
